@@ -1,0 +1,41 @@
+"""Sensorium: search, label and explore your own media by meaning, on your own machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sensorium.collection import Collection as Collection
+    from sensorium.collection import Hit as Hit
+    from sensorium.encoders import ZeroShotClassifier as ZeroShotClassifier
+    from sensorium.encoders import load_encoder as load_encoder
+    from sensorium.errors import SensoriumError as SensoriumError
+    from sensorium.media import Image as Image
+    from sensorium.media import Text as Text
+
+__version__ = "0.1.0"
+
+# Names are imported when they are first used, so that `import sensorium` costs milliseconds.
+_HOMES = {
+    "Collection": "sensorium.collection",
+    "Hit": "sensorium.collection",
+    "Image": "sensorium.media",
+    "SensoriumError": "sensorium.errors",
+    "Text": "sensorium.media",
+    "ZeroShotClassifier": "sensorium.encoders",
+    "load_encoder": "sensorium.encoders",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'sensorium' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

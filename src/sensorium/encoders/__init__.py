@@ -1,0 +1,18 @@
+"""Encoders: media of one modality become unit vectors of one `Space`."""
+
+from sensorium.encoders.base import Encoder, Prepared
+from sensorium.encoders.folder import FolderEncoder
+from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder, shipped_encoders
+from sensorium.encoders.space import Space
+from sensorium.encoders.zero_shot import ZeroShotClassifier
+
+__all__ = [
+    "DEFAULT_ENCODER",
+    "Encoder",
+    "FolderEncoder",
+    "Prepared",
+    "Space",
+    "ZeroShotClassifier",
+    "load_encoder",
+    "shipped_encoders",
+]

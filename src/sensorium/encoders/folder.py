@@ -1,0 +1,213 @@
+"""Encoders stored as a folder: ONNX towers, a tokenizer and ``encoder.json``.
+
+The format is described in docs/encoder-format.md. Nothing in it is executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.encoders.base import Prepared
+from sensorium.encoders.preprocessing import FITS, image_pixels
+from sensorium.encoders.runtime import Runtime, load_runtime
+from sensorium.encoders.space import Space, hash_files
+from sensorium.errors import EncoderError
+from sensorium.media import Image, Media, Modality, Text, as_media
+
+CONFIG = "encoder.json"
+FORMAT = 1
+
+
+class FolderEncoder:
+    """An encoder read from a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``encoder.json`` and the files it names.
+    runtime : str, optional
+        See `sensorium.encoders.runtime.runtime_name`.
+
+    Raises
+    ------
+    EncoderError
+        When ``encoder.json`` or a file it names is missing or malformed. Towers are loaded when
+        they are first used.
+    """
+
+    def __init__(self, folder: Path, runtime: str | None = None) -> None:
+        self.folder = folder
+        self.config = _read_config(folder)
+        self._runtime_name = runtime
+        self._runtimes: dict[Modality, Runtime] = {}
+        self._loading = Lock()
+        towers = {m: self.config[m.value] for m in _TOWERS if m.value in self.config}
+        files = {folder / tower[key] for tower in towers.values() for key in _FILE_KEYS & {*tower}}
+        self._towers: dict[Modality, dict[str, Any]] = towers
+        for path in files:
+            if not path.is_file():
+                raise EncoderError(f"{folder / CONFIG} names {path.name}, which is not there")
+        self.space = Space(
+            name=self.config["name"],
+            dimension=self.config["dimension"],
+            modalities=tuple(towers),
+            preprocessing={
+                modality.value: {k: v for k, v in tower.items() if k not in _FILE_KEYS}
+                for modality, tower in towers.items()
+            },
+            weights=hash_files(files),
+        )
+        self.temperature: float = self.config["temperature"]
+        sigmoid = self.config.get("sigmoid")
+        self.sigmoid: tuple[float, float] | None = (
+            (sigmoid["scale"], sigmoid["bias"]) if sigmoid else None
+        )
+        self.prompts: Sequence[str] = self.config["prompts"]
+
+    @property
+    def runtime(self) -> str:
+        """What executes the towers; loads one when none is loaded yet."""
+        loaded = next(iter(self._runtimes.values()), None)
+        return (loaded or self._tower(self.space.modalities[0])).description
+
+    def prepare(self, media: Media) -> Prepared:
+        """See `Encoder.prepare`."""
+        tower = self._config(media.modality)
+        if isinstance(media, Image):
+            return {"pixels": image_pixels(media, size=tower["size"], fit=tower["fit"])}
+        assert isinstance(media, Text)  # _config knows no third modality
+        ids = self._tokenizer.encode(tower.get("prefix", "") + media.text).ids
+        return {"input_ids": np.array(ids, dtype=np.int64)}
+
+    def encode_prepared(
+        self, modality: Modality, batch: Sequence[Prepared]
+    ) -> npt.NDArray[np.float32]:
+        """See `Encoder.encode_prepared`."""
+        self._config(modality)
+        if not batch:
+            return np.empty((0, self.space.dimension), np.float32)
+        inputs = _COLLATE[modality](batch)
+        vectors = self._tower(modality).run(inputs)
+        if vectors.shape != (len(batch), self.space.dimension):
+            raise EncoderError(
+                f"{self.folder}: the {modality} tower gave shape {vectors.shape}, "
+                f"{CONFIG} promises (n, {self.space.dimension})"
+            )
+        # bf16 leaves lengths between 0.998 and 1.002; dot products are to be cosines.
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
+        """See `Encoder.encode`."""
+        if isinstance(items, (str, bytes, os.PathLike, Image, Text, np.ndarray)):
+            items = [items]
+        media = [as_media(item) for item in items]
+        if batch_size < 1:
+            raise EncoderError(f"batch_size is at least 1, got {batch_size}")
+        vectors = np.empty((len(media), self.space.dimension), np.float32)
+        for modality in {m.modality for m in media}:
+            rows = [i for i, m in enumerate(media) if m.modality == modality]
+            with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+                for batch_rows in _batches(rows, media, batch_size):
+                    batch = list(threads.map(lambda i: self.prepare(media[i]), batch_rows))
+                    vectors[batch_rows] = self.encode_prepared(modality, batch)
+        return vectors
+
+    def _config(self, modality: Modality) -> dict[str, Any]:
+        if modality not in self._towers:
+            known = " and ".join(self.space.modalities)
+            raise EncoderError(f"{self.space.name} encodes {known}, not {modality}")
+        return self._towers[modality]
+
+    def _tower(self, modality: Modality) -> Runtime:
+        with self._loading:
+            if modality not in self._runtimes:
+                path = self.folder / self._config(modality)["model"]
+                self._runtimes[modality] = load_runtime(path, self._runtime_name)
+            return self._runtimes[modality]
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        tower = self._towers[Modality.TEXT]
+        try:
+            tokenizer = Tokenizer.from_file(str(self.folder / tower["tokenizer"]))
+        except Exception as error:  # the library raises a bare Exception for a malformed file
+            raise EncoderError(f"{self.folder / tower['tokenizer']}: {error}") from error
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(tower["max_tokens"])
+        return tokenizer
+
+    def __repr__(self) -> str:
+        return f"FolderEncoder({str(self.folder)!r}, space={self.space})"
+
+
+_TOWERS = (Modality.IMAGE, Modality.TEXT)
+_FILE_KEYS = {"model", "tokenizer"}
+
+
+def _batches(rows: list[int], media: list[Media], size: int) -> Iterable[list[int]]:
+    # Texts of like length together: a batch is padded to its longest.
+    ordered = sorted(rows, key=lambda i: len(getattr(media[i], "text", "")))
+    return (ordered[i : i + size] for i in range(0, len(ordered), size))
+
+
+def _collate_images(batch: Sequence[Prepared]) -> dict[str, npt.NDArray[Any]]:
+    return {"pixels": np.stack([item["pixels"] for item in batch])}
+
+
+def _collate_texts(batch: Sequence[Prepared]) -> dict[str, npt.NDArray[Any]]:
+    longest = max(len(item["input_ids"]) for item in batch)
+    ids = np.zeros((len(batch), longest), np.int64)
+    mask = np.zeros((len(batch), longest), np.int64)
+    for row, item in enumerate(batch):
+        tokens = item["input_ids"]
+        ids[row, : len(tokens)] = tokens
+        mask[row, : len(tokens)] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+_COLLATE: dict[Modality, Callable[[Sequence[Prepared]], dict[str, npt.NDArray[Any]]]] = {
+    Modality.IMAGE: _collate_images,
+    Modality.TEXT: _collate_texts,
+}
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise EncoderError(f"{folder} holds no {CONFIG}: it is not an encoder") from error
+    except (OSError, ValueError) as error:
+        raise EncoderError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        found = config.get("format") if isinstance(config, dict) else None
+        raise EncoderError(f"{path}: format {found!r}; this version reads format {FORMAT}")
+    for key in ("name", "dimension", "temperature", "prompts"):
+        if key not in config:
+            raise EncoderError(f"{path}: {key!r} is missing")
+    if not any(modality.value in config for modality in _TOWERS):
+        raise EncoderError(f"{path}: names no tower ('image' or 'text')")
+    image = config.get("image", {})
+    if image and image.get("fit") not in FITS:
+        raise EncoderError(f"{path}: image fit {image.get('fit')!r}; known: {', '.join(FITS)}")
+    for modality, keys in (("image", ("model", "size")), ("text", ("model", "tokenizer"))):
+        for key in keys:
+            if modality in config and key not in config[modality]:
+                raise EncoderError(f"{path}: {modality}.{key} is missing")
+            name = config.get(modality, {}).get(key, "")
+            if key in _FILE_KEYS and Path(name).name != name:
+                raise EncoderError(f"{path}: {modality}.{key} is a plain file name, got {name!r}")
+    return config

@@ -1,0 +1,51 @@
+"""Which encoders there are, and loading one by name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sensorium.encoders.base import Encoder
+from sensorium.encoders.folder import CONFIG, FolderEncoder
+from sensorium.errors import EncoderError
+
+DEFAULT_ENCODER = "mini"
+
+_SHIPPED = Path(__file__).parent
+"""Encoders that come with the package are folders here."""
+
+
+def shipped_encoders() -> dict[str, Path]:
+    """Name and folder of every encoder that installs with the package."""
+    return {path.parent.name: path.parent for path in sorted(_SHIPPED.glob(f"*/{CONFIG}"))}
+
+
+def load_encoder(
+    name: str | os.PathLike[str] | Any = DEFAULT_ENCODER, *, runtime: str | None = None
+) -> Encoder:
+    """Load an encoder.
+
+    Parameters
+    ----------
+    name : str or Path
+        ``"mini"``, or a folder that holds ``encoder.json``. A name that is shipped wins over a
+        folder of the same name; write ``./mini`` for the folder.
+    runtime : {"openvino", "onnxruntime"}, optional
+        None chooses by what is installed and ``$SENSORIUM_RUNTIME``.
+
+    Raises
+    ------
+    EncoderError
+        When there is no such encoder or it is damaged.
+    """
+    shipped = shipped_encoders()
+    if isinstance(name, str) and name in shipped:
+        return FolderEncoder(shipped[name], runtime)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return FolderEncoder(folder, runtime)
+    raise EncoderError(
+        f"no encoder named {str(name)!r}: it is neither shipped ({', '.join(shipped) or 'none'}) "
+        f"nor a folder that holds {CONFIG}"
+    )

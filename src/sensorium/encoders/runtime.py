@@ -1,0 +1,180 @@
+"""The seam between an ONNX model and what executes it: OpenVINO or ONNX Runtime.
+
+OpenVINO is the faster one on CPUs (docs/design.md has the figures); ONNX Runtime brings CUDA,
+CoreML, DirectML and every other CPU.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import threading
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.errors import EncoderError, UsageError
+from sensorium.home import sensorium_home
+
+RUNTIMES = ("openvino", "onnxruntime")
+
+ONNX_PROVIDERS = (
+    "CUDAExecutionProvider",
+    "CoreMLExecutionProvider",
+    "DmlExecutionProvider",
+    "CPUExecutionProvider",
+)
+"""ONNX Runtime's devices in the order they are tried."""
+
+
+class Runtime(Protocol):
+    """A loaded model.
+
+    Attributes
+    ----------
+    description : str
+        Runtime, precision and device, as shown to people.
+    """
+
+    description: str
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """Execute the model; safe to call from several threads.
+
+        Parameters
+        ----------
+        inputs : mapping
+            Input name to array, batch first.
+
+        Returns
+        -------
+        ndarray of float32
+            The model's first output.
+        """
+        ...
+
+
+def runtime_name(name: str | None = None) -> str:
+    """Choose a runtime.
+
+    Parameters
+    ----------
+    name : {"openvino", "onnxruntime"}, optional
+        None asks ``$SENSORIUM_RUNTIME``; without that, OpenVINO where it is installed and ONNX
+        Runtime has no accelerator to offer.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name.
+    """
+    name = name or os.environ.get("SENSORIUM_RUNTIME") or None
+    if name is None:
+        return "onnxruntime" if _has_accelerator() or not _has_openvino() else "openvino"
+    if name not in RUNTIMES:
+        raise UsageError(f"unknown runtime {name!r}; known: {', '.join(RUNTIMES)}")
+    return name
+
+
+def load_runtime(model: Path, name: str | None = None) -> Runtime:
+    """Load an ONNX model.
+
+    Parameters
+    ----------
+    model : Path
+        The ``.onnx`` file.
+    name : str, optional
+        See `runtime_name`.
+
+    Raises
+    ------
+    EncoderError
+        When the runtime cannot load the file.
+    """
+    make = OpenVINORuntime if runtime_name(name) == "openvino" else ONNXRuntime
+    try:
+        return make(model)
+    except (RuntimeError, OSError, ImportError) as error:
+        # OpenVINO raises RuntimeError; ONNX Runtime's own exceptions derive from it.
+        raise EncoderError(f"{model}: {make.__name__} cannot load it ({error})") from error
+
+
+class OpenVINORuntime:
+    """OpenVINO on the CPU, in bf16 where the processor computes in bf16."""
+
+    def __init__(self, model: Path) -> None:
+        core = _openvino_core()
+        native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        # On a CPU that only emulates bf16 it is slower than fp32.
+        precision = "bf16" if native else "f32"
+        self._model = core.compile_model(
+            str(model),
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": precision,
+                "PERFORMANCE_HINT": "LATENCY",
+                # Quantising activations on the fly would make a vector depend on its batch.
+                "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+            },
+        )
+        self._requests = threading.local()  # an infer request serves one thread at a time
+        self.description = f"OpenVINO {precision} on CPU"
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """See `Runtime.run`."""
+        if not hasattr(self._requests, "request"):
+            self._requests.request = self._model.create_infer_request()
+        result = self._requests.request.infer(dict(inputs))
+        # A copy: the request's own buffer is overwritten by its next call.
+        return np.array(result[0], dtype=np.float32)
+
+
+class ONNXRuntime:
+    """ONNX Runtime on the first of `ONNX_PROVIDERS` that is installed."""
+
+    def __init__(self, model: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only; warnings of graph rewrites help nobody
+        available = onnxruntime.get_available_providers()
+        providers = [name for name in ONNX_PROVIDERS if name in available]
+        self._session = onnxruntime.InferenceSession(str(model), options, providers=providers)
+        device = self._session.get_providers()[0].removesuffix("ExecutionProvider")
+        self.description = f"ONNX Runtime on {device}"
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        """See `Runtime.run`."""
+        return np.asarray(self._session.run(None, dict(inputs))[0], dtype=np.float32)
+
+
+def _has_openvino() -> bool:
+    return importlib.util.find_spec("openvino") is not None
+
+
+def _has_accelerator() -> bool:
+    # Importing onnxruntime costs 0.1 s; its GPU builds are packages of other names.
+    from importlib.metadata import PackageNotFoundError, version
+
+    for package in ("onnxruntime-gpu", "onnxruntime-directml"):
+        try:
+            version(package)
+            return True
+        except PackageNotFoundError:
+            continue
+    return False
+
+
+@cache
+def _openvino_core() -> Any:
+    import openvino
+
+    core = openvino.Core()
+    # Compiling takes seconds, loading what was compiled a fraction of one. OpenVINO keys its
+    # cache by model, device, options and version.
+    core.set_property({"CACHE_DIR": str(sensorium_home() / "openvino")})
+    return core

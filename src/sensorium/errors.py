@@ -1,0 +1,27 @@
+"""Errors that Sensorium raises on purpose; every message says what, which value, and the mend."""
+
+from __future__ import annotations
+
+
+class SensoriumError(Exception):
+    """Base of every error that Sensorium raises on purpose."""
+
+
+class MediaError(SensoriumError):
+    """A file, URL, array or text cannot be used as media: unreadable, broken, or over a limit."""
+
+
+class UsageError(SensoriumError):
+    """The caller asked for something that cannot be: an unknown name, a malformed filter."""
+
+
+class EncoderError(SensoriumError):
+    """An encoder cannot be loaded, or cannot encode the modality it was given."""
+
+
+class CollectionError(SensoriumError):
+    """A collection cannot be opened, read or written."""
+
+
+class SpaceMismatchError(CollectionError):
+    """A collection holds vectors of one space and was opened with an encoder of another."""

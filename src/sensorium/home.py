@@ -1,0 +1,39 @@
+"""Where Sensorium keeps what can be made again (caches) and, by default, your collection."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def sensorium_home() -> Path:
+    """Folder for caches: compiled models and fetched datasets.
+
+    Returns
+    -------
+    Path
+        ``$SENSORIUM_HOME``, or ``$XDG_CACHE_HOME/sensorium``, or ``~/.cache/sensorium``. It is
+        created by whoever writes into it; deleting it costs time, never data.
+    """
+    if home := os.environ.get("SENSORIUM_HOME"):
+        return Path(home).expanduser().absolute()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser().absolute() / "sensorium"
+
+
+def default_collection_path() -> Path:
+    """Collection that the command line uses when none is named.
+
+    Returns
+    -------
+    Path
+        ``$SENSORIUM_COLLECTION``; else ``library.sensorium`` in ``$SENSORIUM_HOME`` when that is
+        set, else in ``$XDG_DATA_HOME/sensorium`` (``~/.local/share/sensorium``): outside the cache
+        folder, because a collection is data that nobody wants cleaned away.
+    """
+    if collection := os.environ.get("SENSORIUM_COLLECTION"):
+        return Path(collection).expanduser().absolute()
+    if os.environ.get("SENSORIUM_HOME"):
+        return sensorium_home() / "library.sensorium"
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser().absolute() / "sensorium" / "library.sensorium"

@@ -1,0 +1,273 @@
+"""Pictures: from a path, URL, bytes or array to upright RGB pixels, decoded no larger than needed.
+
+Everything that differs between files ends here (orientation, transparency, palettes, 16 bits,
+CMYK, animation), so that an encoder only ever sees 8-bit RGB.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.ExifTags
+import PIL.Image
+import PIL.ImageOps
+
+from sensorium.errors import MediaError
+from sensorium.media.exif import exif_metadata
+from sensorium.media.segments import Modality, Segment
+from sensorium.media.sources import SUPPORTED_SUFFIXES, is_url, read_file, read_url
+
+MAX_PIXELS = 178_956_970
+"""Largest picture that is decoded, width times height.
+
+Pillow's own limit against decompression bombs (twice its ``MAX_IMAGE_PIXELS``): 0.5 GiB of RGB a
+decoding thread. Ordinary cameras stay under 110 million."""
+
+MIN_SCALE_MARGIN = 2
+"""A picture is reduced while decoding only down to this many times the wanted size.
+
+The final resize then still averages over pixels, so scaled decoding changes vectors by less than
+the runtime's rounding does (tests/media/test_image.py holds it to that)."""
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
+"""What Pillow may open. A closed list: its other readers are rarely used and start programs
+(EPS) or are little tested against hostile files. MPO is how some cameras write JPEG."""
+
+
+# Pillow warns at half of MAX_PIXELS already; such a picture is ordinary (a stitched panorama).
+warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)
+
+
+class Image:
+    """A picture. Nothing is read before it is needed.
+
+    Parameters
+    ----------
+    source : str, Path, bytes, ndarray, PIL.Image.Image
+        A path, an ``http(s)`` or ``data:`` URL, an encoded file as bytes, pixels as an array
+        (``(h, w)``, ``(h, w, 1)``, ``(h, w, 3)`` or ``(h, w, 4)``; uint8, uint16, or float in
+        0 to 1), or a Pillow image.
+
+    Raises
+    ------
+    MediaError
+        When the type or the array's shape or values cannot be a picture. Files are opened later,
+        so their errors come from `load` and `metadata`.
+    """
+
+    modality = Modality.IMAGE
+
+    def __init__(
+        self, source: str | os.PathLike[str] | bytes | npt.NDArray[Any] | PIL.Image.Image
+    ) -> None:
+        self.path: Path | None = None
+        self._url: str | None = None
+        self._encoded: bytes | None = None
+        self._picture: PIL.Image.Image | None = None
+        if isinstance(source, str) and is_url(source):
+            self._url = source
+        elif isinstance(source, (str, os.PathLike)):
+            self.path = Path(source)
+        elif isinstance(source, (bytes, bytearray, memoryview)):
+            self._encoded = bytes(source)
+        elif isinstance(source, np.ndarray):
+            self._picture = PIL.Image.fromarray(_array_to_uint8(source))
+        elif isinstance(source, PIL.Image.Image):
+            self._picture = source
+        else:
+            raise MediaError(
+                f"Image takes a path, URL, bytes, array or Pillow image, "
+                f"got {type(source).__name__}: {source!r:.80}"
+            )
+
+    @classmethod
+    def from_encoded(cls, encoded: bytes, path: Path) -> Image:
+        """Make an image of a file that the caller has read already; `path` names it in errors."""
+        image = cls(encoded)
+        image.path = path
+        return image
+
+    def load(self, min_side: int | None = None) -> PIL.Image.Image:
+        """Decode to upright RGB.
+
+        Parameters
+        ----------
+        min_side : int, optional
+            Pixels that the shorter side will be resized to afterwards. The picture is then decoded
+            at a reduced size where its format allows, never to less than `MIN_SCALE_MARGIN` times
+            this. None decodes at full size.
+
+        Returns
+        -------
+        PIL.Image.Image
+            Mode RGB, EXIF orientation applied, transparency over white, first frame.
+
+        Raises
+        ------
+        MediaError
+            When the file is missing, unreadable, not a picture, broken or over a limit.
+        """
+        wanted = min_side * MIN_SCALE_MARGIN if min_side else None
+        with self._open() as picture:
+            # Pillow's decoders raise nearly any exception on damaged data, from struct.error to
+            # AttributeError: at this boundary every one of them means "this file is broken".
+            try:
+                picture.seek(0)
+                if wanted and picture.format in ("JPEG", "MPO"):
+                    scale = wanted / min(picture.size)
+                    picture.draft(None, (int(picture.width * scale), int(picture.height * scale)))
+                upright = _upright(picture)
+                rgb = _to_rgb(upright)
+            except MemoryError as error:
+                raise MediaError(f"{self._name()}: too large for this machine's memory") from error
+            except Exception as error:
+                raise MediaError(f"{self._name()}: broken picture ({error})") from error
+        if wanted and (factor := min(rgb.size) // wanted) >= 2:
+            rgb = rgb.reduce(factor)
+        return rgb
+
+    def metadata(self) -> dict[str, Any]:
+        """Read size and EXIF fields without decoding the pixels.
+
+        Returns
+        -------
+        dict
+            ``width`` and ``height`` in pixels as displayed, and the keys of
+            `sensorium.media.exif.exif_metadata`.
+
+        Raises
+        ------
+        MediaError
+            As `load`, for what shows in the header.
+        """
+        with self._open() as picture:
+            width, height = picture.size
+            if _orientation(picture) >= 5:
+                width, height = height, width
+            return {"width": width, "height": height, **exif_metadata(picture)}
+
+    def segments(self) -> Sequence[Segment]:
+        """Return the picture as one segment."""
+        return [Segment(self)]
+
+    def _name(self) -> str:
+        if self.path is not None:
+            return repr(str(self.path)) if not str(self.path).isprintable() else str(self.path)
+        if self._url is not None:
+            return self._url if len(self._url) < 100 else self._url[:97] + "..."
+        return "image"
+
+    def _open(self) -> PIL.Image.Image:
+        """Open the picture's header and check its size against the limits."""
+        if self._picture is not None:
+            return self._picture.copy()  # the caller's object must survive draft() and close()
+        if self._encoded is None:
+            # A URL is fetched once and kept; a path is read at each call, so that a list of a
+            # million Images holds no pixels.
+            if self._url is not None:
+                self._encoded = read_url(self._url)
+                encoded = self._encoded
+            else:
+                assert self.path is not None
+                encoded = read_file(self.path)
+        else:
+            encoded = self._encoded
+        if not encoded:
+            raise MediaError(f"{self._name()}: the file is empty (0 bytes)")
+        try:
+            picture = PIL.Image.open(io.BytesIO(encoded), formats=FORMATS)
+        except PIL.UnidentifiedImageError as error:
+            raise MediaError(
+                f"{self._name()}: not a picture that can be read "
+                f"(starts with {encoded[:8]!r}; formats: {', '.join(SUPPORTED_SUFFIXES)})"
+            ) from error
+        except PIL.Image.DecompressionBombError as error:
+            raise MediaError(f"{self._name()}: {_too_many_pixels()}") from error
+        except Exception as error:  # see load()
+            raise MediaError(f"{self._name()}: broken picture ({error})") from error
+        if picture.width * picture.height > MAX_PIXELS:
+            raise MediaError(
+                f"{self._name()}: {picture.width} x {picture.height} pixels; {_too_many_pixels()}"
+            )
+        return picture
+
+    def __repr__(self) -> str:
+        return f"Image({self._name()})"
+
+
+def _too_many_pixels() -> str:
+    return f"more than the limit of {MAX_PIXELS:,} pixels; make a smaller copy"
+
+
+def _orientation(picture: PIL.Image.Image) -> int:
+    """EXIF orientation, 1 (upright) to 8; from 5 on width and height change places."""
+    try:
+        orientation = picture.getexif().get(PIL.ExifTags.Base.Orientation)
+    except Exception:  # as in exif_metadata: a damaged block is not a damaged picture
+        return 1
+    return int(orientation) if orientation in range(2, 9) else 1
+
+
+def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
+    if _orientation(picture) == 1:
+        return picture
+    return PIL.ImageOps.exif_transpose(picture)
+
+
+def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Convert any Pillow mode to RGB, over white where it is transparent."""
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        picture.load()
+        return picture
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        return PIL.Image.fromarray(_array_to_uint8(np.asarray(picture))).convert("RGB")
+    if picture.has_transparency_data:
+        layered = picture.convert("RGBA")
+        white = PIL.Image.new("RGBA", layered.size, "white")
+        return PIL.Image.alpha_composite(white, layered).convert("RGB")
+    if picture.mode == "LAB":
+        from PIL import ImageCms  # imported here: few files are LAB, and it loads a C library
+
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB")
+        assert converted is not None  # None only when asked to convert in place
+        return converted
+    return picture.convert("RGB")
+
+
+def _array_to_uint8(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Bring pixels of any usual type to uint8, shape (h, w), (h, w, 3) or (h, w, 4)."""
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] > 4):
+        raise MediaError(
+            f"an image array has shape (h, w), (h, w, 3) or (h, w, 4), got {array.shape}"
+        )
+    if array.ndim == 3 and array.shape[2] == 2:
+        raise MediaError(f"an image array has 1, 3 or 4 channels last, got shape {array.shape}")
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    if array.dtype == np.bool_:
+        return np.asarray(array * np.uint8(255))
+    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise MediaError(f"an image array is uint8, uint16 or float, got {array.dtype}")
+    if np.issubdtype(array.dtype, np.integer) and array.min() >= 0 and array.max() <= 65535:
+        # 16 bits a sample: 65535 is white.
+        return (array.astype(np.uint32) // 257).astype(np.uint8)
+    values = array.astype(np.float64)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise MediaError("an image array holds no finite value")
+    low, high = float(finite.min()), float(finite.max())
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    # Floats beyond 0 to 1 and wide integers (scientific TIFFs) have no agreed white: stretch them.
+    scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / (high - low or 1)
+    return np.round(scaled.clip(0, 1) * 255).astype(np.uint8)

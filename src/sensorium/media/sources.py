@@ -1,0 +1,112 @@
+"""Where media comes from: files, URLs, and telling a path from a text."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import stat
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from sensorium.errors import MediaError
+
+MAX_BYTES = 512 * 1024 * 1024
+"""Largest encoded file that is read, in bytes."""
+
+URL_TIMEOUT = 30
+"""Seconds that a server may stay silent."""
+
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo",
+        ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib", ".avif",
+    }
+)  # fmt: skip
+
+SUPPORTED_SUFFIXES = ("JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "AVIF")
+
+UNDECODED_SUFFIXES = {
+    ".heic": "HEIC", ".heif": "HEIF", ".jxl": "JPEG XL", ".svg": "SVG", ".psd": "Photoshop",
+    ".raw": "raw", ".cr2": "raw", ".cr3": "raw", ".nef": "raw", ".arw": "raw", ".dng": "raw",
+    ".orf": "raw", ".rw2": "raw", ".raf": "raw",
+}  # fmt: skip
+"""Picture formats that no permissively licensed decoder of the core reads; they are reported."""
+
+
+def is_url(text: str) -> bool:
+    """Whether a string is an ``http(s)`` or ``data:`` URL."""
+    return text.lower().startswith(("http://", "https://", "data:"))
+
+
+def has_media_suffix(path: str | os.PathLike[str]) -> bool:
+    """Whether a path ends as a media file does, so that a string may mean a file."""
+    suffix = Path(path).suffix.lower()
+    return suffix in IMAGE_SUFFIXES or suffix in UNDECODED_SUFFIXES
+
+
+def read_file(path: Path) -> bytes:
+    """Read a whole regular file.
+
+    Raises
+    ------
+    MediaError
+        When it is missing, a folder, a device or pipe, unreadable, or larger than `MAX_BYTES`.
+    """
+    try:
+        # O_NONBLOCK: opening a named pipe must not wait for a writer that never comes.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as error:
+        raise MediaError(_reason(path, error)) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise MediaError(f"{path}: not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise MediaError(
+                f"{path}: {status.st_size:,} bytes; files over {MAX_BYTES:,} bytes are not read"
+            )
+        try:
+            return file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise MediaError(_reason(path, error)) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{path}: no such file"
+    if isinstance(error, PermissionError):
+        return f"{path}: no permission to read it"
+    return f"{path}: cannot be read ({error.args[-1] if error.args else error})"
+
+
+def read_url(url: str) -> bytes:
+    """Fetch an ``http(s)`` URL or decode a ``data:`` URL.
+
+    Raises
+    ------
+    MediaError
+        When the server refuses, stays silent for `URL_TIMEOUT` seconds, or sends more than
+        `MAX_BYTES`; when the data part is malformed.
+    """
+    if url.lower().startswith("data:"):
+        head, comma, body = url.partition(",")
+        if not comma:
+            raise MediaError(f"{url[:60]}: a data URL needs a comma before its data")
+        try:
+            if head.lower().endswith(";base64"):
+                return base64.b64decode(body, validate=True)
+            return urllib.parse.unquote_to_bytes(body)
+        except binascii.Error as error:
+            raise MediaError(f"{url[:60]}...: the data is not base64 ({error})") from error
+    request = urllib.request.Request(url, headers={"User-Agent": "sensorium"})
+    try:
+        with urllib.request.urlopen(request, timeout=URL_TIMEOUT) as response:
+            body_bytes: bytes = response.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # URLError is an OSError; ValueError: a malformed URL
+        raise MediaError(f"{url}: cannot be fetched ({error})") from error
+    if len(body_bytes) > MAX_BYTES:
+        raise MediaError(f"{url}: larger than {MAX_BYTES:,} bytes")
+    return body_bytes
