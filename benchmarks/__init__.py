@@ -1,0 +1,1 @@
+"""Benchmarks of Sensorium: `python -m benchmarks NAME`."""
