@@ -9,12 +9,13 @@
 
     python -m benchmarks fetch [SET ...]
 
-brings them into `$SENSORIUM_HOME/datasets`; a set that is complete is left alone, an interrupted one
-is taken up where it stopped. From Python, `rows("emoji")` fetches the set if it is absent.
+brings them into `$SENSORIUM_HOME/datasets`; a set that is complete is left alone, an interrupted
+one is taken up where it stopped. From Python, `rows("emoji")` fetches the set if it is absent.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +23,11 @@ from benchmarks.datasets import clipart, emoji, gcompris, manifest, packages, st
 from benchmarks.datasets.manifest import Row
 from benchmarks.datasets.packages import ChecksumError, FetchError, Package, bring
 from sensorium.home import sensorium_home
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["SETS", "ChecksumError", "FetchError", "Package", "bring", "fetch", "home", "rows"]
 
@@ -84,6 +90,11 @@ def fetch(names: Iterable[str] = (), report: Callable[[str], None] = lambda line
     for name in names:
         if name not in SETS:
             raise FetchError(f"there is no set {name!r}; the sets are {', '.join(SETS)}")
+    with _alone():
+        _fetch(names, report)
+
+
+def _fetch(names: list[str], report: Callable[[str], None]) -> None:
     wanted = {needed for name in names for needed in (name, *SETS[name].NEEDS)}
     waiting = [name for name in SETS if name in wanted and not _complete(name)]
     _check_clients(waiting)
@@ -99,6 +110,16 @@ def fetch(names: Iterable[str] = (), report: Callable[[str], None] = lambda line
         report(f"{name}: {count:,} rows in {folder / 'manifest.csv'}")
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process at a time write the data sets, where the system has file locks."""
+    home().mkdir(parents=True, exist_ok=True)
+    with (home() / "lock").open("w") as file:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield  # closing the file gives the lock back
+
+
 def _check_clients(names: list[str]) -> None:
     """Say before any download what cannot be fetched on this machine, and what still can."""
     lacks = {name: _lacks(name) for name in names}
@@ -112,7 +133,9 @@ def _check_clients(names: list[str]) -> None:
 def _lacks(name: str) -> str:
     """What a set and the sets it needs lack on this machine, in words; empty when nothing."""
     modules = [SETS[name], *(SETS[needed] for needed in SETS[name].NEEDS)]
-    registries = dict.fromkeys(package.registry for module in modules for package in module.PACKAGES)
+    registries = dict.fromkeys(
+        package.registry for module in modules for package in module.PACKAGES
+    )
     return " and ".join(filter(None, map(packages.missing_client, registries)))
 
 

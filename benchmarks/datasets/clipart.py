@@ -9,6 +9,7 @@ equals one of the other sets borrows its translations.
 import hashlib
 import json
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -97,7 +98,9 @@ class Dictionary:
 def build(root: Path) -> Iterator[dict[str, object]]:
     """Choose, caption and shrink the drawings; yield the rows of the manifest."""
     folder = CLIPART.folder(root) / "usr/share/openclipart/png"
-    drawings = list(_distinct(folder, root))
+    with warnings.catch_warnings():  # posters are looked at for their size alone
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        drawings = list(_distinct(folder, root))
     titles = Counter(_slug(drawing.title) for drawing in drawings)
     dictionary = Dictionary(root)
     for drawing in drawings:
@@ -173,7 +176,8 @@ def _read(path: Path, folder: Path) -> tuple[str, Drawing | None, Image.Image | 
                 return "", None, None
             info = {key: text for key, text in file.info.items() if isinstance(text, str)}
             picture = file.convert("RGBA")
-    except (OSError, ValueError, SyntaxError):  # Pillow raises each of them for broken PNGs
+    # Pillow raises each of the last three for broken PNGs
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError):
         return "", None, None
     digest = hashlib.md5(picture.tobytes() + str(picture.size).encode()).hexdigest()
     small = on_white(picture, SIZE)
@@ -254,7 +258,7 @@ def words_of(stem: str, author: str) -> str:
 
 
 def _language(drawing: Drawing, all_known: bool) -> str:
-    """ "en", or a guess by author: two of them title in Italian and French most of the time."""
+    """Guess "it?" or "fr?" by author where not all words are known English, else say "en"."""
     if all_known:
         return "en"
     if re.search("rancesco|Architetto|ollandin", drawing.author) and " - " not in drawing.title:

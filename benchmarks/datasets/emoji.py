@@ -196,9 +196,7 @@ def _split(subgroup: int, cluster: str) -> str:
 
 def _bare(hexcode: str) -> str:
     """The code points without variation selectors and leading zeros, which packages disagree on."""
-    return "-".join(
-        part.lstrip("0") for part in hexcode.upper().split("-") if part != "FE0F"
-    )
+    return "-".join(part.lstrip("0") for part in hexcode.upper().split("-") if part != "FE0F")
 
 
 def _slug(label: str) -> str:

@@ -13,7 +13,7 @@ Five kinds, the first part of a row's id:
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -272,7 +272,7 @@ def _instruments(activities: Path, translations: Translations) -> Iterator[Item]
         )
 
 
-def _named_photos(kind: str, folder: Path, groups) -> Iterator[Item]:
+def _named_photos(kind: str, folder: Path, groups: Iterable[str]) -> Iterator[Item]:
     for group in groups:
         for source in sorted((folder / group).glob("*.webp")):
             yield Item(

@@ -8,7 +8,7 @@ import csv
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 Row = dict[str, str]
@@ -57,12 +57,12 @@ def read(path: Path, root: Path) -> list[Row]:
         return [_map_paths(row, lambda text: str(root / text)) for row in csv.DictReader(file)]
 
 
-def _map_paths(row: Mapping[str, object], change) -> Row:
+def _map_paths(row: Mapping[str, object], change: Callable[[str], str]) -> Row:
     changed = {column: str(value) for column, value in row.items()}
     for column in PATH_COLUMNS:
         if changed.get(column):
             changed[column] = change(changed[column])
     if PATHS_COLUMN in changed:
         spoken = json.loads(changed[PATHS_COLUMN])
-        changed[PATHS_COLUMN] = to_json({language: change(path) for language, path in spoken.items()})
+        changed[PATHS_COLUMN] = to_json({key: change(path) for key, path in spoken.items()})
     return changed

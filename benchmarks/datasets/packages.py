@@ -1,27 +1,24 @@
 """Pinned packages: download one from its registry, check its SHA-256, unpack it.
 
-A package is fetched by the ordinary client of its registry (`apt-get download`, `npm pack`,
-`pip download`), so mirrors and proxies that the user has set up keep working.
+A package is fetched by the ordinary client of its registry (`apt-get download`, `npm pack`), so
+mirrors and proxies that the user has set up keep working.
 """
 
 import hashlib
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-Registry = Literal["debian", "npm", "pypi"]
+Registry = Literal["debian", "npm"]
 
 #: The program that each registry needs, and what has it.
 CLIENTS: dict[Registry, tuple[str, str]] = {
     "debian": ("apt-get", "Debian 12 or a system built on it"),
     "npm": ("npm", "Node.js"),
-    "pypi": (sys.executable, "Python"),
 }
 
 
@@ -110,7 +107,6 @@ def download(package: Package, folder: Path) -> Path:
     command = {
         "debian": ["apt-get", "download", "-q", f"{name}={version}"],
         "npm": ["npm", "pack", "--silent", f"{name}@{version}"],
-        "pypi": [sys.executable, "-m", "pip", "download", "-q", "--no-deps", f"{name}=={version}"],
     }[package.registry]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     archives = [path for path in folder.iterdir() if path.is_file()]
@@ -139,12 +135,9 @@ def unpack(archive: Path, package: Package, folder: Path) -> None:
     """Unpack an archive into an existing, empty folder."""
     if package.registry == "debian":
         subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True)
-    elif package.registry == "npm":
+    else:
         with tarfile.open(archive) as tar:
             tar.extractall(folder, _npm_members(tar, package.folders), filter="data")
-    else:
-        with zipfile.ZipFile(archive) as wheel:
-            wheel.extractall(folder)
 
 
 def _npm_members(tar: tarfile.TarFile, folders: tuple[str, ...]) -> list[tarfile.TarInfo]:
