@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from benchmarks.datasets import manifest
@@ -198,8 +199,8 @@ def _visible(picture: Image.Image) -> bool:
     opacity = picture.getchannel("A").resize((32, 32)).tobytes()
     flat = Image.new("RGB", picture.size, "white")
     flat.paste(picture, (0, 0), picture)
-    contrast = max(high - low for low, high in flat.resize((32, 32)).getextrema())
-    return sum(opacity) / 255 / len(opacity) >= LEAST_COVER and contrast >= LEAST_CONTRAST
+    contrast = np.ptp(np.asarray(flat.resize((32, 32))), axis=(0, 1)).max()
+    return sum(opacity) / 255 / len(opacity) >= LEAST_COVER and bool(contrast >= LEAST_CONTRAST)
 
 
 def concept_of(caption: str) -> str:

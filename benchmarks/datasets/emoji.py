@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -144,7 +145,7 @@ class _Concepts:
             if entry.get("group") not in (None, COMPONENT)
         ]
 
-    def describe(self, entry: dict) -> dict[str, object]:
+    def describe(self, entry: dict[str, Any]) -> dict[str, object]:
         """The manifest's columns that hold for every style of one concept."""
         hexcode = entry["hexcode"]
         labels, tags = {}, {}
@@ -200,7 +201,7 @@ def _bare(hexcode: str) -> str:
 
 
 def _slug(label: str) -> str:
-    plain = label.lower().translate(str.maketrans({"’": "", "ñ": "n", "é": "e", "&": "and"}))
+    plain = label.lower().replace("’", "").replace("&", "and").translate(str.maketrans("ñé", "ne"))
     return re.sub("[^a-z0-9]+", "-", plain).strip("-")
 
 
@@ -231,9 +232,9 @@ def _icons(folder: Path) -> dict[str, Drawing]:
     """An Iconify icon set: SVG bodies by name in one JSON file, plus aliases."""
     collection = json.loads((folder / "icons.json").read_text())
 
-    def drawing(icon: dict) -> Drawing:
+    def drawing(icon: dict[str, Any]) -> Drawing:
         def size(side: str) -> int:
-            return icon.get(side, collection.get(side, 16))
+            return int(icon.get(side, collection.get(side, 16)))
 
         width, height = size("width"), size("height")
         view = f"{icon.get('left', 0)} {icon.get('top', 0)} {width} {height}"

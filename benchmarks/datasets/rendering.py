@@ -4,8 +4,14 @@ import gzip
 import io
 from pathlib import Path
 
-import resvg_py
 from PIL import Image
+
+try:
+    import resvg_py
+except ImportError as error:
+    raise ImportError(
+        "data sets are rendered with resvg-py; run: pip install 'sensorium[bench]'"
+    ) from error
 
 #: CSS's own resolution: without it a drawing sized in points or centimetres has no size.
 DOTS_PER_INCH = 96

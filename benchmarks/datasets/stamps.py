@@ -99,7 +99,7 @@ def read_captions(text: str) -> tuple[str, dict[str, str]]:
 def concept_of(caption: str) -> str:
     """What a caption names: lower case, without article and full stop."""
     plain = caption.lower().strip().rstrip(".!").strip()
-    return re.sub(r"^(a|an|the|some|a pair of|a bunch of)\s+", "", plain)
+    return re.sub(r"^(a|an|the|some)\s+", "", plain)
 
 
 def _chinese(english: str, translations: dict[str, str]) -> tuple[str, str, bool]:

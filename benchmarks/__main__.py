@@ -1,0 +1,62 @@
+"""`python -m benchmarks NAME [--quick] [--json FILE]`, and `fetch` for the data sets."""
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.rows import print_table, write_json
+
+#: Name of a benchmark, and what it measures. The module of that name has
+#: `run(arguments) -> list[Row]` and, for options of its own, `add_arguments(parser)`.
+BENCHMARKS = {
+    "quality": "retrieval and zero-shot accuracy of encoders on the fetched sets",
+    "indexing": "photos per second, cold start, memory and installed size",
+}
+
+
+def main() -> int:
+    """Run what the command line names; return the exit code."""
+    arguments = _parser().parse_args()
+    if arguments.name == "fetch":
+        return _fetch(arguments.sets)
+    rows = import_module(f"benchmarks.{arguments.name}").run(arguments)
+    print_table(rows)
+    if arguments.json:
+        write_json(rows, arguments.json)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    for name, about in BENCHMARKS.items():
+        command = commands.add_parser(name, help=about, description=about)
+        command.add_argument("--quick", action="store_true", help="less of it, within 5 minutes")
+        command.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
+        module = import_module(f"benchmarks.{name}")
+        if hasattr(module, "add_arguments"):
+            module.add_arguments(command)
+    fetch = commands.add_parser("fetch", help="bring the data sets into the cache")
+    fetch.add_argument("sets", nargs="*", metavar="SET", help="all when none is named")
+    return parser
+
+
+def _fetch(names: list[str]) -> int:
+    from benchmarks import datasets
+
+    console = Console(stderr=True)
+    try:
+        datasets.fetch(names, report=lambda line: console.print(line, highlight=False))
+    except datasets.FetchError as error:
+        console.print(f"cannot fetch: {error}", style="red", highlight=False)
+        return 3
+    for name in names or datasets.SETS:
+        print(datasets.home() / name / "manifest.csv")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
