@@ -8,7 +8,19 @@ class SensoriumError(Exception):
 
 
 class MediaError(SensoriumError):
-    """A file, URL, array or text cannot be used as media: unreadable, broken, or over a limit."""
+    """A file, URL, array or text cannot be used as media: unreadable, broken, or over a limit.
+
+    Parameters
+    ----------
+    reason : str
+        What is wrong and what to do.
+    name : str, optional
+        The file or URL that it is wrong with.
+    """
+
+    def __init__(self, reason: str, name: str | None = None) -> None:
+        super().__init__(f"{name}: {reason}" if name else reason)
+        self.reason = reason
 
 
 class UsageError(SensoriumError):

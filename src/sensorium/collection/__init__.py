@@ -1,0 +1,17 @@
+"""Collections: media plus an encoder become a durable, searchable store."""
+
+from sensorium.collection.adding import AddReport
+from sensorium.collection.collection import Collection, CollectionInfo, Hit, Item, Labelled
+from sensorium.collection.files import Skipped
+from sensorium.collection.reembedding import ReembedReport
+
+__all__ = [
+    "AddReport",
+    "Collection",
+    "CollectionInfo",
+    "Hit",
+    "Item",
+    "Labelled",
+    "ReembedReport",
+    "Skipped",
+]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.folder import CONFIG, FolderEncoder
@@ -22,7 +21,7 @@ def shipped_encoders() -> dict[str, Path]:
 
 
 def load_encoder(
-    name: str | os.PathLike[str] | Any = DEFAULT_ENCODER, *, runtime: str | None = None
+    name: str | os.PathLike[str] = DEFAULT_ENCODER, *, runtime: str | None = None
 ) -> Encoder:
     """Load an encoder.
 
@@ -49,3 +48,10 @@ def load_encoder(
         f"no encoder named {str(name)!r}: it is neither shipped ({', '.join(shipped) or 'none'}) "
         f"nor a folder that holds {CONFIG}"
     )
+
+
+def encoder_name(name: str | os.PathLike[str]) -> str:
+    """Write a name as it can be loaded from any working directory."""
+    if isinstance(name, str) and name in shipped_encoders():
+        return name
+    return str(Path(name).expanduser().absolute())

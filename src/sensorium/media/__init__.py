@@ -43,8 +43,9 @@ def as_media(value: Any) -> Media:
             if Path(value).expanduser().is_file():
                 return Image(Path(value).expanduser())
             raise MediaError(
-                f"{value}: no such file; if you mean these words, "
-                f'say Text("{value}") in Python or --text in the shell'
+                "no such file; if you mean these words, "
+                f'say Text("{value}") in Python or --text in the shell',
+                value,
             )
         return Text(value)
     if isinstance(value, os.PathLike):

@@ -42,7 +42,7 @@ def exif_metadata(picture: PIL.Image.Image) -> dict[str, Any]:
             detail.get(Base.DateTimeOriginal) or exif.get(Base.DateTime),
             detail.get(Base.OffsetTimeOriginal),
         ),
-        "camera": _camera(exif.get(Base.Make), exif.get(Base.Model)),
+        "camera": _camera(_words(exif.get(Base.Make)), _words(exif.get(Base.Model))),
         "lens": _words(detail.get(Base.LensModel)),
         "latitude": _degrees(gps.get(GPS.GPSLatitude), gps.get(GPS.GPSLatitudeRef), 90),
         "longitude": _degrees(gps.get(GPS.GPSLongitude), gps.get(GPS.GPSLongitudeRef), 180),
@@ -51,7 +51,7 @@ def exif_metadata(picture: PIL.Image.Image) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _words(value: Any) -> str | None:
+def _words(value: object) -> str | None:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):
@@ -78,9 +78,8 @@ def _time(value: Any, offset: Any) -> str | None:
     return taken.isoformat() + suffix
 
 
-def _camera(make: Any, model: Any) -> str | None:
-    make, model = _words(make), _words(model)
-    if make is not None and model is not None:
+def _camera(make: str | None, model: str | None) -> str | None:
+    if make and model:
         # "Canon" + "Canon EOS 80D" is one name written twice.
         return model if model.lower().startswith(make.lower().split()[0]) else f"{make} {model}"
     return model or make

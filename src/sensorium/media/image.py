@@ -22,7 +22,7 @@ import PIL.ImageOps
 from sensorium.errors import MediaError
 from sensorium.media.exif import exif_metadata
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import SUPPORTED_SUFFIXES, is_url, read_file, read_url
+from sensorium.media.sources import IMAGE_FORMATS, is_url, read_file, read_url
 
 MAX_PIXELS = 178_956_970
 """Largest picture that is decoded, width times height.
@@ -126,9 +126,9 @@ class Image:
                 upright = _upright(picture)
                 rgb = _to_rgb(upright)
             except MemoryError as error:
-                raise MediaError(f"{self._name()}: too large for this machine's memory") from error
+                raise MediaError("too large for this machine's memory", self._name()) from error
             except Exception as error:
-                raise MediaError(f"{self._name()}: broken picture ({error})") from error
+                raise MediaError(f"broken picture ({error})", self._name()) from error
         if wanted and (factor := min(rgb.size) // wanted) >= 2:
             rgb = rgb.reduce(factor)
         return rgb
@@ -180,21 +180,22 @@ class Image:
         else:
             encoded = self._encoded
         if not encoded:
-            raise MediaError(f"{self._name()}: the file is empty (0 bytes)")
+            raise MediaError("the file is empty (0 bytes)", self._name())
         try:
             picture = PIL.Image.open(io.BytesIO(encoded), formats=FORMATS)
         except PIL.UnidentifiedImageError as error:
             raise MediaError(
-                f"{self._name()}: not a picture that can be read "
-                f"(starts with {encoded[:8]!r}; formats: {', '.join(SUPPORTED_SUFFIXES)})"
+                f"not a picture that can be read (starts with {encoded[:8]!r}; "
+                f"formats: {', '.join(IMAGE_FORMATS)})",
+                self._name(),
             ) from error
         except PIL.Image.DecompressionBombError as error:
-            raise MediaError(f"{self._name()}: {_too_many_pixels()}") from error
+            raise MediaError(_too_many_pixels(), self._name()) from error
         except Exception as error:  # see load()
-            raise MediaError(f"{self._name()}: broken picture ({error})") from error
+            raise MediaError(f"broken picture ({error})", self._name()) from error
         if picture.width * picture.height > MAX_PIXELS:
             raise MediaError(
-                f"{self._name()}: {picture.width} x {picture.height} pixels; {_too_many_pixels()}"
+                f"{picture.width} x {picture.height} pixels; {_too_many_pixels()}", self._name()
             )
         return picture
 
@@ -212,7 +213,7 @@ def _orientation(picture: PIL.Image.Image) -> int:
         orientation = picture.getexif().get(PIL.ExifTags.Base.Orientation)
     except Exception:  # as in exif_metadata: a damaged block is not a damaged picture
         return 1
-    return int(orientation) if orientation in range(2, 9) else 1
+    return orientation if isinstance(orientation, int) and 2 <= orientation <= 8 else 1
 
 
 def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:

@@ -26,7 +26,7 @@ IMAGE_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 
-SUPPORTED_SUFFIXES = ("JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "AVIF")
+IMAGE_FORMATS = ("JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "AVIF")
 
 UNDECODED_SUFFIXES = {
     ".heic": "HEIC", ".heif": "HEIF", ".jxl": "JPEG XL", ".svg": "SVG", ".psd": "Photoshop",
@@ -59,27 +59,27 @@ def read_file(path: Path) -> bytes:
         # O_NONBLOCK: opening a named pipe must not wait for a writer that never comes.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
-        raise MediaError(_reason(path, error)) from error
+        raise MediaError(_reason(error), str(path)) from error
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise MediaError(f"{path}: not a regular file")
+            raise MediaError("not a regular file", str(path))
         if status.st_size > MAX_BYTES:
             raise MediaError(
-                f"{path}: {status.st_size:,} bytes; files over {MAX_BYTES:,} bytes are not read"
+                f"{status.st_size:,} bytes; files over {MAX_BYTES:,} bytes are not read", str(path)
             )
         try:
             return file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise MediaError(_reason(path, error)) from error
+            raise MediaError(_reason(error), str(path)) from error
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"{path}: no such file"
+        return "no such file"
     if isinstance(error, PermissionError):
-        return f"{path}: no permission to read it"
-    return f"{path}: cannot be read ({error.args[-1] if error.args else error})"
+        return "no permission to read it"
+    return f"cannot be read ({error.args[-1] if error.args else error})"
 
 
 def read_url(url: str) -> bytes:
@@ -94,19 +94,19 @@ def read_url(url: str) -> bytes:
     if url.lower().startswith("data:"):
         head, comma, body = url.partition(",")
         if not comma:
-            raise MediaError(f"{url[:60]}: a data URL needs a comma before its data")
+            raise MediaError("a data URL needs a comma before its data", url[:60])
         try:
             if head.lower().endswith(";base64"):
                 return base64.b64decode(body, validate=True)
             return urllib.parse.unquote_to_bytes(body)
         except binascii.Error as error:
-            raise MediaError(f"{url[:60]}...: the data is not base64 ({error})") from error
+            raise MediaError(f"the data is not base64 ({error})", url[:60]) from error
     request = urllib.request.Request(url, headers={"User-Agent": "sensorium"})
     try:
         with urllib.request.urlopen(request, timeout=URL_TIMEOUT) as response:
             body_bytes: bytes = response.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # URLError is an OSError; ValueError: a malformed URL
-        raise MediaError(f"{url}: cannot be fetched ({error})") from error
+        raise MediaError(f"cannot be fetched ({error})", url) from error
     if len(body_bytes) > MAX_BYTES:
-        raise MediaError(f"{url}: larger than {MAX_BYTES:,} bytes")
+        raise MediaError(f"larger than {MAX_BYTES:,} bytes", url)
     return body_bytes

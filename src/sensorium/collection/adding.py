@@ -1,0 +1,221 @@
+"""Bringing a collection up to date with files: what is new, changed, moved or broken."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sensorium.collection.files import Candidate, Ignored, Skipped, find_files
+from sensorium.collection.pipeline import Embedded, Piece, Read, embed, prepare_segments
+from sensorium.collection.store import EmbeddedFile, FileState, SQLiteStore
+from sensorium.encoders import Encoder
+from sensorium.errors import MediaError
+from sensorium.media import Image
+from sensorium.media.sources import read_file
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) whenever what is done is safely stored."""
+
+
+@dataclass
+class AddReport:
+    """What `Collection.add` did.
+
+    Attributes
+    ----------
+    added, updated, moved, unchanged : int
+        Files that are new, whose content changed, that were found under a new path, and that were
+        as before.
+    embedded : int
+        Files that went through the encoder: `added` and `updated` less copies of known content.
+    skipped : list of Skipped
+        What could not be indexed, with the reason; nothing that was stored of it before is lost.
+    ignored : int
+        Files met in folders that are no media.
+    seconds : float
+    """
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    embedded: int = 0
+    ignored: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A file on its way through the pipeline."""
+
+    candidate: Candidate
+    file: FileState
+    is_known: bool  # the path is stored already
+    reuse: bool = True  # whether vectors of equal content may be taken over
+    change: str = ""  # what reading found: "embed", "touch", "move", "copy", "skip"
+    reason: str = ""
+    moved_from: int = 0
+    properties: dict[str, Any] = field(default_factory=dict)
+
+
+def add_files(
+    store: SQLiteStore,
+    encoder: Encoder,
+    sources: Iterable[str | os.PathLike[str]],
+    *,
+    metadata: dict[str, Any] | None = None,
+    batch_size: int,
+    progress: Progress | None = None,
+) -> AddReport:
+    """See `Collection.add`."""
+    return _Adder(store, encoder, batch_size, progress).run(sources, metadata or {})
+
+
+class _Adder:
+    def __init__(
+        self, store: SQLiteStore, encoder: Encoder, batch_size: int, progress: Progress | None
+    ) -> None:
+        self.store = store
+        self.encoder = encoder
+        self.batch_size = batch_size
+        self.progress = progress
+        self.report = AddReport()
+        self.done = 0
+        self.total = 0
+
+    def run(self, sources: Iterable[str | os.PathLike[str]], metadata: dict[str, Any]) -> AddReport:
+        started = time.monotonic()
+        candidates: dict[Path, Candidate] = {}
+        for found in find_files(sources):
+            if isinstance(found, Skipped):
+                self._skip(found.path, found.reason)
+            elif isinstance(found, Ignored):
+                self.report.ignored += 1
+            else:
+                # A folder and a manifest may name the same file; what they say adds up.
+                before = candidates.get(found.path)
+                known = before.metadata if before else metadata
+                candidates[found.path] = Candidate(found.path, {**known, **found.metadata})
+        self.total = len(candidates)
+        stale = self._embed(self._work(candidates.values()))
+        if stale:
+            # What they were to take over vanished meanwhile: embed them after all.
+            again = (work for work in self._work(candidates[Path(path)] for path in stale))
+            self._embed(replace(work, reuse=False) for work in again)
+        self.report.seconds = time.monotonic() - started
+        return self.report
+
+    def _work(self, candidates: Iterable[Candidate]) -> Iterator[_Work]:
+        """Compare files with what is stored, by size and time; yield those that need reading."""
+        for candidate in candidates:
+            path = str(candidate.path)
+            try:
+                path.encode("utf-8")
+                status = candidate.path.stat()
+            except UnicodeEncodeError:
+                self._skip(path, "the file name is not valid UTF-8: rename the file")
+                self._advance(1)
+                continue
+            except (OSError, ValueError) as error:
+                missing = isinstance(error, FileNotFoundError)
+                reason = "no such file" if missing else getattr(error, "strerror", None)
+                self._skip(path, reason or str(error))
+                self._advance(1)
+                continue
+            file = FileState(path, status.st_size, status.st_mtime_ns)
+            stored = self.store.item(path)
+            if stored is None:
+                yield _Work(candidate, file, is_known=False)
+            elif not self.store.has_vectors(stored.id):
+                yield _Work(candidate, file, is_known=True)
+            elif (stored.file.size, stored.file.mtime_ns) != (file.size, file.mtime_ns):
+                file = replace(file, content_hash=stored.file.content_hash)
+                yield _Work(candidate, file, is_known=True)
+            elif {**stored.metadata, **candidate.metadata} != stored.metadata:
+                yield _Work(candidate, file, is_known=True, change="touch")
+            else:
+                self.report.unchanged += 1
+                self._advance(1)
+
+    def _read(self, work: _Work) -> Read[_Work]:
+        """Read one file, in a thread, and find out what has to be done."""
+        if work.change:
+            return Read(work)
+        try:
+            encoded = read_file(work.candidate.path)
+            content_hash = hashlib.sha256(encoded).digest()
+            file = replace(work.file, content_hash=content_hash)
+            if work.is_known and work.file.content_hash == content_hash:
+                return Read(replace(work, file=file, change="touch"))
+            if work.reuse and (twins := self.store.same_content(content_hash)):
+                gone = [item for item, path in twins if not os.path.lexists(path)]
+                if gone and not work.is_known:
+                    return Read(replace(work, file=file, change="move", moved_from=gone[0]))
+                return Read(replace(work, file=file, change="copy"))
+            image = Image.from_encoded(encoded, work.candidate.path)
+            pieces: list[Piece] = prepare_segments(self.encoder, image)
+            properties = image.metadata()
+        except MediaError as error:
+            return Read(replace(work, change="skip", reason=error.reason))
+        return Read(replace(work, file=file, change="embed", properties=properties), pieces)
+
+    def _embed(self, work: Iterable[_Work]) -> list[str]:
+        """Run the pipeline; returns paths that turned out to need another try."""
+        stale: list[str] = []
+        moved: set[int] = set()
+        for batch in embed(self.encoder, work, self._read, batch_size=self.batch_size):
+            stale += self._write(batch, moved)
+        return stale
+
+    def _write(self, batch: Sequence[Embedded[_Work]], moved: set[int]) -> set[str]:
+        """Store one batch, count it, and only then report progress."""
+        embedded, copies, moves, touched = [], [], [], []
+        for work, spans, vectors in batch:
+            metadata = work.candidate.metadata
+            if work.change == "embed":
+                embedded.append(
+                    EmbeddedFile(
+                        work.file, Image.modality, work.properties, metadata, spans, vectors
+                    )
+                )
+            elif work.change == "touch":
+                touched.append((work.file, metadata))
+            elif work.change == "move" and work.moved_from not in moved:
+                moved.add(work.moved_from)
+                moves.append((work.moved_from, work.file, metadata))
+            elif work.change in ("move", "copy"):  # only the first copy of a moved file moves
+                copies.append((work.file, metadata))
+        stale = self.store.write(
+            self.encoder.space, embedded=embedded, copied=copies, moved=moves, described=touched
+        )
+        moved_paths = {file.path for _, file, _ in moves}
+        for work, _, _ in batch:
+            if work.file.path in stale:
+                continue  # it comes back in a later batch
+            if work.change == "skip":
+                self._skip(work.file.path, work.reason)
+            elif work.change == "touch":
+                self.report.unchanged += 1
+            elif work.file.path in moved_paths:
+                self.report.moved += 1
+            elif work.is_known:
+                self.report.updated += 1
+            else:
+                self.report.added += 1
+            self.report.embedded += work.change == "embed"
+        self._advance(len(batch) - len(stale))
+        return stale
+
+    def _skip(self, path: str, reason: str) -> None:
+        self.report.skipped.append(Skipped(path, reason))
+
+    def _advance(self, count: int) -> None:
+        self.done += count
+        if self.progress is not None:
+            self.progress(self.done, self.total)

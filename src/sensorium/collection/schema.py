@@ -1,0 +1,40 @@
+"""Tables of a collection's SQLite file (docs/collection-format.md explains them)."""
+
+APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
+SCHEMA_VERSION = 1
+
+BUSY_TIMEOUT = 60
+"""Seconds a process waits for another one's write; a batch takes milliseconds."""
+
+_SEGMENT_COLUMNS = """
+    item_id INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL,
+    start   REAL,
+    stop    REAL,
+    vector  BLOB NOT NULL,
+    UNIQUE (item_id, ordinal)
+"""
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    # AUTOINCREMENT: an id that was once given out never names another item.
+    """CREATE TABLE IF NOT EXISTS items (
+        id           INTEGER PRIMARY KEY AUTOINCREMENT,
+        path         TEXT NOT NULL UNIQUE,
+        modality     TEXT NOT NULL,
+        size         INTEGER NOT NULL,
+        mtime_ns     INTEGER NOT NULL,
+        content_hash BLOB NOT NULL,
+        added        REAL NOT NULL,
+        properties   TEXT NOT NULL DEFAULT '{}',
+        metadata     TEXT NOT NULL DEFAULT '{}'
+    )""",
+    "CREATE INDEX IF NOT EXISTS items_content_hash ON items (content_hash)",
+    "CREATE TABLE IF NOT EXISTS segments "
+    f"(id INTEGER PRIMARY KEY AUTOINCREMENT, {_SEGMENT_COLUMNS})",
+    # Vectors of the space that a re-embedding is on its way to; empty otherwise.
+    f"CREATE TABLE IF NOT EXISTS next_segments (id INTEGER PRIMARY KEY, {_SEGMENT_COLUMNS})",
+    "CREATE TABLE IF NOT EXISTS fields (name TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS counters (changes INTEGER NOT NULL, removals INTEGER NOT NULL)",
+    "INSERT INTO counters SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM counters)",
+)
