@@ -241,8 +241,8 @@ class Collection:
             How many there were; naming one that is not there is no error.
         """
         ids = {item.id for target in targets if (item := self._find(target)) is not None}
-        if where is not None:
-            ids.update(self._matching(where).tolist())
+        if (matching := self._allowed(where)) is not None:
+            ids.update(matching.tolist())
         return self._store.delete(sorted(ids)) if ids else 0
 
     def prune(self, *, dry_run: bool = False) -> list[str]:
@@ -394,7 +394,7 @@ class Collection:
             probabilities.
         """
         classifier = ZeroShotClassifier(self.encoder, labels, prompts)
-        allowed = self._allowed(where, None)
+        allowed = self._allowed(where)
         held = self._vectors()
         mask = _mask(held, allowed)
         ids, rows = np.unique(held.item_ids[mask], return_inverse=True)
@@ -461,14 +461,14 @@ class Collection:
             return self._store.item(int(target))
         return self._store.item(os.path.abspath(Path(target).expanduser()))  # noqa: PTH100
 
-    def _matching(self, where: str) -> npt.NDArray[np.int64]:
-        return matching_ids(self.path, where, self._store.fields())
-
-    def _allowed(self, where: str | None, modality: str | None) -> npt.NDArray[np.int64] | None:
-        conditions = [f"({where}\n)"] if where is not None else []
-        if modality is not None:
-            conditions.append("modality = '" + modality.replace("'", "''") + "'")
-        return self._matching(" AND ".join(conditions)) if conditions else None
+    def _allowed(
+        self, where: str | None, modality: str | None = None
+    ) -> npt.NDArray[np.int64] | None:
+        """Ids of the items that meet the conditions; None where there is no condition."""
+        if where is None and modality is None:
+            return None
+        everything = "1" if where is None else where
+        return matching_ids(self.path, everything, self._store.fields(), modality)
 
     def _vectors(self) -> _Vectors:
         """All vectors, read anew only as far as they have changed since the last call."""

@@ -24,18 +24,20 @@ COLUMNS = ("id", "path", "modality", "size", "modified", "added", "metadata")
 
 _FUNCTIONS = frozenset(
     {
-        "abs", "ceil", "ceiling", "char", "coalesce", "date", "datetime", "floor", "format", "glob",
-        "hex", "ifnull", "iif", "instr", "json", "json_array_length", "json_extract", "json_type",
-        "json_valid", "julianday", "length", "like", "likelihood", "likely", "lower", "ltrim", "max",
-        "min", "nullif", "printf", "quote", "replace", "round", "rtrim", "sign", "strftime", "substr",
-        "substring", "time", "trim", "typeof", "unicode", "unixepoch", "unlikely", "upper", "->",
-        "->>",
+        "abs", "ceil", "ceiling", "char", "coalesce", "date", "datetime", "floor", "format",
+        "glob", "hex", "ifnull", "iif", "instr", "json", "json_array_length", "json_extract",
+        "json_type", "json_valid", "julianday", "length", "like", "likelihood", "likely",
+        "lower", "ltrim", "max", "min", "nullif", "printf", "quote", "replace", "round",
+        "rtrim", "sign", "strftime", "substr", "substring", "time", "trim", "typeof", "unicode",
+        "unixepoch", "unlikely", "upper", "->", "->>",
     }
 )  # fmt: skip
 """SQL functions that only compute. load_extension, randomblob and their like are left out."""
 
 
-def matching_ids(path: Path, where: str, fields: list[str]) -> npt.NDArray[np.int64]:
+def matching_ids(
+    path: Path, where: str, fields: list[str], modality: str | None = None
+) -> npt.NDArray[np.int64]:
     """Find the items for which a SQL expression holds.
 
     Parameters
@@ -47,6 +49,8 @@ def matching_ids(path: Path, where: str, fields: list[str]) -> npt.NDArray[np.in
         they are no plain words: ``taken > '2024-01-01' AND category = 'animals'``.
     fields : list of str
         Names that metadata has.
+    modality : str, optional
+        A further condition.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def matching_ids(path: Path, where: str, fields: list[str]) -> npt.NDArray[np.in
         ]
     )
     # The line break ends a comment that the expression may hold.
-    sql = f"SELECT id FROM (SELECT {inner} FROM items) WHERE ({where}\n) ORDER BY id"
+    sql = f"SELECT id FROM (SELECT {inner} FROM items) WHERE ({where}\n) AND modality = coalesce(?, modality) ORDER BY id"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT
     )
@@ -93,7 +97,7 @@ def matching_ids(path: Path, where: str, fields: list[str]) -> npt.NDArray[np.in
         connection.set_authorizer(_authorize)
         deadline = time.monotonic() + MAX_SECONDS
         connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
-        rows = connection.execute(sql).fetchall()
+        rows = connection.execute(sql, (modality,)).fetchall()
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         raise UsageError(_explain(where, error, fields)) from error
     finally:

@@ -1,0 +1,312 @@
+"""Commands of ``sensorium``. Each is a thin layer over one call of the Python interface."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
+from sensorium.collection import Collection, Skipped
+from sensorium.collection.files import Candidate, find_files
+from sensorium.encoders import (
+    DEFAULT_ENCODER,
+    Encoder,
+    ZeroShotClassifier,
+    load_encoder,
+    shipped_encoders,
+)
+from sensorium.errors import MediaError, UsageError
+from sensorium.home import default_collection_path
+from sensorium.media import Image, Text
+
+app = typer.Typer(
+    help="Search and label your own pictures by meaning, on your own machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+CollectionOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--collection",
+        "-c",
+        metavar="FILE",
+        help="Collection to use; without it $SENSORIUM_COLLECTION or your default library.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        help="SQL condition on metadata, e.g. \"taken >= '2024-01-01' AND camera LIKE 'Canon%'\"."
+    ),
+]
+
+
+@app.command()
+def index(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders, globs, or manifests (.csv, .jsonl with a path column)."
+        ),
+    ],
+    collection: CollectionOption = None,
+    encoder: Annotated[
+        str | None, typer.Option(help=f"Encoder of a new collection [default: {DEFAULT_ENCODER}].")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add pictures to a collection; what has not changed is passed over."""
+    with _open(collection, encoder=encoder, create=True) as library:
+        with output.progress_bar("indexing") as progress:
+            try:
+                report = library.add(*sources, progress=progress)
+            except KeyboardInterrupt:
+                output.notices.print("interrupted; what is stored stays, run it again to go on")
+                raise typer.Exit(EXIT_INTERRUPTED) from None
+        total = len(library)
+    if as_json:
+        for item in report.skipped:
+            output.print_json({"skipped": item.path, "reason": item.reason})
+        output.print_json({**vars(report), "skipped": len(report.skipped), "items": total})
+    else:
+        output.print_skipped(report.skipped)
+        counts = [
+            f"{count} {name}"
+            for name, count in (
+                ("added", report.added),
+                ("updated", report.updated),
+                ("moved", report.moved),
+                ("unchanged", report.unchanged),
+                ("skipped", len(report.skipped)),
+            )
+            if count or name == "added"
+        ]
+        ignored = f" ({report.ignored} other files ignored)" if report.ignored else ""
+        output.console.print(
+            f"{', '.join(counts)} in {report.seconds:.1f} s{ignored}; "
+            f"{output.short_path(str(library.path))} holds {total}",
+            soft_wrap=True,
+        )
+    if report.skipped:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="Words, or a picture's path or URL.")],
+    collection: CollectionOption = None,
+    k: Annotated[int, typer.Option("-k", help="Hits wanted.")] = 10,
+    where: WhereOption = None,
+    as_text: Annotated[
+        bool, typer.Option("--text", help="Take the query as words, even if it names a file.")
+    ] = False,
+    paths: Annotated[bool, typer.Option("--paths", help="Print bare paths.")] = False,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Bare paths ended by NUL, for xargs -0.")
+    ] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Write a contact sheet of the hits.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find pictures by words or by another picture."""
+    with _open(collection) as library:
+        hits = library.search(Text(query) if as_text else query, k, where=where)
+    if sheet is not None and hits:
+        from sensorium.cli.sheet import write_sheet  # fonts and drawing only when asked for
+
+        output.print_skipped(write_sheet(sheet, query, hits))
+    if as_json:
+        for hit in hits:
+            output.print_json(hit)
+    elif paths or null:
+        output.print_paths(hits, null=null)
+    else:
+        output.print_hits(hits)
+    if not hits:
+        output.notices.print("nothing found")
+        raise typer.Exit(EXIT_PARTLY)
+
+
+@app.command()
+def classify(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders or globs; none: everything in the collection."),
+    ] = None,
+    labels: Annotated[
+        str, typer.Option(help="Labels separated by commas, e.g. cat,dog,'a red car'.")
+    ] = "",
+    multi: Annotated[
+        bool, typer.Option("--multi", help="Labels are independent: any number may hold.")
+    ] = False,
+    k: Annotated[int, typer.Option("-k", help="Labels to print for each picture.")] = 3,
+    collection: CollectionOption = None,
+    where: WhereOption = None,
+    encoder: Annotated[str, typer.Option(help="Encoder for files.")] = DEFAULT_ENCODER,
+    as_json: JsonOption = False,
+) -> None:
+    """Label pictures by texts alone (zero-shot), with calibrated probabilities."""
+    names = [name.strip() for name in labels.split(",") if name.strip()]
+    if not names:
+        raise UsageError("give labels separated by commas: --labels cat,dog")
+    skipped: list[Skipped] = []
+    if sources:
+        if where is not None or collection is not None:
+            raise UsageError("--where and --collection go with a collection: name no files")
+        rows = _classify_files(load_encoder(encoder), sources, names, k, multi, skipped)
+    else:
+        with _open(collection) as library:
+            labelled = library.classify(names, k=k, multi=multi, where=where)
+        rows = [(item.path, item.labels) for item in labelled]
+    if as_json:
+        for path, best in rows:
+            output.print_json({"path": path, "labels": dict(best)})
+        for item in skipped:
+            output.print_json({"skipped": item.path, "reason": item.reason})
+    else:
+        output.print_labels(rows)
+        output.print_skipped(skipped)
+    if skipped or not rows:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _classify_files(
+    encoder: Encoder,
+    sources: list[str],
+    labels: list[str],
+    k: int,
+    multi: bool,
+    skipped: list[Skipped],
+) -> list[tuple[str, list[tuple[str, float]]]]:
+    classifier = ZeroShotClassifier(encoder, labels)
+    rows = []
+    for found in find_files(sources):
+        if isinstance(found, Skipped):
+            skipped.append(found)
+        elif isinstance(found, Candidate):
+            try:
+                (best,) = classifier.classify([Image(found.path)], k=k, multi=multi)
+            except MediaError as error:
+                skipped.append(Skipped(str(found.path), error.reason))
+            else:
+                rows.append((str(found.path), best))
+    return rows
+
+
+@app.command()
+def info(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
+    """Tell what a collection holds."""
+    with _open(collection) as library:
+        facts = library.info()
+    if as_json:
+        output.print_json(facts)
+        return
+    items = ", ".join(f"{n:,} {modality}" for modality, n in facts.items.items()) or "nothing yet"
+    lines: dict[str, Any] = {
+        "collection": facts.path,
+        "items": items,
+        "space": f"{facts.space}, {facts.space.dimension} dimensions" if facts.space else "not set",
+        "encoder": facts.encoder,
+        "size": f"{facts.bytes / 1e6:,.1f} MB",
+        "metadata": ", ".join(facts.fields) or None,
+        "unsearchable": f"{facts.without_vectors} without vectors" * bool(facts.without_vectors),
+        "re-embedding": f"unfinished, to {facts.reembedding_to}" * bool(facts.reembedding_to),
+    }
+    for name, value in lines.items():
+        if value:
+            output.console.print(f"{name:<13}{value}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def models(as_json: JsonOption = False) -> None:
+    """List the encoders that are installed."""
+    from sensorium.encoders import FolderEncoder
+
+    for name, folder in shipped_encoders().items():
+        encoder = FolderEncoder(folder)
+        config = json.loads((folder / "encoder.json").read_text("utf-8"))
+        size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        facts = {
+            "name": name,
+            "default": name == DEFAULT_ENCODER,
+            "modalities": [*encoder.space.modalities],
+            "dimension": encoder.space.dimension,
+            "fingerprint": encoder.space.fingerprint,
+            "languages": config.get("languages", []),
+            "license": config.get("license", ""),
+            "bytes": size,
+            "runtime": encoder.runtime,
+            "folder": str(folder),
+        }
+        if as_json:
+            output.print_json(facts)
+            continue
+        lines = {
+            name + (" (default)" if facts["default"] else ""): "",
+            "  modalities": ", ".join(encoder.space.modalities),
+            "  vectors": f"{facts['dimension']} dimensions, space {facts['fingerprint']}",
+            "  languages": ", ".join(config.get("languages", [])),
+            "  licence": facts["license"],
+            "  size": f"{size / 1e6:.1f} MB",
+            "  runs on": facts["runtime"],
+        }
+        for key, value in lines.items():
+            output.console.print(f"{key:<14}{value}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def prune(
+    collection: CollectionOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
+) -> None:
+    """Forget pictures whose files are gone."""
+    with _open(collection) as library:
+        gone = library.prune(dry_run=dry_run)
+    for path in gone:
+        print(path)
+    output.notices.print(f"{len(gone)} {'would be ' if dry_run else ''}forgotten")
+
+
+@app.command()
+def reembed(
+    encoder: Annotated[str, typer.Option(help="Encoder to change over to.")] = DEFAULT_ENCODER,
+    collection: CollectionOption = None,
+) -> None:
+    """Move a collection into the space of another encoder; run again to resume."""
+    with _open(collection) as library, output.progress_bar("re-embedding") as progress:
+        report = library.reembed(encoder, progress=progress)
+        space = library.encoder.space
+    output.print_skipped(report.skipped)
+    resumed = f", {report.resumed} done before" if report.resumed else ""
+    output.console.print(
+        f"{report.embedded} embedded{resumed}, {len(report.skipped)} skipped "
+        f"in {report.seconds:.1f} s; the collection is now in {space}",
+        soft_wrap=True,
+        markup=False,
+    )
+    if report.skipped:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from sensorium import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def _open(
+    collection: Path | None, *, encoder: str | None = None, create: bool = False
+) -> Collection:
+    return Collection(collection or default_collection_path(), encoder, create=create)

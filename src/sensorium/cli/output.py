@@ -1,0 +1,127 @@
+"""How results look: for people on a terminal, for programs in a pipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sensorium.collection import Hit, Skipped
+
+SKIPPED_SHOWN = 20
+"""Skipped files that are named on a terminal; a pipe and ``--json`` get all of them."""
+
+CAPTION_KEYS = ("caption", "caption_en", "title", "description")
+"""Metadata that tells what a picture shows, in the order it is looked for."""
+
+console = Console(highlight=False)
+notices = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on a line of its own."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def short_path(path: str) -> str:
+    """Write a path as a person in the current folder would, control characters made visible."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive
+        relative = path
+    shown = path if relative.startswith("..") else relative
+    return shown if shown.isprintable() else repr(shown)
+
+
+def caption(metadata: dict[str, Any]) -> str:
+    """What metadata says a picture shows; empty when it says nothing."""
+    return next((str(metadata[key]) for key in CAPTION_KEYS if metadata.get(key)), "")
+
+
+def print_hits(hits: Sequence[Hit]) -> None:
+    """Print hits: a table on a terminal, score and path separated by a tab in a pipe."""
+    if not console.is_terminal:
+        for hit in hits:
+            print(f"{hit.score:.4f}\t{hit.path}")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("path", overflow="fold")
+    described = any(caption(hit.metadata) for hit in hits)
+    if described:
+        table.add_column("caption", style="dim", overflow="ellipsis", no_wrap=True)
+    for rank, hit in enumerate(hits, 1):
+        cells = [Text(str(rank)), Text(f"{hit.score:.3f}"), Text(short_path(hit.path))]
+        if described:
+            cells.append(Text(caption(hit.metadata)))
+        table.add_row(*cells)
+    console.print(table)
+
+
+def print_labels(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> None:
+    """Print items with their labels: aligned on a terminal, separated by tabs in a pipe."""
+    for path, labels in rows:
+        if console.is_terminal:
+            best = "   ".join(f"{label} {probability:.0%}" for label, probability in labels)
+            console.print(Text(short_path(path)), Text(f"  {best}"), sep="\n")
+        else:
+            print("\t".join([path, *(f"{label}\t{p:.4f}" for label, p in labels)]))
+
+
+def print_skipped(skipped: Sequence[Skipped]) -> None:
+    """Name what was skipped, and why, on standard error."""
+    shown = SKIPPED_SHOWN if notices.is_terminal else len(skipped)
+    for item in skipped[:shown]:
+        notices.print(Text(f"skipped {short_path(item.path)}: {item.reason}"))
+    if len(skipped) > shown:
+        notices.print(f"... and {len(skipped) - shown} more (--json lists all of them)")
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Any]:
+    """Show a progress bar on a terminal, nothing in a pipe.
+
+    Yields
+    ------
+    callable
+        Takes (done, total).
+    """
+    if not notices.is_terminal:
+        yield lambda done, total: None
+        return
+    # Loaded only where a bar is drawn: a search must not pay for it.
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    )  # fmt: skip
+    with Progress(*columns, console=notices, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def print_paths(hits: Sequence[Hit], *, null: bool) -> None:
+    """Print bare paths, each ended by a line break or a NUL byte."""
+    end = b"\0" if null else b"\n"
+    sys.stdout.flush()
+    for hit in hits:
+        sys.stdout.buffer.write(os.fsencode(Path(hit.path)) + end)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,41 @@
+"""What all tests share: no network, a home of their own, the sample, two small encoders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_encoder import make_tiny_encoder
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+SAMPLE = Path(__file__).parent.parent / "sample"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sensorium_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for the session, so that models are compiled once; inherited by child processes."""
+    home = tmp_path_factory.mktemp("home")
+    os.environ["SENSORIUM_HOME"] = str(home)
+    os.environ.pop("SENSORIUM_COLLECTION", None)
+    os.environ.pop("SENSORIUM_RUNTIME", None)
+    return home
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an encoder that is loaded and run in milliseconds."""
+    return make_tiny_encoder(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def other_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an encoder of another space."""
+    return make_tiny_encoder(tmp_path_factory.mktemp("other"), seed=1, name="other")
