@@ -21,10 +21,10 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks import decoders, weight
-from benchmarks.datasets import rows as pictures_of
 from benchmarks.measuring import Task, in_turns, run_process, run_python
 from benchmarks.photos import MEGAPIXELS, make_photos
 from benchmarks.rows import Row, readable
+from benchmarks.sample import sample_rows
 from sensorium import Collection, Text, load_encoder
 from sensorium.collection.store import EmbeddedFile, FileState, SQLiteStore
 from sensorium.encoders import Encoder, Prepared
@@ -34,7 +34,6 @@ OURS, BUDGET = "sensorium", "budget"
 ON_ONNX = "sensorium on ONNX Runtime"
 PLAIN = "plain loop: Pillow, ONNX Runtime"
 
-SAMPLE = Path(__file__).parents[1] / "sample" / "images"
 BATCH = 32
 ITEMS = 10_000
 
@@ -68,9 +67,10 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
+        sources = [Path(row["image"]) for row in sample_rows()]
         counts = {2: 96, 12: 32} if quick else {2: 256, 12: 96}
         photos = {
-            megapixels: make_photos(sample_pictures(), folder / f"{megapixels}", number, size)
+            megapixels: make_photos(sources, folder / f"{megapixels}", number, size)
             for (megapixels, size), number in zip(MEGAPIXELS.items(), counts.values(), strict=True)
         }
         console.print("inference alone")
@@ -86,13 +86,6 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     console.print("installed size")
     rows += installed_size(quick)
     return rows + budgets(rows, console)
-
-
-def sample_pictures() -> list[Path]:
-    """Small real photos to make large ones of: the project's sample, else the gcompris set."""
-    if SAMPLE.is_dir():
-        return sorted(SAMPLE.glob("*.jpg"))
-    return [Path(row["image"]) for row in pictures_of("gcompris") if row["style"] == "photo"]
 
 
 def figures(case: str, metric: str, unit: str, values: Mapping[str, float]) -> Iterator[Row]:

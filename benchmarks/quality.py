@@ -26,6 +26,7 @@ from benchmarks.datasets.manifest import Row as Picture
 from benchmarks.datasets.stamps import concept_of
 from benchmarks.retrieval import best_ranks, recall_at
 from benchmarks.rows import Row
+from benchmarks.sample import sample_rows
 from sensorium import Image, Text, ZeroShotClassifier, load_encoder
 from sensorium.encoders import Encoder
 
@@ -198,10 +199,13 @@ def retrieval_cases() -> list[Retrieval]:
     stamps = [picture for picture in pictures_of("stamps") if picture["category"] != "symbols"]
     stamps_test = [picture for picture in stamps if picture["split"] == "test"]
     photo_stamps = [picture for picture in stamps if picture["style"] == "photo"]
+    sample = sample_rows()
     noto, openmoji = emoji_test("noto"), emoji_test("openmoji")
     every_noto = [picture for picture in pictures_of("emoji") if picture["style"] == "noto"]
     return [
         captioned("photos, English", photos, quick=True),
+        captioned("sample photos, English", sample, quick=True),
+        captioned("sample photos, Chinese", sample, "caption_zh", quick=True),
         captioned("titled photos, Chinese (traditional)", titled, "caption_zh", quick=True),
         captioned("photos by a long text", titled, "text_en"),
         captioned("stamps (test), English", stamps_test, quick=True),

@@ -1,6 +1,7 @@
 """Installed size of the core: what `pip install sensorium` puts on a disk."""
 
 import re
+import shutil
 import sys
 import tempfile
 import tomllib
@@ -28,7 +29,13 @@ def installed_bytes() -> int:
         run_process([sys.executable, "-m", "venv", folder])
         scripts = "Scripts" if sys.platform == "win32" else "bin"
         python = str(Path(folder) / scripts / "python")
-        run_process([python, "-m", "pip", "install", "-q", "--no-compile", str(PROJECT)])
+        # From a copy: building leaves files beside the sources.
+        copy = Path(folder) / "project"
+        copy.mkdir()
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(PROJECT / name, copy)
+        shutil.copytree(PROJECT / "src", copy / "src")
+        run_process([python, "-m", "pip", "install", "-q", "--no-compile", str(copy)])
         where = "import sysconfig; print(sysconfig.get_path('platlib'))"
         packages = Path(run_process([python, "-c", where]).strip())
         return sum(

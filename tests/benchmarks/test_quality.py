@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from benchmarks.card import END, START, markdown, write_table
 from benchmarks.quality import Retrieval, captioned, mean, measure, parts_of, unit
 from benchmarks.retrieval import best_ranks, recall_at
 from benchmarks.rows import Row, write_json
+from benchmarks.sample import sample_rows
 
 
 def ranks(scores, relevant):
@@ -172,3 +174,10 @@ def test_json_rows_have_the_agreed_keys(tmp_path):
     rows = json.loads((tmp_path / "rows.json").read_text())
     assert list(rows[0]) == ["benchmark", "case", "system", "metric", "value", "unit"]
     assert len(rows) == len(ROWS)
+
+
+def test_every_photo_of_the_sample_is_there_and_captioned_twice():
+    rows = sample_rows()
+    assert len(rows) == 190
+    assert all(Path(row["image"]).is_file() for row in rows)
+    assert all(row["caption_en"] and row["caption_zh"] for row in rows)

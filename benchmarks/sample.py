@@ -1,0 +1,14 @@
+"""The project's own sample collection: 190 photos captioned in English and simplified Chinese."""
+
+import csv
+from pathlib import Path
+
+from benchmarks.datasets.manifest import Row
+
+SAMPLE = Path(__file__).parents[1] / "sample"
+
+
+def sample_rows() -> list[Row]:
+    """One row per photo, with `image` (an absolute path), `caption_en` and `caption_zh`."""
+    with (SAMPLE / "images.csv").open(newline="", encoding="utf-8") as file:
+        return [row | {"image": str(SAMPLE / row["path"])} for row in csv.DictReader(file)]
