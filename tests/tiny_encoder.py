@@ -18,7 +18,7 @@ SIZE = 32  # pixels of the image tower's input
 GRID = 4  # the thumbnail is GRID x GRID x 3 numbers
 DIMENSION = GRID * GRID * 3
 OPSET = 17
-WORDS = "a the cat dog red green blue square photo of".split()
+WORDS = ["a", "the", "cat", "dog", "red", "green", "blue", "square", "photo", "of"]
 
 
 def make_tiny_encoder(folder: Path, *, seed: int = 0, name: str = "tiny") -> Path:

@@ -87,7 +87,10 @@ def matching_ids(
         ]
     )
     # The line break ends a comment that the expression may hold.
-    sql = f"SELECT id FROM (SELECT {inner} FROM items) WHERE ({where}\n) AND modality = coalesce(?, modality) ORDER BY id"
+    sql = (
+        f"SELECT id FROM (SELECT {inner} FROM items) WHERE ({where}\n) "
+        "AND modality = coalesce(?, modality) ORDER BY id"
+    )
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT
     )
