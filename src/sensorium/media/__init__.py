@@ -40,8 +40,11 @@ def as_media(value: Any) -> Media:
         if is_url(value):
             return Image(value)
         if has_media_suffix(value):
-            if Path(value).expanduser().is_file():
-                return Image(Path(value).expanduser())
+            # os.path, not Path: its functions answer for names that are too long or hold NUL
+            # bytes, and leave "~name" alone where there is no such user.
+            path = os.path.expanduser(value)  # noqa: PTH111
+            if os.path.isfile(path):  # noqa: PTH113
+                return Image(Path(path))
             raise MediaError(
                 "no such file; if you mean these words, "
                 f'say Text("{value}") in Python or --text in the shell',
@@ -49,7 +52,7 @@ def as_media(value: Any) -> Media:
             )
         return Text(value)
     if isinstance(value, os.PathLike):
-        return Image(Path(value).expanduser())
+        return Image(Path(os.path.expanduser(value)))  # noqa: PTH111
     if hasattr(value, "modality") and hasattr(value, "segments"):
         media: Media = value
         return media

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import PIL.ExifTags
 import PIL.Image
-import PIL.ImageOps
 
 from sensorium.errors import MediaError
 from sensorium.media.exif import exif_metadata
@@ -36,12 +35,24 @@ MIN_SCALE_MARGIN = 2
 The final resize then still averages over pixels, so scaled decoding changes vectors by less than
 the runtime's rounding does (tests/media/test_image.py holds it to that)."""
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
 """What Pillow may open. A closed list: its other readers are rarely used and start programs
-(EPS) or are little tested against hostile files. MPO is how some cameras write JPEG."""
+(EPS) or are little tested against hostile files. "JPEG" covers MPO, which some cameras write."""
 
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of each EXIF orientation upright; 1 and all other values are."""
 
-# Pillow warns at half of MAX_PIXELS already; such a picture is ordinary (a stitched panorama).
+# Pillow warns of every oddity that it copes with (damaged EXIF, padded chunks), and of pictures
+# of half MAX_PIXELS, which are ordinary panoramas. What it cannot cope with, it raises.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)
 
 
@@ -78,6 +89,11 @@ class Image:
         elif isinstance(source, (bytes, bytearray, memoryview)):
             self._encoded = bytes(source)
         elif isinstance(source, np.ndarray):
+            if source.dtype.kind in "iu" and source.dtype not in (np.uint8, np.uint16):
+                raise MediaError(
+                    f"an image array is uint8, uint16 or float, got {source.dtype}, which does "
+                    "not say what white is: convert it, e.g. with .astype(np.uint8)"
+                )
             self._picture = PIL.Image.fromarray(_array_to_uint8(source))
         elif isinstance(source, PIL.Image.Image):
             self._picture = source
@@ -123,8 +139,7 @@ class Image:
                 if wanted and picture.format in ("JPEG", "MPO"):
                     scale = wanted / min(picture.size)
                     picture.draft(None, (int(picture.width * scale), int(picture.height * scale)))
-                upright = _upright(picture)
-                rgb = _to_rgb(upright)
+                rgb = _to_rgb(_upright(picture))
             except MemoryError as error:
                 raise MediaError("too large for this machine's memory", self._name()) from error
             except Exception as error:
@@ -167,7 +182,7 @@ class Image:
     def _open(self) -> PIL.Image.Image:
         """Open the picture's header and check its size against the limits."""
         if self._picture is not None:
-            return self._picture.copy()  # the caller's object must survive draft() and close()
+            return self._copy(self._picture)
         if self._encoded is None:
             # A URL is fetched once and kept; a path is read at each call, so that a list of a
             # million Images holds no pixels.
@@ -185,8 +200,8 @@ class Image:
             picture = PIL.Image.open(io.BytesIO(encoded), formats=FORMATS)
         except PIL.UnidentifiedImageError as error:
             raise MediaError(
-                f"not a picture that can be read (starts with {encoded[:8]!r}; "
-                f"formats: {', '.join(IMAGE_FORMATS)})",
+                f"no picture, or one that is broken in its first bytes ({encoded[:8]!r}; "
+                f"what can be read: {', '.join(IMAGE_FORMATS)})",
                 self._name(),
             ) from error
         except PIL.Image.DecompressionBombError as error:
@@ -198,6 +213,15 @@ class Image:
                 f"{picture.width} x {picture.height} pixels; {_too_many_pixels()}", self._name()
             )
         return picture
+
+    def _copy(self, picture: PIL.Image.Image) -> PIL.Image.Image:
+        """Copy a caller's picture: it must survive draft() and close()."""
+        if 0 in picture.size:
+            raise MediaError(f"a picture of {picture.width} x {picture.height} has no pixels")
+        try:
+            return picture.copy()
+        except Exception as error:  # decodes a file that was opened but not read; see load()
+            raise MediaError(f"broken picture ({error})", self._name()) from error
 
     def __repr__(self) -> str:
         return f"Image({self._name()})"
@@ -217,18 +241,22 @@ def _orientation(picture: PIL.Image.Image) -> int:
 
 
 def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
-    if _orientation(picture) == 1:
-        return picture
-    return PIL.ImageOps.exif_transpose(picture)
+    # Loaded first: Pillow turns TIFF pictures itself while loading, and then forgets the tag. Its
+    # exif_transpose() would rewrite the block, and fail where the block is damaged.
+    picture.load()
+    turn = _TURNS.get(_orientation(picture))
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
     """Convert any Pillow mode to RGB, over white where it is transparent."""
     if picture.mode == "RGB" and "transparency" not in picture.info:
-        picture.load()
         return picture
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        return PIL.Image.fromarray(_array_to_uint8(np.asarray(picture))).convert("RGB")
+        levels = np.asarray(picture)
+        if isinstance(clear := picture.info.get("transparency"), int):
+            levels = np.where(levels == clear, 65535, levels)
+        return PIL.Image.fromarray(_array_to_uint8(levels)).convert("RGB")
     if picture.has_transparency_data:
         layered = picture.convert("RGBA")
         white = PIL.Image.new("RGBA", layered.size, "white")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import errno
+import http.client
 import os
 import stat
-import urllib.error
+import string
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -60,18 +61,21 @@ def read_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
         raise MediaError(_reason(error), str(path)) from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise MediaError("not a regular file", str(path))
         if status.st_size > MAX_BYTES:
             raise MediaError(
                 f"{status.st_size:,} bytes; files over {MAX_BYTES:,} bytes are not read", str(path)
             )
-        try:
-            return file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise MediaError(_reason(error), str(path)) from error
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            # No further than it reached when it was opened: it may be growing for ever.
+            return file.read(status.st_size)
+    except OSError as error:
+        raise MediaError(_reason(error), str(path)) from error
+    finally:
+        os.close(descriptor)
 
 
 def _reason(error: Exception) -> str:
@@ -79,6 +83,8 @@ def _reason(error: Exception) -> str:
         return "no such file"
     if isinstance(error, PermissionError):
         return "no permission to read it"
+    if isinstance(error, OSError) and error.errno == errno.ENXIO:
+        return "not a regular file"  # a socket cannot even be opened
     return f"cannot be read ({error.args[-1] if error.args else error})"
 
 
@@ -99,13 +105,16 @@ def read_url(url: str) -> bytes:
             if head.lower().endswith(";base64"):
                 return base64.b64decode(body, validate=True)
             return urllib.parse.unquote_to_bytes(body)
-        except binascii.Error as error:
+        except ValueError as error:
             raise MediaError(f"the data is not base64 ({error})", url[:60]) from error
-    request = urllib.request.Request(url, headers={"User-Agent": "sensorium"})
     try:
+        # Browsers show and copy URLs with their spaces and characters of other scripts as they are.
+        ascii_url = urllib.parse.quote(url, safe=string.punctuation)
+        request = urllib.request.Request(ascii_url, headers={"User-Agent": "sensorium"})
         with urllib.request.urlopen(request, timeout=URL_TIMEOUT) as response:
             body_bytes: bytes = response.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # URLError is an OSError; ValueError: a malformed URL
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        # URLError is an OSError; ValueError and HTTPException: a malformed URL or answer.
         raise MediaError(f"cannot be fetched ({error})", url) from error
     if len(body_bytes) > MAX_BYTES:
         raise MediaError(f"larger than {MAX_BYTES:,} bytes", url)
