@@ -40,14 +40,15 @@ def opencv_full(path: Path) -> Pixels:
     """Decode every pixel with OpenCV, then average areas."""
     import cv2
 
-    return _opencv_square(cv2.imread(str(path)))
+    return _opencv_square(np.asarray(cv2.imread(str(path)), np.uint8))
 
 
 def opencv_reduced(path: Path) -> Pixels:
     """Decode with OpenCV at a quarter of each side, the least that 2 megapixels allow."""
     import cv2
 
-    return _opencv_square(cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_4))
+    reduced = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_4)
+    return _opencv_square(np.asarray(reduced, np.uint8))
 
 
 def installed_decoders() -> tuple[dict[str, Decoder], list[str]]:

@@ -14,6 +14,7 @@ one is taken up where it stopped. From Python, `rows("emoji")` fetches the set i
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,9 +105,11 @@ def _fetch(names: list[str], report: Callable[[str], None]) -> None:
             bring(package, home())
         report(f"{name}: rendering")
         folder = home() / name
-        folder.mkdir(parents=True, exist_ok=True)
+        if _recipe_of(name) != _recipe(name):
+            shutil.rmtree(folder, ignore_errors=True)  # another recipe's pictures
+            folder.mkdir(parents=True)
+            _recipe_file(name).write_text(json.dumps(_recipe(name), indent=1))
         count = manifest.write(SETS[name].build(home()), folder / "manifest.csv", home())
-        _stamp(name).write_text(json.dumps(_recipe(name), indent=1))
         report(f"{name}: {count:,} rows in {folder / 'manifest.csv'}")
 
 
@@ -140,16 +143,21 @@ def _lacks(name: str) -> str:
 
 
 def _recipe(name: str) -> dict[str, object]:
-    """What a set is made of: it is complete when this was written after its manifest."""
+    """What a set is made of, as its folder records it."""
     modules = [SETS[name], *(SETS[needed] for needed in SETS[name].NEEDS)]
     pins = {package.name: package.sha256 for module in modules for package in module.PACKAGES}
     return {"recipe": RECIPE, "packages": pins}
 
 
-def _stamp(name: str) -> Path:
-    return home() / name / "complete.json"
+def _recipe_file(name: str) -> Path:
+    return home() / name / "recipe.json"
+
+
+def _recipe_of(name: str) -> object:
+    """What the pictures in a set's folder were made of; None when there are none."""
+    file = _recipe_file(name)
+    return json.loads(file.read_text()) if file.is_file() else None
 
 
 def _complete(name: str) -> bool:
-    stamp = _stamp(name)
-    return stamp.is_file() and json.loads(stamp.read_text()) == _recipe(name)
+    return _recipe_of(name) == _recipe(name) and (home() / name / "manifest.csv").is_file()

@@ -8,7 +8,6 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -88,15 +87,19 @@ def bring(package: Package, root: Path) -> Path:
     lack = missing_client(package.registry)
     if lack:
         raise FetchError(f"{package} cannot be fetched: it {lack}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        archive = download(package, Path(scratch))
+    scratch = folder.with_name(folder.name + ".part")
+    shutil.rmtree(scratch, ignore_errors=True)  # of an interrupted call
+    scratch.mkdir(parents=True)
+    try:
+        archive = download(package, scratch)
         verify(archive, package)
-        content = Path(scratch) / "content"
+        content = scratch / "content"
         content.mkdir()
         unpack(archive, package, content)
         shutil.rmtree(folder, ignore_errors=True)
         content.rename(folder)
+    finally:
+        shutil.rmtree(scratch)
     mark.write_text(package.sha256)
     return folder
 

@@ -87,7 +87,7 @@ def test_a_complete_set_needs_no_client_and_other_pins_make_it_incomplete(home, 
     folder.mkdir(parents=True)
     rows = [{"id": "emoji/1", "image": home / "emoji/images/1.png", "audio": "", "n": 1}]
     manifest.write(rows, folder / "manifest.csv", home)
-    (folder / "complete.json").write_text(json.dumps(datasets._recipe("emoji")))
+    (folder / "recipe.json").write_text(json.dumps(datasets._recipe("emoji")))
     image = str(home / "emoji/images/1.png")
     assert datasets.rows("emoji") == [{"id": "emoji/1", "image": image, "audio": "", "n": "1"}]
     monkeypatch.setattr(datasets, "RECIPE", datasets.RECIPE + 1)
@@ -251,3 +251,26 @@ def test_gcompris_names_and_licences():
         "one.webp": {"Copyright": "B", "License": "Public Domain", "Source": "somewhere"},
         "two.webp": {"Copyright": "B", "License": "Public Domain", "Source": "somewhere"},
     }
+
+
+def test_an_interrupted_set_is_taken_up_and_another_recipes_pictures_are_not(home, monkeypatch):
+    monkeypatch.setattr(datasets, "bring", lambda package, root: None)
+    monkeypatch.setattr(packages.shutil, "which", lambda name: name)
+    found = []
+
+    def build(root, stop=False):
+        found.append(sorted(path.name for path in (root / "emoji").glob("*.png")))
+        (root / "emoji" / f"{len(found)}.png").touch()
+        if stop:
+            raise KeyboardInterrupt
+        yield {"id": "emoji/1", "image": root / "emoji/1.png"}
+
+    monkeypatch.setattr(emoji, "build", lambda root: build(root, stop=True))
+    with pytest.raises(KeyboardInterrupt):
+        datasets.fetch(["emoji"])
+    monkeypatch.setattr(emoji, "build", build)
+    datasets.fetch(["emoji"])
+    datasets.fetch(["emoji"])  # complete: nothing is built
+    monkeypatch.setattr(datasets, "RECIPE", datasets.RECIPE + 1)
+    datasets.fetch(["emoji"])
+    assert found == [[], ["1.png"], []]
