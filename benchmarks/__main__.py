@@ -49,9 +49,11 @@ def _fetch(names: list[str]) -> int:
 
     console = Console(stderr=True)
     try:
-        datasets.fetch(names, report=lambda line: console.print(line, highlight=False))
+        datasets.fetch(
+            names, report=lambda line: console.print(line, highlight=False, soft_wrap=True)
+        )
     except datasets.FetchError as error:
-        console.print(f"cannot fetch: {error}", style="red", highlight=False)
+        console.print(f"cannot fetch: {error}", style="red", highlight=False, soft_wrap=True)
         return 3
     for name in names or datasets.SETS:
         print(datasets.home() / name / "manifest.csv")
