@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from sensorium.errors import SensoriumError, UsageError
@@ -17,6 +18,9 @@ def main() -> None:
     """Run ``sensorium`` and turn Sensorium's own errors into one line and an exit code."""
     from sensorium.cli.app import app
 
+    # File names that are not UTF-8 leave as the bytes they are, for xargs and the like.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         app()
     except SensoriumError as error:

@@ -31,7 +31,13 @@ def print_json(value: Any) -> None:
     """Print one JSON object on a line of its own."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
-    print(json.dumps(value, ensure_ascii=False, default=str))
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # A file name that is not UTF-8, or a terminal of few characters: JSON can escape them.
+        text = json.dumps(value, default=str)
+    print(text)
 
 
 def short_path(path: str) -> str:
@@ -84,7 +90,7 @@ def print_skipped(skipped: Sequence[Skipped]) -> None:
     """Name what was skipped, and why, on standard error."""
     shown = SKIPPED_SHOWN if notices.is_terminal else len(skipped)
     for item in skipped[:shown]:
-        notices.print(Text(f"skipped {short_path(item.path)}: {item.reason}"))
+        notices.print(Text(f"skipped {short_path(item.path)}: {item.reason}"), soft_wrap=True)
     if len(skipped) > shown:
         notices.print(f"... and {len(skipped) - shown} more (--json lists all of them)")
 

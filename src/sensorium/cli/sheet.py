@@ -103,7 +103,8 @@ def _write(
     color: str,
 ) -> None:
     """Write one line, cut to `width` pixels."""
-    text = " ".join(text.split())
+    # Cut to what could fit first: a long data URL would be measured character by character.
+    text = " ".join(text.split())[:width].encode("utf-8", "replace").decode()
     font = _font_for(text, size)
     if font is None:
         # Better a question mark than boxes: no installed font has these characters.

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 from sensorium.encoders.base import Prepared
 from sensorium.encoders.preprocessing import FITS, image_pixels
 from sensorium.encoders.runtime import Runtime, load_runtime
 from sensorium.encoders.space import Space, hash_files
-from sensorium.errors import EncoderError
+from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Media, Modality, Text, as_media
 
 CONFIG = "encoder.json"
@@ -87,6 +88,8 @@ class FolderEncoder:
             return {"pixels": image_pixels(media, size=tower["size"], fit=tower["fit"])}
         assert isinstance(media, Text)  # _config knows no third modality
         ids = self._tokenizer.encode(tower.get("prefix", "") + media.text).ids
+        if not ids:  # control characters alone, say; the mean of nothing is no vector
+            raise MediaError(f"the text {media.text!r:.80} holds nothing to encode")
         return {"input_ids": np.array(ids, dtype=np.int64)}
 
     def encode_prepared(
@@ -109,7 +112,7 @@ class FolderEncoder:
 
     def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
         """See `Encoder.encode`."""
-        if isinstance(items, (str, bytes, os.PathLike, Image, Text, np.ndarray)):
+        if isinstance(items, _SINGLE):
             items = [items]
         media = [as_media(item) for item in items]
         if batch_size < 1:
@@ -154,6 +157,9 @@ class FolderEncoder:
 
 
 _TOWERS = (Modality.IMAGE, Modality.TEXT)
+_SINGLE = (
+    str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, PIL.Image.Image, Image, Text
+)  # fmt: skip
 _FILE_KEYS = {"model", "tokenizer"}
 
 
@@ -195,19 +201,45 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         found = config.get("format") if isinstance(config, dict) else None
         raise EncoderError(f"{path}: format {found!r}; this version reads format {FORMAT}")
-    for key in ("name", "dimension", "temperature", "prompts"):
-        if key not in config:
-            raise EncoderError(f"{path}: {key!r} is missing")
-    if not any(modality.value in config for modality in _TOWERS):
+    _require(path, "", config, _KEYS)
+    if not all("{}" in prompt for prompt in config["prompts"]) or not config["prompts"]:
+        raise EncoderError(f"{path}: prompts are one or more texts with {{}}")
+    towers = [modality.value for modality in _TOWERS if modality.value in config]
+    if not towers:
         raise EncoderError(f"{path}: names no tower ('image' or 'text')")
-    image = config.get("image", {})
-    if image and image.get("fit") not in FITS:
-        raise EncoderError(f"{path}: image fit {image.get('fit')!r}; known: {', '.join(FITS)}")
-    for modality, keys in (("image", ("model", "size")), ("text", ("model", "tokenizer"))):
-        for key in keys:
-            if modality in config and key not in config[modality]:
-                raise EncoderError(f"{path}: {modality}.{key} is missing")
-            name = config.get(modality, {}).get(key, "")
-            if key in _FILE_KEYS and Path(name).name != name:
-                raise EncoderError(f"{path}: {modality}.{key} is a plain file name, got {name!r}")
+    for name in towers:
+        _require(path, "", config, {name: dict})
+        _require(path, f"{name}.", config[name], _TOWER_KEYS[name])
+        for key in _FILE_KEYS & {*config[name]}:
+            file = config[name][key]
+            if not isinstance(file, str) or Path(file).name != file:
+                raise EncoderError(f"{path}: {name}.{key} is a plain file name, got {file!r}")
+    if "image" in config and config["image"]["fit"] not in FITS:
+        fit = config["image"]["fit"]
+        raise EncoderError(f"{path}: image fit {fit!r}; known: {', '.join(FITS)}")
+    if config.get("sigmoid") is not None:
+        _require(path, "", config, {"sigmoid": dict})
+        _require(path, "sigmoid.", config["sigmoid"], {"scale": float, "bias": float})
     return config
+
+
+_KEYS: dict[str, type] = {"name": str, "dimension": int, "temperature": float, "prompts": list}
+_TOWER_KEYS: dict[str, dict[str, type]] = {
+    "image": {"model": str, "size": int, "fit": str},
+    "text": {"model": str, "tokenizer": str, "max_tokens": int},
+}
+
+
+def _require(path: Path, prefix: str, values: dict[str, Any], keys: dict[str, type]) -> None:
+    """Check that keys are there and of their type, and that numbers which count are positive."""
+    for key, kind in keys.items():
+        if key not in values:
+            raise EncoderError(f"{path}: {prefix}{key} is missing")
+        value = values[key]
+        is_right = isinstance(value, (int, float) if kind is float else kind)
+        if kind is list:
+            is_right = is_right and all(isinstance(element, str) for element in value)
+        if not is_right or isinstance(value, bool):
+            raise EncoderError(f"{path}: {prefix}{key} is no {kind.__name__}: {value!r:.80}")
+        if (kind is int or key == "temperature") and not value > 0:
+            raise EncoderError(f"{path}: {prefix}{key} is more than 0, got {value!r}")

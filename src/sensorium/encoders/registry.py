@@ -41,7 +41,7 @@ def load_encoder(
     shipped = shipped_encoders()
     if isinstance(name, str) and name in shipped:
         return FolderEncoder(shipped[name], runtime)
-    folder = Path(name).expanduser()
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111
     if folder.is_dir():
         return FolderEncoder(folder, runtime)
     raise EncoderError(
@@ -54,4 +54,4 @@ def encoder_name(name: str | os.PathLike[str]) -> str:
     """Write a name as it can be loaded from any working directory."""
     if isinstance(name, str) and name in shipped_encoders():
         return name
-    return str(Path(name).expanduser().absolute())
+    return str(Path(os.path.expanduser(name)).absolute())  # noqa: PTH111

@@ -6,6 +6,7 @@ CoreML, DirectML and every other CPU.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import threading
@@ -98,8 +99,8 @@ def load_runtime(model: Path, name: str | None = None) -> Runtime:
     make = OpenVINORuntime if runtime_name(name) == "openvino" else ONNXRuntime
     try:
         return make(model)
-    except (RuntimeError, OSError, ImportError) as error:
-        # OpenVINO raises RuntimeError; ONNX Runtime's own exceptions derive from it.
+    except Exception as error:
+        # OpenVINO raises RuntimeError; ONNX Runtime's own exceptions share no base but Exception.
         raise EncoderError(f"{model}: {make.__name__} cannot load it ({error})") from error
 
 
@@ -176,5 +177,10 @@ def _openvino_core() -> Any:
     core = openvino.Core()
     # Compiling takes seconds, loading what was compiled a fraction of one. OpenVINO keys its
     # cache by model, device, options and version.
-    core.set_property({"CACHE_DIR": str(sensorium_home() / "openvino")})
+    cache_folder = sensorium_home() / "openvino"
+    # Where nothing can be kept (a read-only home), everything works as well, only later.
+    with contextlib.suppress(OSError):
+        cache_folder.mkdir(parents=True, exist_ok=True)
+        if os.access(cache_folder, os.W_OK):
+            core.set_property({"CACHE_DIR": str(cache_folder)})
     return core

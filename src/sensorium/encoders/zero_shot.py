@@ -36,6 +36,9 @@ class ZeroShotClassifier:
     def __init__(
         self, encoder: Encoder, labels: Sequence[str], prompts: Sequence[str] | None = None
     ) -> None:
+        for name, texts in (("labels", labels), ("prompts", prompts)):
+            if isinstance(texts, str):
+                raise UsageError(f"{name} are a list of texts, got the one text {texts!r}")
         self.labels = [label.strip() for label in labels]
         prompts = encoder.prompts if prompts is None else prompts
         if not self.labels or not all(self.labels):
@@ -45,8 +48,8 @@ class ZeroShotClassifier:
         if not prompts or not all("{}" in prompt for prompt in prompts):
             raise UsageError(f"every prompt needs a {{}} for the label, got {list(prompts)!r}")
         self._encoder = encoder
-        texts = [Text(p.replace("{}", label)) for label in self.labels for p in prompts]
-        vectors = encoder.encode(texts).reshape(len(self.labels), len(prompts), -1).mean(axis=1)
+        filled = [Text(p.replace("{}", label)) for label in self.labels for p in prompts]
+        vectors = encoder.encode(filled).reshape(len(self.labels), len(prompts), -1).mean(axis=1)
         self.vectors: npt.NDArray[np.float32] = vectors / np.linalg.norm(
             vectors, axis=1, keepdims=True
         )
@@ -84,7 +87,8 @@ class ZeroShotClassifier:
                     "classify with two or more labels that exclude each other instead"
                 )
             scale, bias = self._encoder.sigmoid
-            return np.asarray(1 / (1 + np.exp(-(scale * cosines + bias))), dtype=np.float32)
+            # The sigmoid as tanh, which does not overflow.
+            return np.asarray(0.5 + 0.5 * np.tanh((scale * cosines + bias) / 2), dtype=np.float32)
         if len(self.labels) < 2:
             raise UsageError(
                 f"with one label ({self.labels[0]!r}) its probability is always 1: "
