@@ -1,0 +1,1 @@
+"""Recipes: programs that build what the package ships."""

@@ -1,0 +1,1 @@
+"""The recipe that builds the text-image space `mini`: `python -m recipes.mini`."""

@@ -1,0 +1,122 @@
+"""Step 6: write the folder that `load_encoder` reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from recipes.mini.align import CONSE_GAIN, CONSE_SCALE, TEXT_SHARE, Alignment
+from recipes.mini.calibrate import Calibration
+from recipes.mini.convert_image import SIZE, Weights, add_features
+from recipes.mini.convert_text import MAX_TOKENS, PREFIX, add_sentence
+from recipes.mini.e5 import E5
+from recipes.mini.features import FIT
+from recipes.mini.graph import Graph
+from recipes.mini.sources import SOURCES
+
+VERSION = "1"
+LICENSE = "Apache-2.0 AND MIT AND CC-BY-4.0"  # README.md says what each covers
+
+
+def backbones(
+    folder: Path, weights: Weights, e5: E5, kept: npt.NDArray[np.int64]
+) -> tuple[Path, Path]:
+    """Write the two towers without their heads, for `features`; return their paths."""
+    image, text = Graph("features"), Graph("sentence")
+    image.output(add_features(image, weights), "features", ["batch", "features"])
+    image.save(folder / "features.onnx")
+    text.output(add_sentence(text, e5, kept), "sentence", ["batch", e5.hidden])
+    text.save(folder / "sentence.onnx")
+    return folder / "features.onnx", folder / "sentence.onnx"
+
+
+def image_tower(path: Path, weights: Weights, alignment: Alignment) -> None:
+    """Write `image.onnx`: pixels to unit vectors."""
+    graph = Graph("image")
+    features = add_features(graph, weights)
+    logits = _linear(graph, features, (alignment.class_matrix, alignment.class_bias))
+    chances = graph.add("Softmax", logits, axis=-1)
+    conse = graph.add("MatMul", chances, graph.half(alignment.class_vectors))
+    standard = graph.add("Sub", features, graph.constant(alignment.feature_mean, "float32"))
+    standard = graph.add("Div", standard, graph.constant(alignment.feature_scale, "float32"))
+    direction = graph.add("Mul", graph.unit(conse), graph.constant(CONSE_SCALE, "float32"))
+    inputs = graph.add("Concat", standard, direction, axis=-1)
+    inner = graph.add("Gelu", _linear(graph, inputs, alignment.hidden))
+    projection = graph.add(
+        "Add", _linear(graph, inputs, alignment.direct), _linear(graph, inner, alignment.out)
+    )
+    conse = graph.add("Mul", conse, graph.constant(CONSE_GAIN, "float32"))
+    parts = graph.add("Concat", conse, graph.unit(projection), axis=-1)
+    graph.output(graph.unit(parts), "embedding", ["batch", alignment.dimension])
+    graph.save(path)
+
+
+def text_tower(path: Path, e5: E5, kept: npt.NDArray[np.int64], alignment: Alignment) -> None:
+    """Write `text.onnx`: token ids to unit vectors."""
+    graph = Graph("text")
+    sentence = add_sentence(graph, e5, kept)
+    text = graph.add("Sub", sentence, graph.constant(alignment.text_mean, "float32"))
+    text = graph.unit(text)
+    projection = graph.unit(_linear(graph, text, alignment.text))
+    parts = graph.add(
+        "Concat",
+        graph.add("Mul", text, graph.constant((1 - TEXT_SHARE) ** 0.5, "float32")),
+        graph.add("Mul", projection, graph.constant(TEXT_SHARE**0.5, "float32")),
+        axis=-1,
+    )
+    graph.output(parts, "embedding", ["batch", alignment.dimension])
+    graph.save(path)
+
+
+def _linear(
+    graph: Graph, value: str, layer: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+) -> str:
+    matrix, bias = layer
+    value = graph.add("MatMul", value, graph.half(np.ascontiguousarray(matrix.T)))
+    return graph.add("Add", value, graph.constant(bias, "float32"))
+
+
+def write(
+    folder: Path,
+    weights: Weights,
+    e5: E5,
+    kept: npt.NDArray[np.int64],
+    tokenizer: Tokenizer,
+    alignment: Alignment,
+    calibration: Calibration,
+    languages: Sequence[str],
+) -> None:
+    """Write both towers, the tokenizer and `encoder.json` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image_tower(folder / "image.onnx", weights, alignment)
+    text_tower(folder / "text.onnx", e5, kept, alignment)
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    conse, dimension = alignment.conse_size, alignment.dimension
+    config: dict[str, Any] = {
+        "format": 1,
+        "name": "mini",
+        "version": VERSION,
+        "dimension": dimension,
+        "temperature": calibration.temperature,
+        "sigmoid": {"scale": calibration.scale, "bias": calibration.bias},
+        "image": {"model": "image.onnx", "size": SIZE, "fit": FIT, "resample": "bicubic"},
+        "text": {
+            "model": "text.onnx",
+            "tokenizer": "tokenizer.json",
+            "max_tokens": MAX_TOKENS,
+            "prefix": PREFIX,
+        },
+        "prompts": calibration.prompts,
+        "parts": {"conse": [0, conse], "projection": [conse, dimension]},
+        "license": LICENSE,
+        "languages": list(languages),
+        "sources": {f"{s.package}/{s.file}": s.sha256 for s in SOURCES},
+    }
+    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    (folder / "encoder.json").write_text(text, "utf-8")
