@@ -181,10 +181,10 @@ def train(
     # covariance times a row is a class's mean: a photograph's features without a photograph.
     prototypes = plain.mean(0) + (matrix - matrix.mean(0)) @ torch.cov(plain.T)
     prototypes = _image_inputs(prototypes.clamp(min=0), *fixed)[1]
-    slots = [_slots(pair, random) for pair in pairs]
-    position = {text: i for i, text in enumerate(sorted({t for s in slots for t in s}))}
+    drawn = [_slots(pair, random) for pair in pairs]
+    position = {text: i for i, text in enumerate(sorted({t for s in drawn for t in s}))}
     captions = centred(list(position))
-    slots = torch.tensor([[position[text] for text in s] for s in slots])
+    slots = torch.tensor([[position[text] for text in s] for s in drawn])
     names = sorted({pair.captions["en"] for pair in pairs})
     name = torch.tensor([names.index(pair.captions["en"]) for pair in pairs])
 
@@ -205,8 +205,7 @@ def train(
     )
     beta = torch.distributions.Beta(MIXUP, MIXUP)
     for _ in range(EPOCHS):
-        order = torch.randperm(len(pairs))
-        for batch in order[: steps * BATCH].split(BATCH):
+        for batch in torch.randperm(len(pairs))[: steps * BATCH].view(steps, BATCH):
             view = torch.randint(len(views), (BATCH,))
             chosen = slots[batch, torch.randint(SLOTS, (BATCH,))]
             share, other = beta.sample((BATCH, 1)), torch.randperm(BATCH)
@@ -232,13 +231,20 @@ def train(
             by_class = factor * head(prototypes[label] + noise) @ F.normalize(text(texts)).T
             loss = loss + PROTOTYPES * F.cross_entropy(by_class, label)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
     return Alignment(
-        text_mean.numpy(),
-        *(tensor.numpy() for tensor in fixed),
-        *(_layer(layer) for layer in (head.direct, head.hidden, head.out, text)),
+        text_mean=text_mean.numpy(),
+        class_matrix=classifier[0],
+        class_bias=classifier[1],
+        class_vectors=class_texts[0].numpy(),
+        feature_mean=fixed[3].numpy(),
+        feature_scale=fixed[4].numpy(),
+        direct=_layer(head.direct),
+        hidden=_layer(head.hidden),
+        out=_layer(head.out),
+        text=_layer(text),
     )
 
 

@@ -51,7 +51,7 @@ def fit(
     best: tuple[float, list[str], float, list[tuple[Vectors, npt.NDArray[np.intp]]]] | None = None
     for prompts in PROMPT_SETS:
         tasks = [_task(pairs, images, embed, prompts, name) for name in ("emoji", "clipart")]
-        losses = [np.mean([_loss(*task, t) for task in tasks]) for t in TEMPERATURES]
+        losses = [sum(_loss(*task, t) for task in tasks) / len(tasks) for t in TEMPERATURES]
         print(f"  prompts {prompts}: loss {min(losses):.4f}")
         if best is None or min(losses) < best[0]:
             best = (min(losses), prompts, float(TEMPERATURES[np.argmin(losses)]), tasks)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,13 +65,13 @@ def read(path: Path) -> E5:
         raise ValueError(f"{path} begins with {blob[:4]!r}; an E5S1 checkpoint is needed")
     offset = 8
 
-    def take(layout: str) -> tuple:
+    def take(layout: str) -> tuple[Any, ...]:
         nonlocal offset
         values = struct.unpack_from("<" + layout, blob, offset)
         offset += struct.calcsize("<" + layout)
         return values
 
-    def array(dtype: str, count: int) -> NDArray:
+    def array(dtype: str, count: int) -> NDArray[Any]:
         nonlocal offset
         values = np.frombuffer(blob, dtype, count, offset)
         offset += values.nbytes

@@ -28,7 +28,7 @@ from sensorium.media import Image
 # The whole picture on white. On validation drawings and photo cut-outs it beat a centre crop and
 # stretching (README.md); of an ordinary photo a crop would lose a quarter to a third unseen.
 FIT = "pad"
-VIEWS = 0  # augmented views of each training picture beside the plain one
+VIEWS = 2  # augmented views of each training picture beside the plain one
 BATCH = 32
 MAX_TURN = 15.0  # degrees
 FRAMES = (1.0, 4 / 3, 3 / 4, 3 / 2, 2 / 3)  # width / height of the frames drawn
@@ -141,4 +141,4 @@ def _cached(path: Path, compute: Callable[[], Vectors]) -> Vectors:
         part = path.with_suffix(".part.npy")
         np.save(part, compute())
         part.replace(path)
-    return np.load(path)
+    return np.asarray(np.load(path), np.float32)

