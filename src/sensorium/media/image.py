@@ -164,7 +164,8 @@ class Image:
         """
         with self._open() as picture:
             width, height = picture.size
-            if _orientation(picture) >= 5:
+            # Pillow gives a TIFF's size as displayed already.
+            if _orientation(picture) >= 5 and picture.format != "TIFF":
                 width, height = height, width
             return {"width": width, "height": height, **exif_metadata(picture)}
 
