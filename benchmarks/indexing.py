@@ -8,6 +8,7 @@ saying so. Runs on a shared machine differ by tens of percent: measure again bef
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> list[Row]:
     """Measure everything; say for each budget whether it is kept."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    warn_if_busy(console)
     quick: bool = arguments.quick
     rounds = 3 if quick else 7
     name: str = arguments.encoder
@@ -86,6 +88,13 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     console.print("installed size")
     rows += installed_size(quick)
     return rows + budgets(rows, console)
+
+
+def warn_if_busy(console: Console) -> None:
+    """Say that speeds will come out too low when other programs take the processor."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > cores / 4:
+        console.print(f"[yellow]busy machine:[/] load {load:.1f} on {cores} cores, speeds are low")
 
 
 def figures(case: str, metric: str, unit: str, values: Mapping[str, float]) -> Iterator[Row]:
