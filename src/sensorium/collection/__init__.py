@@ -1,9 +1,10 @@
 """Collections: media plus an encoder become a durable, searchable store."""
 
 from sensorium.collection.adding import AddReport
-from sensorium.collection.collection import Collection, CollectionInfo, Hit, Item, Labelled
+from sensorium.collection.collection import Collection
 from sensorium.collection.files import Skipped
 from sensorium.collection.reembedding import ReembedReport
+from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 
 __all__ = [
     "AddReport",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sensorium.collection.files import Candidate, Ignored, Skipped, find_files
+from sensorium.collection.files import Candidate, Ignored, Skipped, find_files, is_gone
 from sensorium.collection.pipeline import Embedded, Piece, Read, embed, prepare_segments
-from sensorium.collection.store import EmbeddedFile, FileState, SQLiteStore
+from sensorium.collection.rows import EmbeddedFile, FileState, dump_metadata
+from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError
 from sensorium.media import Image
@@ -60,7 +62,7 @@ class _Work:
     reuse: bool = True  # whether vectors of equal content may be taken over
     change: str = ""  # what reading found: "embed", "touch", "move", "copy", "skip"
     reason: str = ""
-    moved_from: int = 0
+    moved_from: Sequence[tuple[int, str]] = ()  # id and old path of items it may be
     properties: dict[str, Any] = field(default_factory=dict)
 
 
@@ -74,7 +76,9 @@ def add_files(
     progress: Progress | None = None,
 ) -> AddReport:
     """See `Collection.add`."""
-    return _Adder(store, encoder, batch_size, progress).run(sources, metadata or {})
+    # As it will be read back (a tuple is a list in JSON), so that it compares equal next time.
+    stated: dict[str, Any] = json.loads(dump_metadata(metadata or {}))
+    return _Adder(store, encoder, batch_size, progress).run(sources, stated)
 
 
 class _Adder:
@@ -134,7 +138,10 @@ class _Adder:
                 yield _Work(candidate, file, is_known=False)
             elif not self.store.has_vectors(stored.id):
                 yield _Work(candidate, file, is_known=True)
-            elif (stored.file.size, stored.file.mtime_ns) != (file.size, file.mtime_ns):
+            elif (
+                (stored.file.size, stored.file.mtime_ns) != (file.size, file.mtime_ns)
+                or not stored.file.content_hash  # a re-embedding found that it had changed
+            ):
                 file = replace(file, content_hash=stored.file.content_hash)
                 yield _Work(candidate, file, is_known=True)
             elif {**stored.metadata, **candidate.metadata} != stored.metadata:
@@ -154,9 +161,9 @@ class _Adder:
             if work.is_known and work.file.content_hash == content_hash:
                 return Read(replace(work, file=file, change="touch"))
             if work.reuse and (twins := self.store.same_content(content_hash)):
-                gone = [item for item, path in twins if not os.path.lexists(path)]
+                gone = [(item, path) for item, path in twins if is_gone(path)]
                 if gone and not work.is_known:
-                    return Read(replace(work, file=file, change="move", moved_from=gone[0]))
+                    return Read(replace(work, file=file, change="move", moved_from=gone))
                 return Read(replace(work, file=file, change="copy"))
             image = Image.from_encoded(encoded, work.candidate.path)
             pieces: list[Piece] = prepare_segments(self.encoder, image)
@@ -186,10 +193,10 @@ class _Adder:
                 )
             elif work.change == "touch":
                 touched.append((work.file, metadata))
-            elif work.change == "move" and work.moved_from not in moved:
-                moved.add(work.moved_from)
-                moves.append((work.moved_from, work.file, metadata))
-            elif work.change in ("move", "copy"):  # only the first copy of a moved file moves
+            elif left := [source for source in work.moved_from if source[0] not in moved]:
+                moved.add(left[0][0])
+                moves.append((left[0], work.file, metadata))
+            elif work.change in ("move", "copy"):  # more copies than items whose files are gone
                 copies.append((work.file, metadata))
         stale = self.store.write(
             self.encoder.space, embedded=embedded, copied=copies, moved=moves, described=touched

@@ -14,10 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.adding import AddReport, Progress, add_files
+from sensorium.collection.files import is_gone
 from sensorium.collection.filters import matching_ids
 from sensorium.collection.reembedding import ReembedReport, reembed
-from sensorium.collection.store import Changes, Span, SQLiteStore, StoredItem
-from sensorium.encoders import DEFAULT_ENCODER, Encoder, Space, ZeroShotClassifier, load_encoder
+from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
+from sensorium.collection.rows import Changes, StoredItem
+from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import (
+    DEFAULT_ENCODER,
+    Encoder,
+    FolderEncoder,
+    ZeroShotClassifier,
+    load_encoder,
+    shipped_encoders,
+)
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import CollectionError, UsageError
 from sensorium.index.exact import top_k
@@ -27,90 +37,6 @@ BATCH_SIZE = 32
 """Files a batch: what is lost when the process is killed, and what the model sees at once.
 
 Larger batches are no faster with the shipped encoder (benchmarks/indexing.py)."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """One indexed file.
-
-    Attributes
-    ----------
-    id : int
-        Never given to another item, even after this one is deleted.
-    path : str
-        Absolute.
-    modality : str
-    metadata : dict
-        What the file says of itself (``width``, ``height``, ``taken``, ``camera``, ``latitude``
-        ...), overlaid by what manifests and callers said of it.
-    """
-
-    id: int
-    path: str
-    modality: str
-    metadata: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Hit(Item):
-    """One answer of a search.
-
-    Attributes
-    ----------
-    span : tuple of float or None
-        Seconds for audio and video, characters for text; None for a whole item.
-    score : float
-        Cosine between the query and the best segment of the item. It ranks hits of one query;
-        it is no probability, and no fixed value of it means "yes" (docs/scores.md).
-    """
-
-    span: Span
-    score: float
-
-
-@dataclass(frozen=True)
-class Labelled(Item):
-    """One item with its most probable labels.
-
-    Attributes
-    ----------
-    labels : list of (str, float)
-        Label and probability, most probable first.
-    """
-
-    labels: list[tuple[str, float]]
-
-
-@dataclass(frozen=True)
-class CollectionInfo:
-    """Facts about a collection.
-
-    Attributes
-    ----------
-    path : str
-    encoder : str or None
-        Name its encoder loads by; None while nothing was ever added.
-    space : Space or None
-    items : dict
-        Number of items by modality.
-    without_vectors : int
-        Items that search cannot find because re-embedding could not read their files.
-    reembedding_to : Space or None
-        Target of a re-embedding that has not finished.
-    fields : list of str
-        Names that ``where=`` can use beside the columns every item has.
-    bytes : int
-        Size on disk.
-    """
-
-    path: str
-    encoder: str | None
-    space: Space | None
-    items: dict[str, int]
-    without_vectors: int
-    reembedding_to: Space | None
-    fields: list[str]
-    bytes: int
 
 
 class Collection:
@@ -160,7 +86,7 @@ class Collection:
 
     def _use_encoder(self, encoder: str | os.PathLike[str] | Encoder) -> Encoder:
         loaded, name = _load(encoder)
-        self._store.require_space(loaded.space)
+        self._store.require_space(loaded.space, name)
         self._encoder, self._encoder_name = loaded, name
         return loaded
 
@@ -261,14 +187,7 @@ class Collection:
         list of str
             Paths of the items.
         """
-        gone = {}
-        for item, path in self._store.paths():
-            try:
-                Path(path).stat()
-            except (FileNotFoundError, NotADirectoryError):
-                gone[item] = path
-            except OSError:
-                continue
+        gone = {item: path for item, path in self._store.paths() if is_gone(path)}
         if gone and not dry_run:
             self._store.delete(list(gone))
         return list(gone.values())
@@ -342,28 +261,22 @@ class Collection:
         SpaceMismatchError
             When the collection has been re-embedded for another encoder.
         """
-        if not isinstance(k, int) or k < 1:
+        if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1:
             raise UsageError(f"k is a whole number of at least 1, got {k!r}")
         media = as_media(query)
         allowed = self._allowed(where, modality)
-        (vector,) = self.encoder.encode([media])
-        held = self._vectors()
-        scores = held.vectors @ vector
-        best = _best_segments(scores, held.item_ids, k, _mask(held, allowed))
-        spans = self._store.spans([int(held.segment_ids[row]) for row in best])
-        items = self._store.items([int(held.item_ids[row]) for row in best])
+        encoder = self.encoder
+        (vector,) = encoder.encode([media])
+        held = self._vectors(encoder)
+        best = _best_segments(held, vector, int(k), _mask(held, allowed))
+        spans = self._store.spans([int(held.segment_ids[row]) for row, _ in best])
+        items = self._store.items([int(held.item_ids[row]) for row, _ in best])
         hits = []
-        for row in best:
+        for row, score in best:
             item = items.get(int(held.item_ids[row]))
             if item is not None:  # deleted by another process since the vectors were read
-                hits.append(
-                    Hit(
-                        **_item_fields(item),
-                        span=spans.get(int(held.segment_ids[row])),
-                        # Rounding may leave a cosine of 1 + 1e-7.
-                        score=float(np.clip(scores[row], -1, 1)),
-                    )
-                )
+                span = spans.get(int(held.segment_ids[row]))
+                hits.append(Hit(**_item_fields(item), span=span, score=score))
         return hits
 
     def classify(
@@ -393,9 +306,10 @@ class Collection:
             In the order of adding. An item of several segments has the mean of their
             probabilities.
         """
-        classifier = ZeroShotClassifier(self.encoder, labels, prompts)
+        encoder = self.encoder
+        classifier = ZeroShotClassifier(encoder, labels, prompts)
         allowed = self._allowed(where)
-        held = self._vectors()
+        held = self._vectors(encoder)
         mask = _mask(held, allowed)
         ids, rows = np.unique(held.item_ids[mask], return_inverse=True)
         by_segment = classifier.probabilities(held.vectors[mask], multi=multi)
@@ -459,7 +373,13 @@ class Collection:
             target = target.id
         if isinstance(target, (int, np.integer)):
             return self._store.item(int(target))
-        return self._store.item(os.path.abspath(Path(target).expanduser()))  # noqa: PTH100
+        # os.path: pathlib raises for "~$x.png".
+        path = os.path.abspath(os.path.expanduser(os.fspath(target)))  # noqa: PTH100, PTH111
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError:  # such a file is never added
+            return None
+        return self._store.item(path)
 
     def _allowed(
         self, where: str | None, modality: str | None = None
@@ -470,11 +390,12 @@ class Collection:
         everything = "1" if where is None else where
         return matching_ids(self.path, everything, self._store.fields(), modality)
 
-    def _vectors(self) -> _Vectors:
+    def _vectors(self, encoder: Encoder) -> _Vectors:
         """All vectors, read anew only as far as they have changed since the last call."""
-        with self._lock:
-            encoder = self.encoder
-            self._store.require_space(encoder.space)
+        # A snapshot: vectors of another space, or of a later state than the counters tell, must
+        # not get in between.
+        with self._lock, self._store.snapshot():
+            self._store.require_space(encoder.space, self._encoder_name)
             changes = self._store.changes()
             held, dimension = self._held, encoder.space.dimension
             if held is not None and held.changes == changes:
@@ -510,18 +431,15 @@ def _mask(held: _Vectors, allowed: npt.NDArray[np.int64] | None) -> npt.NDArray[
 
 
 def _best_segments(
-    scores: npt.NDArray[np.float32],
-    item_ids: npt.NDArray[np.int64],
-    k: int,
-    mask: npt.NDArray[np.bool_],
-) -> list[int]:
-    """Rows of the best segment of each of the `k` best items, best first."""
+    held: _Vectors, query: npt.NDArray[np.float32], k: int, mask: npt.NDArray[np.bool_]
+) -> list[tuple[int, float]]:
+    """Row and score of the best segment of each of the `k` best items, best first."""
     wanted = k
     while True:
-        rows = top_k(scores, wanted, mask)
-        best: dict[int, int] = {}
-        for row in rows.tolist():
-            best.setdefault(int(item_ids[row]), row)
+        rows, scores = top_k(held.vectors, query, wanted, mask)
+        best: dict[int, tuple[int, float]] = {}
+        for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
+            best.setdefault(int(held.item_ids[row]), (row, score))
         if len(best) >= k or len(rows) < wanted:
             return list(best.values())[:k]
         wanted *= 2  # items of several segments crowd the list: look further down
@@ -541,4 +459,6 @@ def _load(encoder: str | os.PathLike[str] | Encoder) -> tuple[Encoder, str]:
         return load_encoder(encoder), encoder_name(encoder)
     if not hasattr(encoder, "encode_prepared"):
         raise CollectionError(f"an encoder is a name, a folder or an Encoder, got {encoder!r:.80}")
+    if isinstance(encoder, FolderEncoder) and encoder.folder not in shipped_encoders().values():
+        return encoder, encoder_name(encoder.folder)
     return encoder, encoder.space.name

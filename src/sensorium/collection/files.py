@@ -6,11 +6,15 @@ import csv
 import glob
 import json
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from sensorium.collection.rows import dump_metadata
+from sensorium.errors import CollectionError
 from sensorium.media.sources import IMAGE_SUFFIXES, UNDECODED_SUFFIXES, is_url
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
@@ -45,6 +49,9 @@ class Ignored:
     path: Path
 
 
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+"""JSON's numbers: "12.50" is one, "007", "1_000", " 5" and "nan" are the text they are."""
+
 Found = Candidate | Skipped | Ignored
 
 
@@ -69,30 +76,37 @@ def find_files(sources: Iterable[str | os.PathLike[str]]) -> Iterator[Found]:
         if is_url(text):
             yield Skipped(text, "URLs are not indexed: download the file and add it")
             continue
-        path = Path(text).expanduser()
-        if path.is_dir():
-            yield from _walk(_absolute(path), {})
-        elif path.exists() or path.is_symlink():
-            yield from _file(_absolute(path))
-        elif glob.has_magic(text):
-            # Path.glob takes no absolute patterns.
-            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
-            if not matches:
-                yield Skipped(text, "no file matches this pattern")
-            for match in map(Path, matches):
-                # "photos/**" lists folders and all that is in them: files alone are enough.
-                if match.is_dir():
-                    if "**" not in text:
-                        yield from _walk(_absolute(match), {})
-                elif match.suffix.lower() in IMAGE_SUFFIXES | MANIFEST_SUFFIXES:
-                    yield from _file(_absolute(match))
-                else:
-                    yield from _in_folder(_absolute(match))
+        # os.path: pathlib raises for "~$x.png", for a name of 300 letters, and for what lies in a
+        # folder that may not be entered.
+        path = os.path.expanduser(text)  # noqa: PTH111
+        if os.path.isdir(path):  # noqa: PTH112
+            for entry in _walk(_absolute(path)):
+                yield entry if isinstance(entry, Skipped) else _in_folder(entry)
+        elif glob.has_magic(path) and not os.path.lexists(path):
+            yield from _glob(text, path)
         else:
-            yield Skipped(text, "no such file or folder")
+            try:
+                os.lstat(path)
+            except (FileNotFoundError, NotADirectoryError):
+                yield Skipped(text, "no such file or folder")
+            except (OSError, ValueError) as error:
+                yield Skipped(text, f"cannot be read ({error.args[-1]})")
+            else:
+                yield from _file(_absolute(path))
 
 
-def _absolute(path: Path) -> Path:
+def is_gone(path: str) -> bool:
+    """Whether a file no longer exists; one that may not be reached is not gone."""
+    try:
+        os.stat(path)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _absolute(path: str | Path) -> Path:
     # Path.resolve() would follow symbolic links; without any normalisation "a/../b" and "b"
     # would be two items.
     return Path(os.path.abspath(path))  # noqa: PTH100
@@ -109,45 +123,96 @@ def _file(path: Path) -> Iterator[Found]:
         yield Candidate(path)
 
 
-def _in_folder(path: Path) -> Iterator[Found]:
+def _in_folder(path: Path) -> Found:
     """Take a file met in a folder: its suffix says whether it is media."""
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
-        yield Candidate(path)
-    elif suffix in UNDECODED_SUFFIXES:
-        yield Skipped(str(path), _undecoded(suffix))
-    else:
-        yield Ignored(path)
+        return Candidate(path)
+    if suffix in UNDECODED_SUFFIXES:
+        return Skipped(str(path), _undecoded(suffix))
+    return Ignored(path)
 
 
 def _undecoded(suffix: str) -> str:
     return f"{UNDECODED_SUFFIXES[suffix]} pictures cannot be read: convert to JPEG, PNG or AVIF"
 
 
-def _walk(folder: Path, visited: dict[tuple[int, int], Path]) -> Iterator[Found]:
-    try:
-        status = folder.stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in visited:
-            yield Skipped(str(folder), f"folder reached before, as {visited[identity]}")
-            return
-        visited[identity] = folder
-        with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        yield Skipped(str(folder), f"folder cannot be read ({error.strerror})")
-        return
-    for entry in ordered:
-        if entry.name.startswith("."):
+def _walk(root: Path) -> Iterator[Path | Skipped]:
+    """Find the files below a folder, each folder once, however links lead to it."""
+    visited: dict[tuple[int, int], Path] = {}
+    waiting = [(root, True)]  # a stack: folders may be nested deeper than Python's calls
+    while waiting:
+        path, is_folder = waiting.pop()
+        if not is_folder:
+            yield path
             continue
         try:
-            is_folder = entry.is_dir()
-        except OSError:
-            is_folder = False  # a chain of links that never ends; reading it says so
-        if is_folder:
-            yield from _walk(Path(entry.path), visited)
-        else:
-            yield from _in_folder(Path(entry.path))
+            status = path.stat()
+            identity = (status.st_dev, status.st_ino)
+            if identity in visited:
+                yield Skipped(str(path), f"folder reached before, as {visited[identity]}")
+                continue
+            visited[identity] = path
+            with os.scandir(path) as entries:
+                ordered = sorted(entries, key=lambda entry: entry.name, reverse=True)
+        except OSError as error:
+            yield Skipped(str(path), f"folder cannot be read ({error.strerror})")
+            continue
+        waiting += [
+            (Path(entry.path), _is_folder(entry))
+            for entry in ordered
+            if not entry.name.startswith(".")
+        ]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a chain of links that never ends; reading it says so
+
+
+def _glob(text: str, pattern: str) -> Iterator[Found]:
+    """Expand a pattern; a folder that it matches stands for all that is in it."""
+    parts = Path(pattern).parts
+    # glob would follow links in circles from "**" on.
+    fixed = parts.index("**") if "**" in parts else len(parts)
+    rest = parts[fixed:]
+    found_any = False
+    # Path.glob takes no absolute patterns.
+    for match in sorted(glob.glob(str(Path(*parts[:fixed])))):  # noqa: PTH207
+        folder = _absolute(match)
+        if not folder.is_dir():
+            if not rest:
+                found_any = True
+                yield from _matched(folder)
+            continue
+        for entry in _walk(folder):
+            if isinstance(entry, Skipped):
+                yield entry
+            elif _matches(entry.relative_to(folder).parts, rest):
+                found_any = True
+                named = rest and rest[-1] != "**" and fnmatchcase(entry.name, rest[-1])
+                yield from _matched(entry) if named else (_in_folder(entry),)
+    if not found_any:
+        yield Skipped(text, "no file matches this pattern")
+
+
+def _matched(path: Path) -> Iterator[Found]:
+    """Take a file that a pattern names: a manifest is one, other files need a media suffix."""
+    if path.suffix.lower() in MANIFEST_SUFFIXES:
+        yield from _file(path)
+    else:
+        yield _in_folder(path)
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a pattern fits a path below a folder, or a folder above it."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_matches(parts[n:], pattern[1:]) for n in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _manifest(path: Path) -> Iterator[Found]:
@@ -168,7 +233,7 @@ def _row(manifest: Path, line: int, row: dict[str, Any]) -> Found:
         return Skipped(where, f"{named}: URLs are not indexed: download the file and name it")
     if "\0" in named:
         return Skipped(where, f"{PATH_COLUMN!r} holds a NUL character: {named!r:.80}")
-    path = _absolute(manifest.parent / Path(named).expanduser())
+    path = _absolute(manifest.parent / os.path.expanduser(named))  # noqa: PTH111
     if path.suffix.lower() in UNDECODED_SUFFIXES:
         return Skipped(str(path), _undecoded(path.suffix.lower()))
     return Candidate(path, row)
@@ -177,35 +242,30 @@ def _row(manifest: Path, line: int, row: dict[str, Any]) -> Found:
 def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:
     csv.field_size_limit(MAX_MANIFEST_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, restkey="")
+        reader = csv.DictReader(file)
         columns = reader.fieldnames or []
         if PATH_COLUMN not in columns:
             found = ", ".join(columns) or "nothing"
             yield 1, Skipped(str(path), f"manifest needs a {PATH_COLUMN!r} column; it has {found}")
             return
         for row in reader:
-            if "" in row and row.pop("") is not None and reader.restkey == "":
-                yield (
-                    reader.line_num,
-                    Skipped(
-                        f"{path}:{reader.line_num}", f"row has more than {len(columns)} fields"
-                    ),
-                )
+            if None in row:
+                reason = f"row has more than {len(columns)} fields"
+                yield reader.line_num, Skipped(f"{path}:{reader.line_num}", reason)
                 continue
-            values = {k: _csv_value(v) for k, v in row.items() if v and k != PATH_COLUMN}
+            # A column without a name is a row number that a spreadsheet library wrote.
+            values = {k: _csv_value(v) for k, v in row.items() if k and v and k != PATH_COLUMN}
             yield reader.line_num, {**values, PATH_COLUMN: row[PATH_COLUMN]}
 
 
 def _csv_value(text: str) -> str | int | float:
     """Read numbers as numbers, so that ``year > 2000`` compares numbers; 007 stays text."""
-    for number in (int, float):
-        try:
-            value = number(text)
-        except ValueError:
-            continue
-        if str(value) == text:  # also keeps "nan", "1_000" and " 5" as the text they are
-            return value if abs(value) < 2**63 and value == value else text
-    return text
+    if not _NUMBER.fullmatch(text):
+        return text
+    value = float(text)
+    if abs(value) >= 2**63:  # beyond SQLite's integers; also infinity
+        return text
+    return int(text) if text.lstrip("-").isdigit() else value
 
 
 def _read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:
@@ -215,7 +275,9 @@ def _read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+                if isinstance(row, dict):
+                    dump_metadata(row)  # Python reads NaN, which is no JSON
+            except (ValueError, RecursionError, CollectionError) as error:
                 yield number, Skipped(f"{path}:{number}", f"line is not JSON ({error})")
                 continue
             if isinstance(row, dict):

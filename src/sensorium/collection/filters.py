@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import time
@@ -22,17 +23,32 @@ MAX_LENGTH = 16 * 1024 * 1024
 COLUMNS = ("id", "path", "modality", "size", "modified", "added", "metadata")
 """Names that every item has; a metadata key of the same name is reached through ``metadata``."""
 
+_JSON = ("metadata", "properties")
+"""Columns that hold metadata; what a user said comes before what the file says."""
+
+_TOKEN = re.compile(
+    r"""
+    '(?:[^']|'')*' | --[^\n]* | /\*.*?(?:\*/|\Z)           # texts and comments hold no names
+    | (?P<quoted> "(?:[^"]|"")*" | `[^`]*` | \[[^\]]*\] )
+    | (?P<word> [\w$\x80-\U0010ffff]+ )
+    | (?P<sign> [()] )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
 _FUNCTIONS = frozenset(
     {
         "abs", "ceil", "ceiling", "char", "coalesce", "date", "datetime", "floor", "format",
-        "glob", "hex", "ifnull", "iif", "instr", "json", "json_array_length", "json_extract",
+        "glob", "hex", "ifnull", "iif", "json", "json_array_length", "json_extract",
         "json_type", "json_valid", "julianday", "length", "like", "likelihood", "likely",
-        "lower", "ltrim", "max", "min", "nullif", "printf", "quote", "replace", "round",
-        "rtrim", "sign", "strftime", "substr", "substring", "time", "trim", "typeof", "unicode",
+        "lower", "max", "min", "nullif", "printf", "quote", "round",
+        "sign", "strftime", "substr", "substring", "time", "typeof", "unicode",
         "unixepoch", "unlikely", "upper", "->", "->>",
     }
 )  # fmt: skip
-"""SQL functions that only compute. load_extension, randomblob and their like are left out."""
+"""SQL functions that only compute. Left out are load_extension, randomblob and their like, and
+those that take quadratic time (instr, replace, trim): nothing can interrupt a single call, and on
+16 MB it takes half an hour."""
 
 
 def matching_ids(
@@ -63,21 +79,17 @@ def matching_ids(
         When the expression is malformed, names an unknown field, runs longer than `MAX_SECONDS`,
         or tries anything but reading items.
     """
-    words = {word.lower() for word in re.findall(r"\w+", where)}
-    taken = {*COLUMNS}
-    extra = []
+    used = _names(where, fields)
+    spellings: dict[str, list[str]] = {}
     for name in fields:
-        plain = re.fullmatch(r"\w+", name) is not None
-        used = name.lower() in words if plain else f'"{name}"' in where
-        # JSON paths have no escape for a double quote; SQL names are caseless, so the first of
-        # "Year" and "year" is the column.
-        if not used or '"' in name or name.lower() in taken:
-            continue
-        taken.add(name.lower())
-        key = "'$.\"" + name.replace("'", "''") + "\"'"
-        extra.append(
-            f'coalesce(json_extract(metadata, {key}), json_extract(properties, {key})) AS "{name}"'
-        )
+        # JSON paths have no escape for a double quote.
+        if (folded := _fold(name)) in used and folded not in COLUMNS and '"' not in name:
+            spellings.setdefault(folded, []).append(name)
+    extra = []
+    for names in spellings.values():  # SQL names are caseless: "Year" and "year" are one column
+        keys = ["'$.\"" + json.dumps(n)[1:-1].replace("'", "''") + "\"'" for n in names]
+        values = [f"json_extract({column}, {key})" for column in _JSON for key in keys]
+        extra.append(f'coalesce({", ".join(values)}) AS "{names[0]}"')
     inner = ", ".join(
         [
             "id, path, modality, size, added",
@@ -99,13 +111,39 @@ def matching_ids(
         connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
         connection.set_authorizer(_authorize)
         deadline = time.monotonic() + MAX_SECONDS
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, 1_000)
         rows = connection.execute(sql, (modality,)).fetchall()
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
-        raise UsageError(_explain(where, error, fields)) from error
+        raise UsageError(_explain(where, str(error), fields)) from error
     finally:
         connection.close()
     return np.array([item for (item,) in rows], dtype=np.int64)
+
+
+def _names(where: str, fields: list[str]) -> set[str]:
+    """Names that an expression may mean, folded; refuses what is no single expression."""
+    names = set()
+    depth = 0
+    for token in _TOKEN.finditer(where):
+        depth += (token["sign"] == "(") - (token["sign"] == ")")
+        if depth < 0:
+            break
+        if token["word"]:
+            names.add(_fold(token["word"]))
+        elif token["quoted"]:
+            name = _fold(token["quoted"][1:-1].replace('""', '"'))
+            # SQLite would take it for a text, and the filter would silently find nothing.
+            if name not in {*COLUMNS, *map(_fold, fields)}:
+                raise UsageError(_explain(where, f"no such column: {token['quoted']}", fields))
+            names.add(name)
+    if depth:  # "1) OR (1" would reach around the conditions that are added to it
+        raise UsageError(_explain(where, "unbalanced parentheses", fields))
+    return names
+
+
+def _fold(name: str) -> str:
+    """Write a name as SQL compares it: without regard to the case of ASCII letters alone."""
+    return name.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 def _authorize(
@@ -120,8 +158,7 @@ def _authorize(
     return sqlite3.SQLITE_DENY
 
 
-def _explain(where: str, error: Exception, fields: list[str]) -> str:
-    message = str(error)
+def _explain(where: str, message: str, fields: list[str]) -> str:
     if "no such column" in message:
         known = ", ".join([*COLUMNS, *fields])
         return (

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sensorium.collection.adding import Progress
 from sensorium.collection.files import Skipped
 from sensorium.collection.pipeline import Read, embed, prepare_segments
+from sensorium.collection.rows import ReembeddedItem
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError
 from sensorium.media import Image
+from sensorium.media.sources import read_file
 
 
 @dataclass
@@ -41,6 +44,8 @@ class ReembedReport:
 class _Item:
     id: int
     path: str
+    content_hash: bytes
+    file_hash: bytes = b""
     failure: str = ""
 
 
@@ -57,30 +62,42 @@ def reembed(
     store.begin_reembedding(encoder.space, encoder_name)
     total = sum(store.count_items().values())
     report = ReembedReport(resumed=total - len(store.not_reembedded()))
-    failed: dict[int, Skipped] = {}
+    # By content, too: a file that is put back in order and added again gets another try.
+    failed: dict[tuple[int, bytes], Skipped] = {}
 
     def read(item: _Item) -> Read[_Item]:
         try:
-            return Read(item, prepare_segments(encoder, Image(Path(item.path))))
+            encoded = read_file(Path(item.path))
+            pieces = prepare_segments(encoder, Image.from_encoded(encoded, Path(item.path)))
         except MediaError as error:
-            return Read(_Item(item.id, item.path, error.reason))
+            return Read(replace(item, failure=error.reason))
+        return Read(replace(item, file_hash=hashlib.sha256(encoded).digest()), pieces)
 
     def waiting() -> Iterator[_Item]:
-        for item, path in store.not_reembedded():
-            if item not in failed:
-                yield _Item(item, path)
+        for item, path, content_hash in store.not_reembedded():
+            if (item, content_hash) not in failed:
+                yield _Item(item, path, content_hash)
 
-    while True:
+    finished = False
+    while not finished:
         for batch in embed(encoder, waiting(), read, batch_size=batch_size):
-            done = [(item.id, spans, vectors) for item, spans, vectors in batch if spans]
-            store.write_reembedded(encoder.space, done)
+            done = [
+                ReembeddedItem(item.id, item.content_hash, item.file_hash, spans, vectors)
+                for item, spans, vectors in batch
+                if spans
+            ]
+            finished = not store.write_reembedded(encoder.space, done)
+            if finished:
+                break
             report.embedded += len(done)
-            failed |= {i.id: Skipped(i.path, i.failure) for i, _, _ in batch if i.failure}
+            failed |= {
+                (i.id, i.content_hash): Skipped(i.path, i.failure) for i, _, _ in batch if i.failure
+            }
             if progress is not None:
-                progress(report.resumed + report.embedded + len(failed), total)
+                stored = report.resumed + report.embedded + len(failed)
+                progress(stored, max(stored, total))
         # Another process may have added items with the old encoder: go round until none is left.
-        if store.finish_reembedding(failed):
-            break
+        finished = finished or store.finish_reembedding(encoder.space, failed)
     report.skipped = list(failed.values())
     report.seconds = time.monotonic() - started
     return report

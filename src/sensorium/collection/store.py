@@ -6,11 +6,11 @@ The file is described in docs/collection-format.md; any SQLite tool can open it.
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -18,56 +18,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.rows import (
+    INSERT_SEGMENT,
+    ITEM,
+    SEGMENTS_OF,
+    Changes,
+    EmbeddedFile,
+    FileState,
+    ReembeddedItem,
+    Span,
+    StoredItem,
+    dump_metadata,
+    segment_rows,
+    stored_item,
+)
 from sensorium.collection.schema import APPLICATION_ID, BUSY_TIMEOUT, SCHEMA, SCHEMA_VERSION
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SpaceMismatchError
-
-Span = tuple[float, float] | None
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """What is known of a file without decoding it."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    content_hash: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredItem:
-    """A row of the items table."""
-
-    id: int
-    file: FileState
-    modality: str
-    added: float
-    properties: dict[str, Any]
-    metadata: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedFile:
-    """A file with everything that is stored of it.
-
-    `vectors` has one row a span.
-    """
-
-    file: FileState
-    modality: str
-    properties: dict[str, Any]
-    metadata: dict[str, Any]
-    spans: Sequence[Span]
-    vectors: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Changes:
-    """Counters that only grow: of all changes, and of those that touched existing vectors."""
-
-    total: int
-    removals: int
 
 
 class SQLiteStore:
@@ -100,16 +67,21 @@ class SQLiteStore:
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
             )
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
         except (sqlite3.Error, OSError) as error:
             raise CollectionError(f"{path}: cannot be opened as a collection ({error})") from error
 
     def _prepare(self) -> None:
         run = self._connection.execute
         run("PRAGMA foreign_keys = ON")
-        (application,) = run("PRAGMA application_id").fetchone()
-        (version,) = run("PRAGMA user_version").fetchone()
-        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        with self.snapshot():  # of one moment: another process may be making the file just now
+            (application,) = run("PRAGMA application_id").fetchone()
+            (version,) = run("PRAGMA user_version").fetchone()
+            (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
         if tables and application != APPLICATION_ID:
             raise CollectionError(f"{self.path} is an SQLite file, but not a Sensorium collection")
         if version > SCHEMA_VERSION:
@@ -138,11 +110,28 @@ class SQLiteStore:
                 try:
                     yield self._connection
                 except BaseException:
-                    self._connection.execute("ROLLBACK")
+                    if self._connection.in_transaction:  # SQLite ends it itself on a full disk
+                        self._connection.execute("ROLLBACK")
                     raise
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 raise CollectionError(f"{self.path}: cannot be written ({error})") from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let everything that is read inside be of one moment, whatever others write."""
+        with self._lock:
+            outermost = not self._connection.in_transaction
+            try:
+                if outermost:
+                    self._connection.execute("BEGIN")
+                try:
+                    yield
+                finally:
+                    if outermost and self._connection.in_transaction:
+                        self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise CollectionError(f"{self.path}: cannot be read ({error})") from error
 
     def _read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         with self._lock:
@@ -181,16 +170,17 @@ class SQLiteStore:
         with self._transaction() as db:
             for key, value in (("space", space.to_json()), ("encoder", encoder)):
                 db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
-            self.require_space(space)
+            self.require_space(space, encoder)
 
-    def require_space(self, space: Space) -> None:
-        """Refuse vectors of another space than the stored one."""
+    def require_space(self, space: Space, encoder: str = "") -> None:
+        """Refuse vectors of another space than the stored one; `encoder` loads by this name."""
         stored = self.space()
         if stored is not None and stored[0].fingerprint != space.fingerprint:
             raise SpaceMismatchError(
                 f"{self.path} holds vectors of the space {stored[0]}, the encoder makes {space}; "
                 "they cannot be compared. Open it with the encoder it was made with, or re-embed: "
-                f"sensorium reembed --collection '{self.path}' --encoder {space.name}"
+                f"sensorium reembed --collection {shlex.quote(str(self.path))} "
+                f"--encoder {shlex.quote(encoder or space.name)}"
             )
 
     # Items
@@ -198,17 +188,16 @@ class SQLiteStore:
     def item(self, key: int | str) -> StoredItem | None:
         """The item with this id or path."""
         column = "id" if isinstance(key, int) else "path"
-        rows = self._read(f"SELECT {_ITEM} FROM items WHERE {column} = ?", (key,))
-        return _stored_item(rows[0]) if rows else None
+        rows = self._read(f"SELECT {ITEM} FROM items WHERE {column} = ?", (key,))
+        return stored_item(rows[0]) if rows else None
 
     def items(self, ids: Sequence[int]) -> dict[int, StoredItem]:
         """The items with these ids; an id that is gone is left out."""
         found: dict[int, StoredItem] = {}
-        for start in range(0, len(ids), 500):  # SQLite limits the parameters of a statement
-            part = ids[start : start + 500]
+        for part in _parts(ids):
             marks = ",".join("?" * len(part))
-            for row in self._read(f"SELECT {_ITEM} FROM items WHERE id IN ({marks})", part):
-                found[row[0]] = _stored_item(row)
+            for row in self._read(f"SELECT {ITEM} FROM items WHERE id IN ({marks})", part):
+                found[row[0]] = stored_item(row)
         return found
 
     def paths(self) -> list[tuple[int, str]]:
@@ -233,7 +222,7 @@ class SQLiteStore:
         *,
         embedded: Iterable[EmbeddedFile] = (),
         copied: Iterable[tuple[FileState, dict[str, Any]]] = (),
-        moved: Iterable[tuple[int, FileState, dict[str, Any]]] = (),
+        moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]] = (),
         described: Iterable[tuple[FileState, dict[str, Any]]] = (),
     ) -> set[str]:
         """Write one batch, whole or not at all.
@@ -246,7 +235,7 @@ class SQLiteStore:
             Inserted, or replaces what is stored under the same path.
         copied : iterable of (FileState, metadata)
             A file whose content, and so whose vectors, another item has already.
-        moved : iterable of (id, FileState, metadata)
+        moved : iterable of ((id, old path), FileState, metadata)
             An item whose file has a new path, under which nothing is stored.
         described : iterable of (FileState, metadata)
             A file that is the same but was touched, or has new metadata.
@@ -265,24 +254,30 @@ class SQLiteStore:
         with self._transaction() as db:
             self.require_space(space)
             removals, stale = 0, set()
-            # Copies come first: they must see the vectors that `embedded` may replace.
+            # All that is copied is read before anything is replaced: two files may have changed
+            # names, and `embedded` may replace the vectors of a copy's source.
+            sources = []
             for file, metadata in copied:
-                source = self.same_content(file.content_hash)
-                if not source:
+                twins = self.same_content(file.content_hash)
+                if twins and (twin := self.item(twins[0][0])) is not None:
+                    sources.append((file, metadata, twin, self._read(SEGMENTS_OF, (twin.id,))))
+                else:
                     stale.add(file.path)
-                    continue
-                (row,) = self._read(f"SELECT {_ITEM} FROM items WHERE id = ?", (source[0][0],))
-                vectors = self._read(_SEGMENTS_OF, (source[0][0],))
-                twin = _stored_item(row)
+            for file, metadata, twin, vectors in sources:
                 item, replaced = self._upsert(file, twin.modality, twin.properties, metadata)
                 removals += replaced
-                db.executemany(_INSERT_SEGMENT, [(item, *values) for values in vectors])
-            for item, file, metadata in moved:
+                db.executemany(INSERT_SEGMENT, [(item, *values) for values in vectors])
+            for (item, old_path), file, metadata in moved:
+                # The old path must still be the item's: another process may have found the file
+                # elsewhere, under a path that is not ours to take away again.
                 done = db.execute(
                     "UPDATE OR IGNORE items SET path = ?, size = ?, mtime_ns = ? "
-                    "WHERE id = ? AND content_hash = ?",
-                    (file.path, file.size, file.mtime_ns, item, file.content_hash),
-                ).rowcount
+                    "WHERE id = ? AND content_hash = ? AND path IN (?, ?)",
+                    (
+                        file.path, file.size, file.mtime_ns,
+                        item, file.content_hash, old_path, file.path,
+                    ),
+                ).rowcount  # fmt: skip
                 if done:
                     self._describe(item, metadata)
                 else:
@@ -290,7 +285,7 @@ class SQLiteStore:
             for new in embedded:
                 item, replaced = self._upsert(new.file, new.modality, new.properties, new.metadata)
                 removals += replaced
-                db.executemany(_INSERT_SEGMENT, _segment_rows(item, new.spans, new.vectors))
+                db.executemany(INSERT_SEGMENT, segment_rows(item, new.spans, new.vectors))
             for file, metadata in described:
                 rows = self._read("SELECT id FROM items WHERE path = ?", (file.path,))
                 for (item,) in rows:
@@ -318,12 +313,13 @@ class SQLiteStore:
             "RETURNING id, EXISTS (SELECT 1 FROM segments WHERE item_id = items.id)",
             (
                 file.path, modality, file.size, file.mtime_ns, file.content_hash, time.time(),
-                _dump(properties),
+                dump_metadata(properties),
             ),
         )  # fmt: skip
         if old:
             self._connection.execute("DELETE FROM segments WHERE item_id = ?", (item,))
-            self._connection.execute("DELETE FROM next_segments WHERE item_id = ?", (item,))
+        # Even without vectors of this space: a re-embedding may have read the old content.
+        self._connection.execute("DELETE FROM next_segments WHERE item_id = ?", (item,))
         self._add_fields(properties)
         self._describe(item, metadata)
         return item, bool(old)
@@ -335,7 +331,7 @@ class SQLiteStore:
         ((stored,),) = self._read("SELECT metadata FROM items WHERE id = ?", (item,))
         merged = {**json.loads(stored), **metadata}
         self._connection.execute(
-            "UPDATE items SET metadata = ? WHERE id = ?", (_dump(merged), item)
+            "UPDATE items SET metadata = ? WHERE id = ?", (dump_metadata(merged), item)
         )
         self._add_fields(metadata)
 
@@ -378,90 +374,122 @@ class SQLiteStore:
         segment_ids, item_ids : ndarray of int64, shape (n,)
         vectors : ndarray of float32, shape (n, dimension)
         """
-        with self._lock:
+        with self.snapshot():  # count and rows of one moment
             db = self._connection
-            db.execute("BEGIN")  # count and rows of one moment
+            sql = "SELECT count(*) FROM segments WHERE id > ?"
+            (count,) = db.execute(sql, (after,)).fetchone()
+            ids = np.empty((2, count), np.int64)
+            vectors = np.empty((count, dimension), np.float32)
+            rows = db.execute(
+                "SELECT id, item_id, vector FROM segments WHERE id > ? ORDER BY id", (after,)
+            )
             try:
-                (count,) = db.execute(
-                    "SELECT count(*) FROM segments WHERE id > ?", (after,)
-                ).fetchone()
-                ids = np.empty((2, count), np.int64)
-                vectors = np.empty((count, dimension), np.float32)
-                rows = db.execute(
-                    "SELECT id, item_id, vector FROM segments WHERE id > ? ORDER BY id", (after,)
-                )
                 for n, (segment, item, blob) in enumerate(rows):
                     ids[0, n], ids[1, n] = segment, item
                     vectors[n] = np.frombuffer(blob, dtype="<f4")
-            except (sqlite3.Error, ValueError) as error:
+            except (ValueError, TypeError) as error:
                 raise CollectionError(f"{self.path}: vectors are damaged ({error})") from error
-            finally:
-                db.execute("COMMIT")
         return ids[0], ids[1], vectors
 
     def spans(self, segment_ids: Sequence[int]) -> dict[int, Span]:
         """Spans of segments."""
-        marks = ",".join("?" * len(segment_ids))
-        rows = self._read(
-            f"SELECT id, start, stop FROM segments WHERE id IN ({marks})", segment_ids
-        )
-        return {i: None if start is None else (start, stop) for i, start, stop in rows}
+        found: dict[int, Span] = {}
+        for part in _parts(segment_ids):
+            marks = ",".join("?" * len(part))
+            for segment, start, stop in self._read(
+                f"SELECT id, start, stop FROM segments WHERE id IN ({marks})", part
+            ):
+                found[segment] = None if start is None else (start, stop)
+        return found
 
     # Re-embedding
 
     def begin_reembedding(self, space: Space, encoder: str) -> None:
         """Set out for a new space, or resume when the last, unfinished run had the same."""
-        pending = self.next_space()
-        if pending is not None and pending[0].fingerprint == space.fingerprint:
-            return
         with self._transaction() as db:
+            pending = self.next_space()
+            if pending is not None and pending[0].fingerprint == space.fingerprint:
+                return
             db.execute("DELETE FROM next_segments")
             for key, value in (("next_space", space.to_json()), ("next_encoder", encoder)):
                 db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def not_reembedded(self) -> list[tuple[int, str]]:
-        """Id and path of the items that have no vector of the next space yet."""
+    def not_reembedded(self) -> list[tuple[int, str, bytes]]:
+        """Id, path and content hash of the items that have no vector of the next space yet."""
         return self._read(
-            "SELECT id, path FROM items "
+            "SELECT id, path, content_hash FROM items "
             "WHERE id NOT IN (SELECT item_id FROM next_segments) ORDER BY id"
         )
 
-    def write_reembedded(
-        self,
-        space: Space,
-        batch: Iterable[tuple[int, Sequence[Span], npt.NDArray[np.float32]]],
-    ) -> None:
-        """Keep vectors of the next space until all are there."""
-        with self._transaction() as db:
-            pending = self.next_space()
-            if pending is None or pending[0].fingerprint != space.fingerprint:
-                raise CollectionError(f"{self.path}: another process ended this re-embedding")
-            for item, spans, vectors in batch:
-                if self.item(item) is not None:  # it may have been deleted meanwhile
-                    db.executemany(
-                        # OR IGNORE: another process may re-embed the same collection.
-                        _INSERT_SEGMENT.replace("INTO segments", "OR IGNORE INTO next_segments"),
-                        _segment_rows(item, spans, vectors),
-                    )
+    def write_reembedded(self, space: Space, batch: Iterable[ReembeddedItem]) -> bool:
+        """Keep vectors of the next space until all are there.
 
-    def finish_reembedding(self, failed: Iterable[int]) -> bool:
+        Returns
+        -------
+        bool
+            False when another process has finished this re-embedding.
+
+        Raises
+        ------
+        CollectionError
+            When another process has begun to re-embed into yet another space.
+        """
+        with self._transaction() as db:
+            if not self._is_pending(space):
+                return False
+            for new in batch:
+                stored = self.item(new.id)
+                if stored is None or stored.file.content_hash != new.content_hash:
+                    continue  # deleted meanwhile, or added with new content: it is listed again
+                db.executemany(
+                    # OR IGNORE: another process may re-embed the same collection.
+                    INSERT_SEGMENT.replace("INTO segments", "OR IGNORE INTO next_segments"),
+                    segment_rows(new.id, new.spans, new.vectors),
+                )
+                if new.file_hash != new.content_hash:
+                    # The file was edited but not added again. Nobody may copy these vectors as
+                    # those of the old content, and the next `add` has to look at the file.
+                    db.execute("UPDATE items SET content_hash = x'' WHERE id = ?", (new.id,))
+        return True
+
+    def _is_pending(self, space: Space) -> bool:
+        """Whether the re-embedding into `space` is under way, not finished by another process."""
+        pending, stored = self.next_space(), self.space()
+        if pending is not None and pending[0].fingerprint == space.fingerprint:
+            return True
+        if pending is None and stored is not None and stored[0].fingerprint == space.fingerprint:
+            return False
+        instead = pending[0] if pending else "another space"
+        raise CollectionError(f"{self.path}: another process re-embeds it into {instead} instead")
+
+    def finish_reembedding(self, space: Space, failed: Iterable[tuple[int, bytes]]) -> bool:
         """Change over to the next space in one step.
 
         Parameters
         ----------
-        failed : iterable of int
+        space : Space
+            The next space.
+        failed : iterable of (id, content hash)
             Items that could not be embedded; they stay, without vectors.
 
         Returns
         -------
         bool
-            False when items were added in the meantime that still need a vector.
+            False when items were added or changed in the meantime that still need a vector.
+
+        Raises
+        ------
+        CollectionError
+            As `write_reembedded`.
         """
         with self._transaction() as db:
-            waiting = {item for item, _ in self.not_reembedded()} - set(failed)
-            pending = self.next_space()
-            if waiting or pending is None:
+            if not self._is_pending(space):
+                return True
+            waiting = {(item, content) for item, _, content in self.not_reembedded()}
+            if waiting - set(failed):
                 return False
+            pending = self.next_space()
+            assert pending is not None  # _is_pending
             db.execute("DELETE FROM segments")
             db.execute(
                 "INSERT INTO segments (item_id, ordinal, start, stop, vector) "
@@ -470,8 +498,7 @@ class SQLiteStore:
             )
             db.execute("DELETE FROM next_segments")
             db.execute("DELETE FROM meta WHERE key IN ('next_space', 'next_encoder')")
-            space, encoder = pending
-            for key, value in (("space", space.to_json()), ("encoder", encoder)):
+            for key, value in (("space", pending[0].to_json()), ("encoder", pending[1])):
                 db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
             self._count_change(1)
         return True
@@ -492,38 +519,6 @@ class SQLiteStore:
         return [name for (name,) in self._read("SELECT name FROM fields ORDER BY name")]
 
 
-_ITEM = "id, path, size, mtime_ns, content_hash, modality, added, properties, metadata"
-_INSERT_SEGMENT = (
-    "INSERT INTO segments (item_id, ordinal, start, stop, vector) VALUES (?, ?, ?, ?, ?)"
-)
-_SEGMENTS_OF = (
-    "SELECT ordinal, start, stop, vector FROM segments WHERE item_id = ? ORDER BY ordinal"
-)
-
-
-def _segment_rows(
-    item: int, spans: Sequence[Span], vectors: npt.NDArray[np.float32]
-) -> Iterator[tuple[Any, ...]]:
-    for ordinal, (span, vector) in enumerate(zip(spans, vectors, strict=True)):
-        yield item, ordinal, *(span or (None, None)), vector.astype("<f4").tobytes()
-
-
-def _stored_item(row: Sequence[Any]) -> StoredItem:
-    item, path, size, mtime_ns, content_hash, modality, added, properties, metadata = row
-    return StoredItem(
-        id=item,
-        file=FileState(path, size, mtime_ns, content_hash),
-        modality=modality,
-        added=added,
-        properties=json.loads(properties),
-        metadata=json.loads(metadata),
-    )
-
-
-def _dump(values: dict[str, Any]) -> str:
-    try:
-        return json.dumps(values, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise CollectionError(
-            f"metadata must be JSON values: {error} in {values!r:.200}"
-        ) from error
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), 500):  # SQLite limits the parameters of a statement
+        yield ids[start : start + 500]

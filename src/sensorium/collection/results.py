@@ -1,0 +1,93 @@
+"""What a collection answers: items, hits, labels, facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sensorium.collection.rows import Span
+from sensorium.encoders import Space
+
+
+@dataclass(frozen=True)
+class Item:
+    """One indexed file.
+
+    Attributes
+    ----------
+    id : int
+        Never given to another item, even after this one is deleted.
+    path : str
+        Absolute.
+    modality : str
+    metadata : dict
+        What the file says of itself (``width``, ``height``, ``taken``, ``camera``, ``latitude``
+        ...), overlaid by what manifests and callers said of it.
+    """
+
+    id: int
+    path: str
+    modality: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Hit(Item):
+    """One answer of a search.
+
+    Attributes
+    ----------
+    span : tuple of float or None
+        Seconds for audio and video, characters for text; None for a whole item.
+    score : float
+        Cosine between the query and the best segment of the item. It ranks hits of one query;
+        it is no probability, and no fixed value of it means "yes" (docs/scores.md).
+    """
+
+    span: Span
+    score: float
+
+
+@dataclass(frozen=True)
+class Labelled(Item):
+    """One item with its most probable labels.
+
+    Attributes
+    ----------
+    labels : list of (str, float)
+        Label and probability, most probable first.
+    """
+
+    labels: list[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class CollectionInfo:
+    """Facts about a collection.
+
+    Attributes
+    ----------
+    path : str
+    encoder : str or None
+        Name its encoder loads by; None while nothing was ever added.
+    space : Space or None
+    items : dict
+        Number of items by modality.
+    without_vectors : int
+        Items that search cannot find because re-embedding could not read their files.
+    reembedding_to : Space or None
+        Target of a re-embedding that has not finished.
+    fields : list of str
+        Names that ``where=`` can use beside the columns every item has.
+    bytes : int
+        Size on disk.
+    """
+
+    path: str
+    encoder: str | None
+    space: Space | None
+    items: dict[str, int]
+    without_vectors: int
+    reembedding_to: Space | None
+    fields: list[str]
+    bytes: int
