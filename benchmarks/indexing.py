@@ -27,7 +27,8 @@ from benchmarks.photos import MEGAPIXELS, make_photos
 from benchmarks.rows import Row, readable
 from benchmarks.sample import sample_rows
 from sensorium import Collection, Text, load_encoder
-from sensorium.collection.store import EmbeddedFile, FileState, SQLiteStore
+from sensorium.collection.rows import EmbeddedFile, FileState
+from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder, Prepared
 from sensorium.media import Modality
 
@@ -92,7 +93,8 @@ def run(arguments: argparse.Namespace) -> list[Row]:
 
 def warn_if_busy(console: Console) -> None:
     """Say that speeds will come out too low when other programs take the processor."""
-    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # Windows has none
+    cores = os.cpu_count() or 1
     if load > cores / 4:
         console.print(f"[yellow]busy machine:[/] load {load:.1f} on {cores} cores, speeds are low")
 
