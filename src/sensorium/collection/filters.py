@@ -87,7 +87,10 @@ def matching_ids(
             spellings.setdefault(folded, []).append(name)
     extra = []
     for names in spellings.values():  # SQL names are caseless: "Year" and "year" are one column
-        keys = ["'$.\"" + json.dumps(n)[1:-1].replace("'", "''") + "\"'" for n in names]
+        keys = [
+            "'$.\"" + json.dumps(n, ensure_ascii=False)[1:-1].replace("'", "''") + "\"'"
+            for n in names
+        ]
         values = [f"json_extract({column}, {key})" for column in _JSON for key in keys]
         extra.append(f'coalesce({", ".join(values)}) AS "{names[0]}"')
     inner = ", ".join(
