@@ -38,20 +38,21 @@ def image_pixels(image: Image, *, size: int, fit: str) -> npt.NDArray[np.uint8]:
     """
     if fit not in FITS:
         raise EncoderError(f"unknown image fit {fit!r}; known: {', '.join(FITS)}")
-    picture = image.load(min_side=size)
-    width, height = picture.size
+    picture, box = image.load_scaled(min_side=size)
+    width, height = box[2] - box[0], box[3] - box[1]
     bicubic = PIL.Image.Resampling.BICUBIC
     if fit == "stretch":
-        square = picture.resize((size, size), bicubic)
+        square = picture.resize((size, size), bicubic, box=box)
     elif fit == "crop":
         side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
+        left, top = box[0] + (width - side) / 2, box[1] + (height - side) / 2
         square = picture.resize((size, size), bicubic, box=(left, top, left + side, top + side))
     else:
         scale = size / max(width, height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
         square = PIL.Image.new("RGB", (size, size), "white")
         square.paste(
-            picture.resize(inner, bicubic), ((size - inner[0]) // 2, (size - inner[1]) // 2)
+            picture.resize(inner, bicubic, box=box),
+            ((size - inner[0]) // 2, (size - inner[1]) // 2),
         )
     return np.asarray(square)

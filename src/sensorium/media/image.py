@@ -39,16 +39,20 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
 """What Pillow may open. A closed list: its other readers are rarely used and start programs
 (EPS) or are little tested against hostile files. "JPEG" covers MPO, which some cameras write."""
 
+Box = tuple[float, float, float, float]
+"""Left, upper, right and lower edge, in pixels."""
+
 _TURNS = {
-    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
-    3: PIL.Image.Transpose.ROTATE_180,
-    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
-    5: PIL.Image.Transpose.TRANSPOSE,
-    6: PIL.Image.Transpose.ROTATE_270,
-    7: PIL.Image.Transpose.TRANSVERSE,
-    8: PIL.Image.Transpose.ROTATE_90,
+    2: (PIL.Image.Transpose.FLIP_LEFT_RIGHT, (2, 1, 0, 3)),
+    3: (PIL.Image.Transpose.ROTATE_180, (2, 3, 0, 1)),
+    4: (PIL.Image.Transpose.FLIP_TOP_BOTTOM, (0, 3, 2, 1)),
+    5: (PIL.Image.Transpose.TRANSPOSE, (1, 0, 3, 2)),
+    6: (PIL.Image.Transpose.ROTATE_270, (3, 0, 1, 2)),
+    7: (PIL.Image.Transpose.TRANSVERSE, (3, 2, 1, 0)),
+    8: (PIL.Image.Transpose.ROTATE_90, (1, 2, 3, 0)),
 }
-"""What makes a picture of each EXIF orientation upright; 1 and all other values are."""
+"""What makes a picture of each EXIF orientation upright, and which stored edge (0 left, 1 upper,
+2 right, 3 lower) each shown edge comes from; 1 and all other values are upright."""
 
 # Pillow warns of every oddity that it copes with (damaged EXIF, padded chunks), and of pictures
 # of half MAX_PIXELS, which are ordinary panoramas. What it cannot cope with, it raises.
@@ -89,7 +93,10 @@ class Image:
         elif isinstance(source, (bytes, bytearray, memoryview)):
             self._encoded = bytes(source)
         elif isinstance(source, np.ndarray):
-            if source.dtype.kind in "iu" and source.dtype not in (np.uint8, np.uint16):
+            if source.dtype.kind in "iu" and source.dtype.newbyteorder("=") not in (
+                np.uint8,
+                np.uint16,
+            ):
                 raise MediaError(
                     f"an image array is uint8, uint16 or float, got {source.dtype}, which does "
                     "not say what white is: convert it, e.g. with .astype(np.uint8)"
@@ -130,23 +137,43 @@ class Image:
         MediaError
             When the file is missing, unreadable, not a picture, broken or over a limit.
         """
+        return self.load_scaled(min_side)[0]
+
+    def load_scaled(self, min_side: int | None = None) -> tuple[PIL.Image.Image, Box]:
+        """Decode as `load` does, and tell what of the result the picture fills.
+
+        Parameters
+        ----------
+        min_side : int, optional
+
+        Returns
+        -------
+        picture : PIL.Image.Image
+        box : tuple of float
+            The picture's edges in it. Reducing 1001 pixels by 4 leaves 251, of which the picture
+            fills 250.25; taken for whole, the picture would be out of place by up to a pixel.
+        """
         wanted = min_side * MIN_SCALE_MARGIN if min_side else None
         with self._open() as picture:
             # Pillow's decoders raise nearly any exception on damaged data, from struct.error to
             # AttributeError: at this boundary every one of them means "this file is broken".
             try:
                 picture.seek(0)
+                drafted = None
                 if wanted and picture.format in ("JPEG", "MPO"):
                     scale = wanted / min(picture.size)
-                    picture.draft(None, (int(picture.width * scale), int(picture.height * scale)))
-                rgb = _to_rgb(_upright(picture))
+                    size = (int(picture.width * scale), int(picture.height * scale))
+                    drafted = picture.draft(None, size)
+                upright, box = _upright(picture, drafted[1] if drafted else None)
+                rgb = _to_rgb(upright)
             except MemoryError as error:
                 raise MediaError("too large for this machine's memory", self._name()) from error
             except Exception as error:
                 raise MediaError(f"broken picture ({error})", self._name()) from error
         if wanted and (factor := min(rgb.size) // wanted) >= 2:
             rgb = rgb.reduce(factor)
-        return rgb
+            box = (box[0] / factor, box[1] / factor, box[2] / factor, box[3] / factor)
+        return rgb, box
 
     def metadata(self) -> dict[str, Any]:
         """Read size and EXIF fields without decoding the pixels.
@@ -241,12 +268,21 @@ def _orientation(picture: PIL.Image.Image) -> int:
     return orientation if isinstance(orientation, int) and 2 <= orientation <= 8 else 1
 
 
-def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
+def _upright(picture: PIL.Image.Image, box: Box | None) -> tuple[PIL.Image.Image, Box]:
+    """Turn a picture, and the box that it fills, upright."""
     # Loaded first: Pillow turns TIFF pictures itself while loading, and then forgets the tag. Its
     # exif_transpose() would rewrite the block, and fail where the block is damaged.
     picture.load()
+    width, height = picture.size
     turn = _TURNS.get(_orientation(picture))
-    return picture if turn is None else picture.transpose(turn)
+    # How far the picture stays away from each edge.
+    gaps = (0.0, 0.0, width - box[2], height - box[3]) if box else (0.0, 0.0, 0.0, 0.0)
+    if turn is not None:
+        method, edges = turn
+        picture = picture.transpose(method)
+        width, height = picture.size
+        gaps = (gaps[edges[0]], gaps[edges[1]], gaps[edges[2]], gaps[edges[3]])
+    return picture, (gaps[0], gaps[1], width - gaps[2], height - gaps[3])
 
 
 def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
