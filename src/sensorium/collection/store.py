@@ -58,12 +58,15 @@ class SQLiteStore:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
         self._lock = RLock()
-        if path.is_dir():
-            raise CollectionError(f"{path} is a folder; a collection is a file: name one in it")
-        if not create and not path.exists():
-            raise CollectionError(f"{path}: no such collection; `sensorium index FOLDER` makes one")
         try:
+            if path.is_dir():
+                raise CollectionError(f"{path} is a folder; a collection is a file: name one in it")
+            if not create and not path.exists():
+                raise CollectionError(
+                    f"{path}: no such collection; `sensorium index FOLDER` makes one"
+                )
             path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_other_files(path)
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
             )
@@ -78,10 +81,11 @@ class SQLiteStore:
     def _prepare(self) -> None:
         run = self._connection.execute
         run("PRAGMA foreign_keys = ON")
-        with self.snapshot():  # of one moment: another process may be making the file just now
-            (application,) = run("PRAGMA application_id").fetchone()
-            (version,) = run("PRAGMA user_version").fetchone()
-            (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        run("BEGIN")  # all three of one moment: another process may be making the file just now
+        (application,) = run("PRAGMA application_id").fetchone()
+        (version,) = run("PRAGMA user_version").fetchone()
+        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        run("COMMIT")
         if tables and application != APPLICATION_ID:
             raise CollectionError(f"{self.path} is an SQLite file, but not a Sensorium collection")
         if version > SCHEMA_VERSION:
@@ -121,8 +125,8 @@ class SQLiteStore:
     def snapshot(self) -> Iterator[None]:
         """Let everything that is read inside be of one moment, whatever others write."""
         with self._lock:
-            outermost = not self._connection.in_transaction
             try:
+                outermost = not self._connection.in_transaction
                 if outermost:
                     self._connection.execute("BEGIN")
                 try:
@@ -517,6 +521,19 @@ class SQLiteStore:
     def fields(self) -> list[str]:
         """Names that metadata has anywhere in the collection."""
         return [name for (name,) in self._read("SELECT name FROM fields ORDER BY name")]
+
+
+def _refuse_other_files(path: Path) -> None:
+    """SQLite itself takes a file of one byte for an empty database and overwrites it."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_SQLITE_MAGIC))
+    if start and start != _SQLITE_MAGIC:
+        raise CollectionError(f"{path} is not a Sensorium collection (starts with {start!r})")
+
+
+_SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -1,0 +1,113 @@
+"""Reading in threads and encoding in batches: order, batch sizes, failures, bounded look-ahead."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensorium.collection.pipeline import READ_AHEAD, Piece, Read, embed, prepare_segments
+from sensorium.encoders import Encoder
+from sensorium.errors import MediaError
+from sensorium.media import Image, Modality, Segment, Text
+from tests.collection.pictures import png
+
+
+class Film:
+    """Media of several segments, of two modalities."""
+
+    modality = Modality.VIDEO
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.seeds = seeds
+
+    def metadata(self) -> dict[str, Any]:
+        return {}
+
+    def segments(self) -> Sequence[Segment]:
+        frames = [Segment(Image(png(seed)), (n, n + 1)) for n, seed in enumerate(self.seeds)]
+        return [*frames, Segment(Text("dog"), (0, 100))]
+
+
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(sizes=st.lists(st.integers(0, 5), max_size=25), batch_size=st.integers(1, 9))
+def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int) -> None:
+    """Items come back in order, each with its own vectors, whatever the batches."""
+
+    def read(item: int) -> Read[int]:
+        if not sizes[item]:
+            return Read(item)
+        return Read(item, prepare_segments(encoder, Film(range(item, item + sizes[item]))))
+
+    batches = list(embed(encoder, range(len(sizes)), read, batch_size=batch_size))
+    results = [result for batch in batches for result in batch]
+    assert [item for item, _, _ in results] == list(range(len(sizes)))
+    words = encoder.encode(["dog"])[0]
+    for item, spans, vectors in results:
+        assert len(spans) == len(vectors) == (sizes[item] + 1 if sizes[item] else 0)
+        if spans:
+            assert spans == [*((n, n + 1) for n in range(sizes[item])), (0, 100)]
+            frames = encoder.encode([Image(png(item + n)) for n in range(sizes[item])])
+            np.testing.assert_allclose(vectors, [*frames, words], atol=1e-5)
+    for batch in batches[:-1]:
+        pieces = [max(1, len(spans)) for _, spans, _ in batch]
+        assert sum(pieces) >= batch_size > sum(pieces[:-1])
+
+
+def test_look_ahead_is_bounded(encoder: Encoder) -> None:
+    """However slow the consumer is, only so many items wait in memory."""
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield taken
+
+    piece: list[Piece] = prepare_segments(encoder, Image(png(1)))
+    running = embed(encoder, items(), lambda item: Read(item, piece), batch_size=4)
+    for done in range(1, 4):
+        next(running)
+        # Batches yielded, the one being encoded, and those read ahead with a few more in threads.
+        assert taken <= 4 * (done + 1 + READ_AHEAD) + 2 * 64
+    running.close()
+    assert taken < 1_000
+
+
+def test_an_error_while_reading_ends_it(encoder: Encoder) -> None:
+    def read(item: int) -> Read[int]:
+        if item == 10:
+            raise RuntimeError("broken reader")
+        return Read(item)
+
+    done = []
+    with pytest.raises(RuntimeError, match="broken reader"):
+        for batch in embed(encoder, range(100), read, batch_size=3):
+            done += [item for item, _, _ in batch]
+    assert done == list(range(len(done)))
+    assert len(done) <= 10
+
+
+def test_no_thread_is_left(encoder: Encoder) -> None:
+    before = threading.active_count()
+    running = embed(encoder, range(1_000), Read, batch_size=2)
+    next(running)
+    assert threading.active_count() > before
+    running.close()
+    assert threading.active_count() == before
+
+
+def test_a_modality_the_space_does_not_hold(encoder: Encoder) -> None:
+    class Sound(Film):
+        modality = Modality.AUDIO
+
+        def segments(self) -> Sequence[Segment]:
+            return [Segment(self)]
+
+    with pytest.raises(MediaError, match="the space tiny holds image and text, not audio"):
+        prepare_segments(encoder, Sound([]))

@@ -1,0 +1,388 @@
+"""The file itself: opening, refusing, batches that are whole or nothing, readers and writers."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensorium.collection.rows import EmbeddedFile, FileState, ReembeddedItem
+from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import Space
+from sensorium.errors import CollectionError, SpaceMismatchError
+from sensorium.media import Modality
+
+DIMENSION = 4
+
+
+def space(name: str = "one") -> Space:
+    return Space(name, DIMENSION, (Modality.IMAGE,), {}, weights=name)
+
+
+def file(path: str, content: str = "", mtime: int = 0) -> FileState:
+    return FileState(path, len(path), mtime, (content or path).encode())
+
+
+def embedded(path: str, content: str = "", segments: int = 1, **metadata: object) -> EmbeddedFile:
+    vectors = np.arange(segments * DIMENSION, dtype=np.float32).reshape(segments, DIMENSION)
+    vectors[:, 0] = len(content or path)
+    spans = [(float(n), n + 1.0) for n in range(segments)] if segments > 1 else [None]
+    return EmbeddedFile(file(path, content), Modality.IMAGE, {"width": 8}, metadata, spans, vectors)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "test.sensorium"
+
+
+@pytest.fixture
+def store(path: Path) -> SQLiteStore:
+    return SQLiteStore(path)
+
+
+# Opening
+
+
+def test_what_is_no_collection(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello " * 1_000)
+    (tmp_path / "short").write_text("x")
+    with sqlite3.connect(tmp_path / "other.db") as db:
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+    (tmp_path / "file").touch()
+    (tmp_path / "damaged.db").write_bytes(b"SQLite format 3\0" + b"?" * 5_000)
+    for name, message in [
+        ("text", "is not a Sensorium collection .starts with"),
+        ("short", "is not a Sensorium collection .starts with"),
+        ("other.db", "an SQLite file, but not a Sensorium collection"),
+        ("", "is a folder; a collection is a file"),
+        ("file/inside", "cannot be opened as a collection"),
+        ("new", "no such collection"),
+        ("x" * 300, "cannot be opened as a collection"),
+        ("damaged.db", "cannot be opened as a collection"),
+    ]:
+        target = tmp_path / name if name else tmp_path
+        content = target.read_bytes() if os.path.isfile(target) else None  # noqa: PTH113
+        with pytest.raises(CollectionError, match=message) as caught:
+            SQLiteStore(target, create=name != "new")
+        assert str(target) in str(caught.value)
+        after = target.read_bytes() if os.path.isfile(target) else None  # noqa: PTH113
+        assert after == content
+
+
+def test_a_newer_format_is_refused(store: SQLiteStore, path: Path) -> None:
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(CollectionError, match="format 99, this version reads up to 1: upgrade"):
+        SQLiteStore(path)
+
+
+def test_an_empty_file_becomes_a_collection(path: Path) -> None:
+    """What a kill may leave that struck just when the file was made."""
+    path.touch()
+    SQLiteStore(path).write(space(), embedded=[embedded("a")])
+    assert SQLiteStore(path, create=False).paths() == [(1, "a")]
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    SQLiteStore(tmp_path / "x" / "y" / "c.sensorium").close()
+    assert (tmp_path / "x" / "y" / "c.sensorium").is_file()
+
+
+def test_after_close(store: SQLiteStore) -> None:
+    store.close()
+    store.close()
+    for use in (
+        store.paths,
+        lambda: store.delete([1]),
+        lambda: store.vectors(DIMENSION),
+        lambda: store.write(space()),
+    ):
+        with pytest.raises(CollectionError, match="closed"):
+            use()
+
+
+def test_damaged_vectors_are_told(store: SQLiteStore, path: Path) -> None:
+    store.write(space(), embedded=[embedded("a")])
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE segments SET vector = x'0102'")
+    db.close()
+    with pytest.raises(CollectionError, match="vectors are damaged"):
+        store.vectors(DIMENSION)
+    assert store.paths() == [(1, "a")]  # and the store goes on
+    store.write(space(), embedded=[embedded("a")])
+    assert len(store.vectors(DIMENSION)[0]) == 1
+
+
+# Writing
+
+
+def test_a_batch_is_whole_or_not_at_all(store: SQLiteStore) -> None:
+    store.write(space(), embedded=[embedded("a", "old")])
+    before = store.item("a"), store.changes()
+    for bad in (
+        [embedded("a", "new"), embedded("b", x=float("nan"))],
+        [embedded("a", "new"), EmbeddedFile(file("b"), "image", {}, {}, [None], np.ones((2, 4)))],
+    ):
+        with pytest.raises((CollectionError, ValueError)):
+            store.write(space(), embedded=bad)
+        assert (store.item("a"), store.changes()) == before
+        assert len(store.paths()) == 1
+
+
+def test_a_full_disk_is_named(store: SQLiteStore) -> None:
+    store.write(space(), embedded=[embedded("a")])
+    (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(CollectionError, match=r"cannot be written \(database or disk is full\)"):
+        store.write(space(), embedded=[embedded(f"{n}", x="y" * 5_000) for n in range(50)])
+    assert store.paths() == [(1, "a")]
+    store._connection.execute("PRAGMA max_page_count = 1000000")
+    store.write(space(), embedded=[embedded("b")])
+    assert [path for _, path in store.paths()] == ["a", "b"]
+
+
+def test_ids_are_never_given_again(store: SQLiteStore) -> None:
+    store.write(space(), embedded=[embedded("a"), embedded("b")])
+    assert store.delete([1, 2, 77]) == 2
+    store.write(space(), embedded=[embedded("a")])
+    assert store.paths() == [(3, "a")]
+    assert store.vectors(DIMENSION)[0].tolist() == [3]  # nor those of segments
+
+
+def test_replacing_keeps_the_id(store: SQLiteStore) -> None:
+    store.write(space(), embedded=[embedded("a", "long content", segments=3, caption="x")])
+    store.write(space(), embedded=[embedded("a", "short", segments=2)])
+    item = store.item("a")
+    assert item is not None
+    assert (item.id, item.metadata, item.file.content_hash) == (1, {"caption": "x"}, b"short")
+    ids, items, vectors = store.vectors(DIMENSION)
+    assert items.tolist() == [1, 1]
+    assert vectors[:, 0].tolist() == [5, 5]
+    assert store.spans(ids.tolist()) == {int(ids[0]): (0, 1), int(ids[1]): (1, 2)}
+
+
+def test_copies_see_what_the_batch_replaces(store: SQLiteStore) -> None:
+    store.write(space(), embedded=[embedded("a", "1"), embedded("b", "22")])
+    swapped = [(file("a", "22"), {}), (file("b", "1"), {})]
+    assert store.write(space(), copied=swapped, embedded=[]) == set()
+    ids = {path: item for item, path in store.paths()}
+    _, items, vectors = store.vectors(DIMENSION)
+    first = dict(zip(items.tolist(), vectors[:, 0].tolist(), strict=True))
+    assert (first[ids["a"]], first[ids["b"]]) == (2, 1)
+    assert (
+        store.write(space(), copied=[(file("c", "22"), {})], embedded=[embedded("a", "333")])
+        == set()
+    )
+    assert store.write(space(), copied=[(file("d", "never seen"), {})]) == {"d"}
+    assert store.item("d") is None
+
+
+def test_an_item_that_another_process_moved_is_not_taken_away(
+    store: SQLiteStore, path: Path
+) -> None:
+    store.write(space(), embedded=[embedded("old", "x")])
+    other = SQLiteStore(path)
+    assert store.write(space(), moved=[((1, "old"), file("mine", "x"), {})]) == set()
+    assert other.write(space(), moved=[((1, "old"), file("theirs", "x"), {})]) == {"theirs"}
+    assert store.write(space(), moved=[((1, "old"), file("mine", "x"), {"a": 1})]) == set()
+    assert other.paths() == [(1, "mine")]
+    assert other.item(1).metadata == {"a": 1}  # type: ignore[union-attr]
+
+
+def test_moves_that_came_too_late(store: SQLiteStore) -> None:
+    store.write(space(), embedded=[embedded("a", "x"), embedded("b", "y")])
+    for move in (
+        ((1, "a"), file("new", "changed"), {}),
+        ((1, "a"), file("b", "x"), {}),  # a path that is an item's already
+        ((9, "z"), file("new", "x"), {}),
+    ):
+        assert store.write(space(), moved=[move]) == {move[1].path}
+    assert store.paths() == [(1, "a"), (2, "b")]
+
+
+def test_metadata_describes_only_what_is_there(store: SQLiteStore) -> None:
+    store.write(space(), embedded=[embedded("a", a=1, b={"c": [1]})])
+    store.write(
+        space(), described=[(file("a", mtime=7), {"b": None, "d": 2}), (file("z"), {"e": 1})]
+    )
+    item = store.item("a")
+    assert item is not None
+    assert item.file.mtime_ns == 7
+    assert item.metadata == {"a": 1, "b": None, "d": 2}
+    assert store.item("z") is None
+    assert store.fields() == ["a", "b", "d", "width"]
+
+
+# Spaces
+
+
+def test_another_space_is_refused(store: SQLiteStore, path: Path) -> None:
+    store.claim_space(space(), "some encoder")
+    other = SQLiteStore(path)
+    for use in (
+        lambda: other.claim_space(space("two"), "/it's/two"),
+        lambda: other.write(space("two"), embedded=[embedded("a")]),
+    ):
+        with pytest.raises(SpaceMismatchError) as caught:
+            use()
+        for part in (space().fingerprint, space("two").fingerprint, "sensorium reembed"):
+            assert part in str(caught.value)
+    with pytest.raises(SpaceMismatchError, match=r"--encoder '/it'\"'\"'s/two'"):
+        other.claim_space(space("two"), "/it's/two")
+    assert other.space() == (space(), "some encoder")
+    assert other.paths() == []
+
+
+def test_only_the_name_differs(store: SQLiteStore) -> None:
+    one = space()
+    store.claim_space(one, "a")
+    renamed = Space("renamed", one.dimension, one.modalities, one.preprocessing, one.weights)
+    store.claim_space(renamed, "b")
+    assert store.space() == (one, "a")
+
+
+# Reading while others write
+
+
+def test_a_snapshot_stands_still(store: SQLiteStore, path: Path) -> None:
+    store.write(space(), embedded=[embedded("a")])
+    other = SQLiteStore(path)
+    with store.snapshot():
+        before = store.changes()
+        other.write(space(), embedded=[embedded("b")])
+        other.delete([1])
+        assert store.changes() == before
+        assert store.paths() == [(1, "a")]
+        assert store.vectors(DIMENSION)[1].tolist() == [1]
+    assert store.paths() == [(2, "b")]
+    assert store.changes().removals == before.removals + 1
+
+
+def test_counters(store: SQLiteStore) -> None:
+    """`removals` tells readers that vectors they hold are gone; adding alone does not."""
+    seen = [store.changes()]
+    for change, removals in (
+        (lambda: store.write(space(), embedded=[embedded("a"), embedded("b")]), 0),
+        (lambda: store.write(space(), copied=[(file("c", "a"), {})]), 0),
+        (lambda: store.write(space(), embedded=[embedded("a", "new")]), 1),
+        (lambda: store.write(space(), moved=[((2, "b"), file("d", "b"), {})]), 0),
+        (lambda: store.delete([1, 3]), 2),
+        (lambda: store.delete([1, 3]), 0),
+    ):
+        change()
+        seen.append(store.changes())
+        assert seen[-1].total > seen[-2].total
+        assert seen[-1].removals - seen[-2].removals == removals
+
+
+def test_more_rows_than_a_statement_takes(store: SQLiteStore) -> None:
+    store.write(space(), embedded=[embedded(f"{n}", "x") for n in range(1_200)])
+    ids = list(range(1, 40_000))
+    assert len(store.items(ids)) == len(store.spans(ids)) == 1_200
+
+
+# Re-embedding
+
+
+def reembedded(store: SQLiteStore, item: int, content: bytes = b"") -> ReembeddedItem:
+    stored = store.item(item)
+    assert stored is not None
+    content_hash = stored.file.content_hash
+    return ReembeddedItem(
+        item, content_hash, content or content_hash, [None], np.full((1, DIMENSION), 9, np.float32)
+    )
+
+
+def test_reembedding_step_by_step(store: SQLiteStore) -> None:
+    store.claim_space(space(), "one")
+    store.write(space(), embedded=[embedded("a"), embedded("b"), embedded("c")])
+    store.begin_reembedding(space("two"), "two")
+    assert store.write_reembedded(space("two"), [reembedded(store, 1)])
+    store.begin_reembedding(space("two"), "two")  # resumes
+    assert [path for _, path, _ in store.not_reembedded()] == ["b", "c"]
+    assert not store.finish_reembedding(space("two"), [(2, b"b")])
+    assert store.space() == (space(), "one")
+    assert store.finish_reembedding(space("two"), [(2, b"b"), (3, b"c")])
+    assert store.space() == (space("two"), "two")
+    assert store.next_space() is None
+    _, items, vectors = store.vectors(DIMENSION)
+    assert (items.tolist(), vectors[0, 0]) == ([1], 9)
+    assert store.count_without_vectors() == 2
+
+
+def test_a_failure_counts_only_for_the_content_it_was_met_with(store: SQLiteStore) -> None:
+    store.claim_space(space(), "one")
+    store.write(space(), embedded=[embedded("a", "old")])
+    store.begin_reembedding(space("two"), "two")
+    store.write(space(), embedded=[embedded("a", "new")])
+    assert not store.finish_reembedding(space("two"), [(1, b"old")])
+
+
+def test_vectors_of_old_content_are_not_kept(store: SQLiteStore) -> None:
+    """An item may be added anew while a re-embedding has read what it was before."""
+    store.claim_space(space(), "one")
+    store.write(space(), embedded=[embedded("a", "old"), embedded("b")])
+    store.begin_reembedding(space("two"), "two")
+    late = [reembedded(store, 1), reembedded(store, 2)]
+    store.write(space(), embedded=[embedded("a", "new")])
+    store.delete([2])
+    store.write_reembedded(space("two"), late)
+    assert [item for item, _, _ in store.not_reembedded()] == [1]
+    store.write_reembedded(space("two"), [reembedded(store, 1)])
+    assert store.not_reembedded() == []
+    store.write(space(), embedded=[embedded("a", "newer")])
+    assert [item for item, _, _ in store.not_reembedded()] == [1]
+
+
+def test_vectors_of_old_content_are_not_kept_for_an_item_without_vectors(
+    store: SQLiteStore,
+) -> None:
+    store.claim_space(space(), "one")
+    store.write(space(), embedded=[embedded("a")])
+    store.begin_reembedding(space("two"), "two")
+    assert store.finish_reembedding(space("two"), [(1, b"a")])  # its file was gone
+    store.begin_reembedding(space("three"), "three")
+    store.write_reembedded(space("three"), [reembedded(store, 1)])  # it is back
+    store.write(space("two"), embedded=[embedded("a", "edited")])
+    assert [item for item, _, _ in store.not_reembedded()] == [1]
+
+
+def test_two_reembed_at_once(store: SQLiteStore, path: Path) -> None:
+    store.claim_space(space(), "one")
+    store.write(space(), embedded=[embedded("a"), embedded("b")])
+    other = SQLiteStore(path)
+    for one in (store, other):
+        one.begin_reembedding(space("two"), "two")
+    for one in (store, other):
+        assert one.write_reembedded(space("two"), [reembedded(one, 1)])
+    assert other.write_reembedded(space("two"), [reembedded(other, 2)])
+    assert other.finish_reembedding(space("two"), [])
+    assert not store.write_reembedded(space("two"), [reembedded(store, 2)])  # nothing left to do
+    assert store.finish_reembedding(space("two"), [])
+    assert len(store.vectors(DIMENSION)[0]) == 2
+
+
+def test_another_target_midway(store: SQLiteStore, path: Path) -> None:
+    store.claim_space(space(), "one")
+    store.write(space(), embedded=[embedded("a")])
+    store.begin_reembedding(space("two"), "two")
+    store.write_reembedded(space("two"), [reembedded(store, 1)])
+    other = SQLiteStore(path)
+    other.begin_reembedding(space("three"), "three")
+    for use in (
+        lambda: store.write_reembedded(space("two"), []),
+        lambda: store.finish_reembedding(space("two"), []),
+    ):
+        with pytest.raises(CollectionError, match="another process re-embeds it into three"):
+            use()
+    assert other.not_reembedded() == [(1, "a", b"a")]
+    other.write_reembedded(space("three"), [reembedded(other, 1)])
+    assert other.finish_reembedding(space("three"), [])
+    with pytest.raises(CollectionError, match="another process"):
+        store.finish_reembedding(space("two"), [])
