@@ -105,7 +105,13 @@ def write(
         "dimension": dimension,
         "temperature": calibration.temperature,
         "sigmoid": {"scale": calibration.scale, "bias": calibration.bias},
-        "image": {"model": "image.onnx", "size": SIZE, "fit": FIT, "resample": "bicubic"},
+        "image": {
+            "model": "image.onnx",
+            "size": SIZE,
+            "fit": FIT,
+            "resample": "bicubic",
+            "precision": "f32",
+        },
         "text": {
             "model": "text.onnx",
             "tokenizer": "tokenizer.json",
