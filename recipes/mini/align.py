@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from recipes.mini.pairs import Class, Pair
 
 SEED = 0
-DIMENSION = 256  # of the projection; 384 gained nothing on validation
+DIMENSION = 256  # of the projection; with ConSE's 384 the space has 640
 HIDDEN = 1024
 DROPOUT = 0.3
-EPOCHS = 30
+EPOCHS = 70  # validation: 0.400 against 0.394 with 30
 BATCH = 1024  # every other pair of the batch is a negative
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.05
+PLAIN = 0.5  # share of plain views in a batch; at a third, clip art's R@10 fell from 0.55 to 0.53
 MIXUP = 0.4  # Beta(0.4, 0.4) mixtures of features and of their targets (Zhang et al., 2018)
 DISTILLATION = 0.5  # weight of keeping the classifier's opinion of every drawing
 PROTOTYPES = 0.5  # weight of the pseudo-pairs made of the classifier's own rows
@@ -196,6 +197,8 @@ def train(
         )
         text.bias.zero_()
     scale = nn.Parameter(torch.tensor(15.0).log())
+    augmented = len(views) - 1
+    chances = torch.tensor([PLAIN, *[(1 - PLAIN) / augmented] * augmented])
     optimizer = torch.optim.AdamW(
         [*head.parameters(), *text.parameters(), scale], LEARNING_RATE, weight_decay=WEIGHT_DECAY
     )
@@ -206,7 +209,7 @@ def train(
     beta = torch.distributions.Beta(MIXUP, MIXUP)
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(pairs))[: steps * BATCH].view(steps, BATCH):
-            view = torch.randint(len(views), (BATCH,))
+            view = torch.multinomial(chances, BATCH, replacement=True)
             chosen = slots[batch, torch.randint(SLOTS, (BATCH,))]
             share, other = beta.sample((BATCH, 1)), torch.randperm(BATCH)
             same = (name[batch][:, None] == name[batch][None]).float()
