@@ -14,6 +14,7 @@ from benchmarks.rows import print_table, write_json
 BENCHMARKS = {
     "quality": "retrieval and zero-shot accuracy of encoders on the fetched sets",
     "indexing": "photos per second, cold start, memory and installed size",
+    "scores": "what a cosine is worth: thresholds against ranking",
 }
 
 

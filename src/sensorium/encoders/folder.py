@@ -20,7 +20,7 @@ import PIL.Image
 
 from sensorium.encoders.base import Prepared
 from sensorium.encoders.preprocessing import FITS, image_pixels
-from sensorium.encoders.runtime import Runtime, load_runtime
+from sensorium.encoders.runtime import PRECISIONS, Runtime, load_runtime
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Media, Modality, Text, as_media
@@ -63,7 +63,7 @@ class FolderEncoder:
             dimension=self.config["dimension"],
             modalities=tuple(towers),
             preprocessing={
-                modality.value: {k: v for k, v in tower.items() if k not in _FILE_KEYS}
+                modality.value: {k: v for k, v in tower.items() if k not in _NOT_PREPROCESSING}
                 for modality, tower in towers.items()
             },
             weights=hash_files(files),
@@ -136,7 +136,8 @@ class FolderEncoder:
         with self._loading:
             if modality not in self._runtimes:
                 path = self.folder / self._config(modality)["model"]
-                self._runtimes[modality] = load_runtime(path, self._runtime_name)
+                precision = self._config(modality).get("precision", "bf16")
+                self._runtimes[modality] = load_runtime(path, self._runtime_name, precision)
             return self._runtimes[modality]
 
     @cached_property
@@ -161,6 +162,7 @@ _SINGLE = (
     str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, PIL.Image.Image, Image, Text
 )  # fmt: skip
 _FILE_KEYS = {"model", "tokenizer"}
+_NOT_PREPROCESSING = {*_FILE_KEYS, "precision"}
 
 
 def _batches(rows: list[int], media: list[Media], size: int) -> Iterable[list[int]]:
@@ -214,6 +216,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
             file = config[name][key]
             if not isinstance(file, str) or Path(file).name != file:
                 raise EncoderError(f"{path}: {name}.{key} is a plain file name, got {file!r}")
+        if (precision := config[name].get("precision", PRECISIONS[0])) not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
+            raise EncoderError(f"{path}: {name}.precision is {precision!r}; known: {known}")
     if "image" in config and config["image"]["fit"] not in FITS:
         fit = config["image"]["fit"]
         raise EncoderError(f"{path}: image fit {fit!r}; known: {', '.join(FITS)}")

@@ -23,6 +23,8 @@ from sensorium.home import sensorium_home
 
 RUNTIMES = ("openvino", "onnxruntime")
 
+PRECISIONS = ("bf16", "f32")
+
 ONNX_PROVIDERS = (
     "CUDAExecutionProvider",
     "CoreMLExecutionProvider",
@@ -81,7 +83,7 @@ def runtime_name(name: str | None = None) -> str:
     return name
 
 
-def load_runtime(model: Path, name: str | None = None) -> Runtime:
+def load_runtime(model: Path, name: str | None = None, precision: str = "bf16") -> Runtime:
     """Load an ONNX model.
 
     Parameters
@@ -90,6 +92,8 @@ def load_runtime(model: Path, name: str | None = None) -> Runtime:
         The ``.onnx`` file.
     name : str, optional
         See `runtime_name`.
+    precision : {"bf16", "f32"}
+        Lowest precision that the model bears.
 
     Raises
     ------
@@ -98,20 +102,20 @@ def load_runtime(model: Path, name: str | None = None) -> Runtime:
     """
     make = OpenVINORuntime if runtime_name(name) == "openvino" else ONNXRuntime
     try:
-        return make(model)
+        return make(model, precision)
     except Exception as error:
         # OpenVINO raises RuntimeError; ONNX Runtime's own exceptions share no base but Exception.
         raise EncoderError(f"{model}: {make.__name__} cannot load it ({error})") from error
 
 
 class OpenVINORuntime:
-    """OpenVINO on the CPU, in bf16 where the processor computes in bf16."""
+    """OpenVINO on the CPU, in bf16 where model and processor allow it."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, precision: str) -> None:
         core = _openvino_core()
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         # On a CPU that only emulates bf16 it is slower than fp32.
-        precision = "bf16" if native else "f32"
+        precision = precision if native else "f32"
         self._model = core.compile_model(
             str(model),
             "CPU",
@@ -135,9 +139,9 @@ class OpenVINORuntime:
 
 
 class ONNXRuntime:
-    """ONNX Runtime on the first of `ONNX_PROVIDERS` that is installed."""
+    """ONNX Runtime on the first of `ONNX_PROVIDERS` that is installed, in full precision."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, precision: str) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
