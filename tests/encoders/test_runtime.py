@@ -1,0 +1,101 @@
+"""Both runtimes give the same vectors; which one is used can be said."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from sensorium.encoders import load_encoder
+from sensorium.encoders.runtime import RUNTIMES, load_runtime, runtime_name
+from sensorium.errors import EncoderError, UsageError
+from tests.media.pictures import red_blue
+
+ITEMS = ["a dog", red_blue(), "the red cat", "a", PIL.Image.new("RGB", (7, 90), "green")]
+
+
+def test_both_runtimes_agree(tiny: Path) -> None:
+    openvino, onnx = (load_encoder(tiny, runtime=name).encode(ITEMS) for name in RUNTIMES)
+    assert (openvino * onnx).sum(axis=1).min() >= 0.999
+    assert load_encoder(tiny, runtime="openvino").runtime.startswith("OpenVINO ")
+    assert load_encoder(tiny, runtime="onnxruntime").runtime == "ONNX Runtime on CPU"
+
+
+def test_the_runtime_is_no_part_of_the_space(tiny: Path) -> None:
+    one, other = (load_encoder(tiny, runtime=name) for name in RUNTIMES)
+    assert one.space == other.space
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_the_environment_chooses(tiny: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENSORIUM_RUNTIME", name)
+    assert runtime_name() == name
+    assert load_encoder(tiny).runtime == load_encoder(tiny, runtime=name).runtime
+    other = next(other for other in RUNTIMES if other != name)
+    assert runtime_name(other) == other  # what is said in the call goes first
+    monkeypatch.setenv("SENSORIUM_RUNTIME", "")
+    assert runtime_name() in RUNTIMES
+
+
+def test_an_unknown_runtime_is_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="'torch'; known: openvino, onnxruntime"):
+        load_encoder(tiny, runtime="torch").encode(["a"])
+    monkeypatch.setenv("SENSORIUM_RUNTIME", "OpenVINO")
+    with pytest.raises(UsageError, match="unknown runtime 'OpenVINO'"):
+        load_encoder(tiny).encode(["a"])
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_a_missing_model(tmp_path: Path, name: str) -> None:
+    with pytest.raises(EncoderError, match=r"gone.onnx: .*cannot load it"):
+        load_runtime(tmp_path / "gone.onnx", name)
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_results_are_not_overwritten_by_the_next_call(tiny: Path, name: str) -> None:
+    tower = load_runtime(tiny / "image.onnx", name)
+    black = np.zeros((1, 32, 32, 3), np.uint8)
+    first = tower.run({"pixels": black})
+    kept = first.copy()
+    tower.run({"pixels": black + 255})
+    assert np.array_equal(first, kept)
+    assert first.dtype == np.float32
+
+
+ENCODE = (
+    "import sys, sensorium\n"
+    "encoder = sensorium.load_encoder(sys.argv[1], runtime='openvino')\n"
+    "print(encoder.encode(['a dog']).tobytes().hex())"
+)
+
+
+def encode_in_home(tiny: Path, home: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", ENCODE, tiny], capture_output=True, text=True, check=False,
+        env={**os.environ, "SENSORIUM_HOME": str(home)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_compiled_models_are_kept_and_may_be_damaged_or_missing(tiny: Path, tmp_path: Path) -> None:
+    home = tmp_path / "new" / "home"
+    first = encode_in_home(tiny, home)
+    (blob,) = (home / "openvino").iterdir()
+    assert blob.stat().st_size > 0
+    assert encode_in_home(tiny, home) == first
+    assert [*(home / "openvino").iterdir()] == [blob]
+    blob.chmod(0o600)
+    blob.write_bytes(blob.read_bytes()[:100])  # the disk was full, say
+    assert encode_in_home(tiny, home) == first
+
+
+def test_a_home_that_cannot_be_written_costs_only_time(tiny: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("no folder can be made here")
+    assert encode_in_home(tiny, blocked) == encode_in_home(tiny, tmp_path / "home")
