@@ -226,3 +226,25 @@ def test_edited_but_not_added_again(
     collection.add(folder)
     check_vectors(collection, other_encoder, {**contents, str(file): png(1)})
     assert collection.add(folder).unchanged == 2
+
+
+def test_a_search_is_of_one_space_when_the_change_over_falls_into_it(
+    collection: Collection, folder: Path, other_tiny: Path
+) -> None:
+    """Between the check of the space and the reading of the vectors, all vectors change."""
+    write_many(folder, range(6))
+    collection.add(folder)
+    before = collection.search("dog")
+    with Collection(collection.path) as reader, Collection(collection.path) as other:
+        counters = reader._store.changes
+
+        def interfere() -> object:
+            other.reembed(other_tiny)
+            return counters()
+
+        assert reader.encoder.space == collection.encoder.space
+        reader._store.changes = interfere  # type: ignore[method-assign, assignment]
+        assert reader.search("dog") == before
+        reader._store.changes = counters  # type: ignore[method-assign]
+        with pytest.raises(SpaceMismatchError):
+            reader.search("dog")

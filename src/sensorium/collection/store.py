@@ -95,7 +95,7 @@ class SQLiteStore:
             )
         if version < SCHEMA_VERSION:
             # WAL lets other processes search while this one adds.
-            run("PRAGMA journal_mode = WAL")
+            self._use_wal()
             with self._transaction():
                 # Two processes may create at once: every statement says IF NOT EXISTS.
                 for statement in SCHEMA:
@@ -104,6 +104,19 @@ class SQLiteStore:
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
         # In WAL mode NORMAL may lose the last commits on power failure; what is acknowledged stays.
         run("PRAGMA synchronous = FULL")
+
+    def _use_wal(self) -> None:
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait for another process here, whatever the timeout.
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
