@@ -111,6 +111,8 @@ def test_one_byte_of_any_file_changes_the_fingerprint(tmp_path: Path, file: str)
         ("image", "size", 64, False),
         ("text", "max_tokens", 8, False),
         ("text", "prefix", "query: ", False),
+        # Runtimes and precisions agree (tests/encoders/test_runtime.py).
+        ("image", "precision", "f32", True),
         # How vectors are read changes with these, the vectors do not.
         (None, "temperature", 0.5, True),
         (None, "prompts", ["{}!"], True),

@@ -51,8 +51,9 @@ def short_path(path: str) -> str:
 
 
 def caption(metadata: dict[str, Any]) -> str:
-    """What metadata says a picture shows; empty when it says nothing."""
-    return next((str(metadata[key]) for key in CAPTION_KEYS if metadata.get(key)), "")
+    """What metadata says a picture shows, on one line; empty when it says nothing."""
+    text = next((str(metadata[key]) for key in CAPTION_KEYS if metadata.get(key)), "")
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def print_hits(hits: Sequence[Hit]) -> None:

@@ -1,0 +1,199 @@
+"""``sensorium search``: every way of printing hits, and every way to ask wrongly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from sensorium import Collection
+from tests.cli.conftest import COLORS, Run
+
+
+def test_a_picture_finds_itself(run: Run, folder: Path, library: Path) -> None:
+    done = run("search", folder / "green.png", "-c", library, "-k", "2")
+    assert (done.code, done.err) == (0, "")
+    score, path = done.lines[0].split("\t")
+    assert float(score) > 0.999 and path == str(folder / "green.png")
+    assert len(done.lines) == 2
+
+
+def test_words_give_what_python_gives(run: Run, library: Path) -> None:
+    done = run("search", "a red square", "-c", library, "-k", "3")
+    with Collection(library) as collection:
+        hits = collection.search("a red square", k=3)
+    assert done.out == "".join(f"{hit.score:.4f}\t{hit.path}\n" for hit in hits)
+
+
+def test_json_is_one_object_a_line(run: Run, folder: Path, library: Path) -> None:
+    done = run("search", folder / "blue.png", "-c", library, "--json")
+    rows = [json.loads(line) for line in done.lines]
+    assert done.code == 0 and len(rows) == len(COLORS) + 1
+    assert rows[0]["path"] == str(folder / "blue.png")
+    assert rows[0]["metadata"] == {
+        "width": 40, "height": 30, "caption": "a blue square", "number": 2,
+    }  # fmt: skip
+    assert {*rows[0]} == {"id", "path", "modality", "metadata", "span", "score"}
+    assert any(row["path"].endswith("two\nlines 图.png") for row in rows)
+    assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
+
+
+def test_bare_paths_for_a_pipe(run: Run, folder: Path, library: Path) -> None:
+    done = run("search", "red", "-c", library, "--paths", "--where", "number < 3")
+    assert sorted(done.lines) == sorted(str(folder / f"{c}.png") for c in COLORS[:3])
+    null = run("search", "red", "-c", library, "-0")
+    paths = null.out.split("\0")
+    assert paths.pop() == ""
+    assert str(folder / "two\nlines 图.png") in paths
+    assert all(Path(path).is_file() for path in paths) and len(paths) == len(COLORS) + 1
+
+
+def test_xargs_gets_every_file(shell: Run, folder: Path, library: Path) -> None:
+    done = shell('sensorium search red -c "$1" -0 | xargs -0 ls -l', library)
+    assert (done.code, done.err) == (0, "")
+    assert all(f"{color}.png" in done.out for color in COLORS)
+
+
+def test_a_reader_that_stops_early_is_no_error(shell: Run, library: Path) -> None:
+    done = shell('sensorium search red -c "$1" --json | head -n 1', library)
+    assert json.loads(done.out)
+    assert done.err == ""
+
+
+def test_a_pipe_of_few_characters_still_gets_json(shell: Run, library: Path) -> None:
+    done = shell('sensorium search red -c "$1" --json', library, PYTHONIOENCODING="ascii")
+    assert done.code == 0 and done.out.isascii()
+    assert any(json.loads(line)["path"].endswith("lines 图.png") for line in done.lines)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('sensorium search red -c "$1" --where 1', 0),
+        ('sensorium search red -c "$1" --where 0', 1),
+        ('sensorium search red -c "$1" --where broken', 2),
+        ('sensorium search red -c "$1.missing"', 3),
+    ],
+)
+def test_exit_codes_of_a_real_process(shell: Run, library: Path, line: str, code: int) -> None:
+    done = shell(line, library)
+    assert done.code == code
+    assert (done.err == "") is (code == 0)
+
+
+def test_nothing_found_is_one(run: Run, library: Path) -> None:
+    done = run("search", "red", "-c", library, "--where", "number > 99")
+    assert (done.code, done.out, done.err) == (1, "", "nothing found\n")
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("nonsense ((", "is not a SQL expression"),
+        ("colour = 'red'", "no such column: colour; the collection has:"),
+        ("load_extension('x') IS NULL", "only reading items is allowed"),
+        ("1) UNION SELECT 1 --", "is not a SQL expression"),
+    ],
+)
+def test_a_malformed_filter_is_two(run: Run, library: Path, where: str, words: str) -> None:
+    done = run("search", "red", "-c", library, "--where", where)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("sensorium: where=") and words in done.err
+    assert "number" in done.err or "colour" not in where
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["red", "-k", "0"], 2, "k is a whole number of at least 1, got 0"),
+        (["red", "-k", "many"], 2, "'-k'"),
+        (["red", "--no-such-option"], 2, "--no-such-option"),
+        ([], 2, "query"),
+        ([""], 3, "the text is empty"),
+        (["https://127.0.0.1:1/cat.png"], 3, "cannot be fetched"),
+        (["data:image/png;base64,AAAA"], 3, "no picture"),
+    ],
+)
+def test_questions_that_cannot_be_asked(
+    run: Run, library: Path, arguments: list[str], code: int, words: str
+) -> None:
+    done = run("search", *arguments, "-c", library)
+    assert (done.code, done.out) == (code, "")
+    assert words in done.err.lower()
+
+
+def test_a_missing_file_is_not_taken_for_words(run: Run, library: Path) -> None:
+    done = run("search", "cat.jpg", "-c", library)
+    assert done.code == 3
+    assert done.err.startswith("sensorium: cat.jpg: no such file")
+    assert 'Text("cat.jpg")' in done.err and "--text" in done.err
+    done = run("search", "cat.jpg", "-c", library, "--text", "-k", "1")
+    assert (done.code, len(done.lines), done.err) == (0, 1, "")
+
+
+def test_a_missing_collection_is_three_and_names_the_mend(run: Run, tmp_path: Path) -> None:
+    missing = tmp_path / "none.sensorium"
+    done = run("search", "red", "-c", missing)
+    assert done.code == 3
+    assert str(missing) in done.err and "sensorium index" in done.err
+    assert not missing.exists()
+
+
+def test_what_is_no_collection_is_three(run: Run, tmp_path: Path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("shopping list\n" * 100)
+    for command in (["search", "red"], ["info"], ["prune"]):
+        done = run(*command, "-c", other)
+        assert done.code == 3 and str(other) in done.err
+    assert other.read_text().startswith("shopping list")
+
+
+# Contact sheets
+
+
+@pytest.mark.parametrize(
+    "query", ["a red square", "一匹红色的马", "🐴 \udcff \x1b[31m", "x" * 3000]
+)
+def test_a_contact_sheet_shows_the_hits(
+    run: Run, library: Path, tmp_path: Path, query: str
+) -> None:
+    path = tmp_path / "new folder" / "sheet.PNG"
+    done = run("search", query, "-c", library, "--sheet", path, "--paths", "--where", "number < 3")
+    assert (done.code, done.err) == (0, "")
+    assert len(done.lines) == 3
+    with PIL.Image.open(path) as sheet:
+        assert (sheet.format, sheet.mode) == ("PNG", "RGB")
+        assert 600 < sheet.width < 1400 and 300 < sheet.height < 1000
+        colors = {color for _, color in sheet.getcolors(1 << 20)}
+        assert {(255, 0, 0), (0, 128, 0), (0, 0, 255)} <= colors
+        title = sheet.crop((0, 0, sheet.width, 50)).convert("L")
+        assert title.getextrema() == (0, 255)  # black words on white
+
+
+def test_a_contact_sheet_that_cannot_be_written_is_two(
+    run: Run, library: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("search", "red", "-c", library, "--sheet", tmp_path / "sheet.jpg")
+    assert done.code == 2 and "does not end in .png" in done.err
+    done = run("search", "red", "-c", library, "--sheet", tmp_path / "file" / "sheet.png")
+    assert done.code == 2 and "cannot be written" in done.err
+    assert [*tmp_path.iterdir()] == [tmp_path / "file"]
+
+
+def test_a_contact_sheet_of_files_that_are_gone_says_so(
+    run: Run, tiny: Path, folder: Path, tmp_path: Path
+) -> None:
+    pictures = shutil.copytree(folder, tmp_path / "pictures")
+    with Collection(tmp_path / "c.sensorium", tiny) as collection:
+        collection.add(pictures)
+    (pictures / "red.png").unlink()
+    sheet = tmp_path / "sheet.png"
+    done = run("search", "red", "-c", tmp_path / "c.sensorium", "--sheet", sheet, "--json")
+    assert done.code == 0 and len(done.lines) == len(COLORS) + 1
+    assert done.err == f"skipped {pictures / 'red.png'}: no such file\n"
+    with PIL.Image.open(sheet) as picture:
+        assert (211, 211, 211) in {color for _, color in picture.getcolors(1 << 20)}  # light grey
