@@ -155,13 +155,24 @@ def test_what_is_no_collection_is_three(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["a red square", "一匹红色的马", "🐴 \udcff \x1b[31m", "x" * 3000]
+    "query", ["a red square", "一匹红色的马", "🐴 \udcff \x1b[31m", "data:," + "x" * 100_000]
 )
 def test_a_contact_sheet_shows_the_hits(
     run: Run, library: Path, tmp_path: Path, query: str
 ) -> None:
     path = tmp_path / "new folder" / "sheet.PNG"
-    done = run("search", query, "-c", library, "--sheet", path, "--paths", "--where", "number < 3")
+    done = run(
+        "search",
+        query,
+        "--text",
+        "-c",
+        library,
+        "--sheet",
+        path,
+        "--paths",
+        "--where",
+        "number < 3",
+    )
     assert (done.code, done.err) == (0, "")
     assert len(done.lines) == 3
     with PIL.Image.open(path) as sheet:

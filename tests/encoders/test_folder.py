@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import PIL.Image
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
 from sensorium.encoders import FolderEncoder, load_encoder, shipped_encoders
 from sensorium.encoders.registry import encoder_name
@@ -136,6 +138,16 @@ def test_a_model_of_another_dimension(folder: Path) -> None:
     wrong = load_encoder(changed(folder, lambda c: c.update(dimension=47)))
     with pytest.raises(EncoderError, match=r"the text tower gave shape \(1, 48\).*\(n, 47\)"):
         wrong.encode(["a dog"])
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_a_model_that_gives_no_numbers(folder: Path, runtime: str) -> None:
+    model = onnx.load(folder / "text.onnx")
+    table = next(t for t in model.graph.initializer if t.name == "table")
+    table.CopyFrom(numpy_helper.from_array(np.full(table.dims, np.nan, np.float32), "table"))
+    onnx.save(model, folder / "text.onnx")
+    with pytest.raises(EncoderError, match="the text tower gave values that are no numbers"):
+        load_encoder(folder, runtime=runtime).encode(["a dog"])
 
 
 def test_an_encoder_of_one_modality_names_it(folder: Path) -> None:

@@ -221,6 +221,14 @@ def test_too_many_pixels_are_refused_before_decoding(size: tuple[int, int]) -> N
             read()
 
 
+def test_the_limit_holds_where_an_application_has_lifted_pillows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", None)
+    with pytest.raises(MediaError, match="20000 x 9000 pixels; more than the limit"):
+        Image(png(png_header(20_000, 9_000), data=b"\0" * 100)).load()
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_large_panorama_is_not_refused() -> None:
     # Above the size that Pillow warns of, below the limit.

@@ -104,7 +104,7 @@ def _write(
 ) -> None:
     """Write one line, cut to `width` pixels."""
     # Cut to what could fit first: a long data URL would be measured character by character.
-    text = " ".join(text.split())[:width].encode("utf-8", "replace").decode()
+    text = " ".join(text.split())[:width]
     font = _font_for(text, size)
     if font is None:
         # Better a question mark than boxes: no installed font has these characters.

@@ -106,6 +106,10 @@ class FolderEncoder:
                 f"{self.folder}: the {modality} tower gave shape {vectors.shape}, "
                 f"{CONFIG} promises (n, {self.space.dimension})"
             )
+        if not np.isfinite(vectors).all():
+            raise EncoderError(
+                f"{self.folder}: the {modality} tower gave values that are no numbers"
+            )
         # bf16 leaves lengths between 0.998 and 1.002; dot products are to be cosines.
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)

@@ -158,7 +158,6 @@ class Image:
             # Pillow's decoders raise nearly any exception on damaged data, from struct.error to
             # AttributeError: at this boundary every one of them means "this file is broken".
             try:
-                picture.seek(0)
                 drafted = None
                 if wanted and picture.format in ("JPEG", "MPO"):
                     scale = wanted / min(picture.size)
@@ -298,13 +297,6 @@ def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
         layered = picture.convert("RGBA")
         white = PIL.Image.new("RGBA", layered.size, "white")
         return PIL.Image.alpha_composite(white, layered).convert("RGB")
-    if picture.mode == "LAB":
-        from PIL import ImageCms  # imported here: few files are LAB, and it loads a C library
-
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB")
-        assert converted is not None  # None only when asked to convert in place
-        return converted
     return picture.convert("RGB")
 
 
