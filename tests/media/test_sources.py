@@ -106,7 +106,7 @@ class Server(BaseHTTPRequestHandler):
                 self.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
             case "/silent":
                 self.server.released.wait()  # type: ignore[attr-defined]
-            case "/agent":
+            case "/who-asks":
                 self._answer(200, self.headers["User-Agent"].encode())
             case _:
                 self._answer(404, b"nothing here")
@@ -153,7 +153,7 @@ def test_a_url_is_fetched_once(address: str) -> None:
 
 
 def test_servers_are_told_who_asks(address: str) -> None:
-    assert read_url(address + "/agent") == b"sensorium"
+    assert read_url(address + "/who-asks") == b"sensorium"
 
 
 @pytest.mark.parametrize(
