@@ -1,0 +1,151 @@
+"""Opening, reading and writing the SQLite file behind a collection."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from sensorium.collection.schema import APPLICATION_ID, BUSY_TIMEOUT, SCHEMA, SCHEMA_VERSION
+from sensorium.errors import CollectionError
+
+_SQLITE_MAGIC = b"SQLite format 3\0"
+
+
+class Database:
+    """One SQLite file with the tables of a collection.
+
+    Every method may be called from any thread.
+
+    Parameters
+    ----------
+    path : Path
+    create : bool
+        Whether a missing file is made.
+
+    Raises
+    ------
+    CollectionError
+        When the file is missing (without `create`), is no collection, or is of a newer version.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self.path = path
+        self._lock = RLock()
+        try:
+            if path.is_dir():
+                raise CollectionError(f"{path} is a folder; a collection is a file: name one in it")
+            if not create and not path.exists():
+                raise CollectionError(
+                    f"{path}: no such collection; `sensorium index FOLDER` makes one"
+                )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_other_files(path)
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise CollectionError(f"{path}: cannot be opened as a collection ({error})") from error
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
+        run("PRAGMA foreign_keys = ON")
+        run("BEGIN")  # all three of one moment: another process may be making the file just now
+        (application,) = run("PRAGMA application_id").fetchone()
+        (version,) = run("PRAGMA user_version").fetchone()
+        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        run("COMMIT")
+        if tables and application != APPLICATION_ID:
+            raise CollectionError(f"{self.path} is an SQLite file, but not a Sensorium collection")
+        if version > SCHEMA_VERSION:
+            raise CollectionError(
+                f"{self.path} has format {version}, this version reads up to {SCHEMA_VERSION}: "
+                "upgrade Sensorium"
+            )
+        if version < SCHEMA_VERSION:
+            # WAL lets other processes search while this one adds.
+            self._use_wal()
+            with self._transaction():
+                # Two processes may create at once: every statement says IF NOT EXISTS.
+                for statement in SCHEMA:
+                    run(statement)
+                run(f"PRAGMA application_id = {APPLICATION_ID}")
+                run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        # In WAL mode NORMAL may lose the last commits on power failure; what is acknowledged stays.
+        run("PRAGMA synchronous = FULL")
+
+    def _use_wal(self) -> None:
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait for another process here, whatever the timeout.
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                # IMMEDIATE takes the write lock first, so that a read never has to be upgraded.
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                except BaseException:
+                    if self._connection.in_transaction:  # SQLite ends it itself on a full disk
+                        self._connection.execute("ROLLBACK")
+                    raise
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise CollectionError(f"{self.path}: cannot be written ({error})") from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let everything that is read inside be of one moment, whatever others write."""
+        with self._lock:
+            try:
+                outermost = not self._connection.in_transaction
+                if outermost:
+                    self._connection.execute("BEGIN")
+                try:
+                    yield
+                finally:
+                    if outermost and self._connection.in_transaction:
+                        self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise CollectionError(f"{self.path}: cannot be read ({error})") from error
+
+    def _read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        with self._lock:
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                raise CollectionError(f"{self.path}: cannot be read ({error})") from error
+
+    def close(self) -> None:
+        """Close the file; calling it twice is fine."""
+        with self._lock:
+            self._connection.close()
+
+
+def _refuse_other_files(path: Path) -> None:
+    """SQLite itself takes a file of one byte for an empty database and overwrites it."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_SQLITE_MAGIC))
+    if start and start != _SQLITE_MAGIC:
+        raise CollectionError(f"{path} is not a Sensorium collection (starts with {start!r})")
