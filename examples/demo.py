@@ -16,8 +16,11 @@ DEMO = ROOT / "demo"
 COLLECTION = DEMO / "sample.sensorium"
 SHEET = DEMO / "castles.png"
 
-SCREEN = {"TTY_COMPATIBLE": "1", "NO_COLOR": "1", "COLUMNS": "100"}
-"""Make ``sensorium`` print as it does on a terminal, even where the demo's output is a file."""
+SCREEN = {"TTY_COMPATIBLE": "1", "COLUMNS": "100"}
+"""Make ``sensorium`` print tables as on a terminal, even where the demo's output is a file."""
+
+if not sys.stdout.isatty():
+    SCREEN["TERM"] = "dumb"  # tables, but no escape codes
 
 
 def sensorium(*arguments: str) -> None:

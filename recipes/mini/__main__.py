@@ -13,6 +13,7 @@ import torch
 
 import sensorium
 from recipes.mini import (
+    adapt,
     align,
     calibrate,
     convert_image,
@@ -22,6 +23,7 @@ from recipes.mini import (
     features,
     validate,
 )
+from recipes.mini.concepts import hypernyms, words
 from recipes.mini.pairs import classes, languages, pairs, vocabulary_texts
 from recipes.mini.sources import TEXT_WEIGHTS
 from sensorium.home import sensorium_home
@@ -49,6 +51,7 @@ def main() -> None:
 
     step("fetching pictures and captions")
     training, validation, imagenet = pairs("train"), pairs("val"), classes()
+    above, chinese = hypernyms(), words()
 
     step("converting the towers")
     checkpoint = e5.read(TEXT_WEIGHTS.path())
@@ -66,13 +69,21 @@ def main() -> None:
 
     step("reading texts")
     texts = [text for pair in training + validation for text in pair.captions.values()]
-    texts += [text for c in imagenet for text in (*c.lemmas, c.definition, c.text)]
+    groups = [adapt.names(concept) for concept in (*imagenet, *above[0])] + adapt.labels(training)
+    texts += [text for group in groups for text in group]
+    texts += [text for word in chinese for side in adapt.phrases(word) for text in side]
     texts += calibrate.prompted([pair.captions["en"] for pair in validation])
     sentences = features.sentence_vectors(text_model, tokenizer, texts, cache)
 
+    step("bringing texts of one meaning together")
+    known = {caption for pair in training for caption in pair.captions.values()}
+    known |= {lemma for c in imagenet for lemma in c.lemmas}
+    mean = np.mean([sentences[text] for text in sorted(known)], axis=0)
+    adapter = adapt.train(groups, chinese, sentences, mean)
+
     step("aligning")
     classifier = convert_image.classifier(weights)
-    alignment = align.train(training, views, imagenet, classifier, sentences)
+    alignment = align.train(training, views, imagenet, above, classifier, sentences, adapter)
 
     def embed(texts: Sequence[str]) -> features.Vectors:
         return alignment.texts(np.stack([sentences[text] for text in texts]))

@@ -1,4 +1,4 @@
-"""Step 4: give the two frozen towers one space.
+"""Step 5: give the two frozen towers one space.
 
 A vector has two parts. The first is ConSE (Norouzi et al., "Zero-Shot Learning by Convex
 Combination of Semantic Embeddings", 2014): an image is the mean of the class texts' vectors,
@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F  # noqa: N812 - PyTorch's own abbreviation
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from recipes.mini.adapt import Adapter, Named
+from recipes.mini.concepts import Concept
 from recipes.mini.pairs import Class, Pair
 
 SEED = 0
@@ -49,12 +51,12 @@ class Alignment:
 
     Attributes
     ----------
-    text_mean
-        Mean sentence vector (384,): E5's vectors share a large common part that says nothing.
+    adapter
+        What texts pass through first.
     class_matrix, class_bias
         The ImageNet classifier, (1000, 1280) and (1000,).
     class_vectors
-        Centred unit vectors of the class texts, (1000, 384).
+        Adapted unit vectors of the class texts, (1000, 384).
     feature_mean, feature_scale
         Standardisation of the pooled features, (1280,) each.
     direct, hidden, out
@@ -63,7 +65,7 @@ class Alignment:
         Matrix (256, 384) and bias of the text projection.
     """
 
-    text_mean: Vectors
+    adapter: Adapter
     class_matrix: Vectors
     class_bias: Vectors
     class_vectors: Vectors
@@ -77,7 +79,7 @@ class Alignment:
     @property
     def conse_size(self) -> int:
         """Dimensions of the ConSE part, which comes first."""
-        return len(self.text_mean)
+        return len(self.adapter.mean)
 
     @property
     def dimension(self) -> int:
@@ -97,7 +99,7 @@ class Alignment:
 
     def texts(self, sentences: Vectors) -> Vectors:
         """Map sentence vectors (n, 384) to unit vectors, as the exported graph does."""
-        text = F.normalize(torch.from_numpy(sentences - self.text_mean))
+        text = self.adapter(sentences)
         projection = F.normalize(F.linear(text, *map(torch.from_numpy, self.text)))
         share = TEXT_SHARE
         return torch.cat([text * (1 - share) ** 0.5, projection * share**0.5], 1).numpy()
@@ -141,8 +143,10 @@ def train(
     pairs: Sequence[Pair],
     views: Sequence[Vectors],
     classes: Sequence[Class],
+    hypernyms: tuple[Sequence[Concept], Vectors],
     classifier: tuple[Vectors, Vectors],
     sentences: Mapping[str, Vectors],
+    adapter: Adapter,
 ) -> Alignment:
     """Train the projection.
 
@@ -154,28 +158,32 @@ def train(
         Pooled features of each view of them, (n, 1280) each; the first is the plain view.
     classes, classifier
         ImageNet's classes, and the matrix (1000, 1280) and bias (1000,) that score them.
+    hypernyms
+        What the classes are kinds of, and how much each says of a class, (1000, hypernyms).
     sentences
         The text tower's unit vector of every caption, lemma and definition.
+    adapter
+        What texts pass through first.
     """
     torch.manual_seed(SEED)
     random = np.random.default_rng(SEED)
-    known = {c for p in pairs for c in p.captions.values()}
-    known |= {lemma for c in classes for lemma in c.lemmas}
-    everything = torch.from_numpy(np.stack([sentences[text] for text in sorted(known)]))
-    text_mean = everything.mean(0)
 
-    def centred(texts: Sequence[str]) -> Tensor:
-        rows = torch.from_numpy(np.stack([sentences[text] for text in texts]))
-        return F.normalize(rows - text_mean)
+    def adapted(texts: Sequence[str]) -> Tensor:
+        return adapter(np.stack([sentences[text] for text in texts]))
 
-    class_texts = [
-        centred([c.text for c in classes]),
-        F.normalize(torch.stack([centred(c.lemmas).mean(0) for c in classes])),
-        centred([c.definition for c in classes]),
+    # What a picture may be called: its class, and everything that the class is a kind of.
+    concepts: list[Named] = [*classes, *hypernyms[0]]
+    concept_texts = [
+        adapted([concept.text for concept in concepts]),
+        adapted([concept.lemmas[0] for concept in concepts]),
+        F.normalize(torch.stack([adapted(concept.lemmas).mean(0) for concept in concepts])),
+        adapted([concept.definition for concept in concepts]),
     ]
+    meanings = torch.cat([torch.eye(len(classes)), torch.from_numpy(hypernyms[1])], 1)
+    class_vectors = concept_texts[0][: len(classes)]
     matrix, bias = map(torch.from_numpy, classifier)
     plain = torch.from_numpy(views[0])
-    fixed = (matrix, bias, class_texts[0], plain.mean(0), plain.std(0) + 1e-3)
+    fixed = (matrix, bias, class_vectors, plain.mean(0), plain.std(0) + 1e-3)
     inputs = torch.stack([_image_inputs(torch.from_numpy(v), *fixed)[1] for v in views])
     opinions = torch.stack([F.linear(torch.from_numpy(v), matrix, bias).softmax(-1) for v in views])
     # A linear discriminant's rows are the inverse covariance times the class means, so the
@@ -184,17 +192,15 @@ def train(
     prototypes = _image_inputs(prototypes.clamp(min=0), *fixed)[1]
     drawn = [_slots(pair, random) for pair in pairs]
     position = {text: i for i, text in enumerate(sorted({t for s in drawn for t in s}))}
-    captions = centred(list(position))
+    captions = adapted(list(position))
     slots = torch.tensor([[position[text] for text in s] for s in drawn])
     names = sorted({pair.captions["en"] for pair in pairs})
     name = torch.tensor([names.index(pair.captions["en"]) for pair in pairs])
 
     head = ImageHead(inputs.shape[2])
-    text = nn.Linear(everything.shape[1], DIMENSION)
+    text = nn.Linear(captions.shape[1], DIMENSION)
     with torch.no_grad():  # begin with the principal axes of the captions
-        text.weight.copy_(
-            torch.linalg.svd(centred(sorted(known)), full_matrices=False)[2][:DIMENSION]
-        )
+        text.weight.copy_(torch.linalg.svd(captions, full_matrices=False)[2][:DIMENSION])
         text.bias.zero_()
     scale = nn.Parameter(torch.tensor(15.0).log())
     augmented = len(views) - 1
@@ -224,24 +230,24 @@ def train(
             columns = mixed.T / mixed.T.sum(1, keepdim=True).clamp(min=1e-6)
             loss = loss + _soft_cross_entropy(scores.T, columns) / 2
             opinion = share * opinion + (1 - share) * opinion[other]
-            by_class = factor * image @ F.normalize(text(class_texts[0])).T
-            loss = loss + DISTILLATION * F.kl_div(
-                by_class.log_softmax(-1), opinion, reduction="batchmean"
-            )
+            # Keep what the classifier thinks of every drawing, said in classes and hypernyms.
+            texts = concept_texts[int(torch.randint(len(concept_texts), ()))]
+            scores = factor * image @ F.normalize(text(texts)).T
+            loss = loss + DISTILLATION * _soft_cross_entropy(scores, _shares(opinion @ meanings))
             label = torch.randint(len(classes), (PROTOTYPE_BATCH,))
             noise = PROTOTYPE_NOISE * torch.randn(PROTOTYPE_BATCH, inputs.shape[2])
-            texts = class_texts[int(torch.randint(len(class_texts), ()))]
-            by_class = factor * head(prototypes[label] + noise) @ F.normalize(text(texts)).T
-            loss = loss + PROTOTYPES * F.cross_entropy(by_class, label)
+            texts = concept_texts[int(torch.randint(len(concept_texts), ()))]
+            scores = factor * head(prototypes[label] + noise) @ F.normalize(text(texts)).T
+            loss = loss + PROTOTYPES * _soft_cross_entropy(scores, _shares(meanings[label]))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
     return Alignment(
-        text_mean=text_mean.numpy(),
+        adapter=adapter,
         class_matrix=classifier[0],
         class_bias=classifier[1],
-        class_vectors=class_texts[0].numpy(),
+        class_vectors=class_vectors.numpy(),
         feature_mean=fixed[3].numpy(),
         feature_scale=fixed[4].numpy(),
         direct=_layer(head.direct),
@@ -249,6 +255,10 @@ def train(
         out=_layer(head.out),
         text=_layer(text),
     )
+
+
+def _shares(weights: Tensor) -> Tensor:
+    return weights / weights.sum(1, keepdim=True)
 
 
 def _soft_cross_entropy(scores: Tensor, target: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Step 5: choose the prompts and fit what turns cosines into probabilities, on validation."""
+"""Step 6: choose the prompts and fit what turns cosines into probabilities, on validation."""
 
 from __future__ import annotations
 

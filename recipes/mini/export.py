@@ -1,4 +1,4 @@
-"""Step 6: write the folder that `load_encoder` reads."""
+"""Step 7: write the folder that `load_encoder` reads."""
 
 from __future__ import annotations
 
@@ -61,8 +61,10 @@ def text_tower(path: Path, e5: E5, kept: npt.NDArray[np.int64], alignment: Align
     """Write `text.onnx`: token ids to unit vectors."""
     graph = Graph("text")
     sentence = add_sentence(graph, e5, kept)
-    text = graph.add("Sub", sentence, graph.constant(alignment.text_mean, "float32"))
-    text = graph.unit(text)
+    adapter = alignment.adapter
+    centred = graph.unit(graph.add("Sub", sentence, graph.constant(adapter.mean, "float32")))
+    inner = graph.add("Gelu", _linear(graph, centred, adapter.hidden))
+    text = graph.unit(graph.add("Add", centred, _linear(graph, inner, adapter.out)))
     projection = graph.unit(_linear(graph, text, alignment.text))
     parts = graph.add(
         "Concat",

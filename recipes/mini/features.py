@@ -1,8 +1,8 @@
 """Step 3: run the frozen towers over pictures and texts; the results are cached.
 
-Drawings are seen plain, as a user's file would be, and in augmented views: on coloured ground
-inside a frame of a photograph's proportions, turned, shifted, mirrored, recoloured. The views carry
-what is learnt from clean drawings over to pictures that fill their frame.
+Drawings are seen plain, as a user's file would be, and in augmented views: on coloured ground,
+turned, shifted, mirrored, recoloured. The views carry what is learnt from clean drawings over to
+pictures that fill their frame.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ from recipes.mini.pairs import Pair
 from sensorium.encoders.preprocessing import image_pixels
 from sensorium.media import Image
 
-# The whole picture on white. On validation drawings and photo cut-outs it beat a centre crop and
-# stretching (README.md); of an ordinary photo a crop would lose a quarter to a third unseen.
-FIT = "pad"
+# Drawings and cut-outs are seen whole, photos as the tower saw them in its own training: cropped.
+# Padding is better for the former (README.md); bars beside a photo make the tower doubt.
+FIT = "auto"
 VIEWS = 2  # augmented views of each training picture beside the plain one
 BATCH = 32
 MAX_TURN = 15.0  # degrees
-FRAMES = (1.0, 4 / 3, 3 / 4, 3 / 2, 2 / 3)  # width / height of the frames drawn
 
 Vectors = npt.NDArray[np.float32]
 
@@ -62,9 +61,7 @@ def augmented(pair: Pair, random: np.random.Generator) -> npt.NDArray[np.uint8]:
     picture = PIL.Image.open(pair.image).convert("RGBA")
     if not pair.directed and random.random() < 0.5:
         picture = picture.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
-    frame = random.choice(FRAMES)
-    width, height = (SIZE, round(SIZE / frame)) if frame >= 1 else (round(SIZE * frame), SIZE)
-    scale = random.uniform(0.6, 1.0) * min(width / picture.width, height / picture.height)
+    scale = random.uniform(0.6, 1.0) * SIZE / max(picture.size)
     squeeze = random.uniform(0.85, 1.15)
     picture = picture.resize(
         (
@@ -75,24 +72,22 @@ def augmented(pair: Pair, random: np.random.Generator) -> npt.NDArray[np.uint8]:
     )
     turn = random.uniform(-MAX_TURN, MAX_TURN)
     picture = picture.rotate(turn, PIL.Image.Resampling.BICUBIC)
-    ground = _gradient(width, height, random)
+    ground = _gradient(random)
     place = (
-        int(random.integers(0, max(1, width - picture.width + 1))),
-        int(random.integers(0, max(1, height - picture.height + 1))),
+        int(random.integers(0, max(1, SIZE - picture.width + 1))),
+        int(random.integers(0, max(1, SIZE - picture.height + 1))),
     )
     ground.paste(picture, place, picture)
     for enhance in (PIL.ImageEnhance.Color, PIL.ImageEnhance.Contrast, PIL.ImageEnhance.Brightness):
         ground = enhance(ground).enhance(random.uniform(0.7, 1.3))
-    square = PIL.Image.new("RGB", (SIZE, SIZE), "white")
-    square.paste(ground, ((SIZE - width) // 2, (SIZE - height) // 2))
-    return np.asarray(square)
+    return np.asarray(ground)
 
 
-def _gradient(width: int, height: int, random: np.random.Generator) -> PIL.Image.Image:
+def _gradient(random: np.random.Generator) -> PIL.Image.Image:
     """A ground that runs from one random colour at the top to another at the bottom."""
     top, bottom = random.integers(0, 256, (2, 3))
-    ramp = np.linspace(0, 1, height)[:, None, None]
-    colours = np.broadcast_to(top * (1 - ramp) + bottom * ramp, (height, width, 3))
+    ramp = np.linspace(0, 1, SIZE)[:, None, None]
+    colours = np.broadcast_to(top * (1 - ramp) + bottom * ramp, (SIZE, SIZE, 3))
     return PIL.Image.fromarray(colours.astype(np.uint8))
 
 

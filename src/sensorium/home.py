@@ -16,9 +16,9 @@ def sensorium_home() -> Path:
         created by whoever writes into it; deleting it costs time, never data.
     """
     if home := os.environ.get("SENSORIUM_HOME"):
-        return Path(home).expanduser().absolute()
+        return _absolute(home)
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser().absolute() / "sensorium"
+    return _absolute(cache) / "sensorium"
 
 
 def default_collection_path() -> Path:
@@ -32,8 +32,13 @@ def default_collection_path() -> Path:
         folder, because a collection is data that nobody wants cleaned away.
     """
     if collection := os.environ.get("SENSORIUM_COLLECTION"):
-        return Path(collection).expanduser().absolute()
+        return _absolute(collection)
     if os.environ.get("SENSORIUM_HOME"):
         return sensorium_home() / "library.sensorium"
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser().absolute() / "sensorium" / "library.sensorium"
+    return _absolute(data) / "sensorium" / "library.sensorium"
+
+
+def _absolute(path: str) -> Path:
+    # Path.expanduser() raises where there is no home folder (a bare container); this does not.
+    return Path(os.path.expanduser(path)).absolute()  # noqa: PTH111

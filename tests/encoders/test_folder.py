@@ -92,7 +92,7 @@ def test_files_that_describe_no_encoder(folder: Path, content: str | None, words
         (lambda c: c["image"].pop("model"), "image.model is missing"),
         (lambda c: c["image"].pop("size"), "image.size is missing"),
         (lambda c: c["image"].update(size=-1), "image.size is more than 0"),
-        (lambda c: c["image"].update(fit="squash"), "image fit 'squash'; known: crop, pad"),
+        (lambda c: c["image"].update(fit="squash"), "image fit 'squash'; known: auto, crop, pad"),
         (lambda c: c["image"].update(precision="int8"), "image.precision is 'int8'; known: bf16"),
         (lambda c: c["text"].pop("tokenizer"), "text.tokenizer is missing"),
         (lambda c: c["text"].pop("max_tokens"), "text.max_tokens is missing"),

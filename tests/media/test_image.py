@@ -45,7 +45,7 @@ def test_scaled_decoding_agrees_with_full_decoding(
     options = {"quality": 90} if kind == "JPEG" else {"compress_level": 1}
     encoded = encode(photo, kind, exif=exif({0x0112: orientation}), **options)
     assert max(Image(encoded).load(min_side=96).size) <= max(size) / 2 + 1  # it is scaled
-    for fit in ("crop", "pad", "stretch"):
+    for fit in ("auto", "crop", "pad", "stretch"):
         scaled = image_pixels(Image(encoded), size=96, fit=fit).astype(int)
         full = image_pixels(FullSize(encoded), size=96, fit=fit).astype(int)
         # Of 255 levels. The mean is 0.3 to 1; where rows filled in part count as whole it is 4.
@@ -89,7 +89,7 @@ def test_fits() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20000), (20000, 1), (65535, 2), (3, 5)])
-@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize("fit", ["auto", "crop", "pad", "stretch"])
 def test_extreme_shapes_fit_into_the_square(size: tuple[int, int], fit: str) -> None:
     encoded = encode(PIL.Image.new("RGB", size, "red"), "PNG")
     pixels = image_pixels(Image(encoded), size=32, fit=fit)

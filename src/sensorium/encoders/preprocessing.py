@@ -9,7 +9,16 @@ import PIL.Image
 from sensorium.errors import EncoderError
 from sensorium.media import Image
 
-FITS = ("crop", "pad", "stretch")
+FITS = ("auto", "crop", "pad", "stretch")
+
+PLAIN_TOLERANCE = 16
+"""Levels of 255 that a colour on a plain ground may be off: JPEG noise and soft shadows."""
+
+PLAIN_SHARE = 0.6
+"""Share of a picture's outline that must be of one colour for its ground to be plain.
+
+Of tightly cut drawings on white this finds 82% (emoji) and 73% (clip art) of the validation split;
+what it pads wrongly gets bars in the colour of its own outline."""
 
 
 def image_pixels(image: Image, *, size: int, fit: str) -> npt.NDArray[np.uint8]:
@@ -20,9 +29,11 @@ def image_pixels(image: Image, *, size: int, fit: str) -> npt.NDArray[np.uint8]:
     image : Image
     size : int
         Side of the square, in pixels.
-    fit : {"crop", "pad", "stretch"}
-        How a picture that is not square becomes one: its centre, all of it on white, or all of it
-        with its proportions lost.
+    fit : {"auto", "crop", "pad", "stretch"}
+        How a picture that is not square becomes one: ``crop`` takes its centre, ``pad`` all of it
+        on white, ``stretch`` all of it with its proportions lost. ``auto`` pads what stands on a
+        plain ground (drawings, cut-outs, product photos), in the colour of that ground, and crops
+        everything else: image towers learn from crops, and bars beside a photo mislead them.
 
     Returns
     -------
@@ -41,6 +52,10 @@ def image_pixels(image: Image, *, size: int, fit: str) -> npt.NDArray[np.uint8]:
     picture, box = image.load_scaled(min_side=size)
     width, height = box[2] - box[0], box[3] - box[1]
     bicubic = PIL.Image.Resampling.BICUBIC
+    ground: tuple[int, ...] = (255, 255, 255)
+    if fit == "auto":
+        plain = plain_ground(picture)
+        fit, ground = ("crop", ground) if plain is None else ("pad", plain)
     if fit == "stretch":
         square = picture.resize((size, size), bicubic, box=box)
     elif fit == "crop":
@@ -50,9 +65,30 @@ def image_pixels(image: Image, *, size: int, fit: str) -> npt.NDArray[np.uint8]:
     else:
         scale = size / max(width, height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        square = PIL.Image.new("RGB", (size, size), "white")
+        square = PIL.Image.new("RGB", (size, size), ground)
         square.paste(
             picture.resize(inner, bicubic, box=box),
             ((size - inner[0]) // 2, (size - inner[1]) // 2),
         )
     return np.asarray(square)
+
+
+def plain_ground(picture: PIL.Image.Image) -> tuple[int, ...] | None:
+    """The colour that a picture's content stands on, or None where its ground is not plain.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Mode RGB.
+
+    Returns
+    -------
+    tuple of int or None
+        Median colour of the outline when `PLAIN_SHARE` of the outline is within
+        `PLAIN_TOLERANCE` of it.
+    """
+    pixels = np.asarray(picture)
+    outline = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).astype(np.int16)
+    colour = np.median(outline, axis=0)
+    near = (np.abs(outline - colour) <= PLAIN_TOLERANCE).all(axis=1).mean()
+    return tuple(int(level) for level in colour) if near >= PLAIN_SHARE else None
