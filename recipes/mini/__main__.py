@@ -16,6 +16,7 @@ from recipes.mini import (
     adapt,
     align,
     calibrate,
+    conse,
     convert_image,
     convert_text,
     e5,
@@ -79,6 +80,7 @@ def main() -> None:
     known = {caption for pair in training for caption in pair.captions.values()}
     known |= {lemma for c in imagenet for lemma in c.lemmas}
     mean = np.mean([sentences[text] for text in sorted(known)], axis=0)
+    conse.write(cache / "conse", weights, checkpoint, kept, tokenizer, imagenet, sentences, mean)
     adapter = adapt.train(groups, chinese, sentences, mean)
 
     step("aligning")

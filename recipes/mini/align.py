@@ -38,9 +38,10 @@ PROTOTYPES = 0.5  # weight of the pseudo-pairs made of the classifier's own rows
 PROTOTYPE_BATCH = 256
 PROTOTYPE_NOISE = 0.3  # standard deviations added, as no photo equals its class's mean
 SLOTS = 40  # caption choices a pair: 45% English, 25% Chinese, 30% other languages
+HYPERNYMS = 0.8  # weight of the hypernyms' names in a class's vector
 CONSE_SCALE = 384**0.5  # brings the ConSE vector's elements to the features' unit variance
 CONSE_GAIN = 2.0  # length of a certain image's ConSE part where its projection has length 1
-TEXT_SHARE = 0.5  # of a text's squared length in the projection
+TEXT_SHARE = 0.4  # of a text's squared length in the projection; more favours drawings
 
 Vectors = npt.NDArray[np.float32]
 
@@ -56,7 +57,7 @@ class Alignment:
     class_matrix, class_bias
         The ImageNet classifier, (1000, 1280) and (1000,).
     class_vectors
-        Adapted unit vectors of the class texts, (1000, 384).
+        Unit vectors of the classes' texts and hypernyms, (1000, 384).
     feature_mean, feature_scale
         Standardisation of the pooled features, (1280,) each.
     direct, hidden, out
@@ -179,8 +180,13 @@ def train(
         F.normalize(torch.stack([adapted(concept.lemmas).mean(0) for concept in concepts])),
         adapted([concept.definition for concept in concepts]),
     ]
-    meanings = torch.cat([torch.eye(len(classes)), torch.from_numpy(hypernyms[1])], 1)
-    class_vectors = concept_texts[0][: len(classes)]
+    weights = torch.from_numpy(hypernyms[1])
+    # Squared: as targets, a few telling hypernyms are better than all of them.
+    meanings = torch.cat([torch.eye(len(classes)), weights.square()], 1)
+    # A class's vector says what it is a kind of, too: a photo of a collie answers "dog".
+    weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
+    own, kinds = concept_texts[0][: len(classes)], concept_texts[2][len(classes) :]
+    class_vectors = F.normalize(own + HYPERNYMS * weights @ kinds)
     matrix, bias = map(torch.from_numpy, classifier)
     plain = torch.from_numpy(views[0])
     fixed = (matrix, bias, class_vectors, plain.mean(0), plain.std(0) + 1e-3)

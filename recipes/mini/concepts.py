@@ -50,8 +50,8 @@ def hypernyms() -> tuple[list[Concept], npt.NDArray[np.float32]]:
     concepts
         Hypernyms of at most `MAX_CLASSES` classes.
     weights
-        Shape (1000, concepts). 0 where the concept is no hypernym of the class; else the square of
-        its information content -log(classes below it / 1000), scaled to 1 for a single class
+        Shape (1000, concepts). 0 where the concept is no hypernym of the class; else its
+        information content -log(classes below it / 1000), scaled to 1 for a single class
         (Resnik, 1995).
     """
     synsets = _synsets(bring(WORDNET, home()) / NOUNS)
@@ -67,7 +67,7 @@ def hypernyms() -> tuple[list[Concept], npt.NDArray[np.float32]]:
     for row, offsets in enumerate(above):
         for offset in offsets & position.keys():
             content = 1 - math.log(counts[offset]) / math.log(len(classes))
-            weights[row, position[offset]] = content**2
+            weights[row, position[offset]] = content
     return [synsets[offset][0] for offset in kept], weights
 
 

@@ -56,6 +56,13 @@ class Graph:
         self.nodes.append(helper.make_node("Split", [value], outputs, axis=-1, num_outputs=parts))
         return outputs
 
+    def largest(self, value: str, count: int) -> str:
+        """Return the `count` largest values along the last axis."""
+        outputs = [self._fresh("TopK"), self._fresh("TopK")]
+        inputs = [value, self.constant([count], "int64")]
+        self.nodes.append(helper.make_node("TopK", inputs, outputs))
+        return outputs[0]
+
     def constant(self, array: ArrayLike, dtype: str) -> str:
         """Store an array as it is: shapes, indices, small float32 tensors."""
         name = self._fresh("constant")

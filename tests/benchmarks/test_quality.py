@@ -133,7 +133,7 @@ def test_conse_is_a_system_where_the_encoder_names_it():
             self.config = config
 
     named = dict(parts_of("mini", Encoder({"parts": {"conse": [0, 384]}})))
-    assert named == {"mini": slice(None), "mini, ConSE part alone": slice(0, 384)}
+    assert named == {"mini": slice(None), "mini, first part alone": slice(0, 384)}
     assert list(parts_of("other", Encoder({}))) == [("other", slice(None))]
     assert list(parts_of("endpoint", object())) == [("endpoint", slice(None))]
 
