@@ -39,10 +39,10 @@ def main() -> None:
     sensorium("index", "sample/images.csv")
     for question in ("a dog", "solar panels", "hammer"):
         sensorium("search", question, "-k", "3")
-    for question in ("一匹马", "风车"):  # a horse, a windmill
+    for question in ("一匹马", "城堡"):  # a horse, a castle
         sensorium("search", question, "-k", "3")
     sensorium("search", "sample/images/e_kitten.jpg", "-k", "3")
-    sensorium("classify", "sample/images/x_owl.jpg", "--labels", "owl,parrot,penguin")
+    sensorium("classify", "sample/images/x_panda.jpg", "--labels", "panda,cat,zebra")
     sensorium("classify", "sample/images/s_coffee.jpg", "--labels", "一杯咖啡,一碗汤,一杯啤酒")
     sheet = SHEET.relative_to(ROOT)
     sensorium("search", "a castle", "-k", "8", "--sheet", str(sheet))
