@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from sensorium.encoders.preprocessing import image_pixels
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality
-from sensorium.media.image import MAX_PIXELS, MIN_SCALE_MARGIN, Box
+from sensorium.media.image import JPEG_MARGIN, MAX_PIXELS, REDUCE_MARGIN, Box
 from tests.media.pictures import BLUE, RED, assert_colors, encode, exif, png, png_header, red_blue
 
 
@@ -48,9 +48,9 @@ def test_scaled_decoding_agrees_with_full_decoding(
     for fit in ("auto", "crop", "pad", "stretch"):
         scaled = image_pixels(Image(encoded), size=96, fit=fit).astype(int)
         full = image_pixels(FullSize(encoded), size=96, fit=fit).astype(int)
-        # Of 255 levels. The mean is 0.3 to 1; where rows filled in part count as whole it is 4.
-        assert np.abs(scaled - full).mean() < 1.5
-        assert np.abs(scaled - full).max() <= 16
+        # Of 255 levels. The mean is 0.3 to 1.8; where rows filled in part count as whole it is 4.
+        assert np.abs(scaled - full).mean() < 2.5
+        assert np.abs(scaled - full).max() <= 24
 
 
 @settings(max_examples=60, deadline=None)
@@ -65,7 +65,8 @@ def test_scaled_decoding_keeps_the_margin(
 ) -> None:
     encoded = encode(PIL.Image.new("RGB", (width, height), "red"), kind)
     loaded = Image(encoded).load(min_side)
-    assert min(loaded.size) >= min(width, height, min_side * MIN_SCALE_MARGIN)
+    margin = JPEG_MARGIN if kind == "JPEG" else REDUCE_MARGIN
+    assert min(loaded.size) >= min(width, height, min_side * margin)
     assert loaded.width <= width and loaded.height <= height
     assert loaded.getpixel((0, 0))[0] >= 250
 
@@ -84,7 +85,7 @@ def test_fits() -> None:
     assert_colors(PIL.Image.fromarray(pad), [RED, BLUE])
     stretch = image_pixels(Image(wide), size=32, fit="stretch")
     assert (stretch[:, 0] == RED).all() and (stretch[:, -1] == BLUE).all()
-    with pytest.raises(EncoderError, match="'squash'; known: crop, pad, stretch"):
+    with pytest.raises(EncoderError, match="'squash'; known: auto, crop, pad, stretch"):
         image_pixels(Image(wide), size=32, fit="squash")
 
 
