@@ -99,3 +99,18 @@ def test_a_home_that_cannot_be_written_costs_only_time(tiny: Path, tmp_path: Pat
     blocked = tmp_path / "a file"
     blocked.write_text("no folder can be made here")
     assert encode_in_home(tiny, blocked) == encode_in_home(tiny, tmp_path / "home")
+
+
+def test_nothing_is_reported_to_anyone(tiny: Path, tmp_path: Path) -> None:
+    # OpenVINO's telemetry marks the home folder before it sends.
+    home = tmp_path / "home"
+    home.mkdir()
+    code = (
+        "import sys; from sensorium import load_encoder\n"
+        f"load_encoder({str(tiny)!r}, runtime='openvino').encode(['a cat'])\n"
+        "assert 'openvino' in sys.modules\n"
+        "assert not any(name.startswith('openvino_telemetry') for name in sys.modules)"
+    )
+    environment = {**os.environ, "HOME": str(home), "USERPROFILE": str(home)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert [*home.iterdir()] == []

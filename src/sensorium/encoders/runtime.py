@@ -7,8 +7,10 @@ CoreML, DirectML and every other CPU.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -176,9 +178,26 @@ def _has_accelerator() -> bool:
     return False
 
 
+def _import_openvino() -> Any:
+    """Import OpenVINO without its telemetry.
+
+    Merely importing it reports to its makers over the network and writes into ``~/intel``. It
+    does neither where the package ``openvino_telemetry`` is missing, so it is made to look so.
+    """
+    telemetry = "openvino_telemetry"
+    hidden = telemetry not in sys.modules
+    if hidden:
+        sys.modules[telemetry] = None  # type: ignore[assignment]  # import then raises ImportError
+    try:
+        return importlib.import_module("openvino")
+    finally:
+        if hidden:
+            del sys.modules[telemetry]
+
+
 @cache
 def _openvino_core() -> Any:
-    import openvino
+    openvino = _import_openvino()
 
     core = openvino.Core()
     # Compiling takes seconds, loading what was compiled a fraction of one. OpenVINO keys its
