@@ -22,8 +22,8 @@ ITEMS = ["a dog", red_blue(), "the red cat", "a", PIL.Image.new("RGB", (7, 90), 
 def test_both_runtimes_agree(tiny: Path) -> None:
     openvino, onnx = (load_encoder(tiny, runtime=name).encode(ITEMS) for name in RUNTIMES)
     assert (openvino * onnx).sum(axis=1).min() >= 0.999
-    assert load_encoder(tiny, runtime="openvino").runtime.startswith("OpenVINO ")
-    assert load_encoder(tiny, runtime="onnxruntime").runtime == "ONNX Runtime on CPU"
+    assert "text: OpenVINO " in load_encoder(tiny, runtime="openvino").runtime
+    assert "image: ONNX Runtime on CPU" in load_encoder(tiny, runtime="onnxruntime").runtime
 
 
 def test_the_runtime_is_no_part_of_the_space(tiny: Path) -> None:

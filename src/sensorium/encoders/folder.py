@@ -77,9 +77,8 @@ class FolderEncoder:
 
     @property
     def runtime(self) -> str:
-        """What executes the towers; loads one when none is loaded yet."""
-        loaded = next(iter(self._runtimes.values()), None)
-        return (loaded or self._tower(self.space.modalities[0])).description
+        """What executes each tower; loads those that are not loaded yet."""
+        return ", ".join(f"{m}: {self._tower(m).description}" for m in self.space.modalities)
 
     def prepare(self, media: Media) -> Prepared:
         """See `Encoder.prepare`."""
