@@ -37,3 +37,20 @@ class CollectionError(SensoriumError):
 
 class SpaceMismatchError(CollectionError):
     """A collection holds vectors of one space and was opened with an encoder of another."""
+
+
+class MissingExtraError(SensoriumError, ImportError):
+    """A part of Sensorium was imported whose optional packages are not installed.
+
+    Raised by the module that needs them, so that the rest of Sensorium works without.
+
+    Parameters
+    ----------
+    package : str
+        The package that is missing.
+    extra : str
+        The extra of Sensorium that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f'{package} is not installed; run: pip install "sensorium[{extra}]"')
