@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import PIL.Image
 import PIL.ImageDraw
-import PIL.ImageFont
 
 from sensorium.cli.output import caption
 from sensorium.collection import Hit, Skipped
 from sensorium.errors import MediaError, UsageError
 from sensorium.media import Image
+from sensorium.media.lettering import write_line
 
 TILE = 240  # pixels of a thumbnail's longer side
 GAP = 16
@@ -22,20 +21,6 @@ TEXT = 15  # pixels
 TITLE = 24
 LINE = 20  # pixels between lines of captions
 MAX_COLUMNS = 5
-
-Font = PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont
-
-FONT_FOLDERS = (
-    "/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts",
-    "/System/Library/Fonts", "/Library/Fonts", "~/Library/Fonts", "C:/Windows/Fonts",
-)  # fmt: skip
-
-FONT_NAMES = (
-    "NotoSansCJK-Regular*", "NotoSansSC-Regular*", "SourceHanSans*Regular*", "PingFang*", "msyh*",
-    "wqy-microhei*", "wqy-zenhei*", "DroidSansFallback*", "Hiragino Sans GB*", "Arial Unicode*",
-    "NotoSans-Regular*", "DejaVuSans.ttf", "Arial.ttf",
-)  # fmt: skip
-"""Fonts that cover many scripts, in the order they are tried."""
 
 
 def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
@@ -69,7 +54,7 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
     top = TITLE + 2 * GAP
     sheet = PIL.Image.new("RGB", (width, top + rows * cell_height), "white")
     draw = PIL.ImageDraw.Draw(sheet)
-    _write(draw, (GAP, GAP), query, TITLE, width - 2 * GAP, "black")
+    write_line(draw, (GAP, GAP), query, TITLE, width - 2 * GAP, "black")
     unreadable = []
     for number, hit in enumerate(hits):
         left = GAP + number % columns * (TILE + GAP)
@@ -85,64 +70,10 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
         lines = (f"{number + 1}.  {hit.score:.3f}  {Path(hit.path).name}", caption(hit.metadata))
         for n, text in enumerate(lines):
             where = (left, upper + TILE + 4 + n * LINE)
-            _write(draw, where, text, TEXT, TILE, "black" if n == 0 else "dimgrey")
+            write_line(draw, where, text, TEXT, TILE, "black" if n == 0 else "dimgrey")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path)
     except OSError as error:
         raise UsageError(f"{path}: the contact sheet cannot be written ({error})") from error
     return unreadable
-
-
-def _write(
-    draw: PIL.ImageDraw.ImageDraw,
-    where: tuple[int, int],
-    text: str,
-    size: int,
-    width: int,
-    color: str,
-) -> None:
-    """Write one line, cut to `width` pixels."""
-    # Cut to what could fit first: a long data URL would be measured character by character.
-    text = " ".join(text.split())[:width]
-    font = _font_for(text, size)
-    if font is None:
-        # Better a question mark than boxes: no installed font has these characters.
-        text = text.encode("ascii", "replace").decode()
-        font = PIL.ImageFont.load_default(size)
-    if font.getlength(text) > width:
-        while text and font.getlength(text + "...") > width:
-            text = text[:-1]
-        text += "..."
-    draw.text(where, text, fill=color, font=font)
-
-
-def _font_for(text: str, size: int) -> Font | None:
-    default = PIL.ImageFont.load_default(size)
-    if text.isascii():
-        return default
-    for font in (default, *_installed_fonts(size)):
-        missing = bytes(font.getmask("\U0010ffff"))  # a character that no font has
-        if all(c.isspace() or bytes(font.getmask(c)) != missing for c in set(text)):
-            return font
-    return None
-
-
-@cache
-def _installed_fonts(size: int) -> list[Font]:
-    files = [
-        file
-        for folder in FONT_FOLDERS
-        if (expanded := Path(folder).expanduser()).is_dir()
-        for file in sorted(expanded.rglob("*"))
-        if file.suffix.lower() in (".ttf", ".ttc", ".otf")
-    ]
-    fonts: list[Font] = []
-    for pattern in FONT_NAMES:
-        for file in files:
-            if file.match(pattern):
-                try:
-                    fonts.append(PIL.ImageFont.truetype(str(file), size))
-                except OSError:
-                    continue  # a damaged font file; another may do
-    return fonts
