@@ -1,0 +1,1 @@
+"""Evaluation: metrics over arrays, intervals around them, tests between systems."""
