@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
+from sensorium.cli.evaluate import evaluate
 from sensorium.collection import Collection, Skipped
 from sensorium.collection.files import Candidate, find_files
 from sensorium.encoders import (
@@ -293,6 +294,9 @@ def reembed(
     )
     if report.skipped:
         raise typer.Exit(EXIT_PARTLY)
+
+
+app.command()(evaluate)
 
 
 @app.callback(invoke_without_command=True)

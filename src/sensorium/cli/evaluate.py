@@ -1,0 +1,290 @@
+"""``sensorium evaluate``: scores on your own data, run again, and compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from sensorium.cli import EXIT_PARTLY, output
+from sensorium.collection import Collection
+from sensorium.encoders import DEFAULT_ENCODER, load_encoder
+from sensorium.encoders.registry import encoder_name
+from sensorium.errors import UsageError
+from sensorium.home import default_collection_path
+
+if TYPE_CHECKING:
+    from sensorium.evaluation.result import Result
+
+# What evaluates is imported in the functions: it needs an extra, and other commands do not.
+
+
+KINDS = {"pairs": "pairs", "folder": "folder", "queries": "retrieval"}
+"""Kind of the result that each kind of data gives."""
+
+
+def evaluate(
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A folder of pictures per class, a table of pictures and captions "
+            "(.csv, .tsv, .jsonl), or a BEIR folder for the collection.",
+            show_default=False,
+        ),
+    ] = None,
+    collection: Annotated[
+        Path | None,
+        typer.Option("--collection", "-c", metavar="FILE", help="Collection that queries search."),
+    ] = None,
+    queries: Annotated[
+        Path | None, typer.Option(metavar="JSONL", help="BEIR queries: _id and text or image.")
+    ] = None,
+    qrels: Annotated[
+        Path | None, typer.Option(metavar="TSV", help="BEIR or TREC judgements of the queries.")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help=f"Encoder; without it {DEFAULT_ENCODER}, or the collection's own."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="What class folders are called: folder,label,..."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="Folder to write; else evaluation-NAME."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the resampling behind intervals and tests.")] = 0,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="RESULT", help="Compare with the result.json of another evaluation."),
+    ] = None,
+    rerun: Annotated[
+        Path | None,
+        typer.Option(metavar="RESULT", help="Run the evaluation of a result.json again."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Measure an encoder or a collection on your own data, with intervals and paired tests."""
+    if rerun is not None:
+        others = (data, collection, queries, qrels, encoder, labels, folder, against)
+        if any(option is not None for option in others):
+            raise UsageError("--rerun takes everything from the result: give nothing else")
+        _rerun(rerun, as_json)
+        return
+    from sensorium.evaluation.against import require_comparable
+    from sensorium.evaluation.data import find_kind
+    from sensorium.evaluation.result import read_result
+
+    kind = find_kind(data) if data is not None else "queries"
+    if kind == "result":
+        assert data is not None
+        if against is None:
+            raise UsageError(f"{data} is a result: compare it with --against, or give --rerun")
+        _compare(read_result(data), against, seed, as_json)
+        return
+    if against is not None:  # what cannot be compared is said before the work, not after it
+        require_comparable(KINDS[kind], read_result(against).kind)
+    if kind == "queries":
+        result, folder = _of_queries(data, collection, queries, qrels, encoder, seed, folder)
+    else:
+        if collection is not None or queries is not None or qrels is not None:
+            raise UsageError(
+                f"--collection, --queries and --qrels go with queries, and {data} is "
+                + ("a table of pictures and captions" if kind == "pairs" else "a folder of classes")
+            )
+        if labels is not None and kind == "pairs":
+            raise UsageError("--labels goes with a folder of pictures per class")
+        assert data is not None
+        result, folder = _of_pictures(kind, data, encoder, labels, seed, folder)
+    from sensorium.evaluation.report import write_evaluation
+
+    files = write_evaluation(result, folder)
+    _print_result(result, folder, files, as_json)
+    if against is not None:
+        _compare(result, against, seed, as_json)
+    if result.skipped:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _of_pictures(
+    kind: str,
+    data: Path,
+    encoder: str | None,
+    labels: Path | None,
+    seed: int,
+    folder: Path | None,
+) -> tuple[Result, Path]:
+    from sensorium.evaluation.evaluate import absolute, evaluate_folder, evaluate_pairs
+    from sensorium.evaluation.report import require_free
+
+    data = absolute(data)
+    folder = folder or Path(f"evaluation-{data.stem if kind == 'pairs' else data.name}")
+    loaded = load_encoder(encoder or DEFAULT_ENCODER)
+    arguments = {"data": str(data), "encoder": encoder_name(encoder or DEFAULT_ENCODER)}
+    if labels is not None:
+        arguments["labels"] = str(absolute(labels))
+    # Before the work, not after it.
+    require_free(folder, kind, arguments, loaded.space.fingerprint)
+    with output.progress_bar("encoding") as progress:
+        if kind == "pairs":
+            return evaluate_pairs(data, loaded, seed=seed, progress=progress), folder
+        return evaluate_folder(data, loaded, labels=labels, seed=seed, progress=progress), folder
+
+
+def _of_queries(
+    data: Path | None,
+    collection: Path | None,
+    queries: Path | None,
+    qrels: Path | None,
+    encoder: str | None,
+    seed: int,
+    folder: Path | None,
+) -> tuple[Result, Path]:
+    from sensorium.evaluation.collection_retrieval import evaluate_retrieval
+    from sensorium.evaluation.data import QUERIES_FILE, find_qrels
+    from sensorium.evaluation.evaluate import absolute
+    from sensorium.evaluation.report import require_free
+
+    if data is not None:
+        queries = queries or data / QUERIES_FILE
+        qrels = qrels or find_qrels(data)
+    if queries is None or qrels is None:
+        raise UsageError(
+            "give a folder of pictures per class, a table of pictures and captions, or for a "
+            "collection a BEIR folder or both --queries and --qrels"
+        )
+    collection = absolute(collection or default_collection_path())
+    folder = folder or Path(f"evaluation-{absolute(data).name if data else collection.stem}")
+    with Collection(collection, create=False) as library:
+        facts = library.info()
+    if facts.space is not None:
+        paths = {"collection": collection, "queries": absolute(queries), "qrels": absolute(qrels)}
+        arguments = {name: str(path) for name, path in paths.items()}
+        arguments["encoder"] = str(facts.encoder)
+        require_free(folder, "retrieval", arguments, facts.space.fingerprint)
+    with output.progress_bar("encoding") as progress:
+        options: dict[str, Any] = {"seed": seed, "progress": progress}
+        return evaluate_retrieval(collection, queries, qrels, encoder, **options), folder
+
+
+def _rerun(path: Path, as_json: bool) -> None:
+    from sensorium.evaluation.rerun import differences, rerun_result
+    from sensorium.evaluation.result import read_result
+
+    before = read_result(path)
+    with output.progress_bar("encoding") as progress:
+        after = rerun_result(before, progress)
+    found = differences(before, after)
+    reproduced = not found.numbers
+    if as_json:
+        output.print_json({"reproduced": reproduced, **dataclasses.asdict(found)})
+    else:
+        scores = sum(len(measured) for measured in before.scores.values())
+        samples = sum(len(measured.samples) for measured in before.measurements.values())
+        verdict = "reproduced to the last digit" if reproduced else "not reproduced"
+        _print(f"{verdict}: {scores} scores of {samples:,} samples")
+        for line in found.numbers:
+            _print(f"  {line}")
+        for cause in found.causes:
+            _print(f"  {'differs without effect' if reproduced else 'may be why'}: {cause}")
+        if not reproduced and not found.causes:
+            _print("  data, encoder and versions are the same: another processor, or a fault")
+    if not reproduced:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _compare(result: Result, against: Path, seed: int, as_json: bool) -> None:
+    from sensorium.evaluation.against import compare_results
+    from sensorium.evaluation.report import format_score
+    from sensorium.evaluation.result import TITLES, read_result
+
+    compared = compare_results(result, read_result(against), seed=seed)
+    for note in compared.notes:
+        output.notices.print(note, soft_wrap=True, markup=False)
+    if as_json:
+        for row in compared.scores:
+            output.print_json(row)
+        return
+    rows = []
+    for row in compared.scores:
+        values = [format_score(row.score, value) for value in (row.ours, row.theirs)]
+        signed = [f"{value:+.3f}" for value in (row.difference, row.low, row.high)]
+        ends = f"{signed[1]} to {signed[2]}"
+        cells = [row.score, *values, signed[0], ends, f"{row.p:.4f}", f"{row.p_holm:.4f}"]
+        rows.append((row.measurement, cells))
+    header = ["score", "this", "other", "difference", "95% interval", "p", "p (Holm)"]
+    _print_table(header, rows, TITLES)
+
+
+def _print_result(result: Result, folder: Path, files: list[str], as_json: bool) -> None:
+    from sensorium.evaluation.measuring import shown_scores
+    from sensorium.evaluation.report import (
+        count_samples,
+        describe,
+        format_interval,
+        format_score,
+        group_skipped,
+    )
+    from sensorium.evaluation.result import TITLES
+
+    if as_json:
+        for item in result.skipped:
+            output.print_json({"skipped": item.path, "reason": item.reason})
+        for name, scores in result.scores.items():
+            for score, value in scores.items():
+                output.print_json({"measurement": name, "score": score, **vars(value)})
+        paths = [os.path.join(folder, name) for name in files]  # noqa: PTH118
+        output.print_json({"output": str(folder), "files": paths, "skipped": len(result.skipped)})
+        return
+    _print(describe(result))
+    rows = [
+        (
+            name,
+            [
+                score,
+                format_score(score, found.scores[score].estimate),
+                format_interval(score, found.scores[score]),
+            ],
+        )
+        for name, found in result.measurements.items()
+        for score in shown_scores(found)
+    ]
+    titles = {
+        name: f"{TITLES[name]}, {count_samples(m)}" for name, m in result.measurements.items()
+    }
+    _print_table(["score", "value", "95% interval"], rows, titles)
+    if result.skipped:
+        output.notices.print(f"{len(result.skipped):,} skipped", soft_wrap=True)
+        for line in group_skipped(result.skipped):
+            output.notices.print(f"  {line}", soft_wrap=True, markup=False)
+    _print(f"written to {output.short_path(str(folder))}: {', '.join(files)}")
+
+
+def _print_table(
+    header: list[str], rows: list[tuple[str, list[str]]], titles: dict[str, str]
+) -> None:
+    """Print rows of scores under the titles of their measurements; in a pipe, without header."""
+    if not output.console.is_terminal:
+        for name, cells in rows:
+            print("\t".join([name, *cells]))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for number, name in enumerate(header):
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+    last = ""
+    for name, cells in rows:
+        if name != last:
+            table.add_row("")
+            table.add_row(titles[name], style="bold")
+            last = name
+        table.add_row("  " + cells[0], *cells[1:])
+    output.console.print(table)
+
+
+def _print(line: Any) -> None:
+    output.console.print(line, soft_wrap=True, markup=False)
