@@ -75,7 +75,10 @@ def evaluate_retrieval(
         When `encoder` is of another space than the collection.
     """
     queries, qrels = absolute(queries), absolute(qrels)
-    path = collection.path if isinstance(collection, Collection) else absolute(collection)
+    if isinstance(collection, Collection):
+        path, encoder = collection.path, encoder or collection.encoder
+    else:
+        path = absolute(collection)
     asked, skipped = read_queries(queries)
     judgements = read_qrels(qrels)
     skipped += judgements.skipped

@@ -253,7 +253,7 @@ def read_class_folders(folder: Path, labels: Path | None = None) -> ClassFolders
 
 def label_of_folder(name: str) -> str:
     """The words that a folder's name stands for: ``sea_lion`` is "sea lion"."""
-    return " ".join(name.replace("_", " ").replace("-", " ").split()) or name
+    return _sound(" ".join(name.replace("_", " ").replace("-", " ").split()) or name)
 
 
 def _relabel(classes: dict[str, list[str]], labels: Path) -> None:
@@ -409,8 +409,13 @@ def _first(columns: Iterable[str], wanted: Iterable[str]) -> str | None:
 def _text(value: Any) -> str:
     """A cell as text on one line; identifiers in JSON may be numbers."""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return " ".join(str(value).split())
+        return _sound(" ".join(str(value).split()))
     return ""
+
+
+def _sound(text: str) -> str:
+    """Text without halves of surrogate pairs, which no file, font or tokenizer takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _name(value: Any) -> str:

@@ -1,0 +1,241 @@
+"""What users bring is read as they mean it, and what cannot be used is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sensorium.errors import UsageError
+from sensorium.evaluation.collection_retrieval import match_documents
+from sensorium.evaluation.data import (
+    find_kind,
+    find_qrels,
+    label_of_folder,
+    read_class_folders,
+    read_pairs,
+    read_qrels,
+    read_queries,
+)
+from tests.evaluation.conftest import COLORS, EACH
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
+
+
+# Which kind
+
+
+def test_the_kind_is_found_by_looking(classes: Path, pairs: Path, beir: Path) -> None:
+    assert [find_kind(path) for path in (classes, pairs, beir)] == ["folder", "pairs", "queries"]
+    assert find_kind(write(classes.parent / "result.json", "{}")) == "result"
+    assert find_kind(classes.parent) == "result"
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.csv", "there.txt"])
+def test_what_is_none_of_them(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "there.txt", "")
+    with pytest.raises(UsageError, match=r"folder of pictures per class.*\.csv.*BEIR folder"):
+        find_kind(tmp_path / name)
+
+
+# Pairs
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.csv", 'path,caption\na.png,"a cat, asleep"\nb.png,a dog\nb.png,the dog\n'),
+        ("t.tsv", "\ufeffid\tfilepath\ttitle\n1\ta.png\ta cat, asleep\n2\tb.png\ta dog\n"
+                  "3\tb.png\tthe  dog\n"),
+        ("t.jsonl", '{"image": "a.png", "text": "a cat, asleep"}\n\n'
+                    '{"image": "b.png", "text": ["a dog", "the dog"]}\n'),
+        ("t.CSV", 'Path,caption_en,caption_zh,license\na.png,"a cat, asleep",,CC0\n'
+                  "b.png,a dog,the dog,CC0\nb.png,a dog,,\n"),
+    ],
+)  # fmt: skip
+def test_tables_of_pairs(tmp_path: Path, name: str, text: str) -> None:
+    pairs = read_pairs(write(tmp_path / name, text))
+    assert pairs.captions == [("a.png", "a cat, asleep"), ("b.png", "a dog"), ("b.png", "the dog")]
+    assert pairs.pictures == {"a.png": tmp_path / "a.png", "b.png": tmp_path / "b.png"}
+    assert pairs.skipped == []
+
+
+def test_rows_that_cannot_be_used_are_named_with_their_line(tmp_path: Path) -> None:
+    text = (
+        "path,caption\n,no picture\na.png,\na.png,one, two\n"
+        "https://x.org/a.png,far away\na\0.png,odd\ngood.png,good\n"
+    )
+    pairs = read_pairs(write(tmp_path / "t.csv", text))
+    assert pairs.captions == [("good.png", "good")]
+    reasons = {item.path: item.reason for item in pairs.skipped}
+    assert list(reasons) == [f"t.csv:{line}" for line in range(2, 7)]
+    assert reasons["t.csv:2"] == "row has no path"
+    assert reasons["t.csv:3"] == "row has no caption"
+    assert "quotes" in reasons["t.csv:4"]
+    assert "download" in reasons["t.csv:5"] and "NUL" in reasons["t.csv:6"]
+    lines = '{"path": "a.png", "caption": "x"}\nnot json\n[1]\n{"path": 5, "caption": "x"}\n'
+    pairs = read_pairs(write(tmp_path / "t.jsonl", lines))
+    assert [item.path for item in pairs.skipped] == ["t.jsonl:2", "t.jsonl:3", "t.jsonl:4"]
+
+
+def test_half_a_character_does_no_harm(tmp_path: Path) -> None:
+    row = json.dumps({"path": "a.png", "caption": "a \ud83d cat"})
+    pairs = read_pairs(write(tmp_path / "t.jsonl", row))
+    assert pairs.captions == [("a.png", "a ? cat")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "it has no rows"),
+        ("path,license\na.png,CC0\n", "begins with 'caption'.*it has path, license"),
+        ("name,caption\na.png,x\n", "path, image, filepath.*it has name, caption"),
+        ("path,caption\n,\n", "no row names a picture and a caption"),
+    ],
+)
+def test_tables_that_are_none(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        read_pairs(write(tmp_path / "t.csv", text))
+
+
+def test_a_table_that_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("path,caption\na.png,caf\u00e9\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"t\.csv: is not UTF-8 text"):
+        read_pairs(tmp_path / "t.csv")
+
+
+# Folders
+
+
+def test_a_folder_per_class(classes: Path) -> None:
+    (classes / "the_red" / "deep").mkdir()
+    (classes / "the_red" / "red0.png").rename(classes / "the_red" / "deep" / "red0.png")
+    (classes / "loose.png").write_bytes(b"")
+    (classes / "notes").mkdir()
+    (classes / "notes" / "todo.txt").write_text("no picture")
+    found = read_class_folders(classes)
+    assert found.classes == {f"the_{color}": [f"the {color}"] for color in sorted(COLORS)}
+    assert len(found.pictures) == len(COLORS) * EACH + 1  # also the one that is broken
+    path = classes / "the_red" / "deep" / "red0.png"
+    assert found.pictures["the_red/deep/red0.png"] == (path, "the_red")
+    assert [(item.path, item.reason[:30]) for item in found.skipped] == [
+        (str(classes / "loose.png"), "lies beside the class folders:")
+    ]
+
+
+def test_names_of_folders_become_words() -> None:
+    assert label_of_folder("sea_lion") == "sea lion"
+    assert label_of_folder("three-toed__sloth") == "three toed sloth"
+    assert label_of_folder("__") == "__"
+
+
+def test_labels_of_classes(classes: Path, tmp_path: Path) -> None:
+    labels = write(
+        tmp_path / "labels.csv",
+        "folder,label,zh\nthe_red,red,红\nthe_blue,blue,,navy,blue\nthe_red,crimson,\n",
+    )
+    assert read_class_folders(classes, labels).classes == {
+        "the_blue": ["blue", "navy"],
+        "the_green": ["the green"],
+        "the_red": ["red", "红", "crimson"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("folder,name\nthe_red,red\n", "columns folder,label; label is missing"),
+        ("folder,label\nThe_red,red\n", "hold no pictures: The_red; there are the_blue, the_green"),
+        ("folder,label\nthe_red,\n", r"labels.csv:2: 'the_red' has no label"),
+        ("folder,label\nthe_red,x\nthe_blue,x\n", "'the_blue' and 'the_red' have the same label"),
+    ],
+)
+def test_labels_that_do_not_fit(classes: Path, tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        read_class_folders(classes, write(tmp_path / "labels.csv", text))
+
+
+def test_a_folder_without_classes_says_what_was_looked_for(classes: Path) -> None:
+    with pytest.raises(UsageError, match=r"two or more class folders.*found none and 4 pictures"):
+        read_class_folders(classes / "the_blue")
+    (classes / "the-red").mkdir()
+    (classes / "the-red" / "x.png").write_bytes(b"")
+    with pytest.raises(UsageError, match="'the-red' and 'the_red' have the same label 'the red'"):
+        read_class_folders(classes)
+
+
+# Queries and judgements
+
+
+def test_queries(tmp_path: Path) -> None:
+    text = (
+        '{"_id": "a", "text": "a cat", "metadata": {}}\n{"_id": 7, "text": "a dog"}\n'
+        '{"id": "c", "image": "x.png", "text": ""}\n{"_id": "a", "text": "again"}\n'
+        '{"text": "no id"}\n{"_id": "d"}\n{"_id": "e", "text": "x", "image": "x.png"}\n?\n'
+    )
+    queries, skipped = read_queries(write(tmp_path / "queries.jsonl", text))
+    assert [*queries] == ["a", "7", "c"]
+    assert queries["a"].text == "a cat" and queries["a"].picture is None
+    assert queries["c"].picture == tmp_path / "x.png" and queries["c"].name == "x.png"
+    assert [item.path for item in skipped] == [f"queries.jsonl:{line}" for line in range(4, 9)]
+    with pytest.raises(UsageError, match=r"holds no query.*queries.jsonl:1: query has no _id"):
+        read_queries(write(tmp_path / "queries.jsonl", "{}\n"))
+    with pytest.raises(UsageError, match="there is no such file"):
+        read_queries(tmp_path / "gone.jsonl")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query-id\tcorpus-id\tscore\nq1\tmy cat.png\t1\nq1\tb.png\t0\nq 2\tb.png\t2.5\n",
+        "q1\tmy cat.png\t1\r\nq1\tb.png\t0\r\nq 2\tb.png\t2.5\r\n",
+        "q1\t0\tmy cat.png\t1\n\nq1\t0\tb.png\t0\nq 2\t0\tb.png\t2.5\n",
+    ],
+)
+def test_judgements_between_tabs(tmp_path: Path, text: str) -> None:
+    judgements = read_qrels(write(tmp_path / "q.tsv", text))
+    assert judgements.grades == {"q1": {"my cat.png": 1, "b.png": 0}, "q 2": {"b.png": 2.5}}
+    assert judgements.skipped == []
+
+
+def test_judgements_of_trec(tmp_path: Path) -> None:
+    text = "q1 0 a.png 1\nq1 Q0 my black cat.png 2\nq2  0  b.png  -1\nq2 0 b.png high\n"
+    judgements = read_qrels(write(tmp_path / "q.txt", text))
+    assert judgements.grades == {"q1": {"a.png": 1, "my black cat.png": 2}, "q2": {"b.png": -1}}
+    assert [item.path for item in judgements.skipped] == ["q.txt:4"]
+    with pytest.raises(UsageError, match="holds no judgement"):
+        read_qrels(write(tmp_path / "q.txt", "query-id\tcorpus-id\tscore\n"))
+
+
+def test_the_judgements_of_a_beir_folder(beir: Path) -> None:
+    assert find_qrels(beir) == beir / "qrels" / "test.tsv"
+    (beir / "qrels" / "dev.tsv").write_text("")
+    assert find_qrels(beir) == beir / "qrels" / "test.tsv"
+    (beir / "qrels" / "test.tsv").rename(beir / "qrels" / "train.tsv")
+    with pytest.raises(UsageError, match=r"holds dev.tsv, train.tsv: say which with --qrels"):
+        find_qrels(beir)
+    (beir / "qrels.tsv").write_text("")
+    assert find_qrels(beir) == beir / "qrels.tsv"
+    with pytest.raises(UsageError, match=r"neither qrels.tsv nor qrels/\*.tsv"):
+        find_qrels(beir.parent)
+
+
+def test_documents_are_items_by_path_name_or_number(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "linked.png").write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    items = {
+        3: str(tmp_path / "a.png"), 5: str(tmp_path / "sub" / "b.png"), 8: "/x/c.png",
+        9: "/y/c.png", 11: str(tmp_path / "real" / "linked.png"),
+    }  # fmt: skip
+    ids = ["a.png", "sub/b.png", "b.png", "/x/c.png", "c.png", "link/linked.png", "3", "\0"]
+    found, unknown = match_documents(ids, items, tmp_path / "qrels.tsv")
+    assert found == {"a.png": 3, "sub/b.png": 5, "b.png": 5, "/x/c.png": 8, "link/linked.png": 11}
+    assert "several items" in unknown["c.png"]
+    assert "no item" in unknown["3"]  # beside ids that are names it is no number of an item
+    found, unknown = match_documents(["3", "11", "4"], items, tmp_path / "qrels.tsv")
+    assert found == {"3": 3, "11": 11} and list(unknown) == ["4"]
