@@ -229,6 +229,7 @@ def _print_result(result: Result, folder: Path, files: list[str], as_json: bool)
         format_interval,
         format_score,
         group_skipped,
+        visible,
     )
     from sensorium.evaluation.result import TITLES
 
@@ -261,7 +262,7 @@ def _print_result(result: Result, folder: Path, files: list[str], as_json: bool)
     if result.skipped:
         output.notices.print(f"{len(result.skipped):,} skipped", soft_wrap=True)
         for line in group_skipped(result.skipped):
-            output.notices.print(f"  {line}", soft_wrap=True, markup=False)
+            output.notices.print(f"  {visible(line)}", soft_wrap=True, markup=False)
     _print(f"written to {output.short_path(str(folder))}: {', '.join(files)}")
 
 
@@ -286,5 +287,7 @@ def _print_table(
     output.console.print(table)
 
 
-def _print(line: Any) -> None:
-    output.console.print(line, soft_wrap=True, markup=False)
+def _print(line: str) -> None:
+    from sensorium.evaluation.report import visible  # a caption or file name is no command
+
+    output.console.print(visible(line), soft_wrap=True, markup=False)

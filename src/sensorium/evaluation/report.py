@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -175,6 +174,11 @@ def group_skipped(skipped: Sequence[Skipped], named: int = 3) -> list[str]:
     return lines
 
 
+def visible(text: str) -> str:
+    """Text whose control characters, and bytes that are no text, are written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _draw(result: Result, folder: Path) -> list[str]:
     plots = []
     for name, found in result.measurements.items():
@@ -263,7 +267,7 @@ def _name(cell: dict[str, Any]) -> str:
 
 def _cell(text: str) -> str:
     """Text that neither ends a table cell nor is taken for Markdown or HTML."""
-    shown = text if text.isprintable() else json.dumps(text, ensure_ascii=False)
+    shown = visible(text)
     for mark in "\\|*`<[":
         shown = shown.replace(mark, "\\" + mark)
     return shown
