@@ -56,13 +56,13 @@ SCORE_NAMES = {
 """What a score is, in words."""
 
 
-def write_evaluation(result: Result, folder: Path) -> list[str]:
+def write_evaluation(result: Result, folder: str | os.PathLike[str]) -> list[str]:
     """Write a result, its plots and its report into a folder.
 
     Parameters
     ----------
     result : Result
-    folder : Path
+    folder : str or Path
         Is made when it is missing. An earlier run of the same evaluation is written over.
 
     Returns
@@ -75,6 +75,7 @@ def write_evaluation(result: Result, folder: Path) -> list[str]:
     UsageError
         When the folder holds something else, or cannot be written.
     """
+    folder = Path(folder)
     require_free(folder, result.kind, result.arguments, result.encoder["fingerprint"])
     if (folder / RESULT_FILE).is_file():
         _require_same_data(folder, result.fingerprint, read_result(folder))

@@ -190,7 +190,7 @@ def vars_of(item: Skipped) -> dict[str, str]:
     return {"path": item.path, "reason": item.reason}
 
 
-def read_result(path: Path) -> Result:
+def read_result(path: str | os.PathLike[str]) -> Result:
     """Read a ``result.json``, or that of a folder.
 
     Raises
@@ -198,6 +198,7 @@ def read_result(path: Path) -> Result:
     UsageError
         When there is none, or it is of another format.
     """
+    path = Path(path)
     path = path / RESULT_FILE if path.is_dir() else path
     try:
         content = json.loads(path.read_text("utf-8", errors="surrogateescape"))
