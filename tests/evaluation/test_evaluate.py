@@ -11,7 +11,13 @@ import pytest
 
 from sensorium import Collection, Image, ZeroShotClassifier, load_encoder
 from sensorium.errors import EncoderError, UsageError
-from sensorium.evaluation import evaluate_folder, evaluate_pairs, evaluate_retrieval, measuring
+from sensorium.evaluation import (
+    evaluate_folder,
+    evaluate_pairs,
+    evaluate_retrieval,
+    measuring,
+    write_evaluation,
+)
 from sensorium.evaluation.classification import (
     expected_calibration_error,
     precision_recall_f1,
@@ -100,6 +106,12 @@ def test_a_folder_per_class(classes: Path, tiny: Path) -> None:
     assert found.scores["ece"].estimate == pytest.approx(ece, abs=1e-6)
     assert found.scores["top-1"].estimate == np.mean([s["rank"] == 1 for s in found.samples])
     assert all(found.samples[w["sample"]]["rank"] > 1 for w in found.worst)
+
+
+def test_a_report_among_the_classes_is_no_class(classes: Path, tiny: Path) -> None:
+    before = evaluate_folder(classes, tiny)
+    write_evaluation(before, classes / "evaluation-classes")
+    assert evaluate_folder(classes, tiny) == before
 
 
 def test_a_class_has_the_probability_of_its_best_label(

@@ -18,7 +18,7 @@ from sensorium.collection.files import MAX_MANIFEST_FIELD, Candidate, Skipped, f
 from sensorium.errors import UsageError
 from sensorium.media.sources import is_url
 
-PATH_COLUMNS = ("path", "image", "filepath", "image_path", "file")
+PATH_COLUMNS = ("path", "image", "filepath", "image_path", "file_name", "file")
 """Names of the column that holds a picture's path, in the order they are looked for."""
 
 CAPTION_COLUMN = "caption"
@@ -226,6 +226,8 @@ def read_class_folders(folder: Path, labels: Path | None = None) -> ClassFolders
     folder = Path(os.path.abspath(folder))  # noqa: PTH100
     found = ClassFolders({}, {})
     loose = 0
+    # An evaluation that was written here is no class, though its plots are pictures.
+    reports = {path.parent.name for path in folder.glob("*/result.json")}
     for entry in find_files([folder]):
         if isinstance(entry, Skipped):
             found.skipped.append(entry)
@@ -235,6 +237,8 @@ def read_class_folders(folder: Path, labels: Path | None = None) -> ClassFolders
                 loose += 1
                 reason = f"lies beside the class folders: move it into one of {folder}"
                 found.skipped.append(Skipped(str(entry.path), reason))
+                continue
+            if parts[0] in reports:
                 continue
             found.classes.setdefault(parts[0], [label_of_folder(parts[0])])
             found.pictures["/".join(parts)] = (entry.path, parts[0])
