@@ -15,6 +15,7 @@ from sensorium.encoders import load_encoder
 from sensorium.encoders.runtime import RUNTIMES, load_runtime, runtime_name
 from sensorium.errors import EncoderError, UsageError
 from tests.media.pictures import red_blue
+from tests.tiny_encoder import make_tiny_encoder
 
 ITEMS = ["a dog", red_blue(), "the red cat", "a", PIL.Image.new("RGB", (7, 90), "green")]
 
@@ -24,6 +25,17 @@ def test_both_runtimes_agree(tiny: Path) -> None:
     assert (openvino * onnx).sum(axis=1).min() >= 0.999
     assert "text: OpenVINO " in load_encoder(tiny, runtime="openvino").runtime
     assert "image: ONNX Runtime on CPU" in load_encoder(tiny, runtime="onnxruntime").runtime
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_a_model_that_replaces_another_is_not_taken_for_it(tmp_path: Path, name: str) -> None:
+    vectors, stamp = [], 1_700_000_000_000_000_000
+    for seed in (0, 1):
+        make_tiny_encoder(tmp_path, seed=seed)
+        for file in tmp_path.iterdir():
+            os.utime(file, ns=(stamp, stamp))  # both written in one tick of the clock
+        vectors.append(load_encoder(tmp_path, runtime=name).encode(["a dog"])[0])
+    assert vectors[0] @ vectors[1] < 0.9
 
 
 def test_the_runtime_is_no_part_of_the_space(tiny: Path) -> None:
@@ -86,10 +98,10 @@ def encode_in_home(tiny: Path, home: Path) -> str:
 def test_compiled_models_are_kept_and_may_be_damaged_or_missing(tiny: Path, tmp_path: Path) -> None:
     home = tmp_path / "new" / "home"
     first = encode_in_home(tiny, home)
-    (blob,) = (home / "openvino").iterdir()
+    (blob,) = (home / "openvino").rglob("*.blob")
     assert blob.stat().st_size > 0
     assert encode_in_home(tiny, home) == first
-    assert [*(home / "openvino").iterdir()] == [blob]
+    assert [*(home / "openvino").rglob("*.blob")] == [blob]
     blob.chmod(0o600)
     blob.write_bytes(blob.read_bytes()[:100])  # the disk was full, say
     assert encode_in_home(tiny, home) == first

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.encoders.space import hash_files
 from sensorium.errors import EncoderError, UsageError
 from sensorium.home import sensorium_home
 
@@ -126,6 +127,7 @@ class OpenVINORuntime:
                 "PERFORMANCE_HINT": "LATENCY",
                 # Quantising activations on the fly would make a vector depend on its batch.
                 "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+                **_cache_option(model),
             },
         )
         self._requests = threading.local()  # an infer request serves one thread at a time
@@ -197,14 +199,18 @@ def _import_openvino() -> Any:
 
 @cache
 def _openvino_core() -> Any:
-    openvino = _import_openvino()
+    return _import_openvino().Core()
 
-    core = openvino.Core()
-    # Compiling takes seconds, loading what was compiled a fraction of one. OpenVINO keys its
-    # cache by model, device, options and version.
-    cache_folder = sensorium_home() / "openvino"
+
+def _cache_option(model: Path) -> dict[str, str]:
+    """Say where the compiled model is kept: compiling takes seconds, loading a fraction of one.
+
+    OpenVINO keys its cache by the file's path and time, which would give a model that replaces
+    another within one tick of the clock the other's results; so each content has a folder.
+    """
+    folder = sensorium_home() / "openvino" / hash_files([model])[:16]
     # Where nothing can be kept (a read-only home), everything works as well, only later.
     with contextlib.suppress(OSError):
-        cache_folder.mkdir(parents=True, exist_ok=True)
-        core.set_property({"CACHE_DIR": str(cache_folder)})
-    return core
+        folder.mkdir(parents=True, exist_ok=True)
+        return {"CACHE_DIR": str(folder)}
+    return {}
