@@ -3,12 +3,14 @@
 Sentence encoders are trained on sentences. Of single words multilingual-e5-small knows less: before
 this step the Chinese for "horse" lies nearer to "ram" than to "horse". A small residual network on
 top of the frozen tower is trained so that what names one concept gets one vector: translations of
-emoji labels, WordNet's lemmas and definitions, and a list of Chinese words, with and without the
-phrases that people put around them. English texts are held where they were.
+emoji labels, WordNet's lemmas and definitions with their names in a Chinese dictionary, and a list
+of Chinese words, with and without the phrases that people put around them. English texts are held
+where they were.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recipes.mini.lexicon import Entry
 from recipes.mini.pairs import Pair
 
 SEED = 0
@@ -27,6 +30,9 @@ DROPOUT = 0.3
 STEPS = 1200
 CONCEPTS = 320  # of WordNet and the emoji in a batch
 WORDS = 192  # of the word list in a batch
+NOUNS = 512  # of the lexicon in a batch
+COMMON_RANK = 3000  # nouns rarer than this are drawn less and less
+NOUN_CROSSING = 0.6  # share of noun pairs that cross languages, where there is a Chinese name
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.05
 SMOOTHING = 0.1  # near synonyms meet in a batch: no pair is wholly wrong
@@ -36,6 +42,8 @@ CROSSING = 0.8  # share of word pairs that cross languages
 ENGLISH = ("{}", "a {}", "the {}", "a photo of a {}", "a picture of {}")
 # The measure words are not always the right ones: people mix them up, too.
 CHINESE = ("{}", "一只{}", "一个{}", "一匹{}", "一座{}", "{}的照片", "一张{}的照片")
+
+NOUN_PHRASES = ("一个{}", "{}的照片")
 
 Vectors = npt.NDArray[np.float32]
 
@@ -90,6 +98,13 @@ def phrases(word: tuple[str, list[str]]) -> tuple[list[str], list[str]]:
     )
 
 
+def noun_names(noun: Entry) -> tuple[list[str], list[str]]:
+    """Return what a noun of the lexicon is called in both languages."""
+    chinese = list(noun.chinese)
+    chinese += [phrase.format(name) for phrase in NOUN_PHRASES for name in chinese[:1]]
+    return list(noun.names), chinese
+
+
 def labels(pairs: Sequence[Pair]) -> list[list[str]]:
     """Return each emoji's labels in all languages."""
     emoji = {pair.captions["en"]: pair for pair in pairs if pair.set == "emoji"}
@@ -99,6 +114,7 @@ def labels(pairs: Sequence[Pair]) -> list[list[str]]:
 def train(
     groups: Sequence[Sequence[str]],
     words: Sequence[tuple[str, list[str]]],
+    nouns: Sequence[Entry],
     sentences: Mapping[str, Vectors],
     mean: Vectors,
 ) -> Adapter:
@@ -110,6 +126,8 @@ def train(
         Texts of one meaning each.
     words
         English words and their Chinese names.
+    nouns
+        Nouns of the lexicon.
     sentences
         The text tower's unit vector of every text.
     mean
@@ -118,9 +136,12 @@ def train(
     torch.manual_seed(SEED)
     random = np.random.default_rng(SEED)
     listed = [phrases(word) for word in words]
+    known = [noun_names(noun) for noun in nouns]
+    rarity = np.array([1 + math.log1p(noun.rank / COMMON_RANK) for noun in nouns])
+    chances = (1 / rarity) / (1 / rarity).sum()
     texts = sorted(
         {t for group in groups for t in group}
-        | {t for pair in listed for side in pair for t in side}
+        | {t for pair in (*listed, *known) for side in pair for t in side}
     )
     position = {text: i for i, text in enumerate(texts)}
     vectors = F.normalize(torch.from_numpy(np.stack([sentences[t] for t in texts]) - mean))
@@ -151,6 +172,11 @@ def train(
                 english = chinese = listed[i][int(random.integers(2))]
             ones.append(pick(english))
             others.append(pick(chinese))
+        for i in random.choice(len(known), NOUNS, replace=False, p=chances):
+            english, chinese = known[i]
+            crossing = chinese and random.random() < NOUN_CROSSING
+            ones.append(pick(english))
+            others.append(pick(chinese if crossing else english))
         one, other = adapted(ones), adapted(others)
         scores = scale.exp().clamp(max=60) * one @ other.T
         truth = torch.arange(len(ones))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +31,26 @@ MAX_CLASSES = 250  # a hypernym of more classes than that ("artifact") says too 
 
 
 @dataclass(frozen=True)
-class Concept:
-    """A WordNet synset: its lemmas and its definition."""
+class Synset:
+    """A noun synset of WordNet.
+
+    Attributes
+    ----------
+    lemmas, definition
+        Its names, and its gloss up to the first example.
+    parents
+        Offsets of its direct hypernyms.
+    file
+        Number of the lexicographer's file it is in (lexnames(5)): 5 holds animals, 13 food.
+    instance
+        Whether it is one thing, as Paris is, and no kind of thing.
+    """
 
     lemmas: tuple[str, ...]
     definition: str
+    parents: tuple[str, ...]
+    file: int
+    instance: bool
 
     @property
     def text(self) -> str:
@@ -42,7 +58,7 @@ class Concept:
         return f"{self.lemmas[0]}, {self.definition}"
 
 
-def hypernyms() -> tuple[list[Concept], npt.NDArray[np.float32]]:
+def hypernyms() -> tuple[list[Synset], npt.NDArray[np.float32]]:
     """Return the hypernyms of ImageNet's classes and how much each says of a class.
 
     Returns
@@ -54,21 +70,21 @@ def hypernyms() -> tuple[list[Concept], npt.NDArray[np.float32]]:
         information content -log(classes below it / 1000), scaled to 1 for a single class
         (Resnik, 1995).
     """
-    synsets = _synsets(bring(WORDNET, home()) / NOUNS)
+    nouns = synsets(bring(WORDNET, home()) / NOUNS)
     classes = [synset[1:] for synset in CLASSES.path().read_text("utf-8").split()]
-    above = [_above(offset, synsets, set()) for offset in classes]
+    parents = [above(offset, nouns) for offset in classes]
     counts: dict[str, int] = {}
-    for offsets in above:
+    for offsets in parents:
         for offset in offsets:
             counts[offset] = counts.get(offset, 0) + 1
     kept = sorted(offset for offset, count in counts.items() if count <= MAX_CLASSES)
     position = {offset: i for i, offset in enumerate(kept)}
     weights = np.zeros((len(classes), len(kept)), np.float32)
-    for row, offsets in enumerate(above):
+    for row, offsets in enumerate(parents):
         for offset in offsets & position.keys():
             content = 1 - math.log(counts[offset]) / math.log(len(classes))
             weights[row, position[offset]] = content
-    return [synsets[offset][0] for offset in kept], weights
+    return [nouns[offset] for offset in kept], weights
 
 
 def words() -> list[tuple[str, list[str]]]:
@@ -77,17 +93,21 @@ def words() -> list[tuple[str, list[str]]]:
         return [(row["english"], row["chinese"].split("|")) for row in csv.DictReader(file)]
 
 
-def _above(offset: str, synsets: dict[str, tuple[Concept, list[str]]], found: set[str]) -> set[str]:
-    for parent in synsets[offset][1]:
-        if parent not in found:
-            found.add(parent)
-            _above(parent, synsets, found)
+def above(offset: str, nouns: Mapping[str, Synset]) -> dict[str, int]:
+    """Return the hypernyms of a synset at every height, and how many steps up each is."""
+    found: dict[str, int] = {}
+    level, steps = list(nouns[offset].parents), 1
+    while level:
+        for parent in level:
+            found.setdefault(parent, steps)
+        level = [p for x in level for p in nouns[x].parents if p not in found]
+        steps += 1
     return found
 
 
-def _synsets(path: Path) -> dict[str, tuple[Concept, list[str]]]:
-    """Read WordNet's nouns (format: its manual page wndb(5)): offset to concept and hypernyms."""
-    synsets = {}
+def synsets(path: Path) -> dict[str, Synset]:
+    """Read WordNet's nouns (format: its manual page wndb(5)) by their offsets."""
+    found = {}
     for line in path.read_text("utf-8").splitlines():
         if line.startswith("  "):  # the licence, which stands before the data
             continue
@@ -97,9 +117,15 @@ def _synsets(path: Path) -> dict[str, tuple[Concept, list[str]]]:
         lemmas = tuple(fields[4 + 2 * i].replace("_", " ") for i in range(count))
         pointers = fields[5 + 2 * count :]
         parents = [
-            pointers[i + 1]
+            (pointers[i], pointers[i + 1])
             for i in range(0, 4 * int(fields[4 + 2 * count]), 4)
             if pointers[i] in ("@", "@i")
         ]
-        synsets[fields[0]] = Concept(lemmas, gloss.split(";")[0].strip()), parents
-    return synsets
+        found[fields[0]] = Synset(
+            lemmas,
+            gloss.split(";")[0].strip(),
+            tuple(offset for _, offset in parents),
+            int(fields[1]),
+            any(kind == "@i" for kind, _ in parents),
+        )
+    return found

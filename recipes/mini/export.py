@@ -11,17 +11,26 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from benchmarks.datasets import Package
 from recipes.mini.align import CONSE_GAIN, CONSE_SCALE, TEXT_SHARE, Alignment
 from recipes.mini.calibrate import Calibration
-from recipes.mini.convert_image import SIZE, Weights, add_features
+from recipes.mini.convert_image import (
+    SIZE,
+    TRUNK_SHAPE,
+    Weights,
+    add_top,
+    add_trunk,
+    published_top,
+)
 from recipes.mini.convert_text import MAX_TOKENS, PREFIX, add_sentence
 from recipes.mini.e5 import E5
 from recipes.mini.features import FIT
 from recipes.mini.graph import Graph
 from recipes.mini.sources import SOURCES
 
-VERSION = "1"
-LICENSE = "Apache-2.0 AND MIT AND CC-BY-4.0"  # README.md says what each covers
+VERSION = "2"
+# README.md of the folder says what each covers.
+LICENSE = "Apache-2.0 AND MIT AND ISC AND CC-BY-3.0 AND CC-BY-4.0"
 
 
 def backbones(
@@ -29,7 +38,10 @@ def backbones(
 ) -> tuple[Path, Path]:
     """Write the two towers without their heads, for `features`; return their paths."""
     image, text = Graph("features"), Graph("sentence")
-    image.output(add_features(image, weights), "features", ["batch", "features"])
+    trunk = add_trunk(image, weights)
+    image.output(trunk, "trunk", ["batch", *TRUNK_SHAPE])
+    features = add_top(image, trunk, published_top(weights))
+    image.output(features, "features", ["batch", "features"])
     image.save(folder / "features.onnx")
     text.output(add_sentence(text, e5, kept), "sentence", ["batch", e5.hidden])
     text.save(folder / "sentence.onnx")
@@ -39,22 +51,29 @@ def backbones(
 def image_tower(path: Path, weights: Weights, alignment: Alignment) -> None:
     """Write `image.onnx`: pixels to unit vectors."""
     graph = Graph("image")
-    features = add_features(graph, weights)
+    trunk = add_trunk(graph, weights)
+    features = add_top(graph, trunk, published_top(weights))
+    tuned = _standard(graph, add_top(graph, trunk, alignment.top), alignment)
     logits = _linear(graph, features, (alignment.class_matrix, alignment.class_bias))
     chances = graph.add("Softmax", logits, axis=-1)
     conse = graph.add("MatMul", chances, graph.half(alignment.class_vectors))
-    standard = graph.add("Sub", features, graph.constant(alignment.feature_mean, "float32"))
-    standard = graph.add("Div", standard, graph.constant(alignment.feature_scale, "float32"))
+    standard = _standard(graph, features, alignment)
     direction = graph.add("Mul", graph.unit(conse), graph.constant(CONSE_SCALE, "float32"))
     inputs = graph.add("Concat", standard, direction, axis=-1)
     inner = graph.add("Gelu", _linear(graph, inputs, alignment.hidden))
     projection = graph.add(
         "Add", _linear(graph, inputs, alignment.direct), _linear(graph, inner, alignment.out)
     )
+    projection = graph.add("Add", projection, _linear(graph, tuned, alignment.tuned))
     conse = graph.add("Mul", conse, graph.constant(CONSE_GAIN, "float32"))
     parts = graph.add("Concat", conse, graph.unit(projection), axis=-1)
     graph.output(graph.unit(parts), "embedding", ["batch", alignment.dimension])
     graph.save(path)
+
+
+def _standard(graph: Graph, features: str, alignment: Alignment) -> str:
+    centred = graph.add("Sub", features, graph.constant(alignment.feature_mean, "float32"))
+    return graph.add("Div", centred, graph.constant(alignment.feature_scale, "float32"))
 
 
 def text_tower(path: Path, e5: E5, kept: npt.NDArray[np.int64], alignment: Alignment) -> None:
@@ -93,6 +112,7 @@ def write(
     alignment: Alignment,
     calibration: Calibration,
     languages: Sequence[str],
+    packages: Sequence[Package],
 ) -> None:
     """Write both towers, the tokenizer and `encoder.json` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +144,10 @@ def write(
         "parts": {"conse": [0, conse], "projection": [conse, dimension]},
         "license": LICENSE,
         "languages": list(languages),
-        "sources": {f"{s.package}/{s.file}": s.sha256 for s in SOURCES},
+        "sources": {
+            **{f"{s.package}/{s.file}": s.sha256 for s in SOURCES},
+            **{f"{p.registry}: {p.name} {p.version}": p.sha256 for p in packages},
+        },
     }
     text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
     (folder / "encoder.json").write_text(text, "utf-8")

@@ -8,8 +8,10 @@ pictures that fill their frame.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ import PIL.Image
 import PIL.ImageEnhance
 from tokenizers import Tokenizer
 
-from recipes.mini.convert_image import FEATURES, SIZE
+from recipes.mini.convert_image import FEATURES, SIZE, TRUNK_SHAPE
 from recipes.mini.convert_text import PREFIX
 from recipes.mini.pairs import Pair
 from sensorium.encoders.preprocessing import image_pixels
@@ -35,30 +37,60 @@ MAX_TURN = 15.0  # degrees
 Vectors = npt.NDArray[np.float32]
 
 
-def image_features(model: Path, pairs: Sequence[Pair], view: int, cache: Path) -> Vectors:
-    """Return pooled features, float32 (n, 1280), of one view of each picture; view 0 is plain."""
+@dataclass(frozen=True)
+class Activations:
+    """What the frozen image tower makes of one view of each picture.
+
+    Attributes
+    ----------
+    trunk
+        Output of the blocks that stay frozen, float16 (n, 112, 14, 14); a file, read as needed.
+    features
+        Pooled features of the published tower, float32 (n, 1280).
+    """
+
+    trunk: npt.NDArray[np.float16]
+    features: Vectors
+
+
+def activations(model: Path, pairs: Sequence[Pair], view: int, cache: Path) -> Activations:
+    """Return activations of one view of each picture; view 0 is plain."""
     recipe = Path(__file__).read_bytes()
     key = _digest(model.read_bytes(), recipe, str(view), *(str(pair.image) for pair in pairs))
-    return _cached(cache / f"images-{key}.npy", lambda: _image_features(model, pairs, view))
+    trunk, features = cache / f"trunk-{key}.npy", cache / f"features-{key}.npy"
+    if not features.is_file():  # it is written last
+        _run(model, pairs, view, trunk, features)
+    return Activations(np.load(trunk, mmap_mode="r"), np.load(features))
 
 
-def _image_features(model: Path, pairs: Sequence[Pair], view: int) -> Vectors:
+def _run(model: Path, pairs: Sequence[Pair], view: int, trunk: Path, features: Path) -> None:
     def pixels(index: int) -> npt.NDArray[np.uint8]:
         if view == 0:
             return image_pixels(Image(pairs[index].image), size=SIZE, fit=FIT)
         return augmented(pairs[index], np.random.default_rng((view, index)))
 
-    result = np.zeros((len(pairs), FEATURES), np.float32)
     tower = _compile(model)
+    shape = (len(pairs), *TRUNK_SHAPE)
+    maps = np.lib.format.open_memmap(trunk, "w+", np.float16, shape)
+    pooled = np.zeros((len(pairs), FEATURES), np.float32)
     with ThreadPoolExecutor() as threads:
         for batch in _batches(range(len(pairs))):
-            result[batch] = tower({"pixels": np.stack(list(threads.map(pixels, batch)))})[0]
-    return result
+            output = tower({"pixels": np.stack(list(threads.map(pixels, batch)))})
+            maps[batch.start : batch.stop], pooled[batch] = output["trunk"], output["features"]
+    maps.flush()
+    part = features.with_suffix(".part.npy")
+    np.save(part, pooled)
+    part.replace(features)
 
 
 def augmented(pair: Pair, random: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Draw one augmented view of a picture, uint8 (224, 224, 3)."""
-    picture = PIL.Image.open(pair.image).convert("RGBA")
+    picture = pair.open()
+    if pair.one_colour:
+        shape = picture.getchannel("A")
+        colour = tuple(int(value) for value in random.integers(0, 256, 3))
+        picture = PIL.Image.new("RGBA", picture.size, (*colour, 255))
+        picture.putalpha(shape)
     if not pair.directed and random.random() < 0.5:
         picture = picture.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
     scale = random.uniform(0.6, 1.0) * SIZE / max(picture.size)
@@ -92,25 +124,29 @@ def _gradient(random: np.random.Generator) -> PIL.Image.Image:
 
 
 def sentence_vectors(
-    model: Path, tokenizer: Tokenizer, texts: Sequence[str], cache: Path
+    model: Path, tokenizer: Tokenizer, texts: Iterable[str], cache: Path
 ) -> dict[str, Vectors]:
     """Return the text tower's unit vector, float32 (384,), of every text."""
-    unique = sorted(set(texts), key=lambda text: (len(text), text))
-    key = _digest(model.read_bytes(), *unique)
-
-    def compute() -> Vectors:
-        tower = _compile(model)
-        result = []
-        for batch in _batches(range(len(unique))):
-            encoded = tokenizer.encode_batch([PREFIX + unique[i] for i in batch])
-            inputs = {
-                "input_ids": np.array([e.ids for e in encoded]),
-                "attention_mask": np.array([e.attention_mask for e in encoded]),
-            }
-            result.append(np.array(tower(inputs)[0]))
-        return np.concatenate(result)
-
-    return dict(zip(unique, _cached(cache / f"texts-{key}.npy", compute), strict=True))
+    key = _digest(model.read_bytes())
+    names, store = cache / f"sentences-{key}.json", cache / f"sentences-{key}.npy"
+    known: dict[str, Vectors] = {}
+    if names.is_file():
+        known = dict(zip(json.loads(names.read_text("utf-8")), np.load(store), strict=True))
+    wanted = sorted(set(texts), key=lambda text: (len(text), text))
+    fresh = [text for text in wanted if text not in known]
+    tower = _compile(model)
+    for batch in _batches(range(len(fresh))):
+        encoded = tokenizer.encode_batch([PREFIX + fresh[i] for i in batch])
+        inputs = {
+            "input_ids": np.array([e.ids for e in encoded]),
+            "attention_mask": np.array([e.attention_mask for e in encoded]),
+        }
+        known.update(zip((fresh[i] for i in batch), np.array(tower(inputs)[0]), strict=True))
+    if fresh:
+        names.unlink(missing_ok=True)  # it says that the store is whole
+        np.save(store, np.stack(list(known.values())))
+        names.write_text(json.dumps(list(known), ensure_ascii=False), "utf-8")
+    return {text: known[text] for text in wanted}
 
 
 def _compile(model: Path) -> openvino.CompiledModel:
@@ -129,11 +165,3 @@ def _digest(*parts: str | bytes) -> str:
         digest.update(part if isinstance(part, bytes) else part.encode())
         digest.update(b"\0")
     return digest.hexdigest()[:16]
-
-
-def _cached(path: Path, compute: Callable[[], Vectors]) -> Vectors:
-    if not path.is_file():
-        part = path.with_suffix(".part.npy")
-        np.save(part, compute())
-        part.replace(path)
-    return np.asarray(np.load(path), np.float32)

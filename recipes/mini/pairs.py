@@ -1,6 +1,7 @@
 """What `mini` learns from: captioned drawings, and the names of ImageNet's classes.
 
-Only openly licensed sets: clip art of OpenClipart and the emoji of Noto, Fluent and Twemoji.
+Only openly licensed sets: clip art of OpenClipart, the emoji of Noto, Fluent and Twemoji, and the
+icons of `icons.py`.
 Photographs are never trained on; what `mini` knows of them comes from the image tower.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+
+import PIL.Image
 
 from benchmarks.datasets import rows
 from recipes.mini.sources import CLASSES, DEFINITIONS, LEMMAS
@@ -31,9 +34,11 @@ class Pair:
     tags
         Further English and Chinese words for it.
     set
-        "emoji" or "clipart".
+        "emoji", "clipart" or "icons".
     directed
         Whether mirroring changes its meaning.
+    one_colour
+        Whether it is a shape on transparent ground, without colours of its own.
     """
 
     image: Path
@@ -41,6 +46,12 @@ class Pair:
     tags: tuple[str, ...]
     set: str
     directed: bool
+    one_colour: bool = False
+
+    def open(self) -> PIL.Image.Image:
+        """Return the picture, RGBA."""
+        with PIL.Image.open(self.image) as picture:
+            return picture.convert("RGBA")
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ NOUNS = """\
 
 def test_synsets_are_read_with_lemmas_definition_and_hypernyms(tmp_path: Path) -> None:
     (tmp_path / "data.noun").write_text(NOUNS, "utf-8")
-    synsets = concepts._synsets(tmp_path / "data.noun")
-    dog, parents = synsets["00000003"]
+    synsets = concepts.synsets(tmp_path / "data.noun")
+    dog = synsets["00000003"]
     assert dog.lemmas == ("dog", "domestic dog")
     assert dog.text == "dog, a pet that barks"
-    assert parents == ["00000002"], "the hyponym pointer ~ is no parent"
-    assert synsets["00000001"][0].definition == "a living organism"
-    assert concepts._above("00000003", synsets, set()) == {"00000001", "00000002"}
+    assert dog.parents == ("00000002",), "the hyponym pointer ~ is no parent"
+    assert dog.file == 5 and not dog.instance
+    assert synsets["00000001"].definition == "a living organism"
+    assert concepts.above("00000003", synsets) == {"00000002": 1, "00000001": 2}
 
 
 def test_the_word_list_is_whole() -> None:
