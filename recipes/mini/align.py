@@ -5,8 +5,8 @@ Combination of Semantic Embeddings", 2014): an image is the mean of the class te
 weighted by the classifier's probabilities, and a text is its own vector. It knows photographs. The
 second is trained with a symmetric contrastive loss (Radford et al., 2021) on captioned drawings: a
 copy of the image tower's last blocks is fine-tuned for it, while the published blocks go on
-classifying. The ConSE part keeps its length, which is near 1 for a confident classifier and short
-for a puzzled one, so that each image leans on the part that knows it.
+classifying. The ConSE part has the square of its length, which is near 1 for a confident classifier
+and a quarter for a puzzled one, so that each image leans on the part that knows it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ REPORT = 200  # steps between two lines of progress
 HYPERNYMS = 0.8  # weight of the hypernyms' names in a class's vector
 CONSE_SCALE = 384**0.5  # brings the ConSE vector's elements to the features' unit variance
 CONSE_GAIN = 2.0  # length of a certain image's ConSE part where its projection has length 1
-TEXT_SHARE = 0.4  # of a text's squared length in the projection; more favours drawings
+TEXT_SHARE = 0.6  # of a text's squared length in the projection; more favours drawings
 
 Vectors = npt.NDArray[np.float32]
 Layer = tuple[Vectors, Vectors]  # matrix and bias
@@ -119,7 +119,8 @@ class Alignment:
             projection = projection + F.linear(inputs, *_tensors(self.direct))
             inner = F.gelu(F.linear(inputs, *_tensors(self.hidden)))
             projection = projection + F.linear(inner, *_tensors(self.out))
-            found.append(torch.cat([CONSE_GAIN * conse, F.normalize(projection)], 1))
+            conse = CONSE_GAIN * conse * conse.norm(dim=1, keepdim=True)
+            found.append(torch.cat([conse, F.normalize(projection)], 1))
         return F.normalize(torch.cat(found)).numpy()
 
     def texts(self, sentences: Vectors) -> Vectors:

@@ -65,6 +65,8 @@ def image_tower(path: Path, weights: Weights, alignment: Alignment) -> None:
         "Add", _linear(graph, inputs, alignment.direct), _linear(graph, inner, alignment.out)
     )
     projection = graph.add("Add", projection, _linear(graph, tuned, alignment.tuned))
+    length = graph.add("ReduceL2", conse, graph.constant([-1], "int64"), keepdims=1)
+    conse = graph.add("Mul", conse, length)
     conse = graph.add("Mul", conse, graph.constant(CONSE_GAIN, "float32"))
     parts = graph.add("Concat", conse, graph.unit(projection), axis=-1)
     graph.output(graph.unit(parts), "embedding", ["batch", alignment.dimension])
