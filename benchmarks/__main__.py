@@ -10,7 +10,8 @@ from rich.console import Console
 from benchmarks.rows import print_table, write_json
 
 #: Name of a benchmark, and what it measures. The module of that name has
-#: `run(arguments) -> list[Row]` and, for options of its own, `add_arguments(parser)`.
+#: `run(arguments) -> list[Row]` and, for options of its own, `add_arguments(parser)`; where one
+#: table does not do, also `show(rows)`.
 BENCHMARKS = {
     "quality": "retrieval and zero-shot accuracy of encoders on the fetched sets",
     "indexing": "photos per second, cold start, memory and installed size",
@@ -23,8 +24,9 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.name == "fetch":
         return _fetch(arguments.sets)
-    rows = import_module(f"benchmarks.{arguments.name}").run(arguments)
-    print_table(rows)
+    module = import_module(f"benchmarks.{arguments.name}")
+    rows = module.run(arguments)
+    getattr(module, "show", print_table)(rows)
     if arguments.json:
         write_json(rows, arguments.json)
     return 0

@@ -1,4 +1,4 @@
-"""Retrieval and zero-shot accuracy of encoders on the fetched sets.
+"""Retrieval and zero-shot accuracy of encoders on the fetched sets, and whether they differ.
 
     python -m benchmarks quality [ENCODER ...] [--quick] [--json FILE] [--card]
 
@@ -6,14 +6,17 @@ Text to image: each distinct caption asks, and the pictures that carry it are th
 image to text is the reverse. The baseline is ConSE as published (Norouzi et al., 2014) on the same
 frozen towers; an encoder whose `encoder.json` names its parts is also measured on the first part
 alone, which is ConSE with everything that the recipe adds to it. `mini` was trained on none of
-these pictures, and on no concept of the emoji test split.
+these pictures, and on no concept of the emoji test split; the validation split of clipart, of
+which one zero-shot case takes pictures, chose its settings.
+
+The first encoder is compared with every other one and with the baseline, case by case and query
+by query: the difference with its 95% interval, and the p-value of a paired randomisation test,
+Holm-corrected over all cases and metrics of one rival. Ties count against each system.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +25,29 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.card import CARD, write_table
-from benchmarks.datasets import rows as pictures_of
-from benchmarks.datasets.manifest import Row as Picture
-from benchmarks.datasets.stamps import concept_of
-from benchmarks.retrieval import best_ranks, recall_at
-from benchmarks.rows import Row
-from benchmarks.sample import sample_rows
+from benchmarks.cases import (
+    Item,
+    Retrieval,
+    ZeroShot,
+    language_cases,
+    retrieval_cases,
+    zero_shot_cases,
+)
+from benchmarks.comparison import (
+    Outcome,
+    Outcomes,
+    compare_systems,
+    differences,
+    pooled,
+    print_differences,
+    scores,
+)
+from benchmarks.rows import Row, print_table
 from sensorium import Image, Text, ZeroShotClassifier, load_encoder
 from sensorium.encoders import Encoder
+from sensorium.encoders.registry import shipped_encoders
+from sensorium.evaluation.classification import top_k_accuracy
+from sensorium.evaluation.retrieval import rank_relevance, reciprocal_rank, success_at
 from sensorium.home import sensorium_home
 
 FLOOR = "design floor"
@@ -49,36 +67,6 @@ DEPTHS = (1, 5, 10)
 BATCH = 256  # items encoded between two steps of the progress bar
 
 Vectors = npt.NDArray[np.float32]
-
-#: A text, or the path of a picture.
-Item = str | Path
-
-
-@dataclass(frozen=True)
-class Retrieval:
-    """Queries and what they are to find: an item answers a query whose key it shares.
-
-    Attributes
-    ----------
-    name
-        The case, as in the table.
-    queries, items
-        (what is encoded, key) of each.
-    kind
-        "text to image" or "image to image".
-    quick
-        Whether `--quick` measures it too.
-    """
-
-    name: str
-    queries: Sequence[tuple[Item, str]]
-    items: Sequence[tuple[Item, str]]
-    kind: str = "text to image"
-    quick: bool = False
-
-    def __str__(self) -> str:
-        asked = "captions" if self.kind == "text to image" else "pictures"
-        return f"{self.name} ({len(self.queries)} {asked} × {len(self.items)} pictures)"
 
 
 class Embedder:
@@ -108,54 +96,106 @@ class Embedder:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument(
-        "encoders", nargs="*", default=["mini"], metavar="ENCODER", help="default: mini"
+        "encoders",
+        nargs="*",
+        default=["mini"],
+        metavar="ENCODER",
+        help="default: mini; the first is compared with the others",
     )
     parser.add_argument("--card", action="store_true", help=f"rewrite the table of {CARD.name}")
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
-    """Measure every encoder on every case."""
-    if arguments.card and (arguments.quick or "mini" not in arguments.encoders):
-        raise SystemExit("--card needs all of mini's table: measure mini, without --quick")
-    cases = [case for case in retrieval_cases() if case.quick or not arguments.quick]
-    languages = [] if arguments.quick else language_cases()
-    rows: list[Row] = []
+    """Measure every encoder on every case, and compare the first with the others."""
     baseline = sensorium_home() / BASELINE
     if not baseline.is_dir():
         print(f"no baseline: `python -m recipes.mini` writes it to {baseline}", file=sys.stderr)
-    encoders = [*arguments.encoders, *([baseline] if baseline.is_dir() else [])]
+    encoders = named_encoders([*arguments.encoders, *([baseline] if baseline.is_dir() else [])])
+    first, *rivals = encoders
+    if arguments.card and (arguments.quick or encoders[first].space.name != "mini"):
+        raise SystemExit("--card needs all of mini's table: name mini first, without --quick")
     if arguments.card and not baseline.is_dir():
         raise SystemExit("--card needs the baseline")
-    for name in encoders:
-        encoder = load_encoder(name)
-        embed = Embedder(encoder)
-        asked = [item for case in [*cases, *languages] for item, _key in case.queries]
-        found = [item for case in cases for item, _key in case.items]
-        embed.learn([*asked, *found], f"encoding with {name}")
-        for system, part in parts_of(encoder.space.name, encoder):
-            for case in cases:
-                rows += table_rows(str(case), system, measure(case, embed, part))
-            if languages:
-                metrics = [measure(case, embed, part) for case in languages]
-                title = f"emoji of a seen style, mean of {len(languages)} more languages"
-                rows += table_rows(title, system, mean(metrics))
-            if not arguments.quick:
-                rows += zero_shot(system, encoder, embed, part)
-    for case in cases:
-        rows += table_rows(str(case), FLOOR, FLOOR_FIGURES.get(case.name, {}))
+    cases = [case for case in retrieval_cases() if case.quick or not arguments.quick]
+    languages = [] if arguments.quick else language_cases()
+    choices = [] if arguments.quick else zero_shot_cases()
+    outcomes: Outcomes = {}
+    for name, encoder in encoders.items():
+        outcomes |= measure_encoder(name, encoder, cases, languages, choices)
+    rows = [
+        Row("quality", case, system, metric, outcome.mean)
+        for system, measured in outcomes.items()
+        for case, metrics in measured.items()
+        for metric, outcome in metrics.items()
+    ]
+    rows += [
+        Row("quality", str(case), FLOOR, metric, value)
+        for case in cases
+        for metric, value in FLOOR_FIGURES.get(case.name, {}).items()
+    ]
+    for difference in compare_systems(outcomes, first, rivals):
+        rows += difference.rows()
     if arguments.card:
         write_table(rows, CARD)
     return rows
 
 
-def table_rows(case: str, system: str, metrics: dict[str, float]) -> list[Row]:
-    """One row for each metric of one case."""
-    return [Row("quality", case, system, metric, value) for metric, value in metrics.items()]
+def show(rows: list[Row]) -> None:
+    """Print the figures, and after them the comparisons."""
+    print_table(scores(rows))
+    print_differences(differences(rows))
 
 
-def mean(metrics: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The mean of each metric over several cases."""
-    return {key: float(np.mean([values[key] for values in metrics])) for key in metrics[0]}
+def named_encoders(names: Sequence[str | Path]) -> dict[str, Encoder]:
+    """Load encoders, by the name each has in the table.
+
+    A folder is called after its space and the version in its `encoder.json`, so that two versions
+    can be told apart.
+
+    Raises
+    ------
+    SystemExit
+        Two of them have the same name, so their figures would stand in one column.
+    """
+    encoders: dict[str, Encoder] = {}
+    for name in names:
+        encoder = load_encoder(name)
+        version = getattr(encoder, "config", {}).get("version", "")
+        shipped = name in shipped_encoders()
+        system = encoder.space.name if shipped else f"{encoder.space.name} {version}".strip()
+        if system in encoders:
+            raise SystemExit(
+                f"two encoders are called {system!r}, the second is {name}: name each once, and "
+                'give them different versions ("version" in encoder.json)'
+            )
+        encoders[system] = encoder
+    return encoders
+
+
+def measure_encoder(
+    name: str,
+    encoder: Encoder,
+    cases: Sequence[Retrieval],
+    languages: Sequence[Retrieval],
+    choices: Sequence[ZeroShot],
+) -> Outcomes:
+    """Measure the systems inside one encoder on every case; `languages` become one case."""
+    embed = Embedder(encoder)
+    asked = [item for case in [*cases, *languages] for item, _key in case.queries]
+    found = [item for case in cases for item, _key in case.items]
+    seen = [picture for case in choices for picture in case.pictures]
+    embed.learn([*asked, *found, *seen], f"encoding with {name}")
+    outcomes: Outcomes = {}
+    for system, part in parts_of(name, encoder):
+        measured = {str(case): measure(case, embed, part) for case in cases}
+        if languages:
+            title = f"emoji of a seen style, mean of {len(languages)} more languages"
+            measured[title] = pooled([measure(case, embed, part) for case in languages])
+        for choice in choices:
+            labels = ZeroShotClassifier(encoder, choice.labels).vectors
+            measured[str(choice)] = measure_zero_shot(choice, labels, embed, part)
+        outcomes[system] = measured
+    return outcomes
 
 
 def parts_of(name: str, encoder: Encoder) -> Iterator[tuple[str, slice]]:
@@ -173,129 +213,27 @@ def unit(vectors: Vectors, part: slice) -> Vectors:
     return np.asarray(chosen / np.maximum(lengths, 1e-12), np.float32)
 
 
-def measure(case: Retrieval, embed: Embedder, part: slice) -> dict[str, float]:
-    """Recall at each depth, and at 1 in the other direction where texts ask."""
+def measure(case: Retrieval, embed: Embedder, part: slice) -> dict[str, Outcome]:
+    """Success at each depth and reciprocal rank; success at 1 in the other direction of texts."""
     query_vectors = unit(embed(item for item, _key in case.queries), part)
     item_vectors = unit(embed(item for item, _key in case.items), part)
-    scores = query_vectors @ item_vectors.T
-    query_keys = np.array([key for _item, key in case.queries])
-    item_keys = np.array([key for _item, key in case.items])
-    relevant = query_keys[:, None] == item_keys[None, :]
-    ranks = best_ranks(scores, relevant)
-    metrics = {f"{case.kind} R@{k}": recall_at(ranks, k) for k in DEPTHS}
+    cosines = query_vectors @ item_vectors.T
+    query_keys = [key for _item, key in case.queries]
+    item_keys = [key for _item, key in case.items]
+    relevant = np.array(query_keys)[:, None] == np.array(item_keys)[None, :]
+    ranked = rank_relevance(cosines, relevant)
+    units = query_keys if case.units is None else case.units
+    metrics = {f"{case.kind} R@{k}": Outcome(success_at(ranked, k), units) for k in DEPTHS}
+    metrics[f"{case.kind} MRR"] = Outcome(reciprocal_rank(ranked), units)
     if case.kind == "text to image":
-        metrics["image to text R@1"] = recall_at(best_ranks(scores.T, relevant.T), 1)
+        reverse = rank_relevance(cosines.T, relevant.T)
+        metrics["image to text R@1"] = Outcome(success_at(reverse, 1), item_keys)
     return metrics
 
 
-def captioned(
-    name: str, pictures: Iterable[Picture], column: str = "caption_en", quick: bool = False
-) -> Retrieval:
-    """Make the case in which distinct captions of one column find the pictures they belong to."""
-    pairs = [(picture[column], Path(picture["image"])) for picture in pictures if picture[column]]
-    captions = dict.fromkeys(caption for caption, _path in pairs)
-    return Retrieval(
-        name,
-        queries=[(caption, caption) for caption in captions],
-        items=[(path, caption) for caption, path in pairs],
-        quick=quick,
-    )
-
-
-def retrieval_cases() -> list[Retrieval]:
-    """Every retrieval case, in the order of the table."""
-    gcompris = pictures_of("gcompris")
-    photos = [picture for picture in gcompris if picture["style"] == "photo"]
-    titled = [picture for picture in photos if "explore" in picture["id"]]
-    stamps = [picture for picture in pictures_of("stamps") if picture["category"] != "symbols"]
-    stamps_test = [picture for picture in stamps if picture["split"] == "test"]
-    photo_stamps = [picture for picture in stamps if picture["style"] == "photo"]
-    sample = sample_rows()
-    noto, openmoji = emoji_test("noto"), emoji_test("openmoji")
-    every_noto = [picture for picture in pictures_of("emoji") if picture["style"] == "noto"]
-    return [
-        captioned("photos, English", photos, quick=True),
-        captioned("sample photos, English", sample, quick=True),
-        captioned("sample photos, Chinese", sample, "caption_zh", quick=True),
-        captioned("titled photos, Chinese (traditional)", titled, "caption_zh", quick=True),
-        captioned("photos by a long text", titled, "text_en"),
-        captioned("stamps (test), English", stamps_test, quick=True),
-        captioned("stamps (test), Chinese", stamps_test, "caption_zh", quick=True),
-        captioned("all stamps, English", stamps),
-        captioned("all stamps, Chinese", stamps, "caption_zh"),
-        captioned("photo stamps, English", photo_stamps),
-        captioned("photo stamps, Chinese", photo_stamps, "caption_zh"),
-        captioned("emoji of a seen style, English", noto, quick=True),
-        captioned("emoji of a seen style, Chinese", noto, "caption_zh", quick=True),
-        captioned("emoji of an unseen style, English", openmoji, quick=True),
-        captioned("emoji of an unseen style, Chinese", openmoji, "caption_zh"),
-        _emoji_styles(noto, openmoji),
-        _stamps_to_emoji(photo_stamps, every_noto),
-    ]
-
-
-def emoji_test(style: str) -> list[Picture]:
-    """The emoji test split in one style; concepts differ from all that were trained on."""
-    return [
-        picture
-        for picture in pictures_of("emoji")
-        if picture["split"] == "test" and picture["style"] == style
-    ]
-
-
-def language_cases() -> list[Retrieval]:
-    """Emoji captions in every language but English and Chinese, a case for each."""
-    pictures = emoji_test("noto")
-    captions = [json.loads(picture["captions"]) for picture in pictures]
-    languages = sorted(set().union(*captions) - {"en", "zh"})
-    return [
-        captioned(
-            language,
-            [
-                {"image": picture["image"], "caption": labels.get(language, "")}
-                for picture, labels in zip(pictures, captions, strict=True)
-            ],
-            "caption",
-        )
-        for language in languages
-    ]
-
-
-def _emoji_styles(noto: list[Picture], openmoji: list[Picture]) -> Retrieval:
-    return Retrieval(
-        "emoji from one style to another",
-        queries=[(Path(picture["image"]), picture["concept"]) for picture in noto],
-        items=[(Path(picture["image"]), picture["concept"]) for picture in openmoji],
-        kind="image to image",
-        quick=True,
-    )
-
-
-def _stamps_to_emoji(stamps: list[Picture], noto: list[Picture]) -> Retrieval:
-    """Photo stamps whose concept an emoji names, against those emoji."""
-    emoji = {concept_of(picture["caption_en"]): Path(picture["image"]) for picture in noto}
-    shared = [picture for picture in stamps if picture["concept"] in emoji]
-    concepts = dict.fromkeys(picture["concept"] for picture in shared)
-    return Retrieval(
-        "photo stamps to emoji",
-        queries=[(Path(picture["image"]), picture["concept"]) for picture in shared],
-        items=[(emoji[concept], concept) for concept in concepts],
-        kind="image to image",
-    )
-
-
-#: The categories of stamps as words, where the folder's name is none.
-CATEGORY_WORDS = {"naturalforces": "natural forces"}
-
-
-def zero_shot(system: str, encoder: Encoder, embed: Embedder, part: slice) -> list[Row]:
-    """Top-1 accuracy over the categories of stamps, without training; ties are wrong."""
-    stamps = [picture for picture in pictures_of("stamps") if picture["category"] != "symbols"]
-    categories = sorted({picture["category"] for picture in stamps})
-    labels = [CATEGORY_WORDS.get(category, category) for category in categories]
-    classes = unit(ZeroShotClassifier(encoder, labels).vectors, part)
-    scores = unit(embed(Path(picture["image"]) for picture in stamps), part) @ classes.T
-    truth = np.array([[picture["category"] == c for c in categories] for picture in stamps])
-    accuracy = recall_at(best_ranks(scores, truth), 1)
-    case = f"zero-shot, {len(categories)} categories of stamps ({len(stamps)} pictures)"
-    return table_rows(case, system, {"top-1 accuracy": accuracy})
+def measure_zero_shot(
+    case: ZeroShot, labels: Vectors, embed: Embedder, part: slice
+) -> dict[str, Outcome]:
+    """Whether each picture is nearest to the label of its class, without training."""
+    cosines = unit(embed(case.pictures), part) @ unit(labels, part).T
+    return {"top-1 accuracy": Outcome(top_k_accuracy(cosines, case.classes), case.units)}
