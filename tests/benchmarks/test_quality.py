@@ -282,6 +282,35 @@ def test_differences_are_rows_and_come_back_from_them():
     assert scores([*ROWS, *gain.rows()]) == ROWS
 
 
+def test_the_better_value_bears_the_rivals_mark():
+    rows = [
+        Row("quality", "pets", system, f"text to image {metric}", value)
+        for system, values in {
+            "mini 2": (0.5, 0.8),
+            "mini 1": (0.4, 0.9),
+            "ConSE": (0.1, 0.8),
+        }.items()
+        for metric, value in zip(("R@1", "R@10"), values, strict=True)
+    ]
+    rows.append(Row("quality", "pets", "mini 2", "text to image MRR", 0.6))
+    for metric, rival, value, p in [
+        ("R@1", "mini 1", 0.1, 0.04), ("R@10", "mini 1", -0.1, 0.001),
+        ("R@1", "ConSE", 0.4, 0.001), ("R@10", "ConSE", 0.0, 1.0),
+    ]:  # fmt: skip
+        rows += Difference(
+            "pets", f"text to image {metric}", "mini 2", rival, value, 0, 0, p
+        ).rows()
+    table = markdown(rows).splitlines()
+    assert table[0] == "| test | metric | mini 2 | mini 1 | ConSE |"
+    cells = "0.500*† / 0.800 | 0.400 / 0.900* | 0.100 / 0.800"
+    assert table[2] == f"| pets | text to image R@1/10 | {cells} |"
+    assert table[3] == ""  # ends the table, with no line for MRR or the differences
+    assert "* mini 1, † ConSE" in table[4]
+    rows = [row for row in rows if "p (Holm)" not in row.metric]
+    insignificant = Difference("pets", "text to image R@1", "mini 2", "ConSE", 0.4, 0, 0, 0.05)
+    assert "*" not in markdown([*scores(rows), *insignificant.rows()]).splitlines()[2]
+
+
 def tiny(folder, version=None, seed=0):
     make_tiny_encoder(folder, seed=seed)
     config = json.loads((folder / "encoder.json").read_text())
