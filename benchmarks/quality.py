@@ -11,7 +11,8 @@ which one zero-shot case takes pictures, chose its settings.
 
 The first encoder is compared with every other one and with the baseline, case by case and query
 by query: the difference with its 95% interval, and the p-value of a paired randomisation test,
-Holm-corrected over all cases and metrics of one rival. Ties count against each system.
+Holm-corrected over all cases and metrics of one rival. The interval is of each case alone, so it
+may leave out zero where the corrected test says nothing. Ties count against each system.
 """
 
 import argparse
