@@ -89,7 +89,8 @@ def main() -> None:
     known |= {lemma for c in imagenet for lemma in c.lemmas}
     mean = np.mean([sentences[text] for text in sorted(known)], axis=0)
     conse.write(cache / "conse", weights, checkpoint, kept, tokenizer, imagenet, sentences, mean)
-    adapter = adapt.train(groups, chinese, nouns, sentences, mean)
+    adapter = adapt.train(groups, chinese, (), sentences, mean)
+    wide_adapter = adapt.train(groups, chinese, nouns, sentences, mean)
 
     def embedding(alignment: align.Alignment) -> Callable[[Sequence[str]], features.Vectors]:
         return lambda texts: alignment.texts(np.stack([sentences[text] for text in texts]))
@@ -109,6 +110,7 @@ def main() -> None:
         convert_image.classifier(weights),
         sentences,
         adapter,
+        wide_adapter,
         report,
     )
 

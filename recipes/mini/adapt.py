@@ -127,7 +127,7 @@ def train(
     words
         English words and their Chinese names.
     nouns
-        Nouns of the lexicon.
+        Nouns of the lexicon; none for an adapter that stays near everyday words.
     sentences
         The text tower's unit vector of every text.
     mean
@@ -138,7 +138,7 @@ def train(
     listed = [phrases(word) for word in words]
     known = [noun_names(noun) for noun in nouns]
     rarity = np.array([1 + math.log1p(noun.rank / COMMON_RANK) for noun in nouns])
-    chances = (1 / rarity) / (1 / rarity).sum()
+    chances = (1 / rarity) / max(1e-9, (1 / rarity).sum())
     texts = sorted(
         {t for group in groups for t in group}
         | {t for pair in (*listed, *known) for side in pair for t in side}
@@ -172,7 +172,8 @@ def train(
                 english = chinese = listed[i][int(random.integers(2))]
             ones.append(pick(english))
             others.append(pick(chinese))
-        for i in random.choice(len(known), NOUNS, replace=False, p=chances):
+        drawn = random.choice(len(known), NOUNS, replace=False, p=chances) if known else ()
+        for i in drawn:
             english, chinese = known[i]
             crossing = chinese and random.random() < NOUN_CROSSING
             ones.append(pick(english))

@@ -5,8 +5,8 @@ Combination of Semantic Embeddings", 2014): an image is the mean of the class te
 weighted by the classifier's probabilities, and a text is its own vector. It knows photographs. The
 second is trained with a symmetric contrastive loss (Radford et al., 2021) on captioned drawings: a
 copy of the image tower's last blocks is fine-tuned for it, while the published blocks go on
-classifying. The ConSE part has the square of its length, which is near 1 for a confident classifier
-and a quarter for a puzzled one, so that each image leans on the part that knows it.
+classifying. The ConSE part is weighted by its length, which is near 1 for a confident classifier
+and about 0.5 for a puzzled one, so that each image leans on the part that knows it.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ ALONE = 0.15  # how often either half of the head sees the picture without the o
 REPORT = 200  # steps between two lines of progress
 HYPERNYMS = 0.8  # weight of the hypernyms' names in a class's vector
 CONSE_SCALE = 384**0.5  # brings the ConSE vector's elements to the features' unit variance
-CONSE_GAIN = 2.0  # length of a certain image's ConSE part where its projection has length 1
-TEXT_SHARE = 0.6  # of a text's squared length in the projection; more favours drawings
+CONSE_GAIN = 4.0  # length of a certain image's ConSE part where its projection has length 1
+CONSE_POWER = 2  # of its own length that the ConSE part is multiplied by
+TEXT_SHARE = 0.5  # of a text's squared length in the projection; more favours drawings
 
 Vectors = npt.NDArray[np.float32]
 Layer = tuple[Vectors, Vectors]  # matrix and bias
@@ -62,12 +63,12 @@ class Alignment:
 
     Attributes
     ----------
-    adapter
-        What texts pass through first.
+    adapter, wide_adapter
+        What texts pass through before the ConSE part and before the projection.
     class_matrix, class_bias
         The ImageNet classifier, (1000, 1280) and (1000,).
-    class_vectors
-        Unit vectors of the classes' texts and hypernyms, (1000, 384).
+    class_vectors, wide_class_vectors
+        Unit vectors of the classes' texts and hypernyms after each adapter, (1000, 384).
     feature_mean, feature_scale
         Standardisation of the pooled features, (1280,) each.
     top
@@ -81,9 +82,11 @@ class Alignment:
     """
 
     adapter: Adapter
+    wide_adapter: Adapter
     class_matrix: Vectors
     class_bias: Vectors
     class_vectors: Vectors
+    wide_class_vectors: Vectors
     feature_mean: Vectors
     feature_scale: Vectors
     top: Top
@@ -107,26 +110,28 @@ class Alignment:
         """Map what the frozen tower sees to unit vectors (n, 640), as the exported graph does."""
         fixed = [torch.from_numpy(array) for array in self._fixed()]
         mean, scale = fixed[3], fixed[4]
+        own = torch.from_numpy(self.class_vectors)
         top = TunedTop(self.top)
         found = []
         for start in range(0, len(activations.features), BATCH):
             rows = slice(start, start + BATCH)
             published = torch.from_numpy(activations.features[rows])
-            conse, inputs = _image_inputs(published, *fixed)
+            chances, inputs = _image_inputs(published, *fixed)
             with torch.no_grad():
                 tuned = top(torch.from_numpy(activations.trunk[rows].astype(np.float32)))
             projection = F.linear((tuned - mean) / scale, *_tensors(self.tuned))
             projection = projection + F.linear(inputs, *_tensors(self.direct))
             inner = F.gelu(F.linear(inputs, *_tensors(self.hidden)))
             projection = projection + F.linear(inner, *_tensors(self.out))
-            conse = CONSE_GAIN * conse * conse.norm(dim=1, keepdim=True)
+            conse = chances @ own
+            conse = CONSE_GAIN * conse * conse.norm(dim=1, keepdim=True) ** CONSE_POWER
             found.append(torch.cat([conse, F.normalize(projection)], 1))
         return F.normalize(torch.cat(found)).numpy()
 
     def texts(self, sentences: Vectors) -> Vectors:
         """Map sentence vectors (n, 384) to unit vectors, as the exported graph does."""
         text = self.adapter(sentences)
-        projection = F.normalize(F.linear(text, *_tensors(self.text)))
+        projection = F.normalize(F.linear(self.wide_adapter(sentences), *_tensors(self.text)))
         share = TEXT_SHARE
         return torch.cat([text * (1 - share) ** 0.5, projection * share**0.5], 1).numpy()
 
@@ -134,7 +139,7 @@ class Alignment:
         return (
             self.class_matrix,
             self.class_bias,
-            self.class_vectors,
+            self.wide_class_vectors,
             self.feature_mean,
             self.feature_scale,
         )
@@ -147,10 +152,10 @@ def _tensors(layer: Layer) -> tuple[Tensor, Tensor]:
 def _image_inputs(
     features: Tensor, matrix: Tensor, bias: Tensor, vectors: Tensor, mean: Tensor, scale: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the ConSE vectors, at their own length, and the input of the head's published half."""
-    conse = F.linear(features, matrix, bias).softmax(-1) @ vectors
+    """Return the classifier's probabilities and the input of the head's published half."""
+    chances = F.linear(features, matrix, bias).softmax(-1)
     standard = (features - mean) / scale
-    return conse, torch.cat([standard, F.normalize(conse) * CONSE_SCALE], 1)
+    return chances, torch.cat([standard, F.normalize(chances @ vectors) * CONSE_SCALE], 1)
 
 
 class ImageHead(nn.Module):
@@ -207,6 +212,7 @@ def train(
     classifier: tuple[Vectors, Vectors],
     sentences: Mapping[str, Vectors],
     adapter: Adapter,
+    wide_adapter: Adapter,
     report: Callable[[Alignment], None],
 ) -> Alignment:
     """Train the projection and the tuned blocks.
@@ -225,23 +231,23 @@ def train(
         What the classes are kinds of, and how much each says of a class, (1000, hypernyms).
     sentences
         The text tower's unit vector of every caption, lemma and definition.
-    adapter
-        What texts pass through first.
+    adapter, wide_adapter
+        What texts pass through before the ConSE part and before the projection.
     report
         Called with the alignment so far, now and then.
     """
     torch.manual_seed(SEED)
     random = np.random.default_rng(SEED)
 
-    def adapted(texts: Sequence[str]) -> Tensor:
-        return adapter(np.stack([sentences[text] for text in texts]))
+    def adapted(texts: Sequence[str], by: Adapter = wide_adapter) -> Tensor:
+        return by(np.stack([sentences[text] for text in texts]))
 
     # What a picture may be called: its class, and everything that the class is a kind of.
     concepts: list[Named] = [*classes, *hypernyms[0]]
     concept_texts = [
         adapted([concept.text for concept in concepts]),
         adapted([concept.lemmas[0] for concept in concepts]),
-        F.normalize(torch.stack([adapted(concept.lemmas).mean(0) for concept in concepts])),
+        _means(concepts, adapted),
         adapted([concept.definition for concept in concepts]),
     ]
     weights = torch.from_numpy(hypernyms[1])
@@ -249,15 +255,19 @@ def train(
     meanings = torch.cat([torch.eye(len(classes)), weights.square()], 1)
     # A class's vector says what it is a kind of, too: a photo of a collie answers "dog".
     weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
-    own, kinds = concept_texts[0][: len(classes)], concept_texts[2][len(classes) :]
-    class_vectors = F.normalize(own + HYPERNYMS * weights @ kinds)
+
+    def class_vectors(by: Adapter) -> Tensor:
+        own = adapted([each.text for each in classes], by)
+        kinds = _means(hypernyms[0], lambda texts: adapted(texts, by))
+        return F.normalize(own + HYPERNYMS * weights @ kinds)
+
     matrix, bias = map(torch.from_numpy, classifier)
     plain = torch.from_numpy(views[0].features)
     mean, scale = plain.mean(0), plain.std(0) + 1e-3
-    fixed = (matrix, bias, class_vectors, mean, scale)
+    vectors, wide_vectors = class_vectors(adapter), class_vectors(wide_adapter)
+    fixed = (matrix, bias, wide_vectors, mean, scale)
     features = torch.from_numpy(np.concatenate([view.features for view in views]))
-    inputs = _image_inputs(features, *fixed)[1]
-    opinions = F.linear(features, matrix, bias).softmax(-1)
+    opinions, inputs = _image_inputs(features, *fixed)
     # A linear discriminant's rows are the inverse covariance times the class means, so the
     # covariance times a row is a class's mean: a photograph's features without a photograph.
     prototypes = plain.mean(0) + (matrix - matrix.mean(0)) @ torch.cov(plain.T)
@@ -293,9 +303,11 @@ def train(
     def alignment() -> Alignment:
         return Alignment(
             adapter=adapter,
+            wide_adapter=wide_adapter,
             class_matrix=classifier[0],
             class_bias=classifier[1],
-            class_vectors=class_vectors.numpy(),
+            class_vectors=vectors.numpy(),
+            wide_class_vectors=wide_vectors.numpy(),
             feature_mean=mean.numpy(),
             feature_scale=scale.numpy(),
             top=top.numpy(),
@@ -335,6 +347,11 @@ def train(
             print(f"  step {step}, loss {loss.item():.2f}, {time.monotonic() - began:.0f} s")
             report(alignment())
     return alignment()
+
+
+def _means(concepts: Sequence[Named], adapted: Callable[[Sequence[str]], Tensor]) -> Tensor:
+    """Return the mean direction of each concept's names."""
+    return F.normalize(torch.stack([adapted(concept.lemmas).mean(0) for concept in concepts]))
 
 
 def _shares(weights: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from benchmarks.datasets import Package
-from recipes.mini.align import CONSE_GAIN, CONSE_SCALE, TEXT_SHARE, Alignment
+from recipes.mini.adapt import Adapter
+from recipes.mini.align import CONSE_GAIN, CONSE_POWER, CONSE_SCALE, TEXT_SHARE, Alignment
 from recipes.mini.calibrate import Calibration
 from recipes.mini.convert_image import (
     SIZE,
@@ -56,18 +57,20 @@ def image_tower(path: Path, weights: Weights, alignment: Alignment) -> None:
     tuned = _standard(graph, add_top(graph, trunk, alignment.top), alignment)
     logits = _linear(graph, features, (alignment.class_matrix, alignment.class_bias))
     chances = graph.add("Softmax", logits, axis=-1)
-    conse = graph.add("MatMul", chances, graph.half(alignment.class_vectors))
+    hint = graph.add("MatMul", chances, graph.half(alignment.wide_class_vectors))
     standard = _standard(graph, features, alignment)
-    direction = graph.add("Mul", graph.unit(conse), graph.constant(CONSE_SCALE, "float32"))
+    direction = graph.add("Mul", graph.unit(hint), graph.constant(CONSE_SCALE, "float32"))
     inputs = graph.add("Concat", standard, direction, axis=-1)
     inner = graph.add("Gelu", _linear(graph, inputs, alignment.hidden))
     projection = graph.add(
         "Add", _linear(graph, inputs, alignment.direct), _linear(graph, inner, alignment.out)
     )
     projection = graph.add("Add", projection, _linear(graph, tuned, alignment.tuned))
+    conse = graph.add("MatMul", chances, graph.half(alignment.class_vectors))
     length = graph.add("ReduceL2", conse, graph.constant([-1], "int64"), keepdims=1)
-    conse = graph.add("Mul", conse, length)
-    conse = graph.add("Mul", conse, graph.constant(CONSE_GAIN, "float32"))
+    weight = graph.add("Pow", length, graph.constant(CONSE_POWER, "float32"))
+    weight = graph.add("Mul", weight, graph.constant(CONSE_GAIN, "float32"))
+    conse = graph.add("Mul", conse, weight)
     parts = graph.add("Concat", conse, graph.unit(projection), axis=-1)
     graph.output(graph.unit(parts), "embedding", ["batch", alignment.dimension])
     graph.save(path)
@@ -82,11 +85,9 @@ def text_tower(path: Path, e5: E5, kept: npt.NDArray[np.int64], alignment: Align
     """Write `text.onnx`: token ids to unit vectors."""
     graph = Graph("text")
     sentence = add_sentence(graph, e5, kept)
-    adapter = alignment.adapter
-    centred = graph.unit(graph.add("Sub", sentence, graph.constant(adapter.mean, "float32")))
-    inner = graph.add("Gelu", _linear(graph, centred, adapter.hidden))
-    text = graph.unit(graph.add("Add", centred, _linear(graph, inner, adapter.out)))
-    projection = graph.unit(_linear(graph, text, alignment.text))
+    text = _adapted(graph, sentence, alignment.adapter)
+    wide = _adapted(graph, sentence, alignment.wide_adapter)
+    projection = graph.unit(_linear(graph, wide, alignment.text))
     parts = graph.add(
         "Concat",
         graph.add("Mul", text, graph.constant((1 - TEXT_SHARE) ** 0.5, "float32")),
@@ -103,6 +104,12 @@ def _linear(
     matrix, bias = layer
     value = graph.add("MatMul", value, graph.half(np.ascontiguousarray(matrix.T)))
     return graph.add("Add", value, graph.constant(bias, "float32"))
+
+
+def _adapted(graph: Graph, sentence: str, adapter: Adapter) -> str:
+    centred = graph.unit(graph.add("Sub", sentence, graph.constant(adapter.mean, "float32")))
+    inner = graph.add("Gelu", _linear(graph, centred, adapter.hidden))
+    return graph.unit(graph.add("Add", centred, _linear(graph, inner, adapter.out)))
 
 
 def write(
