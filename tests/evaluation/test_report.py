@@ -111,7 +111,9 @@ def test_skipped_things_are_grouped_by_reason() -> None:
 def test_the_same_evaluation_may_be_written_again(result: Result, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()  # an empty folder is free
     write_evaluation(result, tmp_path / "out")
+    before = (tmp_path / "out" / "result.json").read_bytes()
     write_evaluation(result, tmp_path / "out")
+    assert (tmp_path / "out" / "result.json").read_bytes() == before
 
 
 def test_another_evaluation_is_never_written_over(
