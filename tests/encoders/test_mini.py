@@ -157,7 +157,7 @@ def test_plain_pictures_have_a_finite_vector(mini: Encoder, color: str) -> None:
 
 NOT_KNOWN = pytest.mark.xfail(
     strict=True,
-    reason="no class of ImageNet and no openly licensed drawing shows a windmill (the model card)",
+    reason="ImageNet has no windmill, and icons of one do not lead to photos (the model card)",
 )
 
 
