@@ -78,7 +78,7 @@ def test_a_newer_format_is_refused(store: SQLiteStore, path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(CollectionError, match="format 99, this version reads up to 1: upgrade"):
+    with pytest.raises(CollectionError, match="format 99, this version reads up to 2: upgrade"):
         SQLiteStore(path)
 
 
@@ -164,7 +164,8 @@ def test_replacing_keeps_the_id(store: SQLiteStore) -> None:
     ids, items, vectors = store.vectors(DIMENSION)
     assert items.tolist() == [1, 1]
     assert vectors[:, 0].tolist() == [5, 5]
-    assert store.spans(ids.tolist()) == {int(ids[0]): (0, 1), int(ids[1]): (1, 2)}
+    stored = store.segments(ids.tolist())
+    assert {n: s.span for n, s in stored.items()} == {int(ids[0]): (0, 1), int(ids[1]): (1, 2)}
 
 
 def test_copies_see_what_the_batch_replaces(store: SQLiteStore) -> None:
@@ -284,7 +285,7 @@ def test_counters(store: SQLiteStore) -> None:
 def test_more_rows_than_a_statement_takes(store: SQLiteStore) -> None:
     store.write(space(), embedded=[embedded(f"{n}", "x") for n in range(1_200)])
     ids = list(range(1, 40_000))
-    assert len(store.items(ids)) == len(store.spans(ids)) == 1_200
+    assert len(store.items(ids)) == len(store.segments(ids)) == 1_200
 
 
 # Re-embedding

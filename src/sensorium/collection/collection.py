@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import RLock
+from threading import RLock, Thread
 from types import TracebackType
 from typing import Any
 
@@ -15,10 +15,17 @@ import numpy.typing as npt
 
 from sensorium.collection.adding import AddReport, Progress, add_files
 from sensorium.collection.files import is_gone
-from sensorium.collection.filters import matching_ids
+from sensorium.collection.optimizing import (
+    RECALL,
+    OptimizeReport,
+    is_stale,
+    optimize,
+    rebuild,
+)
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
-from sensorium.collection.rows import Changes, StoredItem
+from sensorium.collection.rows import StoredItem
+from sensorium.collection.searching import Searcher, Snapshot, hits_of, item_fields, nearest_items
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import (
     DEFAULT_ENCODER,
@@ -29,8 +36,7 @@ from sensorium.encoders import (
     shipped_encoders,
 )
 from sensorium.encoders.registry import encoder_name
-from sensorium.errors import CollectionError, UsageError
-from sensorium.index.exact import top_k
+from sensorium.errors import CollectionError, SensoriumError, UsageError
 from sensorium.media import as_media
 
 BATCH_SIZE = 32
@@ -51,6 +57,9 @@ class Collection:
         collection was made with, ``"mini"`` for a new one, and loads it when it is first needed.
     create : bool
         Whether a missing file is made.
+    auto_optimize : bool
+        Whether a search that finds very many vectors outside of an index (300,000 where there is
+        none) has one built in a thread; see `optimize`.
 
     Raises
     ------
@@ -70,13 +79,16 @@ class Collection:
         encoder: str | os.PathLike[str] | Encoder | None = None,
         *,
         create: bool = True,
+        auto_optimize: bool = True,
     ) -> None:
         self.path = Path(path).expanduser().absolute()
         self._lock = RLock()
         self._store = SQLiteStore(self.path, create=create)
         self._encoder: Encoder | None = None
         self._encoder_name = ""
-        self._held: _Vectors | None = None
+        self._searcher = Searcher(self._store)
+        self._auto_optimize = auto_optimize
+        self._rebuilding: Thread | None = None
         if encoder is not None:
             try:
                 self._use_encoder(encoder)
@@ -167,7 +179,7 @@ class Collection:
             How many there were; naming one that is not there is no error.
         """
         ids = {item.id for target in targets if (item := self._find(target)) is not None}
-        if (matching := self._allowed(where)) is not None:
+        if (matching := self._searcher.allowed(where, None)) is not None:
             ids.update(matching.tolist())
         return self._store.delete(sorted(ids)) if ids else 0
 
@@ -222,6 +234,40 @@ class Collection:
             self._encoder, self._encoder_name = loaded, name
         return report
 
+    def optimize(
+        self,
+        *,
+        recall: float = RECALL,
+        kind: str | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> OptimizeReport:
+        """Build the cheapest index that finds enough, measured on this collection.
+
+        Kinds of index are compared on a sample of the vectors, with queries made of the
+        collection's own captions, of common phrases and of pictures near those that are stored;
+        the chosen one is built over all vectors and its search tuned. Small collections are
+        searched exactly: then there is no index.
+
+        Parameters
+        ----------
+        recall : float
+            Share of the true ten nearest that it must find, 0 to 1.
+        kind : {"exact", "ivf", "hnsw"}, optional
+            Only this kind is measured.
+        tell : callable, optional
+            Is called with a line of text before each long step.
+
+        Returns
+        -------
+        OptimizeReport
+
+        Raises
+        ------
+        UsageError
+            For a recall or kind that is none.
+        """
+        return optimize(self._store, self.encoder, recall=recall, kind=kind, tell=tell)
+
     # Asking
 
     def search(
@@ -229,6 +275,7 @@ class Collection:
         query: Any,
         k: int = 10,
         *,
+        offset: int = 0,
         where: str | None = None,
         modality: str | None = None,
     ) -> list[Hit]:
@@ -240,6 +287,9 @@ class Collection:
             Words or media; `sensorium.media.as_media` has the rule for strings.
         k : int
             Hits wanted.
+        offset : int
+            Better hits that are passed over: a second page has ``offset=k``. Pages of an
+            unchanged collection neither overlap nor leave anything out.
         where : str, optional
             A SQL expression that hits must meet, over metadata and ``id``, ``path``,
             ``modality``, ``size``, ``modified``, ``added``:
@@ -261,23 +311,65 @@ class Collection:
         SpaceMismatchError
             When the collection has been re-embedded for another encoder.
         """
-        if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1:
-            raise UsageError(f"k is a whole number of at least 1, got {k!r}")
         media = as_media(query)
-        allowed = self._allowed(where, modality)
+        _require_count("k", k, 1)
+        _require_count("offset", offset, 0)
         encoder = self.encoder
         (vector,) = encoder.encode([media])
-        held = self._vectors(encoder)
-        best = _best_segments(held, vector, int(k), _mask(held, allowed))
-        spans = self._store.spans([int(held.segment_ids[row]) for row, _ in best])
-        items = self._store.items([int(held.item_ids[row]) for row, _ in best])
-        hits = []
-        for row, score in best:
-            item = items.get(int(held.item_ids[row]))
-            if item is not None:  # deleted by another process since the vectors were read
-                span = spans.get(int(held.segment_ids[row]))
-                hits.append(Hit(**_item_fields(item), span=span, score=score))
+        (hits,) = self._hits(encoder, vector[None], int(k), int(offset), where, modality)
         return hits
+
+    def search_vectors(
+        self,
+        vectors: npt.NDArray[np.float32],
+        k: int = 10,
+        *,
+        offset: int = 0,
+        where: str | None = None,
+        modality: str | None = None,
+    ) -> list[list[Hit]]:
+        """Find the items nearest to vectors of the collection's space, many at once.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (q, d)
+            Unit vectors, as `Encoder.encode` gives them.
+        k, offset, where, modality
+            As for `search`.
+
+        Returns
+        -------
+        list of list of Hit
+            For each vector.
+
+        Raises
+        ------
+        UsageError
+            For vectors of another shape, and as `search`.
+        """
+        _require_count("k", k, 1)
+        _require_count("offset", offset, 0)
+        encoder = self.encoder
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != encoder.space.dimension:
+            raise UsageError(
+                f"vectors have the shape (n, {encoder.space.dimension}), got {vectors.shape}"
+            )
+        return self._hits(encoder, vectors, int(k), int(offset), where, modality)
+
+    def _hits(
+        self,
+        encoder: Encoder,
+        vectors: npt.NDArray[np.float32],
+        k: int,
+        offset: int,
+        where: str | None,
+        modality: str | None,
+    ) -> list[list[Hit]]:
+        allowed = self._searcher.allowed(where, modality)
+        held = self._snapshot(encoder)
+        lines = nearest_items(held, vectors, k, allowed, offset=offset)
+        return hits_of(self._store, vectors, lines)
 
     def classify(
         self,
@@ -308,18 +400,24 @@ class Collection:
         """
         encoder = self.encoder
         classifier = ZeroShotClassifier(encoder, labels, prompts)
-        allowed = self._allowed(where)
-        held = self._vectors(encoder)
-        mask = _mask(held, allowed)
-        ids, rows = np.unique(held.item_ids[mask], return_inverse=True)
-        by_segment = classifier.probabilities(held.vectors[mask], multi=multi)
+        allowed = self._searcher.allowed(where, None)
+        held = self._snapshot(encoder)
+        if held.index is None:
+            item_ids, vectors = held.item_ids, held.vectors
+        else:
+            _, item_ids, vectors = self._store.vectors(encoder.space.dimension)
+        if allowed is not None:
+            mask = np.isin(item_ids, allowed)
+            item_ids, vectors = item_ids[mask], vectors[mask]
+        ids, rows = np.unique(item_ids, return_inverse=True)
+        by_segment = classifier.probabilities(vectors, multi=multi)
         sums = np.zeros((len(ids), by_segment.shape[1]))
         np.add.at(sums, rows, by_segment)
         means = (sums / np.bincount(rows, minlength=len(ids))[:, None]).astype(np.float32)
         top = classifier.top(means, k)
         items = self._store.items(ids.tolist())
         return [
-            Labelled(**_item_fields(items[i]), labels=best)
+            Labelled(**item_fields(items[i]), labels=best)
             for i, best in zip(ids.tolist(), top, strict=True)
             if i in items
         ]
@@ -327,7 +425,7 @@ class Collection:
     def get(self, target: int | str | os.PathLike[str]) -> Item | None:
         """Look up an item by id or path; None when there is none."""
         item = self._find(target)
-        return Item(**_item_fields(item)) if item else None
+        return Item(**item_fields(item)) if item else None
 
     def info(self) -> CollectionInfo:
         """Facts about the collection; loads no encoder."""
@@ -381,77 +479,38 @@ class Collection:
             return None
         return self._store.item(path)
 
-    def _allowed(
-        self, where: str | None, modality: str | None = None
-    ) -> npt.NDArray[np.int64] | None:
-        """Ids of the items that meet the conditions; None where there is no condition."""
-        if where is None and modality is None:
-            return None
-        everything = "1" if where is None else where
-        return matching_ids(self.path, everything, self._store.fields(), modality)
-
-    def _vectors(self, encoder: Encoder) -> _Vectors:
+    def _snapshot(self, encoder: Encoder) -> Snapshot:
         """All vectors, read anew only as far as they have changed since the last call."""
-        # A snapshot: vectors of another space, or of a later state than the counters tell, must
-        # not get in between.
-        with self._lock, self._store.snapshot():
-            self._store.require_space(encoder.space, self._encoder_name)
-            changes = self._store.changes()
-            held, dimension = self._held, encoder.space.dimension
-            if held is not None and held.changes == changes:
-                return held
-            if held is not None and held.changes.removals == changes.removals:
-                last = int(held.segment_ids[-1]) if len(held.segment_ids) else 0
-                segment_ids, item_ids, vectors = self._store.vectors(dimension, after=last)
-                self._held = _Vectors(
-                    np.concatenate([held.segment_ids, segment_ids]),
-                    np.concatenate([held.item_ids, item_ids]),
-                    np.concatenate([held.vectors, vectors]),
-                    changes,
-                )
-            else:
-                self._held = _Vectors(*self._store.vectors(dimension), changes)
-            return self._held
+        with self._lock:
+            held = self._searcher.snapshot(encoder.space, self._encoder_name)
+            if self._auto_optimize and self._rebuilding is None:
+                in_index = len(held.index.segment_ids) if held.index else 0
+                dead = 0 if held.alive is None else int((~held.alive).sum())
+                if is_stale(in_index, dead, len(held.segment_ids)):
+                    self._rebuilding = Thread(
+                        target=self._rebuild, args=(encoder, in_index > 0), daemon=True
+                    )
+                    self._rebuilding.start()
+            return held
+
+    def _rebuild(self, encoder: Encoder, again: bool) -> None:
+        """Bring the index up to date from a thread of its own, on a connection of its own."""
+        store = SQLiteStore(self.path, create=False)
+        try:
+            if not (again and rebuild(store, encoder.space)):
+                optimize(store, encoder)
+            self._rebuilding = None
+        except (SensoriumError, OSError, MemoryError) as error:
+            # Searches stay right without an index; `_rebuilding` stays set, so that it is not
+            # tried again and again.
+            warnings.warn(f"{self.path}: the index was not built ({error})", stacklevel=1)
+        finally:
+            store.close()
 
 
-@dataclass(frozen=True)
-class _Vectors:
-    """Vectors in memory, in the order of adding, and the state of the store they mirror."""
-
-    segment_ids: npt.NDArray[np.int64]
-    item_ids: npt.NDArray[np.int64]
-    vectors: npt.NDArray[np.float32]
-    changes: Changes
-
-
-def _mask(held: _Vectors, allowed: npt.NDArray[np.int64] | None) -> npt.NDArray[np.bool_]:
-    if allowed is None:
-        return np.ones(len(held.item_ids), bool)
-    return np.isin(held.item_ids, allowed)
-
-
-def _best_segments(
-    held: _Vectors, query: npt.NDArray[np.float32], k: int, mask: npt.NDArray[np.bool_]
-) -> list[tuple[int, float]]:
-    """Row and score of the best segment of each of the `k` best items, best first."""
-    wanted = k
-    while True:
-        rows, scores = top_k(held.vectors, query, wanted, mask)
-        best: dict[int, tuple[int, float]] = {}
-        for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
-            best.setdefault(int(held.item_ids[row]), (row, score))
-        if len(best) >= k or len(rows) < wanted:
-            return list(best.values())[:k]
-        wanted *= 2  # items of several segments crowd the list: look further down
-
-
-def _item_fields(item: StoredItem) -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "path": item.file.path,
-        "modality": item.modality,
-        "metadata": {**item.properties, **item.metadata},
-    }
+def _require_count(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise UsageError(f"{name} is a whole number of at least {least}, got {value!r}")
 
 
 def _load(encoder: str | os.PathLike[str] | Encoder) -> tuple[Encoder, str]:

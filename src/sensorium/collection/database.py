@@ -10,7 +10,13 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sensorium.collection.schema import APPLICATION_ID, BUSY_TIMEOUT, SCHEMA, SCHEMA_VERSION
+from sensorium.collection.schema import (
+    APPLICATION_ID,
+    BUSY_TIMEOUT,
+    PAGE_BYTES,
+    SCHEMA,
+    SCHEMA_VERSION,
+)
 from sensorium.errors import CollectionError
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -72,6 +78,9 @@ class Database:
                 "upgrade Sensorium"
             )
         if version < SCHEMA_VERSION:
+            # An earlier version lacks tables only; every statement of the schema adds one. The
+            # page's size counts for an empty file alone.
+            run(f"PRAGMA page_size = {PAGE_BYTES}")
             # WAL lets other processes search while this one adds.
             self._use_wal()
             with self._transaction():

@@ -38,6 +38,15 @@ class StoredItem:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """A row of the segments table with its item; `vector` has the shape (d,)."""
+
+    item: StoredItem
+    span: Span
+    vector: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddedFile:
     """A file with everything that is stored of it.
 

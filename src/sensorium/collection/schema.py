@@ -1,10 +1,14 @@
 """Tables of a collection's SQLite file (docs/collection-format.md explains them)."""
 
 APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 BUSY_TIMEOUT = 60
 """Seconds a process waits for another one's write; a batch takes milliseconds."""
+
+PAGE_BYTES = 16384
+"""Of a new file. A vector of 640 numbers leaves a third of SQLite's usual 4,096 bytes empty; of
+these, vectors of 512, 640 and 768 numbers leave at most an eighth."""
 
 _SEGMENT_COLUMNS = """
     item_id INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
@@ -14,6 +18,10 @@ _SEGMENT_COLUMNS = """
     vector  BLOB NOT NULL,
     UNIQUE (item_id, ordinal)
 """
+
+LOG_REMOVALS = """CREATE TRIGGER IF NOT EXISTS log_removal AFTER DELETE ON segments
+    BEGIN INSERT INTO removed_segments (first, last) VALUES (old.id, old.id); END"""
+"""Lets whoever holds vectors, in memory or in an index, learn which of them are gone."""
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -34,6 +42,9 @@ SCHEMA = (
     f"(id INTEGER PRIMARY KEY AUTOINCREMENT, {_SEGMENT_COLUMNS})",
     # Vectors of the space that a re-embedding is on its way to; empty otherwise.
     f"CREATE TABLE IF NOT EXISTS next_segments (id INTEGER PRIMARY KEY, {_SEGMENT_COLUMNS})",
+    "CREATE TABLE IF NOT EXISTS removed_segments "
+    "(id INTEGER PRIMARY KEY AUTOINCREMENT, first INTEGER NOT NULL, last INTEGER NOT NULL)",
+    LOG_REMOVALS,
     "CREATE TABLE IF NOT EXISTS fields (name TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS counters (changes INTEGER NOT NULL, removals INTEGER NOT NULL)",
     "INSERT INTO counters SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM counters)",

@@ -23,12 +23,13 @@ from sensorium.collection.rows import (
     EmbeddedFile,
     FileState,
     ReembeddedItem,
-    Span,
     StoredItem,
+    StoredSegment,
     dump_metadata,
     segment_rows,
     stored_item,
 )
+from sensorium.collection.schema import LOG_REMOVALS
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SpaceMismatchError
 
@@ -285,15 +286,49 @@ class SQLiteStore(Database):
                 raise CollectionError(f"{self.path}: vectors are damaged ({error})") from error
         return ids[0], ids[1], vectors
 
-    def spans(self, segment_ids: Sequence[int]) -> dict[int, Span]:
-        """Spans of segments."""
-        found: dict[int, Span] = {}
-        for part in _parts(segment_ids):
+    def removed_segments(self, after: int) -> tuple[npt.NDArray[np.int64], int]:
+        """Read the log of removed vectors.
+
+        Parameters
+        ----------
+        after : int
+            The position up to which it has been read.
+
+        Returns
+        -------
+        ranges : ndarray of int64, shape (n, 2)
+            First and last id of segments that are gone, in the order of their going.
+        position : int
+            The end of the log; it only grows.
+        """
+        rows = self._read(
+            "SELECT id, first, last FROM removed_segments WHERE id > ? ORDER BY id", (after,)
+        )
+        sql = "SELECT seq FROM sqlite_sequence WHERE name = 'removed_segments'"
+        position = rows[-1][0] if rows else max(after, *(seq for (seq,) in self._read(sql)), 0)
+        return np.array([row[1:] for row in rows], np.int64).reshape(-1, 2), position
+
+    def trim_removed(self, position: int) -> None:
+        """Forget the log of removed vectors up to a position."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM removed_segments WHERE id <= ?", (position,))
+
+    def segments(self, ids: Sequence[int]) -> dict[int, StoredSegment]:
+        """The segments with these ids and their items; an id that is gone is left out."""
+        found: dict[int, StoredSegment] = {}
+        columns = ", ".join(f"items.{name}" for name in ITEM.split(", "))
+        for part in _parts(ids):
             marks = ",".join("?" * len(part))
-            for segment, start, stop in self._read(
-                f"SELECT id, start, stop FROM segments WHERE id IN ({marks})", part
+            for segment, start, stop, vector, *item in self._read(
+                f"SELECT segments.id, start, stop, vector, {columns} FROM segments "
+                f"JOIN items ON items.id = item_id WHERE segments.id IN ({marks})",
+                part,
             ):
-                found[segment] = None if start is None else (start, stop)
+                found[segment] = StoredSegment(
+                    item=stored_item(item),
+                    span=None if start is None else (start, stop),
+                    vector=np.frombuffer(vector, "<f4"),
+                )
         return found
 
     # Re-embedding
@@ -384,7 +419,13 @@ class SQLiteStore(Database):
                 return False
             pending = self.next_space()
             assert pending is not None  # _is_pending
+            db.execute("DROP TRIGGER IF EXISTS log_removal")  # one line says it for all
+            db.execute(
+                "INSERT INTO removed_segments (first, last) SELECT min(id), max(id) FROM segments "
+                "HAVING count(*)"
+            )
             db.execute("DELETE FROM segments")
+            db.execute(LOG_REMOVALS)
             db.execute(
                 "INSERT INTO segments (item_id, ordinal, start, stop, vector) "
                 "SELECT item_id, ordinal, start, stop, vector FROM next_segments "

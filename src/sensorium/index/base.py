@@ -33,7 +33,14 @@ class Index(Protocol):
 
     An index is derived: it is built from vectors that are kept elsewhere, never changed, and
     built again when they have changed.
+
+    Attributes
+    ----------
+    kind : str
+        Its name in `sensorium.index.kinds.KINDS`.
     """
+
+    kind: str
 
     @classmethod
     def build(cls, vectors: Vectors, **parameters: Any) -> Self:

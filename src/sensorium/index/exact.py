@@ -2,18 +2,77 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any, Self
+
 import numpy as np
 import numpy.typing as npt
+
+from sensorium.index.base import Mask, Neighbours, Vectors
+
+VECTORS = "vectors.npy"
 
 RESCORED_ROWS = 4096
 """Rows that are scored anew at a time; bounds the memory of a search for very many."""
 
+BLOCK_SCORES = 1 << 25
+"""Scores held at a time when many queries are asked at once: 128 MB."""
+
+
+class ExactIndex:
+    """All vectors in full; see `sensorium.index.base.Index`."""
+
+    kind = "exact"
+
+    def __init__(self, vectors: Vectors) -> None:
+        self.vectors = vectors
+
+    @classmethod
+    def build(cls, vectors: Vectors, **_: Any) -> Self:
+        """See `Index.build`."""
+        return cls(vectors)
+
+    def search(self, queries: Vectors, k: int, allowed: Mask | None = None) -> Neighbours:
+        """See `Index.search`; of equal vectors the lower row comes first."""
+        rows = np.full((len(queries), k), -1, np.int64)
+        scores = np.full((len(queries), k), -np.inf, np.float32)
+        chosen = None if allowed is None else np.flatnonzero(allowed)
+        step = max(1, BLOCK_SCORES // max(len(self.vectors), 1))
+        for start in range(0, len(queries), step):
+            block = queries[start : start + step]
+            if chosen is None:
+                rough = block @ self.vectors.T
+            else:  # a few rows are gathered, of many all are multiplied
+                few = len(chosen) * 4 < len(self.vectors)
+                rough = (
+                    block @ self.vectors[chosen].T if few else (block @ self.vectors.T)[:, chosen]
+                )
+            for number, (query, line) in enumerate(zip(block, rough, strict=True), start):
+                best, cosines = _best(self.vectors, query, k, chosen, line)
+                rows[number, : len(best)], scores[number, : len(best)] = best, cosines
+        return Neighbours(rows, scores)
+
+    def save(self, folder: Path) -> None:
+        """See `Index.save`."""
+        np.save(folder / VECTORS, self.vectors)
+
+    @classmethod
+    def load(cls, folder: Path, **_: Any) -> Self:
+        """See `Index.load`."""
+        return cls(np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False))
+
+    def describe(self) -> dict[str, Any]:
+        """See `Index.describe`."""
+        return {
+            "kind": self.kind,
+            "vectors": len(self.vectors),
+            "parameters": {},
+            "bytes_per_vector": 4 * self.vectors.shape[1],
+        }
+
 
 def top_k(
-    vectors: npt.NDArray[np.float32],
-    query: npt.NDArray[np.float32],
-    k: int,
-    allowed: npt.NDArray[np.bool_],
+    vectors: Vectors, query: npt.NDArray[np.float32], k: int, allowed: Mask
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
     """Rank the vectors nearest to a query without sorting all of them.
 
@@ -36,13 +95,26 @@ def top_k(
         Cosines of these rows, in -1 to 1.
     """
     rows = np.flatnonzero(allowed)
-    if k < len(rows):
+    return _best(vectors, query, k, rows, (vectors @ query)[rows])
+
+
+def _best(
+    vectors: Vectors,
+    query: npt.NDArray[np.float32],
+    k: int,
+    rows: npt.NDArray[np.intp] | None,
+    rough: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    """The best of `rows` (None: of all), given a matrix product's scores of them."""
+    if k < len(rough):
         # A matrix product adds up a row in an order that depends on the row's place, so equal
         # vectors get scores that differ by rounding. It only says which rows cannot be among the
         # best; whatever lies within rounding of the k-th best is kept.
-        rough = (vectors @ query)[rows]
         margin = 2 * len(query) * np.finfo(np.float32).eps
-        rows = rows[rough >= np.partition(rough, len(rough) - k)[len(rough) - k] - margin]
+        kept = rough >= np.partition(rough, len(rough) - k)[len(rough) - k] - margin
+        rows = np.flatnonzero(kept) if rows is None else rows[kept]
+    elif rows is None:
+        rows = np.arange(len(rough))
     scores = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), RESCORED_ROWS):
         part = slice(start, start + RESCORED_ROWS)

@@ -1,0 +1,227 @@
+"""Index files beside a collection: what can always be made again from the collection itself.
+
+``NAME.sensorium-index/`` holds for each slot (``vectors``, ``hash``) one JSON file that names a
+folder of this generation, its files' sizes and checksums, the space and the state of the table it
+was made from. A generation is written whole before the JSON file is replaced, in one step; whatever
+is missing, damaged or of another space is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.index.base import Index
+from sensorium.index.kinds import load_index
+
+FORMAT = 1
+SLOTS = ("vectors", "hash")
+IDS = "ids.npy"
+READ_BYTES = 1 << 22
+ABANDONED_SECONDS = 6 * 3600  # an unfinished generation this old belongs to a killed process
+
+
+class DamagedIndexError(Exception):
+    """Why index files are not used; never leaves `sensorium.collection`."""
+
+
+@dataclass(frozen=True)
+class DerivedIndex:
+    """An index over the first vectors of a collection.
+
+    Attributes
+    ----------
+    index : Index
+    segment_ids, item_ids : ndarray of int64, shape (n,)
+        Whose vectors the index's rows are, in increasing order of segments.
+    state : dict
+        ``space`` (fingerprint), ``changes`` (the table's change counter), ``last_segment`` (later
+        ones are not in it), ``removed`` (how far the log of removals had been read), ``kind``,
+        ``parameters``, ``recall`` (as measured), ``wanted``, ``curve`` (what it was chosen from).
+    generation : Path
+        Folder of its files.
+    """
+
+    index: Index
+    segment_ids: npt.NDArray[np.int64]
+    item_ids: npt.NDArray[np.int64]
+    state: Mapping[str, Any]
+    generation: Path
+
+
+def folder_of(collection: Path) -> Path:
+    """Where the index files of a collection are."""
+    return collection.with_name(collection.name + "-index")
+
+
+def signature(collection: Path, slot: str) -> tuple[int, int] | None:
+    """Changes whenever another generation is put in place; None while there is none."""
+    try:
+        status = (folder_of(collection) / f"{slot}.json").stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def write_index(
+    collection: Path,
+    slot: str,
+    index: Index,
+    ids: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    state: Mapping[str, Any],
+    queries: Sequence[npt.NDArray[np.float32]] = (),
+) -> str:
+    """Put a new generation in place of the last one.
+
+    `queries` are kept with it, to tune the next generation with.
+
+    Returns
+    -------
+    str
+        The generation.
+
+    Raises
+    ------
+    OSError
+        When the files cannot be written; the last generation then stays.
+    """
+    folder = folder_of(collection)
+    folder.mkdir(exist_ok=True)
+    generation = f"{slot}-{secrets.token_hex(8)}"
+    unfinished = folder / f"{generation}.part"
+    unfinished.mkdir()
+    try:
+        index.save(unfinished)
+        np.save(unfinished / IDS, np.stack(ids))
+        for number, group in enumerate(queries):
+            np.save(unfinished / f"queries-{number}.npy", group)
+        files = {}
+        for path in sorted(unfinished.iterdir()):
+            files[path.name] = [path.stat().st_size, _checksum(path)]
+            _sync(path)
+        unfinished.rename(folder / generation)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    _sync(folder)
+    facts = {"format": FORMAT, "generation": generation, **state, "files": files}
+    body = json.dumps(facts, sort_keys=True)
+    pointer = folder / f"{slot}.json"
+    with pointer.with_suffix(".part").open("w", encoding="utf-8") as file:
+        json.dump({"checksum": zlib.crc32(body.encode()), "facts": body}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    pointer.with_suffix(".part").replace(pointer)
+    _remove_others(folder, slot, generation)
+    return generation
+
+
+def read_index(collection: Path, slot: str, space: str) -> DerivedIndex | None:
+    """Load the index of a slot.
+
+    Parameters
+    ----------
+    collection : Path
+        The collection's file.
+    slot : str
+        One of `SLOTS`.
+    space : str
+        Fingerprint that the vectors must have.
+
+    Returns
+    -------
+    DerivedIndex or None
+        None when none was ever written.
+
+    Raises
+    ------
+    DamagedIndexError
+        When what is there cannot be used, and why.
+    """
+    folder = folder_of(collection)
+    pointer = folder / f"{slot}.json"
+    try:
+        outer = json.loads(pointer.read_bytes())
+        facts = json.loads(outer["facts"])
+        if zlib.crc32(outer["facts"].encode()) != outer["checksum"]:
+            raise ValueError("its checksum is wrong")
+        if facts["format"] != FORMAT:
+            raise DamagedIndexError(f"{pointer} has format {facts['format']}, not {FORMAT}")
+        if facts["space"] != space:
+            raise DamagedIndexError(f"{pointer} is of another space, {facts['space']}")
+        generation = folder / facts["generation"]
+        _check(generation, facts["files"])
+        ids = np.load(generation / IDS, mmap_mode="r", allow_pickle=False)
+        index = load_index(generation, facts["kind"], facts["parameters"])
+    except FileNotFoundError as error:
+        if not pointer.exists():
+            return None
+        raise DamagedIndexError(f"{error.filename} is missing") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedIndexError(f"{pointer}: {error}") from error
+    return DerivedIndex(index, ids[0], ids[1], facts, generation)
+
+
+def read_queries(index: DerivedIndex) -> list[npt.NDArray[np.float32]]:
+    """The groups of queries that an index was tuned with."""
+    files = sorted(index.generation.glob("queries-*.npy"))
+    return [np.load(file, allow_pickle=False) for file in files]
+
+
+def remove_slot(collection: Path, slot: str) -> None:
+    """Delete an index; searches then look at every vector."""
+    folder = folder_of(collection)
+    (folder / f"{slot}.json").unlink(missing_ok=True)
+    if folder.is_dir():
+        _remove_others(folder, slot, "")
+
+
+def _check(generation: Path, files: Mapping[str, tuple[int, int]]) -> None:
+    """Compare every file with its checksum: FAISS trusts what it reads, and may crash on it."""
+    with ThreadPoolExecutor() as threads:
+        found = threads.map(_checksum, [generation / name for name in files])
+        for (name, (_, wanted)), checksum in zip(files.items(), found, strict=True):
+            if checksum != wanted:
+                raise DamagedIndexError(f"{generation / name} is damaged")
+
+
+def _checksum(path: Path) -> int:
+    total = 0
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(READ_BYTES):
+            total = zlib.crc32(block, total)
+    return total
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # folders cannot be opened there
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_others(folder: Path, slot: str, generation: str) -> None:
+    """Delete earlier generations, and what killed processes left; open ones stay readable."""
+    for path in folder.iterdir():
+        if not path.name.startswith(f"{slot}-") or path.name == generation:
+            continue
+        with contextlib.suppress(OSError):  # another process may be deleting it, too
+            abandoned = path.stat().st_mtime < time.time() - ABANDONED_SECONDS
+            if path.suffix != ".part" or abandoned:
+                shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,286 @@
+"""Building the index that suits a collection, and building it again when it has fallen behind."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.collection.derived import (
+    DamagedIndexError,
+    folder_of,
+    read_index,
+    read_queries,
+    remove_slot,
+    write_index,
+)
+from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import Encoder, Space
+from sensorium.errors import UsageError
+from sensorium.index.base import Index, Vectors
+from sensorium.index.kinds import KINDS, build_index
+from sensorium.index.tuning import Measured, candidates, choose, measure, tune
+from sensorium.media import Modality, Text
+
+RECALL = 0.98
+"""Share of the true ten nearest that an index must find, unless told otherwise."""
+
+SAMPLE_ROWS = 50_000
+"""Vectors that kinds of index are compared on; the chosen one is tuned on all."""
+
+QUERIES = 200
+"""Queries of each group that recall is measured with: the second digit is sure, the third not."""
+
+AUTO_ROWS = 300_000
+"""Vectors from which on looking at all takes longer than the budget of a search allows."""
+
+STALE_SHARE = 0.2
+"""An index is built again when this share of the collection is outside of it, or gone from it."""
+
+STALE_ROWS = 20_000
+"""Fewer vectors than this are compared in about 2 ms: no reason to build anything again."""
+
+PHRASES = (
+    "a cat", "a dog playing in the snow", "children at the beach", "a red car", "a birthday cake",
+    "mountains at sunset", "a portrait of a woman", "food on a plate", "a city at night",
+    "a flower", "an old building", "a boat on the water", "a map", "a page of text", "a bird",
+    "people in a room", "a tree in autumn", "a screenshot", "a drawing of a house", "the sky",
+    "一只猫", "雪地里的狗", "海边的孩子", "红色的汽车", "生日蛋糕", "日落时的山", "女人的肖像",
+    "盘子里的食物", "夜晚的城市", "一朵花", "老建筑", "水上的船", "地图", "文字", "一只鸟",
+    "房间里的人", "秋天的树", "截图", "房子的图画", "天空",
+)  # fmt: skip
+"""Questions that people ask of any collection; used where its own captions are too few."""
+
+CAPTION_FIELDS = ("caption", "caption_en", "caption_zh", "title", "description", "text", "alt")
+"""Names that captions have in manifests and in the collections of others."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class OptimizeReport:
+    """What `Collection.optimize` did.
+
+    Attributes
+    ----------
+    kind : str
+        The index that was chosen.
+    chosen : Measured
+        As it serves all vectors now.
+    curve : list of Measured
+        What it was chosen from, on a sample of the vectors where there are many.
+    recall : float
+        That was asked for.
+    vectors : int
+    seconds : float
+    """
+
+    kind: str
+    chosen: Measured
+    curve: list[Measured]
+    recall: float
+    vectors: int
+    seconds: float
+
+
+def optimize(
+    store: SQLiteStore,
+    encoder: Encoder,
+    *,
+    recall: float = RECALL,
+    kind: str | None = None,
+    tell: Tell = lambda _: None,
+) -> OptimizeReport:
+    """See `Collection.optimize`."""
+    if not 0 < recall <= 1:
+        raise UsageError(f"recall is a share between 0 and 1, got {recall!r}")
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"unknown index {kind!r}; known: {', '.join(KINDS)}")
+    started = time.perf_counter()
+    ids, vectors, state = _read(store, encoder.space.dimension)
+    queries = _queries(store, encoder, ids[1], vectors)
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.permutation(len(vectors))[:SAMPLE_ROWS])
+    sample = vectors[rows] if len(rows) < len(vectors) else vectors
+    kinds = [
+        pair
+        for pair in candidates(encoder.space.dimension, len(sample))
+        if kind is None or pair[0] in (kind, "exact")
+    ]
+    if not len(vectors) or not queries:
+        kinds = []
+    curve = []
+    for pair in kinds:
+        tell(f"measuring {pair[0]} {pair[1].get('refine', '')}".strip())
+        curve.extend(measure(sample, queries, recall, build_index, [pair]))
+    remaining = [point for point in curve if kind is None or point.kind == kind] or curve
+    chosen = _exact(vectors)
+    while remaining:
+        try:
+            best = choose(remaining, recall, len(vectors))
+        except ValueError:
+            break
+        if best.kind == "exact":
+            chosen = tune(build_index(vectors, {"kind": "exact"}), vectors, queries, recall)[-1]
+            break
+        tell(f"building {best.kind} over {len(vectors):,} vectors")
+        built, chosen = _build(vectors, best.kind, best.parameters, queries, recall)
+        # On many more vectors than the sample's the same kind may find less.
+        if chosen.recall >= recall:
+            _write(
+                store, encoder.space.fingerprint, built, ids, state, chosen, curve, queries, recall
+            )
+            break
+        remaining = [p for p in remaining if _family(p) != _family(best)]
+        chosen = _exact(vectors)
+    if chosen.kind == "exact":
+        remove_slot(store.path, "vectors")
+    report = OptimizeReport(
+        kind=chosen.kind, chosen=chosen, curve=curve, recall=recall,
+        vectors=len(vectors), seconds=time.perf_counter() - started,
+    )  # fmt: skip
+    _keep(store, report)
+    return report
+
+
+def rebuild(store: SQLiteStore, space: Space) -> bool:
+    """Build the stored kind of index again, over what is there now.
+
+    Returns
+    -------
+    bool
+        False when there is no usable index whose kind could be taken.
+    """
+    try:
+        old = read_index(store.path, "vectors", space.fingerprint)
+    except DamagedIndexError:
+        return False
+    if old is None:
+        return False
+    ids, vectors, state = _read(store, space.dimension)
+    queries = read_queries(old)
+    recall = old.state["wanted"]
+    built, chosen = _build(vectors, old.state["kind"], old.state["parameters"], queries, recall)
+    curve = [Measured(**point) for point in old.state["curve"]]
+    _write(store, space.fingerprint, built, ids, state, chosen, curve, queries, recall)
+    return True
+
+
+def is_stale(in_index: int, dead: int, outside: int) -> bool:
+    """Whether an index has fallen so far behind that building it again pays."""
+    if not in_index:
+        return outside >= AUTO_ROWS
+    return max(outside, dead) > max(STALE_ROWS, STALE_SHARE * in_index)
+
+
+def last_report(store: SQLiteStore) -> dict[str, Any] | None:
+    """What the last `optimize` found, as JSON values; None when there was none."""
+    try:
+        stored: dict[str, Any] = json.loads((folder_of(store.path) / "report.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return stored
+
+
+def _exact(vectors: Vectors) -> Measured:
+    return Measured("exact", {}, 1.0, 0.0, 4.0 * vectors.shape[1], 0.0, len(vectors))
+
+
+def _family(point: Measured) -> tuple[str, Any]:
+    return point.kind, point.parameters.get("refine")
+
+
+def _read(
+    store: SQLiteStore, dimension: int
+) -> tuple[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], Vectors, dict[str, Any]]:
+    with store.snapshot():
+        state = {"changes": store.changes().total, "removed": store.removed_segments(0)[1]}
+        segment_ids, item_ids, vectors = store.vectors(dimension)
+        state["last_segment"] = int(segment_ids[-1]) if len(segment_ids) else 0
+    return (segment_ids, item_ids), vectors, state
+
+
+def _build(
+    vectors: Vectors,
+    kind: str,
+    parameters: dict[str, Any],
+    queries: Sequence[Vectors],
+    recall: float,
+) -> tuple[Index, Measured]:
+    # Lists and dials follow from the number of vectors; only what they hold is carried over.
+    kept = {name: value for name, value in parameters.items() if name in ("refine", "links")}
+    started = time.perf_counter()
+    index = build_index(vectors, {"kind": kind, **kept})
+    seconds = time.perf_counter() - started
+    return index, tune(index, vectors, queries, recall, seconds=seconds)[-1]
+
+
+def _write(
+    store: SQLiteStore,
+    space: str,
+    index: Index,
+    ids: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    state: dict[str, Any],
+    chosen: Measured,
+    curve: Sequence[Measured],
+    queries: Sequence[Vectors],
+    recall: float,
+) -> None:
+    facts = {
+        **state,
+        "space": space,
+        "kind": chosen.kind,
+        "parameters": chosen.parameters,
+        "recall": chosen.recall,
+        "wanted": recall,
+        "curve": [asdict(point) for point in curve],
+    }
+    write_index(store.path, "vectors", index, ids, facts, queries)
+    store.trim_removed(state["removed"])
+
+
+def _keep(store: SQLiteStore, report: OptimizeReport) -> None:
+    folder = folder_of(store.path)
+    folder.mkdir(exist_ok=True)
+    unfinished = folder / "report.part"
+    unfinished.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(folder / "report.json")
+
+
+def _captions(store: SQLiteStore, item_ids: npt.NDArray[np.int64]) -> list[str]:
+    """Captions of the first of some items that have any, each once."""
+    texts: dict[str, None] = {}
+    for item in store.items(item_ids[: 4 * QUERIES].tolist()).values():
+        for name in CAPTION_FIELDS:
+            text = item.metadata.get(name)
+            if isinstance(text, str) and text.strip():
+                texts.setdefault(text.strip())
+                break
+    return list(texts)[:QUERIES]
+
+
+def _queries(
+    store: SQLiteStore, encoder: Encoder, item_ids: npt.NDArray[np.int64], vectors: Vectors
+) -> list[Vectors]:
+    """Groups of queries like those that will be asked: texts, and media near those that are there.
+
+    Texts are the collection's own captions, `PHRASES` where they are few. A stored vector
+    itself would be found too easily; half way to another one it is a picture that is not there.
+    """
+    groups = []
+    rng = np.random.default_rng(0)
+    if Modality.TEXT in encoder.space.modalities:
+        texts = _captions(store, rng.permutation(np.unique(item_ids)))
+        texts += PHRASES[: max(0, QUERIES - len(texts))]
+        groups.append(encoder.encode([Text(text) for text in texts]))
+    if len(vectors) > 1:
+        first, second = rng.integers(0, len(vectors), (2, QUERIES))
+        mixed = 0.7 * vectors[first] + 0.3 * vectors[second]
+        lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
+        groups.append((mixed / np.maximum(lengths, 1e-12)).astype(np.float32))
+    return groups

@@ -1,0 +1,355 @@
+"""Nearest segments of a collection: an index where there is one, everything else exactly."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.collection.derived import DamagedIndexError, DerivedIndex, read_index, signature
+from sensorium.collection.filters import matching_ids
+from sensorium.collection.results import Hit
+from sensorium.collection.rows import Changes, StoredItem
+from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import Space
+from sensorium.index.base import Mask, Vectors
+from sensorium.index.exact import ExactIndex
+
+LEVELS = (10, 100, 1000, 10_000)
+"""Depths that an approximate index is asked to. What it finds depends on how much is wanted of
+it; a page is therefore always cut from the same ranking: the best 10 of a search for 10, then what
+a search for 100 adds to them, and so on. Nothing is shown twice."""
+
+KEPT_FILTERS = 8
+"""Filters whose items are remembered while the collection does not change: for further pages."""
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Vectors as of one moment: those in the index, less the removed, and those outside of it.
+
+    Attributes
+    ----------
+    index : DerivedIndex or None
+    alive : ndarray of bool or None
+        Rows of the index that still exist; None when all do.
+    segment_ids, item_ids, vectors
+        What is in memory: everything without an index, what was added since with one.
+    """
+
+    space: str
+    changes: Changes
+    removed: int
+    index: DerivedIndex | None
+    alive: Mask | None
+    segment_ids: Ids
+    item_ids: Ids
+    vectors: Vectors
+    signature: tuple[int, int] | None = None
+
+
+class Searcher:
+    """Holds what searches need in memory and keeps it in step with the collection.
+
+    Parameters
+    ----------
+    store : SQLiteStore
+    slot : str
+        Which of the collection's indexes is asked.
+    """
+
+    def __init__(self, store: SQLiteStore, slot: str = "vectors") -> None:
+        self._store = store
+        self._slot = slot
+        self._held: Snapshot | None = None
+        self._filters: OrderedDict[tuple[Any, ...], Ids] = OrderedDict()
+        self.problem: str | None = None
+        """Why index files that are there are not used."""
+
+    @property
+    def path(self) -> Path:
+        """The collection's file."""
+        return self._store.path
+
+    def snapshot(self, space: Space, encoder: str = "") -> Snapshot:
+        """The vectors as they are now, read anew only as far as they have changed.
+
+        Raises
+        ------
+        SpaceMismatchError
+            When the collection is in another space than `space`.
+        """
+        # A snapshot: vectors of another space, or of a later state than the counters tell, must
+        # not get in between.
+        with self._store.snapshot():
+            self._store.require_space(space, encoder)
+            changes = self._store.changes()
+            found = signature(self.path, self._slot)
+            held = self._held
+            if held is None or held.space != space.fingerprint or held.signature != found:
+                held = self._open(space, changes, found)
+            if held.changes != changes:
+                held = self._follow(held, space.dimension, changes)
+            self._held = held
+            return held
+
+    def _open(self, space: Space, changes: Changes, found: tuple[int, int] | None) -> Snapshot:
+        index, self.problem = None, None
+        if found is not None:
+            try:
+                index = read_index(self.path, self._slot, space.fingerprint)
+            except DamagedIndexError as error:
+                self.problem = str(error)
+        empty = np.empty(0, np.int64)
+        held = Snapshot(
+            space=space.fingerprint,
+            changes=changes,
+            removed=index.state["removed"] if index else self._store.removed_segments(0)[1],
+            index=index,
+            alive=None,
+            segment_ids=empty,
+            item_ids=empty,
+            vectors=np.empty((0, space.dimension), np.float32),
+            signature=found,
+        )
+        return self._follow(held, space.dimension, changes)
+
+    def _follow(self, held: Snapshot, dimension: int, changes: Changes) -> Snapshot:
+        """Take in what was added and removed since."""
+        gone, removed = self._store.removed_segments(held.removed)
+        alive, segment_ids, item_ids, vectors = (
+            held.alive, held.segment_ids, held.item_ids, held.vectors,
+        )  # fmt: skip
+        if len(gone) and held.index is not None:
+            rows = _rows_in(held.index.segment_ids, gone)
+            if len(rows):
+                size = len(held.index.segment_ids)
+                alive = np.ones(size, bool) if alive is None else alive.copy()
+                alive[rows] = False
+        if len(gone):
+            rows = _rows_in(segment_ids, gone)
+            segment_ids, item_ids = np.delete(segment_ids, rows), np.delete(item_ids, rows)
+            vectors = np.delete(vectors, rows, axis=0) if len(rows) else vectors
+        last = held.index.state["last_segment"] if held.index else 0
+        last = max(last, int(held.segment_ids[-1]) if len(held.segment_ids) else 0)
+        new = self._store.vectors(dimension, after=last)
+        if len(new[0]):
+            segment_ids = np.concatenate([segment_ids, new[0]])
+            item_ids = np.concatenate([item_ids, new[1]])
+            vectors = np.concatenate([vectors, new[2]]) if len(vectors) else new[2]
+        return replace(
+            held, changes=changes, removed=removed, alive=alive,
+            segment_ids=segment_ids, item_ids=item_ids, vectors=vectors,
+        )  # fmt: skip
+
+    def allowed(self, where: str | None, modality: str | None) -> Ids | None:
+        """Ids of the items that meet the conditions; None where there is no condition."""
+        if where is None and modality is None:
+            return None
+        key = (where, modality, self._store.changes().total)
+        if key not in self._filters:
+            everything = "1" if where is None else where
+            fields = self._store.fields()
+            self._filters[key] = matching_ids(self.path, everything, fields, modality)
+            while len(self._filters) > KEPT_FILTERS:
+                self._filters.popitem(last=False)
+        return self._filters[key]
+
+
+def _rows_in(ids: Ids, ranges: Ids) -> npt.NDArray[np.intp]:
+    """Where sorted ids lie in any of some ranges, first and last included."""
+    starts = np.searchsorted(ids, ranges[:, 0])
+    stops = np.searchsorted(ids, ranges[:, 1], side="right")
+    some = stops > starts
+    parts = [np.arange(a, b) for a, b in zip(starts[some], stops[some], strict=True)]
+    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.intp)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A segment that a search found."""
+
+    segment: int
+    item: int
+    score: float
+
+
+def nearest_items(
+    held: Snapshot,
+    queries: Vectors,
+    k: int,
+    allowed: Ids | None,
+    *,
+    offset: int = 0,
+    **options: Any,
+) -> list[list[Found]]:
+    """The best segment of each of the best items, for each query.
+
+    Parameters
+    ----------
+    held : Snapshot
+    queries : ndarray of float32, shape (q, d)
+        Unit vectors.
+    k, offset : int
+        Items wanted, and how many better ones are passed over.
+    allowed : ndarray of int64, optional
+        Ids of the items that may be found.
+    **options
+        For the index's `search`.
+    """
+    masks = _masks(held, allowed)
+    if held.index is None:
+        return _ranked(held, queries, offset + k, masks, options, offset)
+    first = next((level for level in LEVELS if level >= offset + k), None)
+    if first == LEVELS[0]:
+        return _ranked(held, queries, first, masks, options, offset, k)
+    rankings: list[list[Found]] = [[] for _ in queries]
+    for level in _levels(offset + k):
+        deeper = _ranked(held, queries, level, masks, options)
+        for ranking, more in zip(rankings, deeper, strict=True):
+            known = {found.item for found in ranking}
+            ranking.extend(found for found in more if found.item not in known)
+            del ranking[level:]
+    return [ranking[offset : offset + k] for ranking in rankings]
+
+
+def _levels(depth: int) -> list[int]:
+    levels = [LEVELS[0]]
+    for level in (*LEVELS[1:], *(LEVELS[-1] * 10**n for n in range(1, 9))):
+        if levels[-1] >= depth:
+            break
+        levels.append(level)
+    return levels
+
+
+@dataclass(frozen=True)
+class _Masks:
+    index: Mask | None
+    tail: Mask | None
+
+
+def _masks(held: Snapshot, allowed: Ids | None) -> _Masks:
+    index = held.alive
+    if allowed is None:
+        return _Masks(index, None)
+    last = max(
+        int(allowed[-1]) if len(allowed) else 0,
+        int(held.item_ids.max(initial=0)),
+        int(held.index.item_ids.max(initial=0)) if held.index else 0,
+    )
+    table = np.zeros(last + 1, bool)
+    table[allowed] = True
+    if held.index is not None:
+        chosen = table[held.index.item_ids]
+        index = chosen if index is None else chosen & index
+    return _Masks(index, table[held.item_ids])
+
+
+def _ranked(
+    held: Snapshot,
+    queries: Vectors,
+    depth: int,
+    masks: _Masks,
+    options: dict[str, Any],
+    offset: int = 0,
+    k: int | None = None,
+) -> list[list[Found]]:
+    """Items by their best segment, to `depth`; of those, `k` from `offset` on."""
+    stop = depth if k is None else offset + k
+    pending = list(range(len(queries)))
+    rankings: list[list[Found]] = [[] for _ in queries]
+    wanted = depth
+    while pending:
+        still = []
+        lines = _segments(held, queries[pending], wanted, masks, options)
+        for number, line in zip(pending, lines, strict=True):
+            best: dict[int, Found] = {}
+            for found in line:
+                best.setdefault(found.item, found)
+            rankings[number] = list(best.values())[offset:stop]
+            if len(best) < depth and len(line) >= wanted:
+                still.append(number)
+        pending = still
+        wanted *= 2  # items of several segments crowd the list: look further down
+    return rankings
+
+
+def _segments(
+    held: Snapshot, queries: Vectors, k: int, masks: _Masks, options: dict[str, Any]
+) -> list[list[Found]]:
+    """The `k` best segments for each query, best first; of equal ones the one added first."""
+    lines: list[list[Found]] = [[] for _ in queries]
+    if held.index is not None and len(held.index.segment_ids):
+        index = held.index
+        k_index = min(k, len(index.segment_ids))
+        rows, scores = index.index.search(queries, k_index, masks.index, **options)
+        segments, items = index.segment_ids[rows], index.item_ids[rows]
+        for line, *columns in zip(
+            lines, rows.tolist(), segments.tolist(), items.tolist(), scores.tolist(), strict=True
+        ):
+            line.extend(
+                Found(segment, item, score)
+                for row, segment, item, score in zip(*columns, strict=True)
+                if row >= 0
+            )
+    if len(held.segment_ids):
+        rows, scores = ExactIndex(held.vectors).search(
+            queries, min(k, len(held.segment_ids)), masks.tail
+        )
+        for number, line in enumerate(lines):
+            tail = [
+                Found(int(held.segment_ids[row]), int(held.item_ids[row]), score)
+                for row, score in zip(rows[number].tolist(), scores[number].tolist(), strict=True)
+                if row >= 0
+            ]
+            if line:
+                line[:] = sorted([*line, *tail], key=_order)[:k]
+            else:
+                line[:] = tail
+    return lines
+
+
+def _order(found: Found) -> tuple[float, int]:
+    return -found.score, found.segment
+
+
+def hits_of(
+    store: SQLiteStore, queries: Vectors, lines: Sequence[Sequence[Found]]
+) -> list[list[Hit]]:
+    """Look up what was found, with exact scores.
+
+    An approximate index ranks by compressed vectors; of what it found the order and the scores
+    are made exact here, at no further cost: the rows are read anyway.
+    """
+    answers = []
+    for query, line in zip(queries, lines, strict=True):
+        rows = store.segments([found.segment for found in line])
+        hits = []
+        for found in line:
+            row = rows.get(found.segment)
+            if row is None:  # deleted by another process since the vectors were read
+                continue
+            score = float((row.vector * query).sum().clip(-1, 1))
+            hits.append((-score, found.segment, row))
+        hits.sort(key=lambda hit: hit[:2])
+        answers.append(
+            [Hit(**item_fields(row.item), span=row.span, score=-score) for score, _, row in hits]
+        )
+    return answers
+
+
+def item_fields(item: StoredItem) -> dict[str, Any]:
+    """What an answer shows of a stored item."""
+    return {
+        "id": item.id,
+        "path": item.file.path,
+        "modality": item.modality,
+        "metadata": {**item.properties, **item.metadata},
+    }

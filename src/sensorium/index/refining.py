@@ -1,0 +1,43 @@
+"""What approximate indexes share: compact copies of vectors, and scanning those under a filter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faiss
+import numpy as np
+
+from sensorium.index.base import Mask, Neighbours, Vectors
+
+_TYPES = {
+    "sq8": faiss.ScalarQuantizer.QT_8bit,
+    "fp16": faiss.ScalarQuantizer.QT_fp16,
+}
+
+REFINES = {number: name for name, number in _TYPES.items()}
+"""FAISS's number of a kind of copy, and its name here."""
+
+
+def refine_type(name: str) -> int:
+    """FAISS's number of a kind of copy.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    if name not in _TYPES:
+        raise ValueError(f"unknown refinement {name!r}; known: {', '.join(_TYPES)}")
+    return int(_TYPES[name])
+
+
+def selector(allowed: Mask) -> Any:
+    """A FAISS selector of the rows that are allowed."""
+    return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+
+
+def scan(copies: Any, queries: Vectors, k: int, allowed: Mask) -> Neighbours:
+    """Compare queries with the copies of all rows that are allowed."""
+    parameters = faiss.SearchParameters(sel=selector(allowed))
+    scores, rows = copies.search(queries, k, params=parameters)
+    return Neighbours(rows, np.where(rows < 0, -np.inf, scores).astype(np.float32))
