@@ -331,16 +331,19 @@ def hits_of(
     answers = []
     for query, line in zip(queries, lines, strict=True):
         rows = store.segments([found.segment for found in line])
+        # Another process may have replaced a segment since the vectors were read.
+        gone = [found.item for found in line if found.segment not in rows]
+        items = store.items(gone) if gone else {}
         hits = []
         for found in line:
-            row = rows.get(found.segment)
-            if row is None:  # deleted by another process since the vectors were read
-                continue
-            score = float((row.vector * query).sum().clip(-1, 1))
-            hits.append((-score, found.segment, row))
+            if (row := rows.get(found.segment)) is not None:
+                score = float((row.vector * query).sum().clip(-1, 1))
+                hits.append((-score, found.segment, row.item, row.span))
+            elif found.item in items:
+                hits.append((-found.score, found.segment, items[found.item], None))
         hits.sort(key=lambda hit: hit[:2])
         answers.append(
-            [Hit(**item_fields(row.item), span=row.span, score=-score) for score, _, row in hits]
+            [Hit(**item_fields(item), span=span, score=-score) for score, _, item, span in hits]
         )
     return answers
 
