@@ -18,6 +18,7 @@ from sensorium.collection.files import is_gone
 from sensorium.collection.optimizing import (
     RECALL,
     OptimizeReport,
+    build_hash,
     is_stale,
     optimize,
     rebuild,
@@ -37,7 +38,10 @@ from sensorium.encoders import (
 )
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import CollectionError, SensoriumError, UsageError
+from sensorium.index.coding import Coder
 from sensorium.media import as_media
+
+MODES = ("vector", "hash")
 
 BATCH_SIZE = 32
 """Files a batch: what is lost when the process is killed, and what the model sees at once.
@@ -87,6 +91,7 @@ class Collection:
         self._encoder: Encoder | None = None
         self._encoder_name = ""
         self._searcher = Searcher(self._store)
+        self._hashed = Searcher(self._store, "hash")
         self._auto_optimize = auto_optimize
         self._rebuilding: Thread | None = None
         if encoder is not None:
@@ -268,6 +273,37 @@ class Collection:
         """
         return optimize(self._store, self.encoder, recall=recall, kind=kind, tell=tell)
 
+    def hash(
+        self,
+        bits: int = 256,
+        *,
+        method: str = "itq",
+        rerank: int = 500,
+        coder: Coder | None = None,
+    ) -> None:
+        """Make binary codes of the vectors, for ``search(..., mode="hash")``.
+
+        The codes lie beside the collection, with 8-bit copies of the vectors that rank the nearest
+        codes again. Vectors that are added later are compared in full until this is called again.
+
+        Parameters
+        ----------
+        bits : int
+            16 to 512, a multiple of 8.
+        method : {"itq", "lsh", "sign"}
+            See `sensorium.index.coding`.
+        rerank : int
+            Nearest codes that are ranked again by their vectors; with 0 the codes alone rank.
+        coder : Coder, optional
+            A fitted one, such as a trained hashing head, in place of `bits` and `method`.
+
+        Raises
+        ------
+        UsageError
+            For a value that is none, and for an empty collection.
+        """
+        build_hash(self._store, self.encoder, bits=bits, method=method, rerank=rerank, coder=coder)
+
     # Asking
 
     def search(
@@ -275,6 +311,7 @@ class Collection:
         query: Any,
         k: int = 10,
         *,
+        mode: str = "vector",
         offset: int = 0,
         where: str | None = None,
         modality: str | None = None,
@@ -287,6 +324,9 @@ class Collection:
             Words or media; `sensorium.media.as_media` has the rule for strings.
         k : int
             Hits wanted.
+        mode : {"vector", "hash"}
+            How items are compared with the query: by their vectors, or by binary codes of these
+            and then, for the nearest few hundred, by vectors (see `hash`).
         offset : int
             Better hits that are passed over: a second page has ``offset=k``. Pages of an
             unchanged collection neither overlap nor leave anything out.
@@ -311,13 +351,21 @@ class Collection:
         SpaceMismatchError
             When the collection has been re-embedded for another encoder.
         """
+        if mode not in MODES:
+            raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
         media = as_media(query)
         _require_count("k", k, 1)
         _require_count("offset", offset, 0)
         encoder = self.encoder
-        (vector,) = encoder.encode([media])
-        (hits,) = self._hits(encoder, vector[None], int(k), int(offset), where, modality)
-        return hits
+        vectors = encoder.encode([media])
+        allowed = self._searcher.allowed(where, modality)
+        options = {}
+        if mode == "hash":
+            held, options = self._hash_snapshot(encoder), {"modality": media.modality.value}
+        else:
+            held = self._snapshot(encoder)
+        lines = nearest_items(held, vectors, int(k), allowed, offset=int(offset), **options)
+        return hits_of(self._store, vectors, lines)[0]
 
     def search_vectors(
         self,
@@ -355,20 +403,9 @@ class Collection:
             raise UsageError(
                 f"vectors have the shape (n, {encoder.space.dimension}), got {vectors.shape}"
             )
-        return self._hits(encoder, vectors, int(k), int(offset), where, modality)
-
-    def _hits(
-        self,
-        encoder: Encoder,
-        vectors: npt.NDArray[np.float32],
-        k: int,
-        offset: int,
-        where: str | None,
-        modality: str | None,
-    ) -> list[list[Hit]]:
         allowed = self._searcher.allowed(where, modality)
         held = self._snapshot(encoder)
-        lines = nearest_items(held, vectors, k, allowed, offset=offset)
+        lines = nearest_items(held, vectors, int(k), allowed, offset=int(offset))
         return hits_of(self._store, vectors, lines)
 
     def classify(
@@ -491,6 +528,14 @@ class Collection:
                         target=self._rebuild, args=(encoder, in_index > 0), daemon=True
                     )
                     self._rebuilding.start()
+            return held
+
+    def _hash_snapshot(self, encoder: Encoder) -> Snapshot:
+        with self._lock:
+            held = self._hashed.snapshot(encoder.space, self._encoder_name)
+            if held.index is None and len(held.segment_ids):
+                self.hash()
+                held = self._hashed.snapshot(encoder.space, self._encoder_name)
             return held
 
     def _rebuild(self, encoder: Encoder, again: bool) -> None:

@@ -23,6 +23,7 @@ from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import UsageError
 from sensorium.index.base import Index, Vectors
+from sensorium.index.coding import Coder
 from sensorium.index.kinds import KINDS, build_index
 from sensorium.index.tuning import Measured, candidates, choose, measure, tune
 from sensorium.media import Modality, Text
@@ -146,6 +147,40 @@ def optimize(
     )  # fmt: skip
     _keep(store, report)
     return report
+
+
+def build_hash(
+    store: SQLiteStore,
+    encoder: Encoder,
+    *,
+    bits: int = 256,
+    method: str = "itq",
+    rerank: int = 500,
+    coder: Coder | None = None,
+) -> None:
+    """See `Collection.hash`."""
+    from sensorium.index.coding import HashCoder  # FAISS is not imported by who needs no index
+    from sensorium.index.hash import HashIndex
+
+    ids, vectors, state = _read(store, encoder.space.dimension)
+    if not len(vectors):
+        raise UsageError(f"{store.path} holds no vectors yet: add some before they are hashed")
+    modalities = store.modalities(ids[1])
+    if coder is None:
+        parts = {name: vectors[modalities == name] for name in np.unique(modalities).tolist()}
+        if Modality.TEXT in encoder.space.modalities and Modality.TEXT not in parts:
+            parts[Modality.TEXT.value] = _queries(store, encoder, ids[1], vectors)[0]
+        coder = HashCoder.fit(parts, bits=bits, method=method)
+    index = HashIndex.build(
+        vectors, coder=coder, modality=modalities.tolist(), rerank=rerank, keep="sq8"
+    )
+    facts = {
+        **state,
+        "space": encoder.space.fingerprint,
+        "kind": index.kind,
+        "parameters": index.describe()["parameters"],
+    }
+    write_index(store.path, "hash", index, ids, facts)
 
 
 def rebuild(store: SQLiteStore, space: Space) -> bool:

@@ -331,6 +331,11 @@ class SQLiteStore(Database):
                 )
         return found
 
+    def modalities(self, item_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
+        """The modality of each of some items, shape (n,); "" of those that are gone."""
+        known = dict(self._read("SELECT id, modality FROM items"))
+        return np.array([known.get(item, "") for item in item_ids.tolist()], str)
+
     # Re-embedding
 
     def begin_reembedding(self, space: Space, encoder: str) -> None:
