@@ -26,7 +26,14 @@ from sensorium.collection.optimizing import (
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.searching import Searcher, Snapshot, hits_of, item_fields, nearest_items
+from sensorium.collection.searching import (
+    Searcher,
+    Snapshot,
+    hits_by_words,
+    hits_of,
+    item_fields,
+    nearest_items,
+)
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import (
     DEFAULT_ENCODER,
@@ -39,9 +46,14 @@ from sensorium.encoders import (
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import CollectionError, SensoriumError, UsageError
 from sensorium.index.coding import Coder
-from sensorium.media import as_media
+from sensorium.media import Text, as_media
+from sensorium.ranking.fusion import reciprocal_rank_fusion
 
-MODES = ("vector", "hash")
+MODES = ("vector", "words", "hybrid", "hash")
+
+FUSED = (1000, 10_000, 100_000)
+"""Depths to which rankings are fused: what is far down in both is worth a place, too. Pages within
+one of them are cut from the same ranking."""
 
 BATCH_SIZE = 32
 """Files a batch: what is lost when the process is killed, and what the model sees at once.
@@ -312,6 +324,7 @@ class Collection:
         k: int = 10,
         *,
         mode: str = "vector",
+        hybrid: bool = False,
         offset: int = 0,
         where: str | None = None,
         modality: str | None = None,
@@ -324,9 +337,12 @@ class Collection:
             Words or media; `sensorium.media.as_media` has the rule for strings.
         k : int
             Hits wanted.
-        mode : {"vector", "hash"}
-            How items are compared with the query: by their vectors, or by binary codes of these
-            and then, for the nearest few hundred, by vectors (see `hash`).
+        mode : {"vector", "words", "hybrid", "hash"}
+            How items are compared with the query: by their vectors; by the words of their names
+            and metadata; by both, fused by reciprocal rank; or by binary codes of the vectors and
+            then, for the nearest few hundred, by vectors (see `hash`).
+        hybrid : bool
+            The same as ``mode="hybrid"``.
         offset : int
             Better hits that are passed over: a second page has ``offset=k``. Pages of an
             unchanged collection neither overlap nor leave anything out.
@@ -356,9 +372,25 @@ class Collection:
         media = as_media(query)
         _require_count("k", k, 1)
         _require_count("offset", offset, 0)
+        allowed = self._searcher.allowed(where, modality)
+        mode = "hybrid" if hybrid else mode
+        if mode in ("words", "hybrid") and not isinstance(media, Text):
+            raise UsageError(f"a search by words takes a text, not {media!r:.80}")
+        if mode == "words":
+            assert isinstance(media, Text)
+            found = self._store.match_words(media.text, int(k) + int(offset), allowed)
+            return hits_by_words(self._store, found[int(offset) :])
         encoder = self.encoder
         vectors = encoder.encode([media])
-        allowed = self._searcher.allowed(where, modality)
+        if mode == "hybrid":
+            assert isinstance(media, Text)
+            wanted = int(k) + int(offset)
+            depth = next((depth for depth in FUSED if depth >= wanted), wanted)
+            (line,) = nearest_items(self._snapshot(encoder), vectors, depth, allowed)
+            matches = self._store.match_words(media.text, depth, allowed)
+            fused = reciprocal_rank_fusion([[f.item for f in line], [item for item, _ in matches]])
+            spans = {found.item: found for found in line}
+            return hits_by_words(self._store, fused[int(offset) : int(offset) + int(k)], spans)
         options = {}
         if mode == "hash":
             held, options = self._hash_snapshot(encoder), {"modality": media.modality.value}

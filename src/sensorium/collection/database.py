@@ -17,6 +17,7 @@ from sensorium.collection.schema import (
     SCHEMA,
     SCHEMA_VERSION,
 )
+from sensorium.collection.words import write_all_words
 from sensorium.errors import CollectionError
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -87,6 +88,9 @@ class Database:
                 # Two processes may create at once: every statement says IF NOT EXISTS.
                 for statement in SCHEMA:
                     run(statement)
+                ((stored,),) = run("PRAGMA user_version").fetchall()
+                if tables and stored < SCHEMA_VERSION:  # no other process has done it meanwhile
+                    write_all_words(self._connection)
                 run(f"PRAGMA application_id = {APPLICATION_ID}")
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
         # In WAL mode NORMAL may lose the last commits on power failure; what is acknowledged stays.

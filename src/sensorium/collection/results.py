@@ -41,7 +41,8 @@ class Hit(Item):
         Seconds for audio and video, characters for text; None for a whole item.
     score : float
         Cosine between the query and the best segment of the item. It ranks hits of one query;
-        it is no probability, and no fixed value of it means "yes" (docs/scores.md).
+        it is no probability, and no fixed value of it means "yes" (docs/scores.md). In a search by
+        words it is BM25, in a hybrid one the sum of reciprocal ranks: both rank, and no more.
     """
 
     span: Span

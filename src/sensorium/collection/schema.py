@@ -1,5 +1,7 @@
 """Tables of a collection's SQLite file (docs/collection-format.md explains them)."""
 
+from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
+
 APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
 SCHEMA_VERSION = 2
 
@@ -45,6 +47,7 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS removed_segments "
     "(id INTEGER PRIMARY KEY AUTOINCREMENT, first INTEGER NOT NULL, last INTEGER NOT NULL)",
     LOG_REMOVALS,
+    *WORDS_SCHEMA,
     "CREATE TABLE IF NOT EXISTS fields (name TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS counters (changes INTEGER NOT NULL, removals INTEGER NOT NULL)",
     "INSERT INTO counters SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM counters)",

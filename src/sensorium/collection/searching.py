@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -346,6 +346,25 @@ def hits_of(
             [Hit(**item_fields(item), span=span, score=-score) for score, _, item, span in hits]
         )
     return answers
+
+
+def hits_by_words(
+    store: SQLiteStore,
+    found: Sequence[tuple[int, float]],
+    segments: Mapping[int, Found] | None = None,
+) -> list[Hit]:
+    """Look up items with the scores of a search by words, or of a fusion.
+
+    `segments` has the best segment of items that were found by their vectors, too.
+    """
+    items = store.items([item for item, _ in found])
+    best = [segments[item].segment for item, _ in found if item in segments] if segments else []
+    spans = {row.item.id: row.span for row in store.segments(best).values()}
+    return [
+        Hit(**item_fields(items[item]), span=spans.get(item), score=score)
+        for item, score in found
+        if item in items
+    ]
 
 
 def item_fields(item: StoredItem) -> dict[str, Any]:

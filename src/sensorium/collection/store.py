@@ -30,6 +30,7 @@ from sensorium.collection.rows import (
     stored_item,
 )
 from sensorium.collection.schema import LOG_REMOVALS
+from sensorium.collection.words import match, write_words
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SpaceMismatchError
 
@@ -175,6 +176,7 @@ class SQLiteStore(Database):
                 ).rowcount  # fmt: skip
                 if done:
                     self._describe(item, metadata)
+                    write_words(db, item)
                 else:
                     stale.add(file.path)
             for new in embedded:
@@ -188,7 +190,9 @@ class SQLiteStore(Database):
                         "UPDATE items SET size = ?, mtime_ns = ? WHERE id = ?",
                         (file.size, file.mtime_ns, item),
                     )
-                    self._describe(item, metadata)
+                    if metadata:
+                        self._describe(item, metadata)
+                        write_words(db, item)
             self._count_change(removals)
         return stale
 
@@ -217,6 +221,7 @@ class SQLiteStore(Database):
         self._connection.execute("DELETE FROM next_segments WHERE item_id = ?", (item,))
         self._add_fields(properties)
         self._describe(item, metadata)
+        write_words(self._connection, item)
         return item, bool(old)
 
     def _describe(self, item: int, metadata: dict[str, Any]) -> None:
@@ -330,6 +335,13 @@ class SQLiteStore(Database):
                     vector=np.frombuffer(vector, "<f4"),
                 )
         return found
+
+    def match_words(
+        self, query: str, k: int, allowed: npt.NDArray[np.int64] | None = None
+    ) -> list[tuple[int, float]]:
+        """Find items by their words; see `sensorium.collection.words.match`."""
+        with self.snapshot():
+            return match(self._connection, query, k, allowed)
 
     def modalities(self, item_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
         """The modality of each of some items, shape (n,); "" of those that are gone."""

@@ -1,0 +1,1 @@
+"""From the scores of one or more searches to one ranking."""
