@@ -16,7 +16,17 @@ from sensorium import Collection
 from tests.cli.conftest import COLORS, Run
 from tests.media.pictures import encode, red_blue
 
-COMMANDS = ("index", "search", "classify", "evaluate", "info", "models", "prune", "reembed")
+COMMANDS = (
+    "index",
+    "search",
+    "classify",
+    "evaluate",
+    "info",
+    "models",
+    "optimize",
+    "prune",
+    "reembed",
+)
 COUNT = len(COLORS) + 1
 
 

@@ -11,7 +11,9 @@ import typer
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.evaluate import evaluate
 from sensorium.collection import Collection, Skipped
+from sensorium.collection.answering import MODES
 from sensorium.collection.files import Candidate, find_files
+from sensorium.collection.optimizing import RECALL
 from sensorium.encoders import (
     DEFAULT_ENCODER,
     Encoder,
@@ -103,6 +105,16 @@ def search(
     query: Annotated[str, typer.Argument(help="Words, or a picture's path or URL.")],
     collection: CollectionOption = None,
     k: Annotated[int, typer.Option("-k", help="Hits wanted.")] = 10,
+    mode: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(MODES),
+            help="Compare by meaning, by words of names and captions, by both, or by hash codes.",
+        ),
+    ] = MODES[0],
+    offset: Annotated[
+        int, typer.Option(help="Better hits to pass over: a second page has --offset 10.")
+    ] = 0,
     where: WhereOption = None,
     as_text: Annotated[
         bool, typer.Option("--text", help="Take the query as words, even if it names a file.")
@@ -118,7 +130,10 @@ def search(
 ) -> None:
     """Find pictures by words or by another picture."""
     with _open(collection) as library:
-        hits = library.search(Text(query) if as_text else query, k, where=where)
+        words = as_text or mode == "words"  # then the name of a file is a word, too
+        hits = library.search(
+            Text(query) if words else query, k, mode=mode, offset=offset, where=where
+        )
     if sheet is not None and hits:
         from sensorium.cli.sheet import write_sheet  # fonts and drawing only when asked for
 
@@ -263,6 +278,39 @@ def models(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def optimize(
+    collection: CollectionOption = None,
+    recall: Annotated[
+        float, typer.Option(help="Share of the true ten nearest that must be found, 0 to 1.")
+    ] = RECALL,
+    kind: Annotated[
+        str | None, typer.Option(metavar="exact|ivf|hnsw", help="Measure only this kind of index.")
+    ] = None,
+    hash_bits: Annotated[
+        int | None,
+        typer.Option("--hash", metavar="BITS", help="Make hash codes of 16 to 512 bits instead."),
+    ] = None,
+    method: Annotated[str, typer.Option(metavar="itq|lsh|sign", help="How codes are made.")] = (
+        "itq"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Measure kinds of index on a collection and build the cheapest that finds enough."""
+    with _open(collection) as library:
+        if hash_bits is not None:
+            library.hash(hash_bits, method=method)
+            output.console.print(f"{hash_bits}-bit {method} codes of {len(library):,} items")
+            return
+        report = library.optimize(
+            recall=recall, kind=kind, tell=lambda line: output.notices.print(line)
+        )
+    if as_json:
+        output.print_json(report)
+    else:
+        output.print_curve(report)
+
+
+@app.command()
 def prune(
     collection: CollectionOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
@@ -313,4 +361,7 @@ def _version(
 def _open(
     collection: Path | None, *, encoder: str | None = None, create: bool = False
 ) -> Collection:
-    return Collection(collection or default_collection_path(), encoder, create=create)
+    # A command is over before an index could be built in the background.
+    return Collection(
+        collection or default_collection_path(), encoder, create=create, auto_optimize=False
+    )

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sensorium.collection import Hit, Skipped
+from sensorium.collection import Hit, OptimizeReport, Skipped
+from sensorium.index.tuning import Measured
 
 SKIPPED_SHOWN = 20
 """Skipped files that are named on a terminal; a pipe and ``--json`` get all of them."""
@@ -85,6 +86,41 @@ def print_labels(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> Non
             console.print(Text(short_path(path)), Text(f"  {best}"), sep="\n")
         else:
             print("\t".join([path, *(f"{label}\t{p:.4f}" for label, p in labels)]))
+
+
+def print_curve(report: OptimizeReport) -> None:
+    """Print what an index was chosen from, and which it is."""
+    points = list(report.curve)
+    if report.kind != "exact":  # the chosen one was built again, over everything
+        points.append(report.chosen)
+    if console.is_terminal:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for heading in ("index", "recall@10", "p50 ms", "bytes/vector", "build s", "vectors"):
+            table.add_column(heading, justify="left" if heading == "index" else "right")
+        for point in points:
+            style = "bold" if point is report.chosen else ""
+            table.add_row(*_cells(point), style=style)
+        console.print(table)
+    else:
+        for point in points:
+            print("\t".join(_cells(point)))
+    size = "no index is needed" if report.kind == "exact" else f"index: {report.kind}"
+    notices.print(
+        f"{size}, for a recall of {report.recall} over {report.vectors:,} vectors "
+        f"({report.seconds:.1f} s)"
+    )
+
+
+def _cells(point: Measured) -> list[str]:
+    settings = " ".join(f"{name}={value}" for name, value in point.parameters.items())
+    return [
+        f"{point.kind} {settings}".strip(),
+        f"{point.recall:.3f}",
+        f"{point.p50_ms:.2f}",
+        f"{point.bytes_per_vector:,.0f}",
+        f"{point.build_seconds:.1f}",
+        f"{point.vectors:,}",
+    ]
 
 
 def print_skipped(skipped: Sequence[Skipped]) -> None:

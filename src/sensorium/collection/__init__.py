@@ -3,6 +3,7 @@
 from sensorium.collection.adding import AddReport
 from sensorium.collection.collection import Collection
 from sensorium.collection.files import Skipped
+from sensorium.collection.optimizing import OptimizeReport
 from sensorium.collection.reembedding import ReembedReport
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 
@@ -13,6 +14,7 @@ __all__ = [
     "Hit",
     "Item",
     "Labelled",
+    "OptimizeReport",
     "ReembedReport",
     "Skipped",
 ]

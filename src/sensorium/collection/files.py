@@ -95,8 +95,26 @@ def find_files(sources: Iterable[str | os.PathLike[str]]) -> Iterator[Found]:
                 yield from _file(_absolute(path))
 
 
+def item_key(path: str | os.PathLike[str]) -> str:
+    """What an item is stored under: the absolute path of a file, or a text that names no file.
+
+    A URL, or a relative path under which there is nothing here, stays the text that it is.
+    """
+    text = os.fspath(path)
+    expanded = os.path.expanduser(text)  # noqa: PTH111
+    if "://" not in text and not is_url(text) and os.path.lexists(expanded):
+        return os.path.abspath(expanded)  # noqa: PTH100
+    return text
+
+
 def is_gone(path: str) -> bool:
-    """Whether a file no longer exists; one that may not be reached is not gone."""
+    """Whether a file no longer exists; one that may not be reached is not gone.
+
+    What is no absolute path never was a file here: vectors that were made elsewhere may have URLs
+    or any other text for keys.
+    """
+    if not os.path.isabs(path):  # noqa: PTH117
+        return False
     try:
         os.stat(path)  # noqa: PTH116
     except (FileNotFoundError, NotADirectoryError):
@@ -216,7 +234,7 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _manifest(path: Path) -> Iterator[Found]:
-    read = _read_csv if path.suffix.lower() == ".csv" else _read_json_lines
+    read = read_csv if path.suffix.lower() == ".csv" else read_json_lines
     try:
         for line, row in read(path):
             yield row if isinstance(row, Skipped) else _row(path, line, row)
@@ -239,7 +257,8 @@ def _row(manifest: Path, line: int, row: dict[str, Any]) -> Found:
     return Candidate(path, row)
 
 
-def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:
+def read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:
+    """Read a CSV manifest: for every row its line, and its values or why it has none."""
     csv.field_size_limit(MAX_MANIFEST_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
@@ -268,7 +287,8 @@ def _csv_value(text: str) -> str | int | float:
     return int(text) if text.lstrip("-").isdigit() else value
 
 
-def _read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:
+    """Read a JSON lines manifest, as `read_csv` does."""
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():

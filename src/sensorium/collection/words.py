@@ -46,8 +46,12 @@ _TOKEN = re.compile(rf'"([^"]*)"|([{_UNSPACED}]+)|([^\W{_UNSPACED}_]+)')
 _NAME_PARTS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|_+")
 
 _FUNCTION_WORDS = frozenset(
-    ["a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "have", "in", "into", "is", "it", "its", "of", "on", "or", "that", "the", "their", "there", "these", "this", "those", "to", "was", "were", "which", "with"]
-)
+    {
+        "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "have", "in",
+        "into", "is", "it", "its", "of", "on", "or", "that", "the", "their", "there", "these",
+        "this", "those", "to", "was", "were", "which", "with",
+    }
+)  # fmt: skip
 """Words that say nothing of what is sought; left out while others remain."""
 
 _FUNCTION_CHARACTERS = re.compile("的|了|和|是|在|一[只个张幅条位]")

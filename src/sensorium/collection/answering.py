@@ -1,0 +1,370 @@
+"""What a collection answers: searches, labels, facts. `Collection` adds what changes it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from threading import RLock, Thread
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
+from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
+from sensorium.collection.rows import StoredItem
+from sensorium.collection.searching import (
+    Searcher,
+    Snapshot,
+    hits_by_words,
+    hits_of,
+    item_fields,
+    nearest_items,
+)
+from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import (
+    DEFAULT_ENCODER,
+    Encoder,
+    FolderEncoder,
+    ZeroShotClassifier,
+    load_encoder,
+    shipped_encoders,
+)
+from sensorium.encoders.registry import encoder_name
+from sensorium.errors import CollectionError, SensoriumError, UsageError
+from sensorium.media import Text, as_media
+from sensorium.ranking.fusion import reciprocal_rank_fusion
+
+MODES = ("vector", "words", "hybrid", "hash")
+
+FUSED = (1000, 10_000, 100_000)
+"""Depths to which rankings are fused: what is far down in both is worth a place, too. Pages within
+one of them are cut from the same ranking."""
+
+
+class Answering:
+    """An open collection that can be asked; see `sensorium.Collection` for the parameters."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        encoder: str | os.PathLike[str] | Encoder | None = None,
+        *,
+        create: bool = True,
+        auto_optimize: bool = True,
+    ) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self._lock = RLock()
+        self._store = SQLiteStore(self.path, create=create)
+        self._encoder: Encoder | None = None
+        self._encoder_name = ""
+        self._searcher = Searcher(self._store)
+        self._hashed = Searcher(self._store, "hash")
+        self._auto_optimize = auto_optimize
+        self._rebuilding: Thread | None = None
+        if encoder is not None:
+            try:
+                self._use_encoder(encoder)
+            except BaseException:
+                self._store.close()
+                raise
+
+    def _use_encoder(self, encoder: str | os.PathLike[str] | Encoder) -> Encoder:
+        loaded, name = load_named(encoder)
+        self._store.require_space(loaded.space, name)
+        self._encoder, self._encoder_name = loaded, name
+        return loaded
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the collection's space, loaded when it is first asked for."""
+        with self._lock:
+            if self._encoder is None:
+                stored = self._store.space()
+                return self._use_encoder(stored[1] if stored else DEFAULT_ENCODER)
+            return self._encoder
+
+    def search(
+        self,
+        query: Any,
+        k: int = 10,
+        *,
+        mode: str = "vector",
+        hybrid: bool = False,
+        offset: int = 0,
+        where: str | None = None,
+        modality: str | None = None,
+    ) -> list[Hit]:
+        """Find the items nearest to a query.
+
+        Parameters
+        ----------
+        query : str, Text, Image, path, URL, bytes or array
+            Words or media; `sensorium.media.as_media` has the rule for strings.
+        k : int
+            Hits wanted.
+        mode : {"vector", "words", "hybrid", "hash"}
+            How items are compared with the query: by their vectors; by the words of their names
+            and metadata; by both, fused by reciprocal rank; or by binary codes of the vectors and
+            then, for the nearest few hundred, by vectors (see `hash`).
+        hybrid : bool
+            The same as ``mode="hybrid"``.
+        offset : int
+            Better hits that are passed over: a second page has ``offset=k``. Pages of an
+            unchanged collection neither overlap nor leave anything out.
+        where : str, optional
+            A SQL expression that hits must meet, over metadata and ``id``, ``path``,
+            ``modality``, ``size``, ``modified``, ``added``:
+            ``"taken >= '2024-01-01' AND camera LIKE 'Canon%'"``.
+        modality : str, optional
+            Only items of this modality.
+
+        Returns
+        -------
+        list of Hit
+            Best first, one for each item; equal scores in the order of adding.
+
+        Raises
+        ------
+        MediaError
+            When the query cannot be read.
+        UsageError
+            For k under 1 or a malformed `where`.
+        SpaceMismatchError
+            When the collection has been re-embedded for another encoder.
+        """
+        if mode not in MODES:
+            raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+        media = as_media(query)
+        _require_count("k", k, 1)
+        _require_count("offset", offset, 0)
+        allowed = self._searcher.allowed(where, modality)
+        mode = "hybrid" if hybrid else mode
+        if mode in ("words", "hybrid") and not isinstance(media, Text):
+            raise UsageError(f"a search by words takes a text, not {media!r:.80}")
+        if mode == "words":
+            assert isinstance(media, Text)
+            found = self._store.match_words(media.text, int(k) + int(offset), allowed)
+            return hits_by_words(self._store, found[int(offset) :])
+        encoder = self.encoder
+        vectors = encoder.encode([media])
+        if mode == "hybrid":
+            assert isinstance(media, Text)
+            wanted = int(k) + int(offset)
+            depth = next((depth for depth in FUSED if depth >= wanted), wanted)
+            (line,) = nearest_items(self._snapshot(encoder), vectors, depth, allowed)
+            matches = self._store.match_words(media.text, depth, allowed)
+            fused = reciprocal_rank_fusion([[f.item for f in line], [item for item, _ in matches]])
+            spans = {found.item: found for found in line}
+            return hits_by_words(self._store, fused[int(offset) : int(offset) + int(k)], spans)
+        options = {}
+        if mode == "hash":
+            held, options = self._hash_snapshot(encoder), {"modality": media.modality.value}
+        else:
+            held = self._snapshot(encoder)
+        lines = nearest_items(held, vectors, int(k), allowed, offset=int(offset), **options)
+        return hits_of(self._store, vectors, lines)[0]
+
+    def search_vectors(
+        self,
+        vectors: npt.NDArray[np.float32],
+        k: int = 10,
+        *,
+        offset: int = 0,
+        where: str | None = None,
+        modality: str | None = None,
+    ) -> list[list[Hit]]:
+        """Find the items nearest to vectors of the collection's space, many at once.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (q, d)
+            Unit vectors, as `Encoder.encode` gives them.
+        k, offset, where, modality
+            As for `search`.
+
+        Returns
+        -------
+        list of list of Hit
+            For each vector.
+
+        Raises
+        ------
+        UsageError
+            For vectors of another shape, and as `search`.
+        """
+        _require_count("k", k, 1)
+        _require_count("offset", offset, 0)
+        encoder = self.encoder
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != encoder.space.dimension:
+            raise UsageError(
+                f"vectors have the shape (n, {encoder.space.dimension}), got {vectors.shape}"
+            )
+        allowed = self._searcher.allowed(where, modality)
+        held = self._snapshot(encoder)
+        lines = nearest_items(held, vectors, int(k), allowed, offset=int(offset))
+        return hits_of(self._store, vectors, lines)
+
+    def classify(
+        self,
+        labels: Sequence[str],
+        *,
+        k: int = 5,
+        multi: bool = False,
+        where: str | None = None,
+        prompts: Sequence[str] | None = None,
+    ) -> list[Labelled]:
+        """Label every item by texts alone, from its stored vectors.
+
+        Parameters
+        ----------
+        labels : sequence of str
+        k : int
+            Labels to give each item.
+        multi, prompts
+            See `sensorium.ZeroShotClassifier`.
+        where : str, optional
+            Only items for which this holds.
+
+        Returns
+        -------
+        list of Labelled
+            In the order of adding. An item of several segments has the mean of their
+            probabilities.
+        """
+        encoder = self.encoder
+        classifier = ZeroShotClassifier(encoder, labels, prompts)
+        allowed = self._searcher.allowed(where, None)
+        held = self._snapshot(encoder)
+        if held.index is None:
+            item_ids, vectors = held.item_ids, held.vectors
+        else:
+            _, item_ids, vectors = self._store.vectors(encoder.space.dimension)
+        if allowed is not None:
+            mask = np.isin(item_ids, allowed)
+            item_ids, vectors = item_ids[mask], vectors[mask]
+        ids, rows = np.unique(item_ids, return_inverse=True)
+        by_segment = classifier.probabilities(vectors, multi=multi)
+        sums = np.zeros((len(ids), by_segment.shape[1]))
+        np.add.at(sums, rows, by_segment)
+        means = (sums / np.bincount(rows, minlength=len(ids))[:, None]).astype(np.float32)
+        top = classifier.top(means, k)
+        items = self._store.items(ids.tolist())
+        return [
+            Labelled(**item_fields(items[i]), labels=best)
+            for i, best in zip(ids.tolist(), top, strict=True)
+            if i in items
+        ]
+
+    def get(self, target: int | str | os.PathLike[str]) -> Item | None:
+        """Look up an item by id or path; None when there is none."""
+        item = self._find(target)
+        return Item(**item_fields(item)) if item else None
+
+    def info(self) -> CollectionInfo:
+        """Facts about the collection; loads no encoder."""
+        stored, pending = self._store.space(), self._store.next_space()
+        files = [self.path, *(self.path.with_name(self.path.name + s) for s in ("-wal", "-shm"))]
+        return CollectionInfo(
+            path=str(self.path),
+            encoder=stored[1] if stored else None,
+            space=stored[0] if stored else None,
+            items=self._store.count_items(),
+            without_vectors=self._store.count_without_vectors(),
+            reembedding_to=pending[0] if pending else None,
+            fields=self._store.fields(),
+            bytes=sum(file.stat().st_size for file in files if file.exists()),
+        )
+
+    def __len__(self) -> int:
+        return sum(self._store.count_items().values())
+
+    def __contains__(self, target: int | str | os.PathLike[str]) -> bool:
+        return self._find(target) is not None
+
+    def close(self) -> None:
+        """Close the file. What was added is on disk already."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def _find(self, target: int | str | os.PathLike[str] | Item) -> StoredItem | None:
+        if isinstance(target, Item):
+            target = target.id
+        if isinstance(target, (int, np.integer)):
+            return self._store.item(int(target))
+        # os.path: pathlib raises for "~$x.png".
+        path = os.path.abspath(os.path.expanduser(os.fspath(target)))  # noqa: PTH100, PTH111
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError:  # such a file is never added
+            return None
+        return self._store.item(path)
+
+    def _snapshot(self, encoder: Encoder) -> Snapshot:
+        """All vectors, read anew only as far as they have changed since the last call."""
+        with self._lock:
+            held = self._searcher.snapshot(encoder.space, self._encoder_name)
+            if self._auto_optimize and self._rebuilding is None:
+                in_index = len(held.index.segment_ids) if held.index else 0
+                dead = 0 if held.alive is None else int((~held.alive).sum())
+                if is_stale(in_index, dead, len(held.segment_ids)):
+                    self._rebuilding = Thread(
+                        target=self._rebuild, args=(encoder, in_index > 0), daemon=True
+                    )
+                    self._rebuilding.start()
+            return held
+
+    def _hash_snapshot(self, encoder: Encoder) -> Snapshot:
+        with self._lock:
+            held = self._hashed.snapshot(encoder.space, self._encoder_name)
+            if held.index is None and len(held.segment_ids):
+                build_hash(self._store, encoder)
+                held = self._hashed.snapshot(encoder.space, self._encoder_name)
+            return held
+
+    def _rebuild(self, encoder: Encoder, again: bool) -> None:
+        """Bring the index up to date from a thread of its own, on a connection of its own."""
+        store = SQLiteStore(self.path, create=False)
+        try:
+            if not (again and rebuild(store, encoder.space)):
+                optimize(store, encoder)
+            self._rebuilding = None
+        except (SensoriumError, OSError, MemoryError) as error:
+            # Searches stay right without an index; `_rebuilding` stays set, so that it is not
+            # tried again and again.
+            warnings.warn(f"{self.path}: the index was not built ({error})", stacklevel=1)
+        finally:
+            store.close()
+
+
+def _require_count(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise UsageError(f"{name} is a whole number of at least {least}, got {value!r}")
+
+
+def load_named(encoder: str | os.PathLike[str] | Encoder) -> tuple[Encoder, str]:
+    """Load an encoder; the name is what a collection has it loaded by again."""
+    if isinstance(encoder, (str, os.PathLike)):
+        return load_encoder(encoder), encoder_name(encoder)
+    if not hasattr(encoder, "encode_prepared"):
+        raise CollectionError(f"an encoder is a name, a folder or an Encoder, got {encoder!r:.80}")
+    if isinstance(encoder, FolderEncoder) and encoder.folder not in shipped_encoders().values():
+        return encoder, encoder_name(encoder.folder)
+    return encoder, encoder.space.name
