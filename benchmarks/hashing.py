@@ -265,5 +265,5 @@ def plot(rows: list[Row], count: int, path: Path) -> None:
     for system, line in (("ITQ", "-"), ("LSH", ":")):
         panels[0].plot([], [], line, color="0.3", label=system)
     figure.legend(loc="outside right center", frameon=False)
-    figure.suptitle(f"Hash codes of {count:,} pictures", x=0.02, ha="left")
+    figure.suptitle(f"Hash codes of {count:,} views", x=0.02, ha="left")
     figure.savefig(path)
