@@ -186,7 +186,7 @@ def write_batches(
         good = waiting + list(_good_rows(rows, vectors, space, report))
         done += len(rows)
         items = list(_items(good))
-        waiting = items.pop() if items else []
+        waiting = items.pop() if items and items[-1][-1][0].span is not None else []
         _write(store, space, items, report)
         if progress is not None:
             progress(done - len(waiting), total)
