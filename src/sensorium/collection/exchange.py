@@ -1,0 +1,403 @@
+"""Collections out to, and in from, files that other tools read and write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from sensorium.collection.adding import Progress
+from sensorium.collection.bulk import BULK_BATCH, Batch, BulkReport, VectorRow, write_batches
+from sensorium.collection.rows import FileState
+from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import Encoder, Space
+from sensorium.errors import CollectionError, SpaceMismatchError, UsageError
+from sensorium.media import Modality
+
+if TYPE_CHECKING:
+    from sensorium.collection.collection import Collection
+
+SPACE_FILE = "space.json"
+"""Lies in an exported folder and says which vectors these are; Parquet and Lance have the same
+text in their schema, under `SPACE_KEY`."""
+SPACE_KEY = b"sensorium"
+
+EXCHANGE_FORMAT = 1
+
+LAYOUTS = {
+    "numpy": "sensorium.collection.arrays",
+    "clip-retrieval": "sensorium.collection.tables",
+    "parquet": "sensorium.collection.tables",
+    "lance": "sensorium.collection.tables",
+}
+"""Layouts of files and the module of each; those of tables need an extra."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which vectors an export holds.
+
+    Attributes
+    ----------
+    space : Space
+    encoder : str
+        Name its encoder loads by.
+    """
+
+    space: Space
+    encoder: str
+
+    def to_json(self, rows: int) -> str:
+        """Write the text of `SPACE_FILE`."""
+        facts = {
+            "format": EXCHANGE_FORMAT,
+            "name": self.space.name,
+            "fingerprint": self.space.fingerprint,
+            "dimension": self.space.dimension,
+            "encoder": self.encoder,
+            "rows": rows,
+            "space": json.loads(self.space.to_json()),
+        }
+        return json.dumps(facts, ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, where: Path) -> Origin:
+        """Read what `to_json` wrote."""
+        try:
+            facts = json.loads(text)
+            if facts["format"] > EXCHANGE_FORMAT:
+                raise CollectionError(
+                    f"{where} has format {facts['format']}, this version reads up to "
+                    f"{EXCHANGE_FORMAT}: upgrade Sensorium"
+                )
+            return cls(Space.from_json(json.dumps(facts["space"])), str(facts["encoder"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise CollectionError(f"{where}: the space is not readable ({error!r})") from error
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is to be written: rows of one moment, in the order of adding."""
+
+    origin: Origin
+    rows: int
+    batches: Iterator[tuple[list[VectorRow], np.ndarray[Any, np.dtype[np.float32]]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was found to be read.
+
+    Attributes
+    ----------
+    rows, dimension : int
+    origin : Origin or None
+        None where the files do not say which encoder made the vectors.
+    batches : callable
+        Takes the number of rows in a batch.
+    """
+
+    rows: int
+    dimension: int
+    origin: Origin | None
+    batches: Callable[[int], Iterator[Batch]]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How rows of other tools are read.
+
+    Attributes
+    ----------
+    path, vector : str or None
+        Names of columns; None looks for the usual ones.
+    modality : Modality
+        Of rows that do not say it.
+    """
+
+    path: str | None = None
+    vector: str | None = None
+    modality: str = Modality.IMAGE
+
+
+class _Layout(Protocol):
+    def write(self, layout: str, target: Path, content: Content) -> None: ...
+
+    def read(self, layout: str, source: Path, columns: Columns) -> Source: ...
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What `export_collection` wrote.
+
+    Attributes
+    ----------
+    path, layout : str
+    items, rows : int
+        Items, and their vectors.
+    without_vectors : int
+        Items that were left out because they have none.
+    seconds : float
+    """
+
+    path: str
+    layout: str
+    items: int
+    rows: int
+    without_vectors: int
+    seconds: float
+
+
+def export_collection(
+    collection: Collection | SQLiteStore,
+    target: str | os.PathLike[str],
+    layout: str | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write a collection's items and vectors for other tools, or to be imported elsewhere.
+
+    The rows are those of one moment, whatever is added meanwhile; memory holds a few thousand.
+    What is written has another name (``.NAME.….partial``) until it is whole.
+
+    Parameters
+    ----------
+    collection : Collection or SQLiteStore
+    target : str or Path
+        A new folder, or a file that ends in ``.parquet``.
+    layout : {"numpy", "clip-retrieval", "parquet", "lance"}, optional
+        None goes by the name: ``.parquet``, ``.lance``, anything else is ``"numpy"``.
+    overwrite : bool
+        Whether a file, or the folder of an earlier export, may be replaced; no other folder is.
+    progress : callable, optional
+        Called with (rows done, rows).
+
+    Raises
+    ------
+    UsageError
+        When the target exists, or the layout is unknown.
+    MissingExtraError
+        For Parquet, clip-retrieval and Lance without their extras.
+    CollectionError
+        When it cannot be written, or the collection is empty.
+    """
+    started = time.monotonic()
+    path = Path(target).expanduser().absolute()
+    chosen = layout or {".parquet": "parquet", ".lance": "lance"}.get(path.suffix, "numpy")
+    writer = _layout(chosen)
+    _require_free(path, overwrite)
+    # A connection of its own: the snapshot of a long export must not stop this process's writes.
+    store = SQLiteStore(_store(collection).path, create=False)
+    try:
+        with store.snapshot():
+            stored = store.space()
+            rows = store._read("SELECT count(*) FROM segments")[0][0]
+            if stored is None or not rows:
+                raise CollectionError(f"{store.path} holds no vectors to export")
+            content = Content(Origin(*stored), rows, _rows(store, stored[0], rows, progress))
+            with _whole(path) as unfinished:
+                writer.write(chosen, unfinished, content)
+            without = store.count_without_vectors()
+            items = sum(store.count_items().values()) - without
+    finally:
+        store.close()
+    return ExportReport(str(path), chosen, items, rows, without, time.monotonic() - started)
+
+
+def import_collection(
+    collection: Collection | SQLiteStore,
+    source: str | os.PathLike[str],
+    layout: str | None = None,
+    *,
+    encoder: Encoder | None = None,
+    encoder_name: str = "",
+    columns: Columns | None = None,
+    batch_size: int = BULK_BATCH,
+    progress: Progress | None = None,
+) -> BulkReport:
+    """Add the vectors of an export, or of another tool's files, to a collection.
+
+    Parameters
+    ----------
+    collection : Collection or SQLiteStore
+        One that is new becomes one of the vectors' space.
+    source : str or Path
+        A folder of ``vectors.npy`` and ``items.jsonl`` or ``items.csv``; a ``.npy`` with such a
+        file beside it; a folder with ``img_emb/`` and ``metadata/``; a ``.parquet`` file or a
+        folder of them; a ``.lance`` folder.
+    layout : {"numpy", "clip-retrieval", "parquet", "lance"}, optional
+        None looks at what is there.
+    encoder : Encoder, optional
+        What made the vectors. An export of Sensorium says it itself and is checked; of anything
+        else it has to be stated.
+    encoder_name : str
+        Name `encoder` loads by, for a new collection; by default that of its space.
+    columns : Columns, optional
+        How rows of other tools are read.
+    batch_size, progress
+        As for `add_vectors`.
+
+    Raises
+    ------
+    UsageError
+        When nobody says which encoder made the vectors, when they have another number of
+        dimensions than its space, or when the files do not fit together.
+    SpaceMismatchError
+        When the vectors are of another space than the collection's, or than was stated.
+    MissingExtraError
+        For Parquet, clip-retrieval and Lance without their extras.
+    """
+    path = Path(source).expanduser().absolute()
+    chosen = layout or guess_layout(path)
+    columns = columns or Columns()
+    if columns.modality not in [*Modality]:
+        raise UsageError(f"modality is one of {', '.join(Modality)}, got {columns.modality!r}")
+    if batch_size < 1:
+        raise UsageError(f"batch_size is at least 1, got {batch_size}")
+    found = _layout(chosen).read(chosen, path, columns)
+    origin = _origin(path, found, encoder, encoder_name)
+    if found.dimension != origin.space.dimension:
+        raise UsageError(
+            f"{path} holds vectors of {found.dimension} dimensions, {origin.space} has "
+            f"{origin.space.dimension}: another encoder made them"
+        )
+    store = _store(collection)
+    store.claim_space(origin.space, origin.encoder)
+    return write_batches(
+        store, origin.space, found.batches(batch_size), total=found.rows, progress=progress
+    )
+
+
+def guess_layout(path: Path) -> str:
+    """Tell the layout of what is to be imported by its name and content."""
+    if path.suffix == ".lance" or (path / "_versions").is_dir():
+        return "lance"
+    if path.suffix == ".npy" or (path / "vectors.npy").is_file():
+        return "numpy"
+    if (path / "img_emb").is_dir() or (path / "text_emb").is_dir():
+        return "clip-retrieval"
+    if path.suffix == ".parquet" or any(path.glob("*.parquet")):
+        return "parquet"
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    raise UsageError(
+        f"{path} is nothing that can be imported: a folder of vectors.npy and items.jsonl, of "
+        "img_emb/ and metadata/, .parquet files, or a .lance folder"
+    )
+
+
+def _origin(path: Path, found: Source, encoder: Encoder | None, name: str) -> Origin:
+    """Which space the vectors are in, by what the files and the caller say."""
+    stated = Origin(encoder.space, name or encoder.space.name) if encoder is not None else None
+    if found.origin is None:
+        if stated is None:
+            raise UsageError(
+                f"{path} does not say which encoder made its vectors: state it with encoder= "
+                "(in a shell --encoder)"
+            )
+        return stated
+    if stated is not None and stated.space.fingerprint != found.origin.space.fingerprint:
+        raise SpaceMismatchError(
+            f"{path} holds vectors of the space {found.origin.space}, not {stated.space}: "
+            "they cannot be compared"
+        )
+    return stated or found.origin
+
+
+def _store(collection: Collection | SQLiteStore) -> SQLiteStore:
+    return collection if isinstance(collection, SQLiteStore) else collection._store
+
+
+def _layout(name: str) -> _Layout:
+    if name not in LAYOUTS:
+        raise UsageError(f"unknown layout {name!r}; known: {', '.join(LAYOUTS)}")
+    module: Any = import_module(LAYOUTS[name])
+    return module  # type: ignore[no-any-return]
+
+
+def _rows(
+    store: SQLiteStore, space: Space, total: int, progress: Progress | None
+) -> Iterator[tuple[list[VectorRow], np.ndarray[Any, np.dtype[np.float32]]]]:
+    """All rows of the snapshot that is held, in the order of items and their segments."""
+    cursor = store._connection.execute(
+        "SELECT path, size, mtime_ns, content_hash, modality, metadata, properties, start, stop, "
+        "vector FROM items JOIN segments ON item_id = items.id ORDER BY items.id, ordinal"
+    )
+    done = 0
+    while found := cursor.fetchmany(BULK_BATCH):
+        rows = [
+            VectorRow(
+                file=FileState(path, size, mtime_ns, content_hash),
+                modality=modality,
+                metadata=json.loads(metadata),
+                span=None if start is None else (start, stop),
+                properties=json.loads(properties),
+            )
+            for path, size, mtime_ns, content_hash, modality, metadata, properties, start, stop, _
+            in found
+        ]  # fmt: skip
+        blobs = [row[-1] for row in found]
+        if any(len(blob) != 4 * space.dimension for blob in blobs):
+            raise CollectionError(f"{store.path}: vectors are damaged (of another length)")
+        vectors = np.frombuffer(b"".join(blobs), "<f4").reshape(-1, space.dimension)
+        yield rows, vectors.astype(np.float32, copy=False)
+        done += len(rows)
+        if progress is not None:
+            progress(done, total)
+
+
+def _require_free(path: Path, overwrite: bool) -> None:
+    """Refuse to write over anything but an export, and over that unless told."""
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise UsageError(f"{path} exists: name another target, or say overwrite=True (--overwrite)")
+    if path.is_dir():
+        is_export = (
+            (path / SPACE_FILE).is_file()
+            or (path / "_versions").is_dir()
+            or not any(path.iterdir())
+        )
+    else:
+        is_export = path.is_file()
+    if not is_export or path.is_symlink():
+        raise UsageError(f"{path} is no export of a collection: it is not overwritten, move it")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a name to write to, which becomes `path` when all is written and on disk."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    except OSError as error:
+        raise CollectionError(f"{path}: cannot be written ({error})") from error
+    try:
+        unfinished = folder / path.name
+        yield unfinished
+        for file in [unfinished, *unfinished.rglob("*")]:
+            if file.is_file():
+                _flush(file)
+        if os.path.lexists(path):  # two folders cannot change names in one step
+            path.rename(folder / "replaced")
+        unfinished.rename(path)
+    except OSError as error:
+        raise CollectionError(f"{path}: cannot be written ({error})") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
