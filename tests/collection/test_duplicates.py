@@ -1,0 +1,174 @@
+"""Groups of pictures that are one picture."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensorium import Collection
+from sensorium.collection import duplicates
+from sensorium.collection.duplicates import find_duplicate_items, find_duplicates
+from sensorium.errors import UsageError
+from sensorium.index.exact import ExactIndex
+from tests.collection.test_bulk import some
+
+
+def clustered(seed: int, count: int = 300) -> npt.NDArray[np.float32]:
+    """Vectors in tight and loose clusters around some centres."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(count // 4, 16))
+    spread = rng.choice([0.0, 0.02, 0.1, 0.3], size=(count, 1))
+    vectors = centres[rng.integers(len(centres), size=count)]
+    vectors = vectors + spread * rng.normal(size=(count, 16))
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+def plainly(vectors: npt.NDArray[np.float32], threshold: float, hashes: list[bytes]) -> list:
+    """What `find_duplicates` says it does, row by row."""
+    firsts: dict[int, list[int]] = {}
+    twins: dict[bytes, int] = {}
+    of: dict[int, int] = {}
+    for row in range(len(vectors)):
+        twin = twins.setdefault(hashes[row], row) if hashes[row] else row
+        if twin != row:
+            of[row] = of[twin]
+        else:
+            near = [f for f in firsts if vectors[f] @ vectors[row] >= threshold - 1e-6]
+            of[row] = near[0] if near else row
+        firsts.setdefault(of[row], []).append(row)
+    return [rows for rows in firsts.values() if len(rows) > 1]
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 2**32), st.sampled_from([0.8, 0.9, 0.99, 1.0]), st.sampled_from([7, 1024]))
+def test_as_it_says(seed: int, threshold: float, block: int) -> None:
+    """Whatever the blocks, and through an index that finds all."""
+    vectors = clustered(seed)
+    hashes = [
+        bytes([n]) if n < 20 else b"" for n in np.random.default_rng(seed).integers(99, size=300)
+    ]
+    wanted = plainly(vectors, threshold, hashes)
+    search = ExactIndex.build(vectors).search
+    with pytest.MonkeyPatch.context() as changes:
+        changes.setattr(duplicates, "BLOCK", block)
+        changes.setattr(duplicates, "COLUMNS", block + 3)
+        changes.setattr(duplicates, "NEIGHBOURS", 300)
+        assert find_duplicates(vectors, threshold, content_hashes=hashes) == wanted
+        found = find_duplicates(vectors, threshold, content_hashes=hashes, search=search)
+        assert found == wanted
+
+
+def test_no_chains() -> None:
+    """Each step of a slow turn is near the next; the last is far from the first."""
+    angles = np.linspace(0, np.pi / 2, 50)
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    groups = find_duplicates(vectors, 0.99)
+    assert len(groups) > 5
+    for first, *others in groups:
+        assert (vectors[others] @ vectors[first] >= 0.99 - 1e-5).all()
+
+
+def test_all_equal_and_none() -> None:
+    vectors = np.repeat(some(1), 3000, axis=0)
+    assert find_duplicates(vectors, 1.0) == [[*range(3000)]]
+    assert find_duplicates(some(500)) == []
+    assert find_duplicates(some(0)) == []
+
+
+def test_who_asks_pixels_decides() -> None:
+    asked = []
+
+    def confirm(pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]) -> npt.NDArray:
+        asked.extend(pairs.tolist())
+        return pairs[:, 1] != 2
+
+    vectors = np.repeat(some(1), 4, axis=0)
+    hashes = [b"", b"", b"", b""]
+    assert find_duplicates(vectors, content_hashes=hashes, confirm=confirm) == [[0, 1, 3]]
+    assert [0, 2] in asked
+    twins = [b"x", b"", b"x", b""]
+    assert find_duplicates(vectors, content_hashes=twins, confirm=confirm) == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("threshold", [0, -1, 1.01, float("nan")])
+def test_thresholds(threshold: float) -> None:
+    with pytest.raises(UsageError, match="threshold"):
+        find_duplicates(some(2), threshold)
+
+
+@pytest.fixture(scope="module")
+def pictures(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve photos, and copies of two of them."""
+    folder = tmp_path_factory.mktemp("pictures")
+    files = sorted((sample / "images").glob("x_*.jpg"))[:12]
+    for file in files:
+        shutil.copy(file, folder)
+    with PIL.Image.open(files[3]) as picture:
+        small = picture.convert("RGB").resize((picture.width // 2, picture.height // 2))
+        small.save(folder / "a half.png")
+        picture.convert("RGB").save(folder / "again.jpg", quality=50)
+    shutil.copy(files[5], folder / "copy.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("library") / "c.sensorium"
+    with Collection(path) as collection:
+        assert collection.add(pictures).added == 15
+    return path
+
+
+def test_copies_of_photos(library: Path, pictures: Path) -> None:
+    names = sorted(file.name for file in pictures.glob("x_*.jpg"))
+    with Collection(library) as collection:
+        groups = find_duplicate_items(collection)
+        found = [{Path(item.path).name for item in group.items} for group in groups]
+        assert sorted(found, key=len) == [
+            {"copy.jpg", names[5]}, {"a half.png", "again.jpg", names[3]}
+        ]  # fmt: skip
+        for group in groups:
+            # Two of the three have as many pixels: the larger file is the one to keep.
+            sides = [item.metadata["width"] for item in group.items]
+            assert sides == sorted(sides, reverse=True)
+            assert group.scores[0] == pytest.approx(1, abs=1e-5)
+            assert all(0.85 <= score <= 1 for score in group.scores)
+        (copies,) = find_duplicate_items(collection, threshold=1.0)
+        assert {Path(item.path).name for item in copies.items} == {"copy.jpg", names[5]}
+        # Look-alikes: of vectors alone a low threshold takes other photos in.
+        alone = find_duplicate_items(collection, threshold=0.3, pixels=False)
+        assert sum(len(group.items) for group in alone) > 5
+
+
+def test_an_index_finds_the_same(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Collection(library) as collection:
+        wanted = find_duplicate_items(collection)
+        monkeypatch.setattr(duplicates, "EXACT_ROWS", 0)
+        assert find_duplicate_items(collection, index=ExactIndex.build) == wanted
+
+
+def test_what_cannot_be_read_has_to_be_nearer(collection: Collection) -> None:
+    vectors = some(2)
+    near = vectors[0] + 0.3 * vectors[1]
+    collection.add_vectors(np.stack([*vectors, near]), ["http://a", "http://b", "http://c"])
+    assert find_duplicate_items(collection) == []
+    (group,) = find_duplicate_items(collection, threshold=0.9, pixels=False)
+    assert [item.path for item in group.items] == ["http://a", "http://c"]
+    collection.add_vectors(vectors[:1], ["http://d"])
+    (group,) = find_duplicate_items(collection)
+    assert [item.path for item in group.items] == ["http://a", "http://d"]
+
+
+def test_only_whole_pictures(collection: Collection) -> None:
+    assert find_duplicate_items(collection) == []
+    same = np.repeat(some(1), 4, axis=0)
+    collection.add_vectors(same[:2], ["a", "b"], modality="text")
+    collection.add_vectors(same, ["c", "c", "d", "d"], spans=[(0, 1), (1, 2)] * 2)
+    assert find_duplicate_items(collection, pixels=False) == []
