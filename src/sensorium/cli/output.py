@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sensorium.collection import Hit, OptimizeReport, Skipped
+from sensorium.collection import Hit, Item, OptimizeReport, Skipped
 from sensorium.index.tuning import Measured
 
 SKIPPED_SHOWN = 20
@@ -44,7 +44,7 @@ def print_json(value: Any) -> None:
 def short_path(path: str) -> str:
     """Write a path as a person in the current folder would, control characters made visible."""
     try:
-        relative = os.path.relpath(path)
+        relative = path if "://" in path else os.path.relpath(path)
     except ValueError:  # another drive
         relative = path
     shown = path if relative.startswith("..") else relative
@@ -161,7 +161,7 @@ def progress_bar(what: str) -> Iterator[Any]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def print_paths(hits: Sequence[Hit], *, null: bool) -> None:
+def print_paths(hits: Sequence[Item], *, null: bool) -> None:
     """Print bare paths, each ended by a line break or a NUL byte."""
     end = b"\0" if null else b"\n"
     sys.stdout.flush()

@@ -1,0 +1,191 @@
+"""``sensorium import``, ``export`` and ``duplicates``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
+from sensorium.cli.options import CollectionOption, JsonOption
+from sensorium.collection import Collection
+from sensorium.encoders import load_encoder
+from sensorium.encoders.registry import encoder_name
+from sensorium.errors import UsageError
+from sensorium.home import default_collection_path
+
+if TYPE_CHECKING:
+    from sensorium.collection.duplicates import Duplicates
+
+# What moves and compares vectors is imported in the functions: other commands do not need it.
+
+LayoutOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LAYOUT",
+        help="numpy, clip-retrieval, parquet or lance; without it the name and content tell.",
+    ),
+]
+
+
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of vectors.npy and items.jsonl (or .csv), of img_emb/ and metadata/, "
+            "a .parquet file or a folder of them, or a .lance folder."
+        ),
+    ],
+    collection: CollectionOption = None,
+    layout: LayoutOption = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="What made the vectors, where the files do not say it."),
+    ] = None,
+    path_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of the path, URL or key.")
+    ] = None,
+    vector_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of the vectors.")
+    ] = None,
+    modality: Annotated[str, typer.Option(help="Of rows that do not say it.")] = "image",
+    as_json: JsonOption = False,
+) -> None:
+    """Add vectors that were made elsewhere, or exported from another collection."""
+    from sensorium.collection.exchange import Columns, import_collection
+
+    made_by = load_encoder(encoder) if encoder is not None else None
+    with Collection(collection or default_collection_path()) as library:
+        with output.progress_bar("importing") as progress:
+            try:
+                report = import_collection(
+                    library,
+                    source,
+                    layout,
+                    encoder=made_by,
+                    encoder_name=encoder_name(encoder) if encoder is not None else "",
+                    columns=Columns(path_column, vector_column, modality),
+                    progress=progress,
+                )
+            except KeyboardInterrupt:
+                output.notices.print("interrupted; what is stored stays, run it again to go on")
+                raise typer.Exit(EXIT_INTERRUPTED) from None
+        total = len(library)
+    if as_json:
+        for item in report.skipped:
+            output.print_json({"skipped": item.path, "reason": item.reason})
+        output.print_json({**vars(report), "skipped": len(report.skipped), "items": total})
+    else:
+        output.print_skipped(report.skipped)
+        counts = [
+            f"{count} {name}"
+            for name, count in (
+                ("added", report.added),
+                ("updated", report.updated),
+                ("skipped", len(report.skipped)),
+            )
+            if count or name == "added"
+        ]
+        scaled = f" ({report.normalized} brought to unit length)" if report.normalized else ""
+        output.console.print(
+            f"{', '.join(counts)} in {report.seconds:.1f} s{scaled}; "
+            f"{output.short_path(str(library.path))} holds {total}",
+            soft_wrap=True,
+            markup=False,
+        )
+    if report.skipped:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def export(
+    target: Annotated[
+        Path,
+        typer.Argument(help="A new folder, or a name that ends in .parquet or .lance."),
+    ],
+    collection: CollectionOption = None,
+    layout: LayoutOption = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file or an earlier export.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write items and vectors for other tools, or for another collection to import."""
+    from sensorium.collection.exchange import export_collection
+
+    with (
+        Collection(collection or default_collection_path(), create=False) as library,
+        output.progress_bar("exporting") as progress,
+    ):
+        try:
+            report = export_collection(
+                library, target, layout, overwrite=overwrite, progress=progress
+            )
+        except KeyboardInterrupt:
+            output.notices.print("interrupted; nothing is left of it")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    if as_json:
+        output.print_json(report)
+        return
+    left_out = f", {report.without_vectors} without vectors left out"
+    output.console.print(
+        f"{report.rows} vectors of {report.items} items in {report.seconds:.1f} s"
+        f"{left_out if report.without_vectors else ''}; {output.short_path(report.path)} "
+        f"({report.layout})",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def duplicates(
+    collection: CollectionOption = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Cosine of two pictures that may be one [default: 0.85, or 0.98]."),
+    ] = None,
+    no_pixels: Annotated[
+        bool,
+        typer.Option("--no-pixels", help="Compare vectors alone: quick, but mixes up look-alikes."),
+    ] = False,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Print bare paths: of each group all but the first.")
+    ] = False,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Such paths ended by NUL, for xargs -0 rm.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find pictures that are there more than once: saved again, scaled, a little cropped."""
+    from sensorium.collection.duplicates import find_duplicate_items
+
+    if as_json and (paths or null):
+        raise UsageError("--json and --paths exclude each other")
+    with Collection(collection or default_collection_path(), create=False) as library:
+        groups = find_duplicate_items(library, threshold=threshold, pixels=not no_pixels)
+    if as_json:
+        for group in groups:
+            output.print_json(group)
+    elif paths or null:
+        output.print_paths([item for group in groups for item in group.items[1:]], null=null)
+    else:
+        _print_groups(groups)
+    if not groups:
+        output.notices.print("nothing found")
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _print_groups(groups: Sequence[Duplicates]) -> None:
+    """Print groups: below one another on a terminal; group, score and path in a pipe."""
+    for number, group in enumerate(groups, 1):
+        for item, score in zip(group.items, group.scores, strict=True):
+            if output.console.is_terminal:
+                mark = "keep " if item is group.items[0] else f"{score:.3f}"
+                output.console.print(
+                    Text(f"{mark}  {output.short_path(item.path)}"), soft_wrap=True
+                )
+            else:
+                print(f"{number}\t{score:.4f}\t{item.path}")
+        if output.console.is_terminal and number < len(groups):
+            output.console.print()

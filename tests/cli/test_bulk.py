@@ -1,0 +1,117 @@
+"""``import``, ``export`` and ``duplicates``: what they print and exit with, and what they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensorium import Collection
+from sensorium.cli import bulk
+from sensorium.cli.app import app
+from tests.cli.conftest import COLORS, Run
+from tests.collection.test_bulk import some
+from tests.tiny_encoder import DIMENSION
+
+COUNT = len(COLORS) + 1
+
+if bulk.export not in [command.callback for command in app.registered_commands]:
+    app.command("import")(bulk.import_)
+    app.command()(bulk.export)
+    app.command()(bulk.duplicates)
+
+
+@pytest.mark.parametrize("name", ["out", "out.parquet", "out.lance"])
+def test_out_and_in(run: Run, library: Path, tmp_path: Path, name: str) -> None:
+    done = run("export", tmp_path / name, "-c", library)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{COUNT} vectors of {COUNT} items in ")
+    done = run("import", tmp_path / name, "-c", tmp_path / "new.sensorium")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{COUNT} added in ")
+    assert done.out.endswith(f"new.sensorium holds {COUNT}\n")
+    one, other = (run("search", "red", "-c", c) for c in (library, tmp_path / "new.sensorium"))
+    assert one.out == other.out
+    again = run("import", tmp_path / name, "-c", tmp_path / "new.sensorium", "--json")
+    assert again.code == 0
+    report = json.loads(again.out)
+    assert report.pop("seconds") > 0
+    assert report == {"added": 0, "updated": COUNT, "normalized": 0, "skipped": 0, "items": COUNT}
+
+
+def test_export_respects_what_is_there(run: Run, library: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert json.loads(run("export", out, "-c", library, "--json").out)["layout"] == "numpy"
+    done = run("export", out, "-c", library)
+    assert done.code == 2 and done.err.startswith(f"sensorium: {out} exists")
+    done = run("export", out, "-c", library, "--overwrite", "--layout", "clip-retrieval")
+    assert done.code == 0 and (out / "img_emb" / "img_emb_0.npy").is_file()
+    assert run("export", tmp_path / "x", "-c", library, "--layout", "csv").code == 2
+    done = run("export", tmp_path / "x", "-c", tmp_path / "gone")
+    assert done.code == 3 and not (tmp_path / "gone").exists()
+
+
+def test_import_of_others(run: Run, tiny: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", np.concatenate([some(2), np.zeros((1, DIMENSION))]) * 2)
+    (tmp_path / "items.csv").write_text("path,caption\nhttp://a,x\nhttp://b,y\nhttp://c,z\n")
+    library = tmp_path / "c.sensorium"
+    done = run("import", tmp_path, "-c", library)
+    assert done.code == 2 and "--encoder" in done.err
+    done = run("import", tmp_path, "-c", library, "--encoder", tiny)
+    assert done.code == 1
+    assert done.err == "skipped http://c: the vector has length zero\n"
+    assert done.out.startswith("2 added, 1 skipped in ")
+    assert "(2 brought to unit length)" in done.out
+    rows = [json.loads(line) for line in run("import", tmp_path, "-c", library, "--encoder", tiny,
+                                             "--json").lines]  # fmt: skip
+    assert rows[0] == {"skipped": "http://c", "reason": "the vector has length zero"}
+    assert (rows[1]["updated"], rows[1]["skipped"], rows[1]["items"]) == (2, 1, 2)
+    with Collection(library) as collection:  # by a name it can be opened with again
+        assert collection.info().encoder == str(tiny)
+
+
+@pytest.fixture
+def twice(folder: Path, tiny: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A collection in which one picture is there twice, and the copy."""
+    pictures = shutil.copytree(folder, tmp_path / "pictures")
+    copy = pictures / "two\nlines again.png"
+    shutil.copy(pictures / "two\nlines 图.png", copy)
+    with Collection(tmp_path / "c.sensorium", tiny) as collection:
+        collection.add(pictures)
+    return tmp_path / "c.sensorium", copy
+
+
+def test_duplicates(run: Run, twice: tuple[Path, Path]) -> None:
+    library, copy = twice
+    original = copy.with_name("two\nlines 图.png")
+    kept, removed = sorted([original, copy])
+    done = run("duplicates", "-c", library)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"1\t1.0000\t{kept}\n1\t1.0000\t{removed}\n"
+    (group,) = [json.loads(line) for line in run("duplicates", "-c", library, "--json").lines]
+    assert [item["path"] for item in group["items"]] == [str(kept), str(removed)]
+    assert run("duplicates", "-c", library, "--paths").out == f"{removed}\n"
+    assert run("duplicates", "-c", library, "-0").out == f"{removed}\0"
+    assert run("duplicates", "-c", library, "--json", "-0").code == 2
+    assert run("duplicates", "-c", library, "--threshold", "2").code == 2
+
+
+def test_no_duplicates(run: Run, library: Path, tmp_path: Path) -> None:
+    # The tiny encoder tells even colours apart by their direction from grey.
+    done = run("duplicates", "-c", library)
+    assert (done.code, done.out, done.err) == (1, "", "nothing found\n")
+    assert run("duplicates", "-c", tmp_path / "gone").code == 3
+
+
+def test_removing_duplicates(run: Run, twice: tuple[Path, Path]) -> None:
+    library, copy = twice
+    listed = run("duplicates", "-c", library, "-0").out
+    subprocess.run(["xargs", "-0", "rm"], input=os.fsencode(listed), check=True)
+    assert run("prune", "-c", library).err == "1 forgotten\n"
+    assert len([*copy.parent.glob("*.png")]) == COUNT
+    assert run("duplicates", "-c", library).code == 1
