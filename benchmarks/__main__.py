@@ -15,6 +15,7 @@ from benchmarks.rows import print_table, write_json
 BENCHMARKS = {
     "quality": "retrieval and zero-shot accuracy of encoders on the fetched sets",
     "indexing": "photos per second, cold start, memory and installed size",
+    "hashing": "what binary codes of each length find, weigh and cost, against float search",
     "scores": "what a cosine is worth: thresholds against ranking",
 }
 

@@ -10,6 +10,8 @@ import pytest
 from tests.tiny_encoder import make_tiny_encoder
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# FAISS's threads wait for each other spinning: beside other work, a test takes ten times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 
