@@ -17,16 +17,9 @@ from tests.cli.conftest import COLORS, Run
 from tests.media.pictures import encode, red_blue
 
 COMMANDS = (
-    "index",
-    "search",
-    "classify",
-    "evaluate",
-    "info",
-    "models",
-    "optimize",
-    "prune",
-    "reembed",
-)
+    "classify", "duplicates", "evaluate", "export", "import", "index", "info", "models",
+    "optimize", "prune", "reembed", "search",
+)  # fmt: skip
 COUNT = len(COLORS) + 1
 
 

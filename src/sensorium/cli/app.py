@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
+from sensorium.cli.bulk import duplicates, export, import_
 from sensorium.cli.evaluate import evaluate
+from sensorium.cli.options import CollectionOption, JsonOption
 from sensorium.collection import Collection, Skipped
 from sensorium.collection.answering import MODES
 from sensorium.collection.files import Candidate, find_files
@@ -32,16 +34,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-CollectionOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--collection",
-        "-c",
-        metavar="FILE",
-        help="Collection to use; without it $SENSORIUM_COLLECTION or your default library.",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 WhereOption = Annotated[
     str | None,
     typer.Option(
@@ -345,6 +337,9 @@ def reembed(
 
 
 app.command()(evaluate)
+app.command("import")(import_)
+app.command()(export)
+app.command()(duplicates)
 
 
 @app.callback(invoke_without_command=True)
