@@ -16,6 +16,7 @@ BENCHMARKS = {
     "quality": "retrieval and zero-shot accuracy of encoders on the fetched sets",
     "indexing": "photos per second, cold start, memory and installed size",
     "hashing": "what binary codes of each length find, weigh and cost, against float search",
+    "search": "latency, recall, memory and build time of indexes against N, beside their rivals",
     "scores": "what a cosine is worth: thresholds against ranking",
 }
 

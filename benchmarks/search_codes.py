@@ -1,0 +1,169 @@
+"""Search by Hamming distance among binary codes: the smaller table of `benchmarks.search`."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from benchmarks.measuring import in_turns
+from benchmarks.rows import Row
+from benchmarks.search_data import K, Queries, Rows, Vectors, least_cosines, recall
+from benchmarks.search_timing import single_queries
+from sensorium.index.coding import HashCoder
+from sensorium.index.hash import HashIndex
+
+BITS = 256
+"""Enough that re-ranking a few hundred finds most of the float neighbours; others are in
+`benchmarks.hashing`."""
+
+RERANK = 500
+
+Codes = npt.NDArray[np.uint8]
+Search = Callable[[Vectors, str], Rows]
+"""Takes queries of shape (q, d), and their modality."""
+
+Build = Callable[[Vectors, Codes, HashCoder, Path], Search]
+"""Takes vectors, their codes, what coded them, and the folder that files go to."""
+
+
+def measure_codes(
+    vectors: Vectors, groups: Mapping[str, Queries], console: Console
+) -> Iterator[Row]:
+    """The same codes in every system; queries arrive as vectors and are coded by the same coder.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+    groups : mapping of str to Queries
+        By modality.
+    console : Console
+        Told of what is missing or fails.
+    """
+    bits = min(BITS, vectors.shape[1] // 8 * 8)
+    tuning = {name: group.tuning for name, group in groups.items()}
+    coder = HashCoder.fit({**tuning, "image": vectors}, bits=bits, method="itq")
+    codes = coder.encode(vectors, "image")
+    about = f"{len(vectors):,} codes of {bits} bits"
+    searches: dict[str, Search] = {}
+    for system, build in SYSTEMS.items():
+        if system.startswith("usearch") and find_spec("usearch") is None:
+            console.print(f"[yellow]skipped:[/] {system}: usearch is not installed")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            try:
+                searches[system] = build(vectors, codes, coder, Path(folder))
+            except Exception as error:  # a rival's, of any kind
+                console.print(f"[red]failed:[/] {system}: {error!r}")
+                continue
+            seconds = time.perf_counter() - started
+            size = sum(path.stat().st_size for path in Path(folder).iterdir())
+        yield Row("search", about, system, "build", seconds, "s")
+        yield Row("search", about, system, "disk", size / 1e6, "MB")
+    for name, group in groups.items():
+        yield from _measure(
+            f"{about}, {name} queries", searches, vectors, codes, coder, group, name
+        )
+
+
+def _measure(
+    case: str,
+    searches: Mapping[str, Search],
+    vectors: Vectors,
+    codes: Codes,
+    coder: HashCoder,
+    group: Queries,
+    modality: str,
+) -> Iterator[Row]:
+    queries, asked = group.measured, coder.encode(group.measured, modality)
+    distances = _nearest_distances(codes, asked)
+    least = least_cosines(vectors, queries, [None])[0]
+
+    def singly(search: Search) -> Callable[[Vectors], Rows]:
+        return lambda query: search(query, modality)
+
+    def at_once(search: Search) -> Callable[[], Rows]:
+        return lambda: search(queries, modality)
+
+    times = single_queries({name: singly(search) for name, search in searches.items()}, queries)
+    batched = in_turns({name: at_once(search) for name, search in searches.items()}, 3)
+    for system, search in searches.items():
+        p50, p99 = np.percentile(times[system], [50, 99]) * 1e3
+        rows = search(queries, modality)
+        yield Row("search", case, system, "p50", float(p50), "ms")
+        yield Row("search", case, system, "p99", float(p99), "ms")
+        yield Row("search", case, system, "batched", len(queries) / batched[system], "queries/s")
+        share = _hamming_recall(codes, asked, rows, distances)
+        yield Row("search", case, system, "Hamming recall@10", share)
+        yield Row("search", case, system, "float recall@10", recall(vectors, queries, rows, least))
+
+
+def _nearest_distances(codes: Codes, asked: Codes) -> npt.NDArray[np.int64]:
+    """Hamming distance of each query's `K`-th nearest code."""
+    import faiss
+
+    index = faiss.IndexBinaryFlat(codes.shape[1] * 8)
+    index.add(codes)
+    return np.asarray(index.search(asked, min(K, len(codes)))[0][:, -1])
+
+
+def _hamming_recall(
+    codes: Codes, asked: Codes, rows: Rows, distances: npt.NDArray[np.int64]
+) -> float:
+    """Share of the ten nearest codes that were found; equally near ones count alike."""
+    right = 0
+    for query, line, enough in zip(asked, rows, distances, strict=True):
+        named = np.unique(line[line >= 0])
+        found = np.bitwise_count(codes[named] ^ query).sum(axis=1)
+        right += min(K, np.count_nonzero(found <= enough))
+    return right / (min(K, len(codes)) * len(asked))
+
+
+def _faiss_flat(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
+    import faiss
+
+    index = faiss.IndexBinaryFlat(codes.shape[1] * 8)
+    index.add(codes)
+    faiss.write_index_binary(index, str(folder / "codes.faiss"))
+    return lambda queries, modality: index.search(coder.encode(queries, modality), K)[1]
+
+
+def _usearch(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
+    index: Any = import_module("usearch.index").Index(
+        ndim=codes.shape[1] * 8, metric="hamming", dtype="b1"
+    )
+    index.add(np.arange(len(codes)), codes)
+    index.save(str(folder / "graph.usearch"))
+
+    def search(queries: Vectors, modality: str) -> Rows:
+        keys = index.search(coder.encode(queries, modality), K).keys
+        return np.asarray(keys).astype(np.int64).reshape(len(queries), -1)
+
+    return search
+
+
+def _ours(**parameters: Any) -> Build:
+    def build(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
+        index = HashIndex.build(vectors, coder=coder, **parameters)
+        index.save(folder)
+        return lambda queries, modality: index.search(queries, K, modality=modality).rows
+
+    return build
+
+
+SYSTEMS: dict[str, Build] = {
+    "FAISS IndexBinaryFlat": _faiss_flat,
+    "usearch b1 Hamming": _usearch,
+    "Sensorium": _ours(rerank=0),
+    "Sensorium, inverted lists": _ours(rerank=0, scan="ivf"),
+    f"Sensorium, {RERANK} re-ranked": _ours(rerank=RERANK),
+}

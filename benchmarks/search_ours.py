@@ -1,0 +1,133 @@
+"""Sensorium in `python -m benchmarks search`, and what it adds to the time of FAISS alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measuring import Task
+from benchmarks.rivals import ADDED_ROWS, System
+from benchmarks.rows import Row
+from benchmarks.search_data import Filter, Items, K, Rows, Vectors
+from benchmarks.search_timing import single_queries
+from sensorium import Collection
+from sensorium.collection.derived import read_index
+from sensorium.index.base import Index
+
+RECALL = 0.95
+"""What `Collection.optimize` is asked for; it tunes itself, and there is nothing else to turn."""
+
+FILE = "views.sensorium"
+
+BARE, INDEX, COLLECTION = "FAISS alone", "Index.search", "Collection.search_vectors"
+
+
+class Sensorium(System):
+    """A collection as its users have it: hits come with paths and metadata, from SQLite."""
+
+    name = "Sensorium"
+    package = module = "sensorium"
+    about = f"Collection.optimize(recall={RECALL}); hits with paths and metadata"
+
+    def build(self, items: Items, folder: Path) -> None:
+        with Collection(folder / FILE, "mini", auto_optimize=False) as collection:
+            for start in range(0, len(items.vectors), ADDED_ROWS):
+                block = np.ascontiguousarray(items.vectors[start : start + ADDED_ROWS])
+                rows = range(start, start + len(block))
+                collection.add_vectors(
+                    block,
+                    [f"/views/{row:08}.jpg" for row in rows],
+                    modality="image",
+                    metadata=[
+                        {name: int(values[row]) for name, values in items.columns.items()}
+                        for row in rows
+                    ],
+                )
+            collection.optimize(recall=RECALL)
+
+    def open(self, folder: Path) -> None:
+        self.collection = Collection(folder / FILE, create=False, auto_optimize=False)
+
+    def search(self, queries: Vectors, k: int) -> Rows:
+        return self._ask(queries, k, None)
+
+    def search_filtered(self, queries: Vectors, k: int, chosen: Filter) -> Rows:
+        return self._ask(queries, k, f"{chosen.column} < {chosen.below}")
+
+    def _ask(self, queries: Vectors, k: int, where: str | None) -> Rows:
+        found = np.full((len(queries), k), -1, np.int64)
+        for line, hits in zip(
+            found, self.collection.search_vectors(queries, k, where=where), strict=True
+        ):
+            line[: len(hits)] = [int(Path(hit.path).stem) for hit in hits]
+        return found
+
+    def close(self) -> None:
+        self.collection.close()
+
+
+def overhead(case: str, folder: Path, vectors: Vectors, queries: Vectors) -> Iterator[Row]:
+    """Single queries to FAISS, to our index and to the collection, with equal parameters.
+
+    FAISS searches the very files of the collection's index, so that nothing differs but what is
+    around it. A collection that is searched exactly is compared with FAISS's flat index.
+
+    Parameters
+    ----------
+    case : str
+    folder : Path
+        What `Sensorium.build` wrote.
+    vectors, queries : ndarray of float32, shapes (n, d) and (q, d)
+    """
+    with Collection(folder / FILE, create=False, auto_optimize=False) as collection:
+        derived = read_index(folder / FILE, "vectors", collection.encoder.space.fingerprint)
+        tasks: dict[str, Any] = {BARE: _bare(derived.index, derived.generation, derived.state)
+                                 if derived else _flat(vectors)}  # fmt: skip
+        if derived:
+            index = derived.index
+            tasks[INDEX] = lambda query: index.search(query, K)
+        tasks[COLLECTION] = lambda query: collection.search_vectors(query, K)
+        times = single_queries(tasks, queries)
+    medians = {name: float(np.median(values)) for name, values in times.items()}
+    for name, median in medians.items():
+        yield Row("search", case, name, "p50", median * 1e3, "ms")
+        yield Row("search", case, name, "p50 over FAISS alone", median / medians[BARE], "")
+
+
+def _flat(vectors: Vectors) -> Task:
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors))
+    return lambda query: index.search(query, K)  # type: ignore[misc]
+
+
+def _bare(index: Index, generation: Path, state: Any) -> Any:
+    """The search of an index's files that FAISS itself does, with the index's parameters."""
+    import faiss
+
+    from sensorium.index.hnsw import GRAPH
+    from sensorium.index.ivf import CODES, REFINED
+
+    chosen = state["parameters"]
+    if index.kind == "hnsw":
+        graph = faiss.read_index(str(generation / GRAPH), faiss.IO_FLAG_MMAP_IFC)
+        parameters = faiss.SearchParametersHNSW(efSearch=max(chosen["ef"], 2 * K))
+        return lambda query: graph.search(query, K, params=parameters)
+    if index.kind != "ivf":
+        raise ValueError(f"FAISS alone has nothing like an index of kind {index.kind!r}")
+    codes = faiss.read_index(str(generation / CODES))
+    copies = faiss.read_index(str(generation / REFINED), faiss.IO_FLAG_MMAP_IFC)
+    least = math.ceil(4 * K * codes.nlist / codes.ntotal)
+    parameters = faiss.IndexRefineSearchParameters(
+        k_factor=max(chosen["depth"] / 10, 2.0),
+        base_index_params=faiss.SearchParametersIVF(
+            nprobe=min(codes.nlist, max(chosen["probes"], least))
+        ),
+    )
+    refined = faiss.IndexRefine(codes, copies)
+    return lambda query: (refined, copies, codes)[0].search(query, K, params=parameters)
