@@ -346,7 +346,8 @@ def thumbnail(image: Image) -> npt.NDArray[np.float32] | None:
     MediaError
         When it cannot be read.
     """
-    picture, box = image.load_scaled(THUMBNAIL_SIDE)
+    # Decoded larger: a JPEG at its smallest scale correlates less with its own copies.
+    picture, box = image.load_scaled(8 * THUMBNAIL_SIDE)
     side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     pixels = np.asarray(picture.resize(side, PIL.Image.Resampling.BOX, box), np.float32)
     centred = pixels.ravel() - pixels.mean()
