@@ -39,6 +39,9 @@ VECTOR = "vector"
 PART_ROWS = 1_000_000
 """Rows a file of clip-retrieval's layout, as it has them itself, and of a folder of Parquet."""
 
+LANCE_BUFFER = 64 << 20
+"""Bytes that Lance reads ahead; its own 2 GB would hold a whole collection."""
+
 PATH_COLUMNS = ("path", "image_path", "file_path", "url", "URL", "key")
 """Columns that name what a row is about, the first that is there; img2dataset writes ``key``."""
 
@@ -94,7 +97,9 @@ def read(layout: str, source: Path, columns: Columns) -> Source:
             raise UsageError(f"{source}: no Lance dataset that can be read ({error})") from error
         return _source(
             source, dataset.schema, dataset.count_rows(), columns,
-            lambda size: dataset.to_batches(batch_size=size),
+            lambda size: dataset.scanner(
+                batch_size=size, batch_readahead=1, io_buffer_size=LANCE_BUFFER
+            ).to_batches(),
         )  # fmt: skip
     files = [source] if source.is_file() else sorted(source.glob("*.parquet"))
     if not files:
