@@ -110,7 +110,7 @@ def read(layout: str, source: Path, columns: Columns) -> Source:
             raise UsageError(f"{file} has other columns than {files[0]}")
     return _source(
         source, opened[0].schema_arrow, sum(one.metadata.num_rows for one in opened), columns,
-        lambda size: (batch for one in opened for batch in one.iter_batches(batch_size=size)),
+        lambda size: (batch for one in opened for batch in _batches_of(one, size)),
     )  # fmt: skip
 
 
@@ -119,6 +119,12 @@ def _parquet(file: Path) -> Any:
         return pyarrow.parquet.ParquetFile(file)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise UsageError(f"{file}: no Parquet that can be read ({error})") from error
+
+
+def _batches_of(file: Any, size: int) -> Iterator[Any]:
+    """Read a Parquet file; asked for all of it at once, Arrow keeps every row group it has read."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(batch_size=size, row_groups=[group])
 
 
 def _lance() -> Any:
@@ -363,7 +369,7 @@ def _read_clip_retrieval(source: Path, columns: Columns) -> Source:
     def batches(size: int) -> Iterator[Batch]:
         for array, table in pairs:
             start = 0
-            for batch in table.iter_batches(batch_size=size):
+            for batch in _batches_of(table, size):
                 rows = _rows(batch, path_column, origin, columns)
                 if suffix:
                     rows = [_renamed(row, suffix) for row in rows]
