@@ -94,7 +94,10 @@ class NumPyExact(System):
     about = "float32, mapped"
 
     def build(self, items: Items, folder: Path) -> None:
-        np.save(folder / "vectors.npy", items.vectors)
+        if isinstance(items.vectors, np.memmap):  # scans of one file, not of two, fill the cache
+            (folder / "vectors.npy").hardlink_to(str(items.vectors.filename))
+        else:
+            np.save(folder / "vectors.npy", items.vectors)
 
     def open(self, folder: Path) -> None:
         self._vectors: Vectors = np.load(folder / "vectors.npy", mmap_mode="r")
@@ -379,9 +382,7 @@ class _Lance(System):
 
     def ladders(self) -> list[Ladder]:
         probes = [p for p in steps(1, 512) if p < self._partitions] + [self._partitions]
-        return [
-            [{"nprobes": p, "refine_factor": factor} for p in probes] for factor in (2, 5, 10, 20)
-        ]
+        return [[{"nprobes": p, "refine_factor": factor} for p in probes] for factor in (5, 10, 20)]
 
 
 class LanceDBPQ(_Lance):

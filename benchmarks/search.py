@@ -28,7 +28,7 @@ from rich.console import Console
 from benchmarks.indexing import warn_if_busy
 from benchmarks.measuring import in_turns
 from benchmarks.rivals import RIVALS, System
-from benchmarks.rows import Row
+from benchmarks.rows import Row, write_json
 from benchmarks.search_codes import measure_codes
 from benchmarks.search_data import (
     Filter,
@@ -59,8 +59,8 @@ ROWS = (10_000, 100_000, 1_000_000)
 QUERIES = 400
 """Captions, and pictures, in each half: as many as half of the held-out captions allow for."""
 
-FILTERED_QUERIES = 50
-"""Of each kind and for each filter: there are eight filters, and some systems take long."""
+FILTERED_QUERIES = 25
+"""Of each kind and for each filter: there are eight filters, and some systems take seconds."""
 
 BUDGET_ROWS = 1_000_000
 BUDGETS = {("p50", "ms"): 2.0, ("batched", "queries/s"): 1000.0}
@@ -95,13 +95,27 @@ def run(arguments: argparse.Namespace) -> list[Row]:
             real_items(size, views.sources, views.vectors).save(data)
             if size == sizes[-1]:
                 del views  # mapped from here on: gigabytes
-            found += measure_size(systems, data, groups, console)
-            if not arguments.without_codes:
-                console.print(f"{size:,} items: binary codes")
-                found += measure_codes(Items.load(data).vectors, groups, console)
+            for row in _measure_all(systems, data, groups, console, arguments.without_codes):
+                found.append(row)
+                if arguments.json:  # hours may still follow
+                    write_json(found, arguments.json)
     if arguments.plot:
         draw_growth(found, arguments.plot)
     return found
+
+
+def _measure_all(
+    systems: Sequence[type[System]],
+    data: Path,
+    groups: Mapping[str, Queries],
+    console: Console,
+    without_codes: bool,
+) -> Iterator[Row]:
+    yield from measure_size(systems, data, groups, console)
+    if not without_codes:
+        items = Items.load(data)
+        console.print(f"{len(items.vectors):,} items: binary codes")
+        yield from measure_codes(items.vectors, groups, console)
 
 
 def installed(names: Sequence[str] | None, console: Console) -> list[type[System]]:
@@ -121,7 +135,7 @@ def installed(names: Sequence[str] | None, console: Console) -> list[type[System
 
 def measure_size(
     systems: Sequence[type[System]], data: Path, groups: Mapping[str, Queries], console: Console
-) -> list[Row]:
+) -> Iterator[Row]:
     """Everything about the items of one folder.
 
     Parameters
@@ -133,10 +147,6 @@ def measure_size(
         By modality.
     console : Console
         Told of each step, and of what fails.
-
-    Returns
-    -------
-    list of Row
     """
     items = Items.load(data)
     size = len(items.vectors)
@@ -161,14 +171,14 @@ def measure_size(
         opened[system.name] = one
         if one.setting:
             console.print(f"  {_spelt(one.setting)}")
-    rows = list(_build_rows(f"{size:,} items", built))
+    yield from _build_rows(f"{size:,} items", built)
     console.print(f"{size:,} items: searching, in turns")
     for name, group in groups.items():
         case = f"{size:,} items, {name} queries"
-        rows += _search(case, opened, items.vectors, group.measured, true[name][0])
+        yield from _search(case, opened, items.vectors, group.measured, true[name][0])
     for number, one_filter in enumerate(chosen, 1):
         for name, group in groups.items():
-            rows += _search_filtered(
+            yield from _search_filtered(
                 f"{size:,} items, {name} queries, {one_filter.label}",
                 opened, items.vectors, group.measured[:FILTERED_QUERIES],
                 true[name][number][:FILTERED_QUERIES], one_filter, console,
@@ -176,15 +186,15 @@ def measure_size(
     settings = {name: one.setting for name, one in opened.items()}
     for one in opened.values():
         one.close()
-    rows += _open(f"{size:,} items", data, built, settings, console)
+    yield from _open(f"{size:,} items", data, built, settings, console)
     if Sensorium.name in opened:
         console.print(f"{size:,} items: overhead over FAISS alone")
         folder, queries = _folder(data, Sensorium), groups["text"].measured
-        rows += overhead(f"{size:,} items, overhead", folder, items.vectors, queries)
+        yield from overhead(f"{size:,} items, overhead", folder, items.vectors, queries)
     if size == BUDGET_ROWS:
         case = f"{size:,} items, text queries"
-        rows += [Row("search", case, "budget", metric, v, u) for (metric, u), v in BUDGETS.items()]
-    return rows
+        for (metric, unit), value in BUDGETS.items():
+            yield Row("search", case, "budget", metric, value, unit)
 
 
 def _folder(data: Path, system: type[System]) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 from sensorium.collection.schema import (
     APPLICATION_ID,
     BUSY_TIMEOUT,
+    CACHE_BYTES,
     PAGE_BYTES,
     SCHEMA,
     SCHEMA_VERSION,
@@ -93,6 +94,7 @@ class Database:
                     write_all_words(self._connection)
                 run(f"PRAGMA application_id = {APPLICATION_ID}")
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        run(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")
         # In WAL mode NORMAL may lose the last commits on power failure; what is acknowledged stays.
         run("PRAGMA synchronous = FULL")
 
@@ -147,6 +149,12 @@ class Database:
                 return self._connection.execute(sql, parameters).fetchall()
             except sqlite3.Error as error:
                 raise CollectionError(f"{self.path}: cannot be read ({error})") from error
+
+    def version(self) -> tuple[int, int]:
+        """Differs from what it was if anybody, this connection included, may have written."""
+        with self._lock:
+            ((version,),) = self._read("PRAGMA data_version")
+            return version, self._connection.total_changes
 
     def close(self) -> None:
         """Close the file; calling it twice is fine."""

@@ -39,9 +39,12 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A row of the segments table with its item; `vector` has the shape (d,)."""
+    """A row of the segments table and what a hit tells of its item; `vector` is of shape (d,)."""
 
-    item: StoredItem
+    item: int
+    path: str
+    modality: str
+    metadata: dict[str, Any]
     span: Span
     vector: npt.NDArray[np.float32]
 
@@ -107,9 +110,15 @@ def stored_item(row: Sequence[Any]) -> StoredItem:
         file=FileState(path, size, mtime_ns, content_hash),
         modality=modality,
         added=added,
-        properties=json.loads(properties),
-        metadata=json.loads(metadata),
+        properties=json_values(properties),
+        metadata=json_values(metadata),
     )
+
+
+def json_values(text: str) -> dict[str, Any]:
+    """Read a column of metadata."""
+    values: dict[str, Any] = {} if text == "{}" else json.loads(text)
+    return values
 
 
 def dump_metadata(values: dict[str, Any]) -> str:

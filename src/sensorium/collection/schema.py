@@ -5,6 +5,9 @@ from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
 APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
 SCHEMA_VERSION = 2
 
+CACHE_BYTES = 32 << 20
+"""Pages in memory, at most: SQLite's own 2 MB do not hold the inner nodes of a million rows."""
+
 BUSY_TIMEOUT = 60
 """Seconds a process waits for another one's write; a batch takes milliseconds."""
 

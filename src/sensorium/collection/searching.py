@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ class Searcher:
         self._store = store
         self._slot = slot
         self._held: Snapshot | None = None
+        self._version = (0, 0)
         self._filters: OrderedDict[tuple[Any, ...], Ids] = OrderedDict()
         self.problem: str | None = None
         """Why index files that are there are not used."""
@@ -86,18 +88,22 @@ class Searcher:
         SpaceMismatchError
             When the collection is in another space than `space`.
         """
+        held, version = self._held, self._store.version()
+        found = signature(self.path, self._slot)
+        if held is not None and (held.space, held.signature, self._version) == (
+            space.fingerprint, found, version,
+        ):  # fmt: skip
+            return held  # as nearly always: nothing else is read
         # A snapshot: vectors of another space, or of a later state than the counters tell, must
         # not get in between.
         with self._store.snapshot():
             self._store.require_space(space, encoder)
             changes = self._store.changes()
-            found = signature(self.path, self._slot)
-            held = self._held
             if held is None or held.space != space.fingerprint or held.signature != found:
                 held = self._open(space, changes, found)
             if held.changes != changes:
                 held = self._follow(held, space.dimension, changes)
-            self._held = held
+            self._held, self._version = held, version
             return held
 
     def _open(self, space: Space, changes: Changes, found: tuple[int, int] | None) -> Snapshot:
@@ -328,23 +334,25 @@ def hits_of(
     An approximate index ranks by compressed vectors; of what it found the order and the scores
     are made exact here, at no further cost: the rows are read anyway.
     """
+    wanted = dict.fromkeys(found.segment for line in lines for found in line)
+    rows = store.segments(list(wanted))
+    # Another process may have replaced a segment since the vectors were read.
+    gone = {found.item for line in lines for found in line if found.segment not in rows}
+    items = store.items(list(gone)) if gone else {}
     answers = []
     for query, line in zip(queries, lines, strict=True):
-        rows = store.segments([found.segment for found in line])
-        # Another process may have replaced a segment since the vectors were read.
-        gone = [found.item for found in line if found.segment not in rows]
-        items = store.items(gone) if gone else {}
         hits = []
         for found in line:
             if (row := rows.get(found.segment)) is not None:
-                score = float((row.vector * query).sum().clip(-1, 1))
-                hits.append((-score, found.segment, row.item, row.span))
+                score = min(1.0, max(-1.0, float((row.vector * query).sum())))
+                hit = Hit(row.item, row.path, row.modality, {**row.metadata}, row.span, score)
             elif found.item in items:
-                hits.append((-found.score, found.segment, items[found.item], None))
-        hits.sort(key=lambda hit: hit[:2])
-        answers.append(
-            [Hit(**item_fields(item), span=span, score=-score) for score, _, item, span in hits]
-        )
+                hit = Hit(**item_fields(items[found.item]), span=None, score=found.score)
+            else:
+                continue
+            hits.append((-hit.score, found.segment, hit))
+        hits.sort(key=itemgetter(0, 1))
+        answers.append([hit for _, _, hit in hits])
     return answers
 
 
@@ -359,7 +367,7 @@ def hits_by_words(
     """
     items = store.items([item for item, _ in found])
     best = [segments[item].segment for item, _ in found if item in segments] if segments else []
-    spans = {row.item.id: row.span for row in store.segments(best).values()}
+    spans = {row.item: row.span for row in store.segments(best).values()}
     return [
         Hit(**item_fields(items[item]), span=spans.get(item), score=score)
         for item, score in found

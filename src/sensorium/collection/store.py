@@ -27,6 +27,7 @@ from sensorium.collection.rows import (
     StoredItem,
     StoredSegment,
     dump_metadata,
+    json_values,
     segment_rows,
     stored_item,
 )
@@ -320,20 +321,22 @@ class SQLiteStore(Database):
             db.execute("DELETE FROM removed_segments WHERE id <= ?", (position,))
 
     def segments(self, ids: Sequence[int]) -> dict[int, StoredSegment]:
-        """The segments with these ids and their items; an id that is gone is left out."""
+        """The segments with these ids; an id that is gone is left out."""
         found: dict[int, StoredSegment] = {}
-        columns = ", ".join(f"items.{name}" for name in ITEM.split(", "))
         for part in _parts(ids):
             marks = ",".join("?" * len(part))
-            for segment, start, stop, vector, *item in self._read(
-                f"SELECT segments.id, start, stop, vector, {columns} FROM segments "
-                f"JOIN items ON items.id = item_id WHERE segments.id IN ({marks})",
+            for row in self._read(
+                "SELECT segments.id, start, stop, vector, item_id, path, modality, properties, "
+                "metadata FROM segments JOIN items ON items.id = item_id "
+                f"WHERE segments.id IN ({marks})",
                 part,
             ):
+                segment, start, stop, vector, item, path, modality, properties, metadata = row
+                values = json_values(properties)
+                values.update(json_values(metadata))
+                span = None if start is None else (start, stop)
                 found[segment] = StoredSegment(
-                    item=stored_item(item),
-                    span=None if start is None else (start, stop),
-                    vector=np.frombuffer(vector, "<f4"),
+                    item, path, modality, values, span, np.frombuffer(vector, "<f4")
                 )
         return found
 
