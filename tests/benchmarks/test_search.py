@@ -197,7 +197,7 @@ def test_what_is_missing_or_fails_is_said_and_the_rest_is_measured(
     data = tmp_path / "data"
     data.mkdir()
     items.save(data)
-    rows = search.measure_size(systems, data, {"image": queries}, console)
+    rows = list(search.measure_size(systems, data, {"image": queries}, console))
     said = console.export_text()
     assert "skipped: missing: no-such-package is not installed" in said
     assert "failed: broken" in said
