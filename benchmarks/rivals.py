@@ -439,7 +439,7 @@ class QdrantEdge(System):
 
     def open(self, folder: Path) -> None:
         self._shard = self.load().EdgeShard.load(str(folder / "shard"))
-        self.setting = {"hnsw_ef": 64}
+        self.setting = {"hnsw_ef": 64, "oversampling": 2}
 
     def search(self, queries: Vectors, k: int) -> Rows:
         return self._ask(queries, k, None)
@@ -452,7 +452,10 @@ class QdrantEdge(System):
     def _ask(self, queries: Vectors, k: int, condition: Any) -> Rows:
         q = self.load()
         parameters = q.SearchParams(
-            hnsw_ef=self.setting["hnsw_ef"], quantization=q.QuantizationSearchParams(rescore=True)
+            hnsw_ef=self.setting["hnsw_ef"],
+            quantization=q.QuantizationSearchParams(
+                rescore=True, oversampling=float(self.setting["oversampling"])
+            ),
         )
         requests = [
             q.QueryRequest(
@@ -467,7 +470,9 @@ class QdrantEdge(System):
         return _padded([[point.id for point in line] for line in answers], k)
 
     def ladders(self) -> list[Ladder]:
-        return [[{"hnsw_ef": ef} for ef in steps(10, 4096)]]
+        return [
+            [{"hnsw_ef": ef, "oversampling": more} for ef in steps(10, 4096)] for more in (1, 2, 4)
+        ]
 
     def close(self) -> None:
         self._shard.close()
