@@ -382,7 +382,9 @@ class _Lance(System):
 
     def ladders(self) -> list[Ladder]:
         probes = [p for p in steps(1, 512) if p < self._partitions] + [self._partitions]
-        return [[{"nprobes": p, "refine_factor": factor} for p in probes] for factor in (5, 10, 20)]
+        return [
+            [{"nprobes": p, "refine_factor": factor} for p in probes] for factor in (10, 20, 50)
+        ]
 
 
 class LanceDBPQ(_Lance):

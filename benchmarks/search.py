@@ -92,7 +92,8 @@ def run(arguments: argparse.Namespace) -> list[Row]:
         with workplace() as folder:
             data = folder / "data"
             data.mkdir()
-            real_items(size, views.sources, views.vectors).save(data)
+            questions = groups["text"].tuning_texts
+            real_items(size, views.sources, views.vectors, questions).save(data)
             if size == sizes[-1]:
                 del views  # mapped from here on: gigabytes
             for row in _measure_all(systems, data, groups, console, arguments.without_codes):

@@ -5,9 +5,10 @@ Everything that a child process needs lies in a folder as plain arrays, which ar
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,16 +48,20 @@ class Items:
         Unit vectors; may be mapped.
     columns : dict of ndarray of int64, shape (n,)
         Values to filter by.
+    questions : sequence of str
+        What may be asked while a system is built: texts to tune with.
     """
 
     vectors: Vectors
     columns: Mapping[str, Rows]
+    questions: Sequence[str] = ()
 
     def save(self, folder: Path) -> None:
         """Write the arrays into a folder."""
         np.save(folder / "vectors.npy", self.vectors)
         for name, values in self.columns.items():
             np.save(folder / f"column-{name}.npy", values)
+        (folder / "questions.json").write_text(json.dumps(list(self.questions)))
 
     @classmethod
     def load(cls, folder: Path) -> Items:
@@ -65,7 +70,8 @@ class Items:
             path.stem.removeprefix("column-"): np.load(path)
             for path in sorted(folder.glob("column-*.npy"))
         }
-        return cls(np.load(folder / "vectors.npy", mmap_mode="r"), columns)
+        questions = json.loads((folder / "questions.json").read_text())
+        return cls(np.load(folder / "vectors.npy", mmap_mode="r"), columns, questions)
 
 
 @dataclass(frozen=True)
@@ -93,10 +99,13 @@ class Queries:
     Attributes
     ----------
     tuning, measured : ndarray of float32, shape (q, d)
+    tuning_texts : sequence of str
+        Of which `tuning` are the vectors; empty for pictures.
     """
 
     tuning: Vectors
     measured: Vectors
+    tuning_texts: Sequence[str] = ()
 
 
 def filters(columns: Mapping[str, Rows]) -> list[Filter]:
@@ -111,11 +120,13 @@ def filters(columns: Mapping[str, Rows]) -> list[Filter]:
     return chosen
 
 
-def real_items(rows: int, sources: npt.NDArray[np.int32], vectors: Vectors) -> Items:
+def real_items(
+    rows: int, sources: npt.NDArray[np.int32], vectors: Vectors, questions: Sequence[str] = ()
+) -> Items:
     """The first `rows` views, with columns to filter by."""
     draw = np.random.default_rng(rows).permutation(rows).astype(np.int64)
     topic = _subjects()[sources[:rows]]
-    return Items(vectors[:rows], {DRAW: draw, TOPIC: topic})
+    return Items(vectors[:rows], {DRAW: draw, TOPIC: topic}, questions)
 
 
 def _subjects() -> Rows:
@@ -134,17 +145,18 @@ def text_queries(count: int) -> Queries:
     from benchmarks.views import source_rows
     from sensorium import Text, load_encoder
 
-    captions = sorted({row["caption_en"] for row in source_rows() if row["split"] == "test"})
-    encoder = load_encoder("mini")
-    vectors = encoder.encode([Text(caption) for caption in captions if caption])
-    return halves(vectors, count)
+    known = {row["caption_en"] for row in source_rows() if row["split"] == "test"} - {""}
+    captions = sorted(known)
+    vectors = load_encoder("mini").encode([Text(caption) for caption in captions])
+    return halves(vectors, count, captions)
 
 
-def halves(vectors: Vectors, count: int) -> Queries:
+def halves(vectors: Vectors, count: int, texts: Sequence[str] = ()) -> Queries:
     """Shuffle vectors, and part the first twice `count` of them (fewer, where there are fewer)."""
     order = np.random.default_rng(0).permutation(len(vectors))
     count = min(count, len(vectors) // 2)
-    return Queries(vectors[order[:count]], vectors[order[count : 2 * count]])
+    first, second = order[:count], order[count : 2 * count]
+    return Queries(vectors[first], vectors[second], [texts[row] for row in first] if texts else ())
 
 
 def least_cosines(vectors: Vectors, queries: Vectors, masks: list[Mask | None]) -> list[Vectors]:

@@ -19,7 +19,7 @@ from sensorium.collection.derived import read_index
 from sensorium.index.base import Index
 
 RECALL = 0.95
-"""What `Collection.optimize` is asked for; it tunes itself, and there is nothing else to turn."""
+"""What `Collection.optimize` is asked for, with the captions that rivals are tuned with."""
 
 FILE = "views.sensorium"
 
@@ -31,7 +31,7 @@ class Sensorium(System):
 
     name = "Sensorium"
     package = module = "sensorium"
-    about = f"Collection.optimize(recall={RECALL}); hits with paths and metadata"
+    about = f"Collection.optimize(recall={RECALL}, questions=...); hits with paths and metadata"
 
     def build(self, items: Items, folder: Path) -> None:
         with Collection(folder / FILE, "mini", auto_optimize=False) as collection:
@@ -47,7 +47,7 @@ class Sensorium(System):
                         for row in rows
                     ],
                 )
-            collection.optimize(recall=RECALL)
+            collection.optimize(recall=RECALL, questions=items.questions or None)
 
     def open(self, folder: Path) -> None:
         self.collection = Collection(folder / FILE, create=False, auto_optimize=False)

@@ -208,3 +208,17 @@ def test_a_contact_sheet_of_files_that_are_gone_says_so(
     assert done.err == f"skipped {pictures / 'red.png'}: no such file\n"
     with PIL.Image.open(sheet) as picture:
         assert (211, 211, 211) in {color for _, color in picture.getcolors(1 << 20)}  # light grey
+
+
+def test_an_index_is_measured_with_questions_of_a_file(
+    run: Run, library: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "questions.txt"
+    file.write_text("\n".join(["", *(f"number {n}" for n in range(20)), ""]), "utf-8")
+    done = run("optimize", "-c", library, "--questions", file)
+    assert done.code == 0 and "exact" in done.out
+    file.write_text("a dog\n", "utf-8")
+    few = run("optimize", "-c", library, "--questions", file)
+    assert few.code == 2 and "20 questions at least tell a recall, got 1" in few.err
+    none = run("optimize", "-c", library, "--questions", tmp_path / "none.txt")
+    assert none.code == 2 and "cannot be read as text" in none.err

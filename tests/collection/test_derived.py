@@ -14,10 +14,12 @@ import pytest
 
 from sensorium import Collection
 from sensorium.collection import searching
-from sensorium.collection.derived import folder_of
+from sensorium.collection.derived import folder_of, read_queries
 from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.encoders import Encoder
 from sensorium.errors import UsageError
+from sensorium.index.tuning import recall_of, truth
+from sensorium.media import Text
 
 ROWS = 3000
 Vectors = npt.NDArray[np.float32]
@@ -222,6 +224,20 @@ def test_small_collections_need_none(tmp_path: Path, encoder: Encoder) -> None:
                 collection.optimize(recall=bad)
         with pytest.raises(UsageError, match="unknown index 'lsh'; known: exact, ivf"):
             collection.optimize(kind="lsh")
+
+
+def test_recall_is_measured_with_given_questions(filled: Collection) -> None:
+    texts = [f"question {n}" for n in range(40)]
+    filled.optimize(recall=0.9, kind="ivf", questions=texts)
+    held = filled._searcher.snapshot(filled.encoder.space).index
+    assert held is not None
+    asked = read_queries(held)
+    assert (asked[0] == filled.encoder.encode([Text(text) for text in texts])).all()
+    vectors = filled._store.vectors(filled.encoder.space.dimension)[2]
+    least = [truth(vectors, group) for group in asked]
+    assert recall_of(held.index, vectors, asked, least).sure >= 0.9
+    with pytest.raises(UsageError, match="20 questions at least tell a recall, got 1"):
+        filled.optimize(questions=["a dog"])
 
 
 def test_an_index_that_fell_behind_is_built_again(

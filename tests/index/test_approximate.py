@@ -50,8 +50,23 @@ def index(request: pytest.FixtureRequest, vectors: Vectors, queries: Vectors) ->
     return made
 
 
+def test_recall_tells_how_sure_it_is(vectors: Vectors, queries: Vectors) -> None:
+    least = truth(vectors, queries)
+    poor = build_index(vectors, {"kind": "ivf", "refine": "sq8", "probes": 2, "depth": 20})
+    found = poor.search(queries, 10).rows
+    right = np.einsum("qkd,qd->qk", vectors[found], queries) >= least[:, None] - 1e-6
+    shares = right.mean(axis=1)
+    measured = recall_of(poor, vectors, [queries], [least])
+    assert measured.mean == pytest.approx(shares.mean()) and measured.mean < 0.97
+    assert measured.sure == pytest.approx(shares.mean() - shares.std() / 10)
+    few = recall_of(poor, vectors, [queries[:25]], [least[:25]])
+    assert few.mean - few.sure > 1.3 * (measured.mean - measured.sure)
+    perfect = recall_of(ExactIndex(vectors), vectors, [queries], [least])
+    assert perfect.mean == perfect.sure == 1
+
+
 def test_finds_what_was_promised(index: Index, vectors: Vectors, queries: Vectors) -> None:
-    assert recall_of(index, vectors, [queries], [truth(vectors, queries)]) >= 0.95
+    assert recall_of(index, vectors, [queries], [truth(vectors, queries)]).mean >= 0.95
     rows, scores = index.search(queries, 10)
     assert rows.shape == scores.shape == (100, 10)
     assert (np.diff(scores, axis=1) <= 1e-6).all()

@@ -278,6 +278,10 @@ def optimize(
     kind: Annotated[
         str | None, typer.Option(metavar="exact|ivf|hnsw", help="Measure only this kind of index.")
     ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Measure with these questions, one a line, 20 or more."),
+    ] = None,
     hash_bits: Annotated[
         int | None,
         typer.Option("--hash", metavar="BITS", help="Make hash codes of 16 to 512 bits instead."),
@@ -294,7 +298,10 @@ def optimize(
             output.console.print(f"{hash_bits}-bit {method} codes of {len(library):,} items")
             return
         report = library.optimize(
-            recall=recall, kind=kind, tell=lambda line: output.notices.print(line)
+            recall=recall,
+            kind=kind,
+            questions=_lines(questions) if questions is not None else None,
+            tell=lambda line: output.notices.print(line),
         )
     if as_json:
         output.print_json(report)
@@ -351,6 +358,14 @@ def _version(
 
         print(__version__)
         raise typer.Exit
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read as text ({error})") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _open(

@@ -223,14 +223,15 @@ class Collection(Answering):
         *,
         recall: float = RECALL,
         kind: str | None = None,
+        questions: Sequence[Any] | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> OptimizeReport:
         """Build the cheapest index that finds enough, measured on this collection.
 
-        Kinds of index are compared on a sample of the vectors, with queries made of the
-        collection's own captions, of common phrases and of pictures near those that are stored;
-        the chosen one is built over all vectors and its search tuned. Small collections are
-        searched exactly: then there is no index.
+        Kinds of index are compared on a sample of the vectors, with `questions` (or else the
+        collection's own captions and made-up ones) and with pictures near those that are stored;
+        the chosen one is built over all vectors, and its search tuned until the recall less one
+        standard error is enough. Small collections are searched exactly: then there is no index.
 
         Parameters
         ----------
@@ -238,6 +239,8 @@ class Collection(Answering):
             Share of the true ten nearest that it must find, 0 to 1.
         kind : {"exact", "ivf", "hnsw"}, optional
             Only this kind is measured.
+        questions : sequence of str, media or paths, optional
+            What is asked of this collection, 20 at least: the recall is measured with them.
         tell : callable, optional
             Is called with a line of text before each long step.
 
@@ -248,9 +251,11 @@ class Collection(Answering):
         Raises
         ------
         UsageError
-            For a recall or kind that is none.
+            For a recall or kind that is none, or too few questions.
         """
-        return optimize(self._store, self.encoder, recall=recall, kind=kind, tell=tell)
+        return optimize(
+            self._store, self.encoder, recall=recall, kind=kind, questions=questions, tell=tell
+        )
 
     def hash(
         self,

@@ -26,13 +26,15 @@ from sensorium.index.base import Index, Vectors
 from sensorium.index.coding import Coder
 from sensorium.index.kinds import KINDS, build_index
 from sensorium.index.tuning import Measured, candidates, choose, measure, tune
-from sensorium.media import Modality, Text
+from sensorium.media import Media, Modality, Text, as_media
 
 RECALL = 0.98
 """Share of the true ten nearest that an index must find, unless told otherwise."""
 
 SAMPLE_ROWS = 50_000
 """Vectors that kinds of index are compared on; the chosen one is tuned on all."""
+
+LEAST_QUESTIONS = 20
 
 QUERIES = 200
 """Queries of each group that recall is measured with: the second digit is sure, the third not."""
@@ -46,16 +48,21 @@ STALE_SHARE = 0.2
 STALE_ROWS = 20_000
 """Fewer vectors than this are compared in about 2 ms: no reason to build anything again."""
 
-PHRASES = (
-    "a cat", "a dog playing in the snow", "children at the beach", "a red car", "a birthday cake",
-    "mountains at sunset", "a portrait of a woman", "food on a plate", "a city at night",
-    "a flower", "an old building", "a boat on the water", "a map", "a page of text", "a bird",
-    "people in a room", "a tree in autumn", "a screenshot", "a drawing of a house", "the sky",
-    "一只猫", "雪地里的狗", "海边的孩子", "红色的汽车", "生日蛋糕", "日落时的山", "女人的肖像",
-    "盘子里的食物", "夜晚的城市", "一朵花", "老建筑", "水上的船", "地图", "文字", "一只鸟",
-    "房间里的人", "秋天的树", "截图", "房子的图画", "天空",
+SUBJECTS = (
+    "a cat", "a dog", "children", "a red car", "a birthday cake", "mountains", "a woman", "a ship",
+    "a bowl of soup", "two people talking", "a yellow flower", "an old building", "a bicycle",
+    "a map", "a bird", "a tree", "a musician", "a horse", "a computer", "an insect",
 )  # fmt: skip
-"""Questions that people ask of any collection; used where its own captions are too few."""
+PLACES = (
+    "{}", "{} in the snow", "{} at night", "{} on a table", "{} at the beach", "{} in a city",
+    "a drawing of {}", "{} seen from above", "an old photograph of {}", "{} and the sky",
+)  # fmt: skip
+SUBJECTS_ZH = (
+    "一只猫", "一条狗", "孩子们", "红色的汽车", "生日蛋糕", "高山", "一位女士", "船", "一碗汤",
+    "花", "老建筑", "自行车", "地图", "鸟", "一棵树", "一匹马",
+)  # fmt: skip
+PLACES_ZH = ("{}", "雪地里的{}", "夜晚的{}", "桌上的{}", "海边的{}", "{}的图画", "城市里的{}")
+"""Parts of questions that people ask of any collection; where its own captions are too few."""
 
 CAPTION_FIELDS = ("caption", "caption_en", "caption_zh", "title", "description", "text", "alt")
 """Names that captions have in manifests and in the collections of others."""
@@ -95,6 +102,7 @@ def optimize(
     *,
     recall: float = RECALL,
     kind: str | None = None,
+    questions: Sequence[Any] | None = None,
     tell: Tell = lambda _: None,
 ) -> OptimizeReport:
     """See `Collection.optimize`."""
@@ -105,7 +113,10 @@ def optimize(
         raise UsageError(f"unknown index {kind!r}; known: {', '.join(known)}")
     started = time.perf_counter()
     ids, vectors, state = _read(store, encoder.space.dimension)
-    queries = _queries(store, encoder, ids[1], vectors)
+    asked = [as_media(question) for question in questions or ()]
+    if questions is not None and len(asked) < LEAST_QUESTIONS:
+        raise UsageError(f"{LEAST_QUESTIONS} questions at least tell a recall, got {len(asked)}")
+    queries = _queries(store, encoder, ids[1], vectors, asked)
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(vectors))[:SAMPLE_ROWS])
     sample = vectors[rows] if len(rows) < len(vectors) else vectors
@@ -288,6 +299,14 @@ def _keep(store: SQLiteStore, report: OptimizeReport) -> None:
     unfinished.replace(folder / "report.json")
 
 
+def _phrases(rng: np.random.Generator) -> list[str]:
+    """Questions of any collection, two of English to one of Chinese."""
+    english = [place.format(subject) for subject in SUBJECTS for place in PLACES]
+    chinese = [place.format(subject) for subject in SUBJECTS_ZH for place in PLACES_ZH]
+    mixed = [*rng.permutation(english)[:140].tolist(), *rng.permutation(chinese)[:60].tolist()]
+    return [str(text) for text in rng.permutation(mixed)]
+
+
 def _captions(store: SQLiteStore, item_ids: npt.NDArray[np.int64]) -> list[str]:
     """Captions of the first of some items that have any, each once."""
     texts: dict[str, None] = {}
@@ -301,18 +320,25 @@ def _captions(store: SQLiteStore, item_ids: npt.NDArray[np.int64]) -> list[str]:
 
 
 def _queries(
-    store: SQLiteStore, encoder: Encoder, item_ids: npt.NDArray[np.int64], vectors: Vectors
+    store: SQLiteStore,
+    encoder: Encoder,
+    item_ids: npt.NDArray[np.int64],
+    vectors: Vectors,
+    asked: Sequence[Media] = (),
 ) -> list[Vectors]:
     """Groups of queries like those that will be asked: texts, and media near those that are there.
 
-    Texts are the collection's own captions, `PHRASES` where they are few. A stored vector
+    Unless questions are given, texts are the collection's own captions, made-up ones where they are
+    few. A stored vector
     itself would be found too easily; half way to another one it is a picture that is not there.
     """
     groups = []
     rng = np.random.default_rng(0)
-    if Modality.TEXT in encoder.space.modalities:
+    if asked:
+        groups.append(encoder.encode(asked))
+    elif Modality.TEXT in encoder.space.modalities:
         texts = _captions(store, rng.permutation(np.unique(item_ids)))
-        texts += PHRASES[: max(0, QUERIES - len(texts))]
+        texts += _phrases(rng)[: max(0, QUERIES - len(texts))]
         groups.append(encoder.encode([Text(text) for text in texts]))
     if len(vectors) > 1:
         first, second = rng.integers(0, len(vectors), (2, QUERIES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,23 @@ TIE = 1e-6
 SIMILAR_TIME = 1.25
 """Medians within this factor are taken for equal on a machine that does other things too; the
 smaller index is then the cheaper one."""
+
+
+@dataclass(frozen=True)
+class Recall:
+    """A recall that was measured with some queries.
+
+    Attributes
+    ----------
+    mean : float
+        Of these queries.
+    sure : float
+        One standard error less: five times out of six other queries of the kind find more.
+    """
+
+    mean: float
+    sure: float
+
 
 Cosines = npt.NDArray[np.float32]
 
@@ -100,17 +118,19 @@ def truth(vectors: Vectors, queries: Vectors) -> Cosines:
 
 def recall_of(
     index: Index, vectors: Vectors, queries: Sequence[Vectors], least: Sequence[Cosines]
-) -> float:
+) -> Recall:
     """Share of the true nearest that an index finds, in the group of queries that fares worst.
 
     A vector as near as the last of the true ones counts.
     """
-    shares = []
+    worst = Recall(1.0, 1.0)
     for group, enough in zip(queries, least, strict=True):
         rows = index.search(group, min(K, len(vectors))).rows
         cosines = np.einsum("qkd,qd->qk", vectors[np.maximum(rows, 0)], group)
-        shares.append(float(((cosines >= enough[:, None] - TIE) & (rows >= 0)).mean()))
-    return min(shares)
+        shares = ((cosines >= enough[:, None] - TIE) & (rows >= 0)).mean(axis=1)
+        mean, error = float(shares.mean()), float(shares.std()) / math.sqrt(len(shares))
+        worst = Recall(min(worst.mean, mean), min(worst.sure, mean - error))
+    return worst
 
 
 def tune(
@@ -133,7 +153,7 @@ def tune(
     queries : sequence of ndarray of float32, shape (q, d)
         Groups, such as texts and pictures: the recall holds for each.
     recall : float
-        Wanted at `K`.
+        Wanted at `K`, and to be `Recall.sure`.
     seconds : float
         What building took, for the report.
 
@@ -150,9 +170,10 @@ def tune(
         if setting.get("depth") in done_depths and "depth" in setting:
             continue  # more probes only cost once a depth has reached the recall
         _set(index, setting)
-        found = recall_of(index, vectors, queries, least)
+        measured = recall_of(index, vectors, queries, least)
+        found = measured.mean
         seen.append((found, setting))
-        if found >= recall:
+        if measured.sure >= recall:
             enough.append((_median_ms(index, queries), found, setting))
             done_depths.add(setting.get("depth"))
             if "depth" not in setting:
