@@ -202,6 +202,20 @@ def test_info(run: Run, library: Path, tiny: Path) -> None:
     assert all(line.strip() and not line.startswith(" ") for line in done.lines)
 
 
+def test_info_tells_of_indexes(run: Run, library: Path) -> None:
+    assert json.loads(run("info", "-c", library, "--json").out)["indexes"] == {}
+    assert run("optimize", "-c", library, "--hash", "16", "--method", "lsh").code == 0
+    (told,) = json.loads(run("info", "-c", library, "--json").out)["indexes"].items()
+    assert told[0] == "hash"
+    assert (told[1]["kind"], told[1]["vectors"], told[1]["parameters"]["bits"]) == (
+        "hash",
+        COUNT,
+        16,
+    )
+    assert told[1]["bytes"] > 0 and "recall" not in told[1]
+    assert f"hash, 16 bits over {COUNT} vectors, " in run("info", "-c", library).out
+
+
 def test_models(run: Run) -> None:
     done = run("models", "--json")
     assert (done.code, done.err) == (0, "")

@@ -14,7 +14,7 @@ import pytest
 
 from sensorium import Collection
 from sensorium.collection import searching
-from sensorium.collection.derived import folder_of, read_queries
+from sensorium.collection.derived import describe_index, folder_of, read_queries
 from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.encoders import Encoder
 from sensorium.errors import UsageError
@@ -139,6 +139,9 @@ def test_damage_costs_speed_alone(filled: Collection, queries: Vectors, encoder:
     folder = folder_of(filled.path)
     kept = folder.with_name("kept")
     shutil.copytree(folder, kept)
+    told = describe_index(filled.path, "vectors")
+    assert told is not None and (told["kind"], told["vectors"]) == ("ivf", ROWS)
+    assert told["recall"] >= 0.9 and told["bytes"] > ROWS
     files = sorted(p.relative_to(kept) for p in kept.rglob("*") if p.is_file())
     assert len(files) >= 5
     rng = np.random.default_rng(1)

@@ -223,6 +223,8 @@ def info(collection: CollectionOption = None, as_json: JsonOption = False) -> No
         "space": f"{facts.space}, {facts.space.dimension} dimensions" if facts.space else "not set",
         "encoder": facts.encoder,
         "size": f"{facts.bytes / 1e6:,.1f} MB",
+        "index": _spelt(facts.indexes.get("vectors")),
+        "hash codes": _spelt(facts.indexes.get("hash")),
         "metadata": ", ".join(facts.fields) or None,
         "unsearchable": f"{facts.without_vectors} without vectors" * bool(facts.without_vectors),
         "re-embedding": f"unfinished, to {facts.reembedding_to}" * bool(facts.reembedding_to),
@@ -230,6 +232,15 @@ def info(collection: CollectionOption = None, as_json: JsonOption = False) -> No
     for name, value in lines.items():
         if value:
             output.console.print(f"{name:<13}{value}", soft_wrap=True, markup=False)
+
+
+def _spelt(index: dict[str, Any] | None) -> str | None:
+    if index is None:
+        return None
+    recall = f", recall {index['recall']:.3f}" if "recall" in index else ""
+    bits = f", {index['parameters']['bits']} bits" if "bits" in index["parameters"] else ""
+    size = f"{index['bytes'] / 1e6:,.1f} MB"
+    return f"{index['kind']}{bits} over {index['vectors']:,} vectors{recall}, {size}"
 
 
 @app.command()

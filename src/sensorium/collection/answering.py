@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.derived import SLOTS, describe_index
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 from sensorium.collection.rows import StoredItem
@@ -268,6 +269,7 @@ class Answering:
     def info(self) -> CollectionInfo:
         """Facts about the collection; loads no encoder."""
         stored, pending = self._store.space(), self._store.next_space()
+        described = {slot: describe_index(self.path, slot) for slot in SLOTS}
         files = [self.path, *(self.path.with_name(self.path.name + s) for s in ("-wal", "-shm"))]
         return CollectionInfo(
             path=str(self.path),
@@ -278,6 +280,7 @@ class Answering:
             reembedding_to=pending[0] if pending else None,
             fields=self._store.fields(),
             bytes=sum(file.stat().st_size for file in files if file.exists()),
+            indexes={slot: facts for slot, facts in described.items() if facts is not None},
         )
 
     def __len__(self) -> int:

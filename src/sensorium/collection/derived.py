@@ -121,7 +121,9 @@ def write_index(
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     _sync(folder)
-    facts = {"format": FORMAT, "generation": generation, **state, "files": files}
+    facts = {
+        "format": FORMAT, "generation": generation, **state, "vectors": len(ids[0]), "files": files,
+    }  # fmt: skip
     body = json.dumps(facts, sort_keys=True)
     pointer = folder / f"{slot}.json"
     with pointer.with_suffix(".part").open("w", encoding="utf-8") as file:
@@ -158,10 +160,7 @@ def read_index(collection: Path, slot: str, space: str) -> DerivedIndex | None:
     folder = folder_of(collection)
     pointer = folder / f"{slot}.json"
     try:
-        outer = json.loads(pointer.read_bytes())
-        facts = json.loads(outer["facts"])
-        if zlib.crc32(outer["facts"].encode()) != outer["checksum"]:
-            raise ValueError("its checksum is wrong")
+        facts = _facts(pointer)
         if facts["format"] != FORMAT:
             raise DamagedIndexError(f"{pointer} has format {facts['format']}, not {FORMAT}")
         if facts["space"] != space:
@@ -177,6 +176,32 @@ def read_index(collection: Path, slot: str, space: str) -> DerivedIndex | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedIndexError(f"{pointer}: {error}") from error
     return DerivedIndex(index, ids[0], ids[1], facts, generation)
+
+
+def describe_index(collection: Path, slot: str) -> dict[str, Any] | None:
+    """What is told of an index without opening it; None when there is none that can be read.
+
+    Returns
+    -------
+    dict or None
+        ``kind``, ``vectors`` (how many are in it), ``recall`` (as measured; not for hash codes),
+        ``parameters`` and ``bytes``.
+    """
+    try:
+        facts = _facts(folder_of(collection) / f"{slot}.json")
+        size = sum(size for size, _ in facts["files"].values())
+        names = ("kind", "vectors", "recall", "parameters")
+        return {**{name: facts[name] for name in names if name in facts}, "bytes": size}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _facts(pointer: Path) -> dict[str, Any]:
+    outer = json.loads(pointer.read_bytes())
+    facts: dict[str, Any] = json.loads(outer["facts"])
+    if zlib.crc32(outer["facts"].encode()) != outer["checksum"]:
+        raise ValueError("its checksum is wrong")
+    return facts
 
 
 def read_queries(index: DerivedIndex) -> list[npt.NDArray[np.float32]]:

@@ -81,7 +81,10 @@ class CollectionInfo:
     fields : list of str
         Names that ``where=`` can use beside the columns every item has.
     bytes : int
-        Size on disk.
+        Size on disk, without indexes.
+    indexes : dict
+        By slot, ``vectors`` and ``hash``: ``kind``, ``vectors`` in it, ``recall`` as it was
+        measured, ``parameters`` and ``bytes``. What is not in an index is compared in full.
     """
 
     path: str
@@ -92,3 +95,4 @@ class CollectionInfo:
     reembedding_to: Space | None
     fields: list[str]
     bytes: int
+    indexes: dict[str, dict[str, Any]]

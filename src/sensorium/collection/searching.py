@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,16 @@ class Snapshot:
     item_ids: Ids
     vectors: Vectors
     signature: tuple[int, int] | None = None
+    masks: OrderedDict[int, tuple[Ids, _Masks]] = field(
+        default_factory=OrderedDict, init=False, repr=False, compare=False
+    )
+    """Of the last filters: a million rows take milliseconds to mark."""
+
+
+@dataclass(frozen=True)
+class _Masks:
+    index: Mask | None
+    tail: Mask | None
 
 
 class Searcher:
@@ -235,16 +245,20 @@ def _levels(depth: int) -> list[int]:
     return levels
 
 
-@dataclass(frozen=True)
-class _Masks:
-    index: Mask | None
-    tail: Mask | None
-
-
 def _masks(held: Snapshot, allowed: Ids | None) -> _Masks:
-    index = held.alive
+    """The rows that may be found; remembered while the filter's ids and the snapshot are."""
     if allowed is None:
-        return _Masks(index, None)
+        return _Masks(held.alive, None)
+    kept = held.masks.get(id(allowed))
+    if kept is None or kept[0] is not allowed:
+        kept = held.masks[id(allowed)] = (allowed, _marked(held, allowed))
+        while len(held.masks) > KEPT_FILTERS:
+            held.masks.popitem(last=False)
+    return kept[1]
+
+
+def _marked(held: Snapshot, allowed: Ids) -> _Masks:
+    index = held.alive
     last = max(
         int(allowed[-1]) if len(allowed) else 0,
         int(held.item_ids.max(initial=0)),
