@@ -1,7 +1,7 @@
 """Search of real embeddings at growing sizes: Sensorium, FAISS used directly, and rivals.
 
     python -m benchmarks search [--quick] [--rows 10000 100000 1000000] [--json FILE] [--plot FILE]
-        [--systems NAME ...] [--without-codes]
+        [--systems NAME ...] [--without-codes] [--keep FOLDER]
 
 Items are `mini` vectors of augmented views (`benchmarks.views`); queries are captions of held-out
 pictures and views that are not among the items. Every system is built in a process of its own,
@@ -18,6 +18,7 @@ what fails. On a shared machine figures differ by tens of percent: measure again
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the growth, as PNG or SVG")
     names = [system.name for system in SYSTEMS]
     parser.add_argument("--systems", nargs="+", metavar="NAME", choices=names, help=str(names))
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="use again what was built there"
+    )
     parser.add_argument("--without-codes", action="store_true", help="leave binary codes out")
 
 
@@ -89,11 +93,13 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     groups = {"text": text_queries(count), "image": halves(views.vectors[sizes[-1] :], count)}
     found: list[Row] = []
     for size in sizes:
-        with workplace() as folder:
+        kept = arguments.keep / str(size) if arguments.keep else None
+        with workplace(kept) as folder:
             data = folder / "data"
-            data.mkdir()
-            questions = groups["text"].tuning_texts
-            real_items(size, views.sources, views.vectors, questions).save(data)
+            if not data.exists():
+                data.mkdir()
+                questions = groups["text"].tuning_texts
+                real_items(size, views.sources, views.vectors, questions).save(data)
             if size == sizes[-1]:
                 del views  # mapped from here on: gigabytes
             for row in _measure_all(systems, data, groups, console, arguments.without_codes):
@@ -165,7 +171,7 @@ def measure_size(
         one = system()
         try:
             one.open(_folder(data, system))
-            tune(one, items.vectors, list(groups.values()), RECALL, tuning)
+            _tune(one, data, items.vectors, groups, tuning)
         except Exception as error:  # a rival's, of any kind
             _say_failed(console, system, error)
             continue
@@ -196,6 +202,22 @@ def measure_size(
         case = f"{size:,} items, text queries"
         for (metric, unit), value in BUDGETS.items():
             yield Row("search", case, "budget", metric, value, unit)
+
+
+def _tune(
+    one: System,
+    data: Path,
+    vectors: Vectors,
+    groups: Mapping[str, Queries],
+    least: Sequence[Vectors],
+) -> None:
+    """Tune a system; a setting that was found before is taken as it is."""
+    kept = data.with_name(f"{_folder(data, type(one)).name}-setting.json")
+    if kept.exists():
+        one.setting = json.loads(kept.read_text())
+        return
+    tune(one, vectors, list(groups.values()), RECALL, least)
+    kept.write_text(json.dumps(dict(one.setting)))
 
 
 def _folder(data: Path, system: type[System]) -> Path:

@@ -204,8 +204,15 @@ def recall(
 
 
 @contextmanager
-def workplace() -> Iterator[Path]:
-    """A folder under `$SENSORIUM_HOME`, deleted afterwards: gigabytes do not belong in /tmp."""
+def workplace(kept: Path | None) -> Iterator[Path]:
+    """A folder that is kept, or one under `$SENSORIUM_HOME` that is deleted afterwards.
+
+    Not in /tmp: it takes gigabytes.
+    """
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        return
     home = sensorium_home() / "benchmarks"
     home.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="search-", dir=home))

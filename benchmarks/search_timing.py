@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +25,9 @@ PROJECT = Path(__file__).parents[1]
 BUILD_MINUTES = 30
 """A system that needs longer is stopped and reported as such."""
 
-PAUSE = 0.003
-"""Seconds before each single query: worker threads of the system before it spin for about that long
-when they have nothing to do, on cores that the next one wants."""
+PAUSE = 0.03
+"""Seconds before each single query: worker threads of the system before it (OpenBLAS's for some
+20 ms) go on spinning when they have nothing to do, on cores that the next one wants."""
 
 MARGIN = 0.005
 """Tuning aims this much higher than the recall that is wanted: of a few hundred queries the other
@@ -80,13 +81,17 @@ CHILD = "from benchmarks.search_timing import child; child()"
 
 
 def build_apart(system: type[System], data: Path, folder: Path) -> Built:
-    """Build in a new process.
+    """Build in a new process; what was built there before is taken as it is.
 
     Raises
     ------
     RuntimeError
         The system failed or took longer than `BUILD_MINUTES`.
     """
+    facts = folder.with_name(f"{folder.name}.json")
+    if facts.exists():
+        return Built(**json.loads(facts.read_text()))
+    shutil.rmtree(folder, ignore_errors=True)  # half of it, of a run that was stopped
     folder.mkdir()
     started = time.perf_counter()
     try:
@@ -96,7 +101,9 @@ def build_apart(system: type[System], data: Path, folder: Path) -> Built:
             raise
         raise RuntimeError(f"not built within {BUILD_MINUTES} minutes") from error
     files = (path for path in folder.rglob("*") if path.is_file())
-    return Built(**answer, disk_bytes=sum(path.stat().st_blocks * 512 for path in files))
+    built = Built(**answer, disk_bytes=sum(path.stat().st_blocks * 512 for path in files))
+    facts.write_text(json.dumps(asdict(built)))
+    return built
 
 
 def open_apart(system: type[System], data: Path, folder: Path, setting: Setting) -> Opened:
@@ -233,7 +240,7 @@ def _median(system: System, setting: Setting, queries: Vectors) -> float:
 def single_queries(
     searches: Mapping[str, Search], queries: Vectors, *, warm_up: int = 5
 ) -> dict[str, list[float]]:
-    """Seconds of each query, asked of one system after another, each time from another on.
+    """Seconds of each query, asked of one system after another, each time in another order.
 
     Parameters
     ----------
@@ -245,10 +252,10 @@ def single_queries(
     """
     names = list(searches)
     times: dict[str, list[float]] = {name: [] for name in names}
+    rng = np.random.default_rng(0)
     for number in range(-warm_up, len(queries)):
         query = queries[number % len(queries)][None]
-        shift = number % len(names)
-        for name in names[shift:] + names[:shift]:
+        for name in rng.permutation(names).tolist():  # what one leaves in caches, another meets
             time.sleep(PAUSE)
             started = time.perf_counter()
             searches[name](query)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sensorium.errors import UsageError
 from sensorium.index.base import Mask, Neighbours, Vectors
 from sensorium.index.coding import Coder, Codes, HashCoder, load_coder
-from sensorium.index.refining import selector
+from sensorium.index.refining import selector, threads_for
 
 CODER = "coder.npz"
 CODES = "codes.faiss"
@@ -234,7 +234,8 @@ class HashIndex:
                 f"{rerank} candidates cannot be ranked: this index keeps codes alone; "
                 "search with rerank 0, or build it with more"
             )
-        distances, candidates = self._nearest(codes, max(k, rerank), allowed)
+        with threads_for(queries):
+            distances, candidates = self._nearest(codes, max(k, rerank), allowed)
         if not rerank:
             width = min(k, candidates.shape[1])
             found.rows[:, :width] = candidates
@@ -266,7 +267,8 @@ class HashIndex:
         """
         codes = self.coder.encode(queries, modality)
         # FAISS wants less than its radius, and asks no selector.
-        limits, distances, rows = self._flat.range_search(codes, r + 1)
+        with threads_for(queries):
+            limits, distances, rows = self._flat.range_search(codes, r + 1)
         found = []
         for start, end in zip(limits[:-1].tolist(), limits[1:].tolist(), strict=True):
             near = WithinRadius(rows[start:end], distances[start:end])

@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 
 from sensorium.index.base import Mask, Neighbours, Vectors
-from sensorium.index.refining import REFINES, refine_type, scan, selector
+from sensorium.index.refining import REFINES, refine_type, scan, selector, threads_for
 
 GRAPH = "graph.faiss"
 
@@ -80,7 +80,8 @@ class HNSWIndex:
                 return scan(self._copies, queries, k, allowed)
             ef, chosen = int(2 * ef / share), selector(allowed)
         parameters = faiss.SearchParametersHNSW(efSearch=ef, sel=chosen)
-        scores, rows = self._graph.search(queries, k, params=parameters)
+        with threads_for(queries):
+            scores, rows = self._graph.search(queries, k, params=parameters)
         return Neighbours(rows, np.where(rows < 0, -np.inf, scores).astype(np.float32))
 
     def save(self, folder: Path) -> None:

@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 
 from sensorium.index.base import Mask, Neighbours, Vectors
-from sensorium.index.refining import REFINES, refine_type, scan, selector
+from sensorium.index.refining import REFINES, refine_type, scan, selector, threads_for
 
 CODES = "codes.faiss"
 REFINED = "refined.faiss"
@@ -123,7 +123,8 @@ class IVFIndex:
             depth = min(depth, 4.0)
         base = faiss.SearchParametersIVF(nprobe=probes, sel=chosen)
         parameters = faiss.IndexRefineSearchParameters(k_factor=depth, base_index_params=base)
-        scores, rows = self._index.search(queries, k, params=parameters)
+        with threads_for(queries):
+            scores, rows = self._index.search(queries, k, params=parameters)
         return Neighbours(rows, np.where(rows < 0, -np.inf, scores).astype(np.float32))
 
     def save(self, folder: Path) -> None:
