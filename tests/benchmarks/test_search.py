@@ -164,14 +164,18 @@ def test_tuning_takes_the_best_there_is_where_nothing_finds_enough(items, querie
     assert search_timing.tune(one, items.vectors, [queries], 1.0)["nprobe"] == 2
 
 
-def test_single_queries_are_asked_in_turns():
+def test_single_queries_are_asked_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_timing, "PAUSE", 0)
     asked = []
     searches = {
         name: lambda query, name=name: asked.append((name, float(query[0, 0]))) for name in "ab"
     }
-    times = search_timing.single_queries(searches, np.arange(3.0)[:, None], warm_up=0)
-    assert asked == [("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2), ("b", 2)]
-    assert {name: len(values) for name, values in times.items()} == {"a": 3, "b": 3}
+    times = search_timing.single_queries(searches, np.arange(20.0)[:, None], warm_up=0)
+    turns = [asked[number : number + 2] for number in range(0, 40, 2)]
+    for number, turn in enumerate(turns):
+        assert sorted(turn) == [("a", number), ("b", number)]
+    assert {turn[0][0] for turn in turns} == {"a", "b"}  # another goes first now and then
+    assert {name: len(values) for name, values in times.items()} == {"a": 20, "b": 20}
 
 
 class Broken(rivals.NumPyExact):
