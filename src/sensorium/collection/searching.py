@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -188,8 +188,7 @@ def _rows_in(ids: Ids, ranges: Ids) -> npt.NDArray[np.intp]:
     return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.intp)
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A segment that a search found."""
 
     segment: int
