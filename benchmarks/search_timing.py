@@ -238,7 +238,11 @@ def _median(system: System, setting: Setting, queries: Vectors) -> float:
 
 
 def single_queries(
-    searches: Mapping[str, Search], queries: Vectors, *, warm_up: int = 5
+    searches: Mapping[str, Search],
+    queries: Vectors,
+    *,
+    warm_up: int = 5,
+    pause: float = PAUSE,
 ) -> dict[str, list[float]]:
     """Seconds of each query, asked of one system after another, each time in another order.
 
@@ -249,6 +253,8 @@ def single_queries(
     queries : ndarray of float32, shape (q, d)
     warm_up : int
         Queries that are asked before and not counted.
+    pause : float
+        Seconds before each.
     """
     names = list(searches)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -256,7 +262,7 @@ def single_queries(
     for number in range(-warm_up, len(queries)):
         query = queries[number % len(queries)][None]
         for name in rng.permutation(names).tolist():  # what one leaves in caches, another meets
-            time.sleep(PAUSE)
+            time.sleep(pause)
             started = time.perf_counter()
             searches[name](query)
             if number >= 0:

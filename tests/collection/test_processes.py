@@ -117,7 +117,7 @@ def test_kill_9_while_reembedding(
     tmp_path: Path, tiny: Path, other_tiny: Path, encoder: Encoder, other_encoder: Encoder
 ) -> None:
     """Searches go on in the old space until the change-over; the work of killed runs is kept."""
-    count = 60
+    count = 200  # many more than are done between a kill and its taking effect
     contents = {str(p): p.read_bytes() for p in write_many(tmp_path / "pictures", range(count))}
     library = tmp_path / "test.sensorium"
     rng = random.Random(5)

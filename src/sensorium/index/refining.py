@@ -57,8 +57,21 @@ def selector(allowed: Mask) -> Any:
 
 
 def scan(copies: Any, queries: Vectors, k: int, allowed: Mask) -> Neighbours:
-    """Compare queries with the copies of all rows that are allowed."""
-    parameters = faiss.SearchParameters(sel=selector(allowed))
+    """Compare queries with the copies of all rows that are allowed.
+
+    These copies are gathered first: of a million rows a FAISS selector is asked for each one, which
+    takes 1.5 ms even when a thousand of them are allowed, against 0.2.
+    """
+    rows = np.flatnonzero(allowed)
+    codes = faiss.rev_swig_ptr(copies.codes.data(), copies.codes.size())
+    chosen = faiss.IndexScalarQuantizer(copies.d, copies.sq.qtype, copies.metric_type)
+    chosen.sq, chosen.is_trained = copies.sq, True
+    chosen.add_sa_codes(codes.reshape(copies.ntotal, copies.code_size)[rows])
     with threads_for(queries):
-        scores, rows = copies.search(queries, k, params=parameters)
-    return Neighbours(rows, np.where(rows < 0, -np.inf, scores).astype(np.float32))
+        scores, found = chosen.search(queries, k)
+    if not len(rows):
+        return Neighbours(found, np.full(found.shape, -np.inf, np.float32))
+    return Neighbours(
+        np.where(found < 0, -1, rows[found]),
+        np.where(found < 0, -np.inf, scores).astype(np.float32),
+    )

@@ -110,6 +110,11 @@ def _doubling(first: int, stop: int) -> Iterator[int]:
         first *= 2
 
 
+def _between(setting: Mapping[str, int]) -> dict[str, int]:
+    """Half-way from the setting before: steps of two often overshoot."""
+    return {name: n if name == "depth" else n * 3 // 4 for name, n in setting.items()}
+
+
 def truth(vectors: Vectors, queries: Vectors) -> Cosines:
     """The cosine of each query's `K`-th nearest vector, shape (q,): what a hit must reach."""
     scores = ExactIndex(vectors).search(queries, min(K, len(vectors))).scores
@@ -176,6 +181,10 @@ def tune(
         if measured.sure >= recall:
             enough.append((_median_ms(index, queries), found, setting))
             done_depths.add(setting.get("depth"))
+            _set(index, between := _between(setting))
+            measured = recall_of(index, vectors, queries, least)
+            if measured.sure >= recall:
+                enough.append((_median_ms(index, queries), measured.mean, between))
             if "depth" not in setting:
                 break
     if not enough:
