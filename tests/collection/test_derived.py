@@ -103,7 +103,7 @@ def test_an_index_finds_what_is_there(
 def test_what_is_added_and_removed_counts_at_once(
     filled: Collection, queries: Vectors, encoder: Encoder
 ) -> None:
-    filled.optimize(recall=0.9, kind="ivf")
+    filled.optimize(recall=0.95, kind="ivf")
     with Collection(filled.path, encoder) as other:
         found(other, queries)
         write(filled, ROWS, queries)  # the queries themselves: nothing is nearer
@@ -120,7 +120,7 @@ def test_what_is_added_and_removed_counts_at_once(
             assert not gone & {i for line in lines for i in line}
             assert share(lines, exact(filled, queries)) >= 0.9
             assert has_index(collection)
-        filled.optimize(recall=0.9, kind="ivf")
+        filled.optimize(recall=0.95, kind="ivf")
         for collection in (filled, other):
             assert share(found(collection, queries), exact(filled, queries)) >= 0.9
             assert len(collection._searcher.snapshot(encoder.space).segment_ids) == 0
