@@ -178,7 +178,7 @@ def test_deleted_items_are_never_found(path: Path, queries: Vectors) -> None:
         Collection(path, auto_optimize=False) as collection,
         Collection(path, auto_optimize=False) as other,
     ):
-        nearest = {hit.id for line in other.search_vectors(queries, 100) for hit in line}
+        nearest = {hit.id for line in other.search_vectors(queries, 10) for hit in line}
         rng = np.random.default_rng(5)
         gone = nearest | {*(rng.permutation(ROWS)[:30_000] + 1).tolist()}
         collection.delete(*gone)

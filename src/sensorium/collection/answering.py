@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import RLock, Thread
 from types import TracebackType
@@ -40,6 +40,10 @@ from sensorium.media import Text, as_media
 from sensorium.ranking.fusion import reciprocal_rank_fusion
 
 MODES = ("vector", "words", "hybrid", "hash")
+
+TRIES = 5
+"""Searches of the newest vectors, when items vanish between a search and the look-up of its hits;
+a list that is too short after that many is what remains."""
 
 FUSED = (1000, 10_000, 100_000)
 """Depths to which rankings are fused: what is far down in both is worth a place, too. Pages within
@@ -161,13 +165,12 @@ class Answering:
             fused = reciprocal_rank_fusion([[f.item for f in line], [item for item, _ in matches]])
             spans = {found.item: found for found in line}
             return hits_by_words(self._store, fused[int(offset) : int(offset) + int(k)], spans)
-        options = {}
         if mode == "hash":
-            held, options = self._hash_snapshot(encoder), {"modality": media.modality.value}
-        else:
-            held = self._snapshot(encoder)
-        lines = nearest_items(held, vectors, int(k), allowed, offset=int(offset), **options)
-        return hits_of(self._store, vectors, lines)[0]
+            modality_of_query = media.modality.value
+            return self._nearest(
+                vectors, k, offset, allowed, self._hash_snapshot, modality=modality_of_query
+            )[0]
+        return self._nearest(vectors, k, offset, allowed, self._snapshot)[0]
 
     def search_vectors(
         self,
@@ -206,9 +209,7 @@ class Answering:
                 f"vectors have the shape (n, {encoder.space.dimension}), got {vectors.shape}"
             )
         allowed = self._searcher.allowed(where, modality)
-        held = self._snapshot(encoder)
-        lines = nearest_items(held, vectors, int(k), allowed, offset=int(offset))
-        return hits_of(self._store, vectors, lines)
+        return self._nearest(vectors, k, offset, allowed, self._snapshot)
 
     def classify(
         self,
@@ -333,6 +334,25 @@ class Answering:
                     )
                     self._rebuilding.start()
             return held
+
+    def _nearest(
+        self,
+        vectors: npt.NDArray[np.float32],
+        k: int,
+        offset: int,
+        allowed: npt.NDArray[np.int64] | None,
+        take_snapshot: Callable[[Encoder], Snapshot],
+        **options: Any,
+    ) -> list[list[Hit]]:
+        """Nearest items, looked for again where others deleted what had just been found."""
+        answers: list[list[Hit]] = []
+        for _ in range(TRIES):
+            held = take_snapshot(self.encoder)
+            lines = nearest_items(held, vectors, int(k), allowed, offset=int(offset), **options)
+            answers = hits_of(self._store, vectors, lines)
+            if list(map(len, answers)) == list(map(len, lines)):
+                break
+        return answers
 
     def _hash_snapshot(self, encoder: Encoder) -> Snapshot:
         with self._lock:
