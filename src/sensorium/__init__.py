@@ -10,18 +10,26 @@ if TYPE_CHECKING:
     from sensorium.encoders import ZeroShotClassifier as ZeroShotClassifier
     from sensorium.encoders import load_encoder as load_encoder
     from sensorium.errors import SensoriumError as SensoriumError
+    from sensorium.media import Audio as Audio
+    from sensorium.media import Document as Document
     from sensorium.media import Image as Image
+    from sensorium.media import Mesh as Mesh
     from sensorium.media import Text as Text
+    from sensorium.media import Video as Video
 
 __version__ = "0.1.0"
 
 # Names are imported when they are first used, so that `import sensorium` costs milliseconds.
 _HOMES = {
+    "Audio": "sensorium.media",
     "Collection": "sensorium.collection",
+    "Document": "sensorium.media",
     "Hit": "sensorium.collection",
     "Image": "sensorium.media",
+    "Mesh": "sensorium.media",
     "SensoriumError": "sensorium.errors",
     "Text": "sensorium.media",
+    "Video": "sensorium.media",
     "ZeroShotClassifier": "sensorium.encoders",
     "load_encoder": "sensorium.encoders",
 }

@@ -36,7 +36,9 @@ def test_json_is_one_object_a_line(run: Run, folder: Path, library: Path) -> Non
     assert rows[0]["metadata"] == {
         "width": 40, "height": 30, "caption": "a blue square", "number": 2,
     }  # fmt: skip
-    assert {*rows[0]} == {"id", "path", "modality", "metadata", "span", "score"}
+    assert {*rows[0]} == {
+        "id", "path", "modality", "metadata", "span", "score", "text", "details",
+    }  # fmt: skip
     assert any(row["path"].endswith("two\nlines 图.png") for row in rows)
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
 

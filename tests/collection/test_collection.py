@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sensorium import Collection, Text
 from sensorium.collection import Hit
-from sensorium.collection.rows import EmbeddedFile, FileState
+from sensorium.collection.rows import EmbeddedFile, FileState, Part
 from sensorium.encoders import Encoder
 from sensorium.errors import (
     CollectionError,
@@ -71,7 +71,7 @@ def test_items_of_several_segments(
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             if n % 5 == 0:
                 vectors[:] = encoder.encode(["dog"])  # one that crowds the list
-            spans = [(float(s), s + 0.5) for s in range(count)]
+            spans = [Part((float(s), s + 0.5)) for s in range(count)]
             stored = EmbeddedFile(
                 FileState(f"/{n}", 0, 0, b"%d" % n), Modality.VIDEO, {}, {}, spans, vectors
             )
@@ -83,7 +83,7 @@ def test_items_of_several_segments(
         for hit in hits:
             (rows,) = np.nonzero(items == hit.id)
             best = ids[rows[np.argmax((all_vectors[rows] * query).sum(axis=1))]]
-            assert hit.span == collection._store.segments([int(best)])[int(best)].span
+            assert hit.span == collection._store.segments([int(best)])[int(best)].part.span
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, "3", None, True])

@@ -15,7 +15,7 @@ import pytest
 from sensorium import Collection
 from sensorium.collection import searching
 from sensorium.collection.derived import describe_index, folder_of, read_queries
-from sensorium.collection.rows import EmbeddedFile, FileState
+from sensorium.collection.rows import EmbeddedFile, FileState, Part
 from sensorium.encoders import Encoder
 from sensorium.errors import UsageError
 from sensorium.index.tuning import recall_of, truth
@@ -37,7 +37,12 @@ def write(collection: Collection, start: int, vectors: Vectors) -> None:
             space,
             embedded=[
                 EmbeddedFile(
-                    FileState(f"/{n}", 1, 1, b""), "image", {}, {"n": n}, [None], vectors[i : i + 1]
+                    FileState(f"/{n}", 1, 1, b""),
+                    "image",
+                    {},
+                    {"n": n},
+                    [Part()],
+                    vectors[i : i + 1],
                 )
                 for i, n in enumerate(range(start + begin, start + len(vectors)), begin)
                 if i < begin + 5000

@@ -36,10 +36,10 @@ def tree(folder: Path) -> Path:
 
 
 def test_folder(tree: Path) -> None:
-    assert found(tree) == ["a.JPG", "b.png", "c.webp", "d.png"]
+    assert found(tree) == ["a.JPG", "b.png", "notes.txt", "c.webp", "d.png"]
     assert list(skipped(tree)) == ["f.heic"]
     ignored = [f.path.name for f in find_files([tree]) if isinstance(f, Ignored)]
-    assert ignored == ["notes.txt", "table.csv"]
+    assert ignored == ["table.csv"]
 
 
 def test_named_files_may_be_hidden_or_of_any_suffix(tree: Path) -> None:
@@ -55,10 +55,10 @@ def test_named_files_may_be_hidden_or_of_any_suffix(tree: Path) -> None:
     ("pattern", "expected"),
     [
         ("*.png", ["b.png"]),
-        ("*", ["a.JPG", "b.png", "c.webp", "d.png"]),
+        ("*", ["a.JPG", "b.png", "notes.txt", "c.webp", "d.png"]),
         ("?.[jJ]*", ["a.JPG"]),
         ("s*", ["c.webp", "d.png"]),
-        ("**", ["a.JPG", "b.png", "c.webp", "d.png"]),
+        ("**", ["a.JPG", "b.png", "notes.txt", "c.webp", "d.png"]),
         ("**/*.png", ["b.png", "d.png"]),
         ("**/deep", ["d.png"]),
         ("**/deep/**/*.png", ["d.png"]),

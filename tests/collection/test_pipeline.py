@@ -48,14 +48,15 @@ def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int) 
     results = [result for batch in batches for result in batch]
     assert [item for item, _, _ in results] == list(range(len(sizes)))
     words = encoder.encode(["dog"])[0]
-    for item, spans, vectors in results:
+    for item, parts, vectors in results:
+        spans = [part.span for part in parts]
         assert len(spans) == len(vectors) == (sizes[item] + 1 if sizes[item] else 0)
         if spans:
             assert spans == [*((n, n + 1) for n in range(sizes[item])), (0, 100)]
             frames = encoder.encode([Image(png(item + n)) for n in range(sizes[item])])
             np.testing.assert_allclose(vectors, [*frames, words], atol=1e-5)
     for batch in batches[:-1]:
-        pieces = [max(1, len(spans)) for _, spans, _ in batch]
+        pieces = [max(1, len(parts)) for _, parts, _ in batch]
         assert sum(pieces) >= batch_size > sum(pieces[:-1])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensorium.collection.rows import EmbeddedFile, FileState, ReembeddedItem
+from sensorium.collection.rows import EmbeddedFile, FileState, Part, ReembeddedItem
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SpaceMismatchError
@@ -30,7 +30,8 @@ def embedded(path: str, content: str = "", segments: int = 1, **metadata: object
     vectors = np.arange(segments * DIMENSION, dtype=np.float32).reshape(segments, DIMENSION)
     vectors[:, 0] = len(content or path)
     spans = [(float(n), n + 1.0) for n in range(segments)] if segments > 1 else [None]
-    return EmbeddedFile(file(path, content), Modality.IMAGE, {"width": 8}, metadata, spans, vectors)
+    parts = [Part(span) for span in spans]
+    return EmbeddedFile(file(path, content), Modality.IMAGE, {"width": 8}, metadata, parts, vectors)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_a_newer_format_is_refused(store: SQLiteStore, path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(CollectionError, match="format 99, this version reads up to 2: upgrade"):
+    with pytest.raises(CollectionError, match="format 99, this version reads up to 3: upgrade"):
         SQLiteStore(path)
 
 
@@ -127,7 +128,10 @@ def test_a_batch_is_whole_or_not_at_all(store: SQLiteStore) -> None:
     before = store.item("a"), store.changes()
     for bad in (
         [embedded("a", "new"), embedded("b", x=float("nan"))],
-        [embedded("a", "new"), EmbeddedFile(file("b"), "image", {}, {}, [None], np.ones((2, 4)))],
+        [
+            embedded("a", "new"),
+            EmbeddedFile(file("b"), "image", {}, {}, [Part()], np.ones((2, 4))),
+        ],
     ):
         with pytest.raises((CollectionError, ValueError)):
             store.write(space(), embedded=bad)
@@ -165,7 +169,7 @@ def test_replacing_keeps_the_id(store: SQLiteStore) -> None:
     assert items.tolist() == [1, 1]
     assert vectors[:, 0].tolist() == [5, 5]
     stored = store.segments(ids.tolist())
-    assert {n: s.span for n, s in stored.items()} == {int(ids[0]): (0, 1), int(ids[1]): (1, 2)}
+    assert {n: s.part.span for n, s in stored.items()} == {int(ids[0]): (0, 1), int(ids[1]): (1, 2)}
 
 
 def test_copies_see_what_the_batch_replaces(store: SQLiteStore) -> None:
@@ -296,7 +300,11 @@ def reembedded(store: SQLiteStore, item: int, content: bytes = b"") -> Reembedde
     assert stored is not None
     content_hash = stored.file.content_hash
     return ReembeddedItem(
-        item, content_hash, content or content_hash, [None], np.full((1, DIMENSION), 9, np.float32)
+        item,
+        content_hash,
+        content or content_hash,
+        [Part()],
+        np.full((1, DIMENSION), 9, np.float32),
     )
 
 

@@ -21,7 +21,7 @@ PICTURE = encode(red_blue(), "PNG")
 
 @pytest.mark.parametrize(
     "words",
-    ["a dog", "一匹马", "what is a jpg", "cat.txt", "C:\\cat", "3.5", "Mr. Bean", "a/b/c", ".jpg"],
+    ["a dog", "一匹马", "what is a jpg", "cat.doc", "C:\\cat", "3.5", "Mr. Bean", "a/b/c", ".jpg"],
 )
 def test_a_bare_string_is_text(words: str) -> None:
     text = as_media(words)

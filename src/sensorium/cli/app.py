@@ -54,13 +54,23 @@ def index(
     encoder: Annotated[
         str | None, typer.Option(help=f"Encoder of a new collection [default: {DEFAULT_ENCODER}].")
     ] = None,
+    speech: Annotated[
+        bool, typer.Option("--speech", help="Transcribe what is said in recordings and videos.")
+    ] = False,
+    speech_model: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Whisper's size, a hub id or a folder [default: base]."),
+    ] = None,
+    ocr: Annotated[bool, typer.Option("--ocr", help="Read what is written in pictures.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Add pictures to a collection; what has not changed is passed over."""
+    """Add media to a collection; what has not changed is passed over."""
     with _open(collection, encoder=encoder, create=True) as library:
         with output.progress_bar("indexing") as progress:
             try:
-                report = library.add(*sources, progress=progress)
+                report = library.add(
+                    *sources, speech=speech_model or speech, ocr=ocr, progress=progress
+                )
             except KeyboardInterrupt:
                 output.notices.print("interrupted; what is stored stays, run it again to go on")
                 raise typer.Exit(EXIT_INTERRUPTED) from None

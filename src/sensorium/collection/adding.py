@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.collection.files import Candidate, Ignored, Skipped, find_files, is_gone
-from sensorium.collection.pipeline import Embedded, Piece, Read, embed, prepare_segments
+from sensorium.collection.pipeline import Embedded, Read, embed
+from sensorium.collection.reading import NOTHING, Extraction, Failing, is_long, pieces_of
 from sensorium.collection.rows import EmbeddedFile, FileState, dump_metadata
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
-from sensorium.errors import MediaError
-from sensorium.media import Image
-from sensorium.media.sources import read_file
+from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media import Image, Media, Modality, open_media
+from sensorium.media.sources import hash_file, read_file
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) whenever what is done is safely stored."""
@@ -64,6 +65,8 @@ class _Work:
     reason: str = ""
     moved_from: Sequence[tuple[int, str]] = ()  # id and old path of items it may be
     properties: dict[str, Any] = field(default_factory=dict)
+    modality: str = Modality.IMAGE
+    extracted: Sequence[str] = ()  # what had read words out of it when it was stored
 
 
 def add_files(
@@ -73,21 +76,28 @@ def add_files(
     *,
     metadata: dict[str, Any] | None = None,
     batch_size: int,
+    extraction: Extraction = NOTHING,
     progress: Progress | None = None,
 ) -> AddReport:
     """See `Collection.add`."""
     # As it will be read back (a tuple is a list in JSON), so that it compares equal next time.
     stated: dict[str, Any] = json.loads(dump_metadata(metadata or {}))
-    return _Adder(store, encoder, batch_size, progress).run(sources, stated)
+    return _Adder(store, encoder, batch_size, extraction, progress).run(sources, stated)
 
 
 class _Adder:
     def __init__(
-        self, store: SQLiteStore, encoder: Encoder, batch_size: int, progress: Progress | None
+        self,
+        store: SQLiteStore,
+        encoder: Encoder,
+        batch_size: int,
+        extraction: Extraction,
+        progress: Progress | None,
     ) -> None:
         self.store = store
         self.encoder = encoder
         self.batch_size = batch_size
+        self.extraction = extraction
         self.progress = progress
         self.report = AddReport()
         self.done = 0
@@ -144,6 +154,8 @@ class _Adder:
             ):
                 file = replace(file, content_hash=stored.file.content_hash)
                 yield _Work(candidate, file, is_known=True)
+            elif not {*self._wanted(open_media(candidate.path))} <= {*stored.extracted}:
+                yield _Work(candidate, file, is_known=True, reuse=False)
             elif {**stored.metadata, **candidate.metadata} != stored.metadata:
                 yield _Work(candidate, file, is_known=True, change="touch")
             else:
@@ -155,8 +167,13 @@ class _Adder:
         if work.change:
             return Read(work)
         try:
-            encoded = read_file(work.candidate.path)
-            content_hash = hashlib.sha256(encoded).digest()
+            path = work.candidate.path
+            media = open_media(path)
+            encoded = b""
+            if isinstance(media, Image):
+                encoded = read_file(path)
+                media = Image.from_encoded(encoded, path)
+            content_hash = hashlib.sha256(encoded).digest() if encoded else hash_file(path)
             file = replace(work.file, content_hash=content_hash)
             if work.is_known and work.file.content_hash == content_hash:
                 return Read(replace(work, file=file, change="touch"))
@@ -165,12 +182,30 @@ class _Adder:
                 if gone and not work.is_known:
                     return Read(replace(work, file=file, change="move", moved_from=gone))
                 return Read(replace(work, file=file, change="copy"))
-            image = Image.from_encoded(encoded, work.candidate.path)
-            pieces: list[Piece] = prepare_segments(self.encoder, image)
-            properties = image.metadata()
+            properties = media.metadata()
+            pieces = pieces_of(self.encoder, media, self.extraction)
+            found = replace(
+                work, file=file, change="embed", properties=properties,
+                modality=media.modality, extracted=self._wanted(media),
+            )  # fmt: skip
+            if not is_long(media):
+                return Read(found, list(pieces))
         except MediaError as error:
             return Read(replace(work, change="skip", reason=error.reason))
-        return Read(replace(work, file=file, change="embed", properties=properties), pieces)
+        except MissingExtraError as error:
+            return Read(replace(work, change="skip", reason=str(error)))
+        failing = Failing(pieces)
+
+        def finish() -> _Work:
+            if failing.reason:
+                return replace(found, change="skip", reason=failing.reason)
+            return found
+
+        return Read(found, iter(failing), finish)
+
+    def _wanted(self, media: Media) -> tuple[str, ...]:
+        """Names of the models that are to read words out of an item."""
+        return self.extraction.for_modality(media.modality)
 
     def _embed(self, work: Iterable[_Work]) -> list[str]:
         """Run the pipeline; returns paths that turned out to need another try."""
@@ -183,12 +218,18 @@ class _Adder:
     def _write(self, batch: Sequence[Embedded[_Work]], moved: set[int]) -> set[str]:
         """Store one batch, count it, and only then report progress."""
         embedded, copies, moves, touched = [], [], [], []
-        for work, spans, vectors in batch:
+        for work, parts, vectors in batch:
             metadata = work.candidate.metadata
             if work.change == "embed":
                 embedded.append(
                     EmbeddedFile(
-                        work.file, Image.modality, work.properties, metadata, spans, vectors
+                        work.file,
+                        work.modality,
+                        work.properties,
+                        metadata,
+                        parts,
+                        vectors,
+                        work.extracted,
                     )
                 )
             elif work.change == "touch":

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from sensorium.collection.derived import SLOTS, describe_index
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
+from sensorium.collection.reading import query_vector
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 from sensorium.collection.rows import StoredItem
 from sensorium.collection.searching import (
@@ -26,6 +27,7 @@ from sensorium.collection.searching import (
     nearest_items,
 )
 from sensorium.collection.store import SQLiteStore
+from sensorium.collection.words import Match
 from sensorium.encoders import (
     DEFAULT_ENCODER,
     Encoder,
@@ -34,6 +36,7 @@ from sensorium.encoders import (
     load_encoder,
     shipped_encoders,
 )
+from sensorium.encoders.background import background
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import CollectionError, SensoriumError, UsageError
 from sensorium.media import Text, as_media
@@ -81,6 +84,8 @@ class Answering:
         loaded, name = load_named(encoder)
         self._store.require_space(loaded.space, name)
         self._encoder, self._encoder_name = loaded, name
+        for searcher in (self._searcher, self._hashed):
+            searcher.background = lambda: background(loaded)
         return loaded
 
     @property
@@ -153,18 +158,21 @@ class Answering:
         if mode == "words":
             assert isinstance(media, Text)
             found = self._store.match_words(media.text, int(k) + int(offset), allowed)
-            return hits_by_words(self._store, found[int(offset) :])
+            found = found[int(offset) :]
+            ranked = [(match.item, match.score) for match in found]
+            return hits_by_words(self._store, ranked, _passages(found))
         encoder = self.encoder
-        vectors = encoder.encode([media])
+        vectors = query_vector(encoder, media)
         if mode == "hybrid":
             assert isinstance(media, Text)
             wanted = int(k) + int(offset)
             depth = next((depth for depth in FUSED if depth >= wanted), wanted)
             (line,) = nearest_items(self._snapshot(encoder), vectors, depth, allowed)
             matches = self._store.match_words(media.text, depth, allowed)
-            fused = reciprocal_rank_fusion([[f.item for f in line], [item for item, _ in matches]])
-            spans = {found.item: found for found in line}
-            return hits_by_words(self._store, fused[int(offset) : int(offset) + int(k)], spans)
+            fused = reciprocal_rank_fusion([[f.item for f in line], [m.item for m in matches]])
+            fused = fused[int(offset) : int(offset) + int(k)]
+            segments = {found.item: found for found in line}
+            return hits_by_words(self._store, fused, _passages(matches), segments)
         if mode == "hash":
             modality_of_query = media.modality.value
             return self._nearest(
@@ -349,7 +357,7 @@ class Answering:
         for _ in range(TRIES):
             held = take_snapshot(self.encoder)
             lines = nearest_items(held, vectors, int(k), allowed, offset=int(offset), **options)
-            answers = hits_of(self._store, vectors, lines)
+            answers = hits_of(self._store, vectors, lines, held)
             if list(map(len, answers)) == list(map(len, lines)):
                 break
         return answers
@@ -375,6 +383,10 @@ class Answering:
             warnings.warn(f"{self.path}: the index was not built ({error})", stacklevel=1)
         finally:
             store.close()
+
+
+def _passages(matches: Sequence[Match]) -> dict[int, int]:
+    return {match.item: match.passage for match in matches if match.passage is not None}
 
 
 def _require_count(name: str, value: Any, least: int) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from sensorium.collection.adding import Progress
 from sensorium.collection.files import Skipped, item_key
-from sensorium.collection.rows import EmbeddedFile, FileState, Span, dump_metadata
+from sensorium.collection.rows import EmbeddedFile, FileState, Part, Span, dump_metadata
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, UsageError
@@ -226,7 +226,7 @@ def _write(store: SQLiteStore, space: Space, items: Sequence[Segments], report: 
                 modality=item[0][0].modality,
                 properties=item[0][0].properties,
                 metadata=item[0][0].metadata,
-                spans=[row.span for row, _ in item],
+                parts=[Part(row.span, row.modality) for row, _ in item],
                 vectors=np.stack([vector for _, vector in item]),
             )
             for item in items

@@ -11,6 +11,7 @@ from sensorium.collection.answering import Answering, load_named
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
 from sensorium.collection.files import is_gone
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
+from sensorium.collection.reading import extraction_of
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import Item
 from sensorium.collection.rows import Span
@@ -56,6 +57,8 @@ class Collection(Answering):
         self,
         *sources: str | os.PathLike[str],
         metadata: dict[str, Any] | None = None,
+        speech: bool | str = False,
+        ocr: bool = False,
         batch_size: int = BATCH_SIZE,
         progress: Progress | None = None,
     ) -> AddReport:
@@ -71,6 +74,13 @@ class Collection(Answering):
             ``path`` column; their other columns become metadata.
         metadata : dict, optional
             JSON values for every file named here; manifests overrule it.
+        speech : bool or str
+            Whether what is said in recordings and videos is transcribed, so that it can be found
+            by words and by meaning, with its time. A text names the model: a size of Whisper
+            ("tiny" ... "large-v3"), a hub id or a folder; True is "base".
+        ocr : bool
+            Whether writing in pictures, frames and scanned pages is read, likewise. Files that
+            were added without these are read again for them, and keep them from then on.
         batch_size : int
             Files that are stored at a time. A process that is killed loses the batch in flight;
             the next `add` does what is missing.
@@ -98,6 +108,7 @@ class Collection(Answering):
         return add_files(
             self._store, encoder, sources,
             metadata=metadata, batch_size=batch_size, progress=progress,
+            extraction=extraction_of(speech, ocr),
         )  # fmt: skip
 
     def add_vectors(

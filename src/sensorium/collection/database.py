@@ -14,6 +14,7 @@ from sensorium.collection.schema import (
     APPLICATION_ID,
     BUSY_TIMEOUT,
     CACHE_BYTES,
+    MIGRATION,
     PAGE_BYTES,
     SCHEMA,
     SCHEMA_VERSION,
@@ -80,8 +81,8 @@ class Database:
                 "upgrade Sensorium"
             )
         if version < SCHEMA_VERSION:
-            # An earlier version lacks tables only; every statement of the schema adds one. The
-            # page's size counts for an empty file alone.
+            # Every statement of the schema adds a table that may be lacking. The page's size
+            # counts for an empty file alone.
             run(f"PRAGMA page_size = {PAGE_BYTES}")
             # WAL lets other processes search while this one adds.
             self._use_wal()
@@ -91,7 +92,10 @@ class Database:
                     run(statement)
                 ((stored,),) = run("PRAGMA user_version").fetchall()
                 if tables and stored < SCHEMA_VERSION:  # no other process has done it meanwhile
-                    write_all_words(self._connection)
+                    for statement in MIGRATION:
+                        run(statement)
+                    if stored < 2:
+                        write_all_words(self._connection)
                 run(f"PRAGMA application_id = {APPLICATION_ID}")
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
         run(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")

@@ -331,8 +331,8 @@ def _rows(
 ) -> Iterator[tuple[list[VectorRow], np.ndarray[Any, np.dtype[np.float32]]]]:
     """All rows of the snapshot that is held, in the order of items and their segments."""
     cursor = store._connection.execute(
-        "SELECT path, size, mtime_ns, content_hash, modality, metadata, properties, start, stop, "
-        "vector FROM items JOIN segments ON item_id = items.id ORDER BY items.id, ordinal"
+        "SELECT path, size, mtime_ns, content_hash, items.modality, metadata, properties, start, "
+        "stop, vector FROM items JOIN segments ON item_id = items.id ORDER BY items.id, ordinal"
     )
     done = 0
     while found := cursor.fetchmany(BULK_BATCH):

@@ -15,7 +15,7 @@ from typing import Any
 
 from sensorium.collection.rows import dump_metadata
 from sensorium.errors import CollectionError
-from sensorium.media.sources import IMAGE_SUFFIXES, UNDECODED_SUFFIXES, is_url
+from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
 
@@ -144,7 +144,7 @@ def _file(path: Path) -> Iterator[Found]:
 def _in_folder(path: Path) -> Found:
     """Take a file met in a folder: its suffix says whether it is media."""
     suffix = path.suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
+    if suffix in MEDIA_SUFFIXES:
         return Candidate(path)
     if suffix in UNDECODED_SUFFIXES:
         return Skipped(str(path), _undecoded(suffix))

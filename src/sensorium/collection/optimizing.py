@@ -177,7 +177,7 @@ def build_hash(
     ids, vectors, state = _read(store, encoder.space.dimension)
     if not len(vectors):
         raise UsageError(f"{store.path} holds no vectors yet: add some before they are hashed")
-    modalities = store.modalities(ids[1])
+    modalities = store.modalities(ids[0])
     if coder is None:
         parts = {name: vectors[modalities == name] for name in np.unique(modalities).tolist()}
         if Modality.TEXT in encoder.space.modalities and Modality.TEXT not in parts:

@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.rows import Part
 from sensorium.encoders import Encoder, Prepared
 from sensorium.errors import MediaError
 from sensorium.media import Media, Modality
@@ -19,11 +21,11 @@ from sensorium.media import Media, Modality
 READ_AHEAD = 2
 """Batches that may be decoded and wait for the model; bounds memory."""
 
-Span = tuple[float, float] | None
-Piece = tuple[Modality, Span, Prepared]
+Piece = tuple[Part, Prepared | None]
+"""What is stored of a piece, and what the encoder takes; None where it has no vector."""
 
 T = TypeVar("T")
-Embedded = tuple[T, list[Span], npt.NDArray[np.float32]]
+Embedded = tuple[T, list[Part], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,39 @@ class Read(Generic[T]):
     ----------
     item : T
         Whatever the caller wants back.
-    pieces : sequence of (modality, span, prepared)
-        What has to be encoded; may be empty.
+    pieces : iterable of (Part, prepared)
+        What has to be encoded; may be empty. An iterator is taken for a long item: it is consumed
+        in batches, and never held as a whole.
+    finish : callable, optional
+        Called when `pieces` is consumed; what it returns takes the place of `item`.
     """
 
     item: T
-    pieces: Sequence[Piece] = ()
+    pieces: Iterable[Piece] = ()
+    finish: Callable[[], T] | None = None
 
 
 def prepare_segments(encoder: Encoder, media: Media) -> list[Piece]:
-    """Preprocess all segments of an item.
+    """Preprocess all segments of a short item.
 
     Raises
     ------
     MediaError
         When the media is broken or the encoder's space does not hold its modality.
     """
-    pieces = []
+    pieces: list[Piece] = []
     for segment in media.segments():
-        if segment.modality not in encoder.space.modalities:
-            known = " and ".join(encoder.space.modalities)
-            raise MediaError(
-                f"the space {encoder.space.name} holds {known}, not {segment.modality}"
-            )
-        pieces.append((segment.modality, segment.span, encoder.prepare(segment.media)))
+        require_held(encoder, segment.modality)
+        part = Part(segment.span, segment.modality, details=segment.details)
+        pieces.append((part, encoder.prepare(segment.media)))
     return pieces
+
+
+def require_held(encoder: Encoder, modality: Modality) -> None:
+    """Refuse media of a modality that the encoder's space does not hold."""
+    if modality not in encoder.space.modalities:
+        known = " and ".join(encoder.space.modalities)
+        raise MediaError(f"the space {encoder.space.name} holds {known}, not {modality}")
 
 
 def embed(
@@ -85,8 +95,9 @@ def embed(
 
     Yields
     ------
-    list of (item, spans, vectors)
-        The items of one batch in order; `vectors` is float32 of shape (pieces, dimension).
+    list of (item, parts, vectors)
+        The items of one batch in order; `vectors` is float32 of shape (m, dimension), for the
+        parts that have one. A long item comes alone.
     """
     workers = os.cpu_count() or 1
     readers = ThreadPoolExecutor(workers, thread_name_prefix="read")
@@ -96,6 +107,14 @@ def embed(
     size = 0
     try:
         for result in _in_order(readers, read, items, READ_AHEAD * batch_size + workers):
+            if not isinstance(result.pieces, Sequence):
+                if encoding is not None:
+                    yield encoding.result()
+                if batch:
+                    yield _encode(encoder, batch, batch_size)
+                encoding, batch, size = None, [], 0
+                yield [_encode_long(encoder, result, batch_size, model)]
+                continue
             batch.append(result)
             size += max(1, len(result.pieces))
             if size >= batch_size:
@@ -128,17 +147,45 @@ def _in_order(
 
 
 def _encode(encoder: Encoder, batch: list[Read[T]], batch_size: int) -> list[Embedded[T]]:
-    pieces = [piece for read in batch for piece in read.pieces]
-    vectors = np.empty((len(pieces), encoder.space.dimension), np.float32)
-    for modality in {piece[0] for piece in pieces}:
-        rows = [row for row, piece in enumerate(pieces) if piece[0] == modality]
-        for start in range(0, len(rows), batch_size):
-            part = rows[start : start + batch_size]
-            vectors[part] = encoder.encode_prepared(modality, [pieces[row][2] for row in part])
+    pieces = [list(read.pieces) for read in batch]
+    vectors = _vectors(encoder, [piece for of_one in pieces for piece in of_one], batch_size)
     embedded = []
     start = 0
-    for read in batch:
-        stop = start + len(read.pieces)
-        embedded.append((read.item, [piece[1] for piece in read.pieces], vectors[start:stop]))
+    for read, of_one in zip(batch, pieces, strict=True):
+        parts = [part for part, _ in of_one]
+        stop = start + sum(part.has_vector for part in parts)
+        embedded.append((read.finish() if read.finish else read.item, parts, vectors[start:stop]))
         start = stop
     return embedded
+
+
+def _encode_long(
+    encoder: Encoder, read: Read[T], batch_size: int, model: ThreadPoolExecutor
+) -> Embedded[T]:
+    """Encode one batch while the next is decoded."""
+    pieces = iter(read.pieces)
+    parts: list[Part] = []
+    vectors = [np.empty((0, encoder.space.dimension), np.float32)]
+    encoding: Future[npt.NDArray[np.float32]] | None = None
+    while batch := list(islice(pieces, batch_size)):
+        parts += [part for part, _ in batch]
+        finished, encoding = encoding, model.submit(_vectors, encoder, batch, batch_size)
+        if finished is not None:
+            vectors.append(finished.result())
+    if encoding is not None:
+        vectors.append(encoding.result())
+    return (read.finish() if read.finish else read.item), parts, np.concatenate(vectors)
+
+
+def _vectors(encoder: Encoder, pieces: Sequence[Piece], batch_size: int) -> npt.NDArray[np.float32]:
+    """Vectors of the pieces that have one, in order."""
+    taken = [(part, prepared) for part, prepared in pieces if prepared is not None]
+    vectors = np.empty((len(taken), encoder.space.dimension), np.float32)
+    for modality in {part.modality for part, _ in taken}:
+        rows = [row for row, (part, _) in enumerate(taken) if part.modality == modality]
+        for start in range(0, len(rows), batch_size):
+            some = rows[start : start + batch_size]
+            vectors[some] = encoder.encode_prepared(
+                Modality(modality), [taken[row][1] for row in some]
+            )
+    return vectors

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from sensorium.collection.adding import Progress
 from sensorium.collection.files import Skipped
-from sensorium.collection.pipeline import Read, embed, prepare_segments
+from sensorium.collection.pipeline import Read, embed
+from sensorium.collection.reading import Failing, is_long, pieces_of
 from sensorium.collection.rows import ReembeddedItem
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
-from sensorium.errors import MediaError
-from sensorium.media import Image
-from sensorium.media.sources import read_file
+from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media import Image, open_media
+from sensorium.media.sources import hash_file, read_file
 
 
 @dataclass
@@ -66,12 +67,26 @@ def reembed(
     failed: dict[tuple[int, bytes], Skipped] = {}
 
     def read(item: _Item) -> Read[_Item]:
+        path = Path(item.path)
         try:
-            encoded = read_file(Path(item.path))
-            pieces = prepare_segments(encoder, Image.from_encoded(encoded, Path(item.path)))
+            media = open_media(path)
+            if isinstance(media, Image):
+                encoded = read_file(path)
+                media = Image.from_encoded(encoded, path)
+                digest = hashlib.sha256(encoded).digest()
+            else:
+                digest = hash_file(path)
+            stored = list(store.passages_of(item.id).items())
+            pieces = pieces_of(encoder, media, stored=stored)
+            found = replace(item, file_hash=digest)
+            if not is_long(media):
+                return Read(found, list(pieces))
         except MediaError as error:
             return Read(replace(item, failure=error.reason))
-        return Read(replace(item, file_hash=hashlib.sha256(encoded).digest()), pieces)
+        except MissingExtraError as error:
+            return Read(replace(item, failure=str(error)))
+        failing = Failing(pieces)
+        return Read(found, iter(failing), lambda: replace(found, failure=failing.reason))
 
     def waiting() -> Iterator[_Item]:
         for item, path, content_hash in store.not_reembedded():
@@ -82,9 +97,9 @@ def reembed(
     while not finished:
         for batch in embed(encoder, waiting(), read, batch_size=batch_size):
             done = [
-                ReembeddedItem(item.id, item.content_hash, item.file_hash, spans, vectors)
-                for item, spans, vectors in batch
-                if spans
+                ReembeddedItem(item.id, item.content_hash, item.file_hash, parts, vectors)
+                for item, parts, vectors in batch
+                if len(vectors) and not item.failure
             ]
             finished = not store.write_reembedded(encoder.space, done)
             if finished:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sensorium.collection.rows import Span
@@ -41,12 +41,21 @@ class Hit(Item):
         Seconds for audio and video, characters for text; None for a whole item.
     score : float
         Cosine between the query and the best segment of the item. It ranks hits of one query;
-        it is no probability, and no fixed value of it means "yes" (docs/scores.md). In a search by
-        words it is BM25, in a hybrid one the sum of reciprocal ranks: both rank, and no more.
+        it is no probability, and no fixed value of it means "yes" (docs/scores.md). Where a
+        collection has pieces of several modalities, cosines of all are brought to the scale of
+        one (`sensorium.ranking.gap`). In a search by words it is BM25, in a hybrid one the sum of
+        reciprocal ranks: both rank, and no more.
+    text : str or None
+        The passage that was found: of a document, of what is said, of what is written in a picture.
+    details : dict
+        ``page`` of a PDF, ``view`` of a 3-D object, ``box`` of writing, ``source`` ("speech",
+        "writing") of words that were extracted.
     """
 
     span: Span
     score: float
+    text: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

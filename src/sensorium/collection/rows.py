@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,39 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an item.
+
+    Attributes
+    ----------
+    span : (start, stop) or None
+        Seconds or characters; None for a whole item.
+    modality : str
+        Of the piece, which may be another than its item's (a frame of a video).
+    text : str or None
+        Words in it, which search by words finds.
+    source : {"", "text", "speech", "writing"}
+        Whether its text stood there, was said, or was written in a picture.
+    details : mapping
+        What else says where it is, as JSON values: ``page``, ``view``, ``box``.
+    has_vector : bool
+        False for words in a space that holds no text.
+    passage : int or None
+        The stored text that it is a vector of; None: `text` is stored with it.
+    """
+
+    span: Span = None
+    modality: str = "image"
+    text: str | None = None
+    source: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    has_vector: bool = True
+    passage: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredItem:
-    """A row of the items table."""
+    """A row of the items table; `extracted` names the models that read words out of its media."""
 
     id: int
     file: FileState
@@ -35,6 +67,7 @@ class StoredItem:
     added: float
     properties: dict[str, Any]
     metadata: dict[str, Any]
+    extracted: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +78,7 @@ class StoredSegment:
     path: str
     modality: str
     metadata: dict[str, Any]
-    span: Span
+    part: Part
     vector: npt.NDArray[np.float32]
 
 
@@ -53,15 +86,16 @@ class StoredSegment:
 class EmbeddedFile:
     """A file with everything that is stored of it.
 
-    `vectors` has one row a span.
+    `vectors` has one row for each of the parts that have a vector.
     """
 
     file: FileState
     modality: str
     properties: dict[str, Any]
     metadata: dict[str, Any]
-    spans: Sequence[Span]
+    parts: Sequence[Part]
     vectors: npt.NDArray[np.float32]
+    extracted: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -83,28 +117,94 @@ class ReembeddedItem:
     id: int
     content_hash: bytes
     file_hash: bytes
-    spans: Sequence[Span]
+    parts: Sequence[Part]
     vectors: npt.NDArray[np.float32]
 
 
-ITEM = "id, path, size, mtime_ns, content_hash, modality, added, properties, metadata"
-INSERT_SEGMENT = (
-    "INSERT INTO segments (item_id, ordinal, start, stop, vector) VALUES (?, ?, ?, ?, ?)"
-)
-SEGMENTS_OF = "SELECT ordinal, start, stop, vector FROM segments WHERE item_id = ? ORDER BY ordinal"
+ITEM = "id, path, size, mtime_ns, content_hash, modality, added, properties, metadata, extracted"
+
+SEGMENT = "segments.start, segments.stop, segments.modality, segments.details, segments.passage_id"
+PASSAGE = "passages.start, passages.stop, text, source, passages.details"
 
 
-def segment_rows(
-    item: int, spans: Sequence[Span], vectors: npt.NDArray[np.float32]
-) -> Iterator[tuple[Any, ...]]:
-    """Parameters of `INSERT_SEGMENT` for the segments of an item."""
-    for ordinal, (span, vector) in enumerate(zip(spans, vectors, strict=True)):
-        yield item, ordinal, *(span or (None, None)), vector.astype("<f4").tobytes()
+def insert_parts(
+    db: sqlite3.Connection,
+    item: int,
+    parts: Sequence[Part],
+    vectors: npt.NDArray[np.float32],
+    into: str = "INSERT INTO segments",
+) -> list[tuple[int, str]]:
+    """Insert the pieces of an item; returns id and text of the passages that are new."""
+    passages = []
+    if len(vectors) != sum(part.has_vector for part in parts):
+        raise ValueError(f"{len(vectors)} vectors for {len(parts)} parts")
+    rows = iter(vectors)
+    for ordinal, part in enumerate(parts):
+        passage = part.passage
+        start, stop = part.span or (None, None)
+        details = json.dumps(dict(part.details), ensure_ascii=False) if part.details else None
+        if part.text is not None and passage is None:
+            (passage,) = db.execute(
+                "INSERT INTO passages (item_id, ordinal, start, stop, source, text, details) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (item, ordinal, start, stop, part.source, part.text, details),
+            ).fetchone()
+            passages.append((passage, part.text))
+        if part.has_vector:
+            db.execute(
+                f"{into} (item_id, ordinal, start, stop, vector, modality, details, passage_id) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    item, ordinal, start, stop, next(rows).astype("<f4").tobytes(),
+                    str(part.modality), details, passage,
+                ),
+            )  # fmt: skip
+    for modality in {str(part.modality) for part in parts if part.has_vector}:
+        db.execute("INSERT OR IGNORE INTO segment_modalities VALUES (?)", (modality,))
+    return passages
+
+
+def stored_parts(db: sqlite3.Connection, item: int) -> tuple[list[Part], npt.NDArray[np.float32]]:
+    """The pieces of an item as `insert_parts` takes them."""
+    found: dict[int, Part] = {}
+    ordinals: dict[int, int] = {}
+    passages = db.execute(
+        f"SELECT id, ordinal, {PASSAGE} FROM passages WHERE item_id = ? ORDER BY ordinal", (item,)
+    )
+    for passage, ordinal, *columns in passages.fetchall():
+        found[ordinal] = passage_part(columns)
+        ordinals[passage] = ordinal
+    vectors = []
+    segments = db.execute(
+        f"SELECT ordinal, vector, {SEGMENT} FROM segments WHERE item_id = ? ORDER BY ordinal",
+        (item,),
+    )
+    for ordinal, vector, start, stop, modality, details, passage in segments.fetchall():
+        vectors.append(np.frombuffer(vector, "<f4"))
+        said = found.pop(ordinals.get(passage, -1), Part())
+        found[ordinal] = replace(
+            said, span=span_of(start, stop), modality=modality,
+            details=json_values(details or "{}"), has_vector=True,
+        )  # fmt: skip
+    return [found[n] for n in sorted(found)], np.array(vectors, np.float32)
+
+
+def passage_part(columns: Sequence[Any]) -> Part:
+    """Read a row of the columns `PASSAGE`."""
+    start, stop, text, source, details = columns
+    return Part(
+        span_of(start, stop), "text", text, source, json_values(details or "{}"), has_vector=False
+    )
+
+
+def span_of(start: float | None, stop: float | None) -> Span:
+    """Read the two columns of a span."""
+    return None if start is None or stop is None else (start, stop)
 
 
 def stored_item(row: Sequence[Any]) -> StoredItem:
     """Read a row of the columns `ITEM`."""
-    item, path, size, mtime_ns, content_hash, modality, added, properties, metadata = row
+    item, path, size, mtime_ns, content_hash, modality, added, properties, metadata, read = row
     return StoredItem(
         id=item,
         file=FileState(path, size, mtime_ns, content_hash),
@@ -112,6 +212,7 @@ def stored_item(row: Sequence[Any]) -> StoredItem:
         added=added,
         properties=json_values(properties),
         metadata=json_values(metadata),
+        extracted=tuple(json.loads(read)) if read else (),
     )
 
 

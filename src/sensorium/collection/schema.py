@@ -3,7 +3,7 @@
 from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
 
 APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 CACHE_BYTES = 32 << 20
 """Pages in memory, at most: SQLite's own 2 MB do not hold the inner nodes of a million rows."""
@@ -21,12 +21,35 @@ _SEGMENT_COLUMNS = """
     start   REAL,
     stop    REAL,
     vector  BLOB NOT NULL,
+    modality TEXT NOT NULL DEFAULT 'image',
+    details TEXT,
+    passage_id INTEGER,
     UNIQUE (item_id, ordinal)
 """
 
 LOG_REMOVALS = """CREATE TRIGGER IF NOT EXISTS log_removal AFTER DELETE ON segments
     BEGIN INSERT INTO removed_segments (first, last) VALUES (old.id, old.id); END"""
 """Lets whoever holds vectors, in memory or in an index, learn which of them are gone."""
+
+MIGRATION = (
+    "ALTER TABLE items ADD COLUMN extracted TEXT",
+    *(
+        f"ALTER TABLE {table} ADD COLUMN {column}"
+        for table in ("segments", "next_segments")
+        for column in (
+            "modality TEXT NOT NULL DEFAULT 'image'",
+            "details TEXT",
+            "passage_id INTEGER",
+        )
+    ),
+    "UPDATE segments SET modality = (SELECT modality FROM items WHERE items.id = item_id) "
+    "WHERE item_id IN (SELECT id FROM items WHERE modality != 'image')",
+    "INSERT OR IGNORE INTO segment_modalities SELECT DISTINCT modality FROM items",
+)
+"""What versions before 3 lack beside whole tables."""
+
+MODALITY_INDEX = "CREATE INDEX IF NOT EXISTS segments_modality ON segments (modality)"
+"""Tells rows' modalities without reading vectors; made when a second modality comes."""
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -40,7 +63,8 @@ SCHEMA = (
         content_hash BLOB NOT NULL,
         added        REAL NOT NULL,
         properties   TEXT NOT NULL DEFAULT '{}',
-        metadata     TEXT NOT NULL DEFAULT '{}'
+        metadata     TEXT NOT NULL DEFAULT '{}',
+        extracted    TEXT
     )""",
     "CREATE INDEX IF NOT EXISTS items_content_hash ON items (content_hash)",
     "CREATE TABLE IF NOT EXISTS segments "
@@ -50,6 +74,19 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS removed_segments "
     "(id INTEGER PRIMARY KEY AUTOINCREMENT, first INTEGER NOT NULL, last INTEGER NOT NULL)",
     LOG_REMOVALS,
+    # Text that is in the media: passages of documents, what is said, what is written in pictures.
+    """CREATE TABLE IF NOT EXISTS passages (
+        id      INTEGER PRIMARY KEY AUTOINCREMENT,
+        item_id INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+        ordinal INTEGER NOT NULL,
+        start   REAL,
+        stop    REAL,
+        source  TEXT NOT NULL,
+        text    TEXT NOT NULL,
+        details TEXT,
+        UNIQUE (item_id, ordinal)
+    )""",
+    "CREATE TABLE IF NOT EXISTS segment_modalities (name TEXT PRIMARY KEY) WITHOUT ROWID",
     *WORDS_SCHEMA,
     "CREATE TABLE IF NOT EXISTS fields (name TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS counters (changes INTEGER NOT NULL, removals INTEGER NOT NULL)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
@@ -15,11 +15,12 @@ import numpy.typing as npt
 from sensorium.collection.derived import DamagedIndexError, DerivedIndex, read_index, signature
 from sensorium.collection.filters import matching_ids
 from sensorium.collection.results import Hit
-from sensorium.collection.rows import Changes, StoredItem
+from sensorium.collection.rows import Changes, Part, StoredItem
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Space
 from sensorium.index.base import Mask, Vectors
 from sensorium.index.exact import ExactIndex
+from sensorium.ranking.gap import on_one_scale, spreads
 
 LEVELS = (10, 100, 1000, 10_000)
 """Depths that an approximate index is asked to. What it finds depends on how much is wanted of
@@ -29,7 +30,33 @@ a search for 100 adds to them, and so on. Nothing is shown twice."""
 KEPT_FILTERS = 8
 """Filters whose items are remembered while the collection does not change: for further pages."""
 
+SAMPLE = 1000
+"""Pieces of each modality whose cosines tell how far a query is from them by chance."""
+
 Ids = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Modalities of the vectors of a snapshot, where there are several.
+
+    Attributes
+    ----------
+    names : tuple of str
+    in_index, outside : ndarray of uint8
+        Which of them each row has.
+    samples : mapping of str to ndarray of float32, shape (n, d)
+        Some vectors of each, and the encoder's background.
+    reference : str
+        The modality on whose scale all scores are: the most frequent one.
+    """
+
+    names: tuple[str, ...]
+    in_index: Codes
+    outside: Codes
+    samples: Mapping[str, Vectors]
+    reference: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +70,8 @@ class Snapshot:
         Rows of the index that still exist; None when all do.
     segment_ids, item_ids, vectors
         What is in memory: everything without an index, what was added since with one.
+    kinds : Kinds or None
+        None while all vectors are of one modality.
     """
 
     space: str
@@ -54,6 +83,7 @@ class Snapshot:
     item_ids: Ids
     vectors: Vectors
     signature: tuple[int, int] | None = None
+    kinds: Kinds | None = None
     masks: OrderedDict[int, tuple[Ids, _Masks]] = field(
         default_factory=OrderedDict, init=False, repr=False, compare=False
     )
@@ -82,6 +112,8 @@ class Searcher:
         self._held: Snapshot | None = None
         self._version = (0, 0)
         self._filters: OrderedDict[tuple[Any, ...], Ids] = OrderedDict()
+        self.background: Callable[[], Mapping[str, Vectors]] = dict
+        """Gives vectors of pieces that have nothing to do with any query, by modality."""
         self.problem: str | None = None
         """Why index files that are there are not used."""
 
@@ -160,10 +192,38 @@ class Searcher:
             segment_ids = np.concatenate([segment_ids, new[0]])
             item_ids = np.concatenate([item_ids, new[1]])
             vectors = np.concatenate([vectors, new[2]]) if len(vectors) else new[2]
-        return replace(
+        followed = replace(
             held, changes=changes, removed=removed, alive=alive,
             segment_ids=segment_ids, item_ids=item_ids, vectors=vectors,
         )  # fmt: skip
+        return replace(followed, kinds=self._kinds(followed))
+
+    def _kinds(self, held: Snapshot) -> Kinds | None:
+        names = tuple(self._store.segment_modalities())
+        if len(names) < 2:
+            return None
+        ids, codes = self._store.modalities_of_segments(names)
+        in_index = np.empty(0, np.int64) if held.index is None else held.index.segment_ids
+        # What was deleted since the index was built has no modality any more, and no need of one.
+        places = np.searchsorted(ids, in_index)
+        of_index = codes[np.minimum(places, len(codes) - 1)] if len(codes) else codes
+        rng = np.random.default_rng(0)
+        samples = {}
+        counts = np.bincount(codes, minlength=len(names))
+        for code, name in enumerate(names):
+            of_kind = ids[codes == code]
+            chosen = rng.permutation(of_kind)[:SAMPLE].tolist()
+            if chosen:
+                vectors = self._store.some_vectors(chosen)
+                known = self.background().get(name)
+                samples[name] = vectors if known is None else np.concatenate([vectors, known])
+        return Kinds(
+            names,
+            of_index,
+            codes[np.searchsorted(ids, held.segment_ids)],
+            samples,
+            names[int(counts.argmax())],
+        )
 
     def allowed(self, where: str | None, modality: str | None) -> Ids | None:
         """Ids of the items that meet the conditions; None where there is no condition."""
@@ -220,6 +280,19 @@ def nearest_items(
         For the index's `search`.
     """
     masks = _masks(held, allowed)
+    if held.kinds is not None:
+        return _on_one_scale(held, held.kinds, queries, offset, k, masks, options)
+    return _nearest(held, queries, offset, k, masks, options)
+
+
+def _nearest(
+    held: Snapshot,
+    queries: Vectors,
+    offset: int,
+    k: int,
+    masks: _Masks,
+    options: dict[str, Any],
+) -> list[list[Found]]:
     if held.index is None:
         return _ranked(held, queries, offset + k, masks, options, offset)
     first = next((level for level in LEVELS if level >= offset + k), None)
@@ -233,6 +306,36 @@ def nearest_items(
             ranking.extend(found for found in more if found.item not in known)
             del ranking[level:]
     return [ranking[offset : offset + k] for ranking in rankings]
+
+
+def _on_one_scale(
+    held: Snapshot,
+    kinds: Kinds,
+    queries: Vectors,
+    offset: int,
+    k: int,
+    masks: _Masks,
+    options: dict[str, Any],
+) -> list[list[Found]]:
+    """Rank the pieces of each modality by themselves, then all on one scale."""
+    scales = [spreads(query, kinds.samples) for query in queries]
+    best: list[dict[int, Found]] = [{} for _ in queries]
+    for code, name in enumerate(kinds.names):
+        if name not in kinds.samples:
+            continue
+        index, tail = kinds.in_index == code, kinds.outside == code
+        of_kind = _Masks(
+            index if masks.index is None else index & masks.index,
+            tail if masks.tail is None else tail & masks.tail,
+        )
+        lines = _nearest(held, queries, 0, offset + k, of_kind, options)
+        for line, scale, items in zip(lines, scales, best, strict=True):
+            for found in line:
+                score = on_one_scale(found.score, scale[name], scale[kinds.reference])
+                known = items.get(found.item)
+                if known is None or score > known.score:
+                    items[found.item] = Found(found.segment, found.item, score)
+    return [sorted(items.values(), key=_order)[offset : offset + k] for items in best]
 
 
 def _levels(depth: int) -> list[int]:
@@ -340,7 +443,10 @@ def _order(found: Found) -> tuple[float, int]:
 
 
 def hits_of(
-    store: SQLiteStore, queries: Vectors, lines: Sequence[Sequence[Found]]
+    store: SQLiteStore,
+    queries: Vectors,
+    lines: Sequence[Sequence[Found]],
+    held: Snapshot | None = None,
 ) -> list[list[Hit]]:
     """Look up what was found, with exact scores.
 
@@ -353,12 +459,20 @@ def hits_of(
     gone = {found.item for line in lines for found in line if found.segment not in rows}
     items = store.items(list(gone)) if gone else {}
     answers = []
+    kinds = held.kinds if held is not None else None
     for query, line in zip(queries, lines, strict=True):
         hits = []
+        scale = spreads(query, kinds.samples) if kinds else {}
         for found in line:
             if (row := rows.get(found.segment)) is not None:
                 score = min(1.0, max(-1.0, float((row.vector * query).sum())))
-                hit = Hit(row.item, row.path, row.modality, {**row.metadata}, row.span, score)
+                if kinds is not None and row.part.modality in scale:
+                    own, reference = scale[row.part.modality], scale[kinds.reference]
+                    score = on_one_scale(score, own, reference)
+                hit = Hit(
+                    row.item, row.path, row.modality, {**row.metadata}, row.part.span, score,
+                    row.part.text, details_of(row.part),
+                )  # fmt: skip
             elif found.item in items:
                 hit = Hit(**item_fields(items[found.item]), span=None, score=found.score)
             else:
@@ -372,20 +486,36 @@ def hits_of(
 def hits_by_words(
     store: SQLiteStore,
     found: Sequence[tuple[int, float]],
+    passages: Mapping[int, int],
     segments: Mapping[int, Found] | None = None,
 ) -> list[Hit]:
     """Look up items with the scores of a search by words, or of a fusion.
 
-    `segments` has the best segment of items that were found by their vectors, too.
+    `passages` has where the words were found in items, `segments` the best segment of items that
+    were found by their vectors, too.
     """
     items = store.items([item for item, _ in found])
     best = [segments[item].segment for item, _ in found if item in segments] if segments else []
-    spans = {row.item: row.span for row in store.segments(best).values()}
-    return [
-        Hit(**item_fields(items[item]), span=spans.get(item), score=score)
-        for item, score in found
-        if item in items
-    ]
+    parts = {row.item: row.part for row in store.segments(best).values()}
+    said = store.passages([passages[item] for item, _ in found if item in passages])
+    parts.update({item: said[p] for item, p in passages.items() if p in said})
+    hits = []
+    for item, score in found:
+        if item in items:
+            part = parts.get(item, Part())
+            hits.append(
+                Hit(
+                    **item_fields(items[item]), span=part.span, score=score,
+                    text=part.text, details=details_of(part),
+                )
+            )  # fmt: skip
+    return hits
+
+
+def details_of(part: Part) -> dict[str, Any]:
+    """What an answer says of where a piece is, and where its words are from."""
+    source = {"source": part.source} if part.source in ("speech", "writing") else {}
+    return {**part.details, **source}
 
 
 def item_fields(item: StoredItem) -> dict[str, Any]:

@@ -17,22 +17,26 @@ import numpy.typing as npt
 
 from sensorium.collection.database import Database
 from sensorium.collection.rows import (
-    INSERT_SEGMENT,
     ITEM,
-    SEGMENTS_OF,
+    PASSAGE,
+    SEGMENT,
     Changes,
     EmbeddedFile,
     FileState,
+    Part,
     ReembeddedItem,
     StoredItem,
     StoredSegment,
     dump_metadata,
+    insert_parts,
     json_values,
-    segment_rows,
+    passage_part,
+    span_of,
     stored_item,
+    stored_parts,
 )
-from sensorium.collection.schema import LOG_REMOVALS
-from sensorium.collection.words import match, write_words
+from sensorium.collection.schema import LOG_REMOVALS, MODALITY_INDEX
+from sensorium.collection.words import Match, match, write_passages, write_words
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SpaceMismatchError
 
@@ -103,8 +107,12 @@ class SQLiteStore(Database):
         return self._read("SELECT id, path FROM items ORDER BY id")
 
     def has_vectors(self, item: int) -> bool:
-        """Whether search can find an item."""
-        return bool(self._read("SELECT 1 FROM segments WHERE item_id = ? LIMIT 1", (item,)))
+        """Whether search can find an item: by a vector, or by words of a space without text."""
+        sql = (
+            "SELECT EXISTS (SELECT 1 FROM segments WHERE item_id = ?1) "
+            "OR EXISTS (SELECT 1 FROM passages WHERE item_id = ?1)"
+        )
+        return bool(self._read(sql, (item,))[0][0])
 
     def same_content(self, content_hash: bytes) -> list[tuple[int, str]]:
         """Id and path of the items with this content that have vectors."""
@@ -158,13 +166,21 @@ class SQLiteStore(Database):
             for file, metadata in copied:
                 twins = self.same_content(file.content_hash)
                 if twins and (twin := self.item(twins[0][0])) is not None:
-                    sources.append((file, metadata, twin, self._read(SEGMENTS_OF, (twin.id,))))
+                    sources.append((file, metadata, twin, stored_parts(db, twin.id)))
                 else:
                     stale.add(file.path)
-            for file, metadata, twin, vectors in sources:
-                item, replaced = self._upsert(file, twin.modality, twin.properties, metadata)
-                removals += replaced
-                db.executemany(INSERT_SEGMENT, [(item, *values) for values in vectors])
+            for file, metadata, twin, (parts, vectors) in sources:
+                removals += self._replace(
+                    EmbeddedFile(
+                        file,
+                        twin.modality,
+                        twin.properties,
+                        metadata,
+                        parts,
+                        vectors,
+                        twin.extracted,
+                    )
+                )
             for (item, old_path), file, metadata in moved:
                 # The old path must still be the item's: another process may have found the file
                 # elsewhere, under a path that is not ours to take away again.
@@ -182,9 +198,9 @@ class SQLiteStore(Database):
                 else:
                     stale.add(file.path)
             for new in embedded:
-                item, replaced = self._upsert(new.file, new.modality, new.properties, new.metadata)
-                removals += replaced
-                db.executemany(INSERT_SEGMENT, segment_rows(item, new.spans, new.vectors))
+                removals += self._replace(new)
+            if len(self.segment_modalities()) > 1:
+                db.execute(MODALITY_INDEX)
             for file, metadata in described:
                 rows = self._read("SELECT id FROM items WHERE path = ?", (file.path,))
                 for (item,) in rows:
@@ -198,33 +214,33 @@ class SQLiteStore(Database):
             self._count_change(removals)
         return stale
 
-    def _upsert(
-        self,
-        file: FileState,
-        modality: str,
-        properties: dict[str, Any],
-        metadata: dict[str, Any],
-    ) -> tuple[int, bool]:
-        """Insert or replace the item of a path; returns its id and whether it had vectors."""
+    def _replace(self, new: EmbeddedFile) -> bool:
+        """Insert or replace the item of a path; returns whether it had vectors."""
+        file, db = new.file, self._connection
         ((item, old),) = self._read(
-            "INSERT INTO items (path, modality, size, mtime_ns, content_hash, added, properties) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
+            "INSERT INTO items "
+            "(path, modality, size, mtime_ns, content_hash, added, properties, extracted) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
             "modality = excluded.modality, size = excluded.size, mtime_ns = excluded.mtime_ns, "
-            "content_hash = excluded.content_hash, properties = excluded.properties "
+            "content_hash = excluded.content_hash, properties = excluded.properties, "
+            "extracted = excluded.extracted "
             "RETURNING id, EXISTS (SELECT 1 FROM segments WHERE item_id = items.id)",
             (
-                file.path, modality, file.size, file.mtime_ns, file.content_hash, time.time(),
-                dump_metadata(properties),
+                file.path, str(new.modality), file.size, file.mtime_ns, file.content_hash,
+                time.time(), dump_metadata(new.properties),
+                json.dumps(list(new.extracted)) if new.extracted else None,
             ),
         )  # fmt: skip
         if old:
-            self._connection.execute("DELETE FROM segments WHERE item_id = ?", (item,))
+            db.execute("DELETE FROM segments WHERE item_id = ?", (item,))
         # Even without vectors of this space: a re-embedding may have read the old content.
-        self._connection.execute("DELETE FROM next_segments WHERE item_id = ?", (item,))
-        self._add_fields(properties)
-        self._describe(item, metadata)
-        write_words(self._connection, item)
-        return item, bool(old)
+        db.execute("DELETE FROM next_segments WHERE item_id = ?", (item,))
+        db.execute("DELETE FROM passages WHERE item_id = ?", (item,))
+        self._add_fields(new.properties)
+        self._describe(item, new.metadata)
+        write_words(db, item)
+        write_passages(db, insert_parts(db, item, new.parts, new.vectors))
+        return bool(old)
 
     def _describe(self, item: int, metadata: dict[str, Any]) -> None:
         """Merge user metadata into what is stored: a key that is not named again stays."""
@@ -293,6 +309,15 @@ class SQLiteStore(Database):
                 raise CollectionError(f"{self.path}: vectors are damaged ({error})") from error
         return ids[0], ids[1], vectors
 
+    def some_vectors(self, segment_ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Vectors of these segments, those that are there, shape (n, d)."""
+        blobs = []
+        for part in _parts(segment_ids):
+            marks = ",".join("?" * len(part))
+            sql = f"SELECT vector FROM segments WHERE id IN ({marks})"
+            blobs += [blob for (blob,) in self._read(sql, part)]
+        return np.array([np.frombuffer(blob, "<f4") for blob in blobs], np.float32)
+
     def removed_segments(self, after: int) -> tuple[npt.NDArray[np.int64], int]:
         """Read the log of removed vectors.
 
@@ -326,31 +351,70 @@ class SQLiteStore(Database):
         for part in _parts(ids):
             marks = ",".join("?" * len(part))
             for row in self._read(
-                "SELECT segments.id, start, stop, vector, item_id, path, modality, properties, "
-                "metadata FROM segments JOIN items ON items.id = item_id "
-                f"WHERE segments.id IN ({marks})",
+                "SELECT segments.id, vector, segments.item_id, path, items.modality, properties, "
+                f"metadata, {SEGMENT}, passages.text, passages.source FROM segments "
+                "JOIN items ON items.id = segments.item_id "
+                f"LEFT JOIN passages ON passages.id = passage_id WHERE segments.id IN ({marks})",
                 part,
             ):
-                segment, start, stop, vector, item, path, modality, properties, metadata = row
+                segment, vector, item, path, modality, properties, metadata, *of_part = row
                 values = json_values(properties)
                 values.update(json_values(metadata))
-                span = None if start is None else (start, stop)
+                start, stop, kind, details, passage, text, source = of_part
+                piece = Part(
+                    span_of(start, stop), kind, text, source or "",
+                    json_values(details) if details else {}, passage=passage,
+                )  # fmt: skip
                 found[segment] = StoredSegment(
-                    item, path, modality, values, span, np.frombuffer(vector, "<f4")
+                    item, path, modality, values, piece, np.frombuffer(vector, "<f4")
                 )
         return found
 
+    def passages(self, ids: Sequence[int]) -> dict[int, Part]:
+        """The passages with these ids; an id that is gone is left out."""
+        found: dict[int, Part] = {}
+        for part in _parts(ids):
+            marks = ",".join("?" * len(part))
+            sql = f"SELECT id, {PASSAGE} FROM passages WHERE id IN ({marks})"
+            found.update((row[0], passage_part(row[1:])) for row in self._read(sql, part))
+        return found
+
+    def passages_of(self, item: int) -> dict[int, Part]:
+        """The passages of an item by their ids, in order."""
+        sql = f"SELECT id, {PASSAGE} FROM passages WHERE item_id = ? ORDER BY ordinal"
+        return {row[0]: passage_part(row[1:]) for row in self._read(sql, (item,))}
+
+    def segment_modalities(self) -> list[str]:
+        """Modalities that vectors have, or once had, in the order of names."""
+        return [name for (name,) in self._read("SELECT name FROM segment_modalities ORDER BY name")]
+
+    def modalities_of_segments(
+        self, names: Sequence[str], after: int = 0
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+        """Ids of the segments after one, and where each one's modality is in `names`."""
+        with self.snapshot():
+            rows = self._read(
+                "SELECT id, modality FROM segments WHERE id > ? ORDER BY id", (after,)
+            )
+        place = {name: n for n, name in enumerate(names)}
+        ids = np.array([row[0] for row in rows], np.int64)
+        return ids, np.array([place[row[1]] for row in rows], np.uint8)
+
     def match_words(
         self, query: str, k: int, allowed: npt.NDArray[np.int64] | None = None
-    ) -> list[tuple[int, float]]:
+    ) -> list[Match]:
         """Find items by their words; see `sensorium.collection.words.match`."""
         with self.snapshot():
             return match(self._connection, query, k, allowed)
 
-    def modalities(self, item_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
-        """The modality of each of some items, shape (n,); "" of those that are gone."""
-        known = dict(self._read("SELECT id, modality FROM items"))
-        return np.array([known.get(item, "") for item in item_ids.tolist()], str)
+    def modalities(self, segment_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
+        """The modality of each of some segments, shape (n,); "" of those that are gone."""
+        names = self.segment_modalities()
+        if len(names) == 1:
+            return np.full(len(segment_ids), names[0])
+        ids, codes = self.modalities_of_segments(names)
+        known = dict(zip(ids.tolist(), codes.tolist(), strict=True))
+        return np.array([names[known[n]] if n in known else "" for n in segment_ids.tolist()], str)
 
     # Re-embedding
 
@@ -391,10 +455,9 @@ class SQLiteStore(Database):
                 stored = self.item(new.id)
                 if stored is None or stored.file.content_hash != new.content_hash:
                     continue  # deleted meanwhile, or added with new content: it is listed again
-                db.executemany(
-                    # OR IGNORE: another process may re-embed the same collection.
-                    INSERT_SEGMENT.replace("INTO segments", "OR IGNORE INTO next_segments"),
-                    segment_rows(new.id, new.spans, new.vectors),
+                # OR IGNORE: another process may re-embed the same collection.
+                insert_parts(
+                    db, new.id, new.parts, new.vectors, "INSERT OR IGNORE INTO next_segments"
                 )
                 if new.file_hash != new.content_hash:
                     # The file was edited but not added again. Nobody may copy these vectors as
@@ -448,8 +511,7 @@ class SQLiteStore(Database):
             db.execute("DELETE FROM segments")
             db.execute(LOG_REMOVALS)
             db.execute(
-                "INSERT INTO segments (item_id, ordinal, start, stop, vector) "
-                "SELECT item_id, ordinal, start, stop, vector FROM next_segments "
+                f"INSERT INTO segments ({_COPIED}) SELECT {_COPIED} FROM next_segments "
                 "ORDER BY item_id, ordinal"
             )
             db.execute("DELETE FROM next_segments")
@@ -474,6 +536,8 @@ class SQLiteStore(Database):
         """Names that metadata has anywhere in the collection."""
         return [name for (name,) in self._read("SELECT name FROM fields ORDER BY name")]
 
+
+_COPIED = "item_id, ordinal, start, stop, vector, modality, details, passage_id"
 
 _parsed_space = lru_cache(maxsize=16)(Space.from_json)
 """Every search looks at the space; reading and hashing it anew would cost it 0.1 ms."""

@@ -12,9 +12,9 @@ import json
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -25,7 +25,10 @@ SCHEMA = (
     "(name, text, tokenize = 'porter unicode61 remove_diacritics 2')",
     """CREATE TRIGGER IF NOT EXISTS forget_words AFTER DELETE ON items
     BEGIN DELETE FROM words WHERE rowid = old.id; END""",
+    """CREATE TRIGGER IF NOT EXISTS forget_passage AFTER DELETE ON passages
+    BEGIN DELETE FROM words WHERE rowid = -old.id; END""",
 )
+"""Rows of items have the item's id, rows of passages the passage's, negative."""
 
 MAX_TEXT = 20_000
 """Characters of an item's texts that are indexed: some pages; more would be a document."""
@@ -100,6 +103,22 @@ def write_all_words(db: sqlite3.Connection) -> None:
         write_words(db, item)
 
 
+def write_passages(db: sqlite3.Connection, passages: Iterable[tuple[int, str]]) -> None:
+    """Index new passages, given as id and text."""
+    db.executemany(
+        "INSERT INTO words (rowid, name, text) VALUES (?, '', ?)",
+        [(-passage, _spaced(text[:MAX_TEXT])) for passage, text in passages],
+    )
+
+
+class Match(NamedTuple):
+    """An item that holds the words, how well, and the passage they are in, if any."""
+
+    item: int
+    score: float
+    passage: int | None = None
+
+
 def match_expression(query: str) -> str | None:
     """The FTS5 expression for what a person typed; None when it holds no word.
 
@@ -130,7 +149,7 @@ def match(
     query: str,
     k: int,
     allowed: npt.NDArray[np.int64] | None = None,
-) -> list[tuple[int, float]]:
+) -> list[Match]:
     """Find items by their words.
 
     Parameters
@@ -144,25 +163,24 @@ def match(
 
     Returns
     -------
-    list of (int, float)
-        Item and BM25, which is positive and has no upper bound; best first, of equal ones the item
-        added first.
+    list of Match
+        Each item once, where it holds the words best. The score is BM25, which is positive and has
+        no upper bound; best first, of equal ones the item added first.
     """
     expression = match_expression(query)
     if expression is None or (allowed is not None and not len(allowed)):
         return []
     sql = (
-        f"SELECT rowid, -bm25(words, {NAME_WEIGHT}, {TEXT_WEIGHT}) AS score "
-        "FROM words WHERE words MATCH ? ORDER BY score DESC, rowid"
+        f"SELECT coalesce(passages.item_id, words.rowid) AS item, "
+        f"-bm25(words, {NAME_WEIGHT}, {TEXT_WEIGHT}) AS score, passages.id "
+        "FROM words LEFT JOIN passages ON passages.id = -words.rowid "
+        "WHERE words MATCH ? ORDER BY score DESC, item, passages.ordinal"
     )
-    rows = db.execute(sql, (expression,))
-    if allowed is None:
-        return rows.fetchmany(k)
-    chosen = set(allowed.tolist())
-    found = []
-    for item, score in rows:
-        if item in chosen:
-            found.append((item, score))
+    chosen = None if allowed is None else set(allowed.tolist())
+    found: dict[int, Match] = {}
+    for row in db.execute(sql, (expression,)):
+        if chosen is None or row[0] in chosen:
+            found.setdefault(row[0], Match(*row))
             if len(found) == k:
                 break
-    return found
+    return list(found.values())

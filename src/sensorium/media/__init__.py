@@ -1,4 +1,4 @@
-"""Media: paths, URLs, bytes and arrays become typed `Image` and `Text` items and their segments."""
+"""Media: paths, URLs, bytes and arrays become typed items (`Image`, `Audio` ...) and segments."""
 
 from __future__ import annotations
 
@@ -7,12 +7,51 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MediaError
+from sensorium.media.audio import Audio
+from sensorium.media.document import Document
 from sensorium.media.image import Image
+from sensorium.media.mesh import Mesh
 from sensorium.media.segments import Media, Modality, Segment
-from sensorium.media.sources import has_media_suffix, is_url
+from sensorium.media.sources import (
+    AUDIO_SUFFIXES,
+    DOCUMENT_SUFFIXES,
+    MESH_SUFFIXES,
+    VIDEO_SUFFIXES,
+    has_media_suffix,
+    is_url,
+)
 from sensorium.media.text import Text
+from sensorium.media.video import Video
 
-__all__ = ["Image", "Media", "Modality", "Segment", "Text", "as_media"]
+__all__ = [
+    "Audio",
+    "Document",
+    "Image",
+    "Media",
+    "Mesh",
+    "Modality",
+    "Segment",
+    "Text",
+    "Video",
+    "as_media",
+    "open_media",
+]
+
+
+def open_media(source: str | os.PathLike[str]) -> Media:
+    """Make the item that a path or URL names, by its suffix; a picture where that says nothing."""
+    text = os.fspath(source)
+    suffix = os.path.splitext(text.split("?")[0] if is_url(text) else text)[1].lower()  # noqa: PTH122
+    for suffixes, kind in (
+        (AUDIO_SUFFIXES, Audio),
+        (VIDEO_SUFFIXES, Video),
+        (DOCUMENT_SUFFIXES, Document),
+        (MESH_SUFFIXES, Mesh),
+    ):
+        if suffix in suffixes:
+            media: Media = kind(source)
+            return media
+    return Image(source)
 
 
 def as_media(value: Any) -> Media:
@@ -38,13 +77,13 @@ def as_media(value: Any) -> Media:
         return value
     if isinstance(value, str):
         if is_url(value):
-            return Image(value)
+            return open_media(value)
         if has_media_suffix(value):
             # os.path, not Path: its functions answer for names that are too long or hold NUL
             # bytes, and leave "~name" alone where there is no such user.
             path = os.path.expanduser(value)  # noqa: PTH111
             if os.path.isfile(path):  # noqa: PTH113
-                return Image(Path(path))
+                return open_media(Path(path))
             raise MediaError(
                 "no such file; if you mean these words, "
                 f'say Text("{value}") in Python or --text in the shell',
@@ -52,7 +91,7 @@ def as_media(value: Any) -> Media:
             )
         return Text(value)
     if isinstance(value, os.PathLike):
-        return Image(Path(os.path.expanduser(value)))  # noqa: PTH111
+        return open_media(Path(os.path.expanduser(value)))  # noqa: PTH111
     if hasattr(value, "modality") and hasattr(value, "segments"):
         media: Media = value
         return media

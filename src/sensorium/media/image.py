@@ -22,7 +22,7 @@ import PIL.Image
 from sensorium.errors import MediaError
 from sensorium.media.exif import exif_metadata
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import IMAGE_FORMATS, is_url, read_file, read_url
+from sensorium.media.sources import IMAGE_FORMATS, is_url, printable, read_file, read_url
 
 MAX_PIXELS = 178_956_970
 """Largest picture that is decoded, width times height.
@@ -205,7 +205,7 @@ class Image:
 
     def _name(self) -> str:
         if self.path is not None:
-            return repr(str(self.path)) if not str(self.path).isprintable() else str(self.path)
+            return printable(str(self.path))
         if self._url is not None:
             return self._url if len(self._url) < 100 else self._url[:97] + "..."
         return "image"

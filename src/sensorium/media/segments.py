@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -34,8 +34,11 @@ class Media(Protocol):
         """What the media says of itself (time, place, size), as JSON-serialisable values."""
         ...
 
-    def segments(self) -> Sequence[Segment]:
-        """Pieces that are embedded one by one; at least one, in order."""
+    def segments(self) -> Iterable[Segment]:
+        """Yield the pieces that are embedded one by one; at least one, in order.
+
+        Each is decoded when its turn comes: a long item is never in memory as a whole.
+        """
         ...
 
 
@@ -50,10 +53,13 @@ class Segment:
     span : tuple of float, optional
         Where the piece lies in its item: seconds for audio and video, characters for text. None
         for a whole item.
+    details : mapping
+        What else says where it lies, as JSON values: ``page`` of a PDF, ``view`` of a 3-D object.
     """
 
     media: Media
     span: tuple[float, float] | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def modality(self) -> Modality:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import hashlib
 import http.client
 import os
 import stat
@@ -27,6 +28,28 @@ IMAGE_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 
+AUDIO_SUFFIXES = frozenset(
+    {
+        ".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff",
+        ".wma",
+    }
+)  # fmt: skip
+
+VIDEO_SUFFIXES = frozenset(
+    {
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp",
+        ".ogv", ".mts", ".m2ts",
+    }
+)  # fmt: skip
+
+DOCUMENT_SUFFIXES = frozenset({".txt", ".md", ".markdown", ".html", ".htm", ".pdf"})
+
+MESH_SUFFIXES = frozenset({".obj", ".stl", ".ply", ".glb", ".gltf", ".off"})
+
+MEDIA_SUFFIXES = (
+    IMAGE_SUFFIXES | AUDIO_SUFFIXES | VIDEO_SUFFIXES | DOCUMENT_SUFFIXES | MESH_SUFFIXES
+)
+
 IMAGE_FORMATS = ("JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "AVIF")
 
 UNDECODED_SUFFIXES = {
@@ -45,7 +68,12 @@ def is_url(text: str) -> bool:
 def has_media_suffix(path: str | os.PathLike[str]) -> bool:
     """Whether a path ends as a media file does, so that a string may mean a file."""
     suffix = Path(path).suffix.lower()
-    return suffix in IMAGE_SUFFIXES or suffix in UNDECODED_SUFFIXES
+    return suffix in MEDIA_SUFFIXES or suffix in UNDECODED_SUFFIXES
+
+
+def printable(name: str) -> str:
+    """Write a file's name for people, control characters made visible."""
+    return name if name.isprintable() else repr(name)
 
 
 def read_file(path: Path) -> bytes:
@@ -76,6 +104,23 @@ def read_file(path: Path) -> bytes:
         raise MediaError(_reason(error), str(path)) from error
     finally:
         os.close(descriptor)
+
+
+def hash_file(path: Path) -> bytes:
+    """SHA-256 of a regular file of any size.
+
+    Raises
+    ------
+    MediaError
+        When it is missing, a folder, a device or pipe, or unreadable.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise MediaError("not a regular file", str(path))
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except (OSError, ValueError) as error:
+        raise MediaError(_reason(error), str(path)) from error
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,216 @@
+"""Reading one item: its pieces ready for an encoder, and the words that are in its media."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.collection.pipeline import Piece, require_held
+from sensorium.collection.rows import Part
+from sensorium.encoders import Encoder, Prepared
+from sensorium.errors import MediaError, SensoriumError
+from sensorium.media import Audio, Document, Image, Media, Modality, Segment, Text, Video
+
+if TYPE_CHECKING:
+    from sensorium.extraction import Transcriber, WritingReader
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What words are read out of media with.
+
+    Attributes
+    ----------
+    speech : Transcriber or None
+    writing : WritingReader or None
+    """
+
+    speech: Transcriber | None = None
+    writing: WritingReader | None = None
+
+    def for_modality(self, modality: Modality) -> tuple[str, ...]:
+        """Names of what reads words out of items of a modality."""
+        heard = self.speech if modality in (Modality.AUDIO, Modality.VIDEO) else None
+        seen = self.writing if modality in _SEEN else None
+        return tuple(model.name for model in (heard, seen) if model is not None)
+
+
+_SEEN = (Modality.IMAGE, Modality.VIDEO, Modality.TEXT)
+
+NOTHING = Extraction()
+
+QUERY_BATCH = 32
+"""Pieces of a long query that the model sees at once."""
+
+
+def extraction_of(speech: bool | str, ocr: bool) -> Extraction:
+    """What `Collection.add` was asked to read words with.
+
+    Raises
+    ------
+    MissingExtraError
+        When the packages for it are not installed.
+    """
+    if not speech and not ocr:
+        return NOTHING
+    from sensorium.extraction import load_transcriber, load_writing_reader
+
+    heard = load_transcriber(*([speech] if isinstance(speech, str) else [])) if speech else None
+    return Extraction(speech=heard, writing=load_writing_reader() if ocr else None)
+
+
+def is_long(media: Media) -> bool:
+    """Whether an item may have any number of pieces."""
+    return isinstance(media, (Audio, Video, Document))
+
+
+def pieces_of(
+    encoder: Encoder,
+    media: Media,
+    extraction: Extraction = NOTHING,
+    stored: Sequence[tuple[int, Part]] | None = None,
+) -> Iterator[Piece]:
+    """Yield what is stored of an item, each piece decoded and preprocessed when its turn comes.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    media : Media
+    extraction : Extraction
+        What reads words out of it.
+    stored : sequence of (id, Part), optional
+        Passages that are stored of it: their vectors are made anew, and no words are extracted.
+
+    Raises
+    ------
+    MediaError
+        When the media is broken, or there is nothing in it that the space holds. One broken piece
+        of many is left out.
+    """
+    held = encoder.space.modalities
+    broken: MediaError | None = None
+    foreign: Modality | None = None
+    count = 0
+    for segment in media.segments():
+        inner = segment.media
+        words = isinstance(inner, Text) and isinstance(media, Document)
+        if words and stored is not None:
+            continue
+        try:
+            if words:
+                piece = _passage(encoder, segment)
+            elif segment.modality in held:
+                part = Part(segment.span, str(segment.modality), details=segment.details)
+                piece = (part, encoder.prepare(inner))
+            else:
+                foreign = segment.modality
+                continue
+        except MediaError as error:
+            broken = error
+            continue
+        count += 1
+        yield piece
+        if extraction.writing is not None and stored is None and isinstance(inner, Image):
+            for line in extraction.writing.read(inner):
+                count += 1
+                yield _passage(encoder, replace(line, span=segment.span))
+    if stored is not None:
+        for number, part in stored:
+            if part.source and Modality.TEXT in held and part.text is not None:
+                count += 1
+                yield (
+                    replace(part, has_vector=True, passage=number),
+                    encoder.prepare(Text(part.text)),
+                )
+    elif extraction.speech is not None and (sound := sound_of(media)) is not None:
+        for said in extraction.speech.passages(sound):
+            count += 1
+            yield _passage(encoder, said)
+    if count:
+        return
+    if broken is not None:
+        raise broken
+    if foreign is not None:
+        try:
+            require_held(encoder, foreign)
+        except MediaError as error:
+            raise MediaError(f"{error.reason}{_advice(media, extraction)}") from None
+    raise MediaError("there is nothing in it that can be indexed")
+
+
+def sound_of(media: Media) -> Audio | None:
+    """The sound of an item that has one."""
+    if isinstance(media, Video):
+        return media.sound
+    return media if isinstance(media, Audio) else None
+
+
+def _advice(media: Media, extraction: Extraction) -> str:
+    if not isinstance(media, (Audio, Video)):
+        return ""
+    if extraction.speech is not None:
+        return ", and no speech was understood in it"
+    return "; with --speech it is found by what is said in it"
+
+
+def _passage(encoder: Encoder, words: Segment) -> Piece:
+    """Words as a piece; without a vector where the space holds no text."""
+    assert isinstance(words.media, Text)
+    details = dict(words.details)
+    source = details.pop("source", "text")
+    part = Part(words.span, "text", words.media.text, source, details)
+    if Modality.TEXT not in encoder.space.modalities:
+        return replace(part, has_vector=False), None
+    try:
+        return part, encoder.prepare(words.media)
+    except MediaError:  # signs that no tokenizer knows: words that can still be searched
+        return replace(part, has_vector=False), None
+
+
+class Failing:
+    """Pieces of an item, and the error that ended them."""
+
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._pieces = pieces
+        self.reason = ""
+
+    def __iter__(self) -> Iterator[Piece]:
+        try:
+            yield from self._pieces
+        except SensoriumError as error:
+            self.reason = error.reason if isinstance(error, MediaError) else str(error)
+
+
+def query_vector(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
+    """The vector of a query, shape (1, d): of a long one, the mean of its pieces'.
+
+    A sound that the encoder's space does not hold is asked by what is said in it.
+
+    Raises
+    ------
+    MediaError
+        When the media is broken, or the space holds nothing of it.
+    """
+    if isinstance(media, (Text, Image)):
+        return encoder.encode([media])
+    extraction = NOTHING
+    if isinstance(media, Audio) and Modality.AUDIO not in encoder.space.modalities:
+        extraction = extraction_of(True, False)
+    total = np.zeros(encoder.space.dimension)
+    pieces = pieces_of(encoder, media, extraction)
+    while batch := list(islice(pieces, QUERY_BATCH)):
+        by_kind: dict[str, list[Prepared]] = {}
+        for part, prepared in batch:
+            if prepared is not None:
+                by_kind.setdefault(str(part.modality), []).append(prepared)
+        for kind, prepared_pieces in by_kind.items():
+            total += encoder.encode_prepared(Modality(kind), prepared_pieces).sum(axis=0)
+    length = float(np.linalg.norm(total))
+    if not length > 0:
+        raise MediaError("there is nothing in the query that can be compared")
+    return (total[None] / length).astype(np.float32)
