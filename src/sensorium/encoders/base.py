@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 from sensorium.encoders.space import Space
-from sensorium.media import Media, Modality
+from sensorium.errors import EncoderError
+from sensorium.media import Image, Media, Modality, Text, as_media
 
 Prepared = Mapping[str, npt.NDArray[Any]]
 """One segment, preprocessed: the model's inputs without the batch axis."""
@@ -89,3 +93,33 @@ class Encoder(Protocol):
             As `prepare`; nothing is skipped silently here.
         """
         ...
+
+
+_SINGLE = (
+    str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, PIL.Image.Image, Image, Text
+)  # fmt: skip
+
+
+def encode_media(
+    encoder: Encoder, items: Iterable[Any], batch_size: int
+) -> npt.NDArray[np.float32]:
+    """`Encoder.encode` by `prepare`, in threads, and `encode_prepared`."""
+    if isinstance(items, _SINGLE):
+        items = [items]
+    media = [as_media(item) for item in items]
+    if batch_size < 1:
+        raise EncoderError(f"batch_size is at least 1, got {batch_size}")
+    vectors = np.empty((len(media), encoder.space.dimension), np.float32)
+    for modality in {m.modality for m in media}:
+        rows = [i for i, m in enumerate(media) if m.modality == modality]
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            for batch_rows in _batches(rows, media, batch_size):
+                batch = list(threads.map(lambda i: encoder.prepare(media[i]), batch_rows))
+                vectors[batch_rows] = encoder.encode_prepared(modality, batch)
+    return vectors
+
+
+def _batches(rows: list[int], media: list[Media], size: int) -> Iterable[list[int]]:
+    # Texts of like length together: a batch is padded to its longest.
+    ordered = sorted(rows, key=lambda i: len(getattr(media[i], "text", "")))
+    return (ordered[i : i + size] for i in range(0, len(ordered), size))

@@ -6,9 +6,7 @@ The format is described in docs/encoder-format.md. Nothing in it is executed or 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -16,14 +14,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 
-from sensorium.encoders.base import Prepared
+from sensorium.encoders.base import Prepared, encode_media
 from sensorium.encoders.preprocessing import FITS, image_pixels
 from sensorium.encoders.runtime import PRECISIONS, Runtime, load_runtime
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
-from sensorium.media import Image, Media, Modality, Text, as_media
+from sensorium.media import Image, Media, Modality, Text
 
 CONFIG = "encoder.json"
 FORMAT = 1
@@ -115,19 +112,7 @@ class FolderEncoder:
 
     def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
         """See `Encoder.encode`."""
-        if isinstance(items, _SINGLE):
-            items = [items]
-        media = [as_media(item) for item in items]
-        if batch_size < 1:
-            raise EncoderError(f"batch_size is at least 1, got {batch_size}")
-        vectors = np.empty((len(media), self.space.dimension), np.float32)
-        for modality in {m.modality for m in media}:
-            rows = [i for i, m in enumerate(media) if m.modality == modality]
-            with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-                for batch_rows in _batches(rows, media, batch_size):
-                    batch = list(threads.map(lambda i: self.prepare(media[i]), batch_rows))
-                    vectors[batch_rows] = self.encode_prepared(modality, batch)
-        return vectors
+        return encode_media(self, items, batch_size)
 
     def _config(self, modality: Modality) -> dict[str, Any]:
         if modality not in self._towers:
@@ -161,17 +146,8 @@ class FolderEncoder:
 
 
 _TOWERS = (Modality.IMAGE, Modality.TEXT)
-_SINGLE = (
-    str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, PIL.Image.Image, Image, Text
-)  # fmt: skip
 _FILE_KEYS = {"model", "tokenizer"}
 _NOT_PREPROCESSING = {*_FILE_KEYS, "precision"}
-
-
-def _batches(rows: list[int], media: list[Media], size: int) -> Iterable[list[int]]:
-    # Texts of like length together: a batch is padded to its longest.
-    ordered = sorted(rows, key=lambda i: len(getattr(media[i], "text", "")))
-    return (ordered[i : i + size] for i in range(0, len(ordered), size))
 
 
 def _collate_images(batch: Sequence[Prepared]) -> dict[str, npt.NDArray[Any]]:

@@ -28,8 +28,9 @@ def load_encoder(
     Parameters
     ----------
     name : str or Path
-        ``"mini"``, or a folder that holds ``encoder.json``. A name that is shipped wins over a
-        folder of the same name; write ``./mini`` for the folder.
+        ``"mini"``, a folder that holds ``encoder.json``, or an OpenAI-compatible endpoint,
+        ``http(s)://.../v1#MODEL`` (`sensorium.encoders.endpoint.EndpointEncoder`). A name that is
+        shipped wins over a folder of the same name; write ``./mini`` for the folder.
     runtime : {"openvino", "onnxruntime"}, optional
         None chooses by what is installed and ``$SENSORIUM_RUNTIME``.
 
@@ -41,6 +42,10 @@ def load_encoder(
     shipped = shipped_encoders()
     if isinstance(name, str) and name in shipped:
         return FolderEncoder(shipped[name], runtime)
+    if is_endpoint(name):
+        from sensorium.encoders.endpoint import EndpointEncoder
+
+        return EndpointEncoder(str(name))
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
     if folder.is_dir():
         return FolderEncoder(folder, runtime)
@@ -50,8 +55,13 @@ def load_encoder(
     )
 
 
+def is_endpoint(name: str | os.PathLike[str]) -> bool:
+    """Whether a name is the URL of a server."""
+    return isinstance(name, str) and name.lower().startswith(("http://", "https://"))
+
+
 def encoder_name(name: str | os.PathLike[str]) -> str:
     """Write a name as it can be loaded from any working directory."""
-    if isinstance(name, str) and name in shipped_encoders():
+    if isinstance(name, str) and (name in shipped_encoders() or is_endpoint(name)):
         return name
     return str(Path(os.path.expanduser(name)).absolute())  # noqa: PTH111

@@ -1,0 +1,218 @@
+"""Encoders behind an HTTP endpoint that speaks OpenAI's ``/v1/embeddings``.
+
+Servers that embed pictures, too, take them in one of two dialects: ``input`` with a ``modality``
+field (infinity), or chat ``messages`` with an ``image_url`` (vLLM).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from sensorium.encoders.base import Prepared, encode_media
+from sensorium.encoders.preprocessing import image_pixels
+from sensorium.encoders.space import Space
+from sensorium.errors import EncoderError
+from sensorium.media import Image, Media, Modality, Text
+
+TIMEOUT = 60.0
+"""Seconds that the server may take for one request."""
+
+TRIES = 4
+"""Requests before an error is final; the pauses between them double, from `FIRST_PAUSE` on."""
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+
+RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses that may be gone a moment later."""
+
+REQUEST_BATCH = 32
+"""Texts in one request."""
+
+PICTURE_SIDE = 448
+"""Pixels of the square that pictures are sent as."""
+
+DIALECTS = ("messages", "input")
+
+
+class EndpointEncoder:
+    """An encoder that runs on a server.
+
+    Parameters
+    ----------
+    url : str
+        Up to and with ``/v1``. ``#MODEL`` at its end names the model, and ``?images=messages`` or
+        ``?images=input`` before that says that it takes pictures, and how:
+        ``http://localhost:8000/v1?images=messages#my-model``.
+    api_key : str, optional
+        Default: ``$OPENAI_API_KEY``, when it is set.
+    timeout : float
+        Seconds for one request.
+
+    Raises
+    ------
+    EncoderError
+        When the server does not answer, has no such model, or sends what is no embedding.
+    """
+
+    sigmoid: tuple[float, float] | None = None
+    temperature = 0.05
+    prompts: Sequence[str] = ("{}",)
+
+    def __init__(self, url: str, *, api_key: str | None = None, timeout: float = TIMEOUT) -> None:
+        parts = urllib.parse.urlsplit(url)
+        options = dict(urllib.parse.parse_qsl(parts.query))
+        self.images = options.pop("images", None)
+        if options or self.images not in (None, *DIALECTS):
+            raise EncoderError(f"{url}: after ? stands images=messages or images=input, no other")
+        self.url = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+        self.url = self.url.rstrip("/")
+        self._key = api_key or os.environ.get("OPENAI_API_KEY")
+        self._timeout = timeout
+        self.model = parts.fragment or self._only_model()
+        dimension = len(self._embedded({"input": ["a"]}, 1)[0])
+        named = f"{self.url}#{self.model}"
+        self.space = Space(
+            name=named,
+            dimension=dimension,
+            modalities=(Modality.IMAGE, Modality.TEXT) if self.images else (Modality.TEXT,),
+            preprocessing={"images": self.images, "side": PICTURE_SIDE if self.images else None},
+            # What computes them cannot be seen from here; the name is all there is.
+            weights=hashlib.sha256(named.encode()).hexdigest(),
+        )
+
+    @property
+    def runtime(self) -> str:
+        """Where the model runs."""
+        return f"HTTP endpoint {self.url}"
+
+    def prepare(self, media: Media) -> Prepared:
+        """See `Encoder.prepare`."""
+        if isinstance(media, Text):
+            return {"utf8": np.frombuffer(media.text.encode(), np.uint8)}
+        if isinstance(media, Image) and self.images:
+            return {"pixels": image_pixels(media, size=PICTURE_SIDE, fit="pad")}
+        known = " and ".join(self.space.modalities)
+        raise EncoderError(f"{self.space.name} encodes {known}, not {media.modality}")
+
+    def encode_prepared(
+        self, modality: Modality, batch: Sequence[Prepared]
+    ) -> npt.NDArray[np.float32]:
+        """See `Encoder.encode_prepared`."""
+        vectors = [np.empty((0, self.space.dimension), np.float32)]
+        if modality == Modality.TEXT:
+            texts = [item["utf8"].tobytes().decode() for item in batch]
+            for start in range(0, len(texts), REQUEST_BATCH):
+                part = texts[start : start + REQUEST_BATCH]
+                vectors.append(self._embedded({"input": part}, len(part)))
+        else:
+            for item in batch:
+                link = _data_url(item["pixels"])
+                if self.images == "input":
+                    body: dict[str, Any] = {"input": [link], "modality": "image"}
+                else:
+                    content = [{"type": "image_url", "image_url": {"url": link}}]
+                    body = {"messages": [{"role": "user", "content": content}]}
+                vectors.append(self._embedded(body, 1))
+        return np.concatenate(vectors)
+
+    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
+        """See `Encoder.encode`."""
+        return encode_media(self, items, batch_size)
+
+    def _only_model(self) -> str:
+        answer = self._ask("models")
+        names = [str(model.get("id")) for model in answer.get("data", []) if model]
+        if len(names) != 1:
+            raise EncoderError(
+                f"{self.url} serves {', '.join(names) or 'no model'}: name one as {self.url}#MODEL"
+            )
+        return names[0]
+
+    def _embedded(self, body: dict[str, Any], count: int) -> npt.NDArray[np.float32]:
+        """Send a request and check what comes back: so many vectors, of the space's dimension."""
+        answer = self._ask("embeddings", {"model": self.model, "encoding_format": "float", **body})
+        try:
+            rows = sorted(answer["data"], key=lambda row: int(row.get("index", 0)))
+            vectors = np.array([_numbers(row["embedding"]) for row in rows], np.float32)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise EncoderError(
+                f"{self.url}: the answer holds no embeddings ({error!r}): {str(answer)[:200]}"
+            ) from error
+        wanted = self.space.dimension if hasattr(self, "space") else None
+        if vectors.ndim != 2 or len(vectors) != count or wanted not in (None, vectors.shape[1]):
+            expected = f"({count}, {wanted if wanted else 'dimension'})"
+            raise EncoderError(
+                f"{self.url}: embeddings of shape {vectors.shape}, expected {expected}"
+            )
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or not (norms > 0).all():
+            raise EncoderError(f"{self.url}: an embedding has the length {norms.min()}")
+        return np.asarray(vectors / norms, np.float32)
+
+    def _ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json", "User-Agent": "sensorium"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        data = None if body is None else json.dumps(body).encode()
+        pause = FIRST_PAUSE
+        for attempt in range(1, TRIES + 1):
+            request = urllib.request.Request(f"{self.url}/{path}", data, headers)
+            wait = pause
+            try:
+                with urllib.request.urlopen(request, timeout=self._timeout) as response:
+                    answer = json.load(response)
+            except urllib.error.HTTPError as error:
+                said = error.read(500).decode("utf-8", "replace")
+                problem = f"HTTP status {error.code}: {said or error.reason}"
+                if error.code not in RETRIED:
+                    raise EncoderError(f"{self.url}/{path}: {problem}") from error
+                wait = _seconds(error.headers.get("Retry-After"), pause)
+            except ValueError as error:
+                raise EncoderError(f"{self.url}/{path}: the answer is not JSON") from error
+            except OSError as error:  # unreachable, silent for too long, or broken off
+                problem = str(getattr(error, "reason", error) or error)
+            else:
+                if not isinstance(answer, dict):
+                    raise EncoderError(f"{self.url}/{path}: the answer is no JSON object")
+                return answer
+            if attempt < TRIES:
+                time.sleep(min(wait, LONGEST_PAUSE))
+                pause *= 2
+        raise EncoderError(f"{self.url}/{path}: {problem} (after {TRIES} tries)")
+
+    def __repr__(self) -> str:
+        return f"EndpointEncoder({self.space.name!r})"
+
+
+def _numbers(value: Any) -> npt.NDArray[np.float32]:
+    if isinstance(value, str):  # base64, which some servers send whatever is asked for
+        return np.frombuffer(base64.b64decode(value), "<f4")
+    return np.asarray(value, np.float32)
+
+
+def _seconds(text: str | None, otherwise: float) -> float:
+    try:
+        return max(0.0, float(text or ""))
+    except ValueError:  # a date
+        return otherwise
+
+
+def _data_url(pixels: npt.NDArray[np.uint8]) -> str:
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
