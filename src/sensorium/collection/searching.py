@@ -33,6 +33,9 @@ KEPT_FILTERS = 8
 SAMPLE = 1000
 """Pieces of each modality whose cosines tell how far a query is from them by chance."""
 
+FEW = 8
+"""Pieces of a modality, the encoder's background included, that are too few to tell a spread."""
+
 Ids = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]
 
@@ -208,7 +211,7 @@ class Searcher:
         places = np.searchsorted(ids, in_index)
         of_index = codes[np.minimum(places, len(codes) - 1)] if len(codes) else codes
         rng = np.random.default_rng(0)
-        samples = {}
+        samples: dict[str, Vectors] = {}
         counts = np.bincount(codes, minlength=len(names))
         for code, name in enumerate(names):
             of_kind = ids[codes == code]
@@ -217,6 +220,12 @@ class Searcher:
                 vectors = self._store.some_vectors(chosen)
                 known = self.background().get(name)
                 samples[name] = vectors if known is None else np.concatenate([vectors, known])
+        # Two or three pieces say nothing of their kind: they are taken for like the others.
+        some = {name: vectors[:FEW] for name, vectors in samples.items()}
+        for name, vectors in samples.items():
+            if len(vectors) < FEW:
+                others = [some[other] for other in samples if other != name]
+                samples[name] = np.concatenate([vectors, *others])
         return Kinds(
             names,
             of_index,
