@@ -80,7 +80,7 @@ def test_everything_is_indexed_and_found(
     page = collection.search('"photo of the square"', mode="words")[0]
     assert page.path.endswith("report.pdf") and page.details == {"page": 2}
     assert page.text == "A photo of the square."
-    mesh = collection.search(Mesh(media / "box.stl"))[0]
+    mesh = collection.search(Mesh(media / "box.stl"), where="modality = 'mesh'")[0]
     assert mesh.path.endswith("box.stl") and "view" in mesh.details
     for query in (
         Video(media / "film.mp4"),

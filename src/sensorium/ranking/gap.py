@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+HIGHEST = 0.999
+
 Vectors = npt.NDArray[np.float32]
 
 
@@ -45,5 +47,11 @@ def spreads(query: Vectors, samples: Mapping[str, Vectors]) -> dict[str, Spread]
 
 
 def on_one_scale(score: float, own: Spread, reference: Spread) -> float:
-    """Bring a cosine to the scale of another modality: as many deviations from that one's mean."""
-    return reference.mean + reference.deviation * (score - own.mean) / own.deviation
+    """Bring a cosine to the scale of another modality: as many deviations from that one's mean.
+
+    What is not on that scale already stays under 1, which only what is equal to the query has.
+    """
+    if own == reference:
+        return score
+    deviations = (score - own.mean) / own.deviation
+    return min(HIGHEST, reference.mean + reference.deviation * deviations)
