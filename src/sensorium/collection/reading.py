@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -197,7 +197,10 @@ def query_vector(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
         When the media is broken, or the space holds nothing of it.
     """
     if isinstance(media, (Text, Image)):
-        return encoder.encode([media])
+        # Some models encode what is sought otherwise than what is searched.
+        encode: Callable[..., npt.NDArray[np.float32]]
+        encode = getattr(encoder, "encode_queries", encoder.encode)
+        return encode([media])
     extraction = NOTHING
     if isinstance(media, Audio) and Modality.AUDIO not in encoder.space.modalities:
         extraction = extraction_of(True, False)

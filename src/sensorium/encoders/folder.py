@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Prepared, encode_media
-from sensorium.encoders.preprocessing import FITS, image_pixels
+from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels
 from sensorium.encoders.runtime import PRECISIONS, Runtime, load_runtime
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
@@ -81,7 +81,9 @@ class FolderEncoder:
         """See `Encoder.prepare`."""
         tower = self._config(media.modality)
         if isinstance(media, Image):
-            return {"pixels": image_pixels(media, size=tower["size"], fit=tower["fit"])}
+            names = ("size", "fit", "resample", "crop")
+            options = {name: tower[name] for name in names if name in tower}
+            return {"pixels": image_pixels(media, **options)}
         assert isinstance(media, Text)  # _config knows no third modality
         ids = self._tokenizer.encode(tower.get("prefix", "") + media.text).ids
         if not ids:  # control characters alone, say; the mean of nothing is no vector
@@ -95,7 +97,7 @@ class FolderEncoder:
         self._config(modality)
         if not batch:
             return np.empty((0, self.space.dimension), np.float32)
-        inputs = _COLLATE[modality](batch)
+        inputs = _COLLATE[modality](batch, self._config(modality).get("pad_id", 0))
         vectors = self._tower(modality).run(inputs)
         if vectors.shape != (len(batch), self.space.dimension):
             raise EncoderError(
@@ -150,13 +152,13 @@ _FILE_KEYS = {"model", "tokenizer"}
 _NOT_PREPROCESSING = {*_FILE_KEYS, "precision"}
 
 
-def _collate_images(batch: Sequence[Prepared]) -> dict[str, npt.NDArray[Any]]:
+def _collate_images(batch: Sequence[Prepared], pad: int) -> dict[str, npt.NDArray[Any]]:
     return {"pixels": np.stack([item["pixels"] for item in batch])}
 
 
-def _collate_texts(batch: Sequence[Prepared]) -> dict[str, npt.NDArray[Any]]:
+def _collate_texts(batch: Sequence[Prepared], pad: int) -> dict[str, npt.NDArray[Any]]:
     longest = max(len(item["input_ids"]) for item in batch)
-    ids = np.zeros((len(batch), longest), np.int64)
+    ids = np.full((len(batch), longest), pad, np.int64)
     mask = np.zeros((len(batch), longest), np.int64)
     for row, item in enumerate(batch):
         tokens = item["input_ids"]
@@ -165,7 +167,7 @@ def _collate_texts(batch: Sequence[Prepared]) -> dict[str, npt.NDArray[Any]]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-_COLLATE: dict[Modality, Callable[[Sequence[Prepared]], dict[str, npt.NDArray[Any]]]] = {
+_COLLATE: dict[Modality, Callable[[Sequence[Prepared], int], dict[str, npt.NDArray[Any]]]] = {
     Modality.IMAGE: _collate_images,
     Modality.TEXT: _collate_texts,
 }
@@ -201,6 +203,12 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if "image" in config and config["image"]["fit"] not in FITS:
         fit = config["image"]["fit"]
         raise EncoderError(f"{path}: image fit {fit!r}; known: {', '.join(FITS)}")
+    if "image" in config and (resample := config["image"].get("resample")) not in (
+        None,
+        *RESAMPLES,
+    ):
+        known = ", ".join(RESAMPLES)
+        raise EncoderError(f"{path}: image resample {resample!r}; known: {known}")
     if config.get("sigmoid") is not None:
         _require(path, "", config, {"sigmoid": dict})
         _require(path, "sigmoid.", config["sigmoid"], {"scale": float, "bias": float})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from sensorium.encoders.base import Encoder
@@ -29,7 +30,9 @@ def load_encoder(
     ----------
     name : str or Path
         ``"mini"``, a folder that holds ``encoder.json``, or an OpenAI-compatible endpoint,
-        ``http(s)://.../v1#MODEL`` (`sensorium.encoders.endpoint.EndpointEncoder`). A name that is
+        ``http(s)://.../v1#MODEL`` (`sensorium.encoders.endpoint.EndpointEncoder`), or a hub id or
+        folder in the hub's format, which may have options: ``org/model?dimension=256``
+        (`sensorium.encoders.hub.HubEncoder`; extra ``hub``). A name that is
         shipped wins over a folder of the same name; write ``./mini`` for the folder.
     runtime : {"openvino", "onnxruntime"}, optional
         None chooses by what is installed and ``$SENSORIUM_RUNTIME``.
@@ -47,12 +50,32 @@ def load_encoder(
 
         return EndpointEncoder(str(name))
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
-    if folder.is_dir():
+    if (folder / CONFIG).exists():
         return FolderEncoder(folder, runtime)
+    text = os.fspath(name)
+    of_hub_format = any((Path(text.split("?")[0]) / file).exists() for file in HUB_FILES)
+    if of_hub_format or (not folder.exists() and is_hub_id(text)):
+        from sensorium.encoders.hub import HubEncoder, options_of
+
+        base, options = options_of(text)
+        return HubEncoder(os.path.expanduser(base), **options)  # noqa: PTH111
+    if folder.is_dir():
+        return FolderEncoder(folder, runtime)  # says what is missing
     raise EncoderError(
         f"no encoder named {str(name)!r}: it is neither shipped ({', '.join(shipped) or 'none'}) "
-        f"nor a folder that holds {CONFIG}"
+        f"nor a folder that holds {CONFIG}, nor a hub id (ORGANISATION/MODEL)"
     )
+
+
+HUB_FILES = ("modules.json", "config.json")
+"""One of these is in a folder of the format of sentence-transformers or Transformers."""
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(\?.*)?")
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name is written as a hub id, maybe with options: ``org/model?dimension=256``."""
+    return _HUB_ID.fullmatch(name) is not None and not name.startswith((".", "~"))
 
 
 def is_endpoint(name: str | os.PathLike[str]) -> bool:
@@ -64,4 +87,10 @@ def encoder_name(name: str | os.PathLike[str]) -> str:
     """Write a name as it can be loaded from any working directory."""
     if isinstance(name, str) and (name in shipped_encoders() or is_endpoint(name)):
         return name
-    return str(Path(os.path.expanduser(name)).absolute())  # noqa: PTH111
+    path = Path(os.path.expanduser(name))  # noqa: PTH111
+    if isinstance(name, str) and not path.exists() and is_hub_id(name):
+        base, _, options = name.partition("?")
+        if not Path(base).is_dir():
+            return name
+        return f"{Path(base).absolute()}?{options}"
+    return str(path.absolute())

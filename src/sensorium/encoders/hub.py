@@ -1,0 +1,341 @@
+"""Encoders of a model hub, or in its format in a folder, through sentence-transformers.
+
+CLIP, SigLIP, CLAP, multimodal embedding models, and text models of every kind load alike; what a
+model can encode, and with which prompts, its files say. Weights are read from safetensors only, and
+no code of a model's author is run.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from sensorium.encoders.base import Prepared, encode_media
+from sensorium.encoders.space import Space, hash_files
+from sensorium.errors import EncoderError, MediaError, MissingExtraError
+from sensorium.media import Audio, Image, Media, Modality, Text
+
+try:
+    import sentence_transformers
+    import torch
+except ImportError as error:
+    raise MissingExtraError(error.name or "sentence-transformers", "hub") from error
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model")
+"""Files of a model that decide what its vectors are."""
+
+
+class HubEncoder:
+    """An encoder that sentence-transformers loads.
+
+    Parameters
+    ----------
+    name : str or Path
+        A hub id (``"google/siglip2-base-patch16-224"``) or a folder in the format of
+        sentence-transformers or Transformers.
+    revision : str, optional
+        Branch, tag or commit of a hub id.
+    dimension : int, optional
+        Leading dimensions that are kept, for models trained so (Matryoshka, Kusupati et al. 2022).
+    device : str, optional
+        "cuda", "mps", "cpu" ...; None takes the best that is there. `runtime` tells the reason.
+    dtype : {"float32", "bfloat16", "float16"}, optional
+        None takes half precision on a GPU and float32 elsewhere.
+
+    Raises
+    ------
+    EncoderError
+        When the model cannot be loaded, and why.
+    """
+
+    sigmoid: tuple[float, float] | None = None
+
+    def __init__(
+        self,
+        name: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        dimension: int | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        self.name = os.fspath(name)
+        chosen, device_reason = _device(device)
+        self.dtype, dtype_reason = _dtype(dtype, chosen)
+        self._reason = f"{device_reason}; {dtype_reason}"
+        self._computing = Lock()
+        report = _LoadReport()
+        logger = logging.getLogger("transformers")
+        logger.addHandler(report)
+        try:
+            self._model = sentence_transformers.SentenceTransformer(
+                self.name,
+                device=chosen,
+                revision=revision,
+                truncate_dim=dimension,
+                model_kwargs={"dtype": getattr(torch, self.dtype), "use_safetensors": True},
+                local_files_only=_is_offline(),
+            )
+        except Exception as error:  # the libraries below raise nearly any exception
+            raise EncoderError(
+                f"{self.name} cannot be loaded as an encoder: {_first_line(error)}"
+                + ("; HF_HUB_OFFLINE is set" if _is_offline() else "")
+            ) from error
+        finally:
+            logger.removeHandler(report)
+        if report.missing:
+            raise EncoderError(
+                f"{self.name}: its files lack weights of the encoder ({report.missing[0]} and "
+                f"{len(report.missing) - 1} more), which would be random numbers"
+            )
+        self._model.eval()
+        known = [Modality(m) for m in self._model.modalities if m in {*Modality}]
+        modalities = tuple(m for m in _ENCODED if m in known)
+        if not modalities:
+            raise EncoderError(
+                f"{self.name} encodes {', '.join(map(str, self._model.modalities))}, "
+                "none of which Sensorium can give it"
+            )
+        self._rate = _sampling_rate(self._model) if Modality.AUDIO in modalities else None
+        log_scale = _scalar(self._model, "logit_scale")
+        scale = None if log_scale is None else math.exp(min(log_scale, math.log(100.0)))
+        self.temperature = 1 / scale if scale else 0.05
+        bias = _scalar(self._model, "logit_bias")
+        if scale and bias is not None:  # trained with the sigmoid loss (Zhai et al. 2023)
+            self.sigmoid = (scale, bias)
+        clip_like = {Modality.IMAGE, Modality.TEXT} <= {*modalities}
+        self.prompts: Sequence[str] = ("a photo of a {}", "{}") if clip_like else ("{}",)
+        self.space = Space(
+            name=self.name,
+            dimension=self._measured_dimension(modalities),
+            modalities=modalities,
+            preprocessing={
+                "prompts": dict(self._model.prompts),
+                "dimension": dimension,
+                "sampling_rate": self._rate,
+            },
+            weights=hash_files(_files(self._model, self.name)),
+        )
+        if dimension is not None and self.space.dimension != dimension:
+            raise EncoderError(
+                f"{self.name} has {self.space.dimension} dimensions, not {dimension} or more"
+            )
+
+    @property
+    def runtime(self) -> str:
+        """What executes the model, and why there."""
+        version = sentence_transformers.__version__
+        return f"sentence-transformers {version} on {self._model.device} ({self._reason})"
+
+    def prepare(self, media: Media) -> Prepared:
+        """See `Encoder.prepare`."""
+        if media.modality not in self.space.modalities:
+            known = " and ".join(self.space.modalities)
+            raise EncoderError(f"{self.space.name} encodes {known}, not {media.modality}")
+        if isinstance(media, Text):
+            return {"utf8": np.frombuffer(media.text.encode(), np.uint8)}
+        if isinstance(media, Image):
+            return {"pixels": np.asarray(media.load())}
+        if isinstance(media, Audio):
+            assert self._rate is not None
+            return {"samples": media.load(self._rate)}
+        raise MediaError(f"{media!r:.80} is encoded piece by piece: take its segments()")
+
+    def encode_prepared(
+        self, modality: Modality, batch: Sequence[Prepared]
+    ) -> npt.NDArray[np.float32]:
+        """See `Encoder.encode_prepared`; as what is searched, not what is sought."""
+        return self._encoded(modality, batch, is_query=False)
+
+    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
+        """See `Encoder.encode`; as what is searched, not what is sought."""
+        return encode_media(self, items, batch_size)
+
+    def encode_queries(
+        self, items: Iterable[Any], *, batch_size: int = 32
+    ) -> npt.NDArray[np.float32]:
+        """Encode what is sought, with the prompt that the model was trained with for it."""
+        return encode_media(_AsQueries(self), items, batch_size)
+
+    def _encoded(
+        self, modality: Modality, batch: Sequence[Prepared], *, is_query: bool
+    ) -> npt.NDArray[np.float32]:
+        if not batch:
+            return np.empty((0, self.space.dimension), np.float32)
+        encode = self._model.encode_query if is_query else self._model.encode_document
+        with self._computing, torch.inference_mode():
+            vectors = encode(
+                [self._input(modality, item) for item in batch],
+                batch_size=len(batch),
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
+        vectors = np.asarray(vectors, np.float32)
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or not (norms > 0).all():
+            raise EncoderError(f"{self.name} gave a vector that has no direction")
+        return np.asarray(vectors / norms, np.float32)
+
+    def _input(self, modality: Modality, prepared: Prepared) -> Any:
+        if modality == Modality.TEXT:
+            text = prepared["utf8"].tobytes().decode()
+            # A dict: a text that looks like a path is a text all the same.
+            return {"text": text} if len(self.space.modalities) > 1 else text
+        if modality == Modality.IMAGE:
+            return PIL.Image.fromarray(prepared["pixels"])
+        return {"array": prepared["samples"], "sampling_rate": self._rate}
+
+    def _measured_dimension(self, modalities: Sequence[Modality]) -> int:
+        probe: Any = "a"
+        if Modality.TEXT not in modalities:
+            probe = PIL.Image.new("RGB", (64, 64))
+            if Modality.IMAGE not in modalities:
+                probe = {
+                    "array": np.zeros(self._rate or 1, np.float32),
+                    "sampling_rate": self._rate,
+                }
+        with torch.inference_mode():
+            return int(self._model.encode([probe], show_progress_bar=False).shape[1])
+
+    def __repr__(self) -> str:
+        return f"HubEncoder({self.name!r}, space={self.space})"
+
+
+class _LoadReport(logging.Handler):
+    """Reads which weights a checkpoint lacked: they are random then, which is only logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.missing: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for line in record.getMessage().splitlines():
+            name, _, status = line.partition("|")
+            # Poolers of checkpoints without one are not used by sentence-transformers.
+            if status.strip().startswith("MISSING") and "pooler" not in name:
+                self.missing.append(name.strip())
+
+
+class _AsQueries:
+    """A hub encoder, as an encoder of queries."""
+
+    def __init__(self, encoder: HubEncoder) -> None:
+        self._encoder = encoder
+        self.space = encoder.space
+        self.temperature, self.sigmoid = encoder.temperature, encoder.sigmoid
+        self.prompts, self.runtime = encoder.prompts, encoder.runtime
+        self.prepare, self.encode = encoder.prepare, encoder.encode_queries
+
+    def encode_prepared(
+        self, modality: Modality, batch: Sequence[Prepared]
+    ) -> npt.NDArray[np.float32]:
+        return self._encoder._encoded(modality, batch, is_query=True)
+
+
+_ENCODED = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
+
+
+def _is_offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+def _device(wanted: str | None) -> tuple[str, str]:
+    if wanted is not None:
+        return wanted, f"{wanted} was asked for"
+    if torch.cuda.is_available():
+        return "cuda", f"CUDA is there: {torch.cuda.get_device_name()}"
+    if torch.backends.mps.is_available():
+        return "mps", "Apple's GPU is there"
+    return "cpu", "no GPU is there"
+
+
+def _dtype(wanted: str | None, device: str) -> tuple[str, str]:
+    if wanted is not None:
+        if wanted not in DTYPES:
+            raise EncoderError(f"dtype is one of {', '.join(DTYPES)}, got {wanted!r}")
+        return wanted, f"{wanted} was asked for"
+    if device.startswith("cuda"):
+        if torch.cuda.is_bf16_supported():
+            return "bfloat16", "bfloat16, which this GPU computes in"
+        return "float16", "float16: this GPU has no bfloat16"
+    return "float32", "float32: half precision is slower there"
+
+
+def _sampling_rate(model: Any) -> int:
+    processor = getattr(model[0], "processor", None)
+    extractor = getattr(processor, "feature_extractor", processor)
+    rate = getattr(extractor, "sampling_rate", None)
+    if not isinstance(rate, int):
+        raise EncoderError("the model takes sound but does not say at which rate")
+    return rate
+
+
+def _scalar(model: Any, name: str) -> float | None:
+    """A learned number of a contrastive model: what cosines are multiplied by, or added to."""
+    for owner in (getattr(model[0], "model", None), getattr(model[0], "auto_model", None)):
+        value = getattr(owner, name, None)
+        if isinstance(value, torch.Tensor) and value.numel() == 1:
+            return float(value.detach())
+    return None
+
+
+def _files(model: Any, name: str) -> list[Path]:
+    """Where the model's files lie: its folder, or its snapshot in the hub's cache."""
+    folder = Path(name)
+    if not folder.is_dir():
+        from huggingface_hub import try_to_load_from_cache
+
+        commit = _commit(model)
+        for file in ("modules.json", "config.json", "config_sentence_transformers.json"):
+            found = try_to_load_from_cache(name, file, revision=commit)
+            if isinstance(found, str):
+                folder = Path(found).parent
+                break
+        else:
+            raise EncoderError(f"{name}: its files are not in the hub's cache")
+    files = [path for pattern in WEIGHTS for path in sorted(folder.rglob(pattern))]
+    return [path for path in files if path.name != "README.md"]
+
+
+def _commit(model: Any) -> str | None:
+    owner = getattr(model[0], "model", None) or getattr(model[0], "auto_model", None)
+    commit: str | None = getattr(getattr(owner, "config", None), "_commit_hash", None)
+    return commit
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else repr(error)
+
+
+def options_of(name: str) -> tuple[str, Mapping[str, Any]]:
+    """Split ``"org/model?dimension=256&revision=main"`` into the id and what `HubEncoder` takes.
+
+    Raises
+    ------
+    EncoderError
+        For another option, or a dimension that is no number.
+    """
+    from urllib.parse import parse_qsl
+
+    base, _, query = name.partition("?")
+    options: dict[str, Any] = dict(parse_qsl(query))
+    if unknown := options.keys() - {"revision", "dimension", "device", "dtype"}:
+        raise EncoderError(f"{name}: no option {', '.join(sorted(unknown))}")
+    if "dimension" in options:
+        try:
+            options["dimension"] = int(options["dimension"])
+        except ValueError as error:
+            raise EncoderError(f"{name}: dimension is a number") from error
+    return base, options

@@ -1,0 +1,107 @@
+"""Tiny models of the hub's architectures, randomly initialised, saved as the hub has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+WORDS = ["a", "the", "cat", "dog", "red", "green", "blue", "square", "photo", "of", "query", ":"]
+SPECIAL = ["[PAD]", "[UNK]", "[BOS]", "[EOS]"]
+SIDE = 32
+WIDTH = 32
+
+_SMALL: dict[str, Any] = {
+    "hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+}  # fmt: skip
+
+
+def tokenizer() -> Any:
+    words = Tokenizer(models.WordLevel({w: n for n, w in enumerate(SPECIAL + WORDS)}, "[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.post_processor = processors.TemplateProcessing(
+        single="[BOS] $A [EOS]", special_tokens=[("[BOS]", 2), ("[EOS]", 3)]
+    )
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", bos_token="[BOS]",
+        eos_token="[EOS]", cls_token="[BOS]", sep_token="[EOS]", model_max_length=16,
+    )  # fmt: skip
+
+
+def _save(folder: Path, model: Any, *processing: Any) -> Path:
+    model.eval().save_pretrained(folder)
+    for one in processing:
+        one.save_pretrained(folder)
+    return folder
+
+
+def clip(folder: Path) -> Path:
+    torch.manual_seed(0)
+    size = len(SPECIAL + WORDS)
+    text = dict(_SMALL, vocab_size=size, max_position_embeddings=16, eos_token_id=3, bos_token_id=2,
+                pad_token_id=0)  # fmt: skip
+    vision = dict(_SMALL, image_size=SIDE, patch_size=8)
+    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)
+    images = transformers.CLIPImageProcessor(
+        size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
+    )
+    return _save(
+        folder, transformers.CLIPModel(config), transformers.CLIPProcessor(images, tokenizer())
+    )
+
+
+def siglip(folder: Path) -> Path:
+    torch.manual_seed(1)
+    text = dict(_SMALL, vocab_size=len(SPECIAL + WORDS), max_position_embeddings=16)
+    vision = dict(_SMALL, image_size=SIDE, patch_size=8)
+    config = transformers.SiglipConfig(text_config=text, vision_config=vision)
+    images = transformers.SiglipImageProcessor(size={"height": SIDE, "width": SIDE})
+    return _save(
+        folder, transformers.SiglipModel(config), transformers.SiglipProcessor(images, tokenizer())
+    )
+
+
+def clap(folder: Path) -> Path:
+    torch.manual_seed(2)
+    text = dict(_SMALL, vocab_size=len(SPECIAL + WORDS), max_position_embeddings=20, pad_token_id=0)
+    audio = {
+        "hidden_size": 16 * 8, "patch_embeds_hidden_size": 16, "depths": [1, 1, 1, 1],
+        "num_mel_bins": 64, "spec_size": 256, "num_attention_heads": [1, 2, 4, 8],
+        "window_size": 8, "num_hidden_layers": 4, "hidden_act": "gelu",
+        "projection_hidden_size": 24, "enable_fusion": False,
+    }  # fmt: skip
+    config = transformers.ClapConfig(text_config=text, audio_config=audio, projection_dim=24)
+    sounds = transformers.ClapFeatureExtractor(feature_size=64, truncation="rand_trunc")
+    return _save(
+        folder, transformers.ClapModel(config), transformers.ClapProcessor(sounds, tokenizer())
+    )
+
+
+def vit(folder: Path) -> Path:
+    torch.manual_seed(3)
+    config = transformers.ViTConfig(**_SMALL, image_size=SIDE, patch_size=8)
+    images = transformers.ViTImageProcessor(size={"height": SIDE, "width": SIDE})
+    return _save(folder, transformers.ViTModel(config), images)
+
+
+def bert(folder: Path) -> Path:
+    torch.manual_seed(4)
+    config = transformers.BertConfig(
+        **_SMALL, vocab_size=len(SPECIAL + WORDS), max_position_embeddings=16
+    )
+    return _save(folder, transformers.BertModel(config), tokenizer())
+
+
+def whisper(folder: Path) -> Path:
+    torch.manual_seed(5)
+    config = transformers.WhisperConfig(
+        vocab_size=len(SPECIAL + WORDS), d_model=WIDTH, encoder_layers=2, decoder_layers=1,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64,
+        decoder_ffn_dim=64, num_mel_bins=80, pad_token_id=0, bos_token_id=2, eos_token_id=3,
+        decoder_start_token_id=2,
+    )  # fmt: skip
+    encoder = transformers.WhisperModel(config).encoder
+    return _save(folder, encoder, transformers.WhisperFeatureExtractor())
