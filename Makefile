@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow lint bench hub clean
 
 demo: $(INSTALLED)
 	@$(RUN) examples/demo.py
@@ -15,6 +15,12 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -m slow
+
+# Adds torch and the model hub's libraries to .venv; tests that need them are skipped without. Where
+# the machine's index has CUDA builds alone, install the CPU build of torch into .venv first.
+hub: $(INSTALLED)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[export,speech-weights]'
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.bulk import duplicates, export, import_
 from sensorium.cli.evaluate import evaluate
+from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption
 from sensorium.collection import Collection, Skipped
 from sensorium.collection.answering import MODES
@@ -21,7 +21,6 @@ from sensorium.encoders import (
     Encoder,
     ZeroShotClassifier,
     load_encoder,
-    shipped_encoders,
 )
 from sensorium.errors import MediaError, UsageError
 from sensorium.home import default_collection_path
@@ -254,43 +253,6 @@ def _spelt(index: dict[str, Any] | None) -> str | None:
 
 
 @app.command()
-def models(as_json: JsonOption = False) -> None:
-    """List the encoders that are installed."""
-    from sensorium.encoders import FolderEncoder
-
-    for name, folder in shipped_encoders().items():
-        encoder = FolderEncoder(folder)
-        config = json.loads((folder / "encoder.json").read_text("utf-8"))
-        size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-        facts = {
-            "name": name,
-            "default": name == DEFAULT_ENCODER,
-            "modalities": [*encoder.space.modalities],
-            "dimension": encoder.space.dimension,
-            "fingerprint": encoder.space.fingerprint,
-            "languages": config.get("languages", []),
-            "license": config.get("license", ""),
-            "bytes": size,
-            "runtime": encoder.runtime,
-            "folder": str(folder),
-        }
-        if as_json:
-            output.print_json(facts)
-            continue
-        lines = {
-            name + (" (default)" if facts["default"] else ""): "",
-            "  modalities": ", ".join(encoder.space.modalities),
-            "  vectors": f"{facts['dimension']} dimensions, space {facts['fingerprint']}",
-            "  languages": ", ".join(config.get("languages", [])),
-            "  licence": facts["license"],
-            "  size": f"{size / 1e6:.1f} MB",
-            "  runs on": facts["runtime"],
-        }
-        for key, value in lines.items():
-            output.console.print(f"{key:<14}{value}", soft_wrap=True, markup=False)
-
-
-@app.command()
 def optimize(
     collection: CollectionOption = None,
     recall: Annotated[
@@ -365,6 +327,7 @@ def reembed(
 
 
 app.command()(evaluate)
+app.command()(models)
 app.command("import")(import_)
 app.command()(export)
 app.command()(duplicates)

@@ -103,16 +103,38 @@ def import_(
 def export(
     target: Annotated[
         Path,
-        typer.Argument(help="A new folder, or a name that ends in .parquet or .lance."),
+        typer.Argument(
+            help="A new folder, or a name that ends in .parquet or .lance; or an encoder."
+        ),
     ],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where an encoder is written as ONNX; new or empty.")
+    ] = None,
     collection: CollectionOption = None,
     layout: LayoutOption = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(help="Pictures to check an exported encoder with; 20 to 200 do."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file or an earlier export.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write items and vectors for other tools, or for another collection to import."""
+    """Write a collection's items and vectors for other tools, or an encoder as ONNX.
+
+    ``export TARGET`` writes the collection; ``export MODEL FOLDER --images PICTURES`` writes a hub
+    id, or a model's folder, so that it runs without torch, and checks it against the original.
+    """
+    if folder is not None:
+        from sensorium.cli.models import export_encoder
+
+        if collection is not None or layout is not None or overwrite:
+            raise UsageError("--collection, --layout and --overwrite go with a collection's export")
+        export_encoder(str(target), folder, images or [], as_json)
+        return
+    if images:
+        raise UsageError("--images goes with an encoder: export MODEL FOLDER --images PICTURES")
     from sensorium.collection.exchange import export_collection
 
     with (

@@ -36,6 +36,9 @@ LEAST_COSINE = 0.999
 LEAST_COSINE_BF16 = 0.995
 """Below this a tower is marked to be run in float32."""
 
+OVERSIZE = 2.0
+"""Times the square's size that pictures are decoded at least: vectors are to be the original's."""
+
 OPSET = 18
 
 
@@ -280,10 +283,10 @@ def _image_config(processor: Any, name: str) -> dict[str, Any]:
     cropped = bool(getattr(processor, "do_center_crop", False)) and crop is not None
     if short and cropped and crop.height == crop.width and crop.height <= short and resample:
         # The centre of what the shorter side was brought to.
-        config = {"size": crop.height, "fit": "crop", "resample": resample}
+        config = {"size": crop.height, "fit": "crop", "resample": resample, "oversize": OVERSIZE}
         return {"model": "image.onnx", **config, "crop": crop.height / short}
     if height and height == width and not cropped and resample:
-        config = {"size": height, "fit": "stretch", "resample": resample}
+        config = {"size": height, "fit": "stretch", "resample": resample, "oversize": OVERSIZE}
         return {"model": "image.onnx", **config}
     raise EncoderError(
         f"{name} prepares pictures in a way that an encoder's folder cannot describe: size {size}, "

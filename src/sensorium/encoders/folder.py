@@ -81,7 +81,7 @@ class FolderEncoder:
         """See `Encoder.prepare`."""
         tower = self._config(media.modality)
         if isinstance(media, Image):
-            names = ("size", "fit", "resample", "crop")
+            names = ("size", "fit", "resample", "crop", "oversize")
             options = {name: tower[name] for name in names if name in tower}
             return {"pixels": image_pixels(media, **options)}
         assert isinstance(media, Text)  # _config knows no third modality

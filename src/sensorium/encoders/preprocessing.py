@@ -26,7 +26,13 @@ what it pads wrongly gets bars in the colour of its own outline."""
 
 
 def image_pixels(
-    image: Image, *, size: int, fit: str, resample: str = "bicubic", crop: float = 1.0
+    image: Image,
+    *,
+    size: int,
+    fit: str,
+    resample: str = "bicubic",
+    crop: float = 1.0,
+    oversize: float = 1.0,
 ) -> npt.NDArray[np.uint8]:
     """Decode a picture and fit it into a square.
 
@@ -43,6 +49,9 @@ def image_pixels(
     resample : {"bicubic", "bilinear", "lanczos"}
     crop : float
         Share of the shorter side that ``crop`` takes.
+    oversize : float
+        How many times larger than the square a picture is decoded at least, before the margins of
+        `sensorium.media.image`: slower, and nearer to decoding it in full.
 
     Returns
     -------
@@ -60,7 +69,7 @@ def image_pixels(
         raise EncoderError(f"unknown image fit {fit!r}; known: {', '.join(FITS)}")
     if resample not in RESAMPLES or not 0 < crop <= 1:
         raise EncoderError(f"unknown image resample {resample!r} or crop {crop!r}")
-    picture, box = image.load_scaled(min_side=math.ceil(size / crop))
+    picture, box = image.load_scaled(min_side=math.ceil(size / crop * oversize))
     width, height = box[2] - box[0], box[3] - box[1]
     method = PIL.Image.Resampling[resample.upper()]
     ground: tuple[int, ...] = (255, 255, 255)

@@ -1,0 +1,111 @@
+"""Commands about encoders: which there are, and exporting one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sensorium.cli import output
+from sensorium.cli.options import JsonOption
+from sensorium.collection.files import Candidate, find_files
+from sensorium.encoders import DEFAULT_ENCODER, shipped_encoders
+from sensorium.errors import UsageError
+from sensorium.media import Image, open_media
+
+
+def models(as_json: JsonOption = False) -> None:
+    """List encoders: those that are installed, and some of the model hub that are worth trying."""
+    from sensorium.encoders import FolderEncoder
+    from sensorium.encoders.catalogue import CATALOGUE
+
+    for name, folder in shipped_encoders().items():
+        encoder = FolderEncoder(folder)
+        config = json.loads((folder / "encoder.json").read_text("utf-8"))
+        size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        facts = {
+            "name": name,
+            "default": name == DEFAULT_ENCODER,
+            "installed": True,
+            "modalities": [*encoder.space.modalities],
+            "dimension": encoder.space.dimension,
+            "fingerprint": encoder.space.fingerprint,
+            "languages": config.get("languages", []),
+            "license": config.get("license", ""),
+            "bytes": size,
+            "runtime": encoder.runtime,
+            "folder": str(folder),
+        }
+        if as_json:
+            output.print_json(facts)
+            continue
+        _print(
+            name + (" (default)" if facts["default"] else ""),
+            {
+                "modalities": ", ".join(encoder.space.modalities),
+                "vectors": f"{facts['dimension']} dimensions, space {facts['fingerprint']}",
+                "languages": ", ".join(config.get("languages", [])),
+                "licence": facts["license"],
+                "size": f"{size / 1e6:.1f} MB",
+                "runs on": facts["runtime"],
+            },
+        )
+    for listed in CATALOGUE:
+        if as_json:
+            facts = {**vars(listed), "installed": listed.is_installed, "default": False}
+            output.print_json({**facts, "megabytes": listed.megabytes or None})
+            continue
+        memory = f"{listed.megabytes:,} MB in float32" if listed.parameters else ""
+        _print(
+            listed.name,
+            {
+                "modalities": listed.modalities,
+                "vectors": f"{listed.dimension} dimensions",
+                "languages": listed.languages,
+                "licence": listed.license,
+                "size": memory,
+                "published": listed.score,
+                "here": "in the cache" if listed.is_installed else "is fetched when first used",
+            },
+        )
+
+
+def _print(title: str, lines: dict[str, Any]) -> None:
+    output.console.print(title, soft_wrap=True, markup=False)
+    for key, value in lines.items():
+        if value:
+            output.console.print(f"  {key:<12}{value}", soft_wrap=True, markup=False)
+
+
+def export_encoder(model: str, folder: Path, images: list[str], as_json: bool) -> None:
+    """Export an encoder to ONNX, which runs without torch, and check it against the original."""
+    from sensorium.encoders.export import export
+    from sensorium.encoders.hub import HubEncoder, options_of
+
+    found = find_files(images)
+    paths = [one.path for one in found if isinstance(one, Candidate)]
+    pictures = [path for path in paths if isinstance(open_media(path), Image)]
+    if images and not pictures:
+        raise UsageError(f"--images {' '.join(images)}: no picture there")
+    base, options = options_of(model)
+    report = export(HubEncoder(base, **options), folder, images=pictures[:MOST_PICTURES])
+    if as_json:
+        for agreement in report.agreements:
+            output.print_json(agreement)
+        output.print_json({"folder": str(report.folder), "bytes": report.bytes,
+                           "precisions": report.precisions})  # fmt: skip
+        return
+    for agreement in report.agreements:
+        output.console.print(
+            f"{agreement.modality:<6} {agreement.variant:<42} cosine to the original: median "
+            f"{agreement.median:.4f}, lowest {agreement.lowest:.4f} of {agreement.inputs}",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
+    towers = ", ".join(f"{modality} in {p}" for modality, p in report.precisions.items())
+    output.console.print(
+        f"{report.folder}: {report.bytes / 1e6:,.1f} MB; runs {towers}", soft_wrap=True
+    )
+
+
+MOST_PICTURES = 200
+"""More take minutes and tell no more."""

@@ -1,0 +1,181 @@
+"""Hub models of six architectures load by one call and give their own library's vectors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sentence_transformers", reason="needs the extra hub: make hub")
+
+import torch
+from sentence_transformers import SentenceTransformer
+
+from sensorium import Audio, Collection, Image, Text, load_encoder
+from sensorium.encoders.hub import HubEncoder, options_of
+from sensorium.encoders.registry import encoder_name
+from sensorium.errors import EncoderError, MediaError
+from tests.encoders import tiny_hub
+from tests.media.pictures import encode, red_blue
+from tests.media.recordings import tone
+
+MODELS = ("clip", "siglip", "clap", "vit", "bert", "whisper")
+TEXTS = ["a red cat", "the photo of a blue square", "dog"]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("hub")
+    for name in MODELS:
+        getattr(tiny_hub, name)(root / name)
+    return root
+
+
+def pictures() -> list[Any]:
+    return [red_blue(), red_blue().rotate(90).resize((50, 40)), red_blue().resize((33, 70))]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_vectors_are_the_librarys(models: Path, name: str) -> None:
+    encoder = load_encoder(models / name)
+    library = SentenceTransformer(str(models / name), device="cpu")
+    rate = 48_000 if name == "clap" else 16_000
+    sounds = [tone(2, hertz, rate) for hertz in (200, 900)]
+    given: dict[str, tuple[list[Any], list[Any]]] = {
+        "text": ([Text(text) for text in TEXTS], TEXTS),
+        "image": (
+            [Image(encode(p, "PNG")) for p in pictures()],
+            [p.convert("RGB") for p in pictures()],
+        ),
+        "audio": (
+            [Audio(sound, rate) for sound in sounds],
+            [{"array": sound, "sampling_rate": rate} for sound in sounds],
+        ),
+    }
+    assert encoder.space.modalities
+    for modality, (ours, theirs) in given.items():
+        if modality in encoder.space.modalities:
+            wanted = library.encode(theirs, normalize_embeddings=True)
+            found = encoder.encode(ours)
+            np.testing.assert_allclose(found, wanted, atol=1e-5)
+            assert found.shape == (len(ours), encoder.space.dimension)
+            np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+        else:
+            with pytest.raises(EncoderError, match=f"encodes .*, not {modality}"):
+                encoder.encode(ours)
+
+
+def test_clip_is_transformers_clip(models: Path) -> None:
+    import transformers
+
+    model = transformers.CLIPModel.from_pretrained(models / "clip").eval()
+    processor = transformers.CLIPProcessor.from_pretrained(models / "clip")
+    picture = pictures()[1].convert("RGB")
+    inputs = processor(text=TEXTS[:1], images=[picture], return_tensors="pt")
+    with torch.inference_mode():
+        found = model(**inputs)
+    wanted = torch.cat([found.text_embeds, found.image_embeds]).numpy()
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    ours = load_encoder(models / "clip").encode([TEXTS[0], picture])
+    np.testing.assert_allclose(ours, wanted, atol=1e-5)
+    assert load_encoder(models / "clip").temperature == pytest.approx(
+        1 / float(model.logit_scale.exp()), rel=1e-5
+    )
+
+
+def test_queries_have_their_prompt(models: Path, tmp_path: Path) -> None:
+    library = SentenceTransformer(str(models / "bert"), device="cpu")
+    library.prompts = {"query": "query : ", "document": "the "}
+    library.save(str(tmp_path / "prompted"))
+    encoder = load_encoder(tmp_path / "prompted")
+    assert isinstance(encoder, HubEncoder)
+    plain = load_encoder(models / "bert")
+    np.testing.assert_allclose(
+        encoder.encode_queries(["cat"]), plain.encode(["query : cat"]), atol=1e-5
+    )
+    np.testing.assert_allclose(encoder.encode(["cat"]), plain.encode(["the cat"]), atol=1e-5)
+    assert encoder.space.fingerprint != plain.space.fingerprint
+
+
+def test_fewer_dimensions(models: Path) -> None:
+    whole = load_encoder(models / "bert").encode(TEXTS)
+    encoder = load_encoder(f"{models / 'bert'}?dimension=8")
+    short = whole[:, :8] / np.linalg.norm(whole[:, :8], axis=1, keepdims=True)
+    np.testing.assert_allclose(encoder.encode(TEXTS), short, atol=1e-5)
+    assert encoder.space.dimension == 8
+    with pytest.raises(EncoderError, match="has 32 dimensions, not 64 or more"):
+        load_encoder(f"{models / 'bert'}?dimension=64")
+
+
+def test_device_and_dtype_are_told(models: Path) -> None:
+    if not torch.cuda.is_available():
+        assert "no GPU is there; float32" in load_encoder(models / "bert").runtime
+    half = load_encoder(f"{models / 'bert'}?dtype=bfloat16")
+    assert "bfloat16 was asked for" in half.runtime
+    cosines = (half.encode(TEXTS) * load_encoder(models / "bert").encode(TEXTS)).sum(axis=1)
+    assert cosines.min() > 0.99
+
+
+def test_a_collection_by_a_hub_model(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encode(red_blue(), "PNG"))
+    (tmp_path / "notes.txt").write_text("the red cat")
+    (tmp_path / "a.wav").write_bytes(b"")
+    with Collection(tmp_path / "c.sensorium", models / "clip") as library:
+        assert library.add(tmp_path).added == 2
+    with Collection(tmp_path / "c.sensorium") as library:
+        assert library.search(Image(tmp_path / "a.png"))[0].score == pytest.approx(1, abs=1e-4)
+    with (
+        Collection(tmp_path / "v.sensorium", models / "vit") as library,
+        pytest.raises((EncoderError, MediaError), match="not text"),
+    ):
+        library.add(tmp_path / "a.png")
+        library.search("a cat")
+
+
+def test_the_space_is_that_of_the_weights(models: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(models / "clip", tmp_path / "copy")
+    same, again = load_encoder(models / "clip"), load_encoder(tmp_path / "copy")
+    assert same.space.fingerprint == again.space.fingerprint
+    tiny_hub.clip(tmp_path / "copy")
+    config = json.loads((tmp_path / "copy" / "config.json").read_text())
+    config["vision_config"]["hidden_act"] = "gelu"
+    (tmp_path / "copy" / "config.json").write_text(json.dumps(config))
+    assert load_encoder(tmp_path / "copy").space.fingerprint != same.space.fingerprint
+
+
+def test_missing_weights_are_refused(models: Path, tmp_path: Path) -> None:
+    """The library would take random numbers for them, and say so in its log alone."""
+    from safetensors.torch import load_file, save_file
+
+    tiny_hub.bert(tmp_path / "bert")
+    weights = load_file(tmp_path / "bert" / "model.safetensors")
+    del weights["encoder.layer.1.output.dense.weight"]
+    save_file(weights, tmp_path / "bert" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(EncoderError, match=r"lack weights.*output\.dense\.weight"):
+        load_encoder(tmp_path / "bert")
+
+
+def test_what_cannot_be_loaded(tmp_path: Path) -> None:
+    with pytest.raises(
+        EncoderError, match=r"nobody/nothing cannot be loaded.*HF_HUB_OFFLINE is set"
+    ):
+        load_encoder("nobody/nothing")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(EncoderError, match="cannot be loaded as an encoder"):
+        load_encoder(tmp_path)
+    with pytest.raises(EncoderError, match="no option colour"):
+        options_of("a/b?colour=red")
+    with pytest.raises(EncoderError, match="dimension is a number"):
+        options_of("a/b?dimension=many")
+
+
+def test_names(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(models)
+    assert encoder_name("google/siglip2?dimension=64") == "google/siglip2?dimension=64"
+    assert encoder_name("clip") == str(models / "clip")

