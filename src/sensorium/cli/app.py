@@ -27,7 +27,7 @@ from sensorium.home import default_collection_path
 from sensorium.media import Image, Text
 
 app = typer.Typer(
-    help="Search and label your own pictures by meaning, on your own machine.",
+    help="Search and label your own media by meaning, on your own machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -103,7 +103,7 @@ def index(
 
 @app.command()
 def search(
-    query: Annotated[str, typer.Argument(help="Words, or a picture's path or URL.")],
+    query: Annotated[str, typer.Argument(help="Words, or a media file's path or URL.")],
     collection: CollectionOption = None,
     k: Annotated[int, typer.Option("-k", help="Hits wanted.")] = 10,
     mode: Annotated[
@@ -129,7 +129,7 @@ def search(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find pictures by words or by another picture."""
+    """Find media by words, or by other media: a picture, a sound, a video, a document."""
     with _open(collection) as library:
         words = as_text or mode == "words"  # then the name of a file is a word, too
         hits = library.search(

@@ -57,23 +57,54 @@ def caption(metadata: dict[str, Any]) -> str:
     return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
+def place(hit: Hit) -> str:
+    """Where in its item a hit is, for people: a time, a page, a view; empty for a whole item."""
+    if "page" in hit.details:
+        return f"page {hit.details['page']}"
+    if "view" in hit.details:
+        return f"view {hit.details['view']}"
+    if hit.span is None:
+        return ""
+    if hit.modality in ("audio", "video"):
+        return f"{clock(hit.span[0])}-{clock(hit.span[1])}"
+    return f"characters {hit.span[0]:.0f}-{hit.span[1]:.0f}"
+
+
+def clock(seconds: float) -> str:
+    """Write seconds as a player does: 1:02:03, 2:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def told(hit: Hit) -> str:
+    """What is shown beside a hit: the passage that was found, or what metadata says."""
+    if hit.text:
+        return "".join(c for c in " ".join(hit.text.split()) if c.isprintable())
+    return caption(hit.metadata)
+
+
 def print_hits(hits: Sequence[Hit]) -> None:
-    """Print hits: a table on a terminal, score and path separated by a tab in a pipe."""
+    """Print hits: a table on a terminal, in a pipe score, path and place separated by tabs."""
     if not console.is_terminal:
         for hit in hits:
-            print(f"{hit.score:.4f}\t{hit.path}")
+            print("\t".join(filter(None, (f"{hit.score:.4f}", hit.path, place(hit)))))
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", justify="right")
     table.add_column("score", justify="right")
     table.add_column("path", overflow="fold")
-    described = any(caption(hit.metadata) for hit in hits)
+    placed, described = any(map(place, hits)), any(map(told, hits))
+    if placed:
+        table.add_column("place", no_wrap=True)
     if described:
         table.add_column("caption", style="dim", overflow="ellipsis", no_wrap=True)
     for rank, hit in enumerate(hits, 1):
         cells = [Text(str(rank)), Text(f"{hit.score:.3f}"), Text(short_path(hit.path))]
+        if placed:
+            cells.append(Text(place(hit)))
         if described:
-            cells.append(Text(caption(hit.metadata)))
+            cells.append(Text(told(hit)))
         table.add_row(*cells)
     console.print(table)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import PIL.Image
 import PIL.ImageDraw
 
-from sensorium.cli.output import caption
+from sensorium.cli.output import place, told
 from sensorium.collection import Hit, Skipped
-from sensorium.errors import MediaError, UsageError
-from sensorium.media import Image
+from sensorium.errors import MediaError, MissingExtraError, UsageError
+from sensorium.media import Image, Mesh, Video, open_media
 from sensorium.media.lettering import write_line
+from sensorium.media.mesh import VIEWS
 
 TILE = 240  # pixels of a thumbnail's longer side
 GAP = 16
@@ -60,14 +61,14 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
         left = GAP + number % columns * (TILE + GAP)
         upper = top + number // columns * cell_height
         try:
-            picture = Image(Path(hit.path)).load(min_side=TILE)
-        except MediaError as error:
+            picture = _preview(hit)
+        except (MediaError, MissingExtraError) as error:
             picture = PIL.Image.new("RGB", (TILE, TILE), "lightgrey")
-            unreadable.append(Skipped(hit.path, error.reason))
+            unreadable.append(Skipped(hit.path, getattr(error, "reason", str(error))))
         picture.thumbnail((TILE, TILE), PIL.Image.Resampling.LANCZOS)
         offset = ((TILE - picture.width) // 2, (TILE - picture.height) // 2)
         sheet.paste(picture, (left + offset[0], upper + offset[1]))
-        lines = (f"{number + 1}.  {hit.score:.3f}  {Path(hit.path).name}", caption(hit.metadata))
+        lines = (f"{number + 1}.  {hit.score:.3f}  {Path(hit.path).name}", told(hit))
         for n, text in enumerate(lines):
             where = (left, upper + TILE + 4 + n * LINE)
             write_line(draw, where, text, TEXT, TILE, "black" if n == 0 else "dimgrey")
@@ -77,3 +78,33 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
     except OSError as error:
         raise UsageError(f"{path}: the contact sheet cannot be written ({error})") from error
     return unreadable
+
+
+def _preview(hit: Hit) -> PIL.Image.Image:
+    """A picture of what was found: of a video the scene, of an object the view, of words a page.
+
+    Raises
+    ------
+    MediaError, MissingExtraError
+        When the file can no longer be read.
+    """
+    media = open_media(Path(hit.path))
+    if isinstance(media, Image):
+        return media.load(min_side=TILE)
+    if isinstance(media, Mesh):
+        return media.view(*VIEWS[hit.details.get("view", 0) % len(VIEWS)], side=TILE)
+    if isinstance(media, Video) and hit.text is None:
+        return media.picture_at(hit.span[0] if hit.span else 0.0)
+    page = PIL.Image.new("RGB", (TILE, TILE), "whitesmoke")
+    draw = PIL.ImageDraw.Draw(page)
+    words = (hit.text or Path(hit.path).name).split()
+    lines = [f"{hit.modality}, {place(hit)}".rstrip(", ")]
+    while words and len(lines) < TILE // LINE - 1:
+        line = words.pop(0)
+        while words and len(line) + len(words[0]) < 30:
+            line += " " + words.pop(0)
+        lines.append(line)
+    for number, line in enumerate(lines):
+        colour = "dimgrey" if number == 0 else "black"
+        write_line(draw, (8, 6 + number * LINE), line, TEXT, TILE - 16, colour)
+    return page

@@ -51,6 +51,8 @@ class Kinds:
         Which of them each row has.
     samples : mapping of str to ndarray of float32, shape (n, d)
         Some vectors of each, and the encoder's background.
+    some : mapping of str to ndarray of float32
+        At most `FEW` of each, without a background.
     reference : str
         The modality on whose scale all scores are: the most frequent one.
     """
@@ -59,6 +61,7 @@ class Kinds:
     in_index: Codes
     outside: Codes
     samples: Mapping[str, Vectors]
+    some: Mapping[str, Vectors]
     reference: str
 
 
@@ -212,16 +215,17 @@ class Searcher:
         of_index = codes[np.minimum(places, len(codes) - 1)] if len(codes) else codes
         rng = np.random.default_rng(0)
         samples: dict[str, Vectors] = {}
+        some: dict[str, Vectors] = {}
         counts = np.bincount(codes, minlength=len(names))
         for code, name in enumerate(names):
             of_kind = ids[codes == code]
             chosen = rng.permutation(of_kind)[:SAMPLE].tolist()
             if chosen:
                 vectors = self._store.some_vectors(chosen)
+                some[name] = vectors[:FEW]
                 known = self.background().get(name)
                 samples[name] = vectors if known is None else np.concatenate([vectors, known])
         # Two or three pieces say nothing of their kind: they are taken for like the others.
-        some = {name: vectors[:FEW] for name, vectors in samples.items()}
         for name, vectors in samples.items():
             if len(vectors) < FEW:
                 others = [some[other] for other in samples if other != name]
@@ -231,6 +235,7 @@ class Searcher:
             of_index,
             codes[np.searchsorted(ids, held.segment_ids)],
             samples,
+            some,
             names[int(counts.argmax())],
         )
 
@@ -332,6 +337,8 @@ def _on_one_scale(
     for code, name in enumerate(kinds.names):
         if name not in kinds.samples:
             continue
+        if not (kinds.some[name] @ queries.T).any():
+            continue  # of a space that the queries have no part in
         index, tail = kinds.in_index == code, kinds.outside == code
         of_kind = _Masks(
             index if masks.index is None else index & masks.index,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder
+from sensorium.encoders.composed import ComposedEncoder
 from sensorium.encoders.folder import FolderEncoder
 from sensorium.media import Modality
 
@@ -78,7 +79,7 @@ _known: dict[str, Mapping[str, npt.NDArray[np.float32]]] = {}
 
 
 def _made(encoder: Encoder) -> Mapping[str, npt.NDArray[np.float32]]:
-    found = {}
+    found = encoder.background(background) if isinstance(encoder, ComposedEncoder) else {}
     if Modality.TEXT in encoder.space.modalities:
         found[str(Modality.TEXT)] = encoder.encode(PASSAGES)
     if isinstance(encoder, FolderEncoder) and (name := encoder.config.get("background")):

@@ -95,6 +95,17 @@ class Encoder(Protocol):
         ...
 
 
+class QuerySide:
+    """An encoder that tells what is sought from what is searched, as an encoder of the former."""
+
+    def __init__(self, encoder: Any) -> None:
+        self.space: Space = encoder.space
+        self.temperature, self.sigmoid = encoder.temperature, encoder.sigmoid
+        self.prompts, self.runtime = encoder.prompts, encoder.runtime
+        self.prepare, self.encode = encoder.prepare, encoder.encode_queries
+        self.encode_prepared = encoder.encode_prepared_queries
+
+
 _SINGLE = (
     str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, PIL.Image.Image, Image, Text
 )  # fmt: skip

@@ -248,15 +248,19 @@ class _ImageTower(torch.nn.Module):  # type: ignore[misc]
 class _TextTower(torch.nn.Module):  # type: ignore[misc]
     """Tokens (n, t) and their mask to unit vectors (n, d)."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, masked: bool) -> None:
         super().__init__()
         self.model = model
+        self.masked = masked
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        found = self.model(
-            {"input_ids": input_ids, "attention_mask": attention_mask, "modality": "text"}
-        )["sentence_embedding"]
-        return torch.nn.functional.normalize(found, dim=-1)
+        features = {"input_ids": input_ids, "modality": "text"}
+        if self.masked:
+            features["attention_mask"] = attention_mask
+        found = self.model(features)["sentence_embedding"]
+        found = torch.nn.functional.normalize(found, dim=-1)
+        # A model that takes no mask keeps the input all the same: every text tower has it.
+        return found if self.masked else found + 0.0 * attention_mask[:, :1]
 
 
 def _write_image_tower(encoder: HubEncoder, folder: Path) -> dict[str, Any]:
@@ -311,13 +315,16 @@ def _write_text_tower(encoder: HubEncoder, folder: Path) -> dict[str, Any]:
         "model": "text.onnx", "tokenizer": "tokenizer.json", "max_tokens": int(longest),
         "pad_id": int(tokenizer.pad_token_id or 0),
     }  # fmt: skip
+    if given["input_ids"].shape[1] == longest:  # however short the texts are
+        config["pad_to"] = int(longest)
     if prompt := model.prompts.get("document"):
         config["prefix"] = prompt
     ids = given["input_ids"]
     mask = given.get("attention_mask", torch.ones_like(ids))
     batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens", max=int(longest))
     _trace(
-        _TextTower(model), {"input_ids": ids, "attention_mask": mask}, folder / config["model"],
+        _TextTower(model, "attention_mask" in given), {"input_ids": ids, "attention_mask": mask},
+        folder / config["model"],
         {"input_ids": {0: batch, 1: tokens}, "attention_mask": {0: batch, 1: tokens}},
     )  # fmt: skip
     return config

@@ -97,7 +97,7 @@ class FolderEncoder:
         self._config(modality)
         if not batch:
             return np.empty((0, self.space.dimension), np.float32)
-        inputs = _COLLATE[modality](batch, self._config(modality).get("pad_id", 0))
+        inputs = _COLLATE[modality](batch, self._config(modality))
         vectors = self._tower(modality).run(inputs)
         if vectors.shape != (len(batch), self.space.dimension):
             raise EncoderError(
@@ -152,13 +152,16 @@ _FILE_KEYS = {"model", "tokenizer"}
 _NOT_PREPROCESSING = {*_FILE_KEYS, "precision"}
 
 
-def _collate_images(batch: Sequence[Prepared], pad: int) -> dict[str, npt.NDArray[Any]]:
+def _collate_images(
+    batch: Sequence[Prepared], tower: dict[str, Any]
+) -> dict[str, npt.NDArray[Any]]:
     return {"pixels": np.stack([item["pixels"] for item in batch])}
 
 
-def _collate_texts(batch: Sequence[Prepared], pad: int) -> dict[str, npt.NDArray[Any]]:
+def _collate_texts(batch: Sequence[Prepared], tower: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
     longest = max(len(item["input_ids"]) for item in batch)
-    ids = np.full((len(batch), longest), pad, np.int64)
+    longest = max(longest, tower.get("pad_to", 0))
+    ids = np.full((len(batch), longest), tower.get("pad_id", 0), np.int64)
     mask = np.zeros((len(batch), longest), np.int64)
     for row, item in enumerate(batch):
         tokens = item["input_ids"]
@@ -167,7 +170,9 @@ def _collate_texts(batch: Sequence[Prepared], pad: int) -> dict[str, npt.NDArray
     return {"input_ids": ids, "attention_mask": mask}
 
 
-_COLLATE: dict[Modality, Callable[[Sequence[Prepared], int], dict[str, npt.NDArray[Any]]]] = {
+_COLLATE: dict[
+    Modality, Callable[[Sequence[Prepared], dict[str, Any]], dict[str, npt.NDArray[Any]]]
+] = {
     Modality.IMAGE: _collate_images,
     Modality.TEXT: _collate_texts,
 }

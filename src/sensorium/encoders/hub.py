@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders.base import Prepared, encode_media
+from sensorium.encoders.base import Prepared, QuerySide, encode_media
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import Audio, Image, Media, Modality, Text
@@ -100,6 +100,7 @@ class HubEncoder:
                 f"{len(report.missing) - 1} more), which would be random numbers"
             )
         self._model.eval()
+        _pad_as_trained(self._model[0])
         known = [Modality(m) for m in self._model.modalities if m in {*Modality}]
         modalities = tuple(m for m in _ENCODED if m in known)
         if not modalities:
@@ -166,7 +167,13 @@ class HubEncoder:
         self, items: Iterable[Any], *, batch_size: int = 32
     ) -> npt.NDArray[np.float32]:
         """Encode what is sought, with the prompt that the model was trained with for it."""
-        return encode_media(_AsQueries(self), items, batch_size)
+        return encode_media(QuerySide(self), items, batch_size)
+
+    def encode_prepared_queries(
+        self, modality: Modality, batch: Sequence[Prepared]
+    ) -> npt.NDArray[np.float32]:
+        """As `encode_prepared`, for what is sought."""
+        return self._encoded(modality, batch, is_query=True)
 
     def _encoded(
         self, modality: Modality, batch: Sequence[Prepared], *, is_query: bool
@@ -227,22 +234,6 @@ class _LoadReport(logging.Handler):
                 self.missing.append(name.strip())
 
 
-class _AsQueries:
-    """A hub encoder, as an encoder of queries."""
-
-    def __init__(self, encoder: HubEncoder) -> None:
-        self._encoder = encoder
-        self.space = encoder.space
-        self.temperature, self.sigmoid = encoder.temperature, encoder.sigmoid
-        self.prompts, self.runtime = encoder.prompts, encoder.runtime
-        self.prepare, self.encode = encoder.prepare, encoder.encode_queries
-
-    def encode_prepared(
-        self, modality: Modality, batch: Sequence[Prepared]
-    ) -> npt.NDArray[np.float32]:
-        return self._encoder._encoded(modality, batch, is_query=True)
-
-
 _ENCODED = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
 
 
@@ -270,6 +261,23 @@ def _dtype(wanted: str | None, device: str) -> tuple[str, str]:
             return "bfloat16", "bfloat16, which this GPU computes in"
         return "float16", "float16: this GPU has no bfloat16"
     return "float32", "float32: half precision is slower there"
+
+
+def _pad_as_trained(transformer: Any) -> None:
+    """Pad texts of SigLIP to their full length, as it was trained; it looks at the last token.
+
+    sentence-transformers pads to the longest of a batch: vectors would depend on the other texts.
+    """
+    config: Any = getattr(transformer, "config", None)
+    if str(getattr(config, "model_type", "")).startswith("siglip"):
+        # Padding was not masked, either.
+        transformer.tokenizer.model_input_names = ["input_ids"]
+        length = config.text_config.max_position_embeddings
+        padding = {"padding": "max_length", "max_length": length, "truncation": True}
+        transformer.processing_kwargs = {
+            **transformer.processing_kwargs,
+            "text": {**padding, **transformer.processing_kwargs.get("text", {})},
+        }
 
 
 def _sampling_rate(model: Any) -> int:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from sensorium.encoders.base import Encoder
+from sensorium.encoders.composed import SEPARATOR, ComposedEncoder
 from sensorium.encoders.folder import CONFIG, FolderEncoder
 from sensorium.errors import EncoderError
 
@@ -32,7 +33,8 @@ def load_encoder(
         ``"mini"``, a folder that holds ``encoder.json``, or an OpenAI-compatible endpoint,
         ``http(s)://.../v1#MODEL`` (`sensorium.encoders.endpoint.EndpointEncoder`), or a hub id or
         folder in the hub's format, which may have options: ``org/model?dimension=256``
-        (`sensorium.encoders.hub.HubEncoder`; extra ``hub``). A name that is
+        (`sensorium.encoders.hub.HubEncoder`; extra ``hub``). Two or more names joined by ``+``
+        are encoders side by side (`sensorium.encoders.composed.ComposedEncoder`). A name that is
         shipped wins over a folder of the same name; write ``./mini`` for the folder.
     runtime : {"openvino", "onnxruntime"}, optional
         None chooses by what is installed and ``$SENSORIUM_RUNTIME``.
@@ -45,6 +47,8 @@ def load_encoder(
     shipped = shipped_encoders()
     if isinstance(name, str) and name in shipped:
         return FolderEncoder(shipped[name], runtime)
+    if isinstance(name, str) and (parts := composed_of(name)):
+        return ComposedEncoder([load_encoder(part, runtime=runtime) for part in parts])
     if is_endpoint(name):
         from sensorium.encoders.endpoint import EndpointEncoder
 
@@ -67,6 +71,13 @@ def load_encoder(
     )
 
 
+def composed_of(name: str) -> list[str]:
+    """The names that a plus sign joins; none where a folder is called so, or a URL holds it."""
+    if SEPARATOR not in name or is_endpoint(name) or Path(os.path.expanduser(name)).exists():  # noqa: PTH111
+        return []
+    return [part.strip() for part in name.split(SEPARATOR)]
+
+
 HUB_FILES = ("modules.json", "config.json")
 """One of these is in a folder of the format of sentence-transformers or Transformers."""
 
@@ -85,6 +96,8 @@ def is_endpoint(name: str | os.PathLike[str]) -> bool:
 
 def encoder_name(name: str | os.PathLike[str]) -> str:
     """Write a name as it can be loaded from any working directory."""
+    if isinstance(name, str) and (parts := composed_of(name)):
+        return SEPARATOR.join(encoder_name(part) for part in parts)
     if isinstance(name, str) and (name in shipped_encoders() or is_endpoint(name)):
         return name
     path = Path(os.path.expanduser(name))  # noqa: PTH111

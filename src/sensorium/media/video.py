@@ -97,6 +97,23 @@ class Video:
                 kept, kept_at = small, time
                 yield time, picture
 
+    def picture_at(self, seconds: float) -> PIL.Image.Image:
+        """The picture that is kept of a time.
+
+        Raises
+        ------
+        MediaError
+            When the file is missing, no video, or shows nothing.
+        """
+        found: PIL.Image.Image | None = None
+        for time, picture in self.frames():
+            if found is not None and time > seconds + FRAME_SECONDS / 2:
+                break
+            found = picture
+        if found is None:
+            raise MediaError("the video shows nothing", self.name)
+        return found
+
     @property
     def sound(self) -> Audio | None:
         """The sound track; None for a silent video."""

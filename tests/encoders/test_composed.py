@@ -1,0 +1,53 @@
+"""Encoders side by side: who sees, who hears, and texts that both read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensorium import Collection, load_encoder
+from sensorium.encoders.background import background
+from sensorium.encoders.composed import ComposedEncoder
+from sensorium.encoders.registry import encoder_name
+from sensorium.errors import EncoderError
+from tests.media.pictures import encode, red_blue
+
+
+@pytest.fixture
+def pair(tiny: Path, other_tiny: Path) -> ComposedEncoder:
+    encoder = load_encoder(f"{tiny}+{other_tiny}")
+    assert isinstance(encoder, ComposedEncoder)
+    return encoder
+
+
+def test_cosines_are_means_of_both(pair: ComposedEncoder, tiny: Path, other_tiny: Path) -> None:
+    inputs = ["a dog", red_blue(), "cat", encode(red_blue().rotate(90), "PNG")]
+    vectors = pair.encode(inputs)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    first, second = load_encoder(tiny).encode(inputs), load_encoder(other_tiny).encode(inputs)
+    wanted = (first @ first.T + second @ second.T) / 2
+    np.testing.assert_allclose(vectors @ vectors.T, wanted, atol=1e-5)
+    np.testing.assert_allclose(pair.encode_queries(inputs), vectors, atol=1e-6)
+    assert pair.space.modalities == ("text", "image")
+    assert background(pair)["text"].shape[1] == pair.space.dimension
+
+
+def test_names(pair: ComposedEncoder, tiny: Path, other_tiny: Path, tmp_path: Path) -> None:
+    assert encoder_name(f"{tiny}+{other_tiny}") == f"{tiny}+{other_tiny}"
+    (tmp_path / "a.png").write_bytes(encode(red_blue(), "PNG"))
+    with Collection(tmp_path / "c.sensorium", f"{tiny}+{other_tiny}") as library:
+        library.add(tmp_path / "a.png")
+    with Collection(tmp_path / "c.sensorium") as library:
+        assert library.encoder.space == pair.space
+        assert library.search(tmp_path / "a.png")[0].score == pytest.approx(1, abs=1e-5)
+
+
+def test_what_is_refused(tiny: Path) -> None:
+    with pytest.raises(EncoderError, match="composed with itself"):
+        load_encoder(f"{tiny}+{tiny}")
+    with pytest.raises(EncoderError, match="no encoder named 'nothing'"):
+        load_encoder(f"{tiny}+nothing")
+    with pytest.raises(EncoderError, match="two or more"):
+        ComposedEncoder([load_encoder(tiny)])
