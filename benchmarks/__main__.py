@@ -17,6 +17,7 @@ BENCHMARKS = {
     "indexing": "photos per second, cold start, memory and installed size",
     "hashing": "what binary codes of each length find, weigh and cost, against float search",
     "search": "latency, recall, memory and build time of indexes against N, beside their rivals",
+    "encoders": "exported encoders beside torch and other runtimes, pictures and texts a second",
     "scores": "what a cosine is worth: thresholds against ranking",
 }
 

@@ -1,0 +1,256 @@
+"""Encoders exported by Sensorium beside the libraries that people run them with.
+
+    python -m benchmarks encoders [--quick] [--json FILE] [--models NAME ...]
+
+Models of the usual sizes with random weights; photos of the sample and sentences of thirteen words.
+Every system encodes the same inputs, the systems in turns; what is reported is the median. Pictures
+are measured decode included, from JPEG files, and apart, from pixels of the model's size. Systems
+that are not installed are named and left out (`pip install open_clip_torch optimum-intel`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from rich.console import Console
+
+from benchmarks.indexing import warn_if_busy
+from benchmarks.measuring import in_turns
+from benchmarks.rows import Row
+from sensorium import Image
+from sensorium.encoders.background import PASSAGES
+
+OURS = "Sensorium (exported)"
+BATCHES = (1, 32)
+ROUNDS = 7
+PHOTOS = sorted((Path(__file__).parents[1] / "sample" / "images").glob("*.jpg"))[:32]
+TEXTS = [" ".join((text * 3).split()[:13]) for text in PASSAGES[:30] if text.isascii()] * 2
+
+OPEN_CLIP_SIZES = {"CLIP-ViT-B-32": "ViT-B-32", "CLIP-ViT-B-16": "ViT-B-16"}
+
+Task = Callable[[], Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="some of the models only")
+
+
+def run(arguments: argparse.Namespace) -> list[Row]:
+    """Measure every model with every system."""
+    from benchmarks.random_models import MODELS, make
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    warn_if_busy(console)
+    rows: list[Row] = []
+    words = [word for text in TEXTS for word in text.split()]
+    names = arguments.models or (["CLIP ViT-B/32"] if arguments.quick else list(MODELS))
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in names:
+            folder = Path(temporary) / name.replace("/", "-").replace(" ", "-")
+            console.print(f"{name}: making and exporting")
+            make(name, folder, words)
+            systems = dict(_systems(folder, console))
+            rounds = 3 if arguments.quick else ROUNDS
+            for case, tasks in _cases(systems):
+                console.print(f"{name}, {case}")
+                rows += _measured(f"{name}, {case}", tasks, rounds)
+    return rows
+
+
+class _Ours:
+    """The exported folder, as `load_encoder` runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        from sensorium import load_encoder
+        from sensorium.encoders.export import export
+        from sensorium.encoders.hub import HubEncoder
+
+        target = folder.with_name(folder.name + "-onnx")
+        report = export(HubEncoder(folder), target, images=PHOTOS)
+        self.agreements = report.agreements
+        self.encoder = load_encoder(target)
+        self.modalities = self.encoder.space.modalities
+
+    def photos(self, paths: list[Path]) -> Any:
+        return self.encoder.encode([Image(path) for path in paths], batch_size=len(paths))
+
+    def pixels(self, pixels: np.ndarray[Any, Any]) -> Any:
+        from sensorium.media import Modality
+
+        return self.encoder.encode_prepared(Modality.IMAGE, [{"pixels": p} for p in pixels])
+
+    def texts(self, texts: list[str]) -> Any:
+        return self.encoder.encode(texts, batch_size=len(texts))
+
+
+class _Transformers:
+    """The model and its processor, called as the documentation does; float32."""
+
+    def __init__(self, folder: Path) -> None:
+        import torch
+        import transformers
+
+        self.torch = torch
+        self.model = transformers.AutoModel.from_pretrained(folder).eval()
+        self.sees = hasattr(self.model, "get_image_features")
+        self.reads = hasattr(self.model, "get_text_features")
+        load = transformers.AutoProcessor if self.sees else transformers.AutoTokenizer
+        self.processor = load.from_pretrained(folder)
+
+    def photos(self, paths: list[Path]) -> Any:
+        return self._see([PIL.Image.open(path).convert("RGB") for path in paths])
+
+    def pixels(self, pixels: np.ndarray[Any, Any]) -> Any:
+        return self._see([PIL.Image.fromarray(one) for one in pixels])
+
+    def _see(self, pictures: list[PIL.Image.Image]) -> Any:
+        inputs = self.processor(images=pictures, return_tensors="pt")
+        with self.torch.inference_mode():
+            return self.model.get_image_features(pixel_values=inputs["pixel_values"])
+
+    def texts(self, texts: list[str]) -> Any:
+        if not self.reads:
+            inputs = self.processor(texts, padding=True, return_tensors="pt")
+            with self.torch.inference_mode():
+                return self.model(**inputs).last_hidden_state.mean(dim=1)
+        inputs = self.processor(text=texts, padding=True, return_tensors="pt")
+        with self.torch.inference_mode():
+            return self.model.get_text_features(input_ids=inputs["input_ids"])
+
+
+class _SentenceTransformers:
+    """`SentenceTransformer.encode`, with one of its backends."""
+
+    def __init__(self, folder: Path, backend: str) -> None:
+        from sentence_transformers import SentenceTransformer
+
+        self.model = SentenceTransformer(str(folder), device="cpu", backend=backend)  # type: ignore[arg-type]
+
+    def photos(self, paths: list[Path]) -> Any:
+        return self._encode([PIL.Image.open(path).convert("RGB") for path in paths])
+
+    def pixels(self, pixels: np.ndarray[Any, Any]) -> Any:
+        return self._encode([PIL.Image.fromarray(one) for one in pixels])
+
+    def texts(self, texts: list[str]) -> Any:
+        return self._encode(texts)
+
+    def _encode(self, inputs: list[Any]) -> Any:
+        return self.model.encode(inputs, batch_size=len(inputs), show_progress_bar=False)
+
+
+class _OpenCLIP:
+    """open_clip's own model of the same size; float32."""
+
+    def __init__(self, folder: Path) -> None:
+        import open_clip
+        import torch
+
+        self.torch = torch
+        size = OPEN_CLIP_SIZES[folder.name]
+        self.model, _, self.see = open_clip.create_model_and_transforms(size)
+        self.model.eval()
+        self.read = open_clip.get_tokenizer(size)
+
+    def photos(self, paths: list[Path]) -> Any:
+        return self._encoded([PIL.Image.open(path) for path in paths])
+
+    def pixels(self, pixels: np.ndarray[Any, Any]) -> Any:
+        return self._encoded([PIL.Image.fromarray(one) for one in pixels])
+
+    def _encoded(self, pictures: list[PIL.Image.Image]) -> Any:
+        with self.torch.inference_mode():
+            return self.model.encode_image(self.torch.stack([self.see(p) for p in pictures]))
+
+    def texts(self, texts: list[str]) -> Any:
+        with self.torch.inference_mode():
+            return self.model.encode_text(self.read(texts))
+
+
+def _systems(folder: Path, console: Console) -> Iterator[tuple[str, Any]]:
+    ours = _Ours(folder)
+    for agreement in ours.agreements:
+        console.print(f"  {agreement}")
+    yield OURS, ours
+    makers: dict[str, tuple[str, Callable[[], Any]]] = {
+        "Transformers (torch float32)": ("transformers", lambda: _Transformers(folder)),
+        "sentence-transformers (torch float32)": (
+            "sentence_transformers", lambda: _SentenceTransformers(folder, "torch"),
+        ),
+        "sentence-transformers (ONNX)": (
+            "optimum.onnxruntime", lambda: _SentenceTransformers(folder, "onnx"),
+        ),
+        "sentence-transformers (OpenVINO)": (
+            "optimum.intel", lambda: _SentenceTransformers(folder, "openvino"),
+        ),
+        "open_clip (torch float32)": ("open_clip", lambda: _OpenCLIP(folder)),
+    }  # fmt: skip
+    for name, (package, make) in makers.items():
+        try:
+            if find_spec(package) is None:
+                raise ModuleNotFoundError(f"{package} is not installed")
+            yield name, make()
+        except Exception as error:  # a rival's, of any kind
+            lines = str(error).strip().splitlines() or [repr(error)]
+            console.print(f"  left out: {name}: {lines[0][:200]}")
+
+
+def _cases(systems: dict[str, Any]) -> Iterator[tuple[str, dict[str, Task]]]:
+    modalities = systems[OURS].modalities
+    side = 224
+    pixels = np.stack([np.asarray(Image(p).load().resize((side, side))) for p in PHOTOS])
+    for batch in BATCHES:
+        if "image" in modalities:
+            paths, some = PHOTOS[:batch], pixels[:batch]
+            yield (
+                f"photos, decode included, batch {batch}",
+                {
+                    name: (lambda one=one, paths=paths: one.photos(paths))
+                    for name, one in systems.items()
+                },
+            )
+            yield (
+                f"pixels, batch {batch}",
+                {
+                    name: (lambda one=one, some=some: one.pixels(some))
+                    for name, one in systems.items()
+                },
+            )
+        if "text" in modalities:
+            texts = TEXTS[:batch]
+            yield (
+                f"texts, batch {batch}",
+                {
+                    name: (lambda one=one, texts=texts: one.texts(texts))
+                    for name, one in systems.items()
+                },
+            )
+
+
+def _measured(case: str, tasks: dict[str, Task], rounds: int) -> Iterator[Row]:
+    able: dict[str, Task] = {}
+    for name, task in tasks.items():
+        try:
+            task()  # also warms up
+        except Exception:  # a backend that takes no pictures, say
+            continue
+        able[name] = task
+    count = int(case.rsplit(" ", 1)[1])
+    times = in_turns(able, rounds)
+    speeds = {name: count / seconds for name, seconds in times.items()}
+    for name, speed in speeds.items():
+        yield Row("encoders", case, name, "speed", speed, "items/s")
+    rivals = [speed for name, speed in speeds.items() if name != OURS]
+    if rivals:
+        yield Row("encoders", case, OURS, "times the best rival", speeds[OURS] / max(rivals))
+    torch_speed = speeds.get("Transformers (torch float32)")
+    if torch_speed:
+        yield Row("encoders", case, OURS, "times torch float32", speeds[OURS] / torch_speed)
