@@ -13,7 +13,7 @@ from typing import Any
 
 from sensorium.collection.files import Candidate, Ignored, Skipped, find_files, is_gone
 from sensorium.collection.pipeline import Embedded, Read, embed
-from sensorium.collection.reading import NOTHING, Extraction, Failing, is_long, pieces_of
+from sensorium.collection.reading import NOTHING, Extraction, pieces_of, read_pieces
 from sensorium.collection.rows import EmbeddedFile, FileState, dump_metadata
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
@@ -188,20 +188,13 @@ class _Adder:
                 work, file=file, change="embed", properties=properties,
                 modality=media.modality, extracted=self._wanted(media),
             )  # fmt: skip
-            if not is_long(media):
-                return Read(found, list(pieces))
         except MediaError as error:
             return Read(replace(work, change="skip", reason=error.reason))
         except MissingExtraError as error:
             return Read(replace(work, change="skip", reason=str(error)))
-        failing = Failing(pieces)
-
-        def finish() -> _Work:
-            if failing.reason:
-                return replace(found, change="skip", reason=failing.reason)
-            return found
-
-        return Read(found, iter(failing), finish)
+        return read_pieces(
+            found, media, pieces, lambda reason: replace(found, change="skip", reason=reason)
+        )
 
     def _wanted(self, media: Media) -> tuple[str, ...]:
         """Names of the models that are to read words out of an item."""

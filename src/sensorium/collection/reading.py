@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.pipeline import Piece, require_held
+from sensorium.collection.pipeline import Piece, Read, require_held
 from sensorium.collection.rows import Part
 from sensorium.encoders import Encoder, Prepared
 from sensorium.errors import MediaError, SensoriumError
@@ -44,6 +44,12 @@ _SEEN = (Modality.IMAGE, Modality.VIDEO, Modality.TEXT)
 
 NOTHING = Extraction()
 
+T = TypeVar("T")
+
+SHORT = {Modality.TEXT: 16, Modality.AUDIO: 2, Modality.VIDEO: 2}
+"""Most pieces of an item that are decoded ahead, by modality: many wait in memory, and a window of
+sound takes 2 MB. Pictures and 3-D objects have few in any case."""
+
 QUERY_BATCH = 32
 """Pieces of a long query that the model sees at once."""
 
@@ -62,11 +68,6 @@ def extraction_of(speech: bool | str, ocr: bool) -> Extraction:
 
     heard = load_transcriber(*([speech] if isinstance(speech, str) else [])) if speech else None
     return Extraction(speech=heard, writing=load_writing_reader() if ocr else None)
-
-
-def is_long(media: Media) -> bool:
-    """Whether an item may have any number of pieces."""
-    return isinstance(media, (Audio, Video, Document))
 
 
 def pieces_of(
@@ -172,18 +173,35 @@ def _passage(encoder: Encoder, words: Segment) -> Piece:
         return replace(part, has_vector=False), None
 
 
-class Failing:
-    """Pieces of an item, and the error that ended them."""
+def read_pieces(
+    item: T, media: Media, pieces: Iterable[Piece], failed: Callable[[str], T]
+) -> Read[T]:
+    """Decode a short item here and now, a long one while it is encoded.
 
-    def __init__(self, pieces: Iterable[Piece]) -> None:
-        self._pieces = pieces
-        self.reason = ""
+    Parameters
+    ----------
+    item : T
+        What comes back with the vectors.
+    media : Media
+    pieces : iterable of Piece
+        As `pieces_of` yields them.
+    failed : callable
+        Makes what comes back instead when the media turns out to be broken, of the reason.
+    """
+    reasons: list[str] = []
 
-    def __iter__(self) -> Iterator[Piece]:
+    def unbroken() -> Iterator[Piece]:
         try:
-            yield from self._pieces
+            yield from pieces
         except SensoriumError as error:
-            self.reason = error.reason if isinstance(error, MediaError) else str(error)
+            reasons.append(error.reason if isinstance(error, MediaError) else str(error))
+
+    waiting = unbroken()
+    most = SHORT.get(media.modality)
+    first = list(waiting if most is None else islice(waiting, most + 1))
+    if most is None or len(first) <= most:
+        return Read(failed(reasons[0])) if reasons else Read(item, first)
+    return Read(item, chain(first, waiting), lambda: failed(reasons[0]) if reasons else item)
 
 
 def query_vector(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from sensorium.collection.adding import Progress
 from sensorium.collection.files import Skipped
 from sensorium.collection.pipeline import Read, embed
-from sensorium.collection.reading import Failing, is_long, pieces_of
+from sensorium.collection.reading import pieces_of, read_pieces
 from sensorium.collection.rows import ReembeddedItem
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
@@ -79,14 +79,11 @@ def reembed(
             stored = list(store.passages_of(item.id).items())
             pieces = pieces_of(encoder, media, stored=stored)
             found = replace(item, file_hash=digest)
-            if not is_long(media):
-                return Read(found, list(pieces))
         except MediaError as error:
             return Read(replace(item, failure=error.reason))
         except MissingExtraError as error:
             return Read(replace(item, failure=str(error)))
-        failing = Failing(pieces)
-        return Read(found, iter(failing), lambda: replace(found, failure=failing.reason))
+        return read_pieces(found, media, pieces, lambda reason: replace(found, failure=reason))
 
     def waiting() -> Iterator[_Item]:
         for item, path, content_hash in store.not_reembedded():
