@@ -13,7 +13,7 @@ import pytest
 
 from sensorium.encoders import load_encoder
 from sensorium.encoders.runtime import RUNTIMES, load_runtime, runtime_name
-from sensorium.errors import EncoderError, UsageError
+from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from tests.media.pictures import red_blue
 from tests.tiny_encoder import make_tiny_encoder
 
@@ -126,3 +126,10 @@ def test_nothing_is_reported_to_anyone(tiny: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "HOME": str(home), "USERPROFILE": str(home)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert [*home.iterdir()] == []
+
+
+def test_the_second_runtime_is_an_extra(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert load_encoder(tiny, runtime="openvino").encode(["dog"]).shape == (1, 48)
+    with pytest.raises(MissingExtraError, match=r"pip install \"sensorium\[onnxruntime\]\""):
+        load_encoder(tiny, runtime="onnxruntime").encode(["dog"])

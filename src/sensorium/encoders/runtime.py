@@ -1,7 +1,7 @@
 """The seam between an ONNX model and what executes it: OpenVINO or ONNX Runtime.
 
-OpenVINO is the faster one on CPUs (docs/design.md has the figures); ONNX Runtime brings CUDA,
-CoreML, DirectML and every other CPU.
+OpenVINO is the faster one on CPUs (docs/design.md has the figures) and installs with the package;
+ONNX Runtime, an extra, brings CUDA, CoreML, DirectML and every other CPU.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.space import hash_files
-from sensorium.errors import EncoderError, UsageError
+from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.home import sensorium_home
 
 RUNTIMES = ("openvino", "onnxruntime")
@@ -106,6 +106,8 @@ def load_runtime(model: Path, name: str | None = None, precision: str = "bf16") 
     make = OpenVINORuntime if runtime_name(name) == "openvino" else ONNXRuntime
     try:
         return make(model, precision)
+    except MissingExtraError:
+        raise
     except Exception as error:
         # OpenVINO raises RuntimeError; ONNX Runtime's own exceptions share no base but Exception.
         raise EncoderError(f"{model}: {make.__name__} cannot load it ({error})") from error
@@ -146,8 +148,10 @@ class ONNXRuntime:
     """ONNX Runtime on the first of `ONNX_PROVIDERS` that is installed, in full precision."""
 
     def __init__(self, model: Path, precision: str) -> None:
-        import onnxruntime
-
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingExtraError("onnxruntime", "onnxruntime") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only; warnings of graph rewrites help nobody
         # Weights may be stored in 4 bits; without this, activations are rounded to 8 bits too.
