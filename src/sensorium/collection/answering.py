@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.derived import SLOTS, describe_index
+from sensorium.collection.hits import hits_by_words, hits_of, item_fields
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.reading import query_vector
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
@@ -21,9 +22,6 @@ from sensorium.collection.rows import StoredItem
 from sensorium.collection.searching import (
     Searcher,
     Snapshot,
-    hits_by_words,
-    hits_of,
-    item_fields,
     nearest_items,
 )
 from sensorium.collection.store import SQLiteStore

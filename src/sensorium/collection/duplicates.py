@@ -29,9 +29,9 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
+from sensorium.collection.hits import item_fields
 from sensorium.collection.results import Item
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.searching import item_fields
 from sensorium.collection.store import SQLiteStore
 from sensorium.errors import MediaError, UsageError
 from sensorium.index.base import Index, Neighbours, Vectors
