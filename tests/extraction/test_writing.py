@@ -60,3 +60,14 @@ def test_found_by_what_is_written(tmp_path: Path) -> None:
         hit = library.search("invoice", mode="words")[0]
         assert hit.text and "4711" in hit.text and hit.details["source"] == "writing"
         assert pytest.approx(hit.details["box"][0], abs=0.1) == 0.05
+
+
+def test_copies_with_writing_are_duplicates(tmp_path: Path) -> None:
+    picture = sign(((40, 30), "Invoice number 4711"), ((40, 300), "Thank you very much"))
+    picture.save(tmp_path / "a.png")
+    picture.resize((400, 200)).save(tmp_path / "small.png")
+    sign(((40, 30), "Happy birthday")).save(tmp_path / "b.png")
+    with Collection(tmp_path / "c.sensorium") as library:
+        library.add(tmp_path, ocr=True)
+        (group,) = library.duplicates()
+    assert {Path(item.path).name for item in group.items} == {"a.png", "small.png"}

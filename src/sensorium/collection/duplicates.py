@@ -263,9 +263,15 @@ def find_duplicate_items(
     if space is None:
         return []
     with store.snapshot():
-        _, owners, vectors = store.vectors(space[0].dimension)
+        segments, owners, vectors = store.vectors(space[0].dimension)
+        # Not what is written in a picture, which has vectors of its own.
+        pictures = store.modalities(segments) == str(Modality.IMAGE)
+        owners, vectors = owners[pictures], vectors[pictures]
         items = store.items(np.unique(owners).tolist())
-        in_parts = "SELECT item_id FROM segments WHERE start IS NOT NULL OR ordinal > 0"
+        in_parts = (
+            "SELECT item_id FROM segments "
+            "WHERE (start IS NOT NULL OR ordinal > 0) AND modality = 'image'"
+        )
         parts = {item for (item,) in store._read(in_parts)}
     whole = [
         (row, item)
