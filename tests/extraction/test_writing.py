@@ -9,6 +9,7 @@ import PIL.ImageDraw
 import pytest
 
 from sensorium import Collection, Image
+from sensorium.collection.duplicates import find_duplicate_items
 from sensorium.extraction import load_writing_reader
 from sensorium.media import Segment, Text
 from sensorium.media.lettering import write_line
@@ -69,5 +70,5 @@ def test_copies_with_writing_are_duplicates(tmp_path: Path) -> None:
     sign(((40, 30), "Happy birthday")).save(tmp_path / "b.png")
     with Collection(tmp_path / "c.sensorium") as library:
         library.add(tmp_path, ocr=True)
-        (group,) = library.duplicates()
+        (group,) = find_duplicate_items(library)
     assert {Path(item.path).name for item in group.items} == {"a.png", "small.png"}
