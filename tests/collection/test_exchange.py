@@ -42,7 +42,7 @@ def filled(collection: Collection, folder: Path) -> Collection:
 def rows(collection: Collection) -> list[Any]:
     """Everything that is exchanged."""
     return collection._store._read(
-        "SELECT path, size, mtime_ns, content_hash, modality, metadata, properties, ordinal, "
+        "SELECT path, size, mtime_ns, content_hash, items.modality, metadata, properties, ordinal, "
         "start, stop, vector FROM items JOIN segments ON item_id = items.id "
         "ORDER BY items.id, ordinal"
     )

@@ -24,7 +24,7 @@ from sensorium.encoders import (
 )
 from sensorium.errors import MediaError, UsageError
 from sensorium.home import default_collection_path
-from sensorium.media import Image, Text
+from sensorium.media import Image, Text, open_media
 
 app = typer.Typer(
     help="Search and label your own media by meaning, on your own machine.",
@@ -207,7 +207,7 @@ def _classify_files(
     for found in find_files(sources):
         if isinstance(found, Skipped):
             skipped.append(found)
-        elif isinstance(found, Candidate):
+        elif isinstance(found, Candidate) and isinstance(open_media(found.path), Image):
             try:
                 (best,) = classifier.classify([Image(found.path)], k=k, multi=multi)
             except MediaError as error:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from sensorium.collection.files import MAX_MANIFEST_FIELD, Candidate, Skipped, find_files
 from sensorium.errors import UsageError
+from sensorium.media import Image, open_media
 from sensorium.media.sources import is_url
 
 PATH_COLUMNS = ("path", "image", "filepath", "image_path", "file_name", "file")
@@ -231,7 +232,7 @@ def read_class_folders(folder: Path, labels: Path | None = None) -> ClassFolders
     for entry in find_files([folder]):
         if isinstance(entry, Skipped):
             found.skipped.append(entry)
-        elif isinstance(entry, Candidate):
+        elif isinstance(entry, Candidate) and isinstance(open_media(entry.path), Image):
             parts = entry.path.relative_to(folder).parts
             if len(parts) == 1:
                 loose += 1

@@ -100,6 +100,7 @@ class Transcriber:
             segments, info = self._whisper.transcribe(
                 samples, language=self.language, vad_filter=True, beam_size=5,
                 condition_on_previous_text=False,
+                word_timestamps=True,  # else a sentence may begin with the silence before it
             )  # fmt: skip
             details = {"source": "speech", "language": info.language}
             return [
