@@ -90,15 +90,18 @@ def print_hits(hits: Sequence[Hit]) -> None:
         for hit in hits:
             print("\t".join(filter(None, (f"{hit.score:.4f}", hit.path, place(hit)))))
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("", justify="right")
-    table.add_column("score", justify="right")
-    table.add_column("path", overflow="fold")
     placed, described = any(map(place, hits)), any(map(told, hits))
+    # What describes gets the room that is left; the other columns keep theirs.
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=described)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    widest = max((len(short_path(hit.path)) for hit in hits), default=0)
+    room = max(20, console.width // 2)
+    table.add_column("path", overflow="fold", min_width=min(widest, room))
     if placed:
-        table.add_column("place", no_wrap=True)
+        table.add_column("place", no_wrap=True, min_width=max(len(place(hit)) for hit in hits))
     if described:
-        table.add_column("caption", style="dim", overflow="ellipsis", no_wrap=True)
+        table.add_column("caption", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
     for rank, hit in enumerate(hits, 1):
         cells = [Text(str(rank)), Text(f"{hit.score:.3f}"), Text(short_path(hit.path))]
         if placed:
