@@ -117,4 +117,4 @@ def test_a_4k_video(tmp_path: Path, tiny: Path, sample: Path, film: Path) -> Non
     with Collection(path) as library:
         assert library.info().items["video"] == 1
         spans = [part.span for part in library._store.passages_of(2).values()]
-        assert len(spans) == 4
+        assert spans[:4] == [(10.0 * n, 10.0 * n + 10) for n in range(4)]  # AAC pads the end
