@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from sensorium.errors import MediaError
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import is_url, printable, read_url
+from sensorium.media.sources import EncodedFile
 
 WINDOW_SECONDS = 10.0
 """Length of the pieces that get a vector each: what sound encoders such as CLAP are trained on."""
@@ -35,7 +34,7 @@ BLOCK_SECONDS = 30.0
 Samples = npt.NDArray[np.float32]
 
 
-class Audio:
+class Audio(EncodedFile):
     """A sound. Nothing is read before it is needed.
 
     Parameters
@@ -53,35 +52,23 @@ class Audio:
     """
 
     modality = Modality.AUDIO
+    _takes = "a path, URL, bytes or array"
 
     def __init__(
         self, source: str | os.PathLike[str] | bytes | npt.NDArray[Any], rate: int | None = None
     ) -> None:
-        self.path: Path | None = None
+        super().__init__(b"" if isinstance(source, np.ndarray) else source)
         self.span: tuple[float, float] | None = None
         """The part of the source that this is, in seconds; None for all of it."""
-        self._url: str | None = None
-        self._encoded: bytes | None = None
         self._samples: Samples | None = None
         self._rate = rate
         self._facts: dict[str, Any] | None = None
-        if isinstance(source, str) and is_url(source):
-            self._url = source
-        elif isinstance(source, (str, os.PathLike)):
-            self.path = Path(source)
-        elif isinstance(source, (bytes, bytearray, memoryview)):
-            self._encoded = bytes(source)
-        elif isinstance(source, np.ndarray):
+        if isinstance(source, np.ndarray):
             if not isinstance(rate, (int, np.integer)) or rate < 1:
                 raise MediaError(
                     f"samples need their rate: Audio(samples, rate=16000), got {rate!r}"
                 )
             self._samples = _mono(source)
-        else:
-            raise MediaError(
-                f"Audio takes a path, URL, bytes or array, got {type(source).__name__}: "
-                f"{source!r:.80}"
-            )
 
     @property
     def duration(self) -> float:
@@ -201,26 +188,11 @@ class Audio:
         for start, stop in windows(duration):
             yield Segment(self.clip(start, stop), (start, stop))
 
-    @property
-    def name(self) -> str:
-        """What errors call it."""
-        if self.path is not None:
-            return printable(str(self.path))
-        return (self._url or "audio")[:100]
-
-    def _source(self) -> Path | bytes:
-        if self.path is not None:
-            return self.path
-        if self._encoded is None:
-            assert self._url is not None
-            self._encoded = read_url(self._url)
-        return self._encoded
-
     def _header(self) -> dict[str, Any]:
         if self._facts is None:
             from sensorium.media import ffmpeg, soundfiles
 
-            source = self._source()
+            source = self._file()
             facts = soundfiles.facts(source)
             self._facts = facts if facts is not None else ffmpeg.sound_facts(source, self.name)
         return self._facts
@@ -236,7 +208,7 @@ class Audio:
             return
         from sensorium.media import ffmpeg, soundfiles
 
-        source = self._source()
+        source = self._file()
         if soundfiles.facts(source) is not None:
             yield from soundfiles.samples(source, rate, start, stop)
         else:

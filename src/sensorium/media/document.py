@@ -6,13 +6,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sensorium.errors import MediaError
 from sensorium.media.image import Image
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import is_url, printable, read_file, read_url
+from sensorium.media.sources import EncodedFile
 from sensorium.media.text import Text
 
 PASSAGE_WEIGHT = 480
@@ -49,7 +48,7 @@ class Passage(NamedTuple):
     page: int | None = None
 
 
-class Document:
+class Document(EncodedFile):
     """A text document. Nothing is read before it is needed.
 
     Parameters
@@ -70,20 +69,8 @@ class Document:
     def __init__(self, source: str | os.PathLike[str] | bytes, kind: str | None = None) -> None:
         if kind not in (None, "text", "markdown", "html", "pdf"):
             raise MediaError(f"a document is text, markdown, html or pdf, got {kind!r}")
-        self.path: Path | None = None
-        self._url: str | None = None
-        self._encoded: bytes | None = None
+        super().__init__(source)
         self._kind = kind
-        if isinstance(source, str) and is_url(source):
-            self._url = source
-        elif isinstance(source, (str, os.PathLike)):
-            self.path = Path(source)
-        elif isinstance(source, (bytes, bytearray, memoryview)):
-            self._encoded = bytes(source)
-        else:
-            raise MediaError(
-                f"Document takes a path, URL or bytes, got {type(source).__name__}: {source!r:.80}"
-            )
 
     def passages(self) -> Iterator[Passage]:
         """Cut into passages of whole sentences.
@@ -177,26 +164,12 @@ class Document:
         if not found:
             raise MediaError("there is no text in the document", self.name)
 
-    @property
-    def name(self) -> str:
-        """What errors call it."""
-        if self.path is not None:
-            return printable(str(self.path))
-        return (self._url or "document")[:100]
-
     def _content(self) -> bytes:
-        if self._encoded is None:
-            if self._url is not None:
-                self._encoded = read_url(self._url)
-            else:
-                assert self.path is not None
-                self._encoded = read_file(self.path)
+        if self._encoded is None:  # kept: it is asked for its kind, its facts and its passages
+            self._encoded = super()._content()
         if not self._encoded:
             raise MediaError("the file is empty (0 bytes)", self.name)
         return self._encoded
-
-    def __repr__(self) -> str:
-        return f"Document({self.name})"
 
 
 def decoded(content: bytes, name: str) -> str:

@@ -12,7 +12,7 @@ import PIL.Image
 from sensorium.errors import MediaError
 from sensorium.media.image import Image
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import is_url, printable, read_file, read_url
+from sensorium.media.sources import EncodedFile
 
 VIEWS = ((0.0, 20.0), (45.0, 30.0), (90.0, 20.0), (135.0, 30.0), (180.0, 20.0), (225.0, 30.0),
          (270.0, 20.0), (315.0, 30.0))  # fmt: skip
@@ -25,7 +25,7 @@ MAX_FACES = 5_000_000
 """Larger objects are not read: trees over their faces take gigabytes."""
 
 
-class Mesh:
+class Mesh(EncodedFile):
     """A 3-D object. Nothing is read before it is needed.
 
     Parameters
@@ -44,25 +44,12 @@ class Mesh:
     modality = Modality.MESH
 
     def __init__(self, source: str | os.PathLike[str] | bytes, kind: str | None = None) -> None:
-        self.path: Path | None = None
-        self._url: str | None = None
-        self._encoded: bytes | None = None
+        super().__init__(source)
         self._scene: Any = None
-        if isinstance(source, str) and is_url(source):
-            self._url = source
-            self._kind = kind or Path(source.split("?")[0]).suffix[1:].lower()
-        elif isinstance(source, (str, os.PathLike)):
-            self.path = Path(source)
-            self._kind = kind or self.path.suffix[1:].lower()
-        elif isinstance(source, (bytes, bytearray, memoryview)):
-            self._encoded = bytes(source)
-            if kind is None:
-                raise MediaError('bytes of a 3-D object need their format: Mesh(data, "glb")')
-            self._kind = kind.lower().removeprefix(".")
-        else:
-            raise MediaError(
-                f"Mesh takes a path, URL or bytes, got {type(source).__name__}: {source!r:.80}"
-            )
+        named = self.path or (Path(self._url.split("?")[0]) if self._url else None)
+        if kind is None and named is None:
+            raise MediaError('bytes of a 3-D object need their format: Mesh(data, "glb")')
+        self._kind = (kind or (named.suffix if named else "")).lower().removeprefix(".")
 
     def view(self, azimuth: float, elevation: float, side: int = VIEW_SIDE) -> PIL.Image.Image:
         """Draw the object as seen from a direction.
@@ -109,25 +96,9 @@ class Mesh:
         for number, (azimuth, elevation) in enumerate(VIEWS):
             yield Segment(Image(self.view(azimuth, elevation)), None, {"view": number})
 
-    @property
-    def name(self) -> str:
-        """What errors call it."""
-        if self.path is not None:
-            return printable(str(self.path))
-        return (self._url or "mesh")[:100]
-
     def _read(self) -> Any:
         if self._scene is None:
             from sensorium.media.rendering import Scene
 
-            if self._encoded is None and self._url is not None:
-                self._encoded = read_url(self._url)
-            content = self._encoded
-            if content is None:
-                assert self.path is not None
-                content = read_file(self.path)
-            self._scene = Scene(content, self._kind, self.path, self.name, MAX_FACES)
+            self._scene = Scene(self._content(), self._kind, self.path, self.name, MAX_FACES)
         return self._scene
-
-    def __repr__(self) -> str:
-        return f"Mesh({self.name})"

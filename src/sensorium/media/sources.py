@@ -164,3 +164,60 @@ def read_url(url: str) -> bytes:
     if len(body_bytes) > MAX_BYTES:
         raise MediaError(f"larger than {MAX_BYTES:,} bytes", url)
     return body_bytes
+
+
+class EncodedFile:
+    """A media file that is read when it is needed: by its path or URL, or in memory.
+
+    Parameters
+    ----------
+    source : str, Path or bytes
+        A path, an ``http(s)`` or ``data:`` URL, or the file's content.
+
+    Raises
+    ------
+    MediaError
+        For any other type.
+    """
+
+    _takes = "a path, URL or bytes"
+
+    def __init__(self, source: str | os.PathLike[str] | bytes) -> None:
+        self.path: Path | None = None
+        self._url: str | None = None
+        self._encoded: bytes | None = None
+        if isinstance(source, str) and is_url(source):
+            self._url = source
+        elif isinstance(source, (str, os.PathLike)):
+            self.path = Path(source)
+        elif isinstance(source, (bytes, bytearray, memoryview)):
+            self._encoded = bytes(source)
+        else:
+            raise MediaError(
+                f"{type(self).__name__} takes {self._takes}, got {type(source).__name__}: "
+                f"{source!r:.80}"
+            )
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        if self.path is not None:
+            return printable(str(self.path))
+        return (self._url or type(self).__name__.lower())[:100]
+
+    def _file(self) -> Path | bytes:
+        """The path, for who can read a file piecewise, or the content; a URL is fetched once."""
+        if self.path is not None:
+            return self.path
+        if self._encoded is None:
+            assert self._url is not None
+            self._encoded = read_url(self._url)
+        return self._encoded
+
+    def _content(self) -> bytes:
+        """All of the file."""
+        file = self._file()
+        return read_file(file) if isinstance(file, Path) else file
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name})"

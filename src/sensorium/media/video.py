@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from sensorium.errors import MediaError
 from sensorium.media.audio import MAX_SECONDS, Audio
 from sensorium.media.image import Image
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import is_url, printable, read_url
+from sensorium.media.sources import EncodedFile
 
 FRAME_SECONDS = 2.0
 """Time between the frames that are looked at: what is seen for less may be missed."""
@@ -33,7 +31,7 @@ KEYFRAME_SECONDS = 5.0
 """Where frames that stand for themselves are no further apart, the others are not decoded."""
 
 
-class Video:
+class Video(EncodedFile):
     """A video. Nothing is read before it is needed, and never more than a frame at a time.
 
     Parameters
@@ -48,21 +46,6 @@ class Video:
     """
 
     modality = Modality.VIDEO
-
-    def __init__(self, source: str | os.PathLike[str] | bytes) -> None:
-        self.path: Path | None = None
-        self._url: str | None = None
-        self._encoded: bytes | None = None
-        if isinstance(source, str) and is_url(source):
-            self._url = source
-        elif isinstance(source, (str, os.PathLike)):
-            self.path = Path(source)
-        elif isinstance(source, (bytes, bytearray, memoryview)):
-            self._encoded = bytes(source)
-        else:
-            raise MediaError(
-                f"Video takes a path, URL or bytes, got {type(source).__name__}: {source!r:.80}"
-            )
 
     def frames(self) -> Iterator[tuple[float, PIL.Image.Image]]:
         """Yield the pictures that differ from the one before.
@@ -84,7 +67,7 @@ class Video:
         kept: npt.NDArray[np.int16] | None = None
         kept_at = 0.0
         for time, picture in ffmpeg.frames(
-            self._source(), self.name, FRAME_SECONDS, KEYFRAME_SECONDS
+            self._file(), self.name, FRAME_SECONDS, KEYFRAME_SECONDS
         ):
             if time > MAX_SECONDS:
                 return
@@ -119,8 +102,7 @@ class Video:
         """The sound track; None for a silent video."""
         if not self.metadata()["has_sound"]:
             return None
-        sound = Audio(self.path if self.path is not None else self._source())
-        return sound
+        return Audio(self._file())
 
     def metadata(self) -> dict[str, Any]:
         """Length, size and tags.
@@ -138,7 +120,7 @@ class Video:
         """
         from sensorium.media import ffmpeg
 
-        return ffmpeg.video_facts(self._source(), self.name)
+        return ffmpeg.video_facts(self._file(), self.name)
 
     def segments(self) -> Iterable[Segment]:
         """Yield pictures, each until the next, and then windows of the sound."""
@@ -153,21 +135,3 @@ class Video:
             yield Segment(Image(waiting[1]), (waiting[0], stop))
         if (sound := self.sound) is not None:
             yield from sound.segments()
-
-    @property
-    def name(self) -> str:
-        """What errors call it."""
-        if self.path is not None:
-            return printable(str(self.path))
-        return (self._url or "video")[:100]
-
-    def _source(self) -> Path | bytes:
-        if self.path is not None:
-            return self.path
-        if self._encoded is None:
-            assert self._url is not None
-            self._encoded = read_url(self._url)
-        return self._encoded
-
-    def __repr__(self) -> str:
-        return f"Video({self.name})"
