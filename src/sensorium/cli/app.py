@@ -12,6 +12,7 @@ from sensorium.cli.bulk import duplicates, export, import_
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption
+from sensorium.cli.train import train_app
 from sensorium.collection import Collection, Skipped
 from sensorium.collection.answering import MODES
 from sensorium.collection.files import Candidate, find_files
@@ -331,6 +332,7 @@ app.command()(models)
 app.command("import")(import_)
 app.command()(export)
 app.command()(duplicates)
+app.add_typer(train_app, name="train")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,11 @@
+"""``sensorium train``: one command for each kind of training."""
+
+from __future__ import annotations
+
+import typer
+
+train_app = typer.Typer(
+    help="Train encoders, classifiers and hash codes on your own media.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)

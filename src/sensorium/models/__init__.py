@@ -1,0 +1,1 @@
+"""Torch modules: towers side by side, fusion, hashing heads. Training them is `training`'s work."""
