@@ -7,7 +7,6 @@ no code of a model's author is run.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.encoders.base import Prepared, QuerySide, encode_media
+from sensorium.encoders.hub_loading import choose_device, choose_dtype, load_model
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import Audio, Image, Media, Modality, Text
@@ -29,8 +29,6 @@ try:
     import torch
 except ImportError as error:
     raise MissingExtraError(error.name or "sentence-transformers", "hub") from error
-
-DTYPES = ("float32", "bfloat16", "float16")
 
 WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model")
 """Files of a model that decide what its vectors are."""
@@ -71,36 +69,13 @@ class HubEncoder:
         dtype: str | None = None,
     ) -> None:
         self.name = os.fspath(name)
-        chosen, device_reason = _device(device)
-        self.dtype, dtype_reason = _dtype(dtype, chosen)
+        chosen, device_reason = choose_device(device)
+        self.dtype, dtype_reason = choose_dtype(dtype, chosen, self.name)
         self._reason = f"{device_reason}; {dtype_reason}"
         self._computing = Lock()
-        report = _LoadReport()
-        logger = logging.getLogger("transformers")
-        logger.addHandler(report)
-        try:
-            self._model = sentence_transformers.SentenceTransformer(
-                self.name,
-                device=chosen,
-                revision=revision,
-                truncate_dim=dimension,
-                model_kwargs={"dtype": getattr(torch, self.dtype), "use_safetensors": True},
-                local_files_only=_is_offline(),
-            )
-        except Exception as error:  # the libraries below raise nearly any exception
-            raise EncoderError(
-                f"{self.name} cannot be loaded as an encoder: {_first_line(error)}"
-                + ("; HF_HUB_OFFLINE is set" if _is_offline() else "")
-            ) from error
-        finally:
-            logger.removeHandler(report)
-        if report.missing:
-            raise EncoderError(
-                f"{self.name}: its files lack weights of the encoder ({report.missing[0]} and "
-                f"{len(report.missing) - 1} more), which would be random numbers"
-            )
-        self._model.eval()
-        _pad_as_trained(self._model[0])
+        self._model = load_model(
+            self.name, device=chosen, dtype=self.dtype, revision=revision, dimension=dimension
+        )
         known = [Modality(m) for m in self._model.modalities if m in {*Modality}]
         modalities = tuple(m for m in _ENCODED if m in known)
         if not modalities:
@@ -219,65 +194,7 @@ class HubEncoder:
         return f"HubEncoder({self.name!r}, space={self.space})"
 
 
-class _LoadReport(logging.Handler):
-    """Reads which weights a checkpoint lacked: they are random then, which is only logged."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.missing: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        for line in record.getMessage().splitlines():
-            name, _, status = line.partition("|")
-            # Poolers of checkpoints without one are not used by sentence-transformers.
-            if status.strip().startswith("MISSING") and "pooler" not in name:
-                self.missing.append(name.strip())
-
-
 _ENCODED = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
-
-
-def _is_offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
-
-
-def _device(wanted: str | None) -> tuple[str, str]:
-    if wanted is not None:
-        return wanted, f"{wanted} was asked for"
-    if torch.cuda.is_available():
-        return "cuda", f"CUDA is there: {torch.cuda.get_device_name()}"
-    if torch.backends.mps.is_available():
-        return "mps", "Apple's GPU is there"
-    return "cpu", "no GPU is there"
-
-
-def _dtype(wanted: str | None, device: str) -> tuple[str, str]:
-    if wanted is not None:
-        if wanted not in DTYPES:
-            raise EncoderError(f"dtype is one of {', '.join(DTYPES)}, got {wanted!r}")
-        return wanted, f"{wanted} was asked for"
-    if device.startswith("cuda"):
-        if torch.cuda.is_bf16_supported():
-            return "bfloat16", "bfloat16, which this GPU computes in"
-        return "float16", "float16: this GPU has no bfloat16"
-    return "float32", "float32: half precision is slower there"
-
-
-def _pad_as_trained(transformer: Any) -> None:
-    """Pad texts of SigLIP to their full length, as it was trained; it looks at the last token.
-
-    sentence-transformers pads to the longest of a batch: vectors would depend on the other texts.
-    """
-    config: Any = getattr(transformer, "config", None)
-    if str(getattr(config, "model_type", "")).startswith("siglip"):
-        # Padding was not masked, either.
-        transformer.tokenizer.model_input_names = ["input_ids"]
-        length = config.text_config.max_position_embeddings
-        padding = {"padding": "max_length", "max_length": length, "truncation": True}
-        transformer.processing_kwargs = {
-            **transformer.processing_kwargs,
-            "text": {**padding, **transformer.processing_kwargs.get("text", {})},
-        }
 
 
 def _sampling_rate(model: Any) -> int:
@@ -320,11 +237,6 @@ def _commit(model: Any) -> str | None:
     owner = getattr(model[0], "model", None) or getattr(model[0], "auto_model", None)
     commit: str | None = getattr(getattr(owner, "config", None), "_commit_hash", None)
     return commit
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else repr(error)
 
 
 def options_of(name: str) -> tuple[str, Mapping[str, Any]]:
