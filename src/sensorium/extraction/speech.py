@@ -31,7 +31,7 @@ PASSAGE_SECONDS = 12.0
 PASSAGE_CHARACTERS = 160
 """Longest passage: a sentence or two, so that a hit's time is near what was said."""
 
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 1.0
 """Seconds of silence within a passage."""
 
 DEFAULT_MODEL = "base"
