@@ -14,7 +14,7 @@ does; the systems were measured side by side like this:
 
     python -m benchmarks encoders --folder DIR --prepare
     python -m venv rivals && rivals/bin/pip install torch==2.13.0
-    rivals/bin/pip install -e . optimum-intel optimum-onnx sentence-transformers
+    rivals/bin/pip install -e '.[bench]' optimum-intel optimum-onnx sentence-transformers
     rivals/bin/pip install --no-deps open_clip_torch torchvision timm ftfy wcwidth
     rivals/bin/python -m benchmarks encoders --folder DIR
 """
@@ -69,6 +69,10 @@ def run(arguments: argparse.Namespace) -> list[Row]:
 
 
 def _run(arguments: argparse.Namespace, root: Path, console: Console) -> list[Row]:
+    # Wheels of torchvision hold operators built for CUDA, which a CPU build of torch does not load.
+    # This part only describes them; the preprocessing that the rivals take from it needs none.
+    described = "torchvision._meta_registrations"
+    sys.modules.setdefault(described, ModuleType(described))
     from benchmarks.random_models import MODELS, make
 
     warn_if_busy(console)
@@ -186,13 +190,8 @@ class _OpenCLIP:
     """open_clip's own model of the same size; float32."""
 
     def __init__(self, folder: Path) -> None:
-        import torch
-
-        # Wheels of torchvision hold operators built for CUDA, which a CPU build of torch does not
-        # load. This part only describes them; the preprocessing that open_clip takes needs none.
-        name = "torchvision._meta_registrations"
-        sys.modules.setdefault(name, ModuleType(name))
         import open_clip
+        import torch
 
         self.torch = torch
         size = OPEN_CLIP_SIZES[folder.name]
