@@ -276,7 +276,9 @@ def _measured(case: str, tasks: dict[str, Task], rounds: int) -> Iterator[Row]:
     for name, task in tasks.items():
         try:
             task()  # also warms up
-        except Exception:  # a backend that takes no pictures, say
+        except Exception as error:  # a backend that takes no pictures, say
+            lines = str(error).strip().splitlines() or [repr(error)]
+            Console(stderr=True).print(f"  cannot: {name}: {lines[0][:120]}", markup=False)
             continue
         able[name] = task
     count = int(case.rsplit(" ", 1)[1])
