@@ -59,7 +59,8 @@ def blocks(samples: Vectors) -> Vectors:
 
     As Essentia's MelBands computes it: log10(1 + 10,000 E) of the energies E of a spectrum that is
     not divided by its window's length; bands are triangles on HTK's mel scale whose weights sum
-    to 1. The end of a sound is filled up with silence.
+    to 1. The last block of a longer sound is moved back to end with it; a shorter sound is filled
+    up with silence.
     """
     peak = float(np.abs(samples).max(initial=0))
     samples = samples * min(MOST_GAIN, PEAK / max(peak, 1e-9))
@@ -68,9 +69,10 @@ def blocks(samples: Vectors) -> Vectors:
     views = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP][:count]
     spectrum = np.fft.rfft(views * np.hanning(WINDOW).astype(np.float32))
     energies = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    frames = np.zeros((-(-count // BLOCK) * BLOCK, BANDS), np.float32)
+    frames = np.zeros((max(count, BLOCK), BANDS), np.float32)
     frames[:count] = np.log10(1 + ENERGIES * (energies @ mel_bands()))
-    return frames.reshape(-1, BLOCK, BANDS)
+    starts = [*range(0, len(frames) - BLOCK, BLOCK), len(frames) - BLOCK]
+    return np.stack([frames[start : start + BLOCK] for start in starts])
 
 
 def mel_bands() -> Vectors:

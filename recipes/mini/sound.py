@@ -38,17 +38,18 @@ STRENGTHS = (3.0, 10.0, 30.0, 100.0)
 SHARES = (0.0, 0.5, 1.0)  # of the ConSE part beside the regression
 SHARE = 1.0
 FOLDS = 5
-LONGEST = 7.0  # seconds of a recording that are heard
+LONGEST = 8.0  # seconds of a recording that are read
+LEARNT, TESTED = 2, 3  # blocks of a recording that are heard
 BATCH = 8
 EVERYDAY = {"the", "and", "over", "with", "for", "out", "into", "person", "music", "playing"}
 
 Vectors = npt.NDArray[np.float32]
 
 
-def hear(tower: Runtime, sound: Audio) -> Vectors:
-    """Features of a sound, shape (512,): the mean of its blocks'."""
+def hear(tower: Runtime, sound: Audio, most: int) -> Vectors:
+    """Features of a sound, shape (512,): the mean of its first `most` blocks'."""
     samples = sound.load(convert_sound.RATE)[: round(LONGEST * convert_sound.RATE)]
-    blocks = convert_sound.blocks(samples)
+    blocks = convert_sound.blocks(samples)[:most]
     parts = [tower.run({"mel": blocks[i : i + BATCH]}) for i in range(0, len(blocks), BATCH)]
     return np.asarray(np.concatenate(parts).mean(axis=0), np.float32)
 
@@ -139,7 +140,7 @@ def main() -> None:
     print(
         f"hearing {len(taken)} recordings of {len({s.concept for s in heard})} things", flush=True
     )
-    features = np.stack([hear(tower, take) for _, take in taken])
+    features = np.stack([hear(tower, take, LEARNT) for _, take in taken])
 
     with CATEGORIES.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["category"] != NO_SOUND]
@@ -168,7 +169,7 @@ def main() -> None:
     known = {word for sound in heard for text in sound.captions["en"] for word in words(text)}
     listed = known | {word for row in rows for word in words(row["english"].replace("|", " "))}
     tested = recordings()
-    new = np.stack([hear(tower, Audio(item.path)) for item in tested])
+    new = np.stack([hear(tower, Audio(item.path), TESTED) for item in tested])
     vectors = {
         "ConSE part": conse(new),
         "regression": unit(regression(new)),
