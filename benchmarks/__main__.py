@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.rows import print_table, write_json
+from sensorium.errors import SensoriumError
 
 #: Name of a benchmark, and what it measures. The module of that name has
 #: `run(arguments) -> list[Row]` and, for options of its own, `add_arguments(parser)`; where one
@@ -29,7 +30,11 @@ def main() -> int:
     if arguments.name == "fetch":
         return _fetch(arguments.sets)
     module = import_module(f"benchmarks.{arguments.name}")
-    rows = module.run(arguments)
+    try:
+        rows = module.run(arguments)
+    except SensoriumError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 3
     getattr(module, "show", print_table)(rows)
     if arguments.json:
         write_json(rows, arguments.json)
