@@ -156,7 +156,7 @@ class TorchTower(nn.Module):  # type: ignore[misc]
 
         digest = hashlib.sha256(f"{self.prefix}{self.parts}".encode())
         for name, tensor in self.state_dict().items():
-            values = tensor.detach().cpu().contiguous().view(torch.uint8).numpy()
+            values = tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy()
             digest.update(name.encode())
             digest.update(values.tobytes())
         return digest.hexdigest()[:16]

@@ -196,7 +196,7 @@ def train_contrastive(
 @contextmanager
 def _quiet_libraries() -> Iterator[None]:
     """Keep notices and progress bars of Transformers off the terminal."""
-    logging = transformers.utils.logging
+    logging: Any = transformers.utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
