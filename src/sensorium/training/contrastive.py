@@ -162,6 +162,7 @@ def train_contrastive(
     *,
     validation: str | os.PathLike[str] | None = None,
     split: str = "train",
+    features: str | os.PathLike[str] | None = None,
     said: Said | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -179,6 +180,9 @@ def train_contrastive(
         Data of the same kinds to choose the best weights on; else a share is split off.
     split : str
         Of a dataset that has several.
+    features : path, optional
+        Where vectors of locked towers are kept, for other trainings with the same towers and data;
+        in ``training`` by default.
     said : callable, optional
         Told before each step that takes time.
     progress : callable, optional
@@ -190,7 +194,10 @@ def train_contrastive(
         If data, towers or options do not fit, or the folder holds another training.
     """
     with _quiet_libraries():
-        return _train(Path(folder), data, options, settings, validation, split, said, progress)
+        kept = Path(folder) / TRAINING / "features" if features is None else Path(features)
+        return _train(
+            Path(folder), data, options, settings, validation, split, kept, said, progress
+        )
 
 
 @contextmanager
@@ -215,6 +222,7 @@ def _train(
     settings: Settings,
     validation: str | os.PathLike[str] | None,
     split: str,
+    kept: Path,
     said: Said | None,
     progress: Progress | None,
 ) -> Report:
@@ -235,8 +243,8 @@ def _train(
     elif isinstance(image, FolderTower):
         import_module("sensorium.encoders.projected")
     tuned = {"image": _is_tuned(image, "image", options), "text": _is_tuned(text, "text", options)}
-    seen = _Side.of(training, image, text, tuned, work, told, "training")
-    unseen = _Side.of(held, image, text, tuned, work, told, "validation")
+    seen = _Side.of(training, image, text, tuned, kept, told, "training")
+    unseen = _Side.of(held, image, text, tuned, kept, told, "validation")
     model = _model(options, settings.seed, image, text, tuned, seen)
     shared = image.space != "" and image.space == text.space
     before = unseen.recalls(_untrained(image, text, tuned)) if shared else unseen.chance()
@@ -444,7 +452,7 @@ class _Side:
         image: FolderTower | TorchTower,
         text: FolderTower | TorchTower,
         tuned: Mapping[str, bool],
-        work: Path,
+        place: Path,
         told: Said,
         what: str,
     ) -> _Side:
@@ -453,7 +461,6 @@ class _Side:
         if tuned["image"]:
             data = leave_out_broken(data, told(f"looking at the {what} pictures"))
         else:
-            place = work / "features"
             bar = told(f"encoding the {what} pictures")
             pixels, failed = tower_features(image, data.pictures, place, progress=bar)
             kept = [number for number in range(len(data)) if number not in failed]
@@ -463,7 +470,7 @@ class _Side:
         words: npt.NDArray[np.float32] | None = None
         if not tuned["text"]:
             bar = told(f"encoding the {what} captions")
-            words, failed = tower_features(text, texts, work / "features", progress=bar)
+            words, failed = tower_features(text, texts, place, progress=bar)
             lost = {texts[number] for number in failed}
             captions = [[c for c in found if c not in lost] for found in data.captions]
             kept = [number for number, found in enumerate(captions) if found]

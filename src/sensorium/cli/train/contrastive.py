@@ -101,6 +101,13 @@ def contrastive(
     text_prefix: Annotated[
         str | None, typer.Option(help='Before each text [default: as the model says; E5 "query: "]')
     ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keeps what locked towers gave, for other trainings [default: in --out].",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is random.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -128,7 +135,7 @@ def contrastive(
         try:
             report = train_contrastive(
                 data, out, options, settings, validation=validation, split=split,
-                said=line.said, progress=line.progress,
+                features=features,                 said=line.said, progress=line.progress,
             )  # fmt: skip
         except KeyboardInterrupt:
             output.notices.print("interrupted; run it again to go on from the last checkpoint")
