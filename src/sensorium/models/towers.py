@@ -278,7 +278,7 @@ def _pretrained(
     if prefix is None:
         prompts = model.prompts if modality == Modality.TEXT else {}
         prefix = prompts.get("query") or prompts.get("document") or ""
-        if not prefix and modality == Modality.TEXT and _E5.search(name):
+        if not prefix and modality == Modality.TEXT and _E5.search(Path(name).name):
             prefix = E5_PREFIX
     parts = [part for part in model if not isinstance(part, Normalize)]
     if isinstance(parts[0], Router):  # trained here before, say
