@@ -7,6 +7,7 @@ on what it gave takes minutes without a GPU. A tower that is tuned is trained wi
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import time
@@ -59,6 +60,9 @@ STANDARDISED = 1024
 VALIDATION_BATCH = 64
 
 MAX_DIMENSION = 512
+
+CLAIM = "contrastive.json"
+"""File in ``training`` that says what is trained there."""
 
 TUNED_RATE, NEW_RATE = 2e-5, 5e-4
 """Learning rates of a tower that is tuned, and of one that is new."""
@@ -231,7 +235,7 @@ def _train(
     leads = int(os.environ.get("RANK", 0)) == 0
     told: Said = said or (lambda what: None)
     work.mkdir(parents=True, exist_ok=True)
-    _claim(work, options, data, validation, leads)
+    claim = _claim(work, options, data, validation)
     training = read_captioned(data, split=split)
     if validation is None:
         training, held = split_off(training, options.validation_share, settings.seed)
@@ -243,6 +247,8 @@ def _train(
     elif isinstance(image, FolderTower):
         import_module("sensorium.encoders.projected")
     tuned = {"image": _is_tuned(image, "image", options), "text": _is_tuned(text, "text", options)}
+    if leads and claim is not None:  # what could not have begun leaves the folder free
+        (work / CLAIM).write_text(claim, encoding="utf-8")
     seen = _Side.of(training, image, text, tuned, kept, told, "training")
     unseen = _Side.of(held, image, text, tuned, kept, told, "validation")
     model = _model(options, settings.seed, image, text, tuned, seen)
@@ -276,10 +282,9 @@ def _claim(
     options: Options,
     data: str | os.PathLike[str],
     validation: str | os.PathLike[str] | None,
-    leads: bool,
-) -> None:
-    """Note what is trained in a folder; refuse one where something else was."""
-    path = work / "contrastive.json"
+) -> str | None:
+    """Refuse a folder where something else is trained; what to note in one that is free."""
+    path = work / CLAIM
     mine = {
         **dataclasses.asdict(options),
         "tune": sorted(options.tune),
@@ -289,15 +294,14 @@ def _claim(
     try:
         stored = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
-        if leads:
-            path.write_text(json.dumps(mine, indent=1, ensure_ascii=False), encoding="utf-8")
-        return
+        return json.dumps(mine, indent=1, ensure_ascii=False)
     for name in mine:
         if stored.get(name) != mine[name]:
             raise UsageError(
                 f"{work.parent} holds another training ({name} was {stored.get(name)}, now "
                 f"{mine[name]}); give another folder, or delete {work} to start anew"
             )
+    return None
 
 
 def _towers(
@@ -310,7 +314,9 @@ def _towers(
         (Modality.TEXT, options.text_tower, options.text_pooling, options.text_prefix),
     ):
         made = work / f"{modality}-tower"
-        if name.endswith(".json"):
+        if name.endswith(".json") and Path(name).is_file():
+            digest = hashlib.sha256(Path(name).read_bytes()).hexdigest()[:8]
+            made = work / f"{modality}-tower-{digest}"
             while not leads and not (made / "config.json").exists():
                 time.sleep(0.1)
         torch.manual_seed(seed)
