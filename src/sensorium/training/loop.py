@@ -532,7 +532,8 @@ class _Trainer(Trainer):
         best = self.best_value()
         if self._better(metrics[self.best[0]], best) and self.args.process_index == 0:
             save_weights(self.trained, Path(str(self.args.output_dir)) / "best.safetensors")
-        self.figures |= {name: value for name, value in metrics.items() if name != "loss"}
+        decides = {self.best[0]: metrics[self.best[0]]}  # first: a line has room for few
+        self.figures |= {k: v for k, v in {**decides, **metrics}.items() if k != "loss"}
         self.log({f"eval_{name}": value for name, value in metrics.items()})
         self.control.should_evaluate = False  # or it would again where the epoch ends
         if self._waited():
