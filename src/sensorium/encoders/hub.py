@@ -7,6 +7,7 @@ no code of a model's author is run.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,13 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.encoders.base import Prepared, QuerySide, encode_media
-from sensorium.encoders.hub_loading import choose_device, choose_dtype, load_model
+from sensorium.encoders.hub_loading import (
+    choose_device,
+    choose_dtype,
+    input_module,
+    input_modules,
+    load_model,
+)
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import Audio, Image, Media, Modality, Text
@@ -32,6 +39,12 @@ except ImportError as error:
 
 WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model")
 """Files of a model that decide what its vectors are."""
+
+NOTES = "sensorium.json"
+"""File beside a model trained here: what it is, its temperature and prompts."""
+
+TRAINING = "training"
+"""Folder beside a model trained here: checkpoints, losses, a report."""
 
 
 class HubEncoder:
@@ -92,6 +105,7 @@ class HubEncoder:
             self.sigmoid = (scale, bias)
         clip_like = {Modality.IMAGE, Modality.TEXT} <= {*modalities}
         self.prompts: Sequence[str] = ("a photo of a {}", "{}") if clip_like else ("{}",)
+        self._read_notes()
         self.space = Space(
             name=self.name,
             dimension=self._measured_dimension(modalities),
@@ -107,6 +121,20 @@ class HubEncoder:
             raise EncoderError(
                 f"{self.name} has {self.space.dimension} dimensions, not {dimension} or more"
             )
+
+    def _read_notes(self) -> None:
+        """Read what `sensorium train contrastive` learnt beside the weights."""
+        path = Path(self.name) / NOTES
+        if not path.is_file():
+            return
+        try:
+            notes = json.loads(path.read_text("utf-8"))
+            self.temperature = float(notes["temperature"])
+            if notes.get("sigmoid"):
+                self.sigmoid = float(notes["sigmoid"]["scale"]), float(notes["sigmoid"]["bias"])
+            self.prompts = [str(prompt) for prompt in notes["prompts"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EncoderError(f"{path}: cannot be read ({error!r})") from error
 
     @property
     def runtime(self) -> str:
@@ -198,7 +226,7 @@ _ENCODED = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
 
 
 def _sampling_rate(model: Any) -> int:
-    processor = getattr(model[0], "processor", None)
+    processor = getattr(input_module(model, Modality.AUDIO), "processor", None)
     extractor = getattr(processor, "feature_extractor", processor)
     rate = getattr(extractor, "sampling_rate", None)
     if not isinstance(rate, int):
@@ -230,11 +258,13 @@ def _files(model: Any, name: str) -> list[Path]:
         else:
             raise EncoderError(f"{name}: its files are not in the hub's cache")
     files = [path for pattern in WEIGHTS for path in sorted(folder.rglob(pattern))]
-    return [path for path in files if path.name != "README.md"]
+    others = {"README.md", NOTES}  # change no vector
+    return [p for p in files if p.name not in others and folder / TRAINING not in p.parents]
 
 
 def _commit(model: Any) -> str | None:
-    owner = getattr(model[0], "model", None) or getattr(model[0], "auto_model", None)
+    first = input_modules(model)[0]
+    owner = getattr(first, "model", None) or getattr(first, "auto_model", None)
     commit: str | None = getattr(getattr(owner, "config", None), "_commit_hash", None)
     return commit
 

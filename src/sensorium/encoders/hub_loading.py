@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.media import Modality
 
 try:
     import sentence_transformers
@@ -28,7 +29,12 @@ _LOADING = Lock()
 
 
 def load_model(
-    name: str, *, device: str, dtype: str, revision: str | None, dimension: int | None
+    name: str,
+    *,
+    device: str,
+    dtype: str = "float32",
+    revision: str | None = None,
+    dimension: int | None = None,
 ) -> sentence_transformers.SentenceTransformer:
     """Load a model with sentence-transformers, from safetensors, without its author's code.
 
@@ -40,7 +46,10 @@ def load_model(
     report = _LoadReport()
     logger = logging.getLogger("transformers")
     with _LOADING, _without_videos():
-        logger.addHandler(report)
+        # Whatever its level was, that weights are lacking has to come through; and nothing else.
+        level, handlers = logger.level, logger.handlers
+        logger.setLevel(logging.WARNING)
+        logger.handlers = [report]
         try:
             model = sentence_transformers.SentenceTransformer(
                 name,
@@ -56,15 +65,30 @@ def load_model(
                 + ("; HF_HUB_OFFLINE is set" if is_offline() else "")
             ) from error
         finally:
-            logger.removeHandler(report)
+            logger.setLevel(level)
+            logger.handlers = handlers
     if report.missing:
         raise EncoderError(
             f"{name}: its files lack weights of the encoder ({report.missing[0]} and "
             f"{len(report.missing) - 1} more), which would be random numbers"
         )
     model.eval()
-    _pad_as_trained(model[0])
+    for module in input_modules(model):
+        _pad_as_trained(module)
     return model
+
+
+def input_modules(model: Any) -> list[Any]:
+    """The modules that take a model's inputs: its first, or one for each modality."""
+    if routes := getattr(model[0], "sub_modules", None):
+        return list({id(route[0]): route[0] for route in routes.values()}.values())
+    return [model[0]]
+
+
+def input_module(model: Any, modality: Modality) -> Any:
+    """The module that takes a model's inputs of one modality."""
+    routes = getattr(model[0], "sub_modules", None)
+    return routes[modality.value][0] if routes and modality.value in routes else model[0]
 
 
 class _LoadReport(logging.Handler):
