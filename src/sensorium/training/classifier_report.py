@@ -211,9 +211,7 @@ def measure(
     right = top_k_accuracy(probabilities, labels, 1)
     report.tested = len(labels)
     report.accuracy = score_of(right, seed)
-    report.calibration_error = expected_calibration_error(
-        np.clip(probabilities, 0, 1), labels
-    )
+    report.calibration_error = expected_calibration_error(np.clip(probabilities, 0, 1), labels)
     confusion = confusion_matrix(probabilities.argmax(axis=1), labels, c)
     precision, recall, _ = precision_recall_f1(confusion)
     known: Values | None = None
