@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -179,6 +179,38 @@ class VectorClassifier:
         (folder / f"{WEIGHTS}.part").replace(folder / WEIGHTS)
         write_config(folder, described)
         return folder
+
+
+class TrainedClassifier(Protocol):
+    """What has a classifier over vectors: `sensorium.training.Classifier` does."""
+
+    @property
+    def head(self) -> VectorClassifier:
+        """The classifier over vectors."""
+        ...
+
+
+def vector_classifier_of(
+    classifier: str | os.PathLike[str] | VectorClassifier | TrainedClassifier,
+) -> VectorClassifier:
+    """A classifier over vectors: itself, that of an estimator, or loaded from a folder.
+
+    Raises
+    ------
+    UsageError
+        When it is none, or has a model of its own.
+    """
+    if isinstance(classifier, (str, os.PathLike)):
+        return load_vector_classifier(Path(os.path.expanduser(classifier)))  # noqa: PTH111
+    if isinstance(classifier, VectorClassifier):
+        return classifier
+    head = getattr(classifier, "head", None)
+    if isinstance(head, VectorClassifier):
+        return head
+    raise UsageError(
+        "a trained classifier is a folder, a Classifier or a VectorClassifier, got "
+        f"{classifier!r:.80}"
+    )
 
 
 def compute_logits(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.vector_classifier import centred, class_shares
 from sensorium.encoders.zero_shot import ZeroShotClassifier
+from sensorium.training.calibration import fit_temperature
 from sensorium.training.heads import (
     UNTUNED,
     Fitted,
@@ -27,10 +28,10 @@ NEAREST_MEAN_TEMPERATURE = 0.2
 """Softmax temperature over centred cosines with one example a class, where none can be fitted:
 about what leaving out one of two gave on validation pictures (docs/training/classifier.md)."""
 
-BETAS = (1.0, 2.0, 4.0, 5.5, 8.0, 16.0, 32.0)
+BETAS = (0.5, 1.0, 2.0, 4.0, 5.5, 8.0, 16.0, 32.0)
 """How fast a cached example's say falls with distance; 5.5 is the paper's."""
 
-ALPHAS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+ALPHAS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 """Weight of the cache against the class names; 0 is zero-shot, 1 the paper's default."""
 
 DEFAULT_ALPHA, DEFAULT_BETA = 1.0, 5.5  # Zhang et al. 2022, section 4.1
@@ -144,7 +145,10 @@ def fit_tip_adapter(
     rows = rows_left_out(labels, seed)
     if not len(rows):
         settings = {"alpha": DEFAULT_ALPHA, "beta": DEFAULT_BETA}
-        return Fitted(arrays, settings, 1.0, note=UNTUNED)
+        # Class names were not fitted to the examples, so that these tell the temperature.
+        return Fitted(
+            arrays, settings, fit_temperature(vectors @ weights.T, labels)[0], note=UNTUNED
+        )
     known = vectors[rows] @ weights.T
     distances = 1 - vectors[rows] @ vectors.T
     # exp(-beta * infinity) is 0: an example has no say about itself.
