@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.derived import SLOTS, describe_index
+from sensorium.collection.filters import COLUMNS
 from sensorium.collection.hits import hits_by_words, hits_of, item_fields
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.reading import query_vector
@@ -302,8 +303,11 @@ class Answering:
         kind = VECTOR_MODALITIES.get(found.modality, found.modality)
         labelled = self._labelled(found.probabilities, found.labels, k, where, kind)
         if save is not None:
-            if not save.isidentifier():
-                raise UsageError(f"a label is saved under a name such as kind, got {save!r}")
+            if not save.isidentifier() or save in COLUMNS:
+                raise UsageError(
+                    f"a label is saved under a name such as kind, not {', '.join(COLUMNS)}; "
+                    f"got {save!r}"
+                )
             self._store.describe({item.id: {save: item.labels[0][0]} for item in labelled})
         return labelled
 

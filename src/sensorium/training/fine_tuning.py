@@ -8,6 +8,7 @@ The result is an encoder folder in the hub's format and a head that stands on it
 from __future__ import annotations
 
 import copy
+import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ try:
     import torch
     from torch import nn
 
-    from sensorium.encoders.hub import HubEncoder, options_of
+    from sensorium.encoders.hub import NOTES, HubEncoder, input_module, options_of
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -187,7 +188,7 @@ def tune(
     used = _used(head, collate([examples[0]]))
     config = None
     if method == "lora":
-        config = _add_lora(model, used, rank)
+        config = _add_lora(model, _inner(model, modality), used, rank)
     else:
         for key, parameter in model.named_parameters():
             parameter.requires_grad = key in used
@@ -211,7 +212,7 @@ def tune(
         progress=progress,
     )  # fmt: skip
     head.eval()
-    adapter = _adapter_weights(model) if config is not None else {}
+    adapter = _adapter_weights(_inner(model, modality)) if config is not None else {}
     if config is not None:
         _merge(model)
     ends = _Ends(before, copy.deepcopy(model.state_dict()), start, head)
@@ -229,6 +230,11 @@ def tune(
     if written.exists():
         shutil.rmtree(written)
     model.cpu().save_pretrained(str(written), create_model_card=False, safe_serialization=True)
+    notes: dict[str, Any] = {"temperature": encoder.temperature, "prompts": list(encoder.prompts)}
+    if encoder.sigmoid is not None:
+        scale, offset = encoder.sigmoid
+        notes["sigmoid"] = {"scale": scale, "bias": offset}
+    (written / NOTES).write_text(json.dumps(notes, ensure_ascii=False, indent=1), "utf-8")
     if config is not None:
         _save_adapter(folder / "adapter", config, adapter, alpha)
     weights = (head.scale * head.directions).detach().cpu().float().numpy()
@@ -265,7 +271,7 @@ def _used(head: EncoderWithHead, batch: Mapping[str, Any]) -> set[str]:
     return used
 
 
-def _add_lora(model: nn.Module, used: set[str], rank: int) -> Any:
+def _add_lora(model: nn.Module, inner: nn.Module, used: set[str], rank: int) -> Any:
     """Put low-rank updates on the linear layers that are used; everything else is frozen."""
     try:
         from peft import LoraConfig, inject_adapter_in_model
@@ -273,7 +279,6 @@ def _add_lora(model: nn.Module, used: set[str], rank: int) -> Any:
         raise MissingExtraError("peft", "train") from error
     if rank < 1:
         raise UsageError(f"rank is at least 1, got {rank}")
-    inner = _inner(model)
     prefix = next(name for name, module in model.named_modules() if module is inner)
     targets = [
         name
@@ -294,9 +299,9 @@ def _add_lora(model: nn.Module, used: set[str], rank: int) -> Any:
     return config
 
 
-def _inner(model: nn.Module) -> nn.Module:
-    """The Transformers model inside of a model of sentence-transformers."""
-    first = model[0]
+def _inner(model: nn.Module, modality: Modality) -> nn.Module:
+    """The model of Transformers that takes a modality, in a model of sentence-transformers."""
+    first = input_module(model, modality)
     for name in ("model", "auto_model"):
         if isinstance(found := getattr(first, name, None), nn.Module):
             return found
@@ -315,10 +320,10 @@ def _lora_layers(model: nn.Module) -> list[tuple[nn.Module, str, Any]]:
     return found
 
 
-def _adapter_weights(model: nn.Module) -> dict[str, torch.Tensor]:
+def _adapter_weights(inner: nn.Module) -> dict[str, torch.Tensor]:
     from peft import get_peft_model_state_dict
 
-    state = get_peft_model_state_dict(_inner(model))
+    state = get_peft_model_state_dict(inner)
     return {f"base_model.model.{key}": value.detach().cpu().clone() for key, value in state.items()}
 
 

@@ -9,3 +9,6 @@ train_app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+# Commands add themselves to the app when they are imported.
+from sensorium.cli.train import classifier as classifier  # noqa: E402
