@@ -157,6 +157,8 @@ def _cross_validate(
         amount = min(FOLDS, int(counts.max()))
         folds = stratified_folds(numbers, amount, groups=data.digests, seed=recipe.seed)
         how = f"{amount}-fold cross-validation, stratified by class"
+    if recipe.method == "auto":
+        how += ", the method chosen anew each time"
     probabilities = np.zeros((len(data), len(labels)))
     was_tested = np.zeros(len(data), bool)
     for fold in range(folds.max() + 1):
