@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("peft")
 
 import peft
+import torch
 import transformers
 
 from sensorium import load_encoder
@@ -19,6 +20,7 @@ from sensorium.media import Modality
 from sensorium.training import Classifier, load_classifier
 from sensorium.training.examples import class_numbers, read_examples
 from sensorium.training.fine_tuning import EncoderWithHead, tune
+from sensorium.training.loop import Settings
 from tests.encoders import tiny_hub
 from tests.training.pictures import write_classes
 
@@ -51,7 +53,7 @@ def test_training_lowers_the_loss_and_keeps_the_base(
         tune(
             method, str(clip), examples.sources, labels, Modality.IMAGE,
             before.encode(["red", "green", "blue"]), 0.05, tmp_path / method, alpha=1.0,
-            settings=_settings(),
+            settings=Settings(**FAST),
         )  # fmt: skip
         history = json.loads((tmp_path / method / "history.json").read_text())
         losses = history["losses"]
@@ -64,12 +66,6 @@ def test_training_lowers_the_loss_and_keeps_the_base(
     assert load_encoder(clip).space.fingerprint == before.space.fingerprint
 
 
-def _settings() -> Any:
-    from sensorium.training.loop import Settings
-
-    return Settings(**FAST)
-
-
 def test_alpha_0_and_1_are_the_encoders_before_and_after(
     clip: Path, folder: Path, tmp_path: Path
 ) -> None:
@@ -79,10 +75,11 @@ def test_alpha_0_and_1_are_the_encoders_before_and_after(
     words = base.encode(["red", "green", "blue"])
     pictures = base.encode(examples.sources)
     for method in ("lora", "full"):
+        settings = Settings(max_steps=4, batch_size=6, learning_rate=3e-3)
         ends = {
             alpha: tune(
                 method, str(clip), examples.sources, labels, Modality.IMAGE, words, 0.05,
-                tmp_path / f"{method}{alpha}", alpha=alpha, settings=_settings(),
+                tmp_path / f"{method}{alpha}", alpha=alpha, settings=settings,
             )
             for alpha in (0.0, 0.5, 1.0)
         }  # fmt: skip
@@ -131,9 +128,7 @@ def _state(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_classifier_round_trip_and_report(
-    tuned: Classifier, folder: Path, tmp_path: Path
-) -> None:
+def test_classifier_round_trip_and_report(tuned: Classifier, folder: Path, tmp_path: Path) -> None:
     pictures = sorted(folder.glob("*/*.png"))[::3]
     expected = tuned.predict_proba(pictures)
     np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-5)

@@ -18,7 +18,13 @@ FAST = {"epochs": 8, "batch_size": 8, "learning_rate": 3e-3}
 
 def _rows(count: int) -> list[tuple[str, str]]:
     subjects = {"cat": "red", "dog": "blue"}
-    frames = ["a {} {}", "the {} {}", "photo of {} {}", "{} {} of the photo", "a photo of the {} {}"]
+    frames = [
+        "a {} {}",
+        "the {} {}",
+        "photo of {} {}",
+        "{} {} of the photo",
+        "a photo of the {} {}",
+    ]
     return [
         (frames[n % len(frames)].format(colour, animal), animal)
         for animal, colour in subjects.items()
@@ -31,9 +37,9 @@ def test_bert_learns_texts_from_a_table(tmp_path: Path, tiny: Path) -> None:
     table = tmp_path / "texts.csv"
     table.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
     model = tiny_hub.bert(tmp_path / "bert")
-    fitted = Classifier(
-        "text", tiny, model=model, settings=FAST, folder=tmp_path / "training"
-    ).fit(table)
+    fitted = Classifier("text", tiny, model=model, settings=FAST, folder=tmp_path / "training").fit(
+        table
+    )
     losses = json.loads((tmp_path / "training" / "history.json").read_text())["losses"]
     assert np.mean(losses[-2:]) < np.mean(losses[:2])
     report = fitted.evaluate()
