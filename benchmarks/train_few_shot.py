@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import datasets
-from benchmarks.rows import Row
+from benchmarks.rows import Row, print_table
 from sensorium import Text, load_encoder
 from sensorium.errors import MissingExtraError
 from sensorium.evaluation.classification import expected_calibration_error
@@ -73,6 +73,8 @@ class Set:
     vectors: npt.NDArray[np.float32]
     labels: list[str]
     sources: list[Any] | None = None
+    others: tuple[list[Any], list[str]] | None = None
+    """Examples of classes that are too small to learn, to see what is forgotten of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +91,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
         data = make()
         if data is not None:
             rows += _curves(data, quick)
+            rows += _forgotten(data)
     if arguments.few_shot_plot is not None:
         _plot(rows, arguments.few_shot_plot)
     return rows
@@ -127,7 +130,13 @@ def _titles() -> Set | None:
     known = dict(kept)
     labels = [label_of_folder(known[text]) for text in encoded.names]
     sources = [Text(text) for text in encoded.names]
-    return Set("clip art titles", encoder, encoded.vectors, labels, sources)
+    small = [
+        (Text(text), label_of_folder(category))
+        for text, category in first.items()
+        if text and text not in known and category != "unsorted"
+    ]
+    others = [text for text, _ in small], [category for _, category in small]
+    return Set("clip art titles", encoder, encoded.vectors, labels, sources, others)
 
 
 def _of_pictures(name: str, rows: Sequence[dict[str, str]]) -> Set:
@@ -269,6 +278,39 @@ def _scores(
     return accuracy, expected_calibration_error(np.clip(probabilities, 0, 1), numbers)
 
 
+ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def _forgotten(data: Set) -> list[Row]:
+    """What is left of other classes between the encoder as it was and as it was tuned."""
+    if data.sources is None or data.others is None:
+        return []
+    trained, tested = _draw(data.labels, max(SHOTS), 0)
+    tested = tested[:TITLES_TESTED]
+    examples = [[data.sources[row] for row in rows] for rows in (trained, tested)]
+    labels = [[data.labels[row] for row in rows] for rows in (trained, tested)]
+    rows = []
+    for method in TUNED:
+        with tempfile.TemporaryDirectory() as folder:
+            for alpha in ALPHAS:  # trained once: the folder's training is finished for the others
+                fitted = Classifier(
+                    method, data.encoder, holdout=0.0, alpha=alpha, folder=folder
+                ).fit(examples[0], labels[0])
+                found = fitted.evaluate(examples[1], labels[1], others=data.others)
+                assert found.accuracy is not None and found.forgetting is not None
+                case = f"{data.name}, 16 shots, {method}, alpha {alpha:.1f}"
+                figures = {
+                    "accuracy": found.accuracy.estimate,
+                    "others among all": found.forgetting.others_after,
+                    "others zero-shot": found.forgetting.zero_shot_after,
+                }
+                rows += [
+                    Row("train_few_shot", case, "sensorium", name, value)
+                    for name, value in figures.items()
+                ]
+    return rows
+
+
 # One command
 
 
@@ -311,7 +353,8 @@ def show(rows: list[Row]) -> None:
     for row in rows:
         if row.unit:
             console.print(f"{row.case}: {row.system} {row.value:.1f} {row.unit}", highlight=False)
-    for name in dict.fromkeys(row.case.rsplit(", ", 1)[0] for row in rows if not row.unit):
+    curves = [row for row in rows if row.case.endswith(("shot", "shots"))]
+    for name in dict.fromkeys(row.case.rsplit(", ", 1)[0] for row in curves):
         table = Table("method", title=name)
         cases = [f"{name}, {shots} shot{'s' * (shots > 1)}" for shots in SHOTS]
         for shots in SHOTS:
@@ -327,6 +370,8 @@ def show(rows: list[Row]) -> None:
             error = f"{values[cases[-1], system, 'calibration error']:.3f}"
             table.add_row(system, *cells, error)
         console.print(table)
+    if forgotten := [row for row in rows if ", alpha " in row.case]:
+        print_table(forgotten)
 
 
 def _plot(rows: list[Row], path: Path) -> None:
@@ -336,7 +381,8 @@ def _plot(rows: list[Row], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     values = {(row.case, row.system, row.metric): row.value for row in rows}
-    names = list(dict.fromkeys(row.case.rsplit(", ", 1)[0] for row in rows if not row.unit))
+    curves = [row for row in rows if row.case.endswith(("shot", "shots"))]
+    names = list(dict.fromkeys(row.case.rsplit(", ", 1)[0] for row in curves))
     figure, axes = plt.subplots(1, len(names), figsize=(4.2 * len(names), 3.8), squeeze=False)
     for name, axis in zip(names, axes[0], strict=True):
         cases = [f"{name}, {shots} shot{'s' * (shots > 1)}" for shots in SHOTS]

@@ -14,7 +14,7 @@ import peft
 import torch
 import transformers
 
-from sensorium import load_encoder
+from sensorium import Collection, load_encoder
 from sensorium.errors import SpaceMismatchError, UsageError
 from sensorium.media import Modality
 from sensorium.training import Classifier, load_classifier
@@ -146,8 +146,14 @@ def test_classifier_round_trip_and_report(tuned: Classifier, folder: Path, tmp_p
     assert loaded.head.space.fingerprint == tuned.head.space.fingerprint
     again = loaded.evaluate(folder)
     assert again.tested == 18 and again.zero_shot is not None
-    with pytest.raises(SpaceMismatchError, match="reembed"):
-        loaded.head.require_space(tuned.encoder.space)
+    # A collection has to move into the tuned space first; the error says how.
+    with Collection(tmp_path / "c.sensorium", tuned.encoder) as library:
+        library.add(folder)
+        with pytest.raises(SpaceMismatchError, match="sensorium reembed --encoder"):
+            library.label(saved)
+        library.reembed(saved / "encoder")
+        labelled = library.label(saved)
+    assert [item.labels[0][0] for item in labelled] == loaded.predict([i.path for i in labelled])
 
 
 def test_adapter_is_in_the_format_of_peft(clip: Path, folder: Path, tmp_path: Path) -> None:

@@ -328,9 +328,10 @@ class Classifier:
             Examples to test with, as for `fit`. Without them: cross-validation over the training
             examples for methods that leave the encoder alone, the examples that were held out
             for the others.
-        others : str or Path, optional
-            Examples of other classes (a folder per class or a table), to measure what was
-            forgotten. Without them, half of the classes are trained without the other half.
+        others : str, Path or (sequence, sequence of str), optional
+            Examples of other classes (a folder per class, a table, or a list and its labels), to
+            measure what was forgotten. Without them, half of the classes are trained without the
+            other half.
         other_labels : str or Path, optional
             What the folders of `others` are called.
         progress : callable, optional
@@ -348,8 +349,8 @@ class Classifier:
             raise UsageError("a loaded classifier has no examples: give some to evaluate with")
         other_data = None
         if others is not None:
-            examples = read_examples(others, labels=other_labels)
-            other_data = encode(self.encoder, examples, progress)
+            pair = others if isinstance(others, tuple) else (others,)
+            other_data = encode(self.encoder, read_examples(*pair, labels=other_labels), progress)
         report = evaluate_predictor(
             self._recipe(),
             self.predictor,
