@@ -146,6 +146,16 @@ def test_classifier_round_trip_and_report(tuned: Classifier, folder: Path, tmp_p
     assert loaded.head.space.fingerprint == tuned.head.space.fingerprint
     again = loaded.evaluate(folder)
     assert again.tested == 18 and again.zero_shot is not None
+    with_frozen = Classifier("nearest-mean", tuned.encoder).fit(folder)
+    with_frozen.save(tmp_path / "copy")
+    loaded.save(tmp_path / "copy")
+    np.testing.assert_allclose(
+        load_classifier(tmp_path / "copy").predict_proba(pictures), expected, atol=1e-5
+    )
+    with_frozen.save(tmp_path / "copy")  # in its place: nothing of the other is left
+    assert {path.name for path in (tmp_path / "copy").iterdir()} == {
+        "classifier.json", "weights.npz",
+    }  # fmt: skip
     # A collection has to move into the tuned space first; the error says how.
     with Collection(tmp_path / "c.sensorium", tuned.encoder) as library:
         library.add(folder)

@@ -10,9 +10,7 @@ One estimator for all methods::
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,18 +22,12 @@ import numpy.typing as npt
 
 from sensorium.encoders import DEFAULT_ENCODER, Encoder, FolderEncoder, load_encoder
 from sensorium.encoders.registry import encoder_name, shipped_encoders
-from sensorium.encoders.vector_classifier import (
-    ENCODER,
-    FORMAT,
-    VECTOR_METHODS,
-    VectorClassifier,
-    load_vector_classifier,
-    read_config,
-    write_config,
-)
+from sensorium.encoders.vector_classifier import VectorClassifier
 from sensorium.encoders.zero_shot import most_probable
 from sensorium.errors import UsageError
+from sensorium.evaluation.data import label_of_folder
 from sensorium.media import Modality
+from sensorium.training.classifier_folder import Stored, read_classifier, write_classifier
 from sensorium.training.classifier_report import ClassifierReport
 from sensorium.training.evaluating import evaluate_predictor, words_of
 from sensorium.training.examples import Examples, Progress, media_of, read_examples
@@ -51,9 +43,6 @@ from sensorium.training.predictors import (
     fit_predictor,
 )
 from sensorium.training.splits import held_out
-
-REPORT = "report.json"
-MODEL = "model"
 
 
 class Classifier:
@@ -392,10 +381,11 @@ class Classifier:
         if not (np.isfinite(norms).all() and (norms > 0).all()):
             raise UsageError("a vector has no direction: it is zero, or not all numbers")
         names = [f"vector {row}" for row in range(len(vectors))]
-        examples = read_examples(["-"] * len(y), y)  # for the classes and their words
+        labels = [str(label) for label in y]
+        texts = {label: [label_of_folder(label)] for label in dict.fromkeys(labels)}
         modality = Modality.IMAGE if Modality.IMAGE in space.modalities else space.modalities[0]
         blank = [""] * len(vectors)
-        return Data(names, None, examples.labels, blank, vectors / norms, modality, examples.texts)
+        return Data(names, None, labels, blank, vectors / norms, modality, texts)
 
     # Saving and loading
 
@@ -405,84 +395,30 @@ class Classifier:
         ``classifier.json`` and ``weights.npz``; beside them ``encoder/`` for a tuned encoder (and
         ``adapter/`` in PEFT's format for LoRA), or ``model/`` for a model of its own.
         """
-        folder = Path(folder)
-        predictor = self.predictor
-        folder.mkdir(parents=True, exist_ok=True)
-        extra = {
-            "texts": self.texts,
-            "trained": self._trained_counts,
-            "prompts": None if self.prompts is None else list(self.prompts),
-            "reason": predictor.reason,
-        }
-        scores = _summary(self._report)
-        if isinstance(predictor, ModelPredictor):
-            predictor.model.save(folder / MODEL)
-            write_config(
-                folder,
-                {
-                    "kind": "classifier",
-                    "format": FORMAT,
-                    "method": predictor.method,
-                    "labels": self.labels,
-                    "modality": predictor.method,
-                    "encoder": self._encoder_name(),
-                    "fingerprint": self.encoder.space.fingerprint,
-                    "temperature": predictor.temperature,
-                    "settings": {**predictor.settings, **extra},
-                    "scores": scores,
-                },
-            )
-        else:
-            head = replace(self.head, settings={**self.head.settings, **extra}, scores=scores)
-            if isinstance(predictor, HeadPredictor) and predictor.encoder is not None:
-                source = Path(head.encoder)
-                for name in (ENCODER, "adapter"):
-                    _copy(source.parent / name, folder / name)
-                head = replace(head, encoder=str(folder / ENCODER))
-            head.save(folder)
-        if self._report is not None:
-            text = json.dumps(self._report.to_json(), indent=1, ensure_ascii=False)
-            (folder / REPORT).write_text(text + "\n", "utf-8")
-        return folder
+        stored = Stored(
+            self.predictor,
+            self.texts,
+            self._trained_counts,
+            None if self.prompts is None else list(self.prompts),
+            self._encoder_name(),
+        )
+        return write_classifier(Path(folder), stored, self.encoder.space, self._report)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Classifier:
-        """Load a saved classifier; encoders and models are loaded when they are needed.
+        """Load a saved classifier; its base encoder is loaded when it is needed.
 
         Raises
         ------
         UsageError
             When there is none, or it is damaged.
         """
-        folder = Path(os.path.abspath(os.path.expanduser(folder)))  # noqa: PTH100, PTH111
-        config = read_config(folder)
-        method = config.get("method")
-        settings = config.get("settings", {})
-        try:
-            texts = {str(k): [str(t) for t in v] for k, v in settings["texts"].items()}
-            counts = {str(label): int(count) for label, count in settings["trained"].items()}
-            prompts = settings["prompts"]
-            if list(texts) != config["labels"]:
-                raise ValueError("texts are not those of the labels")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"{folder}: the classifier is damaged ({error!r:.200})") from error
-        if method in VECTOR_METHODS:
-            head = load_vector_classifier(folder)
-            tuned = method in TUNED_METHODS
-            base = str(settings.get("base", "")) if tuned else head.encoder
-            found = cls(head.method, base, prompts=prompts)
-            encoder = head.load_encoder() if tuned else None
-            reason = str(settings.get("reason", ""))
-            found._predictor = HeadPredictor(head, reason, encoder=encoder)
-        elif method in OWN_MODEL_METHODS:
-            from sensorium.training.single_tower import SingleTower
-
-            model = SingleTower(method, folder / MODEL, list(texts))
-            found = cls(method, config["encoder"], model=folder / MODEL, prompts=prompts)
-            found._predictor = ModelPredictor(model, float(config["temperature"]), settings)
-        else:
-            raise UsageError(f"{folder}: unknown method {method!r}; known: {', '.join(METHODS)}")
-        found.texts, found._trained_counts = texts, counts
+        stored = read_classifier(folder)
+        predictor = stored.predictor
+        model = predictor.model.name if isinstance(predictor, ModelPredictor) else None
+        found = cls(predictor.method, stored.encoder, model=model, prompts=stored.prompts)
+        found._predictor = predictor
+        found.texts, found._trained_counts = stored.texts, stored.trained
         return found
 
     def __repr__(self) -> str:
@@ -497,25 +433,3 @@ def load_classifier(folder: str | os.PathLike[str]) -> Classifier:
 
 def _is_vectors(x: Any) -> bool:
     return isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f"
-
-
-def _copy(source: Path, target: Path) -> None:
-    if not source.is_dir() or source.resolve() == target.resolve():
-        return
-    if target.exists():
-        shutil.rmtree(target)
-    shutil.copytree(source, target)
-
-
-def _summary(report: ClassifierReport | None) -> dict[str, Any]:
-    """The scores that a saved classifier carries."""
-    if report is None or report.accuracy is None:
-        return {}
-    found: dict[str, Any] = {
-        "accuracy": report.accuracy.estimate,
-        "tested": report.tested,
-        "how": report.how,
-    }
-    if report.zero_shot is not None:
-        found["zero_shot"] = report.zero_shot.estimate
-    return found
