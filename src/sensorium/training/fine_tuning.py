@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from sensorium.encoders.base import Encoder, Prepared
+from sensorium.encoders.folder import CONFIG
+from sensorium.encoders.registry import shipped_encoders
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Modality
 from sensorium.training.examples import media_of
@@ -243,6 +245,11 @@ def tune(
 
 
 def _load(name: str, modality: Modality) -> HubEncoder:
+    if name in shipped_encoders() or (Path(name).expanduser() / CONFIG).exists():
+        raise UsageError(
+            f"{name} is stored as ONNX, whose weights are not trained: take --method linear-probe, "
+            "or an encoder of a model hub"
+        )
     base, given = options_of(name)
     options = dict(given)
     if "dimension" in options:
