@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from sensorium import Text, load_encoder
+from sensorium import Collection, Text, load_encoder
 from sensorium.errors import EncoderError, MediaError, SpaceMismatchError, UsageError
 from sensorium.training import Classifier, load_classifier
 from tests.training.pictures import write_classes
@@ -242,6 +242,23 @@ def test_texts_and_their_labels(tiny: Path, tmp_path: Path) -> None:
     report = classifier.evaluate()
     assert report.modality == "text" and report.tested == 6
     assert [item.path for item in report.skipped] == ["texts.tsv:8", "texts.tsv:9"]
+
+
+def test_documents_have_the_mean_of_their_passages(tiny: Path, tmp_path: Path) -> None:
+    for name, colour in (("cat", "red"), ("dog", "blue")):
+        (tmp_path / "texts" / name).mkdir(parents=True)
+        for number in range(3):
+            passages = [f"the {colour} {name} of a photo"] * (200 * number + 1)
+            (tmp_path / "texts" / name / f"{number}.txt").write_text("\n\n".join(passages))
+    classifier = Classifier("linear-probe", tiny).fit(tmp_path / "texts")
+    paths = sorted((tmp_path / "texts").glob("*/*.txt"))
+    assert classifier.predict(paths) == [path.parent.name for path in paths]
+    with Collection(tmp_path / "c.sensorium", tiny) as library:
+        library.add(tmp_path / "texts")
+        labelled = library.label(classifier)
+    assert [item.labels[0][0] for item in labelled] == [
+        Path(item.path).parent.name for item in labelled
+    ]
 
 
 def test_sounds_need_a_space_that_holds_them(tiny: Path, tmp_path: Path) -> None:
