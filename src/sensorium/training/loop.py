@@ -534,6 +534,7 @@ class _Trainer(Trainer):
             save_weights(self.trained, Path(str(self.args.output_dir)) / "best.safetensors")
         self.figures |= {name: value for name, value in metrics.items() if name != "loss"}
         self.log({f"eval_{name}": value for name, value in metrics.items()})
+        self.control.should_evaluate = False  # or it would again where the epoch ends
         if self._waited():
             self.control.should_training_stop = True
             self.control.should_save = True
