@@ -13,8 +13,9 @@ pytest.importorskip("peft")
 import peft
 import torch
 import transformers
+from safetensors.torch import load_file
 
-from sensorium import Collection, load_encoder
+from sensorium import Collection, Image, load_encoder
 from sensorium.errors import SpaceMismatchError, UsageError
 from sensorium.media import Modality
 from sensorium.training import Classifier, load_classifier
@@ -75,54 +76,39 @@ def test_alpha_0_and_1_are_the_encoders_before_and_after(
     words = base.encode(["red", "green", "blue"])
     pictures = base.encode(examples.sources)
     for method in ("lora", "full"):
-        settings = Settings(max_steps=4, batch_size=6, learning_rate=3e-3)
-        ends = {
-            alpha: tune(
+        ends, states = {}, {}
+        for alpha in (0.5, 0.0, 1.0):  # trained once; the folder's training is then finished
+            ends[alpha] = tune(
                 method, str(clip), examples.sources, labels, Modality.IMAGE, words, 0.05,
-                tmp_path / f"{method}{alpha}", alpha=alpha, settings=settings,
-            )
-            for alpha in (0.0, 0.5, 1.0)
-        }  # fmt: skip
-        np.testing.assert_allclose(
-            load_encoder(ends[0.0].folder).encode(examples.sources), pictures, atol=1e-5
-        )
+                tmp_path / method, alpha=alpha,
+                settings=Settings(max_steps=4, batch_size=6, learning_rate=3e-3),
+            )  # fmt: skip
+            states[alpha] = _state(ends[alpha].folder)
+            if alpha == 0.0:
+                before = load_encoder(ends[alpha].folder)
+                np.testing.assert_allclose(before.encode(examples.sources), pictures, atol=1e-5)
         np.testing.assert_allclose(ends[0.0].weights, words / 0.05, rtol=1e-5)
-        # The trained model as the loop left it, without any interpolation.
-        if method == "full":
-            from safetensors.torch import load_file
-
-            last = load_file(tmp_path / "full1.0" / "checkpoints" / "finished.safetensors")
-            model = EncoderWithHead(base.model, torch.from_numpy(words), 20.0)  # type: ignore[attr-defined]
-            model.load_state_dict(last, strict=False)
-            model.eval()
-            features = base.features(  # type: ignore[attr-defined]
-                Modality.IMAGE, [base.prepare(_media(path)) for path in examples.sources]
-            )
-            with torch.inference_mode():
-                expected = model(features)["logits"].numpy()
-            ours = load_encoder(ends[1.0].folder).encode(examples.sources)
-            logits = ours @ ends[1.0].weights.T + ends[1.0].bias
-            np.testing.assert_allclose(logits, expected, atol=1e-3)
-            base = load_encoder(clip)
         middle = (ends[0.0].weights + ends[1.0].weights) / 2
         np.testing.assert_allclose(ends[0.5].weights, middle, rtol=1e-4, atol=1e-5)
-        between = _state(ends[0.5].folder)
-        low, high = _state(ends[0.0].folder), _state(ends[1.0].folder)
+        low, high = states[0.0], states[1.0]
         changed = [key for key in low if not torch.equal(low[key], high[key])]
         assert changed and all("vision" in key or "visual" in key for key in changed)
         for key in changed:
-            torch.testing.assert_close(between[key], (low[key] + high[key]) / 2)
-
-
-def _media(path: Path) -> Any:
-    from sensorium import Image
-
-    return Image(path)
+            torch.testing.assert_close(states[0.5][key], (low[key] + high[key]) / 2)
+    # With alpha 1: the trained model as the loop left it, without any interpolation.
+    last = load_file(tmp_path / "full" / "checkpoints" / "finished.safetensors")
+    model = EncoderWithHead(base.model, torch.from_numpy(words), 20.0)  # type: ignore[attr-defined]
+    model.load_state_dict(last, strict=False)
+    prepared = [base.prepare(Image(path)) for path in examples.sources]
+    with torch.inference_mode():
+        features = base.features(Modality.IMAGE, prepared)  # type: ignore[attr-defined]
+        expected = model.eval()(features)["logits"].numpy()
+    ours = load_encoder(ends[1.0].folder).encode(examples.sources)
+    logits = ours @ ends[1.0].weights.T + ends[1.0].bias
+    np.testing.assert_allclose(logits, expected, atol=1e-3)
 
 
 def _state(folder: Path) -> dict[str, Any]:
-    from safetensors.torch import load_file
-
     (file,) = folder.rglob("model.safetensors")
     found: dict[str, Any] = load_file(file)
     return found
