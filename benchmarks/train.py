@@ -43,7 +43,9 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     for part in arguments.part or PARTS:
         module = _module(part)
         if module is None:
-            notices.print(f"{part}: benchmarks/train_{part}.py is not there")
+            notices.print(
+                f"{part}: left out, benchmarks/train_{part}.py is not there or not usable"
+            )
             continue
         start = time.monotonic()
         rows += module.run(arguments)
@@ -64,5 +66,10 @@ def show(rows: list[Row]) -> None:
 
 
 def _module(part: str) -> ModuleType | None:
+    """The module of a part; None where there is none, or packages are missing that it needs."""
     name = f"benchmarks.train_{part}"
-    return import_module(name) if find_spec(name) is not None else None
+    try:
+        return import_module(name) if find_spec(name) is not None else None
+    except ImportError as error:
+        Console(stderr=True, highlight=False).print(f"{part}: {error}")
+        return None

@@ -58,6 +58,6 @@ def test_a_part_that_is_not_there_is_named(
 ) -> None:
     monkeypatch.setitem(train.PARTS, "nonsense", "nothing")
     assert train.run(argparse.Namespace(part=["nonsense"], quick=True)) == []
-    assert "benchmarks/train_nonsense.py is not there" in capsys.readouterr().err
+    assert "benchmarks/train_nonsense.py is not there" in " ".join(capsys.readouterr().err.split())
     train.show([Row("train_nonsense", "case", "ours", "metric", 1.0)])
     assert "metric" in capsys.readouterr().out
