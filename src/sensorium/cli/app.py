@@ -9,23 +9,20 @@ import typer
 
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.bulk import duplicates, export, import_
+from sensorium.cli.classify import classify, label
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.models import models
-from sensorium.cli.options import CollectionOption, JsonOption
+from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
 from sensorium.cli.train import train_app
-from sensorium.collection import Collection, Skipped
+from sensorium.collection import Collection
 from sensorium.collection.answering import MODES
-from sensorium.collection.files import Candidate, find_files
 from sensorium.collection.optimizing import RECALL
 from sensorium.encoders import (
     DEFAULT_ENCODER,
-    Encoder,
-    ZeroShotClassifier,
-    load_encoder,
 )
-from sensorium.errors import MediaError, UsageError
+from sensorium.errors import UsageError
 from sensorium.home import default_collection_path
-from sensorium.media import Image, Text, open_media
+from sensorium.media import Text
 
 app = typer.Typer(
     help="Search and label your own media by meaning, on your own machine.",
@@ -33,13 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-WhereOption = Annotated[
-    str | None,
-    typer.Option(
-        help="SQL condition on metadata, e.g. \"taken >= '2024-01-01' AND camera LIKE 'Canon%'\"."
-    ),
-]
 
 
 @app.command()
@@ -153,72 +143,6 @@ def search(
 
 
 @app.command()
-def classify(
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(help="Files, folders or globs; none: everything in the collection."),
-    ] = None,
-    labels: Annotated[
-        str, typer.Option(help="Labels separated by commas, e.g. cat,dog,'a red car'.")
-    ] = "",
-    multi: Annotated[
-        bool, typer.Option("--multi", help="Labels are independent: any number may hold.")
-    ] = False,
-    k: Annotated[int, typer.Option("-k", help="Labels to print for each picture.")] = 3,
-    collection: CollectionOption = None,
-    where: WhereOption = None,
-    encoder: Annotated[str, typer.Option(help="Encoder for files.")] = DEFAULT_ENCODER,
-    as_json: JsonOption = False,
-) -> None:
-    """Label pictures by texts alone (zero-shot), with calibrated probabilities."""
-    names = [name.strip() for name in labels.split(",") if name.strip()]
-    if not names:
-        raise UsageError("give labels separated by commas: --labels cat,dog")
-    skipped: list[Skipped] = []
-    if sources:
-        if where is not None or collection is not None:
-            raise UsageError("--where and --collection go with a collection: name no files")
-        rows = _classify_files(load_encoder(encoder), sources, names, k, multi, skipped)
-    else:
-        with _open(collection) as library:
-            labelled = library.classify(names, k=k, multi=multi, where=where)
-        rows = [(item.path, item.labels) for item in labelled]
-    if as_json:
-        for path, best in rows:
-            output.print_json({"path": path, "labels": dict(best)})
-        for item in skipped:
-            output.print_json({"skipped": item.path, "reason": item.reason})
-    else:
-        output.print_labels(rows)
-        output.print_skipped(skipped)
-    if skipped or not rows:
-        raise typer.Exit(EXIT_PARTLY)
-
-
-def _classify_files(
-    encoder: Encoder,
-    sources: list[str],
-    labels: list[str],
-    k: int,
-    multi: bool,
-    skipped: list[Skipped],
-) -> list[tuple[str, list[tuple[str, float]]]]:
-    classifier = ZeroShotClassifier(encoder, labels)
-    rows = []
-    for found in find_files(sources):
-        if isinstance(found, Skipped):
-            skipped.append(found)
-        elif isinstance(found, Candidate) and isinstance(open_media(found.path), Image):
-            try:
-                (best,) = classifier.classify([Image(found.path)], k=k, multi=multi)
-            except MediaError as error:
-                skipped.append(Skipped(str(found.path), error.reason))
-            else:
-                rows.append((str(found.path), best))
-    return rows
-
-
-@app.command()
 def info(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Tell what a collection holds."""
     with _open(collection) as library:
@@ -327,6 +251,8 @@ def reembed(
         raise typer.Exit(EXIT_PARTLY)
 
 
+app.command()(classify)
+app.command()(label)
 app.command()(evaluate)
 app.command()(models)
 app.command("import")(import_)

@@ -17,3 +17,9 @@ CollectionOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        help="SQL condition on metadata, e.g. \"taken >= '2024-01-01' AND camera LIKE 'Canon%'\"."
+    ),
+]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.derived import SLOTS, describe_index
+from sensorium.collection.filters import COLUMNS
 from sensorium.collection.hits import hits_by_words, hits_of, item_fields
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.reading import query_vector
@@ -36,11 +37,20 @@ from sensorium.encoders import (
 )
 from sensorium.encoders.background import background
 from sensorium.encoders.registry import encoder_name
+from sensorium.encoders.vector_classifier import (
+    TrainedClassifier,
+    VectorClassifier,
+    vector_classifier_of,
+)
+from sensorium.encoders.zero_shot import most_probable
 from sensorium.errors import CollectionError, SensoriumError, UsageError
 from sensorium.media import Text, as_media
 from sensorium.ranking.fusion import reciprocal_rank_fusion
 
 MODES = ("vector", "words", "hybrid", "hash")
+
+VECTOR_MODALITIES = {"video": "image", "mesh": "image"}
+"""Modality of the segments of items that are encoded as frames or views."""
 
 TRIES = 5
 """Searches of the newest vectors, when items vanish between a search and the look-up of its hits;
@@ -244,23 +254,92 @@ class Answering:
             In the order of adding. An item of several segments has the mean of their
             probabilities.
         """
+        classifier = ZeroShotClassifier(self.encoder, labels, prompts)
+        return self._labelled(
+            lambda vectors: classifier.probabilities(vectors, multi=multi),
+            classifier.labels, k, where, None,
+        )  # fmt: skip
+
+    def label(
+        self,
+        classifier: str | os.PathLike[str] | VectorClassifier | TrainedClassifier,
+        *,
+        k: int = 1,
+        where: str | None = None,
+        save: str | None = None,
+    ) -> list[Labelled]:
+        """Label every item by a trained classifier, from its stored vectors.
+
+        Parameters
+        ----------
+        classifier : str, Path or classifier
+            The folder that ``sensorium train classifier`` wrote, or a trained classifier over
+            vectors: `sensorium.encoders.vector_classifier.VectorClassifier`, or a
+            `sensorium.training.Classifier` that has one.
+        k : int
+            Labels to give each item.
+        where : str, optional
+            Only items for which this holds.
+        save : str, optional
+            Store each item's first label under this name in its metadata, where ``where=`` and
+            searches by words find it.
+
+        Returns
+        -------
+        list of Labelled
+            In the order of adding; items that have nothing of the modality that the classifier was
+            trained on are left out. An item of several segments has the mean of their
+            probabilities.
+
+        Raises
+        ------
+        SpaceMismatchError
+            When the classifier stands on vectors of another space.
+        UsageError
+            When there is no such classifier, it takes no vectors, or `save` is no name.
+        """
+        found = vector_classifier_of(classifier)
+        found.require_space(self.encoder.space)
+        kind = VECTOR_MODALITIES.get(found.modality, found.modality)
+        labelled = self._labelled(found.probabilities, found.labels, k, where, kind)
+        if save is not None:
+            if not save.isidentifier() or save in COLUMNS:
+                raise UsageError(
+                    f"a label is saved under a name such as kind, not {', '.join(COLUMNS)}; "
+                    f"got {save!r}"
+                )
+            self._store.describe({item.id: {save: item.labels[0][0]} for item in labelled})
+        return labelled
+
+    def _labelled(
+        self,
+        probabilities: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
+        labels: Sequence[str],
+        k: int,
+        where: str | None,
+        kind: str | None,
+    ) -> list[Labelled]:
+        """Items with the mean of their segments' probabilities; `kind`: of these segments alone."""
         encoder = self.encoder
-        classifier = ZeroShotClassifier(encoder, labels, prompts)
         allowed = self._searcher.allowed(where, None)
         held = self._snapshot(encoder)
         if held.index is None:
-            item_ids, vectors = held.item_ids, held.vectors
+            segment_ids, item_ids, vectors = held.segment_ids, held.item_ids, held.vectors
         else:
-            _, item_ids, vectors = self._store.vectors(encoder.space.dimension)
+            segment_ids, item_ids, vectors = self._store.vectors(encoder.space.dimension)
+        mask = np.ones(len(item_ids), bool)
         if allowed is not None:
-            mask = np.isin(item_ids, allowed)
+            mask &= np.isin(item_ids, allowed)
+        if kind is not None and len(item_ids):
+            mask &= self._store.modalities(segment_ids) == kind
+        if not mask.all():
             item_ids, vectors = item_ids[mask], vectors[mask]
         ids, rows = np.unique(item_ids, return_inverse=True)
-        by_segment = classifier.probabilities(vectors, multi=multi)
+        by_segment = probabilities(vectors)
         sums = np.zeros((len(ids), by_segment.shape[1]))
         np.add.at(sums, rows, by_segment)
         means = (sums / np.bincount(rows, minlength=len(ids))[:, None]).astype(np.float32)
-        top = classifier.top(means, k)
+        top = most_probable(labels, means, k)
         items = self._store.items(ids.tolist())
         return [
             Labelled(**item_fields(items[i]), labels=best)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -211,6 +211,15 @@ class SQLiteStore(SpaceStore):
             "UPDATE items SET metadata = ? WHERE id = ?", (dump_metadata(merged), item)
         )
         self._add_fields(metadata)
+
+    def describe(self, values: Mapping[int, dict[str, Any]]) -> None:
+        """Merge metadata into items; one that is gone is passed over."""
+        with self._transaction() as db:
+            for item, metadata in values.items():
+                if self._read("SELECT 1 FROM items WHERE id = ?", (item,)):
+                    self._describe(item, metadata)
+                    write_words(db, item)
+            self._count_change(0)
 
     def _add_fields(self, values: dict[str, Any]) -> None:
         self._connection.executemany(

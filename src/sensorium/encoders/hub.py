@@ -178,6 +178,19 @@ class HubEncoder:
         """As `encode_prepared`, for what is sought."""
         return self._encoded(modality, batch, is_query=True)
 
+    @property
+    def model(self) -> Any:
+        """The model of sentence-transformers, a torch module, which a training changes."""
+        return self._model
+
+    def features(self, modality: Modality, batch: Sequence[Prepared]) -> dict[str, Any]:
+        """What `model` takes of prepared items, as `encode_prepared` gives it to the model."""
+        known = [name for name in ("document", "passage", "corpus") if name in self._model.prompts]
+        prompt = self._model.prompts[known[0]] if known else None
+        inputs = [self._input(modality, item) for item in batch]
+        found: dict[str, Any] = self._model.preprocess(inputs, prompt=prompt or None)
+        return found
+
     def _encoded(
         self, modality: Modality, batch: Sequence[Prepared], *, is_query: bool
     ) -> npt.NDArray[np.float32]:

@@ -94,9 +94,7 @@ class ZeroShotClassifier:
                 f"with one label ({self.labels[0]!r}) its probability is always 1: "
                 "give two or more, or ask for independent labels (multi)"
             )
-        logits = cosines / self._encoder.temperature
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
+        return softmax(cosines / self._encoder.temperature).astype(np.float32)
 
     def classify(
         self, items: Iterable[Any], *, k: int = 5, multi: bool = False
@@ -121,10 +119,29 @@ class ZeroShotClassifier:
 
     def top(self, probabilities: npt.NDArray[np.float32], k: int) -> list[list[tuple[str, float]]]:
         """The `k` most probable labels of each row, most probable first."""
-        if k < 1:
-            raise UsageError(f"k is at least 1, got {k}")
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-        return [
-            [(self.labels[i], float(row[i])) for i in ranked]
-            for row, ranked in zip(probabilities, order, strict=True)
-        ]
+        return most_probable(self.labels, probabilities, k)
+
+
+def most_probable(
+    labels: Sequence[str], probabilities: npt.NDArray[np.float32], k: int
+) -> list[list[tuple[str, float]]]:
+    """The `k` most probable labels of each row of `probabilities`, most probable first.
+
+    Raises
+    ------
+    UsageError
+        For k under 1.
+    """
+    if k < 1:
+        raise UsageError(f"k is at least 1, got {k}")
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return [
+        [(labels[i], float(row[i])) for i in ranked]
+        for row, ranked in zip(probabilities, order, strict=True)
+    ]
+
+
+def softmax(logits: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Probabilities from logits, shape (n, c), in their precision; every row sums to one."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))

@@ -207,7 +207,9 @@ def read_pairs(table: Path) -> Pairs:
     return pairs
 
 
-def read_class_folders(folder: Path, labels: Path | None = None) -> ClassFolders:
+def read_class_folders(
+    folder: Path, labels: Path | None = None, *, kinds: tuple[type, ...] = (Image,)
+) -> ClassFolders:
     """Read a folder that holds a folder of pictures per class, nested to any depth.
 
     Parameters
@@ -217,6 +219,8 @@ def read_class_folders(folder: Path, labels: Path | None = None) -> ClassFolders
         CSV with the columns ``folder``, ``label``, and any further ones: more labels of the class.
         Without it, and for folders it does not name, the label is the folder's name with
         underscores and hyphens as spaces.
+    kinds : tuple of type
+        Media that are taken; other files are passed over.
 
     Raises
     ------
@@ -232,7 +236,7 @@ def read_class_folders(folder: Path, labels: Path | None = None) -> ClassFolders
     for entry in find_files([folder]):
         if isinstance(entry, Skipped):
             found.skipped.append(entry)
-        elif isinstance(entry, Candidate) and isinstance(open_media(entry.path), Image):
+        elif isinstance(entry, Candidate) and isinstance(open_media(entry.path), kinds):
             parts = entry.path.relative_to(folder).parts
             if len(parts) == 1:
                 loose += 1

@@ -1,1 +1,26 @@
 """Training on your own data: encoders, classifiers, fusion, hash codes, text from pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sensorium.training.classifier import Classifier as Classifier
+    from sensorium.training.classifier import load_classifier as load_classifier
+
+# Imported when first used: parts need torch, and no part needs another's.
+_HOMES = {"Classifier": "classifier", "load_classifier": "classifier"}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'sensorium.training' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,155 @@
+"""``sensorium classify`` and ``sensorium label``: labels for files and for a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sensorium.cli import EXIT_PARTLY, output
+from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
+from sensorium.collection import Collection, Labelled, Skipped
+from sensorium.collection.files import Candidate, find_files
+from sensorium.encoders import DEFAULT_ENCODER, ZeroShotClassifier, load_encoder
+from sensorium.errors import MediaError, UsageError
+from sensorium.home import default_collection_path
+from sensorium.media import Image, open_media
+
+Labels = list[tuple[str, float]]
+Classify = Callable[[Any], Labels]
+
+
+def classify(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders or globs; none: everything in the collection."),
+    ] = None,
+    labels: Annotated[
+        str, typer.Option(help="Labels separated by commas, e.g. cat,dog,'a red car'.")
+    ] = "",
+    classifier: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="A trained classifier, instead of labels."),
+    ] = None,
+    multi: Annotated[
+        bool, typer.Option("--multi", help="Labels are independent: any number may hold.")
+    ] = False,
+    k: Annotated[int, typer.Option("-k", help="Labels to print for each picture.")] = 3,
+    collection: CollectionOption = None,
+    where: WhereOption = None,
+    encoder: Annotated[
+        str | None, typer.Option(help=f"Encoder for files [default: {DEFAULT_ENCODER}].")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Label media by texts alone (zero-shot) or by a trained classifier, with probabilities."""
+    names = [name.strip() for name in labels.split(",") if name.strip()]
+    if bool(names) == (classifier is not None):
+        raise UsageError(
+            "give labels separated by commas (--labels cat,dog) or a trained classifier "
+            "(--classifier FOLDER)"
+        )
+    if classifier is not None and (multi or encoder is not None):
+        raise UsageError("--multi and --encoder go with --labels: a classifier has its own")
+    skipped: list[Skipped] = []
+    if sources:
+        if where is not None or collection is not None:
+            raise UsageError("--where and --collection go with a collection: name no files")
+        if classifier is not None:
+            rows = _by_classifier(classifier, sources, k, skipped)
+        else:
+            zero_shot = ZeroShotClassifier(load_encoder(encoder or DEFAULT_ENCODER), names)
+
+            def by_names(media: Any) -> Labels:
+                return zero_shot.classify([media], k=k, multi=multi)[0]
+
+            rows = _label_files(by_names, "image", sources, skipped)
+    else:
+        with _open(collection) as library:
+            if classifier is not None:
+                found = library.label(classifier, k=k, where=where)
+            else:
+                found = library.classify(names, k=k, multi=multi, where=where)
+        rows = [(item.path, item.labels) for item in found]
+    _print(rows, skipped, as_json)
+
+
+def label(
+    classifier: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="A classifier that sensorium train classifier wrote.",
+            show_default=False,
+        ),
+    ],
+    collection: CollectionOption = None,
+    where: WhereOption = None,
+    k: Annotated[int, typer.Option("-k", help="Labels to print for each item.")] = 1,
+    save: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="Store the first label as metadata, for --where."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Label a collection by a trained classifier, from its stored vectors."""
+    with _open(collection) as library:
+        found: list[Labelled] = library.label(classifier, k=k, where=where, save=save)
+    _print([(item.path, item.labels) for item in found], [], as_json)
+    if save is not None:
+        output.notices.print(f"{len(found)} labels stored as {save}", markup=False)
+
+
+def _by_classifier(
+    folder: Path, sources: list[str], k: int, skipped: list[Skipped]
+) -> list[tuple[str, Labels]]:
+    from sensorium.encoders.vector_classifier import read_config
+    from sensorium.training import load_classifier
+
+    modality = read_config(folder)["modality"]
+    trained = load_classifier(folder)
+
+    def by_examples(media: Any) -> Labels:
+        return trained.classify([media], k=k)[0]
+
+    return _label_files(by_examples, modality, sources, skipped)
+
+
+def _label_files(
+    classify_one: Classify, modality: str, sources: list[str], skipped: list[Skipped]
+) -> list[tuple[str, Labels]]:
+    rows = []
+    for found in find_files(sources):
+        if isinstance(found, Skipped):
+            skipped.append(found)
+        elif isinstance(found, Candidate):
+            media = open_media(found.path)
+            if media.modality != modality:
+                continue
+            try:
+                best = classify_one(Image(found.path) if modality == "image" else found.path)
+            except MediaError as error:
+                skipped.append(Skipped(str(found.path), error.reason))
+            else:
+                rows.append((str(found.path), best))
+    return rows
+
+
+def _print(rows: list[tuple[str, Labels]], skipped: list[Skipped], as_json: bool) -> None:
+    if as_json:
+        for path, best in rows:
+            output.print_json({"path": path, "labels": dict(best)})
+        for item in skipped:
+            output.print_json({"skipped": item.path, "reason": item.reason})
+    else:
+        output.print_labels(rows)
+        output.print_skipped(skipped)
+    if skipped or not rows:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _open(collection: Path | None) -> Collection:
+    # A command is over before an index could be built in the background.
+    return Collection(collection or default_collection_path(), create=False, auto_optimize=False)

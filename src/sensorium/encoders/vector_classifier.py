@@ -1,0 +1,389 @@
+"""Classifiers over the vectors of a space: what a trained one needs to run, and its folder.
+
+Training is `sensorium.training.classifier`. Running needs NumPy alone, so that a collection or a
+server labels what it has stored without the packages that trained the classifier.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.encoders.base import Encoder
+from sensorium.encoders.registry import load_encoder
+from sensorium.encoders.space import Space
+from sensorium.encoders.zero_shot import most_probable, softmax
+from sensorium.errors import SensoriumError, SpaceMismatchError, UsageError
+from sensorium.media import Modality
+
+CONFIG = "classifier.json"
+WEIGHTS = "weights.npz"
+ENCODER = "encoder"
+"""Folder of a tuned encoder, beside the head that stands on it."""
+FORMAT = 1
+
+VECTOR_METHODS = ("zero-shot", "nearest-mean", "tip-adapter", "linear-probe", "lora", "full")
+"""Methods whose classifier takes vectors of a space; the others have a model of their own."""
+
+CHUNK = 4096  # rows at a time: a cache of 10,000 keys takes 160 MB for them
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class VectorClassifier:
+    """A trained classifier over unit vectors.
+
+    Its logits are the sum of what it has: ``weights`` (c, d) and ``bias`` (c) of a linear layer,
+    with ``centre`` (d) over ``(v - centre) / |v - centre|``; and a cache of ``keys`` (n, d) and
+    their classes ``values`` (n), which adds ``alpha * sum of shares * exp(-beta * (1 - v @ key))``
+    (Tip-Adapter, Zhang et al. 2022, equation 5). Probabilities are the softmax of the logits
+    divided by `temperature`.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Names of the classes.
+    space : Space
+        Of the vectors.
+    encoder : str
+        What `sensorium.load_encoder` loads the space's encoder by; ``encoder/`` is the folder
+        beside the classifier.
+    method : str
+    modality : str
+        Of the media it was trained on.
+    arrays : mapping of str to ndarray
+        As above.
+    temperature : float
+    settings : mapping
+        ``alpha`` and ``beta`` of a cache, and what else was chosen in training, as JSON values.
+    scores : mapping
+        What was measured in training, as JSON values.
+    """
+
+    labels: Sequence[str]
+    space: Space
+    encoder: str
+    method: str
+    modality: str
+    arrays: Mapping[str, npt.NDArray[Any]]
+    temperature: float = 1.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+
+    def logits(self, vectors: Vectors) -> npt.NDArray[np.float64]:
+        """Logits before the temperature, shape (n, c).
+
+        Raises
+        ------
+        UsageError
+            For vectors of another shape than (n, d).
+        """
+        vectors = np.asarray(vectors, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != self.space.dimension:
+            raise UsageError(
+                f"vectors of {self.space} have the shape (n, {self.space.dimension}), "
+                f"got {vectors.shape}"
+            )
+        parts = [
+            compute_logits(self.arrays, self.settings, vectors[start : start + CHUNK], self.classes)
+            for start in range(0, len(vectors), CHUNK)
+        ]
+        return np.concatenate([np.empty((0, self.classes)), *parts])
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.labels)
+
+    def probabilities(self, vectors: Vectors) -> Vectors:
+        """Probability of every label for every vector; rows sum to one.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, d)
+            Unit vectors of the classifier's space.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, len(labels))
+        """
+        return softmax(self.logits(vectors) / self.temperature).astype(np.float32)
+
+    def top(self, probabilities: Vectors, k: int) -> list[list[tuple[str, float]]]:
+        """The `k` most probable labels of each row, most probable first."""
+        return most_probable(self.labels, probabilities, k)
+
+    def require_space(self, space: Space) -> None:
+        """Refuse vectors of another space.
+
+        Raises
+        ------
+        SpaceMismatchError
+            Naming both spaces and the mend.
+        """
+        if space.fingerprint == self.space.fingerprint:
+            return
+        mend = (
+            f"re-embed what it is to label: sensorium reembed --encoder {self.encoder}"
+            if self.method in ("lora", "full")
+            else "train it again with the encoder of what it is to label"
+        )
+        raise SpaceMismatchError(
+            f"the classifier was trained on vectors of {self.space}, these are of {space}; {mend}"
+        )
+
+    def load_encoder(self) -> Encoder:
+        """Load the encoder of the classifier's space.
+
+        Raises
+        ------
+        EncoderError
+            When it cannot be loaded.
+        SpaceMismatchError
+            When the encoder of that name has changed since the training.
+        """
+        encoder = load_encoder(self.encoder)
+        self.require_space(encoder.space)
+        return encoder
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write ``classifier.json`` and ``weights.npz`` into a folder, which is made.
+
+        Both are written beside their place and moved there, the JSON last.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        described = {
+            "kind": "classifier",
+            "format": FORMAT,
+            "method": self.method,
+            "labels": list(self.labels),
+            "modality": self.modality,
+            "encoder": ENCODER if self.encoder == str(folder / ENCODER) else self.encoder,
+            "fingerprint": self.space.fingerprint,
+            "space": json.loads(self.space.to_json()),
+            "temperature": self.temperature,
+            "settings": dict(self.settings),
+            "scores": dict(self.scores),
+        }
+        with (folder / f"{WEIGHTS}.part").open("wb") as file:
+            np.savez(file, **self.arrays)  # type: ignore[arg-type]
+        (folder / f"{WEIGHTS}.part").replace(folder / WEIGHTS)
+        write_config(folder, described)
+        return folder
+
+
+class TrainedClassifier(Protocol):
+    """What has a classifier over vectors: `sensorium.training.Classifier` does."""
+
+    @property
+    def head(self) -> VectorClassifier:
+        """The classifier over vectors."""
+        ...
+
+
+def vector_classifier_of(
+    classifier: str | os.PathLike[str] | VectorClassifier | TrainedClassifier,
+) -> VectorClassifier:
+    """A classifier over vectors: itself, that of an estimator, or loaded from a folder.
+
+    Raises
+    ------
+    UsageError
+        When it is none, or has a model of its own.
+    """
+    if isinstance(classifier, (str, os.PathLike)):
+        return load_vector_classifier(Path(os.path.expanduser(classifier)))  # noqa: PTH111
+    if isinstance(classifier, VectorClassifier):
+        return classifier
+    head = getattr(classifier, "head", None)
+    if isinstance(head, VectorClassifier):
+        return head
+    raise UsageError(
+        "a trained classifier is a folder, a Classifier or a VectorClassifier, got "
+        f"{classifier!r:.80}"
+    )
+
+
+def compute_logits(
+    arrays: Mapping[str, npt.NDArray[Any]],
+    settings: Mapping[str, Any],
+    vectors: Vectors,
+    classes: int,
+) -> npt.NDArray[np.float64]:
+    """Logits as `VectorClassifier` defines them, shape (n, classes)."""
+    logits = np.zeros((len(vectors), classes))
+    if "weights" in arrays:
+        taken = vectors
+        if "centre" in arrays:
+            taken = centred(vectors, arrays["centre"])
+        logits += taken @ arrays["weights"].T
+    if "bias" in arrays:
+        logits += arrays["bias"]
+    if "keys" in arrays:
+        affinities = np.exp(-settings["beta"] * (1 - vectors @ arrays["keys"].T))
+        shares = class_shares(arrays["values"], classes)
+        logits += settings["alpha"] * (affinities @ shares)
+    return logits
+
+
+def centred(vectors: npt.NDArray[Any], centre: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Vectors less a centre, brought to unit length (CL2N, Wang et al. 2019, section 3)."""
+    moved = vectors - centre
+    return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=-1, keepdims=True), 1e-12))
+
+
+def class_shares(values: npt.NDArray[Any], classes: int) -> npt.NDArray[np.float64]:
+    """One-hot rows of a cache's classes, shape (n, classes), each class of the same weight.
+
+    With equally many keys for every class, as in the paper, the entries are ones.
+    """
+    counts = np.bincount(values, minlength=classes)
+    shares = np.zeros((len(values), classes))
+    present = counts[counts > 0]
+    shares[np.arange(len(values)), values] = present.mean() / counts[values]
+    return shares
+
+
+def classify_media(
+    classifier: VectorClassifier, items: Iterable[Any], encoder: Encoder | None = None, k: int = 5
+) -> list[list[tuple[str, float]]]:
+    """Label media with a trained classifier.
+
+    Parameters
+    ----------
+    classifier : VectorClassifier
+    items : iterable
+        Anything `Encoder.encode` takes.
+    encoder : Encoder, optional
+        Of the classifier's space; None loads it.
+    k : int
+        Labels to give for each item.
+
+    Returns
+    -------
+    list of list of (label, probability)
+        For each item the `k` most probable labels, most probable first.
+    """
+    encoder = classifier.load_encoder() if encoder is None else encoder
+    classifier.require_space(encoder.space)
+    return classifier.top(classifier.probabilities(encoder.encode(items)), k)
+
+
+def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read ``classifier.json`` of a saved classifier of any method.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds none, or one that this version cannot read.
+    """
+    path = Path(folder) / CONFIG
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{folder} holds no {CONFIG}: give the folder that `sensorium train classifier` wrote"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(config, dict) or config.get("kind") != "classifier":
+        raise UsageError(f"{path}: describes no classifier")
+    if config.get("format") != FORMAT:
+        raise UsageError(
+            f"{path}: format {config.get('format')!r}; this version reads format {FORMAT}"
+        )
+    labels = config.get("labels")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise UsageError(f"{path}: labels are a list of texts, got {labels!r:.80}")
+    return config
+
+
+def write_config(folder: Path, described: Mapping[str, Any]) -> None:
+    """Write ``classifier.json`` in one step."""
+    text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
+    part = folder / f"{CONFIG}.part"
+    part.write_text(text, "utf-8")
+    part.replace(folder / CONFIG)
+
+
+def load_vector_classifier(folder: str | os.PathLike[str]) -> VectorClassifier:
+    """Load a saved classifier that takes vectors; nothing in it is executed or unpickled.
+
+    Raises
+    ------
+    UsageError
+        When there is none, it is damaged, or it is a classifier with a model of its own
+        (`sensorium.training.load_classifier` loads those).
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    if (method := config.get("method")) not in VECTOR_METHODS:
+        raise UsageError(
+            f"{folder}: a {method!r} classifier has a model of its own and takes media, not "
+            "vectors: load it with sensorium.training.load_classifier"
+        )
+    try:
+        space = Space.from_json(json.dumps(config["space"]))
+        name = config["encoder"]
+        arrays = _read_arrays(folder / WEIGHTS)
+        classifier = VectorClassifier(
+            labels=config["labels"],
+            space=space,
+            encoder=str(folder / ENCODER) if name == ENCODER else name,
+            method=config["method"],
+            modality=str(Modality(config["modality"])),
+            arrays=arrays,
+            temperature=float(config["temperature"]),
+            settings=config.get("settings", {}),
+            scores=config.get("scores", {}),
+        )
+        _require_sound(classifier)
+    except SensoriumError:
+        raise
+    except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
+        raise UsageError(f"{folder}: the classifier is damaged ({error!r:.200})") from error
+    if config.get("fingerprint") != space.fingerprint:
+        raise UsageError(f"{folder}: the classifier's space is not the one of its fingerprint")
+    return classifier
+
+
+def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    import zipfile
+
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def _require_sound(classifier: VectorClassifier) -> None:
+    """Check shapes and values: a damaged file must not become wrong labels."""
+    c, d = classifier.classes, classifier.space.dimension
+    expected: dict[str, tuple[int, ...]] = {"weights": (c, d), "bias": (c,), "centre": (d,)}
+    arrays = classifier.arrays
+    if "weights" not in arrays and "keys" not in arrays:
+        raise ValueError("neither weights nor keys")
+    if "keys" in arrays:
+        n = len(arrays["keys"])
+        expected |= {"keys": (n, d), "values": (n,)}
+        values = arrays["values"]
+        if values.dtype.kind not in "iu" or (values.size and not 0 <= values.max() < c):
+            raise ValueError("values are no class numbers")
+        float(classifier.settings["alpha"]), float(classifier.settings["beta"])
+    for name, array in arrays.items():
+        if name not in expected or array.shape != expected[name]:
+            raise ValueError(f"{name} has the shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds values that are no numbers")
+    if not (classifier.temperature > 0 and np.isfinite(classifier.temperature)):
+        raise ValueError(f"temperature {classifier.temperature}")
