@@ -168,7 +168,7 @@ def read_pairs(table: Path) -> Pairs:
     UsageError
         When it cannot be read, lacks a column, or has no usable row.
     """
-    rows = list(_rows(table))
+    rows = list(read_rows(table))
     columns = [*dict.fromkeys(name for _, row in rows if isinstance(row, dict) for name in row)]
     columns = [name for name in columns if name != _BEYOND]
     path_column = _first(columns, PATH_COLUMNS)
@@ -263,7 +263,7 @@ def label_of_folder(name: str) -> str:
 
 def _relabel(classes: dict[str, list[str]], labels: Path) -> None:
     named: dict[str, list[str]] = {}
-    for line, row in _rows(labels):
+    for line, row in read_rows(labels):
         if isinstance(row, str):
             raise UsageError(f"{labels}:{line}: {row}")
         if missing := [name for name in LABELS_COLUMNS if name not in row]:
@@ -360,8 +360,20 @@ def read_qrels(path: Path) -> Judgements:
     return judgements
 
 
-def _rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Rows of a table with their line; a string says what is wrong with one."""
+def read_rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Read a table row by row: ``.csv``, ``.tsv`` (with a header) or JSON lines.
+
+    Yields
+    ------
+    (int, dict or str)
+        The line in the file, and the row; a string says what is wrong with it. Of a CSV row that
+        has more fields than the header the rest is under the key ``"\\0"``.
+
+    Raises
+    ------
+    UsageError
+        When the file cannot be read.
+    """
     if table.suffix.lower() in (".jsonl", ".ndjson"):
         yield from _json_lines(table)
         return
