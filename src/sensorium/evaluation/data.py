@@ -34,7 +34,7 @@ QUERIES_FILE = "queries.jsonl"
 
 LABELS_COLUMNS = ("folder", "label")
 
-_BEYOND = "\0"
+BEYOND = "\0"
 """Key of the fields of a CSV row that no column of the header stands for."""
 
 Kind = Literal["pairs", "folder", "queries", "result"]
@@ -170,7 +170,7 @@ def read_pairs(table: Path) -> Pairs:
     """
     rows = list(read_rows(table))
     columns = [*dict.fromkeys(name for _, row in rows if isinstance(row, dict) for name in row)]
-    columns = [name for name in columns if name != _BEYOND]
+    columns = [name for name in columns if name != BEYOND]
     path_column = _first(columns, PATH_COLUMNS)
     captions = [name for name in columns if name.lower().startswith(CAPTION_COLUMN)]
     if not captions and (text := _first(columns, TEXT_COLUMNS)) is not None:
@@ -192,7 +192,7 @@ def read_pairs(table: Path) -> Pairs:
         texts = [text for column in captions for text in _texts(row.get(column))]
         if reason := _unusable_path(name, path_column):
             pairs.skipped.append(Skipped(where, reason))
-        elif row.get(_BEYOND):
+        elif row.get(BEYOND):
             reason = "row has more fields than the header: put captions with commas in quotes"
             pairs.skipped.append(Skipped(where, reason))
         elif not texts:
@@ -367,7 +367,7 @@ def read_rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     ------
     (int, dict or str)
         The line in the file, and the row; a string says what is wrong with it. Of a CSV row that
-        has more fields than the header the rest is under the key ``"\\0"``.
+        has more fields than the header the rest is under the key `BEYOND`.
 
     Raises
     ------
@@ -386,7 +386,7 @@ def read_rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
             # A column without a name is a row number that a spreadsheet library wrote.
             yield (
                 reader.line_num,
-                {_BEYOND if k is None else k.strip(): v for k, v in row.items() if k or k is None},
+                {BEYOND if k is None else k.strip(): v for k, v in row.items() if k or k is None},
             )
     except csv.Error as error:
         raise UsageError(

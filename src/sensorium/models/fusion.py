@@ -366,10 +366,10 @@ class LateFusion(nn.Module):
 class HybridFusion(nn.Module):
     """Towers that exchange through bottleneck tokens (Nagrani et al. 2021, section 3.2).
 
-    From `fusion_layer` on, each tower's layer sees its own tokens and the bottleneck; the bottleneck
-    is then the mean of what the towers made of it (eq. 8 and 9). The towers' class tokens go through
-    one head, and the outputs of those present are averaged (section 3.3). A tower whose modality is
-    missing writes into the bottleneck what its "absent" token says.
+    From `fusion_layer` on, each tower's layer sees its own tokens and the bottleneck; the
+    bottleneck is then the mean of what the towers made of it (eq. 8 and 9). The towers' class
+    tokens go through one head, and the outputs of those present are averaged (section 3.3). A tower
+    whose modality is missing writes into the bottleneck what its "absent" token says.
     """
 
     def __init__(self, config: FusionConfig) -> None:
@@ -427,7 +427,8 @@ class FusionModel(nn.Module):
 
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
-        self.config = config
+        # Not "config": Transformers' Trainer writes into what is called so.
+        self.architecture = config
         self.inputs = nn.ModuleList(
             VectorTokens(given, config.width)
             if isinstance(given, VectorInput)
@@ -461,14 +462,14 @@ class FusionModel(nn.Module):
         """
         embedded = [
             module(inputs[name])
-            for name, module in zip(self.config.modalities, self.inputs, strict=True)
+            for name, module in zip(self.architecture.modalities, self.inputs, strict=True)
         ]
         tokens, masks = [one for one, _ in embedded], [mask for _, mask in embedded]
         present = torch.stack([mask.any(1) for mask in masks], 1)
         if keep is not None:
             present = present & keep
-        if self.training and self.config.method != "late":  # its towers never see each other
-            present = drop_modalities(present, self.config.modality_dropout)
+        if self.training and self.architecture.method != "late":  # its towers never see each other
+            present = drop_modalities(present, self.architecture.modality_dropout)
         masks = [mask & present[:, i : i + 1] for i, mask in enumerate(masks)]
         return tokens, masks, present
 
@@ -518,20 +519,18 @@ class FusionModel(nn.Module):
         nothing = ~present.any(1, keepdim=True)
         result["outputs"] = {
             name: torch.where(nothing, self.prior(i), outputs[i] / self.temperature[i])
-            for i, name in enumerate(self.config.targets)
+            for i, name in enumerate(self.architecture.targets)
         }
         return result
 
-    def loss(
-        self, outputs: list[Tensor], targets: Mapping[str, Tensor], counted: Tensor
-    ) -> Tensor:
+    def loss(self, outputs: list[Tensor], targets: Mapping[str, Tensor], counted: Tensor) -> Tensor:
         """Sum over targets of the mean loss over rows that are `counted` and have the target.
 
         Cross-entropy for classes, half the squared error for numbers; with `uncertainty`
         exp(-s) loss + s / 2, where s is the target's learned log-variance.
         """
         total = outputs[0].sum() * 0.0  # a batch may lack every target
-        for i, (name, classes) in enumerate(self.config.targets.items()):
+        for i, (name, classes) in enumerate(self.architecture.targets.items()):
             wanted = targets[name]
             known = counted & ((wanted != MISSING_CLASS) if classes else ~wanted.isnan())
             if not known.any():

@@ -220,9 +220,7 @@ def encode_table(
     skipped: list[Skipped] = []
     vectors: dict[str, list[Vectors]] = {}
     sources: dict[str, list[npt.NDArray[np.int64]]] = {}
-    total = sum(
-        len(_distinct(rows, column)) for column in columns if column.modality in encoders
-    )
+    total = sum(len(_distinct(rows, column)) for column in columns if column.modality in encoders)
     done = 0
     for modality in modalities_of(columns):
         if modality == "tabular":
@@ -249,9 +247,7 @@ def encode_table(
         sources=sources,
         numbers=np.array(numbers, np.float64).reshape(len(numbers), len(rows)).T,
         categories=tuple(
-            [category_of(row.get(c.name)) for row in rows]
-            for c in columns
-            if c.kind == "category"
+            [category_of(row.get(c.name)) for row in rows] for c in columns if c.kind == "category"
         ),
         keep=np.ones((len(rows), len(modalities_of(columns))), bool),
         spaces={m: encoders[m].space.fingerprint if m in encoders else "" for m in vectors},

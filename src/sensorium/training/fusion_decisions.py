@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from sensorium.errors import MissingExtraError
 
@@ -14,9 +14,8 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
-from sensorium.models.fusion import MISSING_CLASS, FusionModel, Inputs, LateFusion
-
-Batch = tuple[Inputs, Mapping[str, Tensor]]
+from sensorium.models.fusion import MISSING_CLASS, FusionModel, LateFusion
+from sensorium.training.fusion_batches import Batch
 
 FEWEST = 10
 """Validation rows below which gates and temperatures stay as they are."""
@@ -44,7 +43,7 @@ def fit_gates(model: FusionModel, batches: Iterable[Batch]) -> None:
         return
     said, present, wanted = _towers(model, fusion, batches)
     patterns = _patterns(present.shape[1]).to(present.device)
-    for i, (name, classes) in enumerate(model.config.targets.items()):
+    for i, (name, classes) in enumerate(model.architecture.targets.items()):
         known = (wanted[name] != MISSING_CLASS) if classes else ~wanted[name].isnan()
         if int(known.sum()) < FEWEST:
             continue
@@ -84,8 +83,8 @@ def fit_gates(model: FusionModel, batches: Iterable[Batch]) -> None:
 
 def fit_temperatures(model: FusionModel, batches: Iterable[Batch]) -> None:
     """Fit one temperature for each target of classes (Guo et al. 2017, section 4.2)."""
-    outputs: dict[str, list[Tensor]] = {name: [] for name in model.config.targets}
-    wanted: dict[str, list[Tensor]] = {name: [] for name in model.config.targets}
+    outputs: dict[str, list[Tensor]] = {name: [] for name in model.architecture.targets}
+    wanted: dict[str, list[Tensor]] = {name: [] for name in model.architecture.targets}
     model.eval()
     model.temperature.fill_(1.0)
     with torch.no_grad():
@@ -96,7 +95,7 @@ def fit_temperatures(model: FusionModel, batches: Iterable[Batch]) -> None:
             for name in outputs:
                 outputs[name].append(found[name][some])
                 wanted[name].append(targets[name][some])
-    for i, (name, classes) in enumerate(model.config.targets.items()):
+    for i, (name, classes) in enumerate(model.architecture.targets.items()):
         logits, right = torch.cat(outputs[name]), torch.cat(wanted[name])
         if not classes or int((right != MISSING_CLASS).sum()) < FEWEST:
             continue
@@ -115,7 +114,7 @@ def _towers(
     model: FusionModel, fusion: LateFusion, batches: Iterable[Batch]
 ) -> tuple[list[Tensor], Tensor, dict[str, Tensor]]:
     """What the towers say of each target, which modalities are present, and what is right."""
-    said: list[list[Tensor]] = [[] for _ in model.config.targets]
+    said: list[list[Tensor]] = [[] for _ in model.architecture.targets]
     present, wanted = [], []
     model.eval()
     with torch.no_grad():
@@ -125,7 +124,7 @@ def _towers(
                 said[i].append(outputs)
             present.append(there)
             wanted.append(targets)
-    joined = {name: torch.cat([one[name] for one in wanted]) for name in model.config.targets}
+    joined = {name: torch.cat([one[name] for one in wanted]) for name in model.architecture.targets}
     return [torch.cat(outputs) for outputs in said], torch.cat(present), joined
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from sensorium.collection.files import Skipped
 from sensorium.errors import UsageError
-from sensorium.evaluation.data import beside, read_rows
+from sensorium.evaluation.data import BEYOND, beside, read_rows
 from sensorium.media.sources import (
     AUDIO_SUFFIXES,
     DOCUMENT_SUFFIXES,
@@ -56,8 +56,6 @@ LONGEST_CATEGORY = 60  # characters
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _CODE = re.compile(r"[+-]?0[0-9]")
 """007 and 0123 are codes, not numbers."""
-
-_BEYOND = "\0"  # what `read_rows` keeps surplus fields under
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def read_table(table: str | os.PathLike[str]) -> tuple[list[dict[str, Any]], lis
     for line, row in read_rows(path):
         if isinstance(row, str):
             skipped.append(Skipped(f"{path.name}:{line}", row))
-        elif row.get(_BEYOND):
+        elif row.get(BEYOND):
             reason = "row has more fields than the header: put texts with commas in quotes"
             skipped.append(Skipped(f"{path.name}:{line}", reason))
         else:
