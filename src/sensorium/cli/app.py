@@ -12,6 +12,7 @@ from sensorium.cli.bulk import duplicates, export, import_
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption
+from sensorium.cli.predict import predict
 from sensorium.cli.train import train_app
 from sensorium.collection import Collection, Skipped
 from sensorium.collection.answering import MODES
@@ -328,6 +329,7 @@ def reembed(
 
 
 app.command()(evaluate)
+app.command()(predict)
 app.command()(models)
 app.command("import")(import_)
 app.command()(export)

@@ -9,3 +9,6 @@ train_app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+# Each adds its command to `train_app`.
+from sensorium.cli.train import fusion as fusion  # noqa: E402
