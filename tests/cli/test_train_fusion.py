@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("soundfile")
 
-from tests.cli.conftest import Run  # noqa: E402
-from tests.training.multimodal import write_table  # noqa: E402
+from tests.cli.conftest import Run
+from tests.training.multimodal import write_table
 
 
 @pytest.fixture(scope="session")

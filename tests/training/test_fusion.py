@@ -14,19 +14,19 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("soundfile")
 
-from sensorium import Image  # noqa: E402
-from sensorium.errors import EncoderError, SpaceMismatchError, UsageError  # noqa: E402
-from sensorium.models.fusion import LateFusion  # noqa: E402
-from sensorium.training.encoded_tables import EncodedTable  # noqa: E402
-from sensorium.training.fusion import (  # noqa: E402
+from sensorium import Image
+from sensorium.errors import EncoderError, SpaceMismatchError, UsageError
+from sensorium.models.fusion import LateFusion
+from sensorium.training.encoded_tables import EncodedTable
+from sensorium.training.fusion import (
     SETTINGS,
     Fusion,
     FusionClassifier,
     FusionRegressor,
 )
-from sensorium.training.fusion_decisions import fit_temperatures  # noqa: E402
-from sensorium.training.tables import read_table, resolve_paths  # noqa: E402
-from tests.training.multimodal import write_table  # noqa: E402
+from sensorium.training.fusion_decisions import fit_temperatures
+from sensorium.training.tables import read_table, resolve_paths
+from tests.training.multimodal import write_table
 
 FAST = dataclasses.replace(
     SETTINGS, epochs=12, batch_size=16, learning_rate=3e-3, patience=None, save_every=1000
@@ -312,9 +312,7 @@ def test_unknown_and_rare_categories_count_as_missing(
     assert not np.allclose(with_shape("disc"), with_shape("square"))
 
 
-def test_several_pieces_and_columns_of_a_modality(
-    encoders: dict[str, str], tmp_path: Path
-) -> None:
+def test_several_pieces_and_columns_of_a_modality(encoders: dict[str, str], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     long = "A cat sits on the red square. " * 60
     rows: list[dict[str, Any]] = [

@@ -95,6 +95,8 @@ class FusionConfig:
         Attention heads.
     dropout : float
         In the Transformer layers.
+    input_dropout : float
+        In the vectors of encoders: they have many dimensions and tables few rows.
     modality_dropout : float
         Probability with which a present modality of a row is hidden in training; one always stays.
     decision : {"learned", "average"}
@@ -120,6 +122,7 @@ class FusionConfig:
     layers: int = 2
     heads: int = 4
     dropout: float = 0.1
+    input_dropout: float = 0.3
     modality_dropout: float = 0.3
     decision: Decision = "learned"
     bottlenecks: int = 4
@@ -139,8 +142,9 @@ class FusionConfig:
             raise UsageError(f"width is a multiple of heads ({self.heads}), got {self.width}")
         if self.layers < 1 or self.bottlenecks < 1:
             raise UsageError("layers and bottlenecks are at least 1")
-        if not 0 <= self.modality_dropout < 1 or not 0 <= self.dropout < 1:
-            raise UsageError("dropout and modality_dropout are from 0 to below 1")
+        for name in ("dropout", "input_dropout", "modality_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} is from 0 to below 1, got {getattr(self, name)}")
         if self.method == "hybrid" and not 0 <= self.fusion_layer <= self.layers - 2:
             raise UsageError(
                 "hybrid fusion needs two layers after fusion_layer: "
@@ -173,13 +177,16 @@ class VectorTokens(nn.Module):
     ----------
     given : VectorInput
     width : int
+    dropout : float
+        Of the dimensions of vectors, in training.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, given: VectorInput, width: int) -> None:
+    def __init__(self, given: VectorInput, width: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(given.dimension, width)
         self.columns = nn.Embedding(given.columns, width)
         nn.init.normal_(self.columns.weight, std=_INITIAL)
@@ -196,7 +203,7 @@ class VectorTokens(nn.Module):
         mask = inputs["mask"]
         vectors = torch.where(mask[..., None], (inputs["tokens"] - self.mean) / self.scale, 0.0)
         column = torch.where(mask, inputs["column"], 0)
-        return self.project(vectors) + self.columns(column), mask
+        return self.project(self.dropout(vectors)) + self.columns(column), mask
 
 
 class TabularTokens(nn.Module):
@@ -430,7 +437,7 @@ class FusionModel(nn.Module):
         # Not "config": Transformers' Trainer writes into what is called so.
         self.architecture = config
         self.inputs = nn.ModuleList(
-            VectorTokens(given, config.width)
+            VectorTokens(given, config.width, config.input_dropout)
             if isinstance(given, VectorInput)
             else TabularTokens(given, config.width)
             for given in config.modalities.values()

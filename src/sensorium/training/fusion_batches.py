@@ -151,7 +151,9 @@ class Batches:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             there = torch.from_numpy(table.present())
-            dropped = drop_modalities(there, self.model.architecture.modality_dropout).split(AT_ONCE)
+            dropped = drop_modalities(there, self.model.architecture.modality_dropout).split(
+                AT_ONCE
+            )
 
         def validate(model: Any) -> dict[str, float]:
             total = 0.0

@@ -187,7 +187,10 @@ def _told(model: Fusion, rows: int, seconds: float, out: Path) -> dict[str, Any]
 
 def _print(model: Fusion, rows: int, seconds: float, out: Path) -> None:
     def line(text: str) -> None:
-        output.console.print(text, soft_wrap=True, markup=False)
+        if output.console.is_terminal:
+            output.console.print(text, soft_wrap=True, markup=False)
+        else:
+            print(text)  # the console would turn tabs into spaces
 
     kinds = ", ".join(f"{column.name} ({column.kind})" for column in model.tables.columns)
     line(f"{model.method} fusion of {kinds}; {rows:,} rows, {seconds:.0f} s")
