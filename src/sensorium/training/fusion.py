@@ -34,6 +34,7 @@ from sensorium.training.fusion_decisions import fit_gates, fit_temperatures
 from sensorium.training.fusion_features import Features, Target, TargetKind
 from sensorium.training.fusion_scores import Scores, scores_of, softmax
 from sensorium.training.history import History
+from sensorium.training.loop import Progress as Steps
 from sensorium.training.loop import Settings, train
 from sensorium.training.table_encoder import Encoders, Table, TableEncoder
 from sensorium.training.tables import is_missing
@@ -153,6 +154,7 @@ class Fusion:
         validation: Table | None = None,
         folder: str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
+        steps: Steps | None = None,
     ) -> History:
         """Train on a table.
 
@@ -170,6 +172,8 @@ class Fusion:
             there. None keeps nothing.
         progress : callable, optional
             Takes (done, total) while media are encoded.
+        steps : callable, optional
+            Takes (done, total, figures) after each step of the training.
 
         Returns
         -------
@@ -213,6 +217,7 @@ class Fusion:
             history = train(
                 model, range(len(rows)), batches.collate(rows), Path(folder or scratch),
                 self.settings, validate=batches.validation(held_out), best=("loss", "min"),
+                progress=steps,
             )  # fmt: skip
         fit_gates(model, [*batches.all(held_out)])
         fit_temperatures(model, [*batches.all(held_out)])

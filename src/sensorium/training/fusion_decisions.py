@@ -26,8 +26,9 @@ MOST_PATTERNS = 31
 PULL = 0.01
 """Weight of the squared distance of the gates from equal shares."""
 
-WARMEST = 5.0
-"""Temperatures stay between one fifth and this: beyond, the rows are too few to say."""
+SPREAD = 0.5
+"""Deviation of log-temperatures around zero that is expected before looking: fifteen rows that are
+all right say little of how sure to be, and a thousand say enough to overrule it."""
 
 _STEPS = 100
 
@@ -82,7 +83,10 @@ def fit_gates(model: FusionModel, batches: Iterable[Batch]) -> None:
 
 
 def fit_temperatures(model: FusionModel, batches: Iterable[Batch]) -> None:
-    """Fit one temperature for each target of classes (Guo et al. 2017, section 4.2)."""
+    """Fit one temperature for each target of classes (Guo et al. 2017, section 4.2).
+
+    The most probable one, with a log-normal prior around 1 (`SPREAD`).
+    """
     outputs: dict[str, list[Tensor]] = {name: [] for name in model.architecture.targets}
     wanted: dict[str, list[Tensor]] = {name: [] for name in model.architecture.targets}
     model.eval()
@@ -104,10 +108,12 @@ def fit_temperatures(model: FusionModel, batches: Iterable[Batch]) -> None:
         def loss(
             logits: Tensor = logits, right: Tensor = right, log_t: Tensor = log_temperature
         ) -> Tensor:
-            return F.cross_entropy(logits / log_t.exp(), right, ignore_index=MISSING_CLASS)
+            scaled = logits / log_t.exp()
+            wrong = F.cross_entropy(scaled, right, ignore_index=MISSING_CLASS, reduction="sum")
+            return wrong + 0.5 * (log_t / SPREAD).square()
 
         _minimise([log_temperature], loss)
-        model.temperature[i] = log_temperature.detach().exp().clamp(1 / WARMEST, WARMEST)
+        model.temperature[i] = log_temperature.detach().exp()
 
 
 def _towers(

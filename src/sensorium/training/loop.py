@@ -347,7 +347,7 @@ def _latest(checkpoints: Path) -> Path | None:
     return None
 
 
-class _Batches(torch.utils.data.Dataset[Any]):
+class _Batches(torch.utils.data.Dataset):  # type: ignore[misc]
     """Examples that come as collated batches, with whatever is random in them seeded."""
 
     def __init__(
@@ -378,7 +378,7 @@ class _Batches(torch.utils.data.Dataset[Any]):
                 np.random.set_state(before[1])
 
 
-class _Order(torch.utils.data.Sampler[int]):
+class _Order(torch.utils.data.Sampler):  # type: ignore[misc]
     """The examples in the order of an epoch, which depends on seed and epoch alone."""
 
     def __init__(self, batches: _Batches) -> None:
@@ -392,7 +392,7 @@ class _Order(torch.utils.data.Sampler[int]):
         return iter(generator.permutation(len(self.batches)).tolist())
 
 
-class _Precision(nn.Module):
+class _Precision(nn.Module):  # type: ignore[misc]
     """A model computing in a lower precision; its loss comes in float32."""
 
     def __init__(self, model: nn.Module, dtype: torch.dtype, device: torch.device) -> None:
@@ -408,7 +408,7 @@ class _Precision(nn.Module):
         return {**outputs, "loss": outputs["loss"].float()}
 
 
-class _Pace(TrainerCallback):  # type: ignore[misc]
+class _Pace(TrainerCallback):
     """Says when to validate, to save and to stop; watches the loss; reports progress."""
 
     def __init__(self, trainer: _Trainer, epoch: int, progress: Progress | None) -> None:
@@ -418,7 +418,7 @@ class _Pace(TrainerCallback):  # type: ignore[misc]
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         # Accelerate's `set_epoch` does not reach the order of a resumed, shared loader.
-        self.trainer.train_dataset.epoch = state.global_step // self.epoch
+        self.trainer.batches.epoch = state.global_step // self.epoch
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         settings = self.trainer.settings
@@ -442,7 +442,7 @@ class _Pace(TrainerCallback):  # type: ignore[misc]
                 )
 
 
-class _Trainer(Trainer):  # type: ignore[misc]
+class _Trainer(Trainer):
     def __init__(
         self,
         model: nn.Module,
@@ -466,7 +466,9 @@ class _Trainer(Trainer):  # type: ignore[misc]
         self.figures: dict[str, float] = {}
         self.started = time.monotonic()
         self.seconds_before = 0.0
-        super().__init__(model, arguments, train_dataset=_Batches(examples, collate, settings.seed))
+        self.trained = model
+        self.batches = _Batches(examples, collate, settings.seed)
+        super().__init__(model, arguments, train_dataset=self.batches)
         self.model_accepts_loss_kwargs = False  # a loss is the mean of its batch
         self.remove_callback(PrinterCallback)
         self.add_callback(_Pace(self, epoch, progress))
@@ -476,9 +478,9 @@ class _Trainer(Trainer):  # type: ignore[misc]
 
     def get_train_dataloader(self) -> Any:
         loader = torch.utils.data.DataLoader(
-            self.train_dataset,
+            self.batches,
             batch_size=self.args.per_device_train_batch_size,
-            sampler=_Order(self.train_dataset),
+            sampler=_Order(self.batches),
             collate_fn=_unchanged,
             drop_last=self.drop_last,
             pin_memory=self.args.device.type == "cuda",
@@ -489,7 +491,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
 
     def create_optimizer(self, model: nn.Module | None = None) -> Any:
         if self.optimizer is None:
-            groups = self.groups or _decayed(self.model, self.settings.weight_decay)
+            groups = self.groups or _decayed(self.trained, self.settings.weight_decay)
             self.optimizer = torch.optim.AdamW(
                 [dict(group) for group in groups],
                 lr=self.settings.learning_rate,
@@ -498,27 +500,27 @@ class _Trainer(Trainer):  # type: ignore[misc]
         return self.optimizer
 
     def _wrap_model(self, model: nn.Module, training: bool = True, dataloader: Any = None) -> Any:
-        # What is not the bare model is passed on as it is, without DDP (see the module's docstring).
+        # What is not the bare model is passed on as it is, without DDP: see the module's docstring.
         name = self.settings.precision
         if name is None:
             cuda = self.args.device.type == "cuda"
             lower = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
             name = "bfloat16" if lower else "float32"
-        return _Precision(self.model, getattr(torch, name), self.args.device)
+        return _Precision(self.trained, getattr(torch, name), self.args.device)
 
     def training_step(self, model: nn.Module, inputs: Any, items: Any = None) -> torch.Tensor:
         loss: torch.Tensor = super().training_step(model, inputs, items)
         if self.args.world_size > 1 and self.accelerator.sync_gradients:
-            _average_gradients(self.model, self.args.world_size)
+            _average_gradients(self.trained, self.args.world_size)
         return loss
 
     # Validation
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         assert self.validate is not None
-        self.model.eval()
+        self.trained.eval()
         with torch.no_grad():
-            found = [{name: float(value) for name, value in self.validate(self.model).items()}]
+            found = [{name: float(value) for name, value in self.validate(self.trained).items()}]
         if self.args.world_size > 1:  # all decide by the same figures
             dist.broadcast_object_list(found, 0)
         metrics = found[0]
@@ -529,9 +531,10 @@ class _Trainer(Trainer):  # type: ignore[misc]
             )
         best = self.best_value()
         if self._better(metrics[self.best[0]], best) and self.args.process_index == 0:
-            save_weights(self.model, Path(self.args.output_dir) / "best.safetensors")
+            save_weights(self.trained, Path(str(self.args.output_dir)) / "best.safetensors")
         self.figures |= {name: value for name, value in metrics.items() if name != "loss"}
         self.log({f"eval_{name}": value for name, value in metrics.items()})
+        self.control.should_evaluate = False  # or it would again where the epoch ends
         if self._waited():
             self.control.should_training_stop = True
             self.control.should_save = True
@@ -576,7 +579,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         assert output_dir is not None
         if self.args.should_save:
-            save_weights(self.model, Path(output_dir) / "model.safetensors")
+            save_weights(self.trained, Path(output_dir) / "model.safetensors")
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         self.state.log_history.append({"seconds": self._seconds(), "step": self.state.global_step})
@@ -588,7 +591,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
             dist.barrier()
 
     def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
-        load_weights(self.model, Path(checkpoint) / "model.safetensors")
+        load_weights(self.trained, Path(checkpoint) / "model.safetensors")
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
@@ -599,7 +602,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
         losses = [entry for entry in log if "loss" in entry]
         best = self._best_validation()
         return History(
-            steps=[entry["step"] for entry in losses],
+            steps=[int(entry["step"]) for entry in losses],
             losses=[entry["loss"] for entry in losses],
             learning_rates=[entry["learning_rate"] for entry in losses],
             metrics=[

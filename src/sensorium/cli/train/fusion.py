@@ -11,6 +11,7 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.train import train_app
+from sensorium.cli.train.line import training_line
 from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,10 +99,13 @@ def train_fusion(
         modality_dropout=modality_dropout,
     )
     leave_out = [*targets, *(ignore or [])]
-    with output.progress_bar("encoding") as progress:
-        encoded = model.encode(table, leave_out=leave_out, progress=progress)
-        held_out = None if validation is None else model.encode(validation, progress=progress)
-    history = model.fit(encoded, targets, validation=held_out, folder=out / "training")
+    with training_line() as line:
+        encoding = line.said("encoding")
+        encoded = model.encode(table, leave_out=leave_out, progress=encoding)
+        held_out = None if validation is None else model.encode(validation, progress=encoding)
+        history = model.fit(
+            encoded, targets, validation=held_out, folder=out / "training", steps=line.progress
+        )
     model.save(out)
     skipped = [*encoded.skipped, *(held_out.skipped if held_out else [])]
     if as_json:
