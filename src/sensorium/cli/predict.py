@@ -33,7 +33,7 @@ def predict(
     predicted, chances = loaded.predict(encoded), loaded.predict_proba(encoded)
     for name, values in predicted.items():
         for row, value in zip(rows, values, strict=True):
-            row[name] = value if isinstance(value, str) else float(value)
+            row[name] = value if isinstance(value, str) else float(f"{value:.6g}")
         if name in chances:
             for row, of_row in zip(rows, chances[name].max(axis=1), strict=True):
                 row[f"{name}_probability"] = round(float(of_row), 4)
