@@ -230,6 +230,23 @@ def test_a_regressor_and_a_split_of_its_own(encoded: EncodedTable) -> None:
         FusionRegressor("early").fit(encoded, {"kind": "category"})
 
 
+def test_a_folder_belongs_to_one_training(encoded: EncodedTable, tmp_path: Path) -> None:
+    small = {**SMALL, "settings": dataclasses.replace(FAST, epochs=1)}
+    first = FusionClassifier("early", **small)
+    first.fit(encoded, "kind", folder=tmp_path)
+    assert (tmp_path / "history.json").is_file() and (tmp_path / "curves.png").is_file()
+    again = FusionClassifier("early", **small)
+    assert again.fit(encoded, "kind", folder=tmp_path).finished  # taken up where it ended
+    chances = first.predict_proba(encoded)["kind"]
+    assert np.allclose(again.predict_proba(encoded)["kind"], chances, atol=1e-6)
+    kinds = [row["kind"] for row in encoded.rows]
+    other = [{**row, "kind": kind} for row, kind in zip(encoded.rows, kinds[::-1], strict=True)]
+    with pytest.raises(UsageError, match="holds a training on other rows"):
+        FusionClassifier("early", **small).fit(
+            dataclasses.replace(encoded, rows=other), "kind", folder=tmp_path
+        )
+
+
 def test_equal_seeds_give_equal_models(encoded: EncodedTable) -> None:
     settings = dataclasses.replace(FAST, epochs=1)
     found = []

@@ -7,6 +7,8 @@ row has, and say what each modality contributed.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
 import warnings
@@ -26,7 +28,8 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
-from sensorium.models.fusion import FusionConfig, FusionModel, Method, VectorInput
+from sensorium.models.fusion import FusionModel
+from sensorium.models.fusion_config import FusionConfig, Method, VectorInput
 from sensorium.training.contributions import Contributions, contributions_of
 from sensorium.training.encoded_tables import EncodedTable, Progress
 from sensorium.training.fusion_batches import Batches, fit_scales, modality_inputs
@@ -48,6 +51,9 @@ VALIDATION_SHARE = 0.15
 
 FEWEST_ROWS = 8
 """Fewer rows than this are no training."""
+
+DATA_FILE = "data.sha256"
+"""Digest of the rows that a training folder belongs to."""
 
 _LEAST = 1e-6
 """Probabilities nearer to 0 or 1 count as this near, so that log-odds are finite."""
@@ -168,8 +174,8 @@ class Fusion:
             Rows that decide when to stop and how sure to be; else a share of the table is set
             apart.
         folder : path, optional
-            Where the training keeps checkpoints, history and curves; a killed training goes on
-            there. None keeps nothing.
+            Where the training keeps checkpoints, history and curves; a killed training of the same
+            rows goes on there. None keeps nothing.
         progress : callable, optional
             Takes (done, total) while media are encoded.
         steps : callable, optional
@@ -213,6 +219,8 @@ class Fusion:
         fit_scales(model, rows)
         self._fit_priors(model, rows)
         batches = Batches(model, features, self.targets)
+        if folder is not None:
+            _claim(Path(folder), model, batches, rows)
         with tempfile.TemporaryDirectory() as scratch:
             history = train(
                 model, range(len(rows)), batches.collate(rows), Path(folder or scratch),
@@ -436,6 +444,29 @@ class FusionRegressor(Fusion):
     """
 
     _kind = "number"
+
+
+def _claim(folder: Path, model: FusionModel, batches: Batches, rows: EncodedTable) -> None:
+    """Note which rows are learned in a folder; refuse one where others were.
+
+    The training loop goes on with what it finds, and compares the number of rows alone.
+    """
+    digest = hashlib.sha256(json.dumps(model.architecture.to_json()).encode())
+    for values in (*batches.features.tabular(rows), rows.keep):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    for target in batches.targets.values():
+        digest.update(target.values(rows.rows).tobytes())
+    for name in sorted(rows.vectors):
+        for vectors in rows.vectors[name]:
+            digest.update(vectors.tobytes())
+    path = folder / DATA_FILE
+    if path.is_file() and path.read_text("utf-8").strip() != digest.hexdigest():
+        raise UsageError(
+            f"{folder} holds a training on other rows, or of another model: "
+            "give another folder, or delete it"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(digest.hexdigest() + "\n", "utf-8")
 
 
 def _labelled(table: EncodedTable, targets: Mapping[str, TargetKind]) -> EncodedTable:

@@ -17,15 +17,8 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
-from sensorium.models.fusion import (
-    TABULAR,
-    FusionModel,
-    Inputs,
-    TabularInput,
-    VectorInput,
-    VectorTokens,
-    drop_modalities,
-)
+from sensorium.models.fusion import FusionModel, Inputs, VectorTokens, drop_modalities
+from sensorium.models.fusion_config import TABULAR, TabularInput, VectorInput
 from sensorium.training.encoded_tables import EncodedTable
 from sensorium.training.fusion_features import Features, Target, pad_vectors
 

@@ -14,7 +14,8 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
-from sensorium.models.fusion import MISSING_CLASS, FusionModel, LateFusion
+from sensorium.models.fusion import FusionModel, LateFusion
+from sensorium.models.fusion_config import MISSING_CLASS
 from sensorium.training.fusion_batches import Batch
 
 FEWEST = 10

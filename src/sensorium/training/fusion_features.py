@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import UsageError
+from sensorium.models.fusion_config import MISSING_CLASS
 from sensorium.training.encoded_tables import EncodedTable
 from sensorium.training.tables import Row, category_of, is_missing, number_of
 
@@ -26,9 +27,6 @@ MOST_CLASSES = 1000
 
 FARTHEST = 8.0
 """Deviations from the mean that a number is cut to: one wrong cell must not drown all others."""
-
-MISSING_CLASS = -100
-"""As in `sensorium.models.fusion`, which needs torch."""
 
 
 @dataclass(frozen=True)

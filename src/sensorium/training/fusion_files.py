@@ -16,7 +16,8 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "safetensors", "train") from error
 
-from sensorium.models.fusion import FusionConfig, FusionModel
+from sensorium.models.fusion import FusionModel
+from sensorium.models.fusion_config import FusionConfig
 from sensorium.training.fusion import Fusion, FusionClassifier, FusionRegressor
 from sensorium.training.fusion_batches import Batches
 from sensorium.training.fusion_features import Features, Target
