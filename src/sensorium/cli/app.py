@@ -13,6 +13,7 @@ from sensorium.cli.classify import classify, label
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
+from sensorium.cli.predict import predict
 from sensorium.cli.train import train_app
 from sensorium.collection import Collection
 from sensorium.collection.answering import MODES
@@ -254,6 +255,7 @@ def reembed(
 app.command()(classify)
 app.command()(label)
 app.command()(evaluate)
+app.command()(predict)
 app.command()(models)
 app.command("import")(import_)
 app.command()(export)

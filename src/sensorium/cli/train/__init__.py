@@ -13,3 +13,4 @@ train_app = typer.Typer(
 # Commands add themselves to the app when they are imported.
 from sensorium.cli.train import classifier as classifier  # noqa: E402
 from sensorium.cli.train import contrastive as contrastive  # noqa: E402
+from sensorium.cli.train import fusion as fusion  # noqa: E402
