@@ -299,7 +299,6 @@ METHODS: dict[str, Fit] = {
 }
 
 
-
 def _load_learned(path: Path) -> Coder:
     from sensorium.index.learned import LearnedCoder  # which builds on this module
 

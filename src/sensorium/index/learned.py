@@ -236,6 +236,6 @@ class LearnedCoder:
 
 
 def _on_grid(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """Whole numbers in the same proportions; each bit has a scale of its own, which no sign sees."""
+    """Whole numbers in the same proportions for each bit, whose scale no sign depends on."""
     largest = np.abs(weights).max(axis=0, initial=0)
     return np.rint(weights * (WEIGHT_STEPS / np.where(largest > 0, largest, 1))).astype(np.int32)

@@ -20,8 +20,12 @@ Projection = npt.NDArray[np.float64]
 Matches = Mapping[tuple[str, str], tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
 """For two modalities, rows of the one and of the other that belong together."""
 
-ROUNDS = 30
-"""Of ITQ; Gong and Lazebnik take 50, for codes that are not trained further."""
+ROUNDS, LONG_ROUNDS = 30, 5
+"""Of ITQ; Gong and Lazebnik take 50, for codes that are not trained further. A round takes time
+with the cube of the length, and of long codes it mends little."""
+
+LONG = 128
+"""Bits up to which all rounds are run."""
 
 NEIGHBOURS = 5
 """Nearest vectors of the other modality whose mean stands in for a partner."""
@@ -134,7 +138,7 @@ def _turned(
     # Single precision halves the time; the result is trained in single precision anyway.
     reduced = (pooled @ components).astype(np.float32)
     rotation = np.linalg.qr(rng.standard_normal((length, length)))[0].astype(np.float32)
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS if length <= LONG else LONG_ROUNDS):
         corners = np.where(reduced @ rotation > 0, np.float32(1), np.float32(-1))
         left, _, right = np.linalg.svd(reduced.T @ corners)
         rotation = left @ right
