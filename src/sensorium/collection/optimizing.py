@@ -26,9 +26,9 @@ from sensorium.encoders import Encoder, Space
 from sensorium.errors import UsageError
 from sensorium.index.base import Index, Vectors
 from sensorium.index.coding import Coder
+from sensorium.index.kinds import KINDS, build_index
 from sensorium.index.learned import METHOD as LEARNED
 from sensorium.index.learned import LearnedCoder
-from sensorium.index.kinds import KINDS, build_index
 from sensorium.index.tuning import Measured, candidates, choose, measure, tune
 from sensorium.media import Media, Modality, Text, as_media
 

@@ -101,7 +101,8 @@ class LearnedCoder:
                 f"weights of shape {shape}: at most {MOST_DIMENSIONS} dimensions, and a multiple "
                 f"of 8 bits, at least {LEAST_BITS}"
             )
-        if not all(np.isfinite(value).all() for value in (*arrays.values(), *centres.values())):
+        finite = [np.isfinite(value).all() for value in arrays.values()]
+        if not all([*finite, *(np.isfinite(value).all() for value in centres.values())]):
             raise UsageError("the training came to weights that are not finite: take a lower rate")
         return cls(centres, {name: _on_grid(value) for name, value in arrays.items()}, space,
                    dict(training or {}))  # fmt: skip
@@ -186,7 +187,7 @@ class LearnedCoder:
     def round_input(self, vectors: Vectors, modality: str) -> npt.NDArray[np.float64]:
         """What the weights of a modality are multiplied with: whole numbers, shape (n, d)."""
         centred = np.asarray(vectors, np.float64) - self.means[modality]
-        return np.rint(centred.clip(-2, 2) * INPUT_STEPS)
+        return np.asarray(np.rint(centred.clip(-2, 2) * INPUT_STEPS))
 
     def save(self, path: Path) -> None:
         """Write everything to one `.npz` file without pickles."""

@@ -18,7 +18,7 @@ except ImportError as error:
     raise MissingExtraError("torch", "train") from error
 
 
-class HashingHeads(nn.Module):
+class HashingHeads(nn.Module):  # type: ignore[misc]
     """Bits of a vector before they are rounded: ``(x - mean) @ (base + change)`` of its modality.
 
     All heads start from one base, so that a training which has seen little of a modality leaves

@@ -9,11 +9,11 @@ Per step and code length b, the inner products of relaxed codes over b, as logit
   positives: Khosla et al. 2020, L_out; Jiang and Li 2017 for codes of two modalities), where
   pairs or labels are known.
 
-Three terms keep codes what codes are: quantisation (values near -1 and 1; Jiang and Li 2017,
-eq. 6), bit balance (each bit as often 1 as -1; the same) and decorrelation (bits that differ; Weiss et al.
+Three terms keep codes what codes are: quantisation (values near -1 and 1; Jiang and Li 2017),
+bit balance (each bit as often 1 as -1; the same) and decorrelation (bits that differ; Weiss et al.
 2009). The loss is the mean over lengths (Kusupati et al. 2022, Matryoshka representations), so that
-the first b bits are a code by themselves. Signs are relaxed to tanh, ever steeper (Cao et al. 2017,
-HashNet).
+the first b bits are a code by themselves. Signs are relaxed to tanh, ever steeper (HashNet: Cao et
+al. 2017).
 """
 
 from __future__ import annotations
@@ -80,21 +80,21 @@ class HashingSettings:
     """
 
     lengths: tuple[int, ...] = LENGTHS
-    steps: int = 300
+    steps: int = 150
     batch_size: int = 256
-    learning_rate: float = 3e-3
+    learning_rate: float = 0.01
     weight_decay: float = 0.1
     distillation: float = 1.0
-    within: float = 0.5
+    within: float = 0.25
     pairs: float = 0.5
     labels: float = 0.5
     quantisation: float = 0.01
     balance: float = 0.1
     decorrelation: float = 0.01
-    sharpness: float = 2.0
+    sharpness: float = 3.0
     noise: float = 0.3
     steepness: tuple[float, float] = (1.0, 3.0)
-    patience: int = 4
+    patience: int = 6
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class TrainedHash:
     after: float
 
 
-class HashingModel(nn.Module):
+class HashingModel(nn.Module):  # type: ignore[misc]
     """Heads and their loss over batches of rows.
 
     Parameters
@@ -370,9 +370,7 @@ def train_hash(
         data, held_out = data.split(settings.seed)
     data.require_enough()
     means = {name: rows.mean(axis=0, dtype=np.float64) for name, rows in data.vectors.items()}
-    base = nested_projection(
-        data.vectors, means, settings.lengths, matches=data.matches(), seed=settings.seed
-    )
+    base = nested_projection(data.vectors, means, settings.lengths, seed=settings.seed)
     model = HashingModel(HashingHeads(means, base), data, settings)
     kept = held_out
 

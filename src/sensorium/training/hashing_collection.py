@@ -123,9 +123,9 @@ def read_collection(
 ) -> tuple[HashingData, list[Skipped]]:
     """Gather a collection's vectors, texts to go with them, and what belongs together.
 
-    The collection is read once, and open to others from then on. Belonging together are an item and its captions; of an item with pieces of several modalities
-    (the pictures and the words of a video) those nearest in time; with `labels`, items, captions
-    and the words of a label.
+    The collection is read once, and open to others from then on. What belongs together are an item
+    and its captions; of an item with pieces of several modalities (the pictures and the words of a
+    video) those nearest in time; with `labels`, items, captions and the words of a label.
 
     Parameters
     ----------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Self
 
 import numpy as np
@@ -27,9 +26,6 @@ MOST_HELD_OUT = 1_000
 
 FEWEST = 8
 """Vectors of a modality that make a head of its own worth while."""
-
-MOST_MATCHES = 20_000
-"""Pairs of two modalities that a base is fitted to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,17 +137,6 @@ class HashingData:
         numbers = np.concatenate(list(getattr(self, relation).values()))
         _, counts = np.unique(numbers[numbers >= 0], return_counts=True)
         return int((counts > 1).sum())
-
-    def matches(self) -> dict[tuple[str, str], tuple[Ids, Ids]]:
-        """Rows of each two modalities that are paired, each row of the first at most once."""
-        found = {}
-        for a, b in combinations(self.vectors, 2):
-            last = {group: row for row, group in enumerate(self.pairs[b].tolist()) if group >= 0}
-            rows = [(row, last[g]) for row, g in enumerate(self.pairs[a].tolist()) if g in last]
-            if rows:
-                both = np.array(rows, np.int64)[:MOST_MATCHES]
-                found[a, b] = (both[:, 0], both[:, 1])
-        return found
 
     def units(self, count: int, seed: int = 0) -> Ids:
         """What batches are made of: a row of each modality, paired ones side by side.
