@@ -199,7 +199,8 @@ def build_hash(
         parts = {name: vectors[modalities == name] for name in np.unique(modalities).tolist()}
         if Modality.TEXT in encoder.space.modalities and Modality.TEXT not in parts:
             parts[Modality.TEXT.value] = _queries(store, encoder, ids[1], vectors)[0]
-        coder = HashCoder.fit(parts, bits=bits, method=method or "itq")
+        usual = "itq" if bits <= encoder.space.dimension else "lsh"
+        coder = HashCoder.fit(parts, bits=bits, method=method or usual)
     index = HashIndex.build(
         vectors, coder=coder, modality=modalities.tolist(), rerank=rerank, keep="sq8"
     )

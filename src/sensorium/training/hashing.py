@@ -47,6 +47,9 @@ from sensorium.training.loop import Progress, Settings, train
 
 LENGTHS = (16, 32, 64, 128, 256, 512)
 
+LEAST_PACE = 5
+"""Steps between validations, which take as long as a few steps."""
+
 
 @dataclass(frozen=True)
 class HashingSettings:
@@ -380,7 +383,7 @@ def train_hash(
 
     before = validate(model)["score"]
     units = data.units(settings.steps * settings.batch_size, settings.seed)
-    pace = max(1, settings.steps // 10)
+    pace = max(LEAST_PACE, settings.steps // 10)
     loop = Settings(
         batch_size=settings.batch_size,
         max_steps=settings.steps,

@@ -2,8 +2,8 @@
 
 Its hyperplanes lie among the directions in which vectors of two modalities agree with their nearest
 ones of the other: a cross-covariance as in Gong et al. (2014, section 3), without whitening, since
-small directions must not vote as much as large ones, and with neighbours in place of pairs. They are
-turned towards the corners of a cube (ITQ: Gong and Lazebnik 2011).
+small directions must not vote as much as large ones, and with neighbours in place of pairs. They
+are turned towards the corners of a cube (ITQ: Gong and Lazebnik 2011).
 
 Neighbours made better codes than known pairs on validation splits: the frozen space has been
 trained on many more pairs than a collection has.

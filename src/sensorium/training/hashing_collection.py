@@ -216,7 +216,10 @@ class _Gathered:
         group = next((number for number in known if number >= 0), None)
         group = self.group() if group is None else group
         for text in texts:
-            self.texts.setdefault(text, (group, label))
+            before, known_label = self.texts.get(text, (-1, -1))
+            self.texts[text] = (
+                before if before >= 0 else group, known_label if known_label >= 0 else label
+            )  # fmt: skip
         return group
 
     def data(
