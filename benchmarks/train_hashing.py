@@ -40,6 +40,8 @@ from sensorium.evaluation.retrieval import average_precision, rank_relevance
 from sensorium.home import sensorium_home
 from sensorium.index.base import Vectors
 from sensorium.index.coding import Codes, HashCoder
+from sensorium.training.hashing_data import HashingData
+from sensorium.training.hashing_scores import grades_by_distance, hamming
 
 TRAINED_ON = ("emoji", "stamps", "clipart")
 UNSEEN = "gcompris"
@@ -224,7 +226,6 @@ def fitted_coders(data: Captioned, quick: bool = False) -> dict[tuple[str, int],
 def train(data: Captioned, name: str, quick: bool = False, **options: Any) -> Any:
     """Train with nothing but vectors, with captions, or with captions and labels."""
     from sensorium.training.hashing import HashingSettings, train_hash
-    from sensorium.training.hashing_data import HashingData
 
     pairs = labels = None
     if name != LEARNED[0]:
@@ -256,7 +257,7 @@ def measure(
     name
         Of the set.
     codes
-        "image" and "text": rows whose products rank, such as bits of -1 and 1.
+        "image" and "text": codes, or vectors.
     end
         Of the case's name.
     """
@@ -264,14 +265,19 @@ def measure(
     first[data.caption[::-1]] = np.arange(len(data.caption))[::-1]
     pair = data.caption[None] == np.arange(len(data.texts))[:, None]
     label = data.labels[first][:, None] == data.labels[None]
-    scores = np.asarray(codes["text"] @ codes["image"].T, np.float64)
+    exact = codes["text"].dtype != np.uint8
+    if exact:
+        scores = np.asarray(codes["text"] @ codes["image"].T, np.float64)
+    else:
+        scores = hamming(codes["text"], codes["image"])
     found: Measured = {}
     for relevance, right in (("pair", pair), ("label", label)):
         for direction, values, wanted, units in (
             ("text to image", scores, right, data.concepts[first]),
             ("image to text", scores.T, right.T, data.concepts),
         ):
-            grades = rank_relevance(values, wanted)
+            ranked = rank_relevance if exact else grades_by_distance
+            grades = ranked(values, wanted)
             found[f"{name}, {direction}, {relevance}{end}"] = {
                 "mAP": _by_unit(average_precision(grades), units),
                 f"mAP@{AT}": _by_unit(_precision_at(grades, AT), units),
@@ -290,14 +296,6 @@ def _precision_at(grades: Floats, k: int) -> Floats:
     head = grades[:, :k] > 0
     precisions = np.cumsum(head, axis=1) / np.arange(1, head.shape[1] + 1)
     return np.asarray((precisions * head).sum(axis=1) / best)
-
-
-def signs(coder: Any, data: Captioned) -> dict[str, npt.NDArray[Any]]:
-    """Codes as numbers whose products fall with Hamming distance."""
-    return {
-        modality: np.unpackbits(coder.encode(vectors, modality), axis=1).astype(np.float32) * 2 - 1
-        for modality, vectors in (("image", data.images), ("text", data.texts))
-    }
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
@@ -319,7 +317,10 @@ def run(arguments: argparse.Namespace) -> list[Row]:
 def _rows(name: str, data: Captioned, coders: Mapping[tuple[str, int], Any]) -> Iterator[Row]:
     outcomes: dict[str, Measured] = {}
     for (system, bits), coder in coders.items():
-        codes = signs(coder, data)
+        codes = {
+            "image": coder.encode(data.images, "image"),
+            "text": coder.encode(data.texts, "text"),
+        }
         outcomes.setdefault(system, {}).update(measure(data, name, codes, f", {bits} bits"))
     plain = {"image": data.images, "text": data.texts}
     outcomes[FLOAT] = measure(data, name, plain, f", {FLOAT}")

@@ -392,6 +392,7 @@ def train_hash(
         patience=settings.patience,
         validate_every=pace,
         save_every=pace,
+        precision="float32",
         seed=settings.seed,
     )
     with tempfile.TemporaryDirectory() as temporary:

@@ -87,24 +87,33 @@ def questions(data: HashingData) -> Iterator[Asked]:
         yield Asked(source, target, "cosines", rows, near, itself)
 
 
+def grades_by_distance(
+    distances: npt.NDArray[np.int64], right: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Grades in the order of distances, ties against the method, as `rank_relevance` gives them.
+
+    Distances are small whole numbers, so that sorting them together with the grades takes a
+    fraction of the time.
+    """
+    keys = np.asarray(2 * distances + right, np.uint16)
+    return np.asarray(np.sort(keys, axis=1, kind="stable") & 1, np.float64)  # a radix sort
+
+
 def ranked(coder: Coder, data: HashingData, asked: Asked) -> npt.NDArray[np.float64]:
     """Grades in the order of Hamming distance, ties against the coder; shape (q, n)."""
     queries = coder.encode(data.vectors[asked.source][asked.rows], asked.source)
-    codes = coder.encode(data.vectors[asked.target], asked.target)
-    return rank_relevance(_scores(-hamming(queries, codes), asked), asked.right)
+    distances = hamming(queries, coder.encode(data.vectors[asked.target], asked.target))
+    if asked.itself is not None:
+        distances[asked.itself] = coder.bits + 1
+    return grades_by_distance(distances, asked.right)
 
 
 def ranked_exactly(data: HashingData, asked: Asked) -> npt.NDArray[np.float64]:
     """Grades in the order of cosines; shape (q, n)."""
-    scores = data.vectors[asked.source][asked.rows] @ data.vectors[asked.target].T
-    return rank_relevance(_scores(scores, asked), asked.right)
-
-
-def _scores(scores: npt.NDArray[np.generic], asked: Asked) -> npt.NDArray[np.float64]:
-    values = np.asarray(scores, np.float64)
+    scores = np.float64(data.vectors[asked.source][asked.rows] @ data.vectors[asked.target].T)
     if asked.itself is not None:
-        values[asked.itself] = -np.inf
-    return values
+        scores[asked.itself] = -np.inf
+    return rank_relevance(scores, asked.right)
 
 
 def held_out_score(coder: LearnedCoder, data: HashingData, lengths: Sequence[int]) -> float:
