@@ -264,7 +264,10 @@ def measure(
     first = np.zeros(len(data.texts), np.int64)
     first[data.caption[::-1]] = np.arange(len(data.caption))[::-1]
     pair = data.caption[None] == np.arange(len(data.texts))[:, None]
-    label = data.labels[first][:, None] == data.labels[None]
+    names, numbers = np.unique(data.labels, return_inverse=True)
+    of_text = np.zeros((len(data.texts), len(names)), bool)  # pictures of one caption may differ
+    of_text[data.caption, numbers] = True
+    label = of_text[:, numbers]
     exact = codes["text"].dtype != np.uint8
     if exact:
         scores = np.asarray(codes["text"] @ codes["image"].T, np.float64)
