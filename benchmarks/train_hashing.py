@@ -406,7 +406,7 @@ def plot(rows: list[Row], path: Path) -> None:
 
     values = {(row.case, row.system, row.metric): row.value for row in rows}
     names = list(dict.fromkeys(row.case.split(", ")[0] for row in rows))
-    figure = Figure(figsize=(11, 5.4), dpi=110, layout="constrained")
+    figure = Figure(figsize=(11, 5.4), dpi=85, layout="constrained")
     panels = figure.subplots(2, len(names), sharex=True)
     for line, relevance in zip(panels, ("pair", "label"), strict=True):
         for axes, name in zip(line, names, strict=True):
