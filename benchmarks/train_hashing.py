@@ -24,7 +24,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -52,9 +52,9 @@ BITS = (16, 32, 64, 128)
 AT = 50
 BATCH = 256
 
-CCA_RIDGE = 0.1
-"""Share of the mean variance that is added to each direction before whitening; of 0.001, 0.01, 0.1
-and 1 the best on the validation splits."""
+CCA_RIDGE = 10
+"""Share of the mean variance that is added to each direction before whitening; of 0.01, 0.1, 1 and
+10 the best on the validation splits (at 64 bits mAP 0.285, 0.310, 0.332 and 0.333)."""
 
 PERMUTATIONS = 2_000
 
@@ -171,7 +171,7 @@ class Canonical:
     projections: Mapping[str, Floats]
 
     @classmethod
-    def fit(cls, images: Vectors, texts: Vectors, bits: int, ridge: float = CCA_RIDGE) -> Any:
+    def fit(cls, images: Vectors, texts: Vectors, bits: int, ridge: float = CCA_RIDGE) -> Self:
         """Fit to pairs.
 
         Parameters

@@ -31,6 +31,10 @@ MOST_VECTORS = 50_000
 LEAST_TEXTS = 200
 """With fewer captions, questions that people ask of any collection are put beside them."""
 
+COMPARED_BITS = 256
+"""Longest codes that are compared with ITQ's, which at 512 bits take longer to fit than the training
+takes, and find nearly what float search does."""
+
 ENCODED = 64
 """Texts or pictures between two steps of the progress."""
 
@@ -48,7 +52,7 @@ class HashReport:
     bits : int
         Of the codes that were written.
     scores : list of Score
-        Of held-out vectors, for each length, method and direction.
+        Of held-out vectors, for each length up to `COMPARED_BITS`, method and direction.
     vectors : dict of str to int
         Trained on and kept to measure with, by modality.
     pairs, labels : int
@@ -106,7 +110,8 @@ def hash_collection(
         )
     space = library.encoder.space.fingerprint
     trained = train_hash(data, settings, space=space, folder=folder, progress=progress)
-    scores = compare_coders(trained.coder, trained.fitted, trained.held_out, settings.lengths)
+    lengths = [length for length in settings.lengths if length <= COMPARED_BITS]
+    scores = compare_coders(trained.coder, trained.fitted, trained.held_out, lengths)
     write_trained(library.path, trained.coder)
     library.hash(bits, method="learned", rerank=rerank)
     counts = {name: len(rows) for name, rows in data.vectors.items()}
