@@ -11,7 +11,12 @@ torch = pytest.importorskip("torch")
 
 from sensorium import Collection  # noqa: E402
 from sensorium.errors import UsageError  # noqa: E402
-from sensorium.training.hashing_collection import LEAST_TEXTS, read_collection  # noqa: E402
+from sensorium.training.hashing import HashingSettings  # noqa: E402
+from sensorium.training.hashing_collection import (  # noqa: E402
+    LEAST_TEXTS,
+    hash_collection,
+    read_collection,
+)
 from tests.tiny_encoder import DIMENSION  # noqa: E402
 
 COUNT = 12
@@ -110,3 +115,21 @@ def test_fields_that_hold_nothing(library: Collection, tiny: Path, tmp_path: Pat
         read_collection(library, labels="caption_xx")
     with pytest.raises(UsageError, match="holds no vectors yet"):
         read_collection(Collection(tmp_path / "empty.sensorium", tiny))
+
+
+@pytest.mark.slow
+def test_codes_of_the_sample_find_more_than_itq(sample: Path, tmp_path: Path) -> None:
+    library = Collection(tmp_path / "sample.sensorium", "mini")
+    library.add(sample / "images.csv")
+    data, _ = read_collection(library)
+    settings = HashingSettings(lengths=(16, 32, 64), steps=60)
+    report = hash_collection(library, data, bits=32, settings=settings)
+    found = {(s.method, s.bits, s.direction, s.relevance): s for s in report.scores}
+    for direction in ("text to image", "image to text"):
+        for bits in (16, 32):
+            learned, itq = (
+                found[method, bits, direction, "pairs"].mean_average_precision
+                for method in ("learned", "itq")
+            )
+            assert learned > 1.1 * itq
+    assert library.search("castle at night", mode="hash")

@@ -32,8 +32,8 @@ LEAST_TEXTS = 200
 """With fewer captions, questions that people ask of any collection are put beside them."""
 
 COMPARED_BITS = 256
-"""Longest codes that are compared with ITQ's, which at 512 bits take longer to fit than the training
-takes, and find nearly what float search does."""
+"""Longest codes that are compared with ITQ's; those of 512 bits take 50 decompositions of a large
+matrix, and find nearly what float search does."""
 
 ENCODED = 64
 """Texts or pictures between two steps of the progress."""

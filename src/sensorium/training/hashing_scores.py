@@ -110,7 +110,8 @@ def ranked(coder: Coder, data: HashingData, asked: Asked) -> npt.NDArray[np.floa
 
 def ranked_exactly(data: HashingData, asked: Asked) -> npt.NDArray[np.float64]:
     """Grades in the order of cosines; shape (q, n)."""
-    scores = np.float64(data.vectors[asked.source][asked.rows] @ data.vectors[asked.target].T)
+    products = data.vectors[asked.source][asked.rows] @ data.vectors[asked.target].T
+    scores = np.asarray(products, np.float64)
     if asked.itself is not None:
         scores[asked.itself] = -np.inf
     return rank_relevance(scores, asked.right)
