@@ -195,9 +195,9 @@ def optimize(
         int | None,
         typer.Option("--hash", metavar="BITS", help="Make hash codes of 16 to 512 bits instead."),
     ] = None,
-    method: Annotated[str, typer.Option(metavar="itq|lsh|sign", help="How codes are made.")] = (
-        "itq"
-    ),
+    method: Annotated[
+        str, typer.Option(metavar="itq|lsh|sign|learned", help="How codes are made.")
+    ] = "itq",
     as_json: JsonOption = False,
 ) -> None:
     """Measure kinds of index on a collection and build the cheapest that finds enough."""
