@@ -34,7 +34,7 @@ QUERIES_FILE = "queries.jsonl"
 
 LABELS_COLUMNS = ("folder", "label")
 
-_BEYOND = "\0"
+BEYOND = "\0"
 """Key of the fields of a CSV row that no column of the header stands for."""
 
 Kind = Literal["pairs", "folder", "queries", "result"]
@@ -168,9 +168,9 @@ def read_pairs(table: Path) -> Pairs:
     UsageError
         When it cannot be read, lacks a column, or has no usable row.
     """
-    rows = list(_rows(table))
+    rows = list(table_rows(table))
     columns = [*dict.fromkeys(name for _, row in rows if isinstance(row, dict) for name in row)]
-    columns = [name for name in columns if name != _BEYOND]
+    columns = [name for name in columns if name != BEYOND]
     path_column = _first(columns, PATH_COLUMNS)
     captions = [name for name in columns if name.lower().startswith(CAPTION_COLUMN)]
     if not captions and (text := _first(columns, TEXT_COLUMNS)) is not None:
@@ -189,10 +189,10 @@ def read_pairs(table: Path) -> Pairs:
             pairs.skipped.append(Skipped(where, row))
             continue
         name = _name(row.get(path_column))
-        texts = [text for column in captions for text in _texts(row.get(column))]
+        texts = [text for column in captions for text in cell_texts(row.get(column))]
         if reason := _unusable_path(name, path_column):
             pairs.skipped.append(Skipped(where, reason))
-        elif row.get(_BEYOND):
+        elif row.get(BEYOND):
             reason = "row has more fields than the header: put captions with commas in quotes"
             pairs.skipped.append(Skipped(where, reason))
         elif not texts:
@@ -263,12 +263,12 @@ def label_of_folder(name: str) -> str:
 
 def _relabel(classes: dict[str, list[str]], labels: Path) -> None:
     named: dict[str, list[str]] = {}
-    for line, row in _rows(labels):
+    for line, row in table_rows(labels):
         if isinstance(row, str):
             raise UsageError(f"{labels}:{line}: {row}")
         if missing := [name for name in LABELS_COLUMNS if name not in row]:
             raise UsageError(f"{labels}: needs the columns folder,label; {missing[0]} is missing")
-        texts = [t for name, value in row.items() if name != "folder" for t in _texts(value)]
+        texts = [t for name, value in row.items() if name != "folder" for t in cell_texts(value)]
         name = _name(row["folder"])
         if not texts:
             raise UsageError(f"{labels}:{line}: {name!r} has no label")
@@ -305,8 +305,8 @@ def read_queries(path: Path) -> tuple[dict[str, Query], list[Skipped]]:
     for line, row in _json_lines(path):
         reason = row if isinstance(row, str) else ""
         if isinstance(row, dict):
-            query = _text(row.get("_id", row.get("id")))
-            text, name = _text(row.get("text")), _name(row.get("image"))
+            query = cell_text(row.get("_id", row.get("id")))
+            text, name = cell_text(row.get("text")), _name(row.get("image"))
             if not query:
                 reason = "query has no _id"
             elif query in queries:
@@ -360,7 +360,7 @@ def read_qrels(path: Path) -> Judgements:
     return judgements
 
 
-def _rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def table_rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Rows of a table with their line; a string says what is wrong with one."""
     if table.suffix.lower() in (".jsonl", ".ndjson"):
         yield from _json_lines(table)
@@ -374,7 +374,7 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
             # A column without a name is a row number that a spreadsheet library wrote.
             yield (
                 reader.line_num,
-                {_BEYOND if k is None else k.strip(): v for k, v in row.items() if k or k is None},
+                {BEYOND if k is None else k.strip(): v for k, v in row.items() if k or k is None},
             )
     except csv.Error as error:
         raise UsageError(
@@ -411,7 +411,7 @@ def _first(columns: Iterable[str], wanted: Iterable[str]) -> str | None:
     return next((by_name[name] for name in wanted if name in by_name), None)
 
 
-def _text(value: Any) -> str:
+def cell_text(value: Any) -> str:
     """A cell as text on one line; identifiers in JSON may be numbers."""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return _sound(" ".join(str(value).split()))
@@ -428,9 +428,9 @@ def _name(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _texts(value: Any) -> list[str]:
+def cell_texts(value: Any) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    return [text for one in values if (text := _text(one))]
+    return [text for one in values if (text := cell_text(one))]
 
 
 def _number(text: str) -> float | None:
