@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from sensorium.encoders.background import PASSAGES
 from sensorium.encoders.folder import CONFIG, FORMAT, FolderEncoder
-from sensorium.encoders.hub import HubEncoder
+from sensorium.encoders.hub import HubEncoder, input_module
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
 
@@ -264,7 +264,7 @@ class _TextTower(torch.nn.Module):  # type: ignore[misc]
 
 
 def _write_image_tower(encoder: HubEncoder, folder: Path) -> dict[str, Any]:
-    processor = encoder._model[0].processor
+    processor = input_module(encoder._model, Modality.IMAGE).processor
     processor = getattr(processor, "image_processor", processor)
     tower = _image_config(processor, encoder.name)
     side = tower["size"]
@@ -300,7 +300,7 @@ def _image_config(processor: Any, name: str) -> dict[str, Any]:
 
 def _write_text_tower(encoder: HubEncoder, folder: Path) -> dict[str, Any]:
     model = encoder._model
-    tokenizer = model.tokenizer
+    tokenizer = input_module(model, Modality.TEXT).tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or tokenizer.padding_side != "right":
         raise EncoderError(

@@ -7,6 +7,7 @@ no code of a model's author is run.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -34,6 +35,12 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model")
 """Files of a model that decide what its vectors are."""
+
+NOTES = "sensorium.json"
+"""File beside a model trained here: what it is, its temperature and prompts."""
+
+TRAINING = "training"
+"""Folder beside a model trained here: checkpoints, losses, a report."""
 
 
 class HubEncoder:
@@ -75,32 +82,9 @@ class HubEncoder:
         self.dtype, dtype_reason = _dtype(dtype, chosen)
         self._reason = f"{device_reason}; {dtype_reason}"
         self._computing = Lock()
-        report = _LoadReport()
-        logger = logging.getLogger("transformers")
-        logger.addHandler(report)
-        try:
-            self._model = sentence_transformers.SentenceTransformer(
-                self.name,
-                device=chosen,
-                revision=revision,
-                truncate_dim=dimension,
-                model_kwargs={"dtype": getattr(torch, self.dtype), "use_safetensors": True},
-                local_files_only=_is_offline(),
-            )
-        except Exception as error:  # the libraries below raise nearly any exception
-            raise EncoderError(
-                f"{self.name} cannot be loaded as an encoder: {_first_line(error)}"
-                + ("; HF_HUB_OFFLINE is set" if _is_offline() else "")
-            ) from error
-        finally:
-            logger.removeHandler(report)
-        if report.missing:
-            raise EncoderError(
-                f"{self.name}: its files lack weights of the encoder ({report.missing[0]} and "
-                f"{len(report.missing) - 1} more), which would be random numbers"
-            )
-        self._model.eval()
-        _pad_as_trained(self._model[0])
+        self._model = load_model(
+            self.name, device=chosen, dtype=self.dtype, revision=revision, dimension=dimension
+        )
         known = [Modality(m) for m in self._model.modalities if m in {*Modality}]
         modalities = tuple(m for m in _ENCODED if m in known)
         if not modalities:
@@ -117,6 +101,7 @@ class HubEncoder:
             self.sigmoid = (scale, bias)
         clip_like = {Modality.IMAGE, Modality.TEXT} <= {*modalities}
         self.prompts: Sequence[str] = ("a photo of a {}", "{}") if clip_like else ("{}",)
+        self._read_notes()
         self.space = Space(
             name=self.name,
             dimension=self._measured_dimension(modalities),
@@ -132,6 +117,20 @@ class HubEncoder:
             raise EncoderError(
                 f"{self.name} has {self.space.dimension} dimensions, not {dimension} or more"
             )
+
+    def _read_notes(self) -> None:
+        """Read what `sensorium train contrastive` learnt beside the weights."""
+        path = Path(self.name) / NOTES
+        if not path.is_file():
+            return
+        try:
+            notes = json.loads(path.read_text("utf-8"))
+            self.temperature = float(notes["temperature"])
+            if notes.get("sigmoid"):
+                self.sigmoid = float(notes["sigmoid"]["scale"]), float(notes["sigmoid"]["bias"])
+            self.prompts = [str(prompt) for prompt in notes["prompts"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EncoderError(f"{path}: cannot be read ({error!r})") from error
 
     @property
     def runtime(self) -> str:
@@ -219,6 +218,64 @@ class HubEncoder:
         return f"HubEncoder({self.name!r}, space={self.space})"
 
 
+def load_model(
+    name: str,
+    *,
+    device: str,
+    dtype: str = "float32",
+    revision: str | None = None,
+    dimension: int | None = None,
+) -> Any:
+    """Load a model through sentence-transformers, as it was trained or not at all.
+
+    Raises
+    ------
+    EncoderError
+        When it cannot be loaded, or weights are lacking.
+    """
+    report = _LoadReport()
+    logger = logging.getLogger("transformers")
+    logger.addHandler(report)
+    try:
+        model = sentence_transformers.SentenceTransformer(
+            name,
+            device=device,
+            revision=revision,
+            truncate_dim=dimension,
+            model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
+            local_files_only=_is_offline(),
+        )
+    except Exception as error:  # the libraries below raise nearly any exception
+        raise EncoderError(
+            f"{name} cannot be loaded as an encoder: {_first_line(error)}"
+            + ("; HF_HUB_OFFLINE is set" if _is_offline() else "")
+        ) from error
+    finally:
+        logger.removeHandler(report)
+    if report.missing:
+        raise EncoderError(
+            f"{name}: its files lack weights of the encoder ({report.missing[0]} and "
+            f"{len(report.missing) - 1} more), which would be random numbers"
+        )
+    model.eval()
+    for module in input_modules(model):
+        _pad_as_trained(module)
+    return model
+
+
+def input_modules(model: Any) -> list[Any]:
+    """The modules that take a model's inputs: its first, or one for each modality."""
+    if routes := getattr(model[0], "sub_modules", None):
+        return list({id(route[0]): route[0] for route in routes.values()}.values())
+    return [model[0]]
+
+
+def input_module(model: Any, modality: Modality) -> Any:
+    """The module that takes a model's inputs of one modality."""
+    routes = getattr(model[0], "sub_modules", None)
+    return routes[modality.value][0] if routes and modality.value in routes else model[0]
+
+
 class _LoadReport(logging.Handler):
     """Reads which weights a checkpoint lacked: they are random then, which is only logged."""
 
@@ -281,7 +338,7 @@ def _pad_as_trained(transformer: Any) -> None:
 
 
 def _sampling_rate(model: Any) -> int:
-    processor = getattr(model[0], "processor", None)
+    processor = getattr(input_module(model, Modality.AUDIO), "processor", None)
     extractor = getattr(processor, "feature_extractor", processor)
     rate = getattr(extractor, "sampling_rate", None)
     if not isinstance(rate, int):
@@ -313,11 +370,13 @@ def _files(model: Any, name: str) -> list[Path]:
         else:
             raise EncoderError(f"{name}: its files are not in the hub's cache")
     files = [path for pattern in WEIGHTS for path in sorted(folder.rglob(pattern))]
-    return [path for path in files if path.name != "README.md"]
+    others = {"README.md", NOTES}  # change no vector
+    return [p for p in files if p.name not in others and folder / TRAINING not in p.parents]
 
 
 def _commit(model: Any) -> str | None:
-    owner = getattr(model[0], "model", None) or getattr(model[0], "auto_model", None)
+    first = input_modules(model)[0]
+    owner = getattr(first, "model", None) or getattr(first, "auto_model", None)
     commit: str | None = getattr(getattr(owner, "config", None), "_commit_hash", None)
     return commit
 

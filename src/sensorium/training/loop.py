@@ -1,0 +1,659 @@
+"""The training loop of everything here that is trained with torch, on Transformers' `Trainer`.
+
+`Trainer` brings the optimizer step, mixed precision, accumulation and checkpoints. What is added:
+
+- **Exact resume.** The order of the examples and whatever is random in reading and collating
+  them depend on seed, epoch and examples alone, so that a resumed training sees what an
+  uninterrupted one would have seen (`Trainer`'s loader is a batch ahead of its checkpoints).
+- **Gradients are averaged across processes after the backward pass**, not by DDP's hooks: those
+  allow each parameter one gradient a step, and gradient caching computes several.
+- **The best weights are kept apart** and restored at the end, whatever else is validated or saved.
+- Only parameters that are trained are written, and no pickled arguments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import random
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from sensorium.errors import MissingExtraError, UsageError
+from sensorium.training.history import CURVES, History
+
+try:
+    import torch
+    import torch.distributed as dist
+    from safetensors.torch import load_file, save_file
+    from torch import nn
+    from transformers import Trainer, TrainerCallback, TrainingArguments
+    from transformers.trainer_callback import PrinterCallback, TrainerState
+except ImportError as error:
+    raise MissingExtraError("torch", "train") from error
+
+Progress = Callable[[int, int, Mapping[str, float]], None]
+"""Called after each step with steps done, steps in all and the latest loss and metrics."""
+
+NOTED = 1000
+"""Losses that a history keeps, about; of longer trainings each is the mean of several steps."""
+
+KEPT = 2
+"""Checkpoints that are kept: should the machine fail while one is written, the other is whole."""
+
+
+class Examples(Protocol):
+    """A sequence, or a map-style torch `Dataset`."""
+
+    def __len__(self) -> int:
+        """Count the examples."""
+
+    def __getitem__(self, index: int, /) -> Any:
+        """Read one."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Parameters
+    ----------
+    epochs : float
+        Passes over the examples.
+    batch_size : int
+        Examples in a batch, all processes together: with torchrun each takes its share.
+    learning_rate : float
+        At its highest; it rises linearly during the warm-up and falls as a cosine to zero.
+    weight_decay : float
+        Of AdamW (Loshchilov and Hutter 2019), on matrices; not on biases, norms and scales.
+    warmup : float
+        Share of the steps during which the learning rate rises.
+    precision : {"float32", "bfloat16", "float16"}, optional
+        What is computed in; weights stay float32. By default bfloat16 on a GPU that computes
+        in it, else float32.
+    patience : int, optional
+        Validations without improvement after which it stops.
+    seed : int
+        Of the order of the examples, dropout and augmentation.
+    accumulation : int
+        Batches whose gradients make one optimizer step.
+    max_steps : int, optional
+        Optimizer steps, instead of `epochs`.
+    save_every, validate_every : int, optional
+        Steps between two; once an epoch by default, and always at the end.
+    gradient_clip : float
+        Norm that gradients are cut to; 0 leaves them.
+    """
+
+    epochs: float = 10
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    precision: str | None = None
+    patience: int | None = None
+    seed: int = 0
+    accumulation: int = 1
+    max_steps: int | None = None
+    save_every: int | None = None
+    validate_every: int | None = None
+    gradient_clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "learning_rate", "accumulation"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("patience", "max_steps", "save_every", "validate_every"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("weight_decay", "gradient_clip", "seed"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must not be negative")
+        if not 0 <= self.warmup <= 1:
+            raise UsageError(f"warmup is {self.warmup}; it is a share of the steps, from 0 to 1")
+        if self.precision not in (None, "float32", "bfloat16", "float16"):
+            raise UsageError(
+                f"unknown precision {self.precision!r}; there are float32, bfloat16 and float16"
+            )
+
+
+def train(
+    model: nn.Module,
+    examples: Examples,
+    collate: Callable[[list[Any]], Mapping[str, Any]],
+    folder: str | Path,
+    settings: Settings,
+    *,
+    validate: Callable[[nn.Module], Mapping[str, float]] | None = None,
+    best: tuple[str, str] = ("loss", "min"),
+    parameters: Iterable[Mapping[str, Any]] | None = None,
+    drop_last: bool = False,
+    progress: Progress | None = None,
+) -> History:
+    """Train a model; go on where a killed training of the same folder stopped.
+
+    Parameters
+    ----------
+    model : nn.Module
+        ``model(**batch)`` returns a mapping with a scalar ``"loss"``. Parameters that need no
+        gradient stay as they are and are not written into checkpoints.
+    examples : sequence or torch Dataset
+        Read by number. What is random in reading (augmentation) may use the global generators of
+        Python, NumPy and torch; these are seeded for each batch.
+    collate : callable
+        Makes a batch of a list of examples: a mapping of the model's arguments.
+    folder : path
+        Gets ``checkpoints/`` while it trains, ``history.json`` and ``curves.png``.
+    settings : Settings
+    validate : callable, optional
+        Takes the model, in evaluation mode and without gradients, and returns metrics.
+    best : tuple of str
+        The metric that decides which weights are kept, and whether "min" or "max" is best.
+    parameters : iterable of dict, optional
+        Parameter groups as torch's optimizers take them, e.g. with an ``lr`` of their own.
+    drop_last : bool
+        Leave out the batch at the end of an epoch that would be smaller than the others.
+    progress : callable, optional
+        Takes steps done, steps in all, and a mapping with the latest loss and metrics.
+
+    Returns
+    -------
+    History
+        The model has the best weights, with `validate`; else the last.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds a training with other settings or data, a setting cannot be, or the
+        loss is no longer a number.
+    """
+    folder = Path(folder)
+    if len(examples) == 0:
+        raise UsageError("there is nothing to train on: no examples")
+    if settings.patience is not None and validate is None:
+        raise UsageError("patience needs a validation: give validate, or leave patience out")
+    if best[1] not in ("min", "max"):
+        raise UsageError(f"the best of a metric is its min or max, not {best[1]!r}")
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UsageError("there is nothing to train: no parameter of the model needs a gradient")
+    checkpoints = folder / "checkpoints"
+    arguments = _arguments(checkpoints, settings)
+    processes = arguments.world_size
+    share = settings.batch_size // processes
+    if settings.batch_size % processes:
+        raise UsageError(
+            f"batches of {settings.batch_size} cannot be shared equally by {processes} processes"
+        )
+    if drop_last:  # otherwise too few examples for one batch would make no batch at all
+        share = min(share, len(examples) // processes)
+        if not share:
+            raise UsageError(f"{len(examples)} examples are too few for {processes} processes")
+    arguments.per_device_train_batch_size = share
+    whole = math.floor if drop_last else math.ceil
+    batches = whole(whole(len(examples) / share) / processes)
+    epoch = math.ceil(batches / settings.accumulation)
+    total = settings.max_steps or math.ceil(settings.epochs * epoch)
+    arguments.logging_steps = max(1, total // NOTED)
+    _claim(checkpoints, settings, examples, model)
+    finished = checkpoints / "finished.safetensors"
+    if finished.exists() and (history := History.load(folder)).finished:
+        load_weights(model, finished)
+        return history
+    trainer = _Trainer(
+        model, arguments, examples, collate, settings=settings, validate=validate, best=best,
+        groups=parameters, drop_last=drop_last, epoch=epoch, progress=progress,
+    )  # fmt: skip
+    checkpoint = _latest(checkpoints)
+    if checkpoint is not None:
+        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        trainer.seconds_before = trainer.state.log_history[-1]["seconds"]
+    if checkpoint is None or not trainer.is_over(total):
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    else:  # killed between its last checkpoint and its end
+        load_weights(model, checkpoint / "model.safetensors")
+    if trainer.best_value() is not None:
+        if arguments.process_index == 0:
+            load_weights(model, checkpoints / "best.safetensors")
+        _give_all(model, processes)
+    history = trainer.history(total)
+    if arguments.process_index == 0:
+        save_weights(model, finished)
+        history.save(folder)
+        history.plot(folder / CURVES)
+        for path in checkpoints.glob("checkpoint-*"):
+            shutil.rmtree(path)
+        (checkpoints / "best.safetensors").unlink(missing_ok=True)
+    if processes > 1:
+        dist.barrier()
+    model.eval()
+    return history
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write trained parameters and buffers as safetensors, whole or not at all."""
+    kept = model.state_dict().keys()
+    weights = {
+        name: tensor.detach().cpu().contiguous().clone()
+        for name, tensor in (*model.named_parameters(), *model.named_buffers())
+        if name in kept and (tensor.requires_grad or not isinstance(tensor, nn.Parameter))
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    save_file(weights, part)
+    part.replace(path)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Read what `save_weights` wrote.
+
+    Raises
+    ------
+    UsageError
+        If the weights are not those of this model.
+    """
+    try:
+        found = model.load_state_dict(load_file(path), strict=False)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"the weights in {path} do not fit the model: {error}") from error
+    trained = {name for name, tensor in model.named_parameters() if tensor.requires_grad}
+    if found.unexpected_keys or trained.intersection(found.missing_keys):
+        wrong = [*found.unexpected_keys, *trained.intersection(found.missing_keys)]
+        raise UsageError(f"the weights in {path} are of another model: {', '.join(wrong[:5])}")
+
+
+def _arguments(checkpoints: Path, settings: Settings) -> TrainingArguments:
+    if settings.precision == "float16" and not torch.cuda.is_available():
+        raise UsageError("float16 is trained in on a GPU only; take bfloat16 or float32")
+    shared = int(os.environ.get("WORLD_SIZE", 1)) > 1  # set by torchrun
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about GPUs that are not there
+        arguments = TrainingArguments(
+            output_dir=str(checkpoints),
+            per_device_train_batch_size=1,  # set when the number of processes is known
+            gradient_accumulation_steps=settings.accumulation,
+            num_train_epochs=settings.epochs,
+            max_steps=settings.max_steps or -1,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            warmup_steps=settings.warmup if settings.warmup < 1 else 0.999999,
+            lr_scheduler_type="cosine",
+            max_grad_norm=settings.gradient_clip,
+            fp16=settings.precision == "float16",
+            bf16=False,  # by _Precision
+            seed=settings.seed,
+            save_strategy="no",  # by _Pace
+            eval_strategy="no",
+            logging_strategy="steps",
+            logging_nan_inf_filter=False,
+            save_total_limit=KEPT,
+            restore_callback_states_from_checkpoint=False,
+            remove_unused_columns=False,
+            use_cpu=not torch.cuda.is_available(),
+            ddp_backend="gloo" if shared and not torch.cuda.is_available() else None,
+            disable_tqdm=True,
+            report_to="none",
+            log_level="error",
+        )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # several GPUs are torchrun's to use
+    return arguments
+
+
+def _claim(checkpoints: Path, settings: Settings, examples: Examples, model: nn.Module) -> None:
+    """Note what is trained in a folder; refuse one where something else was."""
+    mine = {
+        **dataclasses.asdict(settings),
+        "examples": len(examples),
+        "trained parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    }
+    path = checkpoints / "settings.json"
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{random.SystemRandom().getrandbits(32):x}.part")
+        part.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+        part.replace(path)
+        return
+    different = [
+        f"{name} was {stored.get(name)}, now {mine.get(name)}"
+        for name in dict.fromkeys((*mine, *stored))
+        if stored.get(name) != mine.get(name)
+    ]
+    if different:
+        raise UsageError(
+            f"{checkpoints.parent} holds another training ({'; '.join(different)}); "
+            f"give another folder, or delete {checkpoints} to start anew"
+        )
+
+
+def _latest(checkpoints: Path) -> Path | None:
+    """Find the newest checkpoint that was written to its end; its state is written last."""
+    numbered = {int(path.name.split("-")[1]): path for path in checkpoints.glob("checkpoint-*")}
+    for _, path in sorted(numbered.items(), reverse=True):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return path
+    return None
+
+
+class _Batches(torch.utils.data.Dataset):  # type: ignore[misc]
+    """Examples that come as collated batches, with whatever is random in them seeded."""
+
+    def __init__(
+        self, examples: Examples, collate: Callable[[list[Any]], Mapping[str, Any]], seed: int
+    ) -> None:
+        self.examples = examples
+        self.collate = collate
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.examples[index]
+
+    def __getitems__(self, numbers: Sequence[int]) -> Mapping[str, Any]:
+        seeds = np.random.SeedSequence([self.seed, self.epoch, *numbers]).generate_state(3)
+        before = random.getstate(), np.random.get_state()
+        with torch.random.fork_rng(devices=[]):
+            random.seed(int(seeds[0]))
+            np.random.seed(seeds[1])
+            torch.random.default_generator.manual_seed(int(seeds[2]))
+            try:
+                return self.collate([self.examples[number] for number in numbers])
+            finally:
+                random.setstate(before[0])
+                np.random.set_state(before[1])
+
+
+class _Order(torch.utils.data.Sampler):  # type: ignore[misc]
+    """The examples in the order of an epoch, which depends on seed and epoch alone."""
+
+    def __init__(self, batches: _Batches) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = np.random.default_rng([self.batches.seed, self.batches.epoch])
+        return iter(generator.permutation(len(self.batches)).tolist())
+
+
+class _Precision(nn.Module):  # type: ignore[misc]
+    """A model computing in a lower precision; its loss comes in float32."""
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype, device: torch.device) -> None:
+        super().__init__()
+        self.model = model
+        self.dtype = dtype
+        self.device = device
+
+    def forward(self, **batch: Any) -> dict[str, Any]:
+        lower = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype if lower else None, enabled=lower):
+            outputs = dict(self.model(**batch))
+        return {**outputs, "loss": outputs["loss"].float()}
+
+
+class _Pace(TrainerCallback):
+    """Says when to validate, to save and to stop; watches the loss; reports progress."""
+
+    def __init__(self, trainer: _Trainer, epoch: int, progress: Progress | None) -> None:
+        self.trainer = trainer
+        self.epoch = epoch
+        self.progress = progress
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        # Accelerate's `set_epoch` does not reach the order of a resumed, shared loader.
+        self.trainer.batches.epoch = state.global_step // self.epoch
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        settings = self.trainer.settings
+        step, last = state.global_step, state.global_step >= state.max_steps
+        control.should_evaluate = self.trainer.validate is not None and (
+            last or step % (settings.validate_every or self.epoch) == 0
+        )
+        control.should_save = last or step % (settings.save_every or self.epoch) == 0
+        control.should_log = control.should_log or last
+        if self.progress and state.is_world_process_zero:
+            self.progress(step, state.max_steps, self.trainer.figures)
+        return control
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if (loss := (logs or {}).get("loss")) is not None:
+            self.trainer.figures["loss"] = loss
+            if not math.isfinite(loss):
+                raise UsageError(
+                    f"the loss is {loss} at step {state.global_step}; lower the learning rate "
+                    f"({args.learning_rate:g}) or lengthen the warm-up"
+                )
+
+
+class _Trainer(Trainer):
+    def __init__(
+        self,
+        model: nn.Module,
+        arguments: TrainingArguments,
+        examples: Examples,
+        collate: Callable[[list[Any]], Mapping[str, Any]],
+        *,
+        settings: Settings,
+        validate: Callable[[nn.Module], Mapping[str, float]] | None,
+        best: tuple[str, str],
+        groups: Iterable[Mapping[str, Any]] | None,
+        drop_last: bool,
+        epoch: int,
+        progress: Progress | None,
+    ) -> None:
+        self.settings = settings
+        self.validate = validate
+        self.best = best
+        self.groups = groups
+        self.drop_last = drop_last
+        self.figures: dict[str, float] = {}
+        self.started = time.monotonic()
+        self.seconds_before = 0.0
+        self.trained = model
+        self.batches = _Batches(examples, collate, settings.seed)
+        super().__init__(model, arguments, train_dataset=self.batches)
+        self.model_accepts_loss_kwargs = False  # a loss is the mean of its batch
+        self.remove_callback(PrinterCallback)
+        self.add_callback(_Pace(self, epoch, progress))
+        _give_all(model, arguments.world_size)
+
+    # Data
+
+    def get_train_dataloader(self) -> Any:
+        loader = torch.utils.data.DataLoader(
+            self.batches,
+            batch_size=self.args.per_device_train_batch_size,
+            sampler=_Order(self.batches),
+            collate_fn=_unchanged,
+            drop_last=self.drop_last,
+            pin_memory=self.args.device.type == "cuda",
+        )
+        return self.accelerator.prepare(loader)
+
+    # Optimizer step
+
+    def create_optimizer(self, model: nn.Module | None = None) -> Any:
+        if self.optimizer is None:
+            groups = self.groups or _decayed(self.trained, self.settings.weight_decay)
+            self.optimizer = torch.optim.AdamW(
+                [dict(group) for group in groups],
+                lr=self.settings.learning_rate,
+                weight_decay=self.settings.weight_decay,
+            )
+        return self.optimizer
+
+    def _wrap_model(self, model: nn.Module, training: bool = True, dataloader: Any = None) -> Any:
+        # What is not the bare model is passed on as it is, without DDP: see the module's docstring.
+        name = self.settings.precision
+        if name is None:
+            cuda = self.args.device.type == "cuda"
+            lower = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+            name = "bfloat16" if lower else "float32"
+        return _Precision(self.trained, getattr(torch, name), self.args.device)
+
+    def training_step(self, model: nn.Module, inputs: Any, items: Any = None) -> torch.Tensor:
+        loss: torch.Tensor = super().training_step(model, inputs, items)
+        if self.args.world_size > 1 and self.accelerator.sync_gradients:
+            _average_gradients(self.trained, self.args.world_size)
+        return loss
+
+    # Validation
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        assert self.validate is not None
+        self.trained.eval()
+        with torch.no_grad():
+            found = [{name: float(value) for name, value in self.validate(self.trained).items()}]
+        if self.args.world_size > 1:  # all decide by the same figures
+            dist.broadcast_object_list(found, 0)
+        metrics = found[0]
+        if self.best[0] not in metrics:
+            raise UsageError(
+                f"the validation gives no {self.best[0]!r}, which was to decide; it gives "
+                f"{', '.join(metrics)}"
+            )
+        best = self.best_value()
+        if self._better(metrics[self.best[0]], best) and self.args.process_index == 0:
+            save_weights(self.trained, Path(str(self.args.output_dir)) / "best.safetensors")
+        self.figures |= {name: value for name, value in metrics.items() if name != "loss"}
+        self.log({f"eval_{name}": value for name, value in metrics.items()})
+        if self._waited():
+            self.control.should_training_stop = True
+            self.control.should_save = True
+        return metrics
+
+    def _better(self, value: float, best: float | None) -> bool:
+        if best is None or math.isnan(best):
+            return True
+        return value < best if self.best[1] == "min" else value > best
+
+    def _validations(self) -> list[dict[str, float]]:
+        key = f"eval_{self.best[0]}"
+        return [entry for entry in self.state.log_history if key in entry]
+
+    def _best_validation(self) -> dict[str, float] | None:
+        best: dict[str, float] | None = None
+        for entry in self._validations():
+            value = entry[f"eval_{self.best[0]}"]
+            if self._better(value, None if best is None else best[f"eval_{self.best[0]}"]):
+                best = entry
+        return best
+
+    def best_value(self) -> float | None:
+        """The best value of the metric that decides, so far."""
+        found = self._best_validation()
+        return None if found is None else found[f"eval_{self.best[0]}"]
+
+    def _waited(self) -> bool:
+        """Whether patience is at its end."""
+        found = self._best_validation()
+        if self.settings.patience is None or found is None:
+            return False
+        since = sum(entry["step"] > found["step"] for entry in self._validations())
+        return since >= self.settings.patience
+
+    def is_over(self, total: int) -> bool:
+        """Whether a training in this state has nothing left to do."""
+        return self.state.global_step >= total or self._waited()
+
+    # Checkpoints
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        assert output_dir is not None
+        if self.args.should_save:
+            save_weights(self.trained, Path(output_dir) / "model.safetensors")
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        self.state.log_history.append({"seconds": self._seconds(), "step": self.state.global_step})
+        super()._save_checkpoint(model, trial)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        if self.args.world_size > 1:  # a checkpoint is whole when the states of all are there
+            dist.barrier()
+
+    def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
+        load_weights(self.trained, Path(checkpoint) / "model.safetensors")
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.started
+
+    def history(self, total: int) -> History:
+        """What was noted, when it is over."""
+        log = self.state.log_history
+        losses = [entry for entry in log if "loss" in entry]
+        best = self._best_validation()
+        return History(
+            steps=[int(entry["step"]) for entry in losses],
+            losses=[entry["loss"] for entry in losses],
+            learning_rates=[entry["learning_rate"] for entry in losses],
+            metrics=[
+                {
+                    "step": entry["step"],
+                    **{k.removeprefix("eval_"): v for k, v in entry.items() if k[:5] == "eval_"},
+                }
+                for entry in log
+                if any(name.startswith("eval_") for name in entry)
+            ],
+            best_step=None if best is None else int(best["step"]),
+            total_steps=total,
+            stopped_early=self._waited() and self.state.global_step < total,
+            finished=True,
+            seconds=self._seconds(),
+        )
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+def _decayed(model: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Parameter groups: matrices with weight decay; biases, norms and scales without."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _give_all(model: nn.Module, processes: int) -> None:
+    """Give all processes the weights of the first."""
+    if processes > 1:
+        for tensor in model.state_dict().values():
+            dist.broadcast(tensor, 0)
+
+
+def _average_gradients(model: nn.Module, processes: int) -> None:
+    """Give all processes the mean of their gradients; one that has none counts as zero."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    # One message for each dtype, not for each parameter: what costs is the number of them.
+    for dtype in {parameter.dtype for parameter in trained}:
+        gradients = [p.grad for p in trained if p.dtype == dtype and p.grad is not None]
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= processes
+        at = 0
+        for gradient in gradients:
+            gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
+            at += gradient.numel()
