@@ -21,7 +21,8 @@ from sensorium.evaluation.intervals import Interval
 from sensorium.evaluation.resampling import Columns, Statistic, comparison, interval, mean
 
 try:
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
 except ImportError as error:
     raise MissingExtraError("sacrebleu", "evaluate") from error
 
@@ -88,7 +89,8 @@ class TextScores:
         """Every score of `SCORES`, without intervals."""
         even = np.ones(len(self.chrf), np.int64)
         return {
-            name: statistic(columns, even) for name, (statistic, columns) in self._measured().items()
+            name: statistic(columns, even)
+            for name, (statistic, columns) in self._measured().items()
         }
 
     def compare(
@@ -191,7 +193,8 @@ def _corpus_bleu(order: int, columns: Columns, weights: npt.NDArray[np.int64]) -
     score = BLEU.compute_bleu(
         sums[:order],
         sums[ORDER : ORDER + order],
-        *sums[2 * ORDER :],
+        sums[-2],
+        sums[-1],
         smooth_method="exp",
         max_ngram_order=order,
     )

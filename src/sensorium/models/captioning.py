@@ -58,7 +58,10 @@ class FeatureCaptioner(nn.Module):  # type: ignore[misc]
         self.projections = nn.ModuleDict({n: nn.Linear(w, width) for n, (_, w) in sources.items()})
         # Encoders of seq2seq models know places in one sequence; this tells the sources apart.
         self.places = nn.ParameterDict(
-            {n: nn.Parameter(torch.randn(tokens, width) * 0.02) for n, (tokens, _) in sources.items()}
+            {
+                n: nn.Parameter(torch.randn(tokens, width) * 0.02)
+                for n, (tokens, _) in sources.items()
+            }
         )
 
     def forward(

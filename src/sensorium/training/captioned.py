@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from sensorium.evaluation.data import Pairs
+from sensorium.errors import UsageError
+from sensorium.training.pairs import CaptionedPictures, Picture
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Captioned:
 
     Attributes
     ----------
-    pictures : dict of str to Path
+    pictures : dict of str to Picture
     captions : dict of str to list of str
         Of each picture, one or more.
     groups : dict of str to str
@@ -23,22 +23,36 @@ class Captioned:
         neighbour of another.
     """
 
-    pictures: dict[str, Path]
+    pictures: dict[str, Picture]
     captions: dict[str, list[str]]
     groups: dict[str, str]
 
     @classmethod
-    def of(cls, pairs: Pairs, groups: Mapping[str, str] | None = None) -> Captioned:
-        """Gather the captions of each picture; without `groups`, equal captions make one."""
-        captions: dict[str, list[str]] = {}
-        for name, caption in pairs.captions:
-            captions.setdefault(name, []).append(caption)
-        own = {name: texts[0].casefold() for name, texts in captions.items()}
-        return cls(
-            {name: pairs.pictures[name] for name in captions},
-            captions,
-            {name: groups[name] if groups is not None else own[name] for name in captions},
-        )
+    def of(cls, data: CaptionedPictures, groups: Mapping[str, str] | None = None) -> Captioned:
+        """Name pictures by themselves.
+
+        Parameters
+        ----------
+        data : CaptionedPictures
+        groups : mapping of str to str, optional
+            Group of each picture by its name; without it, the same first caption makes one.
+
+        Raises
+        ------
+        UsageError
+            When two pictures have one name, or a picture has no group.
+        """
+        found = cls({}, {}, {})
+        for picture, captions in zip(data.pictures, data.captions, strict=True):
+            if picture.name in found.pictures:
+                raise UsageError(f"two pictures are called {picture.name}: give them two names")
+            if groups is not None and picture.name not in groups:
+                raise UsageError(f"the picture {picture.name} has no group")
+            found.pictures[picture.name] = picture
+            found.captions[picture.name] = captions
+            own = captions[0].casefold() if groups is None else groups[picture.name]
+            found.groups[picture.name] = own
+        return found
 
     def take(self, names: Sequence[str]) -> Captioned:
         """Some of the pictures."""

@@ -12,17 +12,18 @@ import numpy as np
 from sensorium.collection.files import Skipped
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
-from sensorium.evaluation.data import Pairs
 from sensorium.training.captioned import Captioned
-from sensorium.training.captioner import CaptionModel, FeatureCaptions, PixelCaptions
+from sensorium.training.captioner import CaptionModel
 from sensorium.training.captioning_features import (
     Design,
     FeatureTraining,
     new_captions,
     train_on_features,
 )
+from sensorium.training.feature_captions import FeatureCaptions
 from sensorium.training.generation_report import Example, Report, clip_examples, compared
 from sensorium.training.memory import Memory
+from sensorium.training.pairs import CaptionedPictures
 from sensorium.training.splitting import split_groups
 from sensorium.training.visual_features import VECTOR, FeatureReader, VisualFeatures
 
@@ -31,6 +32,7 @@ try:
     from sensorium.training.generation import FORMAT, Search, require_absent, write_description
     from sensorium.training.history import History
     from sensorium.training.loop import Progress, Settings
+    from sensorium.training.pixel_captions import PixelCaptions
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -49,15 +51,15 @@ HELD_OUT = 0.1
 
 
 def train_captioner(
-    pairs: Pairs,
+    pairs: CaptionedPictures,
     folder: str | Path,
     *,
     encoder: str = DEFAULT_ENCODER,
     design: Design | None = None,
     model: PixelCaptions | None = None,
     frozen: bool = False,
-    validation: Pairs | None = None,
-    test: Pairs | None = None,
+    validation: CaptionedPictures | None = None,
+    test: CaptionedPictures | None = None,
     groups: Mapping[str, str] | None = None,
     language: str = "en",
     settings: Settings | None = None,
@@ -73,8 +75,8 @@ def train_captioner(
 
     Parameters
     ----------
-    pairs : Pairs
-        See `sensorium.evaluation.data.read_pairs`.
+    pairs : CaptionedPictures
+        See `sensorium.training.pairs.read_captioned`.
     folder : path
         Gets the model in the format of Transformers, ``captioner.json``, ``report.json``, the
         history of the training and its curves.
@@ -87,7 +89,7 @@ def train_captioner(
         See `sensorium.training.captioning_pixels.pretrained_captions`.
     frozen : bool
         Keep the picture tower of `model` as it is; what it sees is then computed once.
-    validation, test : Pairs, optional
+    validation, test : CaptionedPictures, optional
         Without them a tenth of the groups each is held out.
     groups : mapping of str to str, optional
         Group of each picture; default: its first caption. Pictures of one group are held out
@@ -201,11 +203,11 @@ def _on_pixels(
 ) -> tuple[History, Texts, Texts, list[Skipped]]:
     if frozen:
         freeze_tower(model)
-    read = [PixelData.read(model, part, frozen=frozen) for part in parts[:2]]
-    for part, pictures in zip(parts, read, strict=False):
+    learnt, validated = (PixelData.read(model, part, frozen=frozen) for part in parts[:2])
+    for part, pictures in ((parts[0], learnt), (parts[1], validated)):
         require_some(pictures.names, part)
     history = train_on_pixels(
-        *read, folder, settings, search, language=language, progress=progress
+        learnt, validated, folder, settings, search, language=language, progress=progress
     )  # fmt: skip
     tested = model.caption(parts[2].pictures, search)
     known, asked = (reader.read(part.pictures) for part in (parts[0], parts[2]))
@@ -214,16 +216,14 @@ def _on_pixels(
         [parts[0].captions[name][0] for name in known.names],
         [parts[0].groups[name] for name in known.names],
     )
-    skipped = [one for data in read for one in data.skipped] + tested.skipped
+    skipped = [one for data in (learnt, validated) for one in data.skipped] + tested.skipped
     return history, _best(tested.names, tested.candidates), _nearest(memory, asked), skipped
 
 
 def _nearest(memory: Memory, features: VisualFeatures) -> Texts:
     """What the nearest known picture is called."""
     places = memory.neighbours(features.tokens[VECTOR][:, 0].astype(np.float32), 1)
-    return {
-        name: memory.texts[near[0]] for name, near in zip(features.names, places, strict=True)
-    }
+    return {name: memory.texts[near[0]] for name, near in zip(features.names, places, strict=True)}
 
 
 def _best(names: Sequence[str], candidates: Sequence[Sequence[tuple[str, Any]]]) -> Texts:
@@ -233,14 +233,14 @@ def _best(names: Sequence[str], candidates: Sequence[Sequence[tuple[str, Any]]])
 def require_some(names: Sequence[str], part: Captioned) -> None:
     """Refuse a part of the data of which no picture could be read."""
     if not names:
-        first = next(iter(part.pictures.values()), None)
+        first = next(iter(part.pictures), None)
         raise UsageError(f"none of {len(part)} pictures could be read; the first is {first}")
 
 
 def _parts(
-    pairs: Pairs,
-    validation: Pairs | None,
-    test: Pairs | None,
+    pairs: CaptionedPictures,
+    validation: CaptionedPictures | None,
+    test: CaptionedPictures | None,
     groups: Mapping[str, str] | None,
     seed: int,
 ) -> list[Captioned]:

@@ -1,4 +1,4 @@
-"""Training a small decoder on what a frozen encoder sees, and on what similar pictures are called."""
+"""Training a small decoder on what a frozen encoder sees and what similar pictures are called."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.training.captioned import Captioned
-from sensorium.training.captioner import FeatureCaptions
+from sensorium.training.feature_captions import FeatureCaptions
 from sensorium.training.memory import Memory
 from sensorium.training.visual_features import VECTOR, FeatureReader, VisualFeatures
 
@@ -198,9 +198,7 @@ def train_on_features(
     context = captions.context_of(features.tokens[VECTOR][:, 0])
     right = [data.captions[name] for name in features.names]
     sample = np.linspace(0, len(right) - 1, min(VALIDATED, len(right))).astype(np.intp)
-    part = VisualFeatures(
-        [features.names[row] for row in sample], features.take(sample), []
-    )
+    part = VisualFeatures([features.names[row] for row in sample], features.take(sample), [])
     greedy = dataclasses.replace(search, beams=1)
 
     def validate(module: Any) -> dict[str, float]:

@@ -14,7 +14,13 @@ from sensorium.collection.files import Skipped
 from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.training.captioned import Captioned
-from sensorium.training.captioner import PixelCaptions, load_picture, pretrained_captioner
+from sensorium.training.pixel_captions import (
+    BATCH_SIZE,
+    READERS,
+    PixelCaptions,
+    load_picture,
+    pretrained_captioner,
+)
 
 try:
     import torch
@@ -27,13 +33,8 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
-BATCH_SIZE = 32
-
 VALIDATED = 200
 """Pictures that are captioned after each epoch, at most; the loss is that of all."""
-
-READERS = 4
-"""Threads that decode pictures."""
 
 
 def pretrained_captions(
@@ -73,10 +74,12 @@ def pretrained_captions(
         words, pictures = decoder, tower
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(words)
-        processor = transformers.AutoImageProcessor.from_pretrained(pictures)
+        processor = transformers.AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+            pictures
+        )
         if model is None:
             network = transformers.VisionEncoderDecoderModel.from_encoder_decoder_pretrained(
-                tower, decoder, encoder_use_safetensors=True, decoder_use_safetensors=True
+                str(tower), str(decoder), encoder_use_safetensors=True, decoder_use_safetensors=True
             )
             join_decoder(network, tokenizer)
     except Exception as error:  # Transformers raises nearly any exception here
@@ -136,9 +139,9 @@ class PixelData:
                 batch = items[start : start + BATCH_SIZE]
                 loaded = list(threads.map(lambda item: load_picture(item[1]), batch))
                 good = []
-                for (name, path), one in zip(batch, loaded, strict=True):
+                for (name, _), one in zip(batch, loaded, strict=True):
                     if isinstance(one, MediaError):
-                        found.skipped.append(Skipped(str(path), one.reason))
+                        found.skipped.append(Skipped(name, one.reason))
                     else:
                         good.append((name, one))
                 found.names.extend(name for name, _ in good)
@@ -158,8 +161,7 @@ class PixelData:
             values = np.stack([self.states[name] for name in names]).astype(np.float32)
             return {"encoder_outputs": BaseModelOutput(torch.from_numpy(values).to(device))}
         with ThreadPoolExecutor(READERS) as threads:
-            paths = [self.data.pictures[name] for name in names]
-            loaded = list(threads.map(load_picture, paths))
+            loaded = list(threads.map(load_picture, [self.data.pictures[name] for name in names]))
         for one in loaded:
             if isinstance(one, MediaError):  # it was readable when the training began
                 raise one
@@ -188,7 +190,10 @@ def train_on_pixels(
     examples = [(name, text) for name in training.names for text in training.data.captions[name]]
     greedy = Search(1, search.max_length)
     names = validation.names
-    sample = [names[place] for place in np.linspace(0, len(names) - 1, min(VALIDATED, len(names))).astype(int)]
+    sample = [
+        names[place]
+        for place in np.linspace(0, len(names) - 1, min(VALIDATED, len(names))).astype(int)
+    ]
 
     def validate(module: Any) -> Mapping[str, float]:
         total = 0.0

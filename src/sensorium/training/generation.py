@@ -133,7 +133,7 @@ def train_tokenizer(texts: Iterable[str], size: int = 4000) -> Any:
     pieces.post_processor = processors.TemplateProcessing(
         single=f"$A {END}", special_tokens=[(END, pieces.token_to_id(END))]
     )
-    return transformers.PreTrainedTokenizerFast(
+    return transformers.PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=pieces, pad_token=PAD, bos_token=BEGIN, eos_token=END,
         unk_token=UNKNOWN, model_max_length=512, clean_up_tokenization_spaces=False,
     )  # fmt: skip
@@ -226,9 +226,7 @@ def decoder_start(model: Any) -> int | None:
     return start
 
 
-def decoded(
-    tokenizer: Any, found: Any, candidates: int = 1
-) -> list[list[tuple[str, float]]]:
+def decoded(tokenizer: Any, found: Any, candidates: int = 1) -> list[list[tuple[str, float]]]:
     """Texts of generated word pieces with their scores, best first, `candidates` an input.
 
     A score is the length-normalised log-probability by which beam search ranks; greedy search
@@ -310,4 +308,4 @@ def _plain(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
 
 
-transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]

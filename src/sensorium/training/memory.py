@@ -86,7 +86,9 @@ class Memory:
 
     def save(self, path: Path) -> None:
         """Write an npz without pickled objects."""
-        texts = [np.frombuffer("\n".join(one).encode(), np.uint8) for one in (self.texts, self.groups)]
+        texts = [
+            np.frombuffer("\n".join(one).encode(), np.uint8) for one in (self.texts, self.groups)
+        ]
         np.savez(path, vectors=self.vectors, texts=texts[0], groups=texts[1])
 
     @classmethod

@@ -12,8 +12,8 @@ import numpy as np
 
 from sensorium.encoders import Encoder, load_encoder
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
-from sensorium.evaluation.text_pairs import TextPairs
 from sensorium.evaluation.text_generation import score_texts
+from sensorium.evaluation.text_pairs import TextPairs
 from sensorium.media import Text
 from sensorium.training.generation_report import Example, Report, clip_examples, compared
 from sensorium.training.memory import Memory
@@ -192,9 +192,13 @@ def pretrained_translation(
                 raise UsageError("an encoder and a decoder are joined: name both")
             name = f"{encoder} with {decoder}"
             network = transformers.EncoderDecoderModel.from_encoder_decoder_pretrained(
-                encoder, decoder, encoder_use_safetensors=True, decoder_use_safetensors=True
+                str(encoder),
+                str(decoder),
+                encoder_use_safetensors=True,
+                decoder_use_safetensors=True,
             )
-            tokens = tuple(map(transformers.AutoTokenizer.from_pretrained, (encoder, decoder)))
+            source, target = map(transformers.AutoTokenizer.from_pretrained, (encoder, decoder))
+            tokens = (source, target)
             join_decoder(network, tokens[1])
     except UsageError:
         raise
@@ -245,6 +249,7 @@ def train_translator(
     groups: Mapping[str, str] | None = None,
     language: str = "en",
     codes: tuple[str, str] | None = None,
+    vocabulary: int = 4000,
     settings: Settings | None = None,
     search: Search | None = None,
     encoder: Encoder | str = "mini",
@@ -269,6 +274,8 @@ def train_translator(
         Code of the target language; it decides how BLEU cuts words.
     codes : (str, str), optional
         See `pretrained_translation`; written down for later use.
+    vocabulary : int
+        Word pieces of a new model, at most.
     settings : Settings, optional
         Default: `SETTINGS` for a new model, `FINE_TUNING` for a pretrained one.
     search : Search, optional
@@ -293,7 +300,7 @@ def train_translator(
     train_texts, val_texts, test_texts = _parts(pairs, validation, test, groups, seed)
     settings = settings or (SETTINGS if translation is None else FINE_TUNING)
     if translation is None:
-        translation = new_translation(train_texts, seed=seed)
+        translation = new_translation(train_texts, vocabulary=vocabulary, seed=seed)
     examples = [(source, target) for source, targets in train_texts.items() for target in targets]
 
     def collate(batch: list[tuple[str, str]]) -> dict[str, torch.Tensor]:

@@ -25,7 +25,7 @@ from sensorium.encoders import Encoder, FolderEncoder
 from sensorium.encoders.runtime import runtime_name
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality
-from sensorium.media.sources import read_file
+from sensorium.training.pairs import Picture
 
 VECTOR = "vector"
 """Name of the features that every encoder has: its vector."""
@@ -95,9 +95,7 @@ class FeatureReader:
         When the encoder does not encode pictures.
     """
 
-    def __init__(
-        self, encoder: Encoder, name: str | None = None, *, spatial: bool = True
-    ) -> None:
+    def __init__(self, encoder: Encoder, name: str | None = None, *, spatial: bool = True) -> None:
         if Modality.IMAGE not in encoder.space.modalities:
             known = " and ".join(encoder.space.modalities)
             raise EncoderError(f"{encoder.space.name} encodes {known}; captions need pictures")
@@ -107,12 +105,14 @@ class FeatureReader:
         self._maps: Any = None
         self._running = Lock()
         if spatial and isinstance(encoder, FolderEncoder) and runtime_name() == "openvino":
-            self._maps, widths = _with_feature_maps(encoder.folder / encoder.config["image"]["model"])
+            self._maps, widths = _with_feature_maps(
+                encoder.folder / encoder.config["image"]["model"]
+            )
             self.shapes |= {f"map-{n}": (GRID * GRID, width) for n, width in enumerate(widths)}
 
     def read(
         self,
-        pictures: Mapping[str, Path],
+        pictures: Mapping[str, Picture],
         *,
         view: int = 0,
         progress: Callable[[int, int], None] | None = None,
@@ -121,7 +121,7 @@ class FeatureReader:
 
         Parameters
         ----------
-        pictures : mapping of str to Path
+        pictures : mapping of str to Picture
         view : int
             0 is the picture as it is. Every other number is a view of its own, cropped, turned
             and recoloured at random, the same each time: training on several makes a decoder
@@ -133,10 +133,10 @@ class FeatureReader:
         skipped: list[Skipped] = []
         parts: dict[str, list[Tokens]] = {source: [] for source in self.shapes}
 
-        def prepare(item: tuple[int, tuple[str, Path]]) -> Any:
-            number, (_, path) = item
+        def prepare(item: tuple[int, tuple[str, Picture]]) -> Any:
+            number, (_, source) = item
             try:
-                picture = Image.from_encoded(read_file(path), path)
+                picture = source.open()
                 if view:
                     random = np.random.default_rng((view, number))
                     picture = Image(augmented(picture.load(), random))
@@ -150,9 +150,9 @@ class FeatureReader:
                 batch = items[start : start + BATCH_SIZE]
                 prepared = list(threads.map(prepare, batch))
                 readable = []
-                for (_, (name, path)), one in zip(batch, prepared, strict=True):
+                for (_, (name, _)), one in zip(batch, prepared, strict=True):
                     if isinstance(one, MediaError):
-                        skipped.append(Skipped(str(path), one.reason))
+                        skipped.append(Skipped(name, one.reason))
                     else:
                         names.append(name)
                         readable.append(one)

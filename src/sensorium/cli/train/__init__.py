@@ -9,3 +9,7 @@ train_app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+# Each adds its command to `train_app`.
+from sensorium.cli.train import caption as caption  # noqa: E402
+from sensorium.cli.train import translation as translation  # noqa: E402
