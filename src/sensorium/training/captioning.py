@@ -21,7 +21,7 @@ from sensorium.training.captioning_features import (
     train_on_features,
 )
 from sensorium.training.feature_captions import FeatureCaptions
-from sensorium.training.generation_report import Example, Report, clip_examples, compared
+from sensorium.training.generation_report import Example, Report, compared
 from sensorium.training.memory import Memory
 from sensorium.training.pairs import CaptionedPictures
 from sensorium.training.splitting import split_groups
@@ -92,8 +92,8 @@ def train_captioner(
     validation, test : CaptionedPictures, optional
         Without them a tenth of the groups each is held out.
     groups : mapping of str to str, optional
-        Group of each picture; default: its first caption. Pictures of one group are held out
-        together.
+        Group of each picture, of those for validation and test, too; default: its first caption.
+        Pictures of one group are held out together.
     language : str
         Code of the captions' language; it decides how BLEU cuts words.
     settings : Settings, optional
@@ -141,9 +141,9 @@ def train_captioner(
         folder=folder, language=language, lowercase=True, seed=seed, seconds=history.seconds,
         groups=[data.groups[name] for name in names],
         counts=dict(zip(("train", "validation", "test"), map(len, parts), strict=True)),
-        examples=clip_examples(
+        examples=[
             Example(name, found[name], data.captions[name], near[name]) for name in names
-        ),
+        ],
         skipped=[*pairs.skipped, *skipped],
     )  # fmt: skip
     write_description(
@@ -248,6 +248,6 @@ def _parts(
     data = Captioned.of(pairs, groups)
     shares = [HELD_OUT for part in (validation, test) if part is None]
     split = [data.take(names) for names in split_groups(data.groups, shares, seed)]
-    given = [Captioned.of(validation) if validation else split.pop(1)]
-    given.append(Captioned.of(test) if test else split.pop(1))
+    given = [Captioned.of(validation, groups) if validation else split.pop(1)]
+    given.append(Captioned.of(test, groups) if test else split.pop(1))
     return [split[0], *given]

@@ -12,6 +12,7 @@ import numpy as np
 
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
+from sensorium.media import Modality
 from sensorium.training.captioned import Captioned
 from sensorium.training.feature_captions import FeatureCaptions
 from sensorium.training.memory import Memory
@@ -21,7 +22,14 @@ try:
     import torch
 
     from sensorium.models.captioning import FeatureCaptioner
-    from sensorium.training.generation import Search, Shape, new_seq2seq, train_tokenizer
+    from sensorium.training.generation import (
+        Search,
+        Shape,
+        new_seq2seq,
+        piece_vectors,
+        set_word_vectors,
+        train_tokenizer,
+    )
     from sensorium.training.history import History
     from sensorium.training.loop import Progress, Settings, train
 except ImportError as error:
@@ -104,6 +112,8 @@ def new_captions(
             new_seq2seq(tokenizer, design.shape, seed), reader.shapes,
             dropout=design.dropout, label_smoothing=design.label_smoothing,
         )  # fmt: skip
+    if Modality.TEXT in reader.encoder.space.modalities:
+        set_word_vectors(module.seq2seq, piece_vectors(reader.encoder, tokenizer))
     memory = Memory(
         features.tokens[VECTOR][:, 0],
         [data.captions[name][0] for name in features.names],

@@ -27,7 +27,7 @@ try:
     import transformers
     from transformers.modeling_outputs import BaseModelOutput
 
-    from sensorium.training.generation import Search, join_decoder
+    from sensorium.training.generation import Search, decoder_config, join_decoder
     from sensorium.training.history import History
     from sensorium.training.loop import Progress, Settings, train
 except ImportError as error:
@@ -79,7 +79,11 @@ def pretrained_captions(
         )
         if model is None:
             network = transformers.VisionEncoderDecoderModel.from_encoder_decoder_pretrained(
-                str(tower), str(decoder), encoder_use_safetensors=True, decoder_use_safetensors=True
+                str(tower),
+                str(decoder),
+                encoder_use_safetensors=True,
+                decoder_use_safetensors=True,
+                decoder_config=decoder_config(str(decoder)),
             )
             join_decoder(network, tokenizer)
     except Exception as error:  # Transformers raises nearly any exception here

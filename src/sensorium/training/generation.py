@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.encoders import Encoder
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.media import Text
 
 try:
     import torch
@@ -156,6 +161,8 @@ def new_seq2seq(tokenizer: Any, shape: Shape | None = None, seed: int = 0) -> An
         attention_dropout=0.0,
         activation_dropout=0.0,
         scale_embedding=True,
+        # BART's own 0.02 suits a width of 1,024; a narrow model would learn slowly at first.
+        init_std=shape.width**-0.5,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -237,6 +244,44 @@ def decoded(tokenizer: Any, found: Any, candidates: int = 1) -> list[list[tuple[
     values = [0.0] * len(texts) if scores is None else scores.float().tolist()
     pairs = [(" ".join(text.split()), value) for text, value in zip(texts, values, strict=True)]
     return [pairs[start : start + candidates] for start in range(0, len(pairs), candidates)]
+
+
+def piece_vectors(encoder: Encoder, tokenizer: Any) -> npt.NDArray[np.float32]:
+    """What a text encoder makes of each word piece, float32 (word pieces, d)."""
+    pieces = [
+        tokenizer.convert_tokens_to_string([piece]).strip()
+        for piece in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    ]
+    # Half a character, or a space alone, is no text: a full stop stands for it.
+    return encoder.encode([Text(piece if piece.isalnum() else ".") for piece in pieces])
+
+
+def set_word_vectors(model: Any, vectors: npt.NDArray[np.float32]) -> None:
+    """Begin with word embeddings that know which word pieces mean alike.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        Whose embeddings are narrower than the vectors, or as wide.
+    vectors : ndarray of float32, shape (word pieces, d)
+        What a text encoder makes of each word piece. Their leading principal components are taken,
+        scaled as the random weights were.
+    """
+    weight = model.get_input_embeddings().weight
+    centred = vectors - vectors.mean(0)
+    components = np.linalg.svd(centred, full_matrices=False)[2][: weight.shape[1]]
+    reduced = centred @ components.T
+    scaled = torch.from_numpy(reduced / reduced.std()).to(weight.dtype) * weight.std().item()
+    with torch.no_grad():
+        weight[:, : scaled.shape[1]] = scaled
+
+
+def decoder_config(name: str | Path) -> Any:
+    """Configuration of a text model that is to decode what an encoder saw."""
+    config = transformers.AutoConfig.from_pretrained(name)
+    config.is_decoder = True
+    config.add_cross_attention = True
+    return config
 
 
 def join_decoder(network: Any, tokenizer: Any) -> None:

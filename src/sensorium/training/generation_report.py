@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ REPORT = "report.json"
 BASELINE = "nearest neighbour"
 
 EXAMPLES = 200
-"""Examples that are written down, at most."""
+"""Examples that are written into the file, at most."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ class Report:
         path = self.folder / REPORT
         part = path.with_name(path.name + ".part")
         stored = {**asdict(self), "folder": str(self.folder), "skipped": len(self.skipped)}
+        if len(self.examples) > EXAMPLES:  # spread over all
+            places = np.linspace(0, len(self.examples) - 1, EXAMPLES).astype(np.intp)
+            stored["examples"] = [asdict(self.examples[place]) for place in places]
         part.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", "utf-8")
         part.replace(path)
 
@@ -144,11 +147,3 @@ def compared(
         seconds=seconds,
         skipped=[*skipped],
     )
-
-
-def clip_examples(examples: Iterable[Example]) -> list[Example]:
-    """At most `EXAMPLES`, spread over all."""
-    every = list(examples)
-    if len(every) <= EXAMPLES:
-        return every
-    return [every[place] for place in np.linspace(0, len(every) - 1, EXAMPLES).astype(np.intp)]

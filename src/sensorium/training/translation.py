@@ -14,8 +14,8 @@ from sensorium.encoders import Encoder, load_encoder
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.evaluation.text_pairs import TextPairs
-from sensorium.media import Text
-from sensorium.training.generation_report import Example, Report, clip_examples, compared
+from sensorium.media import Modality, Text
+from sensorium.training.generation_report import Example, Report, compared
 from sensorium.training.memory import Memory
 from sensorium.training.splitting import split_groups
 
@@ -29,11 +29,14 @@ try:
         Shape,
         TextGenerator,
         decoded,
+        decoder_config,
         join_decoder,
         label_pieces,
         new_seq2seq,
+        piece_vectors,
         require_absent,
         require_written,
+        set_word_vectors,
         text_pieces,
         train_tokenizer,
         write_description,
@@ -196,6 +199,7 @@ def pretrained_translation(
                 str(decoder),
                 encoder_use_safetensors=True,
                 decoder_use_safetensors=True,
+                decoder_config=decoder_config(decoder),
             )
             source, target = map(transformers.AutoTokenizer.from_pretrained, (encoder, decoder))
             tokens = (source, target)
@@ -230,12 +234,19 @@ def new_translation(
     vocabulary: int = 4000,
     shape: Shape | None = None,
     label_smoothing: float = 0.1,
+    encoder: Encoder | None = None,
     seed: int = 0,
 ) -> Translation:
-    """Make a small model with random weights, and word pieces learnt from the texts."""
+    """Make a small model with random weights, and word pieces learnt from the texts.
+
+    With an encoder of texts, the model begins with its vectors of the word pieces; those of a
+    multilingual one bring words of both languages together.
+    """
     both = [*texts, *(target for targets in texts.values() for target in targets)]
     tokenizer = train_tokenizer(both, vocabulary)
     model = new_seq2seq(tokenizer, shape, seed)
+    if encoder is not None and Modality.TEXT in encoder.space.modalities:
+        set_word_vectors(model, piece_vectors(encoder, tokenizer))
     return Translation(TextGenerator(model, label_smoothing), tokenizer, tokenizer)
 
 
@@ -250,6 +261,7 @@ def train_translator(
     language: str = "en",
     codes: tuple[str, str] | None = None,
     vocabulary: int = 4000,
+    shape: Shape | None = None,
     settings: Settings | None = None,
     search: Search | None = None,
     encoder: Encoder | str = "mini",
@@ -276,11 +288,14 @@ def train_translator(
         See `pretrained_translation`; written down for later use.
     vocabulary : int
         Word pieces of a new model, at most.
+    shape : Shape, optional
+        Of a new model.
     settings : Settings, optional
         Default: `SETTINGS` for a new model, `FINE_TUNING` for a pretrained one.
     search : Search, optional
     encoder : Encoder or str
-        Whose text vectors find the nearest known text, the baseline.
+        Whose text vectors find the nearest known text, the baseline, and which a new model's word
+        embeddings begin with.
     seed : int
     progress : callable, optional
         See `sensorium.training.loop.train`.
@@ -296,11 +311,14 @@ def train_translator(
     """
     folder = Path(folder)
     require_absent(folder, DESCRIPTION)
+    loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
     search = search or Search(max_length=64)
     train_texts, val_texts, test_texts = _parts(pairs, validation, test, groups, seed)
     settings = settings or (SETTINGS if translation is None else FINE_TUNING)
     if translation is None:
-        translation = new_translation(train_texts, vocabulary=vocabulary, seed=seed)
+        translation = new_translation(
+            train_texts, vocabulary=vocabulary, shape=shape, encoder=loaded, seed=seed
+        )
     examples = [(source, target) for source, targets in train_texts.items() for target in targets]
 
     def collate(batch: list[tuple[str, str]]) -> dict[str, torch.Tensor]:
@@ -328,14 +346,14 @@ def train_translator(
     )  # fmt: skip
     sources, right = [*test_texts], [*test_texts.values()]
     found = [one[0][0] for one in translation.translate(sources, search)]
-    nearest = nearest_translations(encoder, train_texts, sources)
+    nearest = nearest_translations(loaded, train_texts, sources)
     report = compared(
         KIND, found, nearest, right, language=language, seed=seed,
         groups=None if groups is None else [groups.get(source, source) for source in sources],
-        examples=clip_examples(
+        examples=[
             Example(source, text, [*targets], near)
             for source, text, targets, near in zip(sources, found, right, nearest, strict=True)
-        ),
+        ],
         counts={"train": len(train_texts), "validation": len(val_texts), "test": len(test_texts)},
         seconds=history.seconds, skipped=pairs.skipped, folder=folder,
     )  # fmt: skip
@@ -356,7 +374,7 @@ def train_translator(
 
 
 def nearest_translations(
-    encoder: Encoder | str, known: Mapping[str, Sequence[str]], texts: Sequence[str]
+    encoder: Encoder, known: Mapping[str, Sequence[str]], texts: Sequence[str]
 ) -> list[str]:
     """The translation of the known text that is nearest to each, by vectors of an encoder.
 
@@ -365,10 +383,9 @@ def nearest_translations(
     EncoderError
         When the encoder encodes no texts.
     """
-    loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
-    vectors = loaded.encode([Text(text) for text in known]).astype(np.float16)
+    vectors = encoder.encode([Text(text) for text in known]).astype(np.float16)
     memory = Memory(vectors, [*known], [*known])
-    nearest = memory.neighbours(loaded.encode([Text(text) for text in texts]), 1)
+    nearest = memory.neighbours(encoder.encode([Text(text) for text in texts]), 1)
     return [known[memory.texts[places[0]]][0] for places in nearest]
 
 
