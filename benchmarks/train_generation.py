@@ -46,10 +46,10 @@ OURS = "trained"
 STYLES = ("noto", "fluent", "twemoji")
 
 DESIGN = Design(
-    vocabulary=2000, shape=Shape(128, 1, 4, 0.1), neighbours=4, views=1, dropout=0.1,
+    vocabulary=2000, shape=Shape(128, 1, 4, 0.1), neighbours=4, views=1, dropout=0.3,
     label_smoothing=0.1,
 )  # fmt: skip
-CAPTIONING = Settings(epochs=4, batch_size=16, learning_rate=1.5e-3, warmup=0.05)
+CAPTIONING = Settings(epochs=5, batch_size=16, learning_rate=1.5e-3, warmup=0.05)
 CAPTION_SEARCH = Search(beams=5, max_length=16)
 
 TRANSLATING = Settings(epochs=12, batch_size=16, learning_rate=1e-3, warmup=0.05)

@@ -183,9 +183,9 @@ def _on_features(
         language=language, progress=progress,
     )  # fmt: skip
     features = held_out[1]
-    found = _best(features.names, captions.caption_features(features, search))
-    assert captions.memory is not None
-    near = _nearest(captions.memory, features)
+    candidates = captions.caption_features(features, search)
+    found = _best(features.names, captions.agreed(features, candidates, captions.trust))
+    near = _nearest(views[0], parts[0], features)
     skipped = [one for read in (views[0], *held_out) for one in read.skipped]
     return captions, history, found, near, skipped
 
@@ -211,23 +211,30 @@ def _on_pixels(
     )  # fmt: skip
     tested = model.caption(parts[2].pictures, search)
     known, asked = (reader.read(part.pictures) for part in (parts[0], parts[2]))
+    skipped = [one for data in (learnt, validated) for one in data.skipped] + tested.skipped
+    return (
+        history,
+        _best(tested.names, tested.candidates),
+        _nearest(known, parts[0], asked),
+        skipped,
+    )
+
+
+def _nearest(known: VisualFeatures, data: Captioned, features: VisualFeatures) -> Texts:
+    """What the nearest known picture is called, by the encoder's vectors."""
     memory = Memory(
         known.tokens[VECTOR][:, 0],
-        [parts[0].captions[name][0] for name in known.names],
-        [parts[0].groups[name] for name in known.names],
+        [data.captions[name][0] for name in known.names],
+        [data.groups[name] for name in known.names],
     )
-    skipped = [one for data in (learnt, validated) for one in data.skipped] + tested.skipped
-    return history, _best(tested.names, tested.candidates), _nearest(memory, asked), skipped
-
-
-def _nearest(memory: Memory, features: VisualFeatures) -> Texts:
-    """What the nearest known picture is called."""
     places = memory.neighbours(features.tokens[VECTOR][:, 0].astype(np.float32), 1)
     return {name: memory.texts[near[0]] for name, near in zip(features.names, places, strict=True)}
 
 
 def _best(names: Sequence[str], candidates: Sequence[Sequence[tuple[str, Any]]]) -> Texts:
-    return {name: texts[0][0] for name, texts in zip(names, candidates, strict=True)}
+    return {
+        name: texts[0][0] if texts else "" for name, texts in zip(names, candidates, strict=True)
+    }
 
 
 def require_some(names: Sequence[str], part: Captioned) -> None:

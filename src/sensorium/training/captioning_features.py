@@ -15,8 +15,8 @@ from sensorium.evaluation.text_generation import score_texts
 from sensorium.media import Modality
 from sensorium.training.captioned import Captioned
 from sensorium.training.feature_captions import FeatureCaptions
-from sensorium.training.memory import Memory
-from sensorium.training.visual_features import VECTOR, FeatureReader, VisualFeatures
+from sensorium.training.memory import Memory, centres_of, keys
+from sensorium.training.visual_features import FeatureReader, VisualFeatures
 
 try:
     import torch
@@ -34,6 +34,9 @@ try:
     from sensorium.training.loop import Progress, Settings, train
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
+
+TRUSTS = (0.0, 0.25, 0.5, 0.75, 0.9)
+"""Weights of what similar pictures are called that the validation chooses from."""
 
 SPARE_NEIGHBOURS = 2
 """Neighbours are drawn, in training, from this many times as many: the decoder must not learn
@@ -114,10 +117,12 @@ def new_captions(
         )  # fmt: skip
     if Modality.TEXT in reader.encoder.space.modalities:
         set_word_vectors(module.seq2seq, piece_vectors(reader.encoder, tokenizer))
+    centres = centres_of(features.tokens)
     memory = Memory(
-        features.tokens[VECTOR][:, 0],
+        keys(features.tokens, centres).astype(np.float16),
         [data.captions[name][0] for name in features.names],
         [data.groups[name] for name in features.names],
+        centres,
     )
     return FeatureCaptions(module, tokenizer, reader, memory, design.neighbours)
 
@@ -167,8 +172,8 @@ class FeatureTraining:
         if not wanted or memory is None:
             return [[] for _ in features.names]
         groups = [self.data.groups[name] for name in features.names]
-        vectors = features.tokens[VECTOR][:, 0]
-        return memory.neighbours(vectors, wanted * SPARE_NEIGHBOURS, groups)
+        queries = keys(features.tokens, memory.centres)
+        return memory.neighbours(queries, wanted * SPARE_NEIGHBOURS, groups)
 
     def collate(self, batch: list[Example]) -> dict[str, Any]:
         """Make a batch; the neighbours that are shown are drawn anew each time."""
@@ -202,10 +207,10 @@ def train_on_features(
     language: str = "en",
     progress: Progress | None = None,
 ) -> History:
-    """Train the decoder of `training`, and keep the weights that validate best."""
+    """Train a decoder, keep the weights that validate best, and choose its trust."""
     captions = training.captions
     features, data = validation
-    context = captions.context_of(features.tokens[VECTOR][:, 0])
+    context = captions.context_of(features)
     right = [data.captions[name] for name in features.names]
     sample = np.linspace(0, len(right) - 1, min(VALIDATED, len(right))).astype(np.intp)
     part = VisualFeatures([features.names[row] for row in sample], features.take(sample), [])
@@ -230,7 +235,28 @@ def train_on_features(
         ).estimates()  # fmt: skip
         return {"loss": total / count, "cider-d": scores["cider-d"], "chrf": scores["chrf"]}
 
-    return train(
+    history = train(
         captions.module, training.examples, training.collate, folder, settings,
         validate=validate, best=("cider-d", "max"), progress=progress,
     )  # fmt: skip
+    if captions.memory is not None:
+        captions.trust = choose_trust(captions, features, right, search, context, language)
+    return history
+
+
+def choose_trust(
+    captions: FeatureCaptions,
+    features: VisualFeatures,
+    right: Sequence[Sequence[str]],
+    search: Search,
+    context: Sequence[Sequence[str]] | None,
+    language: str,
+) -> float:
+    """The weight of neighbours' captions with the best CIDEr-D on the validation's pictures."""
+    found = captions.caption_features(features, search, context=context)
+
+    def score(trust: float) -> float:
+        texts = [one[0][0] if one else "" for one in captions.agreed(features, found, trust)]
+        return score_texts(texts, right, language=language, lowercase=True).estimates()["cider-d"]
+
+    return max(TRUSTS, key=score)  # the first, smallest one of equals

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sensorium.encoders import load_encoder
 from sensorium.errors import MissingExtraError, SpaceMismatchError, UsageError
 from sensorium.training.captioner import Candidates, Found, Progress
-from sensorium.training.memory import Memory
+from sensorium.training.consensus import consensus
+from sensorium.training.memory import Memory, keys
 from sensorium.training.pairs import Picture
-from sensorium.training.visual_features import VECTOR, FeatureReader, Tokens, VisualFeatures
+from sensorium.training.visual_features import FeatureReader, Tokens, VisualFeatures
 
 try:
     import torch
@@ -38,6 +38,10 @@ FEATURES = "features.safetensors"
 
 MEMORY = "memory.npz"
 
+RETRIEVED = 10
+"""Neighbours' captions that the best text is chosen with; Devlin et al. (2015) took more, of COCO's
+hundreds of thousands."""
+
 
 class FeatureCaptions:
     """A decoder that reads what a frozen encoder sees.
@@ -51,6 +55,9 @@ class FeatureCaptions:
         Captions of the training's pictures.
     neighbours : int
         Captions of similar pictures that the decoder sees; 0 for none.
+    trust : float
+        Weight of what similar pictures are called, beside what the decoder holds probable, when
+        the best text is chosen (`consensus`); 0 leaves the order of beam search.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class FeatureCaptions:
         reader: FeatureReader,
         memory: Memory | None = None,
         neighbours: int = 0,
+        trust: float = 0.0,
     ) -> None:
         if neighbours and memory is None:
             raise UsageError(f"{neighbours} neighbours need the captions of known pictures")
@@ -68,6 +76,7 @@ class FeatureCaptions:
         self.reader = reader
         self.memory = memory
         self.neighbours = neighbours
+        self.trust = trust
 
     @property
     def module(self) -> FeatureCaptioner:
@@ -98,12 +107,13 @@ class FeatureCaptions:
         return labels.to(next(self._module.parameters()).device)
 
     def context_of(
-        self, vectors: npt.NDArray[Any], groups: Sequence[str] | None = None
+        self, features: VisualFeatures, groups: Sequence[str] | None = None
     ) -> list[list[str]] | None:
         """Captions of each picture's neighbours; None for a decoder that sees none."""
         if not self.neighbours or self.memory is None:
             return None
-        found = self.memory.neighbours(vectors, self.neighbours, groups)
+        queries = keys(features.tokens, self.memory.centres)
+        found = self.memory.neighbours(queries, self.neighbours, groups)
         return [[self.memory.texts[place] for place in places] for places in found]
 
     def caption(
@@ -111,8 +121,35 @@ class FeatureCaptions:
     ) -> Found:
         """See `CaptionModel.caption`."""
         features = self.reader.read(pictures, progress=progress)
-        candidates = self.caption_features(features, search)
+        candidates = self.agreed(features, self.caption_features(features, search), self.trust)
         return Found(features.names, candidates, features.skipped)
+
+    def agreed(self, features: VisualFeatures, candidates: Candidates, trust: float) -> Candidates:
+        """Texts in the order of `consensus`, those of neighbours among them.
+
+        Parameters
+        ----------
+        features : VisualFeatures
+        candidates : list of list of (str, float)
+            Of each picture, as `caption_features` gives them.
+        trust : float
+        """
+        if not trust or self.memory is None:
+            return candidates
+        vectors = keys(features.tokens, self.memory.centres)
+        near = self.memory.neighbours(vectors, RETRIEVED)
+        known = self.memory.vectors
+        agreed = []
+        for vector, places, texts in zip(vectors, near, candidates, strict=True):
+            cosines = known[places].astype(np.float32) @ vector
+            retrieved = [
+                (self.memory.texts[place], float(one))
+                for place, one in zip(places, cosines, strict=True)
+            ]
+            # Beam search ranks by the mean over word pieces, which is no probability.
+            generated = [(text, score * (len(text.split()) + 1)) for text, score in texts]
+            agreed.append(consensus(generated, retrieved, trust))
+        return agreed
 
     def caption_features(
         self,
@@ -132,7 +169,7 @@ class FeatureCaptions:
         """
         count = len(features.names)
         if context is None:
-            context = self.context_of(features.tokens[VECTOR][:, 0])
+            context = self.context_of(features)
         candidates: Candidates = []
         self._module.eval()
         for start in range(0, count, BATCH_SIZE):
@@ -163,6 +200,7 @@ class FeatureCaptions:
             "fingerprint": self.reader.encoder.space.fingerprint,
             "sources": self._module.sources,
             "neighbours": self.neighbours,
+            "trust": self.trust,
         }
 
     @classmethod
@@ -194,7 +232,7 @@ class FeatureCaptions:
             if strange := [*found.unexpected_keys, *lacking]:
                 raise UsageError(f"{folder}: {FEATURES} does not fit ({strange[0]})")
             name, neighbours = str(description["encoder"]), int(description["neighbours"])
-            fingerprint = description["fingerprint"]
+            fingerprint, trust = description["fingerprint"], float(description["trust"])
         except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
             raise UsageError(f"{folder}: is damaged or incomplete ({error})") from error
         encoder = load_encoder(name)
@@ -209,5 +247,5 @@ class FeatureCaptions:
                 f"{folder}: was trained on the features {sources}, and {name} gives "
                 f"{reader.shapes} with this runtime: set SENSORIUM_RUNTIME=openvino"
             )
-        memory = Memory.load(folder / MEMORY) if neighbours else None
-        return cls(module.eval(), tokenizer, reader, memory, neighbours)
+        memory = Memory.load(folder / MEMORY) if neighbours or trust else None
+        return cls(module.eval(), tokenizer, reader, memory, neighbours, trust)

@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import UsageError
 
+CENTRE = "centre-"
+"""Begins the names of centres in the file."""
+
 BATCH_SIZE = 1024
 """Queries compared at a time; bounds memory."""
+
+
+def keys(
+    tokens: Mapping[str, npt.NDArray[np.floating]],
+    centres: Mapping[str, npt.NDArray[np.float32]],
+) -> npt.NDArray[np.float32]:
+    """What pictures are compared by: all features together, each source with the same weight.
+
+    Every source is averaged over its tokens, centred and brought to length 1. Uncentred, features
+    that are never negative are all alike.
+
+    Parameters
+    ----------
+    tokens : mapping of str to ndarray of float, shape (n, tokens, width)
+        By source.
+    centres : mapping of str to ndarray of float32, shape (width,)
+        What is subtracted; see `centres_of`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, d)
+        Unit vectors.
+    """
+    parts = []
+    for source, centre in centres.items():
+        pooled = tokens[source].astype(np.float32).mean(1) - centre
+        parts.append(pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12))
+    return np.asarray(np.concatenate(parts, 1) / np.sqrt(len(parts)), np.float32)
+
+
+def centres_of(
+    tokens: Mapping[str, npt.NDArray[np.floating]],
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Mean of each source's tokens, which `keys` subtracts."""
+    return {
+        source: values.mean((0, 1), dtype=np.float64).astype(np.float32)
+        for source, values in tokens.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -27,11 +69,14 @@ class Memory:
     groups : list of str
         Items of one group show or say the same: none is a neighbour of another, so that in
         training an item sees what a new one would see.
+    centres : dict of str to ndarray of float32, shape (width,)
+        What `keys` made the vectors with; empty for vectors of an encoder.
     """
 
     vectors: npt.NDArray[np.float16]
     texts: list[str]
     groups: list[str]
+    centres: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     def neighbours(
         self,
@@ -89,7 +134,10 @@ class Memory:
         texts = [
             np.frombuffer("\n".join(one).encode(), np.uint8) for one in (self.texts, self.groups)
         ]
-        np.savez(path, vectors=self.vectors, texts=texts[0], groups=texts[1])
+        centres: dict[str, Any] = {
+            CENTRE + source: centre for source, centre in self.centres.items()
+        }
+        np.savez(path, vectors=self.vectors, texts=texts[0], groups=texts[1], **centres)
 
     @classmethod
     def load(cls, path: Path) -> Memory:
@@ -103,6 +151,11 @@ class Memory:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 vectors = stored["vectors"]
+                centres = {
+                    name.removeprefix(CENTRE): stored[name]
+                    for name in stored.files
+                    if name.startswith(CENTRE)
+                }
                 texts, groups = (
                     stored[name].tobytes().decode().split("\n") for name in ("texts", "groups")
                 )
@@ -113,4 +166,4 @@ class Memory:
                 f"{path}: is damaged: {len(vectors)} vectors, {len(texts)} texts, "
                 f"{len(groups)} groups"
             )
-        return cls(vectors, texts, groups)
+        return cls(vectors, texts, groups, centres)

@@ -1,8 +1,8 @@
 """What a frozen encoder sees in pictures, as short sequences that a text decoder can attend to.
 
 Every encoder gives its vector, a sequence of one. Encoders stored as a folder with a convolutional
-tower also give their feature maps: what stands right before the tower averages over places, so
-that a decoder can tell what is where, and two things from one.
+tower also give a feature map: what stands right before the tower averages over places, so that a
+decoder can tell what is where, and two things from one.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ from sensorium.training.pairs import Picture
 VECTOR = "vector"
 """Name of the features that every encoder has: its vector."""
 
+MAP = "map"
+"""Name of the features that convolutional towers have: their last map. Of a tower with several
+trunks, as `mini` has, it is that of the first one."""
+
 GRID = 3
 """Feature maps are averaged to this many cells a side: nine tokens, not 49, for a fifth of the
 time, and as good for captions of one thing."""
@@ -53,7 +57,7 @@ class VisualFeatures:
     ----------
     names : list of str
     tokens : dict of str to ndarray of float16, shape (len(names), tokens, width)
-        By source: `VECTOR`, and ``map-0`` ... in the order of the tower.
+        By source: `VECTOR` and, where there is one, `MAP`.
     skipped : list of Skipped
     """
 
@@ -81,7 +85,7 @@ class FeatureReader:
     name : str, optional
         What `load_encoder` calls it, where its space has another name.
     spatial : bool
-        Whether feature maps are read where the encoder has any. They need OpenVINO; with ONNX
+        Whether a feature map is read where the encoder has one. That needs OpenVINO; with ONNX
         Runtime, and of hub models, there is the vector alone.
 
     Attributes
@@ -102,13 +106,13 @@ class FeatureReader:
         self.encoder = encoder
         self.name = name or encoder.space.name
         self.shapes = {VECTOR: (1, encoder.space.dimension)}
-        self._maps: Any = None
+        self._tower: Any = None
         self._running = Lock()
         if spatial and isinstance(encoder, FolderEncoder) and runtime_name() == "openvino":
-            self._maps, widths = _with_feature_maps(
-                encoder.folder / encoder.config["image"]["model"]
-            )
-            self.shapes |= {f"map-{n}": (GRID * GRID, width) for n, width in enumerate(widths)}
+            model = encoder.folder / encoder.config["image"]["model"]
+            self._tower, width = _with_feature_map(model)
+            if width:
+                self.shapes[MAP] = (GRID * GRID, width)
 
     def read(
         self,
@@ -171,16 +175,15 @@ class FeatureReader:
         )
 
     def _tokens(self, prepared: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, Tokens]:
-        if self._maps is None:
+        if MAP not in self.shapes:
             vectors = self.encoder.encode_prepared(Modality.IMAGE, list(prepared))
             return {VECTOR: vectors[:, np.newaxis].astype(np.float16)}
         pixels = np.stack([one["pixels"] for one in prepared])
         with self._running:
-            found = self._maps({0: pixels})
-            vectors, *maps = [np.array(found[place]) for place in range(len(self.shapes))]
+            found = self._tower({0: pixels})
+            vectors, maps = np.array(found[0]), np.array(found[1])
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        tokens = {VECTOR: vectors[:, np.newaxis].astype(np.float16)}
-        return tokens | {f"map-{n}": _gridded(one) for n, one in enumerate(maps)}
+        return {VECTOR: vectors[:, np.newaxis].astype(np.float16), MAP: _gridded(maps)}
 
 
 def augmented(picture: PIL.Image.Image, random: np.random.Generator) -> PIL.Image.Image:
@@ -203,17 +206,19 @@ def augmented(picture: PIL.Image.Image, random: np.random.Generator) -> PIL.Imag
     return view
 
 
-def _with_feature_maps(model: Path) -> tuple[Any, list[int]]:
-    """Compile a tower so that it also gives every map that it averages over places."""
+def _with_feature_map(model: Path) -> tuple[Any, int]:
+    """Compile a tower so that it also gives the map that it averages; 0 channels: it has none."""
     import openvino
 
     graph = openvino.Core().read_model(str(model))
-    maps = list(_averaged(graph))
-    graph.add_outputs(maps)
+    output = next(_averaged(graph), None)
+    if output is None:
+        return None, 0
+    graph.add_outputs([output])
     # In full precision, and one batch like the other, as sensorium.encoders.runtime has it.
     options = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
     compiled = openvino.Core().compile_model(graph, "CPU", options)
-    return compiled, [output.get_partial_shape()[1].get_length() for output in maps]
+    return compiled, int(output.get_partial_shape()[1].get_length())
 
 
 def _averaged(graph: Any) -> Iterator[Any]:
