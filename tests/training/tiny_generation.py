@@ -18,7 +18,7 @@ SIDE = 16
 COLOURS = {
     "red": (220, 30, 30), "green": (30, 170, 60), "blue": (40, 60, 220), "yellow": (230, 210, 40),
     "pink": (250, 150, 190), "orange": (250, 140, 20), "violet": (130, 40, 170),
-    "white": (240, 240, 240), "cyan": (60, 210, 220), "lime": (140, 230, 20),
+    "white": (240, 240, 240), "cyan": (60, 210, 220),
 }  # fmt: skip
 """Of different hues: the tiny encoder's vectors have one length, so it sees no brightness."""
 

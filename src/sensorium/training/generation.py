@@ -264,16 +264,21 @@ def set_word_vectors(model: Any, vectors: npt.NDArray[np.float32]) -> None:
     model : PreTrainedModel
         Whose embeddings are narrower than the vectors, or as wide.
     vectors : ndarray of float32, shape (word pieces, d)
-        What a text encoder makes of each word piece. Their leading principal components are taken,
-        scaled as the random weights were.
+        What a text encoder makes of each word piece. Their leading principal components are
+        scaled as the random weights are, and added to them: pieces that the encoder does not tell
+        apart stay different.
     """
     weight = model.get_input_embeddings().weight
     centred = vectors - vectors.mean(0)
     components = np.linalg.svd(centred, full_matrices=False)[2][: weight.shape[1]]
     reduced = centred @ components.T
-    scaled = torch.from_numpy(reduced / reduced.std()).to(weight.dtype) * weight.std().item()
+    spread = float(reduced.std())
+    if not spread:
+        return
+    scaled = torch.from_numpy(reduced / spread).to(weight.dtype) * weight.std().item()
     with torch.no_grad():
-        weight[:, : scaled.shape[1]] = scaled
+        weight[:, : scaled.shape[1]] += scaled
+        weight *= 2**-0.5
 
 
 def decoder_config(name: str | Path) -> Any:
