@@ -235,7 +235,10 @@ def load_model(
     """
     report = _LoadReport()
     logger = logging.getLogger("transformers")
-    logger.addHandler(report)
+    # Whatever its level was, that weights are lacking has to come through; and nothing else.
+    level, handlers = logger.level, logger.handlers
+    logger.setLevel(logging.WARNING)
+    logger.handlers = [report]
     try:
         model = sentence_transformers.SentenceTransformer(
             name,
@@ -251,7 +254,8 @@ def load_model(
             + ("; HF_HUB_OFFLINE is set" if _is_offline() else "")
         ) from error
     finally:
-        logger.removeHandler(report)
+        logger.setLevel(level)
+        logger.handlers = handlers
     if report.missing:
         raise EncoderError(
             f"{name}: its files lack weights of the encoder ({report.missing[0]} and "

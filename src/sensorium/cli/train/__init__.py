@@ -10,6 +10,7 @@ train_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# Each adds its command to `train_app`.
+# Commands add themselves to the app when they are imported.
 from sensorium.cli.train import caption as caption  # noqa: E402
+from sensorium.cli.train import contrastive as contrastive  # noqa: E402
 from sensorium.cli.train import translation as translation  # noqa: E402

@@ -1,0 +1,191 @@
+"""``sensorium train contrastive``: a dual encoder from two towers and captioned pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
+from sensorium.cli.options import JsonOption
+from sensorium.cli.train import train_app
+from sensorium.cli.train.line import training_line
+
+if TYPE_CHECKING:
+    from sensorium.training.contrastive import Report
+
+# What trains is imported in the function: it needs an extra and takes seconds.
+
+
+@train_app.command()
+def contrastive(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Table of pictures and captions (.csv, .tsv, .jsonl), folder with a folder of "
+            "pictures per class, Hugging Face dataset (folder or hub id), or WebDataset tars.",
+        ),
+    ],
+    image_tower: Annotated[
+        str,
+        typer.Option(
+            metavar="TOWER",
+            help="Encoder (name or folder), model of Transformers (folder or hub id), or a "
+            "configuration (.json) of one that is made new.",
+        ),
+    ],
+    text_tower: Annotated[str, typer.Option(metavar="TOWER", help="The same for texts.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Gets the encoder.")],
+    validation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA", help="Data that chooses the best weights; else a share is split off."
+        ),
+    ] = None,
+    validation_share: Annotated[
+        float, typer.Option(help="Share of the pictures that is split off.")
+    ] = 0.1,
+    split: Annotated[str, typer.Option(help="Split of a Hugging Face dataset.")] = "train",
+    tune: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="image|text", help="Tower that is tuned; it is locked otherwise. Repeatable."
+        ),
+    ] = None,
+    loss: Annotated[str, typer.Option(metavar="infonce|sigmoid")] = "infonce",
+    projection: Annotated[str, typer.Option(metavar="linear|mlp")] = "linear",
+    dimension: Annotated[
+        int | None,
+        typer.Option(help="Of the vectors [default: the larger tower's, at most 512]."),
+    ] = None,
+    hidden: Annotated[int, typer.Option(help="Width of an MLP's hidden layer.")] = 1024,
+    dropout: Annotated[float, typer.Option(help="Share left out in the projections.")] = 0.0,
+    epochs: Annotated[float, typer.Option(help="Passes over the captions.")] = 20,
+    batch_size: Annotated[int, typer.Option(help="Examples that are compared at a time.")] = 256,
+    piece: Annotated[
+        int | None,
+        typer.Option(help="Examples in memory at a time: gradient caching for large batches."),
+    ] = None,
+    accumulation: Annotated[int, typer.Option(help="Batches for one optimizer step.")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="Of the projections.")] = 1e-3,
+    tower_learning_rate: Annotated[
+        float | None, typer.Option(help="[default: tuned towers 2e-5, new ones 5e-4]")
+    ] = None,
+    weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.05,
+    warmup: Annotated[float, typer.Option(help="Share of the steps.")] = 0.05,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="float32|bfloat16|float16",
+            help="[default: bfloat16 on a GPU that computes in it]",
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Validations without improvement before it stops.")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Optimizer steps, not epochs.")] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(help="Steps between validations [default: an epoch].")
+    ] = None,
+    save_every: Annotated[
+        int | None, typer.Option(help="Steps between checkpoints [default: an epoch].")
+    ] = None,
+    image_pooling: Annotated[
+        str | None, typer.Option(metavar="cls|mean|max|pooler", help="[default: as the model says]")
+    ] = None,
+    text_pooling: Annotated[str | None, typer.Option(metavar="cls|mean|max|pooler")] = None,
+    text_prefix: Annotated[
+        str | None, typer.Option(help='Before each text [default: as the model says; E5 "query: "]')
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keeps what locked towers gave, for other trainings [default: in --out].",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is random.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train an encoder of pictures and texts from any two towers.
+
+    Run it again with the same options to go on after an interruption. With several GPUs or
+    machines: torchrun --nproc-per-node 2 -m sensorium train contrastive ...
+    """
+    from sensorium.training.contrastive import Options, train_contrastive
+    from sensorium.training.loop import Settings
+
+    options = Options(
+        image_tower=image_tower, text_tower=text_tower, tune=tuple(tune or ()), loss=loss,
+        projection=projection, dimension=dimension, hidden=hidden, dropout=dropout,
+        tower_learning_rate=tower_learning_rate, piece=piece, image_pooling=image_pooling,
+        text_pooling=text_pooling, text_prefix=text_prefix, validation_share=validation_share,
+    )  # fmt: skip
+    settings = Settings(
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+        weight_decay=weight_decay, warmup=warmup, precision=precision, patience=patience,
+        seed=seed, accumulation=accumulation, max_steps=max_steps,
+        validate_every=validate_every, save_every=save_every,
+    )  # fmt: skip
+    with training_line() as line:
+        try:
+            report = train_contrastive(
+                data, out, options, settings, validation=validation, split=split,
+                features=features,                 said=line.said, progress=line.progress,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            output.notices.print("interrupted; run it again to go on from the last checkpoint")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    if int(os.environ.get("RANK", 0)):  # the first process speaks for all
+        return
+    if as_json:
+        output.print_json(_facts(report))
+    else:
+        output.print_skipped(report.skipped)
+        _print(report)
+    if report.skipped:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _facts(report: Report) -> dict[str, Any]:
+    return {
+        "folder": str(report.folder),
+        "before": report.before,
+        "before_is": "zero-shot" if report.is_zero_shot else "chance",
+        "after": report.after,
+        "pictures": report.pictures,
+        "captions": report.captions,
+        "validation_pictures": report.validation_pictures,
+        "best_step": report.history.best_step,
+        "steps": report.history.steps[-1] if report.history.steps else 0,
+        "stopped_early": report.history.stopped_early,
+        "seconds": report.seconds,
+        "skipped": [dataclasses.asdict(one) for one in report.skipped],
+    }
+
+
+def _print(report: Report) -> None:
+    output.console.print(
+        f"{report.pictures:,} pictures with {report.captions:,} captions, "
+        f"{report.history.steps[-1] if report.history.steps else 0:,} steps"
+        f"{', stopped early' if report.history.stopped_early else ''}, {report.seconds:.0f} s",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(f"{report.validation_pictures:,} validation pictures")
+    for heading in ("zero-shot" if report.is_zero_shot else "chance", "trained"):
+        table.add_column(heading, justify="right")
+    for name, value in report.after.items():
+        table.add_row(name, f"{report.before[name]:.3f}", f"{value:.3f}")
+    output.console.print(table)
+    folder = output.short_path(str(report.folder))
+    output.console.print(
+        f"written to {folder} (losses and curves: {folder}/training)\n"
+        f"use it: sensorium index PICTURES --encoder {folder} --collection FILE",
+        soft_wrap=True,
+        markup=False,
+    )
