@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,10 @@ SETTINGS = Settings(epochs=12, batch_size=64, learning_rate=5e-4, weight_decay=0
 FINE_TUNING = Settings(epochs=3, batch_size=16, learning_rate=5e-5, warmup=0.1)
 """For a pretrained model."""
 
+READING = "reading pictures"
+
+Said = Callable[[str], Callable[[int, int], None] | None]
+
 HELD_OUT = 0.1
 """Share of the groups that is held out for validation, and again for the test."""
 
@@ -65,6 +69,7 @@ def train_captioner(
     settings: Settings | None = None,
     search: Search | None = None,
     seed: int = 0,
+    said: Said | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Train on captioned pictures; measure on pictures that were held out.
@@ -100,6 +105,9 @@ def train_captioner(
         Default: `SETTINGS`, with a model `FINE_TUNING`.
     search : Search, optional
     seed : int
+    said : callable, optional
+        Called with what is done before and after the training; returns what takes pictures done
+        and in all.
     progress : callable, optional
         See `sensorium.training.loop.train`.
 
@@ -126,12 +134,30 @@ def train_captioner(
     captions: CaptionModel
     if model is None:
         captions, history, found, near, skipped = _on_features(
-            reader, parts, design or Design(), folder, settings, search, language, seed, progress
+            reader,
+            parts,
+            design or Design(),
+            folder,
+            settings,
+            search,
+            language,
+            seed,
+            said or (lambda what: None),
+            progress,
         )
     else:
         captions = model
         history, found, near, skipped = _on_pixels(
-            model, reader, parts, frozen, folder, settings, search, language, progress
+            model,
+            reader,
+            parts,
+            frozen,
+            folder,
+            settings,
+            search,
+            language,
+            said or (lambda what: None),
+            progress,
         )
     data = parts[2]
     names = [name for name in data.pictures if name in found and name in near]
@@ -170,10 +196,13 @@ def _on_features(
     search: Search,
     language: str,
     seed: int,
+    said: Said,
     progress: Progress | None,
 ) -> tuple[FeatureCaptions, History, Texts, Texts, list[Skipped]]:
-    views = [reader.read(parts[0].pictures, view=view) for view in range(design.views)]
-    held_out = [reader.read(part.pictures) for part in parts[1:]]
+    views = [
+        reader.read(parts[0].pictures, view=n, progress=said(READING)) for n in range(design.views)
+    ]
+    held_out = [reader.read(part.pictures, progress=said(READING)) for part in parts[1:]]
     for part, features in zip(parts, (views[0], *held_out), strict=True):
         require_some(features.names, part)
     captions = new_captions(reader, views[0], parts[0], design, seed)
@@ -199,6 +228,7 @@ def _on_pixels(
     settings: Settings,
     search: Search,
     language: str,
+    said: Said,
     progress: Progress | None,
 ) -> tuple[History, Texts, Texts, list[Skipped]]:
     if frozen:
@@ -209,8 +239,10 @@ def _on_pixels(
     history = train_on_pixels(
         learnt, validated, folder, settings, search, language=language, progress=progress
     )  # fmt: skip
-    tested = model.caption(parts[2].pictures, search)
-    known, asked = (reader.read(part.pictures) for part in (parts[0], parts[2]))
+    tested = model.caption(parts[2].pictures, search, said("captioning"))
+    known, asked = (
+        reader.read(part.pictures, progress=said(READING)) for part in (parts[0], parts[2])
+    )
     skipped = [one for data in (learnt, validated) for one in data.skipped] + tested.skipped
     return (
         history,

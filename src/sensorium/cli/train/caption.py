@@ -20,8 +20,8 @@ from sensorium.cli.train.generation import (
     SeedOption,
     print_report,
     settings_of,
-    training_progress,
 )
+from sensorium.cli.train.line import training_line
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
 
@@ -106,11 +106,11 @@ def caption(
     pretrained = None if new else pretrained_captions(model, tower=image_tower, decoder=decoder)
     folder = folder or Path(f"captioner-{Path(data).stem or 'new'}")
     try:
-        with training_progress() as progress:
+        with training_line() as line:
             report = train_captioner(
                 pairs, folder, encoder=encoder, design=design, model=pretrained, frozen=frozen,
                 validation=given[0], test=given[1], language=language, settings=settings,
-                search=search, seed=seed, progress=progress,
+                search=search, seed=seed, said=line.said, progress=line.progress,
             )  # fmt: skip
     except KeyboardInterrupt:
         output.notices.print("interrupted; run it again to go on")

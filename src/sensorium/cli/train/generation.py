@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,13 +39,6 @@ def settings_of(
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return dataclasses.replace(default, **wanted)
-
-
-@contextmanager
-def training_progress() -> Iterator[Callable[[int, int, Mapping[str, float]], None]]:
-    """Show the steps and the latest figures of a training on a terminal, nothing in a pipe."""
-    with output.progress_bar("training") as bar:
-        yield lambda done, total, figures: bar(done, total)
 
 
 def print_report(report: Report, as_json: bool, use: str) -> None:

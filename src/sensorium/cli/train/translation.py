@@ -20,8 +20,8 @@ from sensorium.cli.train.generation import (
     SeedOption,
     print_report,
     settings_of,
-    training_progress,
 )
+from sensorium.cli.train.line import training_line
 from sensorium.encoders import DEFAULT_ENCODER
 
 
@@ -104,7 +104,7 @@ def translation(
         )
     folder = folder or Path(f"translator-{data.stem}")
     try:
-        with training_progress() as progress:
+        with training_line() as line:
             report = train_translator(
                 pairs, folder, translation=translation, validation=given[0], test=given[1],
                 language=language, codes=codes, vocabulary=vocabulary,
@@ -112,7 +112,7 @@ def translation(
                 settings=settings_of(
                     SETTINGS if new else FINE_TUNING, epochs, batch_size, learning_rate
                 ),
-                encoder=encoder, seed=seed, progress=progress,
+                encoder=encoder, seed=seed, progress=line.progress,
             )  # fmt: skip
     except KeyboardInterrupt:
         output.notices.print("interrupted; run it again to go on")
