@@ -233,7 +233,7 @@ def _trained_coder(
         return None
     try:
         coder = LearnedCoder.load(path)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, BadZipFile, UsageError) as error:
         if required:
             raise UsageError(f"{path} cannot be read ({error}); {mend}") from error
         return None
