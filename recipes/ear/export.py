@@ -20,7 +20,7 @@ library_name: sentence-transformers
 ---
 # ear
 
-The first {layers} layers of the encoder of OpenAI's Whisper {size} (MIT licence, Radford et al.
+The first {layers} layers of the encoder of OpenAI's Whisper base (MIT licence, Radford et al.
 2022), the mean over time, and a linear map that centres and whitens it, fitted to instruments of
 FluidR3 (MIT) and samples of Sonic Pi (CC0) and Freedoom (BSD). Hears sounds of up to {seconds} s;
 made by `python -m recipes.ear`. Load it with Sensorium, which leaves out of the mean what a window

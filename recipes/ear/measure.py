@@ -49,7 +49,9 @@ class Found:
         return f"{len(self.first)} queries: {', '.join(told)}"
 
 
-def leave_one_out(vectors: Vectors, labels: Sequence[str]) -> Found:
+def leave_one_out(
+    vectors: Vectors, labels: Sequence[str], asking: str | None = None
+) -> Found:
     """Let each recording that has a companion look for it among all others.
 
     Parameters
@@ -58,22 +60,24 @@ def leave_one_out(vectors: Vectors, labels: Sequence[str]) -> Found:
         Of length 1.
     labels : sequence of str
         What each recording is; "" is nothing that asks or is sought.
+    asking : str, optional
+        The only label that asks.
     """
     names = np.array(labels)
     scores = vectors @ vectors.T
-    first, ten = _successes(scores, names)
+    first, ten = _successes(scores, names, asking)
     random = np.random.default_rng(0)
-    shuffled = [_successes(scores, random.permutation(names)) for _ in range(SHUFFLES)]
+    shuffled = [_successes(scores, random.permutation(names), asking) for _ in range(SHUFFLES)]
     chance = tuple(float(np.mean([one[i].mean() for one in shuffled])) for i in (0, 1))
     return Found(first, ten, (chance[0], chance[1]))
 
 
 def _successes(
-    scores: Vectors, names: npt.NDArray[np.str_]
+    scores: Vectors, names: npt.NDArray[np.str_], label: str | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     others = ~np.eye(len(names), dtype=bool)
     right = (names[:, None] == names) & (names != "") & others
-    asking = right.any(axis=1)
+    asking = right.any(axis=1) & ((names == label) | (label is None))
     left = scores[asking][others[asking]].reshape(-1, len(names) - 1)
     relevant = right[asking][others[asking]].reshape(left.shape)
     ranked = rank_relevance(left, relevant)

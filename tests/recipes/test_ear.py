@@ -23,6 +23,7 @@ from recipes.ear.measure import leave_one_out
 from recipes.ear.pooling import RATE, SECONDS, Vectors, Whitening, fit_whitening, pooled
 from sensorium import Audio, Collection, load_encoder
 from sensorium.errors import EncoderError
+from tests.media.pictures import encode, red_blue
 from tests.media.recordings import encode_sound, tone
 
 WIDTH, LAYERS = 128, 3
@@ -132,3 +133,33 @@ def test_leave_one_out_counts_companions() -> None:
     assert 0.1 < found.chance[0] < 0.35
     swapped = leave_one_out(vectors, ["a", "b", "a", "b", "c", ""])
     assert swapped.first.tolist() == [0, 0, 0, 0] and swapped.ten.tolist() == [1, 1, 1, 1]
+
+
+def test_a_collection_that_sees_and_hears(ear: Path, tiny: Path, tmp_path: Path) -> None:
+    """A part of a recording finds it and where; words and pictures find what they did before."""
+    media = tmp_path / "media"
+    media.mkdir()
+    low, high = tone(10, 200, RATE), tone(10, 2500, RATE)
+    hiss = noise(10, 1).load(RATE)
+    (media / "long.wav").write_bytes(encode_sound(np.concatenate([low, hiss, high]), "wav", RATE))
+    (media / "short.wav").write_bytes(encode_sound(tone(2, 700, RATE), "wav", RATE))
+    (media / "red_blue.png").write_bytes(encode(red_blue(), "PNG"))
+    (media / "dog.txt").write_text("a dog in the snow", encoding="utf-8")
+    answers = []
+    for name, encoder in (("both", f"{tiny}+{ear}"), ("seeing", str(tiny))):
+        with Collection(tmp_path / f"{name}.sensorium", encoder) as library:
+            library.add(media)
+            asked = ("a dog", media / "red_blue.png")
+            answers.append(
+                [[(hit.path, hit.score) for hit in library.search(one, k=9)] for one in asked]
+            )
+            if name == "both":
+                for start, stop in ((12, 18), (21, 27)):
+                    best = library.search(Audio(media / "long.wav").clip(start, stop))[0]
+                    assert Path(str(best.path)).name == "long.wav"
+                    assert best.score > 0.5  # on the scale of sounds
+                    assert best.span == pytest.approx((start // 10 * 10, start // 10 * 10 + 10))
+                assert len(library.search(media / "short.wav", k=9)) == 2  # what sounds, no more
+    for both, seeing in zip(*answers, strict=True):
+        assert [path for path, _ in both] == [path for path, _ in seeing]
+        np.testing.assert_allclose([s for _, s in both], [s for _, s in seeing], atol=1e-4)
