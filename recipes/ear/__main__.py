@@ -14,7 +14,7 @@ from recipes.ear.agreement import least_cosine
 from recipes.ear.convert import whisper_encoder
 from recipes.ear.ctranslate2_file import read_tensors
 from recipes.ear.export import CARD, write
-from recipes.ear.pooling import SECONDS, fit_whitening, pooled
+from recipes.ear.pooling import SECONDS, fit_whitening, normalised, pooled
 from recipes.mini.sounds import Sound, sounds
 from sensorium import load_encoder
 from sensorium.errors import MediaError
@@ -58,9 +58,12 @@ def main() -> None:
     labels = [sound.concept for sound in heard for _ in sound.takes]
     step(f"hears {len(takes)} recordings of {len({*labels})} concepts")
     vectors = pooled(encoder, takes, _progress)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    step(f"as it is:   {measure.leave_one_out(vectors / lengths, labels)}")
-    step(f"whitened, by halves: {measure.cross_fitted(vectors, labels, DIMENSION, FLOOR)}")
+    plain = measure.by_halves(vectors, labels, lambda others: normalised)
+    step(f"as it is: {plain}")
+    fitted = measure.by_halves(
+        vectors, labels, lambda others: fit_whitening(others, DIMENSION, FLOOR)
+    )
+    step(f"whitened: {fitted}")
     whitening = fit_whitening(vectors, DIMENSION, FLOOR)
     write(arguments.folder, encoder, whitening, CARD.format(layers=LAYERS, seconds=SECONDS))
     step(f"wrote {arguments.folder}")

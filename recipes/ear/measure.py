@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmarks import datasets
 from benchmarks.sample import SAMPLE
-from recipes.ear.pooling import Vectors, Whitening, fit_whitening
+from recipes.ear.pooling import Vectors
 from sensorium.evaluation.intervals import bootstrap_interval
 from sensorium.evaluation.retrieval import rank_relevance, success_at
 from sensorium.media import Audio
@@ -49,9 +49,7 @@ class Found:
         return f"{len(self.first)} queries: {', '.join(told)}"
 
 
-def leave_one_out(
-    vectors: Vectors, labels: Sequence[str], asking: str | None = None
-) -> Found:
+def leave_one_out(vectors: Vectors, labels: Sequence[str], asking: str | None = None) -> Found:
     """Let each recording that has a companion look for it among all others.
 
     Parameters
@@ -84,16 +82,26 @@ def _successes(
     return success_at(ranked, 1), success_at(ranked, 10)
 
 
-def cross_fitted(vectors: Vectors, labels: Sequence[str], dimension: int, floor: float) -> Found:
-    """Validate a whitening on concepts that it was not fitted to, in two halves."""
-    concepts = sorted({*labels})
-    half = {*concepts[::2]}
+def by_halves(
+    vectors: Vectors,
+    labels: Sequence[str],
+    fit: Callable[[Vectors], Callable[[Vectors], Vectors]],
+) -> Found:
+    """Validate what is fitted to vectors on concepts that it was not fitted to, in two halves.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+    labels : sequence of str
+    fit : callable
+        Of one half's vectors it makes what maps the other half's.
+    """
+    half = {*sorted({*labels})[::2]}
     inside = np.array([label in half for label in labels])
     parts = []
     for part in (inside, ~inside):
-        whitening: Whitening = fit_whitening(vectors[~part], dimension, floor)
         chosen = [label for label, taken in zip(labels, part, strict=True) if taken]
-        parts.append(leave_one_out(whitening(vectors[part]), chosen))
+        parts.append(leave_one_out(fit(vectors[~part])(vectors[part]), chosen))
     chance = np.mean([part.chance for part in parts], axis=0)
     return Found(
         np.concatenate([part.first for part in parts]),

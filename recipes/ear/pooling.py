@@ -28,8 +28,12 @@ class Whitening(NamedTuple):
 
     def __call__(self, vectors: Vectors) -> Vectors:
         """Map vectors (n, d) and bring them to length 1."""
-        mapped = vectors @ self.matrix + self.offset
-        return np.asarray(mapped / np.linalg.norm(mapped, axis=1, keepdims=True), np.float32)
+        return normalised(vectors @ self.matrix + self.offset)
+
+
+def normalised(vectors: Vectors) -> Vectors:
+    """Bring vectors (n, d) to length 1."""
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def feature_extractor(bands: int) -> transformers.WhisperFeatureExtractor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ pytest.importorskip("sentence_transformers", reason="needs the extra hub: make h
 pytest.importorskip("ctranslate2")
 pytest.importorskip("tinysoundfont")
 
-import ctranslate2
 import torch
 import transformers
 
@@ -20,7 +18,7 @@ from recipes.ear.convert import whisper_encoder
 from recipes.ear.ctranslate2_file import read_tensors
 from recipes.ear.export import write
 from recipes.ear.measure import leave_one_out
-from recipes.ear.pooling import RATE, SECONDS, Vectors, Whitening, fit_whitening, pooled
+from recipes.ear.pooling import RATE, SECONDS, Vectors, fit_whitening, pooled
 from sensorium import Audio, Collection, load_encoder
 from sensorium.errors import EncoderError
 from tests.media.pictures import encode, red_blue
@@ -42,9 +40,7 @@ def whisper() -> transformers.WhisperModel:
 
 
 @pytest.fixture(scope="module")
-def model_bin(
-    whisper: transformers.WhisperModel, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def model_bin(whisper: transformers.WhisperModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The random model as CTranslate2's own converter writes it."""
     from ctranslate2.converters.transformers import WhisperLoader
 
