@@ -35,11 +35,12 @@ def hits_of(
     for query, line in zip(queries, lines, strict=True):
         hits = []
         scale = spreads(query, kinds.samples) if kinds else {}
+        shared = kinds.shared_with(query) if kinds else []
         for found in line:
             if (row := rows.get(found.segment)) is not None:
                 score = min(1.0, max(-1.0, float((row.vector * query).sum())))
-                if kinds is not None and row.part.modality in scale:
-                    own, reference = scale[row.part.modality], scale[kinds.reference]
+                if row.part.modality in shared:
+                    own, reference = scale[row.part.modality], scale[shared[0]]
                     score = on_one_scale(score, own, reference)
                 hit = Hit(
                     row.item, row.path, row.modality, {**row.metadata}, row.part.span, score,

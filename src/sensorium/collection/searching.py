@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,8 +51,8 @@ class Kinds:
         Some vectors of each, and the encoder's background.
     some : mapping of str to ndarray of float32
         At most `FEW` of each, without a background.
-    reference : str
-        The modality on whose scale all scores are: the most frequent one.
+    frequent : tuple of str
+        The modalities that there are vectors of, the most frequent first.
     """
 
     names: tuple[str, ...]
@@ -60,7 +60,15 @@ class Kinds:
     outside: Codes
     samples: Mapping[str, Vectors]
     some: Mapping[str, Vectors]
-    reference: str
+    frequent: tuple[str, ...]
+
+    def shared_with(self, query: Vectors) -> list[str]:
+        """Modalities in whose space a query has a part; on the scale of the first all scores are.
+
+        Encoders side by side hold different modalities, and to pieces of a space that it has no
+        part in, a query has a cosine of zero.
+        """
+        return [name for name in self.frequent if (self.some[name] @ query).any()]
 
 
 @dataclass(frozen=True)
@@ -226,7 +234,11 @@ class Searcher:
         # Two or three pieces say nothing of their kind: they are taken for like the others.
         for name, vectors in samples.items():
             if len(vectors) < FEW:
-                others = [some[other] for other in samples if other != name]
+                others = [
+                    some[other]
+                    for other in samples
+                    if other != name and (some[other] @ some[name].T).any()  # of one space
+                ]
                 samples[name] = np.concatenate([vectors, *others])
         return Kinds(
             names,
@@ -234,7 +246,7 @@ class Searcher:
             codes[np.searchsorted(ids, held.segment_ids)],
             samples,
             some,
-            names[int(counts.argmax())],
+            tuple(name for name in _by_frequency(names, counts) if name in samples),
         )
 
     def allowed(self, where: str | None, modality: str | None) -> Ids | None:
@@ -331,25 +343,28 @@ def _on_one_scale(
 ) -> list[list[Found]]:
     """Rank the pieces of each modality by themselves, then all on one scale."""
     scales = [spreads(query, kinds.samples) for query in queries]
+    shared = [kinds.shared_with(query) for query in queries]
     best: list[dict[int, Found]] = [{} for _ in queries]
     for code, name in enumerate(kinds.names):
-        if name not in kinds.samples:
+        if not any(name in held_too for held_too in shared):
             continue
-        if not (kinds.some[name] @ queries.T).any():
-            continue  # of a space that the queries have no part in
         index, tail = kinds.in_index == code, kinds.outside == code
         of_kind = _Masks(
             index if masks.index is None else index & masks.index,
             tail if masks.tail is None else tail & masks.tail,
         )
         lines = _nearest(held, queries, 0, offset + k, of_kind, options)
-        for line, scale, items in zip(lines, scales, best, strict=True):
-            for found in line:
-                score = on_one_scale(found.score, scale[name], scale[kinds.reference])
+        for line, scale, names, items in zip(lines, scales, shared, best, strict=True):
+            for found in line if name in names else ():
+                score = on_one_scale(found.score, scale[name], scale[names[0]])
                 known = items.get(found.item)
                 if known is None or score > known.score:
                     items[found.item] = Found(found.segment, found.item, score)
     return [sorted(items.values(), key=_order)[offset : offset + k] for items in best]
+
+
+def _by_frequency(names: Sequence[str], counts: npt.NDArray[np.int64]) -> list[str]:
+    return [names[code] for code in np.argsort(-counts, kind="stable").tolist()]
 
 
 def _levels(depth: int) -> list[int]:

@@ -75,6 +75,7 @@ def load_model(
     model.eval()
     for module in input_modules(model):
         _pad_as_trained(module)
+        _pool_what_sounds(module)
     return model
 
 
@@ -158,6 +159,24 @@ def _pad_as_trained(transformer: Any) -> None:
             **transformer.processing_kwargs,
             "text": {**padding, **transformer.processing_kwargs.get("text", {})},
         }
+
+
+def _pool_what_sounds(transformer: Any) -> None:
+    """Leave out of the pooling what Whisper's windows are filled up with, where its files ask so.
+
+    They ask with ``"processing_kwargs": {"audio": {"return_attention_mask": true}}`` in
+    sentence_bert_config.json. The mask is as long as the spectrogram, of which Whisper's second
+    convolution takes two frames at a time: sentence-transformers would ignore it.
+    """
+    if getattr(getattr(transformer, "config", None), "model_type", "") == "whisper":
+        transformer.register_forward_hook(_shorten_mask)
+
+
+def _shorten_mask(transformer: Any, arguments: Any, features: dict[str, Any]) -> dict[str, Any]:
+    mask, frames = features.get("attention_mask"), features["token_embeddings"].shape[1]
+    if mask is not None and mask.shape[1] > frames:
+        features["attention_mask"] = mask[:, :: mask.shape[1] // frames]
+    return features
 
 
 def _trained_in(name: str) -> str:

@@ -131,7 +131,7 @@ class Transcriber:
     def _whisper(self) -> Any:
         from faster_whisper import WhisperModel
 
-        folder = _packaged_folder() if self.model == DEFAULT_MODEL else None
+        folder = packaged_folder() if self.model == DEFAULT_MODEL else None
         offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes")
         try:
             return WhisperModel(
@@ -151,7 +151,7 @@ def _has_cuda() -> bool:
     return bool(ctranslate2.get_cuda_device_count())
 
 
-def _packaged_folder() -> Path | None:
+def packaged_folder() -> Path | None:
     """The weights of "base" joined from two packages; None where they are not installed."""
     specs = [importlib.util.find_spec(name) for name in PACKAGED]
     if not all(spec and spec.submodule_search_locations for spec in specs):
