@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.table import Table
 
 from benchmarks.cases import Retrieval, retrieval_cases
 from benchmarks.datasets import rows as pictures_of
 from benchmarks.datasets.manifest import Row as Picture
 from benchmarks.quality import BASELINE, FLOOR, FLOOR_FIGURES, Embedder, measure
-from benchmarks.rows import Row
+from benchmarks.rows import Row, readable
 from sensorium import load_encoder
 from sensorium.evaluation.intervals import bootstrap_interval
 from sensorium.home import sensorium_home
@@ -153,3 +154,21 @@ def drawings(split: str) -> Iterable[Picture]:
         good = picture["quality"] == "good" and picture["caption_lang"] == "en"
         if picture["split"] == split and good:
             yield picture
+
+
+def show(rows: list[Row]) -> None:
+    """Print a line for each case and metric, with our interval behind our figure."""
+    figures = {(row.case, row.metric, row.system): row.value for row in rows}
+    systems = list(dict.fromkeys(row.system for row in rows))
+    table = Table("case", "metric", *systems)
+    for case, metric in dict.fromkeys((row.case, row.metric) for row in rows):
+        if metric.endswith((", low", ", high")):
+            continue
+        cells = []
+        for system in systems:
+            value = figures.get((case, metric, system))
+            cell = "" if value is None else readable(value)
+            low, high = (figures.get((case, metric + end, system)) for end in (", low", ", high"))
+            cells.append(cell if low is None or high is None else f"{cell} ({low:.2f}-{high:.2f})")
+        table.add_row(case, metric, *cells)
+    Console().print(table)
