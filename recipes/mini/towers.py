@@ -117,7 +117,7 @@ def write_torch(folder: Path, texts: Sequence[str] = ()) -> Path:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules.transformer import Transformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import BertConfig, BertModel
 
     checkpoint = e5.read(TEXT_WEIGHTS.path())
     kept = np.arange(len(checkpoint.pieces))
@@ -138,8 +138,7 @@ def write_torch(folder: Path, texts: Sequence[str] = ()) -> Path:
     )
     model = BertModel(config, add_pooling_layer=False)
     model.load_state_dict(weights)
-    tokenizer = _slow_free(convert_text.tokenizer(checkpoint, kept), checkpoint)
-    assert isinstance(tokenizer, PreTrainedTokenizerFast)
+    tokenizer = _wrapped(convert_text.tokenizer(checkpoint, kept), checkpoint)
     bare = folder / "e5-bert"
     model.save_pretrained(bare)
     tokenizer.save_pretrained(bare)
@@ -187,7 +186,8 @@ def _unpacked(matrix: e5.Q4) -> NDArray[np.float32]:
     return integers * scales.reshape(integers.shape)
 
 
-def _slow_free(tokenizer: Tokenizer, checkpoint: e5.E5) -> Any:
+def _wrapped(tokenizer: Tokenizer, checkpoint: e5.E5) -> Any:
+    """The tokenizer as Transformers has it, which pads and cuts by itself."""
     from transformers import PreTrainedTokenizerFast
 
     pieces = checkpoint.pieces

@@ -119,6 +119,11 @@ def test_new_towers(tmp_path: Path) -> None:
         assert isinstance(tower, TorchTower) and tower.is_new and tower.dimension == 16
     again = text(bert, tmp_path)  # as it was made, not made anew
     np.testing.assert_array_equal(again.encode(TEXTS), text(bert, tmp_path).encode(TEXTS))
+    other = load_tower(str(bert), Modality.TEXT, made=tmp_path / "other", captions=TEXTS[::-1])
+    vocabularies = [
+        (tmp_path / made / "tokenizer.json").read_text() for made in ("made-text", "other")
+    ]
+    assert other.dimension == 16 and vocabularies[0] == vocabularies[1]
     assert len(np.unique(again.encode(TEXTS).round(4), axis=0)) == len(TEXTS)
     (tmp_path / "x.json").write_text('{"model_type": "no such"}')
     with pytest.raises(UsageError, match="no tower can be made of it"):

@@ -378,13 +378,16 @@ def _made(path: Path, modality: Modality, folder: Path, captions: Sequence[str])
 
 
 def _learnt(captions: Sequence[str], size: int) -> Tokenizer:
-    """Learn a WordPiece vocabulary from captions, as BERT's was."""
+    """Learn a vocabulary of byte pairs from captions (Sennrich et al. 2016).
+
+    A WordPiece vocabulary, as BERT's, comes out different each time it is learnt.
+    """
     if not captions:
         raise UsageError("a new text tower learns its vocabulary from captions: there are none")
-    tokenizer = Tokenizer(tokenizer_models.WordPiece(unk_token="[UNK]"))
+    tokenizer = Tokenizer(tokenizer_models.BPE(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=list(SPECIAL), show_progress=False
     )
     tokenizer.train_from_iterator(sorted(captions), trainer)

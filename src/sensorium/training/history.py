@@ -94,6 +94,7 @@ class History:
         """
         try:
             from matplotlib.figure import Figure
+            from matplotlib.ticker import MaxNLocator
         except ModuleNotFoundError as error:
             raise MissingExtraError("matplotlib", "train") from error
         names = [
@@ -125,6 +126,7 @@ class History:
             if self.best_step is not None:
                 axes.axvline(self.best_step, color="grey", linestyle=":", linewidth=1)
             axes.set_xlabel("step")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
             axes.spines[["top", "right"]].set_visible(False)
         # Without the version of Matplotlib, equal plots are equal files.

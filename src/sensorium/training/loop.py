@@ -21,109 +21,36 @@ import random
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.training.history import CURVES, History
+from sensorium.training.settings import Settings
 
 try:
     import torch
     import torch.distributed as dist
-    from safetensors.torch import load_file, save_file
     from torch import nn
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_callback import PrinterCallback, TrainerState
+
+    from sensorium.training.order import Batches, Examples, Order
+    from sensorium.training.weights import average_gradients, give_all, load_weights, save_weights
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Called after each step with steps done, steps in all and the latest loss and metrics."""
 
+__all__ = ["Examples", "History", "Progress", "Settings", "load_weights", "save_weights", "train"]
+
 NOTED = 1000
 """Losses that a history keeps, about; of longer trainings each is the mean of several steps."""
 
 KEPT = 2
 """Checkpoints that are kept: should the machine fail while one is written, the other is whole."""
-
-
-class Examples(Protocol):
-    """A sequence, or a map-style torch `Dataset`."""
-
-    def __len__(self) -> int:
-        """Count the examples."""
-
-    def __getitem__(self, index: int, /) -> Any:
-        """Read one."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train.
-
-    Parameters
-    ----------
-    epochs : float
-        Passes over the examples.
-    batch_size : int
-        Examples in a batch, all processes together: with torchrun each takes its share.
-    learning_rate : float
-        At its highest; it rises linearly during the warm-up and falls as a cosine to zero.
-    weight_decay : float
-        Of AdamW (Loshchilov and Hutter 2019), on matrices; not on biases, norms and scales.
-    warmup : float
-        Share of the steps during which the learning rate rises.
-    precision : {"float32", "bfloat16", "float16"}, optional
-        What is computed in; weights stay float32. By default bfloat16 on a GPU that computes
-        in it, else float32.
-    patience : int, optional
-        Validations without improvement after which it stops.
-    seed : int
-        Of the order of the examples, dropout and augmentation.
-    accumulation : int
-        Batches whose gradients make one optimizer step.
-    max_steps : int, optional
-        Optimizer steps, instead of `epochs`.
-    save_every, validate_every : int, optional
-        Steps between two; once an epoch by default, and always at the end.
-    gradient_clip : float
-        Norm that gradients are cut to; 0 leaves them.
-    """
-
-    epochs: float = 10
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.05
-    precision: str | None = None
-    patience: int | None = None
-    seed: int = 0
-    accumulation: int = 1
-    max_steps: int | None = None
-    save_every: int | None = None
-    validate_every: int | None = None
-    gradient_clip: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "accumulation"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("patience", "max_steps", "save_every", "validate_every"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("weight_decay", "gradient_clip", "seed"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if not 0 <= self.warmup <= 1:
-            raise UsageError(f"warmup is {self.warmup}; it is a share of the steps, from 0 to 1")
-        if self.precision not in (None, "float32", "bfloat16", "float16"):
-            raise UsageError(
-                f"unknown precision {self.precision!r}; there are float32, bfloat16 and float16"
-            )
 
 
 def train(
@@ -223,7 +150,7 @@ def train(
     if trainer.best_value() is not None:
         if arguments.process_index == 0:
             load_weights(model, checkpoints / "best.safetensors")
-        _give_all(model, processes)
+        give_all(model, processes)
     history = trainer.history(total)
     if arguments.process_index == 0:
         save_weights(model, finished)
@@ -236,38 +163,6 @@ def train(
         dist.barrier()
     model.eval()
     return history
-
-
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write trained parameters and buffers as safetensors, whole or not at all."""
-    kept = model.state_dict().keys()
-    weights = {
-        name: tensor.detach().cpu().contiguous().clone()
-        for name, tensor in (*model.named_parameters(), *model.named_buffers())
-        if name in kept and (tensor.requires_grad or not isinstance(tensor, nn.Parameter))
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    save_file(weights, part)
-    part.replace(path)
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Read what `save_weights` wrote.
-
-    Raises
-    ------
-    UsageError
-        If the weights are not those of this model.
-    """
-    try:
-        found = model.load_state_dict(load_file(path), strict=False)
-    except (OSError, RuntimeError) as error:
-        raise UsageError(f"the weights in {path} do not fit the model: {error}") from error
-    trained = {name for name, tensor in model.named_parameters() if tensor.requires_grad}
-    if found.unexpected_keys or trained.intersection(found.missing_keys):
-        wrong = [*found.unexpected_keys, *trained.intersection(found.missing_keys)]
-        raise UsageError(f"the weights in {path} are of another model: {', '.join(wrong[:5])}")
 
 
 def _arguments(checkpoints: Path, settings: Settings) -> TrainingArguments:
@@ -347,51 +242,6 @@ def _latest(checkpoints: Path) -> Path | None:
     return None
 
 
-class _Batches(torch.utils.data.Dataset):  # type: ignore[misc]
-    """Examples that come as collated batches, with whatever is random in them seeded."""
-
-    def __init__(
-        self, examples: Examples, collate: Callable[[list[Any]], Mapping[str, Any]], seed: int
-    ) -> None:
-        self.examples = examples
-        self.collate = collate
-        self.seed = seed
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.examples[index]
-
-    def __getitems__(self, numbers: Sequence[int]) -> Mapping[str, Any]:
-        seeds = np.random.SeedSequence([self.seed, self.epoch, *numbers]).generate_state(3)
-        before = random.getstate(), np.random.get_state()
-        with torch.random.fork_rng(devices=[]):
-            random.seed(int(seeds[0]))
-            np.random.seed(seeds[1])
-            torch.random.default_generator.manual_seed(int(seeds[2]))
-            try:
-                return self.collate([self.examples[number] for number in numbers])
-            finally:
-                random.setstate(before[0])
-                np.random.set_state(before[1])
-
-
-class _Order(torch.utils.data.Sampler):  # type: ignore[misc]
-    """The examples in the order of an epoch, which depends on seed and epoch alone."""
-
-    def __init__(self, batches: _Batches) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[int]:
-        generator = np.random.default_rng([self.batches.seed, self.batches.epoch])
-        return iter(generator.permutation(len(self.batches)).tolist())
-
-
 class _Precision(nn.Module):  # type: ignore[misc]
     """A model computing in a lower precision; its loss comes in float32."""
 
@@ -467,12 +317,12 @@ class _Trainer(Trainer):
         self.started = time.monotonic()
         self.seconds_before = 0.0
         self.trained = model
-        self.batches = _Batches(examples, collate, settings.seed)
+        self.batches = Batches(examples, collate, settings.seed)
         super().__init__(model, arguments, train_dataset=self.batches)
         self.model_accepts_loss_kwargs = False  # a loss is the mean of its batch
         self.remove_callback(PrinterCallback)
         self.add_callback(_Pace(self, epoch, progress))
-        _give_all(model, arguments.world_size)
+        give_all(model, arguments.world_size)
 
     # Data
 
@@ -480,7 +330,7 @@ class _Trainer(Trainer):
         loader = torch.utils.data.DataLoader(
             self.batches,
             batch_size=self.args.per_device_train_batch_size,
-            sampler=_Order(self.batches),
+            sampler=Order(self.batches),
             collate_fn=_unchanged,
             drop_last=self.drop_last,
             pin_memory=self.args.device.type == "cuda",
@@ -511,7 +361,7 @@ class _Trainer(Trainer):
     def training_step(self, model: nn.Module, inputs: Any, items: Any = None) -> torch.Tensor:
         loss: torch.Tensor = super().training_step(model, inputs, items)
         if self.args.world_size > 1 and self.accelerator.sync_gradients:
-            _average_gradients(self.trained, self.args.world_size)
+            average_gradients(self.trained, self.args.world_size)
         return loss
 
     # Validation
@@ -532,7 +382,8 @@ class _Trainer(Trainer):
         best = self.best_value()
         if self._better(metrics[self.best[0]], best) and self.args.process_index == 0:
             save_weights(self.trained, Path(str(self.args.output_dir)) / "best.safetensors")
-        self.figures |= {name: value for name, value in metrics.items() if name != "loss"}
+        decides = {self.best[0]: metrics[self.best[0]]}  # first: a line has room for few
+        self.figures |= {k: v for k, v in {**decides, **metrics}.items() if k != "loss"}
         self.log({f"eval_{name}": value for name, value in metrics.items()})
         self.control.should_evaluate = False  # or it would again where the epoch ends
         if self._waited():
@@ -633,28 +484,3 @@ def _decayed(model: nn.Module, decay: float) -> list[dict[str, Any]]:
         {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
-
-
-def _give_all(model: nn.Module, processes: int) -> None:
-    """Give all processes the weights of the first."""
-    if processes > 1:
-        for tensor in model.state_dict().values():
-            dist.broadcast(tensor, 0)
-
-
-def _average_gradients(model: nn.Module, processes: int) -> None:
-    """Give all processes the mean of their gradients; one that has none counts as zero."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    for parameter in trained:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    # One message for each dtype, not for each parameter: what costs is the number of them.
-    for dtype in {parameter.dtype for parameter in trained}:
-        gradients = [p.grad for p in trained if p.dtype == dtype and p.grad is not None]
-        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-        dist.all_reduce(flat)
-        flat /= processes
-        at = 0
-        for gradient in gradients:
-            gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
-            at += gradient.numel()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sensorium.cli import output
 
-SHOWN = 3
+SHOWN = 2
 """Figures that fit on the line beside the bar."""
 
 
