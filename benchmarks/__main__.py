@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.rows import print_table, write_json
+from sensorium.errors import SensoriumError
 
 #: Name of a benchmark, and what it measures. The module of that name has
 #: `run(arguments) -> list[Row]` and, for options of its own, `add_arguments(parser)`; where one
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "encoders": "exported encoders beside torch and other runtimes, pictures and texts a second",
     "train": "classifiers, encoders, fusion, texts and codes that are trained, beside baselines",
     "scores": "what a cosine is worth: thresholds against ranking",
+    "sounds": "recordings found by what they are, and the reverse, beside chance",
 }
 
 
@@ -29,7 +31,11 @@ def main() -> int:
     if arguments.name == "fetch":
         return _fetch(arguments.sets)
     module = import_module(f"benchmarks.{arguments.name}")
-    rows = module.run(arguments)
+    try:
+        rows = module.run(arguments)
+    except SensoriumError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 3
     getattr(module, "show", print_table)(rows)
     if arguments.json:
         write_json(rows, arguments.json)

@@ -1,20 +1,33 @@
 """Encoders exported by Sensorium beside the libraries that people run them with.
 
-    python -m benchmarks encoders [--quick] [--json FILE] [--models NAME ...]
+    python -m benchmarks encoders [--quick] [--json FILE] [--models NAME ...] [--folder DIR]
 
 Models of the usual sizes with random weights; photos of the sample and sentences of thirteen words.
 Every system encodes the same inputs, the systems in turns; what is reported is the median. Pictures
 are measured decode included, from JPEG files, and apart, from pixels of the model's size. Systems
-that are not installed are named and left out (`pip install open_clip_torch optimum-intel`).
+that are not installed are named and left out.
+
+With `--folder` the models and exports stay there, and those that are there are not made again: so
+that an environment whose packages cannot make them can run them. Optimum, on which
+sentence-transformers' ONNX and OpenVINO backends stand, wants an older Transformers than export
+does; the systems were measured side by side like this:
+
+    python -m benchmarks encoders --folder DIR --prepare
+    python -m venv rivals && rivals/bin/pip install torch==2.13.0
+    rivals/bin/pip install -e '.[bench]' optimum-intel optimum-onnx sentence-transformers
+    rivals/bin/pip install --no-deps open_clip_torch torchvision timm ftfy wcwidth
+    rivals/bin/python -m benchmarks encoders --folder DIR
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -41,28 +54,59 @@ Task = Callable[[], Any]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument("--models", nargs="+", metavar="NAME", help="some of the models only")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="keep models and exports there")
+    parser.add_argument("--prepare", action="store_true", help="only make and export the models")
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
     """Measure every model with every system."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if arguments.folder is None:
+        with tempfile.TemporaryDirectory() as temporary:
+            return _run(arguments, Path(temporary), console)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    return _run(arguments, arguments.folder, console)
+
+
+def _run(arguments: argparse.Namespace, root: Path, console: Console) -> list[Row]:
+    # Wheels of torchvision hold operators built for CUDA, which a CPU build of torch does not load.
+    # This part only describes them; the preprocessing that the rivals take from it needs none.
+    described = "torchvision._meta_registrations"
+    sys.modules.setdefault(described, ModuleType(described))
     from benchmarks.random_models import MODELS, make
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     warn_if_busy(console)
     rows: list[Row] = []
     words = [word for text in TEXTS for word in text.split()]
     names = arguments.models or (["CLIP ViT-B/32"] if arguments.quick else list(MODELS))
-    with tempfile.TemporaryDirectory() as temporary:
-        for name in names:
-            folder = Path(temporary) / name.replace("/", "-").replace(" ", "-")
-            console.print(f"{name}: making and exporting")
+    for name in names:
+        folder = root / name.replace("/", "-").replace(" ", "-")
+        if not folder.exists():
+            console.print(f"{name}: making")
             make(name, folder, words)
-            systems = dict(_systems(folder, console))
-            rounds = 3 if arguments.quick else ROUNDS
-            for case, tasks in _cases(systems):
-                console.print(f"{name}, {case}")
-                rows += _measured(f"{name}, {case}", tasks, rounds)
+        if not _exported(folder).exists():
+            console.print(f"{name}: exporting")
+            _export(folder, console)
+        if arguments.prepare:
+            continue
+        systems = dict(_systems(folder, console))
+        rounds = 3 if arguments.quick else ROUNDS
+        for case, tasks in _cases(systems):
+            console.print(f"{name}, {case}")
+            rows += _measured(f"{name}, {case}", tasks, rounds)
     return rows
+
+
+def _exported(folder: Path) -> Path:
+    return folder.with_name(folder.name + "-onnx")
+
+
+def _export(folder: Path, console: Console) -> None:
+    from sensorium.encoders.export import export
+    from sensorium.encoders.hub import HubEncoder
+
+    for agreement in export(HubEncoder(folder), _exported(folder), images=PHOTOS).agreements:
+        console.print(f"  {agreement}")
 
 
 class _Ours:
@@ -70,13 +114,8 @@ class _Ours:
 
     def __init__(self, folder: Path) -> None:
         from sensorium import load_encoder
-        from sensorium.encoders.export import export
-        from sensorium.encoders.hub import HubEncoder
 
-        target = folder.with_name(folder.name + "-onnx")
-        report = export(HubEncoder(folder), target, images=PHOTOS)
-        self.agreements = report.agreements
-        self.encoder = load_encoder(target)
+        self.encoder = load_encoder(_exported(folder))
         self.modalities = self.encoder.space.modalities
 
     def photos(self, paths: list[Path]) -> Any:
@@ -176,10 +215,7 @@ class _OpenCLIP:
 
 
 def _systems(folder: Path, console: Console) -> Iterator[tuple[str, Any]]:
-    ours = _Ours(folder)
-    for agreement in ours.agreements:
-        console.print(f"  {agreement}")
-    yield OURS, ours
+    yield OURS, _Ours(folder)
     makers: dict[str, tuple[str, Callable[[], Any]]] = {
         "Transformers (torch float32)": ("transformers", lambda: _Transformers(folder)),
         "sentence-transformers (torch float32)": (
@@ -240,7 +276,9 @@ def _measured(case: str, tasks: dict[str, Task], rounds: int) -> Iterator[Row]:
     for name, task in tasks.items():
         try:
             task()  # also warms up
-        except Exception:  # a backend that takes no pictures, say
+        except Exception as error:  # a backend that takes no pictures, say
+            lines = str(error).strip().splitlines() or [repr(error)]
+            Console(stderr=True).print(f"  cannot: {name}: {lines[0][:120]}", markup=False)
             continue
         able[name] = task
     count = int(case.rsplit(" ", 1)[1])

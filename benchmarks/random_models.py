@@ -60,6 +60,13 @@ def _save(folder: Path, model: Any, *processing: Any) -> None:
     model.eval().save_pretrained(folder)
     for one in processing:
         one.save_pretrained(folder)
+        if (images := getattr(one, "image_processor", None)) is not None:
+            images.save_pretrained(folder)
+    # Names by which older versions of Transformers, which rivals want, know these classes, too.
+    for file in ("tokenizer_config.json", "preprocessor_config.json", "processor_config.json"):
+        if (path := folder / file).exists():
+            text = path.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast")
+            path.write_text(text.replace("ImageProcessorPil", "ImageProcessor"))
 
 
 MODELS: dict[str, Callable[[Path, list[str]], None]] = {

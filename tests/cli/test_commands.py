@@ -229,6 +229,13 @@ def test_models(run: Run) -> None:
     assert found["mini"]["fingerprint"] in plain.out
 
 
+def test_models_measured_here(run: Run) -> None:
+    rows = map(json.loads, run("models", "--measure", "--json").lines)
+    mini = next(row for row in rows if row["name"] == "mini")
+    assert {*mini["seconds"]} == {*mini["modalities"]}
+    assert all(value > 0 for value in mini["seconds"].values()) and mini["load_seconds"] > 0
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     done = run(command, "--help")

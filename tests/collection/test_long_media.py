@@ -18,8 +18,6 @@ import soundfile
 from sensorium import Collection, load_encoder
 from tests.media.recordings import tone, write_video
 
-pytestmark = pytest.mark.slow
-
 HOURS = 2
 LIMIT = 400e6
 """Bytes that indexing may take above a process that has indexed one picture."""
@@ -37,7 +35,7 @@ class Listener:
 
     name = "listener"
 
-    def passages(self, sound):
+    def passages(self, sound, journal=None):
         second = 0
         for block in sound.blocks(16000, 10.0):
             loud = float(abs(block).max())
@@ -93,6 +91,7 @@ def start(path: Path, tiny: Path, sample: Path, *media: Path) -> subprocess.Pope
     return process
 
 
+@pytest.mark.slow
 def test_two_hours_of_sound(tmp_path: Path, tiny: Path, sample: Path, recording: Path) -> None:
     path = tmp_path / "c.sensorium"
     process = start(path, tiny, sample, recording)
@@ -109,6 +108,7 @@ def test_two_hours_of_sound(tmp_path: Path, tiny: Path, sample: Path, recording:
         assert (hit.span, hit.metadata["duration"]) == ((3600, 3610), 7200)
 
 
+@pytest.mark.slow
 def test_a_4k_video(tmp_path: Path, tiny: Path, sample: Path, film: Path) -> None:
     path = tmp_path / "c.sensorium"
     done = json.loads(start(path, tiny, sample, film).communicate()[0])
@@ -118,3 +118,59 @@ def test_a_4k_video(tmp_path: Path, tiny: Path, sample: Path, film: Path) -> Non
         assert library.info().items["video"] == 1
         spans = [part.span for part in library._store.passages_of(2).values()]
         assert spans[:4] == [(10.0 * n, 10.0 * n + 10) for n in range(4)]  # AAC pads the end
+
+
+HEARING = """
+import os, signal, sys
+from pathlib import Path
+from sensorium import Collection
+from sensorium.collection import collection as module
+from sensorium.collection.reading import Extraction
+from sensorium.extraction import Transcriber
+from sensorium.media import Segment, Text
+
+path, encoder, log, fatal, media = sys.argv[1:]
+log = Path(log)
+
+
+class Killed(Transcriber):
+    "Hears one word a chunk, and is killed in the middle of one."
+
+    def _transcribed(self, samples, start):
+        with log.open("a") as file:
+            file.write(f"{start:.0f}\\n")
+        if len(log.read_text().split()) == int(fatal):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [Segment(Text("a dog"), (start, start + 1), {"source": "speech", "language": "en"})]
+
+
+module.extraction_of = lambda speech, ocr: Extraction(speech=Killed())
+with Collection(path, encoder) as collection:
+    print(collection.add(media, speech=True).added)
+"""
+
+
+def test_what_was_heard_before_a_kill_is_not_heard_again(tmp_path: Path, tiny: Path) -> None:
+    pytest.importorskip("faster_whisper")
+    media, path, log = tmp_path / "ten.flac", tmp_path / "c.sensorium", tmp_path / "log"
+    with soundfile.SoundFile(media, "w", 16_000, 1) as file:
+        for minute in range(10):
+            file.write(0.1 * tone(60, 300 + minute, 16_000))
+
+    def add(fatal: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", HEARING, path, tiny, log, str(fatal), media]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    assert add(fatal=4).returncode == -signal.SIGKILL
+    before = log.read_text().split()
+    assert len(before) == 4
+    done = add(fatal=99)
+    assert done.stdout == "1\n", done.stderr
+    after = log.read_text().split()[4:]
+    assert after[0] == before[-1] and not {*before[:-1]} & {*after}
+    with Collection(path) as library:
+        said = [part.span for part in library._store.passages_of(1).values()]
+        assert sorted(round(span[0]) for span in said if span) == sorted(
+            {*map(int, before), *map(int, after)}
+        )
+    assert not (tmp_path / "c.sensorium-index" / "transcripts").exists()

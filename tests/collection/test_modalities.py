@@ -35,7 +35,7 @@ class Stenographer:
     name = "stenographer"
     calls = 0
 
-    def passages(self, sound: Audio) -> Iterator[Segment]:
+    def passages(self, sound: Audio, journal: object = None) -> Iterator[Segment]:
         self.calls += 1
         for n, (start, stop) in enumerate(seg.span for seg in sound.segments() if seg.span):
             details = {"source": "speech", "language": "en"}

@@ -1,8 +1,9 @@
-"""Hub models of six architectures load by one call and give their own library's vectors."""
+"""Hub models of seven architectures load by one call and give their own library's vectors."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,20 @@ import pytest
 pytest.importorskip("sentence_transformers", reason="needs the extra hub: make hub")
 
 import torch
+import transformers
 from sentence_transformers import SentenceTransformer
 
 from sensorium import Audio, Collection, Image, Text, load_encoder
 from sensorium.encoders.hub import HubEncoder, options_of
+from sensorium.encoders.hub_loading import _without_videos, choose_dtype
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import EncoderError, MediaError
 from tests.encoders import tiny_hub
 from tests.media.pictures import encode, red_blue
 from tests.media.recordings import tone
 
-MODELS = ("clip", "siglip", "clap", "vit", "bert", "whisper")
+MODELS = ("clip", "siglip", "clap", "vit", "bert", "whisper", "qwen_vl")
+HOLD = {"clap": {"audio", "text"}, "vit": {"image"}, "bert": {"text"}, "whisper": {"audio"}}
 TEXTS = ["a red cat", "the photo of a blue square", "dog"]
 
 
@@ -42,7 +46,8 @@ def pictures() -> list[Any]:
 @pytest.mark.parametrize("name", MODELS)
 def test_vectors_are_the_librarys(models: Path, name: str) -> None:
     encoder = load_encoder(models / name)
-    library = SentenceTransformer(str(models / name), device="cpu")
+    with _without_videos():
+        library = SentenceTransformer(str(models / name), device="cpu")
     rate = 48_000 if name == "clap" else 16_000
     sounds = [tone(2, hertz, rate) for hertz in (200, 900)]
     given: dict[str, tuple[list[Any], list[Any]]] = {
@@ -56,7 +61,7 @@ def test_vectors_are_the_librarys(models: Path, name: str) -> None:
             [{"array": sound, "sampling_rate": rate} for sound in sounds],
         ),
     }
-    assert encoder.space.modalities
+    assert set(encoder.space.modalities) == HOLD.get(name, {"image", "text"})
     for modality, (ours, theirs) in given.items():
         if modality in encoder.space.modalities:
             wanted = library.encode(theirs, normalize_embeddings=True)
@@ -137,6 +142,40 @@ def test_device_and_dtype_are_told(models: Path) -> None:
     assert "bfloat16 was asked for" in half.runtime
     cosines = (half.encode(TEXTS) * load_encoder(models / "bert").encode(TEXTS)).sum(axis=1)
     assert cosines.min() > 0.99
+
+
+def test_half_precision_of_an_older_gpu(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    assert choose_dtype(None, "cuda", str(models / "bert"))[0] == "float16"
+    brain = shutil.copytree(models / "bert", tmp_path / "brain")
+    config = json.loads((brain / "config.json").read_text())
+    (brain / "config.json").write_text(json.dumps({**config, "dtype": "bfloat16"}))
+    assert choose_dtype(None, "cuda", str(brain))[0] == "float32"
+
+
+def test_qwen_vl_is_transformers_qwen_vl(models: Path) -> None:
+    """The last token's state, of one picture and of one text, by Transformers alone."""
+    with _without_videos():
+        processor = transformers.AutoProcessor.from_pretrained(models / "qwen_vl")
+    model = transformers.AutoModel.from_pretrained(models / "qwen_vl").eval()
+    encoder = load_encoder(models / "qwen_vl")
+    picture = red_blue().convert("RGB")
+    asked: list[tuple[Any, dict[str, Any]]] = [
+        (Image(encode(picture, "PNG")), {"type": "image", "image": picture}),
+        (Text("a red cat"), {"type": "text", "text": "a red cat"}),
+    ]
+    for media, content in asked:
+        message = [{"role": "user", "content": [content]}]
+        inputs = processor.apply_chat_template(
+            message, tokenize=True, return_dict=True, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            state = model(**inputs).last_hidden_state[0, -1].numpy()
+        np.testing.assert_allclose(
+            encoder.encode([media])[0], state / np.linalg.norm(state), atol=1e-5
+        )
 
 
 def test_a_collection_by_a_hub_model(models: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,75 @@ def whisper(folder: Path) -> Path:
     )  # fmt: skip
     encoder = transformers.WhisperModel(config).encoder
     return _save(folder, encoder, transformers.WhisperFeatureExtractor())
+
+
+_VISION = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
+           "<|video_pad|>"]  # fmt: skip
+
+_CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{% if message.content is string %}{{ message.content }}{% else %}"
+    "{% for part in message.content %}{% if part.type == 'image' %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}"
+    "{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def qwen_vl(folder: Path) -> Path:
+    """As Qwen3-VL-Embedding: chat messages in, the last token's state out."""
+    from sentence_transformers.sentence_transformer import modules
+
+    torch.manual_seed(6)
+    names = [*SPECIAL, *_VISION, *WORDS, "system", "user", "assistant"]
+    words = Tokenizer(models.WordLevel({w: n for n, w in enumerate(names)}, "[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    chat_tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", eos_token="<|im_end|>",
+        additional_special_tokens=_VISION, model_max_length=512, padding_side="right",
+    )  # fmt: skip
+    chat_tokenizer.chat_template = _CHAT
+    text = dict(
+        _SMALL, num_key_value_heads=1, head_dim=16, vocab_size=len(names),
+        max_position_embeddings=512,
+        rope_scaling={
+            "rope_type": "default", "mrope_section": [2, 3, 3], "mrope_interleaved": True,
+        },
+    )  # fmt: skip
+    vision = {
+        "depth": 2, "hidden_size": WIDTH, "num_heads": 2, "intermediate_size": 64, "patch_size": 8,
+        "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": WIDTH,
+        "num_position_embeddings": 64, "deepstack_visual_indexes": [0],
+    }  # fmt: skip
+    tokens = {
+        f"{name}_token_id": names.index(f"<|{sign}|>")
+        for name, sign in (
+            ("image", "image_pad"), ("video", "video_pad"),
+            ("vision_start", "vision_start"), ("vision_end", "vision_end"),
+        )
+    }  # fmt: skip
+    config = transformers.Qwen3VLConfig(text_config=text, vision_config=vision, **tokens)
+    images = transformers.Qwen2VLImageProcessorPil(
+        patch_size=8, temporal_patch_size=2, merge_size=2, min_pixels=16 * 16, max_pixels=64 * 64
+    )
+    _save(folder, transformers.Qwen3VLModel(config), chat_tokenizer, images)
+    forward = {"method": "forward", "method_output_name": "last_hidden_state"}
+    kinds = {"text": forward, "image": forward, "message": {**forward, "format": "structured"}}
+    (folder / "sentence_bert_config.json").write_text(
+        json.dumps(
+            {
+                "transformer_task": "feature-extraction",
+                "modality_config": kinds,
+                "module_output_name": "token_embeddings",
+            }
+        )
+    )
+    (folder / "1_Pooling").mkdir()
+    modules.Pooling(WIDTH, pooling_mode="lasttoken").save(str(folder / "1_Pooling"))
+    parts = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
+    listed = [
+        {"idx": n, "name": str(n), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for n, (path, kind) in enumerate(parts)
+    ]
+    (folder / "modules.json").write_text(json.dumps(listed))
+    return folder

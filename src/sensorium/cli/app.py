@@ -13,6 +13,7 @@ from sensorium.cli.classify import classify, label
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
+from sensorium.cli.predict import predict
 from sensorium.cli.train import train_app
 from sensorium.collection import Collection
 from sensorium.collection.answering import MODES
@@ -194,9 +195,9 @@ def optimize(
         int | None,
         typer.Option("--hash", metavar="BITS", help="Make hash codes of 16 to 512 bits instead."),
     ] = None,
-    method: Annotated[str, typer.Option(metavar="itq|lsh|sign", help="How codes are made.")] = (
-        "itq"
-    ),
+    method: Annotated[
+        str, typer.Option(metavar="itq|lsh|sign|learned", help="How codes are made.")
+    ] = "itq",
     as_json: JsonOption = False,
 ) -> None:
     """Measure kinds of index on a collection and build the cheapest that finds enough."""
@@ -254,6 +255,7 @@ def reembed(
 app.command()(classify)
 app.command()(label)
 app.command()(evaluate)
+app.command()(predict)
 app.command()(models)
 app.command("import")(import_)
 app.command()(export)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.collection.files import Candidate, find_files
-from sensorium.encoders import DEFAULT_ENCODER, shipped_encoders
-from sensorium.errors import UsageError
+from sensorium.encoders import DEFAULT_ENCODER, load_encoder, shipped_encoders
+from sensorium.errors import SensoriumError, UsageError
 from sensorium.media import Image, open_media
 
 
-def models(as_json: JsonOption = False) -> None:
+def models(
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also measure what each that is installed costs here.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List encoders: those that are installed, and some of the model hub that are worth trying."""
     from sensorium.encoders import FolderEncoder
     from sensorium.encoders.catalogue import CATALOGUE
@@ -35,6 +42,7 @@ def models(as_json: JsonOption = False) -> None:
             "bytes": size,
             "runtime": encoder.runtime,
             "folder": str(folder),
+            **(_cost(name) if measure else {}),
         }
         if as_json:
             output.print_json(facts)
@@ -48,11 +56,13 @@ def models(as_json: JsonOption = False) -> None:
                 "licence": facts["license"],
                 "size": f"{size / 1e6:.1f} MB",
                 "runs on": facts["runtime"],
+                "costs here": _spelt(facts),
             },
         )
     for listed in CATALOGUE:
+        cost = _cost(listed.name) if measure and listed.is_installed else {}
         if as_json:
-            facts = {**vars(listed), "installed": listed.is_installed, "default": False}
+            facts = {**vars(listed), "installed": listed.is_installed, "default": False, **cost}
             output.print_json({**facts, "megabytes": listed.megabytes or None})
             continue
         memory = f"{listed.megabytes:,} MB in float32" if listed.parameters else ""
@@ -66,8 +76,29 @@ def models(as_json: JsonOption = False) -> None:
                 "size": memory,
                 "published": listed.score,
                 "here": "in the cache" if listed.is_installed else "is fetched when first used",
+                "costs here": _spelt(cost),
             },
         )
+
+
+def _cost(name: str) -> dict[str, Any]:
+    from sensorium.encoders.cost import measure_cost
+
+    try:
+        cost = measure_cost(lambda: load_encoder(name))
+    except SensoriumError as error:  # torch is missing, say
+        return {"cost_error": str(error)}
+    return {"seconds": cost.seconds, "load_seconds": cost.load_seconds}
+
+
+UNITS = {"image": "pictures", "text": "texts", "audio": "windows of sound"}
+
+
+def _spelt(facts: dict[str, Any]) -> str:
+    if "seconds" not in facts:
+        return str(facts.get("cost_error", ""))
+    speeds = [f"{1 / value:,.0f} {UNITS[kind]}/s" for kind, value in facts["seconds"].items()]
+    return f"{', '.join(speeds)}; {facts['load_seconds']:.1f} s until the first vector"
 
 
 def _print(title: str, lines: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sensorium.collection.derived import folder_of
 from sensorium.collection.files import Candidate, Ignored, Skipped, find_files, is_gone
 from sensorium.collection.pipeline import Embedded, Read, embed
 from sensorium.collection.reading import NOTHING, Extraction, pieces_of, read_pieces
@@ -20,6 +21,9 @@ from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import Image, Media, Modality, open_media
 from sensorium.media.sources import hash_file, read_file
+
+if TYPE_CHECKING:
+    from sensorium.extraction.journal import Journal
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) whenever what is done is safely stored."""
@@ -183,7 +187,8 @@ class _Adder:
                     return Read(replace(work, file=file, change="move", moved_from=gone))
                 return Read(replace(work, file=file, change="copy"))
             properties = media.metadata()
-            pieces = pieces_of(self.encoder, media, self.extraction)
+            journal = self._journal(content_hash)
+            pieces = pieces_of(self.encoder, media, self.extraction, journal=journal)
             found = replace(
                 work, file=file, change="embed", properties=properties,
                 modality=media.modality, extracted=self._wanted(media),
@@ -199,6 +204,16 @@ class _Adder:
     def _wanted(self, media: Media) -> tuple[str, ...]:
         """Names of the models that are to read words out of an item."""
         return self.extraction.for_modality(media.modality)
+
+    def _journal(self, content_hash: bytes) -> Journal | None:
+        """Where what is said in a recording is kept until the recording is stored."""
+        if self.extraction.speech is None:
+            return None
+        from sensorium.extraction.journal import Journal
+
+        name = "".join(c if c.isalnum() or c in "-." else "_" for c in self.extraction.speech.name)
+        folder = folder_of(self.store.path) / "transcripts"
+        return Journal(folder / f"{content_hash.hex()}-{name}.jsonl")
 
     def _embed(self, work: Iterable[_Work]) -> list[str]:
         """Run the pipeline; returns paths that turned out to need another try."""
@@ -250,6 +265,8 @@ class _Adder:
             else:
                 self.report.added += 1
             self.report.embedded += work.change == "embed"
+            if work.change == "embed" and (journal := self._journal(work.file.content_hash)):
+                journal.remove()
         self._advance(len(batch) - len(stale))
         return stale
 

@@ -285,8 +285,9 @@ class Collection(Answering):
         ----------
         bits : int
             16 to 512, a multiple of 8.
-        method : {"itq", "lsh", "sign"}
-            See `sensorium.index.coding`.
+        method : {"itq", "lsh", "sign", "learned"}
+            See `sensorium.index.coding`; "learned" is what was trained on this collection last
+            (`sensorium.training.hashing_collection`), used without torch.
         rerank : int
             Nearest codes that are ranked again by their vectors; with 0 the codes alone rank.
         coder : Coder, optional
@@ -295,6 +296,7 @@ class Collection(Answering):
         Raises
         ------
         UsageError
-            For a value that is none, and for an empty collection.
+            For a value that is none, for an empty collection, and for a hash function that was
+            trained in another space, or not at all.
         """
         build_hash(self._store, self.encoder, bits=bits, method=method, rerank=rerank, coder=coder)

@@ -6,7 +6,9 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,8 @@ from sensorium.errors import UsageError
 from sensorium.index.base import Index, Vectors
 from sensorium.index.coding import Coder
 from sensorium.index.kinds import KINDS, build_index
+from sensorium.index.learned import METHOD as LEARNED
+from sensorium.index.learned import LearnedCoder
 from sensorium.index.tuning import Measured, candidates, choose, measure, tune
 from sensorium.media import Media, Modality, Text, as_media
 
@@ -66,6 +70,12 @@ PLACES_ZH = ("{}", "雪地里的{}", "夜晚的{}", "桌上的{}", "海边的{}"
 
 CAPTION_FIELDS = ("caption", "caption_en", "caption_zh", "title", "description", "text", "alt")
 """Names that captions have in manifests and in the collections of others."""
+
+TRAINED = "learned.npz"
+"""A trained hash function, with all of its bits, among the index files. It is no index: it stays
+when codes are made anew."""
+
+HASH_BITS = 256
 
 Tell = Callable[[str], None]
 
@@ -165,12 +175,12 @@ def build_hash(
     store: SQLiteStore,
     encoder: Encoder,
     *,
-    bits: int = 256,
-    method: str = "itq",
+    bits: int = HASH_BITS,
+    method: str | None = None,
     rerank: int = 500,
     coder: Coder | None = None,
 ) -> None:
-    """See `Collection.hash`."""
+    """See `Collection.hash`; without a method, a trained hash function is taken if there is one."""
     from sensorium.index.coding import HashCoder  # FAISS is not imported by who needs no index
     from sensorium.index.hash import HashIndex
 
@@ -178,11 +188,19 @@ def build_hash(
     if not len(vectors):
         raise UsageError(f"{store.path} holds no vectors yet: add some before they are hashed")
     modalities = store.modalities(ids[0])
+    if coder is None and method in (None, LEARNED):
+        coder = _trained_coder(store.path, encoder.space, bits, required=method is not None)
+    if isinstance(coder, LearnedCoder) and coder.space not in ("", encoder.space.fingerprint):
+        raise UsageError(
+            f"the hash function was trained in the space {coder.space}, and {store.path} is in "
+            f"{encoder.space}; train one on this collection: sensorium train hash"
+        )
     if coder is None:
         parts = {name: vectors[modalities == name] for name in np.unique(modalities).tolist()}
         if Modality.TEXT in encoder.space.modalities and Modality.TEXT not in parts:
             parts[Modality.TEXT.value] = _queries(store, encoder, ids[1], vectors)[0]
-        coder = HashCoder.fit(parts, bits=bits, method=method)
+        usual = "itq" if bits <= encoder.space.dimension else "lsh"
+        coder = HashCoder.fit(parts, bits=bits, method=method or usual)
     index = HashIndex.build(
         vectors, coder=coder, modality=modalities.tolist(), rerank=rerank, keep="sq8"
     )
@@ -193,6 +211,35 @@ def build_hash(
         "parameters": index.describe()["parameters"],
     }
     write_index(store.path, "hash", index, ids, facts)
+
+
+def write_trained(collection: Path, coder: LearnedCoder) -> None:
+    """Keep a trained hash function beside a collection."""
+    folder = folder_of(collection)
+    folder.mkdir(exist_ok=True)
+    unfinished = folder / f"{TRAINED}.part"
+    coder.save(unfinished)
+    unfinished.replace(folder / TRAINED)
+
+
+def _trained_coder(
+    collection: Path, space: Space, bits: int, *, required: bool
+) -> LearnedCoder | None:
+    path = folder_of(collection) / TRAINED
+    mend = "train one: sensorium train hash"
+    if not path.exists():
+        if required:
+            raise UsageError(f"no hash function was trained on {collection}; {mend}")
+        return None
+    try:
+        coder = LearnedCoder.load(path)
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        if required:
+            raise UsageError(f"{path} cannot be read ({error}); {mend}") from error
+        return None
+    if not required and coder.space not in ("", space.fingerprint):
+        return None
+    return coder.shorten(bits if required else min(bits, coder.bits))
 
 
 def rebuild(store: SQLiteStore, space: Space) -> bool:
@@ -297,6 +344,11 @@ def _keep(store: SQLiteStore, report: OptimizeReport) -> None:
     unfinished = folder / "report.part"
     unfinished.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
     unfinished.replace(folder / "report.json")
+
+
+def made_up_questions(seed: int = 0) -> list[str]:
+    """Questions that people ask of any collection."""
+    return _phrases(np.random.default_rng(seed))
 
 
 def _phrases(rng: np.random.Generator) -> list[str]:

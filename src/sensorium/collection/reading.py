@@ -18,6 +18,7 @@ from sensorium.media import Audio, Document, Image, Media, Modality, Segment, Te
 
 if TYPE_CHECKING:
     from sensorium.extraction import Transcriber, WritingReader
+    from sensorium.extraction.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def pieces_of(
     media: Media,
     extraction: Extraction = NOTHING,
     stored: Sequence[tuple[int, Part]] | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[Piece]:
     """Yield what is stored of an item, each piece decoded and preprocessed when its turn comes.
 
@@ -86,6 +88,8 @@ def pieces_of(
         What reads words out of it.
     stored : sequence of (id, Part), optional
         Passages that are stored of it: their vectors are made anew, and no words are extracted.
+    journal : Journal, optional
+        What is said is written down there, and taken from there after a kill.
 
     Raises
     ------
@@ -129,7 +133,7 @@ def pieces_of(
                     encoder.prepare(Text(part.text)),
                 )
     elif extraction.speech is not None and (sound := sound_of(media)) is not None:
-        for said in extraction.speech.passages(sound):
+        for said in extraction.speech.passages(sound, journal):
             count += 1
             yield _passage(encoder, said)
     if count:

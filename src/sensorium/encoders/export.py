@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from sensorium.encoders.background import PASSAGES
 from sensorium.encoders.folder import CONFIG, FORMAT, FolderEncoder
-from sensorium.encoders.hub import HubEncoder, input_module
+from sensorium.encoders.hub import HubEncoder
+from sensorium.encoders.hub_loading import input_module
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
 

@@ -8,7 +8,6 @@ no code of a model's author is run.
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,13 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.encoders.base import Prepared, QuerySide, encode_media
+from sensorium.encoders.hub_loading import (
+    choose_device,
+    choose_dtype,
+    input_module,
+    input_modules,
+    load_model,
+)
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import Audio, Image, Media, Modality, Text
@@ -30,8 +36,6 @@ try:
     import torch
 except ImportError as error:
     raise MissingExtraError(error.name or "sentence-transformers", "hub") from error
-
-DTYPES = ("float32", "bfloat16", "float16")
 
 WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model")
 """Files of a model that decide what its vectors are."""
@@ -78,8 +82,8 @@ class HubEncoder:
         dtype: str | None = None,
     ) -> None:
         self.name = os.fspath(name)
-        chosen, device_reason = _device(device)
-        self.dtype, dtype_reason = _dtype(dtype, chosen)
+        chosen, device_reason = choose_device(device)
+        self.dtype, dtype_reason = choose_dtype(dtype, chosen, self.name)
         self._reason = f"{device_reason}; {dtype_reason}"
         self._computing = Lock()
         self._model = load_model(
@@ -231,127 +235,7 @@ class HubEncoder:
         return f"HubEncoder({self.name!r}, space={self.space})"
 
 
-def load_model(
-    name: str,
-    *,
-    device: str,
-    dtype: str = "float32",
-    revision: str | None = None,
-    dimension: int | None = None,
-) -> Any:
-    """Load a model through sentence-transformers, as it was trained or not at all.
-
-    Raises
-    ------
-    EncoderError
-        When it cannot be loaded, or weights are lacking.
-    """
-    report = _LoadReport()
-    logger = logging.getLogger("transformers")
-    # Whatever its level was, that weights are lacking has to come through; and nothing else.
-    level, handlers = logger.level, logger.handlers
-    logger.setLevel(logging.WARNING)
-    logger.handlers = [report]
-    try:
-        model = sentence_transformers.SentenceTransformer(
-            name,
-            device=device,
-            revision=revision,
-            truncate_dim=dimension,
-            model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
-            local_files_only=_is_offline(),
-        )
-    except Exception as error:  # the libraries below raise nearly any exception
-        raise EncoderError(
-            f"{name} cannot be loaded as an encoder: {_first_line(error)}"
-            + ("; HF_HUB_OFFLINE is set" if _is_offline() else "")
-        ) from error
-    finally:
-        logger.setLevel(level)
-        logger.handlers = handlers
-    if report.missing:
-        raise EncoderError(
-            f"{name}: its files lack weights of the encoder ({report.missing[0]} and "
-            f"{len(report.missing) - 1} more), which would be random numbers"
-        )
-    model.eval()
-    for module in input_modules(model):
-        _pad_as_trained(module)
-    return model
-
-
-def input_modules(model: Any) -> list[Any]:
-    """The modules that take a model's inputs: its first, or one for each modality."""
-    if routes := getattr(model[0], "sub_modules", None):
-        return list({id(route[0]): route[0] for route in routes.values()}.values())
-    return [model[0]]
-
-
-def input_module(model: Any, modality: Modality) -> Any:
-    """The module that takes a model's inputs of one modality."""
-    routes = getattr(model[0], "sub_modules", None)
-    return routes[modality.value][0] if routes and modality.value in routes else model[0]
-
-
-class _LoadReport(logging.Handler):
-    """Reads which weights a checkpoint lacked: they are random then, which is only logged."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.missing: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        for line in record.getMessage().splitlines():
-            name, _, status = line.partition("|")
-            # Poolers of checkpoints without one are not used by sentence-transformers.
-            if status.strip().startswith("MISSING") and "pooler" not in name:
-                self.missing.append(name.strip())
-
-
 _ENCODED = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
-
-
-def _is_offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
-
-
-def _device(wanted: str | None) -> tuple[str, str]:
-    if wanted is not None:
-        return wanted, f"{wanted} was asked for"
-    if torch.cuda.is_available():
-        return "cuda", f"CUDA is there: {torch.cuda.get_device_name()}"
-    if torch.backends.mps.is_available():
-        return "mps", "Apple's GPU is there"
-    return "cpu", "no GPU is there"
-
-
-def _dtype(wanted: str | None, device: str) -> tuple[str, str]:
-    if wanted is not None:
-        if wanted not in DTYPES:
-            raise EncoderError(f"dtype is one of {', '.join(DTYPES)}, got {wanted!r}")
-        return wanted, f"{wanted} was asked for"
-    if device.startswith("cuda"):
-        if torch.cuda.is_bf16_supported():
-            return "bfloat16", "bfloat16, which this GPU computes in"
-        return "float16", "float16: this GPU has no bfloat16"
-    return "float32", "float32: half precision is slower there"
-
-
-def _pad_as_trained(transformer: Any) -> None:
-    """Pad texts of SigLIP to their full length, as it was trained; it looks at the last token.
-
-    sentence-transformers pads to the longest of a batch: vectors would depend on the other texts.
-    """
-    config: Any = getattr(transformer, "config", None)
-    if str(getattr(config, "model_type", "")).startswith("siglip"):
-        # Padding was not masked, either.
-        transformer.tokenizer.model_input_names = ["input_ids"]
-        length = config.text_config.max_position_embeddings
-        padding = {"padding": "max_length", "max_length": length, "truncation": True}
-        transformer.processing_kwargs = {
-            **transformer.processing_kwargs,
-            "text": {**padding, **transformer.processing_kwargs.get("text", {})},
-        }
 
 
 def _sampling_rate(model: Any) -> int:
@@ -396,11 +280,6 @@ def _commit(model: Any) -> str | None:
     owner = getattr(first, "model", None) or getattr(first, "auto_model", None)
     commit: str | None = getattr(getattr(owner, "config", None), "_commit_hash", None)
     return commit
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else repr(error)
 
 
 def options_of(name: str) -> tuple[str, Mapping[str, Any]]:

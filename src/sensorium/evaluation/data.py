@@ -34,7 +34,7 @@ QUERIES_FILE = "queries.jsonl"
 
 LABELS_COLUMNS = ("folder", "label")
 
-_BEYOND = "\0"
+BEYOND = "\0"
 """Key of the fields of a CSV row that no column of the header stands for."""
 
 Kind = Literal["pairs", "folder", "queries", "result"]
@@ -168,9 +168,9 @@ def read_pairs(table: Path) -> Pairs:
     UsageError
         When it cannot be read, lacks a column, or has no usable row.
     """
-    rows = list(_rows(table))
+    rows = list(read_rows(table))
     columns = [*dict.fromkeys(name for _, row in rows if isinstance(row, dict) for name in row)]
-    columns = [name for name in columns if name != _BEYOND]
+    columns = [name for name in columns if name != BEYOND]
     path_column = _first(columns, PATH_COLUMNS)
     captions = [name for name in columns if name.lower().startswith(CAPTION_COLUMN)]
     if not captions and (text := _first(columns, TEXT_COLUMNS)) is not None:
@@ -192,7 +192,7 @@ def read_pairs(table: Path) -> Pairs:
         texts = [text for column in captions for text in _texts(row.get(column))]
         if reason := _unusable_path(name, path_column):
             pairs.skipped.append(Skipped(where, reason))
-        elif row.get(_BEYOND):
+        elif row.get(BEYOND):
             reason = "row has more fields than the header: put captions with commas in quotes"
             pairs.skipped.append(Skipped(where, reason))
         elif not texts:
@@ -267,7 +267,7 @@ def label_of_folder(name: str) -> str:
 
 def _relabel(classes: dict[str, list[str]], labels: Path) -> None:
     named: dict[str, list[str]] = {}
-    for line, row in _rows(labels):
+    for line, row in read_rows(labels):
         if isinstance(row, str):
             raise UsageError(f"{labels}:{line}: {row}")
         if missing := [name for name in LABELS_COLUMNS if name not in row]:
@@ -364,8 +364,20 @@ def read_qrels(path: Path) -> Judgements:
     return judgements
 
 
-def _rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Rows of a table with their line; a string says what is wrong with one."""
+def read_rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Read a table row by row: ``.csv``, ``.tsv`` (with a header) or JSON lines.
+
+    Yields
+    ------
+    (int, dict or str)
+        The line in the file, and the row; a string says what is wrong with it. Of a CSV row that
+        has more fields than the header the rest is under the key `BEYOND`.
+
+    Raises
+    ------
+    UsageError
+        When the file cannot be read.
+    """
     if table.suffix.lower() in (".jsonl", ".ndjson"):
         yield from _json_lines(table)
         return
@@ -378,7 +390,7 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
             # A column without a name is a row number that a spreadsheet library wrote.
             yield (
                 reader.line_num,
-                {_BEYOND if k is None else k.strip(): v for k, v in row.items() if k or k is None},
+                {BEYOND if k is None else k.strip(): v for k, v in row.items() if k or k is None},
             )
     except csv.Error as error:
         raise UsageError(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.extraction.journal import Journal
 from sensorium.home import sensorium_home
 from sensorium.media import Audio, Segment, Text
 
@@ -30,7 +31,7 @@ PASSAGE_SECONDS = 12.0
 PASSAGE_CHARACTERS = 160
 """Longest passage: a sentence or two, so that a hit's time is near what was said."""
 
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 1.0
 """Seconds of silence within a passage."""
 
 DEFAULT_MODEL = "base"
@@ -64,8 +65,14 @@ class Transcriber:
         self.name = f"whisper-{Path(model).name}" + (f"-{language}" if language else "")
         self._lock = Lock()
 
-    def passages(self, sound: Audio) -> Iterator[Segment]:
+    def passages(self, sound: Audio, journal: Journal | None = None) -> Iterator[Segment]:
         """Yield what is said, with its time.
+
+        Parameters
+        ----------
+        sound : Audio
+        journal : Journal, optional
+            What it holds is not transcribed again; what is transcribed is added to it.
 
         Yields
         ------
@@ -79,7 +86,7 @@ class Transcriber:
         """
         waiting: Segment | None = None
         for start, samples in _chunks(sound):
-            for part in self._transcribed(samples, start):
+            for part in self._heard(samples, start, journal):
                 if waiting is not None and _fit(waiting, part):
                     waiting = _joined(waiting, part)
                     continue
@@ -92,6 +99,17 @@ class Transcriber:
     def transcribe(self, sound: Audio) -> str:
         """Everything that is said, as one text."""
         return " ".join(_words(part) for part in self.passages(sound))
+
+    def _heard(
+        self, samples: npt.NDArray[np.float32], start: float, journal: Journal | None
+    ) -> list[Segment]:
+        if journal is None or len(samples) < (CHUNK_SECONDS - QUIET_SECONDS) * RATE:
+            return self._transcribed(samples, start)
+        if (known := journal.get(start, len(samples))) is not None:
+            return known
+        said = self._transcribed(samples, start)
+        journal.put(start, len(samples), said)
+        return said
 
     def _transcribed(self, samples: npt.NDArray[np.float32], start: float) -> list[Segment]:
         if len(samples) < RATE // 10 or float(np.abs(samples).max()) < 1e-4:

@@ -298,5 +298,15 @@ METHODS: dict[str, Fit] = {
     "sign": _greatest_variance,
 }
 
-LOADERS: dict[str, Callable[[Path], Coder]] = dict.fromkeys(METHODS, HashCoder.load)
+
+def _load_learned(path: Path) -> Coder:
+    from sensorium.index.learned import LearnedCoder  # which builds on this module
+
+    return LearnedCoder.load(path)
+
+
+LOADERS: dict[str, Callable[[Path], Coder]] = {
+    **dict.fromkeys(METHODS, HashCoder.load),
+    "learned": _load_learned,
+}
 """What reads a coder's file, by its method."""

@@ -20,7 +20,7 @@ import PIL.Image
 
 from sensorium.encoders import FolderEncoder, load_encoder
 from sensorium.encoders.folder import CONFIG
-from sensorium.encoders.hub import load_model
+from sensorium.encoders.hub_loading import load_model
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text

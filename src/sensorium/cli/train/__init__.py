@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import typer
 
+from sensorium.cli.train.classifier import classifier
+from sensorium.cli.train.contrastive import contrastive
+from sensorium.cli.train.fusion import fusion
+from sensorium.cli.train.hash import train_hash
+
 train_app = typer.Typer(
-    help="Train encoders, classifiers and hash codes on your own media.",
+    help="Train encoders, classifiers, fusion, hash codes and captions on your own media.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# Commands add themselves to the app when they are imported.
-from sensorium.cli.train import classifier as classifier  # noqa: E402
-from sensorium.cli.train import contrastive as contrastive  # noqa: E402
+train_app.command()(classifier)
+train_app.command()(contrastive)
+train_app.command()(fusion)
+train_app.command("hash")(train_hash)

@@ -1,0 +1,70 @@
+"""``sensorium predict``: what a trained model says of new rows."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from sensorium.cli import EXIT_PARTLY, output
+from sensorium.cli.options import JsonOption
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder that a training wrote.")],
+    table: Annotated[Path, typer.Argument(help="New rows: .csv, .tsv or .jsonl.")],
+    contributions: Annotated[
+        bool,
+        typer.Option("--contributions", help="Say what each modality contributed (Shapley)."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Predict the targets of rows; cells and columns may be missing."""
+    from sensorium.training.fusion import Fusion
+
+    loaded: Fusion = Fusion.load(model)
+    with output.progress_bar("encoding") as progress:
+        encoded = loaded.encode(table, progress=progress)
+    rows: list[dict[str, Any]] = [{"row": n + 1} for n in range(len(encoded))]
+    predicted, chances = loaded.predict(encoded), loaded.predict_proba(encoded)
+    for name, values in predicted.items():
+        for row, value in zip(rows, values, strict=True):
+            row[name] = value if isinstance(value, str) else float(f"{value:.6g}")
+        if name in chances:
+            for row, of_row in zip(rows, chances[name].max(axis=1), strict=True):
+                row[f"{name}_probability"] = round(float(of_row), 4)
+        if contributions:
+            found = loaded.contributions(encoded, name)
+            for number, row in enumerate(rows):
+                row[f"{name}_baseline"] = round(float(found.baseline[number]), 4)
+                for m, modality in enumerate(found.modalities):
+                    row[f"{name}_from_{modality}"] = round(float(found.values[number, m]), 4)
+    if as_json:
+        for row in rows:
+            output.print_json(row)
+        for item in encoded.skipped:
+            output.print_json({"skipped": item.path, "reason": item.reason})
+    else:
+        _print(rows)
+        output.print_skipped(encoded.skipped)
+    if encoded.skipped:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    """A table on a terminal, CSV with a header in a pipe."""
+    if not output.console.is_terminal:
+        writer = csv.DictWriter(sys.stdout, [*rows[0]], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in rows[0]:
+        shown.add_column(heading)
+    for row in rows:
+        shown.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
+    output.console.print(shown)

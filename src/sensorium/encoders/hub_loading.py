@@ -1,0 +1,206 @@
+"""Loading a model of the hub as it was trained, or not at all."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from threading import Lock
+from typing import Any
+
+from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.media import Modality
+
+try:
+    import sentence_transformers
+    import torch
+    import transformers
+    from transformers.models.auto import video_processing_auto
+    from transformers.processing_utils import ProcessorMixin
+except ImportError as error:
+    raise MissingExtraError(error.name or "sentence-transformers", "hub") from error
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+_LOADING = Lock()
+"""One model is loaded at a time: the log that is read, and what is replaced, are everybody's."""
+
+
+def load_model(
+    name: str,
+    *,
+    device: str,
+    dtype: str = "float32",
+    revision: str | None = None,
+    dimension: int | None = None,
+) -> sentence_transformers.SentenceTransformer:
+    """Load a model with sentence-transformers, from safetensors, without its author's code.
+
+    Raises
+    ------
+    EncoderError
+        When it cannot be loaded, and why; also for a checkpoint that lacks weights.
+    """
+    report = _LoadReport()
+    logger = logging.getLogger("transformers")
+    with _LOADING, _without_videos():
+        # Whatever its level was, that weights are lacking has to come through; and nothing else.
+        level, handlers = logger.level, logger.handlers
+        logger.setLevel(logging.WARNING)
+        logger.handlers = [report]
+        try:
+            model = sentence_transformers.SentenceTransformer(
+                name,
+                device=device,
+                revision=revision,
+                truncate_dim=dimension,
+                model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
+                local_files_only=is_offline(),
+            )
+        except Exception as error:  # the libraries below raise nearly any exception
+            raise EncoderError(
+                f"{name} cannot be loaded as an encoder: {_first_line(error)}"
+                + ("; HF_HUB_OFFLINE is set" if is_offline() else "")
+            ) from error
+        finally:
+            logger.setLevel(level)
+            logger.handlers = handlers
+    if report.missing:
+        raise EncoderError(
+            f"{name}: its files lack weights of the encoder ({report.missing[0]} and "
+            f"{len(report.missing) - 1} more), which would be random numbers"
+        )
+    model.eval()
+    for module in input_modules(model):
+        _pad_as_trained(module)
+    return model
+
+
+def input_modules(model: Any) -> list[Any]:
+    """The modules that take a model's inputs: its first, or one for each modality."""
+    if routes := getattr(model[0], "sub_modules", None):
+        return list({id(route[0]): route[0] for route in routes.values()}.values())
+    return [model[0]]
+
+
+def input_module(model: Any, modality: Modality) -> Any:
+    """The module that takes a model's inputs of one modality."""
+    routes = getattr(model[0], "sub_modules", None)
+    return routes[modality.value][0] if routes and modality.value in routes else model[0]
+
+
+class _LoadReport(logging.Handler):
+    """Reads which weights a checkpoint lacked: they are random then, which is only logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.missing: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for line in record.getMessage().splitlines():
+            name, _, status = line.partition("|")
+            # Poolers of checkpoints without one are not used by sentence-transformers.
+            if status.strip().startswith("MISSING") and "pooler" not in name:
+                self.missing.append(name.strip())
+
+
+def is_offline() -> bool:
+    """Whether nothing may be fetched from the hub."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+def choose_device(wanted: str | None) -> tuple[str, str]:
+    """Where a model runs, and why there; None takes the best that is there."""
+    if wanted is not None:
+        return wanted, f"{wanted} was asked for"
+    if torch.cuda.is_available():
+        return "cuda", f"CUDA is there: {torch.cuda.get_device_name()}"
+    if torch.backends.mps.is_available():
+        return "mps", "Apple's GPU is there"
+    return "cpu", "no GPU is there"
+
+
+def choose_dtype(wanted: str | None, device: str, name: str) -> tuple[str, str]:
+    """In which precision a model runs, and why; None takes half precision on a GPU.
+
+    Raises
+    ------
+    EncoderError
+        For a precision that is not in `DTYPES`.
+    """
+    if wanted is not None:
+        if wanted not in DTYPES:
+            raise EncoderError(f"dtype is one of {', '.join(DTYPES)}, got {wanted!r}")
+        return wanted, f"{wanted} was asked for"
+    if device.startswith("cuda"):
+        if torch.cuda.is_bf16_supported():
+            return "bfloat16", "bfloat16, which this GPU computes in"
+        if _trained_in(name) == "bfloat16":  # its activations may be greater than float16 holds
+            return "float32", "float32: this GPU has no bfloat16, which the model was trained in"
+        return "float16", "float16: this GPU has no bfloat16"
+    return "float32", "float32: half precision is slower there"
+
+
+def _pad_as_trained(transformer: Any) -> None:
+    """Pad texts of SigLIP to their full length, as it was trained; it looks at the last token.
+
+    sentence-transformers pads to the longest of a batch: vectors would depend on the other texts.
+    """
+    config: Any = getattr(transformer, "config", None)
+    if str(getattr(config, "model_type", "")).startswith("siglip"):
+        # Padding was not masked, either.
+        transformer.tokenizer.model_input_names = ["input_ids"]
+        length = config.text_config.max_position_embeddings
+        padding = {"padding": "max_length", "max_length": length, "truncation": True}
+        transformer.processing_kwargs = {
+            **transformer.processing_kwargs,
+            "text": {**padding, **transformer.processing_kwargs.get("text", {})},
+        }
+
+
+def _trained_in(name: str) -> str:
+    """The precision that a model's files name; empty where they name none."""
+    try:
+        config = transformers.AutoConfig.from_pretrained(name, local_files_only=is_offline())
+    except (OSError, ValueError):
+        return ""
+    return str(getattr(config, "dtype", None) or "").removeprefix("torch.")
+
+
+class _NoVideos(dict[str, Any]):
+    """Stands where a processor's part for videos would."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+
+@contextmanager
+def _without_videos() -> Iterator[None]:
+    """Load processors without their part for videos where torchvision is not installed.
+
+    Only that part needs it, and it is never asked: of a video an encoder gets pictures.
+    """
+    if find_spec("torchvision") is not None:
+        yield
+        return
+    automatic: Any = video_processing_auto.AutoVideoProcessor
+    mixin: Any = ProcessorMixin
+    load, check = automatic.from_pretrained, mixin.check_argument_for_proper_class
+
+    def check_others(self: Any, name: str, argument: Any) -> Any:
+        return None if isinstance(argument, _NoVideos) else check(self, name, argument)
+
+    automatic.from_pretrained = lambda *arguments, **options: _NoVideos()
+    mixin.check_argument_for_proper_class = check_others
+    try:
+        yield
+    finally:
+        automatic.from_pretrained = load
+        mixin.check_argument_for_proper_class = check
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else repr(error)
