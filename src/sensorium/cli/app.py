@@ -11,6 +11,7 @@ from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.bulk import duplicates, export, import_
 from sensorium.cli.classify import classify, label
 from sensorium.cli.evaluate import evaluate
+from sensorium.cli.generate import caption, translate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
 from sensorium.cli.predict import predict
@@ -260,6 +261,8 @@ app.command()(models)
 app.command("import")(import_)
 app.command()(export)
 app.command()(duplicates)
+app.command()(caption)
+app.command()(translate)
 app.add_typer(train_app, name="train")
 
 

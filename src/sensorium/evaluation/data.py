@@ -189,7 +189,7 @@ def read_pairs(table: Path) -> Pairs:
             pairs.skipped.append(Skipped(where, row))
             continue
         name = _name(row.get(path_column))
-        texts = [text for column in captions for text in _texts(row.get(column))]
+        texts = [text for column in captions for text in cell_texts(row.get(column))]
         if reason := _unusable_path(name, path_column):
             pairs.skipped.append(Skipped(where, reason))
         elif row.get(BEYOND):
@@ -272,7 +272,7 @@ def _relabel(classes: dict[str, list[str]], labels: Path) -> None:
             raise UsageError(f"{labels}:{line}: {row}")
         if missing := [name for name in LABELS_COLUMNS if name not in row]:
             raise UsageError(f"{labels}: needs the columns folder,label; {missing[0]} is missing")
-        texts = [t for name, value in row.items() if name != "folder" for t in _texts(value)]
+        texts = [t for name, value in row.items() if name != "folder" for t in cell_texts(value)]
         name = _name(row["folder"])
         if not texts:
             raise UsageError(f"{labels}:{line}: {name!r} has no label")
@@ -309,8 +309,8 @@ def read_queries(path: Path) -> tuple[dict[str, Query], list[Skipped]]:
     for line, row in _json_lines(path):
         reason = row if isinstance(row, str) else ""
         if isinstance(row, dict):
-            query = _text(row.get("_id", row.get("id")))
-            text, name = _text(row.get("text")), _name(row.get("image"))
+            query = cell_text(row.get("_id", row.get("id")))
+            text, name = cell_text(row.get("text")), _name(row.get("image"))
             if not query:
                 reason = "query has no _id"
             elif query in queries:
@@ -427,7 +427,7 @@ def _first(columns: Iterable[str], wanted: Iterable[str]) -> str | None:
     return next((by_name[name] for name in wanted if name in by_name), None)
 
 
-def _text(value: Any) -> str:
+def cell_text(value: Any) -> str:
     """A cell as text on one line; identifiers in JSON may be numbers."""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return _sound(" ".join(str(value).split()))
@@ -444,9 +444,9 @@ def _name(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _texts(value: Any) -> list[str]:
+def cell_texts(value: Any) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    return [text for one in values if (text := _text(one))]
+    return [text for one in values if (text := cell_text(one))]
 
 
 def _number(text: str) -> float | None:

@@ -31,7 +31,8 @@ try:
     import torch
     from torch import nn
 
-    from sensorium.encoders.hub import NOTES, HubEncoder, input_module, options_of
+    from sensorium.encoders.hub import NOTES, HubEncoder, options_of
+    from sensorium.encoders.hub_loading import input_module
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 

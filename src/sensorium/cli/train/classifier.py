@@ -14,7 +14,6 @@ from rich.text import Text
 
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.train import train_app
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
 
@@ -32,7 +31,6 @@ TRAINING = "training"
 MOST_CLASSES = 40  # shown in the table on a terminal, the worst first
 
 
-@train_app.command()
 def classifier(
     data: Annotated[
         Path,

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.train import train_app
 from sensorium.cli.train.line import training_line
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 # What trains is imported in the function: it needs an extra and takes seconds.
 
 
-@train_app.command()
 def contrastive(
     data: Annotated[
         str,

@@ -10,7 +10,6 @@ import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.train import train_app
 from sensorium.cli.train.line import training_line
 from sensorium.errors import UsageError
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from sensorium.training.fusion_features import TargetKind
 
 
-@train_app.command("fusion")
 def train_fusion(
     table: Annotated[
         Path, typer.Argument(help="Rows to learn from: .csv, .tsv or .jsonl.", show_default=False)

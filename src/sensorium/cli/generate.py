@@ -1,0 +1,96 @@
+"""``sensorium caption`` and ``sensorium translate``: what trained models write."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sensorium.cli import EXIT_PARTLY, output
+from sensorium.cli.options import JsonOption
+from sensorium.collection.files import Candidate, Skipped, find_files
+from sensorium.errors import UsageError
+from sensorium.media import Image, open_media
+
+BeamsOption = Annotated[
+    int | None, typer.Option(help="Hypotheses of beam search; 1 is greedy [default: as trained].")
+]
+
+
+def caption(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Folder that `sensorium train caption` wrote, or a captioner's hub id."
+        ),
+    ],
+    pictures: Annotated[list[str], typer.Argument(help="Picture files, folders, globs.")],
+    beams: BeamsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Caption pictures with a trained model."""
+    from sensorium.tasks.captioning import load_captioner, skipped_of
+
+    found = list(find_files(pictures))
+    skipped = [one for one in found if isinstance(one, Skipped)]
+    paths = [
+        str(one.path)
+        for one in found
+        if isinstance(one, Candidate) and isinstance(open_media(one.path), Image)
+    ]
+    if not paths and not skipped:
+        raise UsageError(f"{' '.join(pictures)}: no picture there")
+    captions = []
+    if paths:
+        captioner = load_captioner(model)
+        with output.progress_bar("captioning") as progress:
+            captions = captioner.caption(paths, beams=beams, progress=progress)
+    skipped += skipped_of(captions)
+    for one in captions:
+        if one.error:
+            continue
+        if as_json:
+            output.print_json(one)
+        else:
+            print(f"{output.short_path(one.path)}\t{one.text}")
+    if as_json:
+        for item in skipped:
+            output.print_json({"skipped": item.path, "reason": item.reason})
+    else:
+        output.print_skipped(skipped)
+    if skipped:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def translate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Folder that `sensorium train translation` wrote, or a seq2seq model's hub id."
+        ),
+    ],
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="Texts; without any, lines from standard input.")
+    ] = None,
+    codes: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="SOURCE TARGET", help="Languages as a hub's multilingual model calls them."
+        ),
+    ] = None,
+    beams: BeamsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Translate texts with a trained model, a line each."""
+    from sensorium.tasks.translation import load_translator
+
+    sources = texts or [line.rstrip("\r\n") for line in sys.stdin]
+    if not any(text.strip() for text in sources):
+        raise UsageError("there is no text to translate")
+    translator = load_translator(model, codes=codes)
+    for one in translator.translate(sources, beams=beams):
+        if as_json:
+            output.print_json(one)
+        else:
+            print(one.text)

@@ -1,0 +1,116 @@
+"""``sensorium train caption``: from captioned pictures to a model that captions others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sensorium.cli import EXIT_INTERRUPTED, output
+from sensorium.cli.options import JsonOption
+from sensorium.cli.train.generation import (
+    BatchOption,
+    BeamsOption,
+    EpochsOption,
+    LanguageOption,
+    OutputOption,
+    RateOption,
+    SeedOption,
+    print_report,
+    settings_of,
+)
+from sensorium.cli.train.line import training_line
+from sensorium.encoders import DEFAULT_ENCODER
+from sensorium.errors import UsageError
+
+
+def caption(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Captioned pictures: a table (.csv, .tsv, .jsonl), a folder per class, a dataset, "
+            "WebDataset tars.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Fine-tune this captioner: a vision-encoder-decoder, BLIP, GIT ..."
+        ),
+    ] = None,
+    image_tower: Annotated[
+        str | None, typer.Option(metavar="ID", help="Join this picture tower with --decoder.")
+    ] = None,
+    decoder: Annotated[
+        str | None, typer.Option(metavar="ID", help="Text model that --image-tower is joined to.")
+    ] = None,
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Keep the picture tower as it is; much faster.")
+    ] = False,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            help="Without a model: the frozen encoder that a small new decoder reads. Its nearest "
+            "pictures are the baseline."
+        ),
+    ] = DEFAULT_ENCODER,
+    neighbours: Annotated[
+        int | None, typer.Option(help="Captions of similar pictures that the new decoder sees.")
+    ] = None,
+    vocabulary: Annotated[
+        int | None, typer.Option(help="Word pieces of the new decoder, at most.")
+    ] = None,
+    validation: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="Validate on these; else a tenth is held out."),
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Test on these; else a tenth is held out.")
+    ] = None,
+    folder: OutputOption = None,
+    language: LanguageOption = "en",
+    epochs: EpochsOption = None,
+    batch_size: BatchOption = None,
+    learning_rate: RateOption = None,
+    beams: BeamsOption = 5,
+    max_length: Annotated[int, typer.Option(help="Word pieces of a caption, at most.")] = 32,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model that captions pictures, and measure it beside the nearest neighbour."""
+    from sensorium.training.captioning import FINE_TUNING, SETTINGS, train_captioner
+    from sensorium.training.captioning_features import Design
+    from sensorium.training.captioning_pixels import pretrained_captions
+    from sensorium.training.generation import Search
+    from sensorium.training.pairs import read_captioned
+
+    joined = image_tower is not None or decoder is not None
+    new = model is None and not joined
+    if not new and (neighbours is not None or vocabulary is not None):
+        raise UsageError("--neighbours and --vocabulary go with a new decoder, without a model")
+    if new and frozen:
+        raise UsageError("--frozen goes with --model or --image-tower; --encoder always is")
+    if model is not None and joined:
+        raise UsageError("--model is a whole captioner: leave out --image-tower and --decoder")
+    search = Search(beams, max_length)
+    settings = settings_of(SETTINGS if new else FINE_TUNING, epochs, batch_size, learning_rate)
+    chosen = {"neighbours": neighbours, "vocabulary": vocabulary}
+    given_design: dict[str, Any] = {n: value for n, value in chosen.items() if value is not None}
+    design = Design(**given_design)
+    pairs = read_captioned(data)
+    given = [None if one is None else read_captioned(one) for one in (validation, test)]
+    pretrained = None if new else pretrained_captions(model, tower=image_tower, decoder=decoder)
+    folder = folder or Path(f"captioner-{Path(data).stem or 'new'}")
+    try:
+        with training_line() as line:
+            report = train_captioner(
+                pairs, folder, encoder=encoder, design=design, model=pretrained, frozen=frozen,
+                validation=given[0], test=given[1], language=language, settings=settings,
+                search=search, seed=seed, said=line.said, progress=line.progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        output.notices.print("interrupted; run it again to go on")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    print_report(report, as_json, f"sensorium caption {output.short_path(str(folder))} PHOTO.jpg")

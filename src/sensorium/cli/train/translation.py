@@ -1,0 +1,118 @@
+"""``sensorium train translation``: from pairs of texts to a model that translates others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sensorium.cli import EXIT_INTERRUPTED, output
+from sensorium.cli.options import JsonOption
+from sensorium.cli.train.generation import (
+    BatchOption,
+    BeamsOption,
+    EpochsOption,
+    LanguageOption,
+    OutputOption,
+    RateOption,
+    SeedOption,
+    print_report,
+    settings_of,
+)
+from sensorium.cli.train.line import training_line
+from sensorium.encoders import DEFAULT_ENCODER
+
+
+def translation(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A table (.csv, .tsv, .jsonl) with a column of texts and one of translations.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Fine-tune this seq2seq model: T5, BART, Marian, NLLB ... "
+            "Without one, a small new model is trained.",
+        ),
+    ] = None,
+    text_encoder: Annotated[
+        str | None, typer.Option(metavar="ID", help="Join this text model with --decoder.")
+    ] = None,
+    decoder: Annotated[
+        str | None, typer.Option(metavar="ID", help="Text model that --text-encoder is joined to.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of texts; else the first.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of translations; else the second.")
+    ] = None,
+    codes: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="SOURCE TARGET",
+            help="Languages as a multilingual model calls them: eng_Latn deu_Latn.",
+        ),
+    ] = None,
+    vocabulary: Annotated[int, typer.Option(help="Word pieces of a new model, at most.")] = 4000,
+    validation: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="Validate on these; else a tenth is held out."),
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="Test on these; else a tenth is held out.")
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="Whose nearest known text is the baseline.")
+    ] = DEFAULT_ENCODER,
+    folder: OutputOption = None,
+    language: LanguageOption = "en",
+    epochs: EpochsOption = None,
+    batch_size: BatchOption = None,
+    learning_rate: RateOption = None,
+    beams: BeamsOption = 5,
+    max_length: Annotated[int, typer.Option(help="Word pieces of a translation, at most.")] = 64,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model that translates texts, and measure it beside the nearest known text."""
+    from sensorium.evaluation.text_pairs import read_text_pairs
+    from sensorium.training.generation import Search
+    from sensorium.training.translation import (
+        FINE_TUNING,
+        SETTINGS,
+        pretrained_translation,
+        train_translator,
+    )
+
+    new = model is None and text_encoder is None and decoder is None
+    pairs = read_text_pairs(data, source, target)
+    given = [
+        None if one is None else read_text_pairs(one, source, target) for one in (validation, test)
+    ]
+    translation = None
+    if not new:
+        translation = pretrained_translation(
+            model, encoder=text_encoder, decoder=decoder, codes=codes
+        )
+    folder = folder or Path(f"translator-{data.stem}")
+    try:
+        with training_line() as line:
+            report = train_translator(
+                pairs, folder, translation=translation, validation=given[0], test=given[1],
+                language=language, codes=codes, vocabulary=vocabulary,
+                search=Search(beams, max_length),
+                settings=settings_of(
+                    SETTINGS if new else FINE_TUNING, epochs, batch_size, learning_rate
+                ),
+                encoder=encoder, seed=seed, progress=line.progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        output.notices.print("interrupted; run it again to go on")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    print_report(report, as_json, f'sensorium translate {output.short_path(str(folder))} "TEXT"')

@@ -1,0 +1,361 @@
+"""What captioning and translation share: word pieces, small models from nothing, beam search."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.encoders import Encoder
+from sensorium.errors import MissingExtraError, UsageError
+from sensorium.media import Text
+
+try:
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from torch import nn
+
+    from sensorium.models.captioning import IGNORED, cross_entropy
+except ImportError as error:
+    raise MissingExtraError(error.name or "torch", "train") from error
+
+FORMAT = 1
+"""Of the JSON file that says what a folder is."""
+
+PAD, BEGIN, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a text is searched for.
+
+    Parameters
+    ----------
+    beams : int
+        Hypotheses that beam search keeps; 1 is greedy.
+    max_length : int
+        Word pieces of a text, at most.
+    length_penalty : float
+        Power of the length that a hypothesis' log-probability is divided by: 0 prefers short
+        texts, 1 takes the mean over word pieces.
+    """
+
+    beams: int = 5
+    max_length: int = 32
+    length_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("beams", "max_length"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+
+    def options(self, candidates: int = 1) -> dict[str, Any]:
+        """Arguments of Transformers' ``generate``."""
+        options: dict[str, Any] = {
+            "num_beams": self.beams,
+            "max_new_tokens": self.max_length,
+            "do_sample": False,
+            "num_return_sequences": candidates,
+            "return_dict_in_generate": True,
+            "output_scores": True,
+        }
+        if self.beams > 1:
+            options |= {"length_penalty": self.length_penalty, "early_stopping": True}
+        return options
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size of a seq2seq model that is made from nothing.
+
+    Parameters
+    ----------
+    width : int
+        Of its embeddings; a multiple of `heads`.
+    layers : int
+        Of encoder and decoder each.
+    heads : int
+    dropout : float
+    """
+
+    width: int = 256
+    layers: int = 3
+    heads: int = 4
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("width", "layers", "heads"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.width % self.heads:
+            raise UsageError(f"width {self.width} is no multiple of {self.heads} heads")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout is {self.dropout}; it lies from 0 to below 1")
+
+
+def train_tokenizer(texts: Iterable[str], size: int = 4000) -> Any:
+    """Learn word pieces from texts: byte-level BPE (Radford et al. 2019), for any language.
+
+    Parameters
+    ----------
+    texts : iterable of str
+    size : int
+        Word pieces, at most; no fewer than the 256 bytes and 4 special ones.
+
+    Returns
+    -------
+    PreTrainedTokenizerFast
+        Every text gets an end; decoders begin with its ``bos_token``.
+
+    Raises
+    ------
+    UsageError
+        For a smaller size.
+    """
+    least = 256 + 4
+    if size < least:
+        raise UsageError(f"a vocabulary of {size} word pieces is too small; it has {least} or more")
+    pieces = Tokenizer(models.BPE(unk_token=UNKNOWN))
+    # With a space before every text, a word is one piece wherever it stands.
+    pieces.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    pieces.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        min_frequency=2,
+        special_tokens=[PAD, BEGIN, END, UNKNOWN],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    pieces.train_from_iterator(texts, trainer)
+    pieces.post_processor = processors.TemplateProcessing(
+        single=f"$A {END}", special_tokens=[(END, pieces.token_to_id(END))]
+    )
+    return transformers.PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=pieces, pad_token=PAD, bos_token=BEGIN, eos_token=END,
+        unk_token=UNKNOWN, model_max_length=512, clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+def new_seq2seq(tokenizer: Any, shape: Shape | None = None, seed: int = 0) -> Any:
+    """Make a small BART (Lewis et al. 2020) with random weights for a tokenizer's word pieces."""
+    shape = shape or Shape()
+    config = transformers.BartConfig(
+        vocab_size=len(tokenizer),
+        d_model=shape.width,
+        encoder_layers=shape.layers,
+        decoder_layers=shape.layers,
+        encoder_attention_heads=shape.heads,
+        decoder_attention_heads=shape.heads,
+        encoder_ffn_dim=4 * shape.width,
+        decoder_ffn_dim=4 * shape.width,
+        max_position_embeddings=256,
+        dropout=shape.dropout,
+        attention_dropout=0.0,
+        activation_dropout=0.0,
+        scale_embedding=True,
+        # BART's own 0.02 suits a width of 1,024; a narrow model would learn slowly at first.
+        init_std=shape.width**-0.5,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=tokenizer.bos_token_id,
+        forced_eos_token_id=None,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return transformers.BartForConditionalGeneration(config)
+
+
+class TextGenerator(nn.Module):  # type: ignore[misc]
+    """A model of Transformers that gives logits, with our loss.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        An encoder-decoder, or a decoder that reads pictures and its own words.
+    label_smoothing : float
+        In training alone, of encoder-decoders; a decoder computes its own loss.
+    """
+
+    def __init__(self, model: Any, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.model = model
+        self.label_smoothing = label_smoothing
+
+    def forward(self, **batch: Any) -> dict[str, torch.Tensor]:
+        """Teacher-forced cross-entropy of the batch's ``labels``."""
+        found = self.model(**batch)
+        if not self.model.config.is_encoder_decoder:
+            return {"loss": found.loss}
+        smoothing = self.label_smoothing if self.training else 0.0
+        return {"loss": cross_entropy(found.logits, batch["labels"], smoothing)}
+
+
+def label_pieces(tokenizer: Any, texts: Sequence[str], model: Any, max_length: int) -> torch.Tensor:
+    """Word pieces of target texts, shape (n, length), `IGNORED` where they are padded.
+
+    A begin that the model's decoder is given anyway is left out.
+    """
+    encoded = tokenizer(text_target=list(texts), truncation=True, max_length=max_length)
+    rows = [list(ids) for ids in encoded["input_ids"]]
+    if model.config.is_encoder_decoder:
+        start = decoder_start(model)
+        rows = [ids[1:] if len(ids) > 1 and ids[0] == start else ids for ids in rows]
+    longest = max(map(len, rows))
+    padded = [ids + [IGNORED] * (longest - len(ids)) for ids in rows]
+    return torch.tensor(padded, dtype=torch.long)
+
+
+def text_pieces(
+    tokenizer: Any, texts: Sequence[str], max_length: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Word pieces of source texts and their mask, each of shape (n, length)."""
+    encoded = tokenizer(
+        list(texts), truncation=True, max_length=max_length, padding=True, return_tensors="pt"
+    )
+    return encoded["input_ids"], encoded["attention_mask"]
+
+
+def decoder_start(model: Any) -> int | None:
+    """The word piece that a model's decoder begins with."""
+    start = getattr(model.config, "decoder_start_token_id", None)
+    generation = getattr(model, "generation_config", None)
+    if start is None and generation is not None:
+        start = generation.decoder_start_token_id
+    return start
+
+
+def decoded(tokenizer: Any, found: Any, candidates: int = 1) -> list[list[tuple[str, float]]]:
+    """Texts of generated word pieces with their scores, best first, `candidates` an input.
+
+    A score is the length-normalised log-probability by which beam search ranks; greedy search
+    gives none, and it is 0.
+    """
+    texts = tokenizer.batch_decode(found.sequences, skip_special_tokens=True)
+    scores = getattr(found, "sequences_scores", None)
+    values = [0.0] * len(texts) if scores is None else scores.float().tolist()
+    pairs = [(" ".join(text.split()), value) for text, value in zip(texts, values, strict=True)]
+    return [pairs[start : start + candidates] for start in range(0, len(pairs), candidates)]
+
+
+def piece_vectors(encoder: Encoder, tokenizer: Any) -> npt.NDArray[np.float32]:
+    """What a text encoder makes of each word piece, float32 (word pieces, d)."""
+    pieces = [
+        tokenizer.convert_tokens_to_string([piece]).strip()
+        for piece in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    ]
+    # Half a character, or a space alone, is no text: a full stop stands for it.
+    return encoder.encode([Text(piece if piece.isalnum() else ".") for piece in pieces])
+
+
+def set_word_vectors(model: Any, vectors: npt.NDArray[np.float32]) -> None:
+    """Begin with word embeddings that know which word pieces mean alike.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        Whose embeddings are narrower than the vectors, or as wide.
+    vectors : ndarray of float32, shape (word pieces, d)
+        What a text encoder makes of each word piece. Their leading principal components are
+        scaled as the random weights are, and added to them: pieces that the encoder does not tell
+        apart stay different.
+    """
+    weight = model.get_input_embeddings().weight
+    centred = vectors - vectors.mean(0)
+    components = np.linalg.svd(centred, full_matrices=False)[2][: weight.shape[1]]
+    reduced = centred @ components.T
+    spread = float(reduced.std())
+    if not spread:
+        return
+    scaled = torch.from_numpy(reduced / spread).to(weight.dtype) * weight.std().item()
+    with torch.no_grad():
+        weight[:, : scaled.shape[1]] += scaled
+        weight *= 2**-0.5
+
+
+def decoder_config(name: str | Path) -> Any:
+    """Configuration of a text model that is to decode what an encoder saw."""
+    config = transformers.AutoConfig.from_pretrained(name)
+    config.is_decoder = True
+    config.add_cross_attention = True
+    return config
+
+
+def join_decoder(network: Any, tokenizer: Any) -> None:
+    """Tell an encoder and a decoder that were joined which word pieces begin, end and pad."""
+    first = (tokenizer.bos_token_id, tokenizer.cls_token_id, tokenizer.eos_token_id)
+    last = (tokenizer.eos_token_id, tokenizer.sep_token_id)
+    begin, end = (next((one for one in ids if one is not None), None) for ids in (first, last))
+    if tokenizer.pad_token_id is None and tokenizer.eos_token is not None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if begin is None or end is None or tokenizer.pad_token_id is None:
+        raise UsageError("the decoder's tokenizer has no word pieces for begin, end and padding")
+    for config in (network.config, network.generation_config):
+        config.decoder_start_token_id = begin
+        config.eos_token_id = end
+        config.pad_token_id = tokenizer.pad_token_id
+        config.bos_token_id = begin
+
+
+def require_absent(folder: Path, name: str) -> None:
+    """Refuse a folder in which a training has ended already, or that holds something else.
+
+    What a killed training left is no reason to refuse: it is gone on with.
+    """
+    if (folder / name).exists():
+        raise UsageError(f"{folder} holds a trained model: give another folder, or delete it")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: give a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "checkpoints").is_dir():
+        raise UsageError(f"{folder} holds other files: give a new or an empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def require_written(folder: Path, name: str, kind: str) -> dict[str, Any]:
+    """Read the JSON file that says what a trained folder is.
+
+    Raises
+    ------
+    UsageError
+        When it is missing, of another kind, or of a format that is not known.
+    """
+    path = folder / name
+    try:
+        stored = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        found = "is no folder" if not folder.is_dir() else f"holds no {name}"
+        raise UsageError(f"{folder}: {found}: give the folder of a trained {kind}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(stored, dict) or stored.get("kind") != kind:
+        raise UsageError(f"{path}: is not of a {kind}")
+    if stored.get("format") != FORMAT:
+        raise UsageError(
+            f"{path}: has format {stored.get('format')!r}; this version reads format {FORMAT}"
+        )
+    return stored
+
+
+def write_description(path: Path, description: Mapping[str, Any]) -> None:
+    """Write what a trained folder is, whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    text = json.dumps(description, indent=1, ensure_ascii=False, default=_plain)
+    part.write_text(text + "\n", "utf-8")
+    part.replace(path)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+
+transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]

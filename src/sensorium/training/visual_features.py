@@ -1,0 +1,252 @@
+"""What a frozen encoder sees in pictures, as short sequences that a text decoder can attend to.
+
+Every encoder gives its vector, a sequence of one. Encoders stored as a folder with a convolutional
+tower also give a feature map: what stands right before the tower averages over places, so that a
+decoder can tell what is where, and two things from one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageEnhance
+
+from sensorium.collection.files import Skipped
+from sensorium.encoders import Encoder, FolderEncoder
+from sensorium.encoders.runtime import runtime_name
+from sensorium.errors import EncoderError, MediaError
+from sensorium.media import Image, Modality
+from sensorium.training.pairs import Picture
+
+VECTOR = "vector"
+"""Name of the features that every encoder has: its vector."""
+
+MAP = "map"
+"""Name of the features that convolutional towers have: their last map. Of a tower with several
+trunks, as `mini` has, it is that of the first one."""
+
+GRID = 3
+"""Feature maps are averaged to this many cells a side: nine tokens, not 49, for a fifth of the
+time, and as good for captions of one thing."""
+
+BATCH_SIZE = 32
+
+MAX_TURN = 12.0
+"""Degrees an augmented view is turned by, at most."""
+
+LEAST_AREA = 0.6
+"""Share of the picture that an augmented view shows, at least."""
+
+Tokens = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class VisualFeatures:
+    """Features of pictures that could be read.
+
+    Attributes
+    ----------
+    names : list of str
+    tokens : dict of str to ndarray of float16, shape (len(names), tokens, width)
+        By source: `VECTOR` and, where there is one, `MAP`.
+    skipped : list of Skipped
+    """
+
+    names: list[str]
+    tokens: dict[str, Tokens]
+    skipped: list[Skipped]
+
+    def rows(self, names: Sequence[str]) -> npt.NDArray[np.intp]:
+        """Places of names that are there."""
+        place = {name: row for row, name in enumerate(self.names)}
+        return np.array([place[name] for name in names if name in place], np.intp)
+
+    def take(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> dict[str, Tokens]:
+        """Tokens of some pictures by source."""
+        return {source: tokens[rows] for source, tokens in self.tokens.items()}
+
+
+class FeatureReader:
+    """Reads the features of an encoder.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        One whose space holds pictures.
+    name : str, optional
+        What `load_encoder` calls it, where its space has another name.
+    spatial : bool
+        Whether a feature map is read where the encoder has one. That needs OpenVINO; with ONNX
+        Runtime, and of hub models, there is the vector alone.
+
+    Attributes
+    ----------
+    shapes : dict of str to (int, int)
+        Tokens and width of each source.
+
+    Raises
+    ------
+    EncoderError
+        When the encoder does not encode pictures.
+    """
+
+    def __init__(self, encoder: Encoder, name: str | None = None, *, spatial: bool = True) -> None:
+        if Modality.IMAGE not in encoder.space.modalities:
+            known = " and ".join(encoder.space.modalities)
+            raise EncoderError(f"{encoder.space.name} encodes {known}; captions need pictures")
+        self.encoder = encoder
+        self.name = name or encoder.space.name
+        self.shapes = {VECTOR: (1, encoder.space.dimension)}
+        self._tower: Any = None
+        self._running = Lock()
+        if spatial and isinstance(encoder, FolderEncoder) and runtime_name() == "openvino":
+            model = encoder.folder / encoder.config["image"]["model"]
+            self._tower, width = _with_feature_map(model)
+            if width:
+                self.shapes[MAP] = (GRID * GRID, width)
+
+    def read(
+        self,
+        pictures: Mapping[str, Picture],
+        *,
+        view: int = 0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> VisualFeatures:
+        """Read features of picture files; one that cannot be read is skipped and named.
+
+        Parameters
+        ----------
+        pictures : mapping of str to Picture
+        view : int
+            0 is the picture as it is. Every other number is a view of its own, cropped, turned
+            and recoloured at random, the same each time: training on several makes a decoder
+            bear with pictures it has not seen.
+        progress : callable, optional
+            Called with (done, total).
+        """
+        names: list[str] = []
+        skipped: list[Skipped] = []
+        parts: dict[str, list[Tokens]] = {source: [] for source in self.shapes}
+
+        def prepare(item: tuple[int, tuple[str, Picture]]) -> Any:
+            number, (_, source) = item
+            try:
+                picture = source.open()
+                if view:
+                    random = np.random.default_rng((view, number))
+                    picture = Image(augmented(picture.load(), random))
+                return self.encoder.prepare(picture)
+            except MediaError as error:
+                return error
+
+        items = list(enumerate(pictures.items()))
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            for start in range(0, len(items), BATCH_SIZE):
+                batch = items[start : start + BATCH_SIZE]
+                prepared = list(threads.map(prepare, batch))
+                readable = []
+                for (_, (name, _)), one in zip(batch, prepared, strict=True):
+                    if isinstance(one, MediaError):
+                        skipped.append(Skipped(name, one.reason))
+                    else:
+                        names.append(name)
+                        readable.append(one)
+                if readable:
+                    for source, tokens in self._tokens(readable).items():
+                        parts[source].append(tokens)
+                if progress is not None:
+                    progress(start + len(batch), len(items))
+        return VisualFeatures(
+            names,
+            {
+                source: np.concatenate([np.zeros((0, *shape), np.float16), *parts[source]])
+                for source, shape in self.shapes.items()
+            },
+            skipped,
+        )
+
+    def _tokens(self, prepared: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, Tokens]:
+        if MAP not in self.shapes:
+            vectors = self.encoder.encode_prepared(Modality.IMAGE, list(prepared))
+            return {VECTOR: vectors[:, np.newaxis].astype(np.float16)}
+        pixels = np.stack([one["pixels"] for one in prepared])
+        with self._running:
+            found = self._tower({0: pixels})
+            vectors, maps = np.array(found[0]), np.array(found[1])
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return {VECTOR: vectors[:, np.newaxis].astype(np.float16), MAP: _gridded(maps)}
+
+
+def augmented(picture: PIL.Image.Image, random: np.random.Generator) -> PIL.Image.Image:
+    """Draw one augmented view: a crop, turned a little, its colours shifted; never mirrored.
+
+    Mirrored, an arrow or a letter would be another one.
+    """
+    width, height = picture.size
+    side, squeeze = np.sqrt(random.uniform(LEAST_AREA, 1)), np.exp(random.uniform(-0.15, 0.15))
+    across = max(1, min(width, round(width * side * squeeze)))
+    down = max(1, min(height, round(height * side / squeeze)))
+    left = int(random.integers(0, width - across + 1))
+    top = int(random.integers(0, height - down + 1))
+    ground = picture.getpixel((0, 0))
+    view = picture.crop((left, top, left + across, top + down)).rotate(
+        random.uniform(-MAX_TURN, MAX_TURN), PIL.Image.Resampling.BICUBIC, fillcolor=ground
+    )
+    for enhance in (PIL.ImageEnhance.Color, PIL.ImageEnhance.Contrast, PIL.ImageEnhance.Brightness):
+        view = enhance(view).enhance(random.uniform(0.7, 1.3))
+    return view
+
+
+def _with_feature_map(model: Path) -> tuple[Any, int]:
+    """Compile a tower so that it also gives the map that it averages; 0 channels: it has none."""
+    import openvino
+
+    graph = openvino.Core().read_model(str(model))
+    output = next(_averaged(graph), None)
+    if output is None:
+        return None, 0
+    graph.add_outputs([output])
+    # In full precision, and one batch like the other, as sensorium.encoders.runtime has it.
+    options = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+    compiled = openvino.Core().compile_model(graph, "CPU", options)
+    return compiled, int(output.get_partial_shape()[1].get_length())
+
+
+def _averaged(graph: Any) -> Iterator[Any]:
+    """Outputs of shape (n, channels, height, width) that a mean over height and width reads."""
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() != "ReduceMean":
+            continue
+        source = node.input_value(0)
+        axes = node.input_value(1).get_node()
+        shape = source.get_partial_shape()
+        if (
+            axes.get_type_name() == "Constant"
+            and shape.rank.is_static
+            and shape.rank.get_length() == 4
+            and shape[1].is_static
+            and sorted(int(axis) % 4 for axis in np.ravel(axes.get_data())) == [2, 3]
+        ):
+            yield source
+
+
+def _gridded(maps: npt.NDArray[np.float32]) -> Tokens:
+    """Average maps (n, channels, height, width) over cells, to (n, GRID ** 2, channels)."""
+    n, channels, height, width = maps.shape
+    cells = np.empty((n, GRID, GRID, channels), np.float16)
+    for row in range(GRID):
+        for column in range(GRID):
+            # Cells overlap by a line where the side is no multiple, as in adaptive pooling.
+            rows = slice(row * height // GRID, -(-(row + 1) * height // GRID))
+            columns = slice(column * width // GRID, -(-(column + 1) * width // GRID))
+            cells[:, row, column] = maps[:, :, rows, columns].mean((2, 3))
+    return cells.reshape(n, GRID * GRID, channels)
