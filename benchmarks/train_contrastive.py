@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.table import Table
 
 from benchmarks.cases import Retrieval, retrieval_cases
 from benchmarks.datasets import rows as pictures_of
 from benchmarks.datasets.manifest import Row as Picture
 from benchmarks.quality import BASELINE, FLOOR, FLOOR_FIGURES, Embedder, measure
-from benchmarks.rows import Row
+from benchmarks.rows import Row, readable
 from sensorium import load_encoder
 from sensorium.evaluation.intervals import bootstrap_interval
 from sensorium.home import sensorium_home
@@ -44,7 +45,7 @@ FAR_CASES = ("stamps (test), English", "stamps (test), Chinese", "photos, Englis
 
 OURS = "ImageNet + E5, trained"
 
-#: Chosen by the mean recall on the validation splits.
+#: Chosen by the mean recall on the validation splits (docs/training/contrastive.md).
 OPTIONS = {"projection": "linear", "dropout": 0.3, "dimension": 512}
 SETTINGS = {"epochs": 15, "batch_size": 256, "learning_rate": 1e-3, "weight_decay": 0.05}
 QUICK_EPOCHS = 3
@@ -153,3 +154,21 @@ def drawings(split: str) -> Iterable[Picture]:
         good = picture["quality"] == "good" and picture["caption_lang"] == "en"
         if picture["split"] == split and good:
             yield picture
+
+
+def show(rows: list[Row]) -> None:
+    """Print a line for each case and metric, with our interval behind our figure."""
+    figures = {(row.case, row.metric, row.system): row.value for row in rows}
+    systems = list(dict.fromkeys(row.system for row in rows))
+    table = Table("case", "metric", *systems)
+    for case, metric in dict.fromkeys((row.case, row.metric) for row in rows):
+        if metric.endswith((", low", ", high")):
+            continue
+        cells = []
+        for system in systems:
+            value = figures.get((case, metric, system))
+            cell = "" if value is None else readable(value)
+            low, high = (figures.get((case, metric + end, system)) for end in (", low", ", high"))
+            cells.append(cell if low is None or high is None else f"{cell} ({low:.2f}-{high:.2f})")
+        table.add_row(case, metric, *cells)
+    Console().print(table)

@@ -80,3 +80,25 @@ def test_what_cannot_be_is_said_at_once(run: Run, folder: Path, tiny: Path, tmp_
     no = run("classify", folder, "--classifier", taken)
     assert no.code == 2 and "holds no classifier.json" in no.err
     assert run("classify", folder, "--classifier", taken, "--multi").code == 2
+
+
+def test_a_tuned_classifier_keeps_its_history_and_no_checkpoints(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("peft")
+    from tests.encoders import tiny_hub
+
+    clip = tiny_hub.clip(tmp_path / "clip")
+    saved = tmp_path / "tuned"
+    done = run(
+        "train", "classifier", folder, "--encoder", clip, "--method", "lora", "--epochs", "1",
+        "--others", write_classes(tmp_path / "others", ("dog", "red"), 1), "-o", saved,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "share of tuned weights (WiSE-FT)" in done.out
+    assert {path.name for path in saved.iterdir()} == {
+        "adapter", "classifier.json", "curves.png", "encoder", "history.json", "report.json",
+        "weights.npz",
+    }  # fmt: skip
+    assert run("classify", folder / "red" / "0.png", "--classifier", saved).code == 0

@@ -172,6 +172,9 @@ def test_texts_tune_a_text_encoder(tmp_path: Path) -> None:
     labels = ["cat"] * 5 + ["dog"] * 5
     fitted = Classifier("full", name, settings=FAST, holdout=0).fit([*texts, *others], labels)
     assert fitted.predict(["red cat", "blue dog"]) == ["cat", "dog"]
+    few = Classifier("lora", name, settings={**FAST, "max_steps": 1}, holdout=0)
+    few.fit([*texts[:2], *others[:2]], ["cat", "cat", "dog", "dog"])
+    assert few.head.settings["alpha"] == 0.5 and "fewer than three" in few.predictor.note
 
 
 def test_what_cannot_be_tuned_is_said(clip: Path, folder: Path, tiny: Path) -> None:

@@ -22,7 +22,7 @@ from sensorium.training.classifier_report import Interpolation
 from sensorium.training.examples import Examples, class_numbers, encode_examples
 from sensorium.training.few_shot import fit_nearest_mean
 from sensorium.training.fitting import OWN_MODEL_METHODS, TUNED_METHODS, Words, fit_head
-from sensorium.training.heads import UNTUNED, Labels, Vectors
+from sensorium.training.heads import Labels, Vectors
 from sensorium.training.splits import held_out
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 VALIDATION = 0.2
 """Share of each class's training examples that choose the epoch and WiSE-FT's alpha."""
+
+UNVALIDATED = (
+    "a class has fewer than three examples: none were taken to choose the epoch and the share of "
+    "tuned weights by, and probabilities are not calibrated"
+)
 
 WITHOUT_WORDS_TEMPERATURE = 0.05  # of an encoder without texts: logits between -20 and 20
 
@@ -334,7 +339,7 @@ def _fit_tuned(
             **dict(recipe.settings),
         },
     )
-    predictor = HeadPredictor(head, encoder=encoder, note="" if len(validated) else UNTUNED)
+    predictor = HeadPredictor(head, encoder=encoder, note="" if len(validated) else UNVALIDATED)
     if len(validated):
         predictor.interpolation = Interpolation(tuned.alpha, tuned.curve)
         vectors = vectors_of(encoder, data.take(validated))
@@ -384,5 +389,5 @@ def _fit_model(
         model,
         temperature,
         {"base": recipe.name, **dict(recipe.settings)},
-        note="" if len(validated) else UNTUNED,
+        note="" if len(validated) else UNVALIDATED,
     )

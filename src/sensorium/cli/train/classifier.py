@@ -85,8 +85,8 @@ def classifier(
     """Train a classifier on your own examples and measure it beside zero-shot."""
     from sensorium.training.classifier import Classifier
 
-    name = Path(data).expanduser().absolute()
-    folder = folder or Path(f"classifier-{name.stem if name.suffix else name.name}")
+    data = data.expanduser().absolute()
+    folder = folder or Path(f"classifier-{data.stem if data.suffix else data.name}")
     _require_free(folder)
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     found = Classifier(
@@ -112,6 +112,9 @@ def classifier(
         output.notices.print("interrupted; run it again to go on")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     found.save(folder)
+    for name in ("history.json", "curves.png"):  # of a training in torch
+        if (folder / TRAINING / name).exists():
+            (folder / TRAINING / name).replace(folder / name)
     shutil.rmtree(folder / TRAINING, ignore_errors=True)
     if as_json:
         output.print_json({**report.to_json(), "output": str(folder)})
