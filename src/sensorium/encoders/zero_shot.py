@@ -134,7 +134,8 @@ def most_probable(
     """
     if k < 1:
         raise UsageError(f"k is at least 1, got {k}")
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    # Rounded: a matrix product gives equal columns values that differ in the last bit.
+    order = np.argsort(-np.round(probabilities, 6), axis=1, kind="stable")[:, :k]
     return [
         [(labels[i], float(row[i])) for i in ranked]
         for row, ranked in zip(probabilities, order, strict=True)
