@@ -70,9 +70,9 @@ FUSION = {
     "width": 128, "heads": 4, "layers": 1, "dropout": 0.3, "input_dropout": 0.5,
     "modality_dropout": 0.3,
 }  # fmt: skip
-"""Of every method but what `METHODS` says. On validation rows, early fusion gained 0.03 from
-dropping half of the vectors' dimensions, 0.03 from a learning rate of 0.002 instead of 0.0005, and
-nothing from a second layer."""
+"""Of every method but what `METHODS` says. Early fusion's mean accuracy on validation rows over the
+five cases: 0.78 with two layers, a learning rate of 0.0005 and whole vectors; 0.83 with one layer
+and 0.001; 0.855 with 0.002 and half of the vectors' dimensions dropped; 0.84 with 0.7 dropped."""
 
 METHODS: dict[str, dict[str, Any]] = {
     "early": {},
