@@ -40,12 +40,12 @@ from benchmarks import datasets
 from benchmarks.rows import Row
 from sensorium.evaluation.resampling import comparison, interval, mean
 from sensorium.home import sensorium_home
-from sensorium.training.encoded_tables import EncodedTable
-from sensorium.training.fusion_features import Features
-from sensorium.training.table_encoder import TableEncoder
+from sensorium.training.fusion.encoded_tables import EncodedTable
+from sensorium.training.fusion.features import Features
+from sensorium.training.fusion.table_encoder import TableEncoder
 
 if TYPE_CHECKING:  # which needs torch
-    from sensorium.training.fusion import FusionClassifier
+    from sensorium.training.fusion.estimators import FusionClassifier
 
 TARGET = "category"
 
@@ -235,7 +235,7 @@ def systems(task: Task, seed: int) -> Iterator[tuple[str, Predict]]:
 
 def trained(method: str, task: Task, seed: int) -> FusionClassifier:
     """Fit one model."""
-    from sensorium.training.fusion import FusionClassifier
+    from sensorium.training.fusion.estimators import FusionClassifier
     from sensorium.training.loop import Settings
 
     options = {**FUSION, **METHODS[method]}

@@ -30,14 +30,14 @@ from benchmarks.datasets.manifest import Row as Picture
 from benchmarks.rows import Row, print_table
 from sensorium.evaluation.text_generation import SCORES
 from sensorium.evaluation.text_pairs import TextPairs
-from sensorium.training.captioning import train_captioner
-from sensorium.training.captioning_features import Design
-from sensorium.training.generation import Search, Shape
-from sensorium.training.generation_report import BASELINE, Example, Report, compared
+from sensorium.training.generation.captioning import train_captioner
+from sensorium.training.generation.captioning_features import Design
+from sensorium.training.generation.decoding import Search, Shape
+from sensorium.training.generation.report import BASELINE, Example, Report, compared
+from sensorium.training.generation.translation import train_translator
 from sensorium.training.loop import Settings
 from sensorium.training.pairs import CaptionedPictures
 from sensorium.training.pairs import Picture as Opened
-from sensorium.training.translation import train_translator
 
 BENCHMARK = "train/generation"
 

@@ -24,7 +24,7 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict the targets of rows; cells and columns may be missing."""
-    from sensorium.training.fusion import Fusion
+    from sensorium.training.fusion.estimators import Fusion
 
     loaded: Fusion = Fusion.load(model)
     with output.progress_bar("encoding") as progress:

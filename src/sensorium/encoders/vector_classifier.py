@@ -1,6 +1,6 @@
 """Classifiers over the vectors of a space: what a trained one needs to run, and its folder.
 
-Training is `sensorium.training.classifier`. Running needs NumPy alone, so that a collection or a
+Training is `sensorium.training.classifiers`. Running needs NumPy alone, so that a collection or a
 server labels what it has stored without the packages that trained the classifier.
 """
 

@@ -14,16 +14,16 @@ from sensorium.errors import MissingExtraError, UsageError
 from sensorium.training.pairs import Picture
 
 try:
-    from sensorium.training.captioning import DESCRIPTION, KIND
-    from sensorium.training.captioning_pixels import pretrained_captions
-    from sensorium.training.feature_captions import FeatureCaptions
-    from sensorium.training.generation import Search, require_written
-    from sensorium.training.pixel_captions import PixelCaptions
+    from sensorium.training.generation.captioning import DESCRIPTION, KIND
+    from sensorium.training.generation.captioning_pixels import pretrained_captions
+    from sensorium.training.generation.decoding import Search, require_written
+    from sensorium.training.generation.feature_captions import FeatureCaptions
+    from sensorium.training.generation.pixel_captions import PixelCaptions
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
 if TYPE_CHECKING:
-    from sensorium.training.captioner import CaptionModel
+    from sensorium.training.generation.captioner import CaptionModel
 
 
 @dataclass(frozen=True)

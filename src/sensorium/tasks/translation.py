@@ -12,8 +12,8 @@ from typing import Any
 from sensorium.errors import MissingExtraError, UsageError
 
 try:
-    from sensorium.training.generation import Search
-    from sensorium.training.translation import (
+    from sensorium.training.generation.decoding import Search
+    from sensorium.training.generation.translation import (
         DESCRIPTION,
         KIND,
         Translation,

@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sensorium.training.classifier import Classifier as Classifier
-    from sensorium.training.classifier import load_classifier as load_classifier
+    from sensorium.training.classifiers.classifier import Classifier as Classifier
+    from sensorium.training.classifiers.classifier import load_classifier as load_classifier
+    from sensorium.training.fusion.estimators import FusionClassifier as FusionClassifier
+    from sensorium.training.fusion.estimators import FusionRegressor as FusionRegressor
 
 # Imported when first used: parts need torch, and no part needs another's.
-_HOMES = {"Classifier": "classifier", "load_classifier": "classifier"}
+_HOMES = {
+    "Classifier": "classifiers.classifier",
+    "FusionClassifier": "fusion.estimators",
+    "FusionRegressor": "fusion.estimators",
+    "load_classifier": "classifiers.classifier",
+}
 
 __all__ = [*_HOMES]
 

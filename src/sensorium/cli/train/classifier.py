@@ -18,7 +18,7 @@ from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
-    from sensorium.training.classifier_report import ClassifierReport, Score
+    from sensorium.training.classifiers.report import ClassifierReport, Score
 
 METHODS_HELP = (
     "auto, zero-shot, nearest-mean, tip-adapter, linear-probe; with torch: lora, full, or text "
@@ -83,7 +83,7 @@ def classifier(
     as_json: JsonOption = False,
 ) -> None:
     """Train a classifier on your own examples and measure it beside zero-shot."""
-    from sensorium.training.classifier import Classifier
+    from sensorium.training.classifiers.classifier import Classifier
 
     data = data.expanduser().absolute()
     folder = folder or Path(f"classifier-{data.stem if data.suffix else data.name}")

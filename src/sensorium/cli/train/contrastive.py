@@ -15,7 +15,7 @@ from sensorium.cli.options import JsonOption
 from sensorium.cli.train.line import training_line
 
 if TYPE_CHECKING:
-    from sensorium.training.contrastive import Report
+    from sensorium.training.contrastive.training import Report
 
 # What trains is imported in the function: it needs an extra and takes seconds.
 
@@ -114,7 +114,7 @@ def contrastive(
     Run it again with the same options to go on after an interruption. With several GPUs or
     machines: torchrun --nproc-per-node 2 -m sensorium train contrastive ...
     """
-    from sensorium.training.contrastive import Options, train_contrastive
+    from sensorium.training.contrastive.training import Options, train_contrastive
     from sensorium.training.loop import Settings
 
     options = Options(

@@ -14,8 +14,8 @@ from sensorium.cli.train.line import training_line
 from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
-    from sensorium.training.fusion import Fusion
-    from sensorium.training.fusion_features import TargetKind
+    from sensorium.training.fusion.estimators import Fusion
+    from sensorium.training.fusion.features import TargetKind
 
 
 def train_fusion(
@@ -74,8 +74,8 @@ def train_fusion(
     """Train one model on pictures, texts, sounds and numbers of a table together."""
     import dataclasses
 
-    from sensorium.training.fusion import SETTINGS, FusionClassifier, FusionRegressor
-    from sensorium.training.table_encoder import read_rows_of
+    from sensorium.training.fusion.estimators import SETTINGS, FusionClassifier, FusionRegressor
+    from sensorium.training.fusion.table_encoder import read_rows_of
 
     settings = dataclasses.replace(SETTINGS, seed=seed)
     if epochs is not None:
@@ -118,8 +118,8 @@ def train_fusion(
 
 
 def _targets(named: list[str], rows: Any) -> dict[str, TargetKind]:
-    from sensorium.training.fusion_features import detect_target
-    from sensorium.training.tables import require_columns
+    from sensorium.training.fusion.features import detect_target
+    from sensorium.training.fusion.tables import require_columns
 
     there = {name for row in rows for name in row}
     targets: dict[str, TargetKind] = {}

@@ -12,7 +12,7 @@ from rich.table import Table
 from sensorium.cli import EXIT_PARTLY, output
 
 if TYPE_CHECKING:
-    from sensorium.training.generation_report import Report
+    from sensorium.training.generation.report import Report
     from sensorium.training.loop import Settings
 
 SHOWN = 5
@@ -43,7 +43,7 @@ def settings_of(
 
 def print_report(report: Report, as_json: bool, use: str) -> None:
     """Print scores beside the baseline's, a few texts, and how the folder is used."""
-    from sensorium.training.generation_report import BASELINE, REPORT
+    from sensorium.training.generation.report import BASELINE, REPORT
 
     if as_json:
         for one in report.skipped:

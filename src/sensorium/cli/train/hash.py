@@ -14,8 +14,8 @@ from sensorium.collection import Collection, Skipped
 from sensorium.home import default_collection_path
 
 if TYPE_CHECKING:
-    from sensorium.training.hashing_collection import HashReport
-    from sensorium.training.hashing_scores import Score
+    from sensorium.training.hashing.collection import HashReport
+    from sensorium.training.hashing.scores import Score
 
 # What trains is imported in the function: it needs an extra, and other commands do not.
 
@@ -65,8 +65,8 @@ def train_hash(
     as_json: JsonOption = False,
 ) -> None:
     """Train hash codes on a collection; `search --mode hash` then compares by them."""
-    from sensorium.training.hashing import HashingSettings
-    from sensorium.training.hashing_collection import hash_collection, read_collection
+    from sensorium.training.hashing.collection import hash_collection, read_collection
+    from sensorium.training.hashing.training import HashingSettings
 
     options: dict[str, Any] = {"seed": seed} if steps is None else {"seed": seed, "steps": steps}
     settings = HashingSettings(**options)

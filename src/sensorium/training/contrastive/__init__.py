@@ -1,0 +1,1 @@
+"""Dual encoders of pictures and texts, trained by contrasting what belongs together."""

@@ -1,0 +1,1 @@
+"""One model over all columns of a table: pictures, texts, sounds, numbers, categories."""

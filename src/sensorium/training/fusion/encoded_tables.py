@@ -1,0 +1,418 @@
+"""A table as a fusion model takes it: vectors for media and texts, numbers, categories.
+
+Media and texts go through frozen encoders once, each distinct cell once; several models can then be
+fitted to the same `EncodedTable`. A cell that cannot be read counts as missing and is named.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.collection.files import Skipped
+from sensorium.collection.pipeline import Piece, Read, embed
+from sensorium.collection.rows import Part
+from sensorium.encoders import Encoder
+from sensorium.errors import EncoderError, MediaError, UsageError
+from sensorium.media import Audio, Document, Image, Media, Mesh, Modality, Segment, Text, Video
+from sensorium.media.document import cut
+from sensorium.media.sources import printable
+from sensorium.training.fusion.tables import (
+    Column,
+    Row,
+    category_of,
+    is_missing,
+    is_vectors,
+    number_of,
+    require_columns,
+)
+
+BATCH_SIZE = 32
+
+MAX_TOKENS = 64
+"""Vectors of one cell; of a longer recording or text, neighbours are averaged."""
+
+CROP = 2 / 3
+"""Side of each of four corner crops, of the picture's: neighbours overlap by half of a crop."""
+
+Vectors = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+_CLASSES: dict[str, Callable[[Any], Media]] = {
+    "image": Image, "audio": Audio, "video": Video, "mesh": Mesh, "document": Document,
+}  # fmt: skip
+
+_NEEDS: dict[str, tuple[Modality, ...]] = {
+    "image": (Modality.IMAGE,),
+    "audio": (Modality.AUDIO,),
+    "video": (Modality.IMAGE, Modality.AUDIO),
+    "mesh": (Modality.IMAGE,),
+    "document": (Modality.TEXT, Modality.IMAGE),
+    "text": (Modality.TEXT,),
+}
+"""What the pieces of a column's cells may be; the encoder must hold one of them."""
+
+
+@dataclass(frozen=True)
+class EncodedTable:
+    """A table whose media and texts are vectors.
+
+    Attributes
+    ----------
+    rows : sequence of dict
+        The table itself, which targets are read from.
+    columns : tuple of Column
+    vectors : dict of str to list of ndarray of float32
+        By modality, for each row, shape (t, d); t is 0 where the row has nothing of it.
+    sources : dict of str to list of ndarray of int64
+        By modality, for each row, which of the modality's columns each vector is of, shape (t,).
+    numbers : ndarray of float64, shape (n, k)
+        Columns of kind "number"; NaN where missing.
+    categories : tuple of list of (str or None)
+        Columns of kind "category".
+    keep : ndarray of bool, shape (n, m)
+        False where a modality is to count as missing though it is there.
+    spaces : dict of str to str
+        By modality, fingerprint of the space that its vectors are of; "" for a column of vectors.
+    skipped : list of Skipped
+        Cells that could not be read.
+    """
+
+    rows: Sequence[Row]
+    columns: tuple[Column, ...]
+    vectors: dict[str, list[Vectors]]
+    sources: dict[str, list[npt.NDArray[np.int64]]]
+    numbers: npt.NDArray[np.float64]
+    categories: tuple[list[str | None], ...]
+    keep: npt.NDArray[np.bool_]
+    spaces: dict[str, str]
+    skipped: list[Skipped]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the order of their first columns."""
+        return modalities_of(self.columns)
+
+    def take(self, rows: Iterable[int]) -> EncodedTable:
+        """Some of the rows, in the order given; what was skipped is not sorted out."""
+        chosen = [int(row) for row in rows]
+        return replace(
+            self,
+            rows=[self.rows[row] for row in chosen],
+            vectors={m: [v[row] for row in chosen] for m, v in self.vectors.items()},
+            sources={m: [s[row] for row in chosen] for m, s in self.sources.items()},
+            numbers=self.numbers[chosen],
+            categories=tuple([values[row] for row in chosen] for values in self.categories),
+            keep=self.keep[chosen],
+        )
+
+    def without(self, modality: str, rows: npt.ArrayLike | None = None) -> EncodedTable:
+        """Let a modality count as missing in some rows, or in all.
+
+        Parameters
+        ----------
+        modality : str
+        rows : array of bool, shape (n,), optional
+            Rows in which it is to be missing.
+
+        Raises
+        ------
+        UsageError
+            When the table has no such modality.
+        """
+        if modality not in self.modalities:
+            raise UsageError(
+                f"the table has no modality {modality!r}; it has {', '.join(self.modalities)}"
+            )
+        hidden = np.ones(len(self), bool) if rows is None else np.asarray(rows, bool)
+        keep = self.keep.copy()
+        keep[hidden, self.modalities.index(modality)] = False
+        return replace(self, keep=keep)
+
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Which modalities each row has, shape (n, m)."""
+        there = np.zeros_like(self.keep)
+        for m, name in enumerate(self.modalities):
+            if name in self.vectors:
+                there[:, m] = [len(one) > 0 for one in self.vectors[name]]
+            else:
+                of_categories = [[v is not None for v in values] for values in self.categories]
+                cells = [~np.isnan(self.numbers), np.array(of_categories, bool).T]
+                there[:, m] = np.concatenate([c for c in cells if c.size], axis=1).any(axis=1)
+        return there & self.keep
+
+
+def modalities_of(columns: Iterable[Column]) -> tuple[str, ...]:
+    """Names of the modalities of columns, in the order of their first columns."""
+    return tuple(dict.fromkeys(column.modality for column in columns))
+
+
+def require_encoders(columns: Iterable[Column], encoders: Mapping[str, Encoder]) -> None:
+    """Refuse columns that no encoder is given for, or one that lacks what they hold.
+
+    Parameters
+    ----------
+    encoders : mapping of str to Encoder
+        By modality of the columns.
+
+    Raises
+    ------
+    EncoderError
+    """
+    for column in columns:
+        if column.kind not in _NEEDS:
+            continue
+        encoder = encoders.get(column.modality)
+        held = encoder.space.modalities if encoder else ()
+        if encoder is None or not set(_NEEDS[column.kind]) & {*held}:
+            name = encoder.space.name if encoder else "no encoder"
+            raise EncoderError(
+                f"column {column.name!r} holds {column.kind}, and {name} encodes "
+                f"{' and '.join(held) or 'nothing'}: name another encoder for {column.modality}"
+                + ('; "mel" describes sound without one' if column.kind == "audio" else "")
+            )
+
+
+def encode_table(
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    encoders: Mapping[str, Encoder],
+    *,
+    crops: bool = False,
+    progress: Progress | None = None,
+) -> EncodedTable:
+    """Encode the cells of a table.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Paths in them are absolute, or relative to the working directory.
+    columns : sequence of Column
+        What is read; others are passed over.
+    encoders : mapping of str to Encoder
+        By modality.
+    crops : bool
+        Take five vectors of a picture: of the whole, and of four overlapping corner crops.
+    progress : callable, optional
+        Takes (done, total), in distinct cells.
+
+    Returns
+    -------
+    EncodedTable
+
+    Raises
+    ------
+    EncoderError
+        As `require_encoders`.
+    UsageError
+        When the table lacks a column, or vectors of one modality differ in length.
+    """
+    require_encoders(columns, encoders)
+    require_columns(rows, [column.name for column in columns])
+    skipped: list[Skipped] = []
+    vectors: dict[str, list[Vectors]] = {}
+    sources: dict[str, list[npt.NDArray[np.int64]]] = {}
+    total = sum(len(_distinct(rows, column)) for column in columns if column.modality in encoders)
+    done = 0
+    for modality in modalities_of(columns):
+        if modality == "tabular":
+            continue
+        of_rows: list[list[Vectors]] = [[] for _ in rows]
+        of_columns: list[list[int]] = [[] for _ in rows]
+        for number, column in enumerate([c for c in columns if c.modality == modality]):
+            if column.kind == "vectors":
+                cells = _given_vectors(rows, column, skipped)
+            else:
+                count = _Counting(progress, done, total)
+                cells = _encoded(rows, column, encoders[modality], crops, skipped, count)
+                done += len(_distinct(rows, column))
+            for row, cell in enumerate(cells):
+                of_rows[row].append(cell)
+                of_columns[row].extend([number] * len(cell))
+        vectors[modality] = _joined(modality, of_rows)
+        sources[modality] = [np.array(one, np.int64) for one in of_columns]
+    numbers = [_numbers(rows, c, skipped) for c in columns if c.kind == "number"]
+    return EncodedTable(
+        rows=rows,
+        columns=tuple(columns),
+        vectors=vectors,
+        sources=sources,
+        numbers=np.array(numbers, np.float64).reshape(len(numbers), len(rows)).T,
+        categories=tuple(
+            [category_of(row.get(c.name)) for row in rows] for c in columns if c.kind == "category"
+        ),
+        keep=np.ones((len(rows), len(modalities_of(columns))), bool),
+        spaces={m: encoders[m].space.fingerprint if m in encoders else "" for m in vectors},
+        skipped=skipped,
+    )
+
+
+class _Counting:
+    def __init__(self, progress: Progress | None, before: int, total: int) -> None:
+        self.progress, self.done, self.total = progress, before, total
+
+    def __call__(self, more: int) -> None:
+        self.done += more
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A distinct cell: where it first stands, and why it has no vectors."""
+
+    row: int
+    reason: str = ""
+
+
+def _key(value: Any) -> Any:
+    return value if isinstance(value, (str, bytes, os.PathLike)) else id(value)
+
+
+def _distinct(rows: Sequence[Row], column: Column) -> dict[Any, int]:
+    """The first row of every distinct cell that is not missing."""
+    first: dict[Any, int] = {}
+    for number, row in enumerate(rows):
+        if not is_missing(row.get(column.name)):
+            first.setdefault(_key(row[column.name]), number)
+    return first
+
+
+def _encoded(
+    rows: Sequence[Row],
+    column: Column,
+    encoder: Encoder,
+    crops: bool,
+    skipped: list[Skipped],
+    count: Callable[[int], None],
+) -> list[Vectors]:
+    """Vectors of every row's cell of one column."""
+    nothing = np.empty((0, encoder.space.dimension), np.float32)
+
+    def read(item: _Item) -> Read[_Item]:
+        try:
+            pieces = _pieces(rows[item.row][column.name], column, encoder, crops)
+        except MediaError as error:
+            return Read(replace(item, reason=error.reason))
+        return Read(item, pieces)
+
+    distinct = _distinct(rows, column)
+    # Texts of like length together: a batch is padded to its longest.
+    order = sorted(distinct.values(), key=lambda row: len(str(rows[row][column.name])))
+    found: dict[int, Vectors] = {}
+    reasons: dict[int, str] = {}
+    for batch in embed(encoder, map(_Item, order), read, batch_size=BATCH_SIZE):
+        for item, _, vectors in batch:
+            found[item.row] = _pooled(vectors)
+            if item.reason:
+                reasons[item.row] = item.reason
+        count(len(batch))
+    cells = []
+    for number, row in enumerate(rows):
+        value = row.get(column.name)
+        first = None if is_missing(value) else distinct[_key(value)]
+        cells.append(nothing if first is None else found[first])
+        if first in reasons:
+            skipped.append(_unreadable(number, column, value, reasons[first]))
+    return cells
+
+
+def _pieces(value: Any, column: Column, encoder: Encoder, crops: bool) -> list[Piece]:
+    """Preprocess what a cell holds, as far as the encoder's space takes it."""
+    pieces: list[Piece] = []
+    lacking = ""
+    for segment in _segments(value, column, crops):
+        if segment.modality in encoder.space.modalities:
+            part = Part(segment.span, segment.modality, details=segment.details)
+            pieces.append((part, encoder.prepare(segment.media)))
+        else:
+            lacking = f"holds only {segment.modality}, which {encoder.space.name} does not encode"
+    if not pieces:
+        raise MediaError(lacking or "holds nothing to encode")
+    return pieces
+
+
+def _segments(value: Any, column: Column, crops: bool) -> Iterable[Segment]:
+    if column.kind == "text":
+        text = value.text if isinstance(value, Text) else str(value)
+        passages = [Text(passage.text) for passage in cut(text)] or [Text(text)]
+        return [Segment(one) for one in passages]
+    is_media = hasattr(value, "modality") and hasattr(value, "segments")
+    media: Media = value if is_media else _CLASSES[column.kind](value)
+    if column.kind == "image" and media.modality != Modality.IMAGE:
+        raise MediaError(f"is {media.modality}, and the column holds pictures")
+    if crops and isinstance(media, Image):
+        return _crops(media)
+    return media.segments()
+
+
+def _crops(picture: Image) -> list[Segment]:
+    whole = picture.load()
+    width, height = (max(1, round(side * CROP)) for side in whole.size)
+    corners = [(x, y) for y in (0, whole.height - height) for x in (0, whole.width - width)]
+    boxes = [(x, y, x + width, y + height) for x, y in corners]
+    return [Segment(Image(part)) for part in (whole, *map(whole.crop, boxes))]
+
+
+def _pooled(vectors: Vectors) -> Vectors:
+    if len(vectors) <= MAX_TOKENS:
+        return vectors
+    return np.stack([part.mean(axis=0) for part in np.array_split(vectors, MAX_TOKENS)])
+
+
+def _given_vectors(rows: Sequence[Row], column: Column, skipped: list[Skipped]) -> list[Vectors]:
+    cells = []
+    for number, row in enumerate(rows):
+        value = row.get(column.name)
+        cell = np.empty((0, 0), np.float32)
+        if not is_missing(value):
+            reason = "is no vector"
+            if is_vectors(value):
+                try:
+                    cell = np.atleast_2d(np.asarray(value, np.float32))
+                    reason = "" if np.isfinite(cell).all() else "holds NaN or infinity"
+                except ValueError:
+                    reason = "holds vectors of different lengths"
+            if reason:
+                skipped.append(_unreadable(number, column, "", reason))
+                cell = np.empty((0, 0), np.float32)
+        cells.append(_pooled(cell))
+    return cells
+
+
+def _joined(modality: str, of_rows: list[list[Vectors]]) -> list[Vectors]:
+    """The vectors of a row's columns in one array; all of one length."""
+    lengths = {cell.shape[1] for cells in of_rows for cell in cells if len(cell)}
+    if len(lengths) > 1:
+        found = " and ".join(map(str, sorted(lengths)))
+        raise UsageError(f"{modality} holds vectors of different lengths: {found} numbers")
+    length = lengths.pop() if lengths else 0
+    empty = np.empty((0, length), np.float32)
+    return [np.concatenate([empty, *(c for c in cells if len(c))]) for cells in of_rows]
+
+
+def _numbers(rows: Sequence[Row], column: Column, skipped: list[Skipped]) -> list[float]:
+    numbers = []
+    for row, cells in enumerate(rows):
+        value = cells.get(column.name)
+        number = number_of(value)
+        if number is None and not is_missing(value):
+            skipped.append(_unreadable(row, column, "", f"{value!r:.40} is no finite number"))
+        numbers.append(float("nan") if number is None else number)
+    return numbers
+
+
+def _unreadable(row: int, column: Column, value: Any, reason: str) -> Skipped:
+    """Name a cell by its file where it is one; rows count from 1."""
+    place = f"row {row + 1}, column {column.name}"
+    if isinstance(value, (str, os.PathLike)) and value and column.kind != "text":
+        return Skipped(printable(str(value)), f"{reason} ({place}: counts as missing)")
+    return Skipped(place, f"{reason}: counts as missing")

@@ -1,0 +1,155 @@
+"""Captions from pixels, by any captioning model of Transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+
+from sensorium.collection.files import Skipped
+from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
+from sensorium.training.generation.captioner import Candidates, Found, Progress
+from sensorium.training.pairs import Picture
+
+try:
+    import torch
+    import transformers
+
+    from sensorium.training.generation.decoding import Search, TextGenerator, decoded, label_pieces
+except ImportError as error:
+    raise MissingExtraError(error.name or "torch", "train") from error
+
+BATCH_SIZE = 32
+
+READERS = 4
+"""Threads that decode pictures."""
+
+
+class PixelCaptions:
+    """A captioning model of Transformers that reads pixels.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        A `VisionEncoderDecoderModel`, BLIP, GIT, or another of `AutoModelForImageTextToText`
+        that captions a picture without being asked.
+    tokenizer : PreTrainedTokenizer
+    processor : ImageProcessor
+    label_smoothing : float
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, processor: Any, label_smoothing: float = 0.0
+    ) -> None:
+        self._module = TextGenerator(model, label_smoothing)
+        self.tokenizer = tokenizer
+        self.processor = processor
+
+    @property
+    def module(self) -> TextGenerator:
+        """See `CaptionModel.module`."""
+        return self._module
+
+    @property
+    def model(self) -> Any:
+        """The model of Transformers."""
+        return self._module.model
+
+    def pixels(self, pictures: Sequence[Any]) -> torch.Tensor:
+        """Pixels as the model takes them, for pictures as Pillow has them."""
+        found = self.processor(images=list(pictures), return_tensors="pt")["pixel_values"]
+        return found.to(next(self._module.parameters()).device)
+
+    def labels(self, captions: Sequence[str], max_length: int) -> dict[str, torch.Tensor]:
+        """Arguments of the model for right captions."""
+        labels = label_pieces(self.tokenizer, captions, self.model, max_length)
+        if self.model.config.is_encoder_decoder:
+            return {"labels": labels}
+        mask = (labels >= 0).long()  # a decoder reads its own words
+        pieces = labels.masked_fill(labels < 0, self.tokenizer.pad_token_id)
+        return {"labels": labels, "input_ids": pieces, "attention_mask": mask}
+
+    def caption(
+        self, pictures: Mapping[str, Picture], search: Search, progress: Progress | None = None
+    ) -> Found:
+        """See `CaptionModel.caption`."""
+        found = Found([], [], [])
+        items = list(pictures.items())
+        self._module.eval()
+        with ThreadPoolExecutor(READERS) as threads:
+            for start in range(0, len(items), BATCH_SIZE):
+                batch = items[start : start + BATCH_SIZE]
+                loaded = list(threads.map(lambda item: load_picture(item[1]), batch))
+                readable = []
+                for (name, _), one in zip(batch, loaded, strict=True):
+                    if isinstance(one, MediaError):
+                        found.skipped.append(Skipped(name, one.reason))
+                    else:
+                        found.names.append(name)
+                        readable.append(one)
+                if readable:
+                    inputs = {"pixel_values": self.pixels(readable)}
+                    found.candidates.extend(self.search(inputs, search))
+                if progress is not None:
+                    progress(start + len(batch), len(items))
+        return found
+
+    def search(self, inputs: Mapping[str, Any], search: Search) -> Candidates:
+        """Caption what the model takes: pixels, or what its tower made of them."""
+        self._module.eval()
+        with torch.inference_mode():
+            generated = self.model.generate(**inputs, **search.options(search.beams))
+        return decoded(self.tokenizer, generated, search.beams)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """See `CaptionModel.save`."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        self.processor.save_pretrained(folder)
+        return {"reads": "pixels", "architecture": type(self.model).__name__}
+
+    @classmethod
+    def load(cls, folder: Path) -> PixelCaptions:
+        """Load what `save` wrote.
+
+        Raises
+        ------
+        EncoderError, UsageError
+            When a file is missing or damaged.
+        """
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            processor = transformers.AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+                folder, local_files_only=True
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"{folder}: is damaged or incomplete ({error})") from error
+        return cls(pretrained_captioner(folder), tokenizer, processor)
+
+
+def load_picture(picture: Picture) -> PIL.Image.Image | MediaError:
+    """A picture as Pillow has it, or the error that says why there is none."""
+    try:
+        return picture.open().load()
+    except MediaError as error:
+        return error
+
+
+def pretrained_captioner(name: str | Path) -> Any:
+    """Load any captioning model of Transformers, from a hub id or a folder; safetensors only.
+
+    Raises
+    ------
+    EncoderError
+        When there is none of that name, or it is no captioning model.
+    """
+    try:
+        return transformers.AutoModelForImageTextToText.from_pretrained(
+            name, use_safetensors=True, dtype=torch.float32
+        )
+    except Exception as error:  # Transformers raises nearly any exception here
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EncoderError(f"{name} cannot be loaded as a captioning model: {reason}") from error

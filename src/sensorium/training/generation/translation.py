@@ -1,0 +1,406 @@
+"""Training a model that turns texts into other texts, and measuring it beside the nearest one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensorium.encoders import Encoder, load_encoder
+from sensorium.errors import EncoderError, MissingExtraError, UsageError
+from sensorium.evaluation.text_generation import score_texts
+from sensorium.evaluation.text_pairs import TextPairs
+from sensorium.media import Modality, Text
+from sensorium.training.generation.memory import Memory
+from sensorium.training.generation.report import Example, Report, compared
+from sensorium.training.generation.splitting import split_groups
+
+try:
+    import torch
+    import transformers
+
+    from sensorium.training.generation.decoding import (
+        FORMAT,
+        Search,
+        Shape,
+        TextGenerator,
+        decoded,
+        decoder_config,
+        join_decoder,
+        label_pieces,
+        new_seq2seq,
+        piece_vectors,
+        require_absent,
+        require_written,
+        set_word_vectors,
+        text_pieces,
+        train_tokenizer,
+        write_description,
+    )
+    from sensorium.training.loop import Progress, Settings, train
+except ImportError as error:
+    raise MissingExtraError(error.name or "torch", "train") from error
+
+DESCRIPTION = "translator.json"
+
+KIND = "translator"
+
+TARGET_TOKENIZER = "target_tokenizer"
+"""Folder of the decoder's tokenizer, where encoder and decoder have one each."""
+
+BATCH_SIZE = 32
+
+VALIDATED = 400
+"""Texts that are translated after each epoch, at most; the loss is that of all."""
+
+SETTINGS = Settings(epochs=20, batch_size=64, learning_rate=5e-4, warmup=0.1)
+"""For a small model from nothing."""
+
+FINE_TUNING = Settings(epochs=3, batch_size=16, learning_rate=5e-5, warmup=0.1)
+"""For a pretrained model."""
+
+
+@dataclass
+class Translation:
+    """A seq2seq model and its word pieces.
+
+    Attributes
+    ----------
+    module : TextGenerator
+    source_tokenizer, target_tokenizer : PreTrainedTokenizer
+        One and the same but for an encoder and a decoder that come from two models.
+    max_length : int
+        Word pieces of a source text that are read.
+    """
+
+    module: TextGenerator
+    source_tokenizer: Any
+    target_tokenizer: Any
+    max_length: int = 128
+
+    @property
+    def model(self) -> Any:
+        """The model of Transformers."""
+        return self.module.model
+
+    def batch(
+        self, sources: Sequence[str], targets: Sequence[str], max_length: int
+    ) -> dict[str, torch.Tensor]:
+        """Arguments of the module for texts and their translations."""
+        ids, mask = text_pieces(self.source_tokenizer, sources, self.max_length)
+        labels = label_pieces(self.target_tokenizer, targets, self.model, max_length)
+        return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+    def translate(self, texts: Sequence[str], search: Search) -> list[list[tuple[str, float]]]:
+        """Translations of each text with their scores, best first.
+
+        A score is the length-normalised log-probability of beam search.
+        """
+        self.module.eval()
+        device = next(self.module.parameters()).device
+        # Texts of like length together: a batch is padded to its longest.
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        found: dict[int, list[tuple[str, float]]] = {}
+        for start in range(0, len(order), BATCH_SIZE):
+            places = order[start : start + BATCH_SIZE]
+            ids, mask = text_pieces(
+                self.source_tokenizer, [texts[place] for place in places], self.max_length
+            )
+            with torch.inference_mode():
+                generated = self.model.generate(
+                    input_ids=ids.to(device),
+                    attention_mask=mask.to(device),
+                    **search.options(search.beams),
+                )
+            candidates = decoded(self.target_tokenizer, generated, search.beams)
+            found.update(zip(places, candidates, strict=True))
+        return [found[place] for place in range(len(texts))]
+
+    def save(self, folder: Path, description: Mapping[str, Any]) -> None:
+        """Write a folder that `load_translation` reads, and that Transformers does, too."""
+        self.model.save_pretrained(folder)
+        self.source_tokenizer.save_pretrained(folder)
+        if self.target_tokenizer is not self.source_tokenizer:
+            self.target_tokenizer.save_pretrained(folder / TARGET_TOKENIZER)
+        own = {"kind": KIND, "format": FORMAT, "max_length": self.max_length}
+        write_description(folder / DESCRIPTION, own | dict(description))
+
+
+def load_translation(folder: Path) -> tuple[Translation, dict[str, Any]]:
+    """Load what `train_translator` wrote, and what its ``translator.json`` says.
+
+    Raises
+    ------
+    UsageError
+        When it is no such folder, or damaged.
+    """
+    description = require_written(folder, DESCRIPTION, KIND)
+    try:
+        model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder, use_safetensors=True)
+        source = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        own = folder / TARGET_TOKENIZER
+        target = transformers.AutoTokenizer.from_pretrained(own) if own.is_dir() else source
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{folder}: is damaged or incomplete ({error})") from error
+    _set_languages(source, description.get("codes"))
+    max_length = int(description.get("max_length", 128))
+    return Translation(TextGenerator(model).eval(), source, target, max_length), description
+
+
+def pretrained_translation(
+    model: str | Path | None = None,
+    *,
+    encoder: str | Path | None = None,
+    decoder: str | Path | None = None,
+    codes: tuple[str, str] | None = None,
+    label_smoothing: float = 0.0,
+) -> Translation:
+    """Take a pretrained model, or join a pretrained encoder and decoder.
+
+    Parameters
+    ----------
+    model : str or Path, optional
+        Hub id or folder of any of `AutoModelForSeq2SeqLM`: T5, BART, Marian, NLLB, M2M-100 ...
+    encoder, decoder : str or Path, optional
+        Instead of `model`: two models that become one (Rothe et al. 2020); what joins them, the
+        decoder's attention to the encoder, is new and has to be trained.
+    codes : (str, str), optional
+        Source and target language as the tokenizer of a multilingual model calls them, such as
+        ``("eng_Latn", "deu_Latn")``.
+    label_smoothing : float
+
+    Raises
+    ------
+    EncoderError
+        When one cannot be loaded.
+    UsageError
+        When neither a model nor both parts are named, or the tokenizer knows no such code.
+    """
+    if (model is None) == (encoder is None and decoder is None):
+        raise UsageError("name a model, or an encoder and a decoder to be joined")
+    name: str | Path | None = model
+    try:
+        if model is not None:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+            network = transformers.AutoModelForSeq2SeqLM.from_pretrained(
+                model, use_safetensors=True, dtype=torch.float32
+            )
+            tokens = (tokenizer, tokenizer)
+        else:
+            if encoder is None or decoder is None:
+                raise UsageError("an encoder and a decoder are joined: name both")
+            name = f"{encoder} with {decoder}"
+            network = transformers.EncoderDecoderModel.from_encoder_decoder_pretrained(
+                str(encoder),
+                str(decoder),
+                encoder_use_safetensors=True,
+                decoder_use_safetensors=True,
+                decoder_config=decoder_config(decoder),
+            )
+            source, target = map(transformers.AutoTokenizer.from_pretrained, (encoder, decoder))
+            tokens = (source, target)
+            join_decoder(network, tokens[1])
+    except UsageError:
+        raise
+    except Exception as error:  # Transformers raises nearly any exception here
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EncoderError(f"{name} cannot be loaded for translation: {reason}") from error
+    begin = _set_languages(tokens[0], codes)
+    if begin is not None:
+        network.generation_config.forced_bos_token_id = begin
+    return Translation(TextGenerator(network, label_smoothing), *tokens)
+
+
+def _set_languages(tokenizer: Any, codes: Sequence[str] | None) -> int | None:
+    """Tell a multilingual tokenizer its languages; return the word piece of the target's."""
+    if codes is None:
+        return None
+    if not hasattr(tokenizer, "src_lang"):
+        raise UsageError("this model's tokenizer knows no languages: leave their codes out")
+    begin = tokenizer.convert_tokens_to_ids(codes[1])
+    if begin is None or begin == tokenizer.unk_token_id:
+        raise UsageError(f"this model's tokenizer knows no language {codes[1]!r}")
+    tokenizer.src_lang, tokenizer.tgt_lang = codes
+    return int(begin)
+
+
+def new_translation(
+    texts: Mapping[str, Sequence[str]],
+    *,
+    vocabulary: int = 4000,
+    shape: Shape | None = None,
+    label_smoothing: float = 0.1,
+    encoder: Encoder | None = None,
+    seed: int = 0,
+) -> Translation:
+    """Make a small model with random weights, and word pieces learnt from the texts.
+
+    With an encoder of texts, the model begins with its vectors of the word pieces; those of a
+    multilingual one bring words of both languages together.
+    """
+    both = [*texts, *(target for targets in texts.values() for target in targets)]
+    tokenizer = train_tokenizer(both, vocabulary)
+    model = new_seq2seq(tokenizer, shape, seed)
+    if encoder is not None and Modality.TEXT in encoder.space.modalities:
+        set_word_vectors(model, piece_vectors(encoder, tokenizer))
+    return Translation(TextGenerator(model, label_smoothing), tokenizer, tokenizer)
+
+
+def train_translator(
+    pairs: TextPairs,
+    folder: str | Path,
+    *,
+    translation: Translation | None = None,
+    test: TextPairs | None = None,
+    validation: TextPairs | None = None,
+    groups: Mapping[str, str] | None = None,
+    language: str = "en",
+    codes: tuple[str, str] | None = None,
+    vocabulary: int = 4000,
+    shape: Shape | None = None,
+    settings: Settings | None = None,
+    search: Search | None = None,
+    encoder: Encoder | str = "mini",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Report:
+    """Train on pairs of texts; measure on texts that were held out.
+
+    Parameters
+    ----------
+    pairs : TextPairs
+    folder : path
+        Gets the model, its word pieces, ``translator.json``, ``report.json``, the history of the
+        training and its curves.
+    translation : Translation, optional
+        What is trained; without one, a small new model.
+    test, validation : TextPairs, optional
+        Without them a tenth of the texts each is held out.
+    groups : mapping of str to str, optional
+        Group of a source text; texts of one group are held out together.
+    language : str
+        Code of the target language; it decides how BLEU cuts words.
+    codes : (str, str), optional
+        See `pretrained_translation`; written down for later use.
+    vocabulary : int
+        Word pieces of a new model, at most.
+    shape : Shape, optional
+        Of a new model.
+    settings : Settings, optional
+        Default: `SETTINGS` for a new model, `FINE_TUNING` for a pretrained one.
+    search : Search, optional
+    encoder : Encoder or str
+        Whose text vectors find the nearest known text, the baseline, and which a new model's word
+        embeddings begin with.
+    seed : int
+    progress : callable, optional
+        See `sensorium.training.loop.train`.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    UsageError
+        When there are too few texts, or `folder` holds something else.
+    """
+    folder = Path(folder)
+    require_absent(folder, DESCRIPTION)
+    loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    search = search or Search(max_length=64)
+    train_texts, val_texts, test_texts = _parts(pairs, validation, test, groups, seed)
+    settings = settings or (SETTINGS if translation is None else FINE_TUNING)
+    if translation is None:
+        translation = new_translation(
+            train_texts, vocabulary=vocabulary, shape=shape, encoder=loaded, seed=seed
+        )
+    examples = [(source, target) for source, targets in train_texts.items() for target in targets]
+
+    def collate(batch: list[tuple[str, str]]) -> dict[str, torch.Tensor]:
+        sources, targets = zip(*batch, strict=True)
+        return translation.batch(sources, targets, search.max_length)
+
+    sample = dict([*val_texts.items()][:VALIDATED])
+    greedy = Search(1, search.max_length)
+
+    def validate(module: Any) -> dict[str, float]:
+        total = 0.0
+        right = [(source, targets[0]) for source, targets in val_texts.items()]
+        device = next(module.parameters()).device
+        for start in range(0, len(right), settings.batch_size):
+            part = right[start : start + settings.batch_size]
+            inputs = {name: value.to(device) for name, value in collate(part).items()}
+            total += float(module(**inputs)["loss"]) * len(part)
+        found = [one[0][0] for one in translation.translate([*sample], greedy)]
+        scores = score_texts(found, [*sample.values()], language=language).estimates()
+        return {"loss": total / len(right), "chrf": scores["chrf"]}
+
+    history = train(
+        translation.module, examples, collate, folder, settings,
+        validate=validate, best=("chrf", "max"), progress=progress,
+    )  # fmt: skip
+    sources, right = [*test_texts], [*test_texts.values()]
+    found = [one[0][0] for one in translation.translate(sources, search)]
+    nearest = nearest_translations(loaded, train_texts, sources)
+    report = compared(
+        KIND, found, nearest, right, language=language, seed=seed,
+        groups=None if groups is None else [groups.get(source, source) for source in sources],
+        examples=[
+            Example(source, text, [*targets], near)
+            for source, text, targets, near in zip(sources, found, right, nearest, strict=True)
+        ],
+        counts={"train": len(train_texts), "validation": len(val_texts), "test": len(test_texts)},
+        seconds=history.seconds, skipped=pairs.skipped, folder=folder,
+    )  # fmt: skip
+    translation.save(
+        folder,
+        {
+            "language": language,
+            "codes": codes,
+            "architecture": type(translation.model).__name__,
+            "search": search,
+            "settings": settings,
+            "scores": report.scores,
+        },
+    )
+    report.save()
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return report
+
+
+def nearest_translations(
+    encoder: Encoder, known: Mapping[str, Sequence[str]], texts: Sequence[str]
+) -> list[str]:
+    """The translation of the known text that is nearest to each, by vectors of an encoder.
+
+    Raises
+    ------
+    EncoderError
+        When the encoder encodes no texts.
+    """
+    vectors = encoder.encode([Text(text) for text in known]).astype(np.float16)
+    memory = Memory(vectors, [*known], [*known])
+    nearest = memory.neighbours(encoder.encode([Text(text) for text in texts]), 1)
+    return [known[memory.texts[places[0]]][0] for places in nearest]
+
+
+def _parts(
+    pairs: TextPairs,
+    validation: TextPairs | None,
+    test: TextPairs | None,
+    groups: Mapping[str, str] | None,
+    seed: int,
+) -> list[dict[str, list[str]]]:
+    """Texts of training, validation and test, in this order."""
+    shares = [0.1 for part in (validation, test) if part is None]
+    of = {text: groups.get(text, text) if groups else text.casefold() for text in pairs.texts}
+    parts = split_groups(of, shares, seed)
+    split = [{text: pairs.texts[text] for text in names} for names in parts]
+    given = [validation.texts if validation else split.pop(1)]
+    given.append(test.texts if test else split.pop(1))
+    return [split[0], *given]

@@ -1,0 +1,1 @@
+"""Hash functions that are learnt from the vectors of a collection."""
