@@ -61,7 +61,7 @@ def main() -> None:
     plain = measure.by_halves(vectors, labels, lambda others: normalised)
     step(f"as it is: {plain}")
     fitted = measure.by_halves(
-        vectors, labels, lambda others: fit_whitening(others, DIMENSION, FLOOR)
+        vectors, labels, lambda others: fit_whitening(others, DIMENSION, FLOOR).apply
     )
     step(f"whitened: {fitted}")
     whitening = fit_whitening(vectors, DIMENSION, FLOOR)

@@ -7,11 +7,10 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 import torch
-import transformers
 
 from recipes.ear.convert import whisper_encoder
 from recipes.ear.ctranslate2_file import read_tensors
-from recipes.ear.pooling import RATE
+from recipes.ear.pooling import RATE, feature_extractor
 from sensorium.media import Audio
 
 WINDOW = 30  # seconds that the whole encoder takes
@@ -26,7 +25,7 @@ def least_cosine(model: Path, sound: Audio) -> float:
         The least cosine of any of the 1,500 frames.
     """
     encoder = whisper_encoder(read_tensors(model / "model.bin"))
-    extract = transformers.WhisperFeatureExtractor(feature_size=encoder.config.num_mel_bins)
+    extract = feature_extractor(encoder.config.num_mel_bins, WINDOW)
     samples = sound.clip(0, min(sound.duration, WINDOW)).load(RATE)
     mel = extract(samples, sampling_rate=RATE, return_tensors="pt").input_features
     with torch.inference_mode():

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import transformers
+from transformers import WhisperConfig
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 
@@ -21,7 +22,7 @@ def encoder_layers(tensors: Tensors) -> int:
 
 def whisper_encoder(
     tensors: Tensors, layers: int | None = None, seconds: int = 30
-) -> transformers.WhisperEncoder:
+) -> WhisperEncoder:
     """Build the encoder, or its beginning.
 
     Parameters
@@ -43,7 +44,7 @@ def whisper_encoder(
     kept = encoder_layers(tensors) if layers is None else layers
     positions = tensors["encoder/position_encodings/encodings"][: 50 * seconds]
     width, heads = positions.shape[1], int(tensors["encoder/num_heads"])
-    config = transformers.WhisperConfig(
+    config = WhisperConfig(
         d_model=width, encoder_layers=kept, encoder_attention_heads=heads,
         encoder_ffn_dim=len(tensors["encoder/layer_0/ffn/linear_0/bias"]),
         num_mel_bins=tensors["encoder/conv1/weight"].shape[1], max_source_positions=len(positions),
@@ -59,11 +60,12 @@ def whisper_encoder(
     gamma, beta = (tensors[f"encoder/layer_norm/{name}"] for name in ("gamma", "beta"))
     weights["layer_norm.weight"] = gamma if whole else np.ones_like(gamma)
     weights["layer_norm.bias"] = beta if whole else np.zeros_like(beta)
-    model = transformers.models.whisper.modeling_whisper.WhisperEncoder(config)
+    model: Any = WhisperEncoder(config)
     model.load_state_dict(
         {name: torch.from_numpy(np.array(value, np.float32)) for name, value in weights.items()}
     )
-    return model.eval()
+    encoder: WhisperEncoder = model.eval()
+    return encoder
 
 
 def _layer(tensors: Tensors, number: int) -> dict[str, npt.NDArray[Any]]:

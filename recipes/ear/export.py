@@ -6,10 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-import transformers
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from recipes.ear.pooling import Whitening, feature_extractor
 
@@ -28,9 +28,7 @@ is filled up with; sentence-transformers alone does not.
 """
 
 
-def write(
-    folder: Path, encoder: transformers.WhisperEncoder, whitening: Whitening, card: str
-) -> None:
+def write(folder: Path, encoder: WhisperEncoder, whitening: Whitening, card: str) -> None:
     """Write encoder and map; what is in the folder by the same names is replaced."""
     width, dimension = whitening.matrix.shape
     with TemporaryDirectory() as plain:

@@ -18,6 +18,8 @@ from sensorium.media import Audio
 
 SHUFFLES = 200
 
+Map = Callable[[Vectors], Vectors]
+
 
 @dataclass(frozen=True)
 class Found:
@@ -85,7 +87,7 @@ def _successes(
 def by_halves(
     vectors: Vectors,
     labels: Sequence[str],
-    fit: Callable[[Vectors], Callable[[Vectors], Vectors]],
+    fit: Callable[[Vectors], Map],
 ) -> Found:
     """Validate what is fitted to vectors on concepts that it was not fitted to, in two halves.
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-import transformers
+from transformers import WhisperFeatureExtractor
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from sensorium.media import Audio
 from sensorium.media.audio import SHORTEST_WINDOW, WINDOW_SECONDS
@@ -26,7 +27,7 @@ class Whitening(NamedTuple):
     matrix: Vectors
     offset: Vectors
 
-    def __call__(self, vectors: Vectors) -> Vectors:
+    def apply(self, vectors: Vectors) -> Vectors:
         """Map vectors (n, d) and bring them to length 1."""
         return normalised(vectors @ self.matrix + self.offset)
 
@@ -36,13 +37,14 @@ def normalised(vectors: Vectors) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def feature_extractor(bands: int) -> transformers.WhisperFeatureExtractor:
-    """Return what makes spectrograms of `SECONDS`, with `bands` mel bands."""
-    return transformers.WhisperFeatureExtractor(feature_size=bands, chunk_length=SECONDS)
+def feature_extractor(bands: int, seconds: int = SECONDS) -> WhisperFeatureExtractor:
+    """Return what makes spectrograms of so many seconds, with `bands` mel bands."""
+    make: Callable[..., WhisperFeatureExtractor] = WhisperFeatureExtractor
+    return make(feature_size=bands, chunk_length=seconds)
 
 
 def pooled(
-    encoder: transformers.WhisperEncoder,
+    encoder: WhisperEncoder,
     sounds: Iterable[Audio],
     progress: Callable[[int], None] = lambda done: None,
 ) -> Vectors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ pytest.importorskip("tinysoundfont")
 import torch
 import transformers
 
+from recipes.ear.agreement import least_cosine
 from recipes.ear.convert import whisper_encoder
 from recipes.ear.ctranslate2_file import read_tensors
 from recipes.ear.export import write
@@ -21,6 +23,7 @@ from recipes.ear.measure import leave_one_out
 from recipes.ear.pooling import RATE, SECONDS, Vectors, fit_whitening, pooled
 from sensorium import Audio, Collection, load_encoder
 from sensorium.errors import EncoderError
+from sensorium.extraction.speech import packaged_folder
 from tests.media.pictures import encode, red_blue
 from tests.media.recordings import encode_sound, tone
 
@@ -28,7 +31,7 @@ WIDTH, LAYERS = 128, 3
 
 
 @pytest.fixture(scope="module")
-def whisper() -> transformers.WhisperModel:
+def whisper() -> Any:
     torch.manual_seed(0)
     config = transformers.WhisperConfig(
         vocab_size=20, d_model=WIDTH, encoder_layers=LAYERS, decoder_layers=1,
@@ -36,11 +39,12 @@ def whisper() -> transformers.WhisperModel:
         decoder_ffn_dim=64, pad_token_id=0, bos_token_id=2, eos_token_id=3,
         decoder_start_token_id=2,
     )  # fmt: skip
-    return transformers.WhisperForConditionalGeneration(config).eval()
+    model: Any = transformers.WhisperForConditionalGeneration(config)
+    return model.eval()
 
 
 @pytest.fixture(scope="module")
-def model_bin(whisper: transformers.WhisperModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_bin(whisper: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The random model as CTranslate2's own converter writes it."""
     from ctranslate2.converters.transformers import WhisperLoader
 
@@ -53,7 +57,7 @@ def model_bin(whisper: transformers.WhisperModel, tmp_path_factory: pytest.TempP
     return path
 
 
-def test_the_encoder_comes_back(whisper: transformers.WhisperModel, model_bin: Path) -> None:
+def test_the_encoder_comes_back(whisper: Any, model_bin: Path) -> None:
     found = whisper_encoder(read_tensors(model_bin))
     mel = torch.randn(1, 80, 3000, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
@@ -62,9 +66,15 @@ def test_the_encoder_comes_back(whisper: transformers.WhisperModel, model_bin: P
     assert torch.nn.functional.cosine_similarity(ours, theirs, dim=-1).min() > 0.999
 
 
-def test_the_first_layers_are_normalised(
-    whisper: transformers.WhisperModel, model_bin: Path
-) -> None:
+@pytest.mark.skipif(packaged_folder() is None, reason="needs the extra speech-weights")
+def test_the_real_encoder_agrees_with_ctranslate2(sample: Path) -> None:
+    """On a real recording, and of real weights: every frame."""
+    folder = packaged_folder()
+    assert folder is not None
+    assert least_cosine(folder, Audio(sample / "audio/x_africa.ogg")) > 0.999
+
+
+def test_the_first_layers_are_normalised(whisper: Any, model_bin: Path) -> None:
     tensors = read_tensors(model_bin)
     found = whisper_encoder(tensors, layers=1, seconds=SECONDS)
     mel = torch.randn(1, 80, 100 * SECONDS, generator=torch.Generator().manual_seed(0))
@@ -107,7 +117,7 @@ def test_the_folder_gives_the_means_of_what_sounds(model_bin: Path, ear: Path) -
     whitening = fit_whitening(pooled(encoder, sounds), 6, 0.01)
     asked = [noise(0.005, 20), noise(0.513, 21), Audio(tone(3, 500), 22_050), noise(16, 22)]
     found = load_encoder(ear).encode(asked)
-    np.testing.assert_allclose(found, whitening(pooled(encoder, asked)), atol=1e-3)
+    np.testing.assert_allclose(found, whitening.apply(pooled(encoder, asked)), atol=1e-3)
     np.testing.assert_allclose(load_encoder(ear).encode(asked[1:2]), found[1:2], atol=1e-4)
 
 
