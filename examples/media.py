@@ -9,6 +9,7 @@ synthesiser, for what is spoken (``apt install espeak-ng``).
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,9 @@ SAMPLE = Path(__file__).parent.parent / "sample"
 PHOTOS = ("x_panda", "x_horse", "x_cow", "c_hammer1", "c_cathedral")
 MUSIC = ("x_africa", "x_orchestra")
 BELL = "a_bell"
+
+QUESTION = "drums.wav"
+"""Five seconds of the first music, beside the folder: to ask with."""
 
 TALK = (
     "Good morning, and welcome to our club. The honey harvest was good this year.",
@@ -58,7 +62,7 @@ RATE = 22_050
 
 
 def make(folder: Path) -> None:
-    """Write the media; files of the same names are replaced."""
+    """Write the media, and a question beside them; files of the same names are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in PHOTOS:
         shutil.copy(_photo(name), folder)
@@ -82,7 +86,14 @@ def make(folder: Path) -> None:
     for part, colour in ((cube, (200, 30, 30, 255)), (ball, (30, 60, 200, 255))):
         part.visual.face_colors = colour
     trimesh.Scene([cube, ball]).export(folder / "scene.glb")
-    trimesh.creation.torus(1.0, 0.35).export(folder / "ring.stl")
+    table = [trimesh.creation.box((2.0, 1.2, 0.1))]
+    for x, y in itertools.product((-0.9, 0.9), (-0.5, 0.5)):
+        leg = trimesh.creation.box((0.1, 0.1, 1.0))
+        leg.apply_translation((x, y, -0.5))
+        table.append(leg)
+    trimesh.util.concatenate(table).export(folder / "table.stl")
+    heard, rate = soundfile.read(SAMPLE / "audio" / f"{MUSIC[0]}.ogg", dtype="float32")
+    soundfile.write(folder.parent / QUESTION, heard[6 * rate : 11 * rate], rate)
 
 
 def _photo(name: str) -> Path:
