@@ -111,7 +111,8 @@ def _captions(folder: Path, quick: bool) -> list[Row]:
         data[0], folder, validation=data[1], test=data[2], groups=groups, design=DESIGN,
         settings=CAPTIONING, search=CAPTION_SEARCH,
     )  # fmt: skip
-    return _rows_of(report, ("emoji", "clipart", "stamps"), groups, "captions", lowercase=True)
+    sets = ("", "emoji", "clipart", "stamps")
+    return _rows_of(report, sets, groups, "captions", lowercase=True)
 
 
 def _pictures(rows: Iterable[Picture]) -> CaptionedPictures:
@@ -162,7 +163,7 @@ def _rows_of(
             folder=report.folder, language=language, lowercase=lowercase, counts={}, examples=[],
             groups=[groups[one.name] for one in chosen],
         )  # fmt: skip
-        title = f"{case}, {name or 'unseen concepts'} ({len(chosen)})"
+        title = f"{case}, {name or 'all unseen'} ({len(chosen)})"
         _print_examples(title, chosen)
         for score in SCORES:
             ours, theirs = found.scores[score], found.baseline[score]
