@@ -286,5 +286,5 @@ def test_augmented_views_differ_and_repeat(sample_pictures: list[Path], encoder:
 
 
 @pytest.fixture
-def sample_pictures() -> list[Path]:
-    return sorted((Path(__file__).parents[2] / "sample" / "images").glob("*.jpg"))[:3]
+def sample_pictures(sample: Path) -> list[Path]:
+    return sorted((sample / "images").glob("*.jpg"))[:3]
