@@ -298,16 +298,16 @@ class Answering:
         UsageError
             When there is no such classifier, it takes no vectors, or `save` is no name.
         """
+        if save is not None and (not save.isidentifier() or save in COLUMNS):
+            raise UsageError(
+                f"a label is saved under a name such as kind, not {', '.join(COLUMNS)}; "
+                f"got {save!r}"
+            )
         found = vector_classifier_of(classifier)
         found.require_space(self.encoder.space)
         kind = VECTOR_MODALITIES.get(found.modality, found.modality)
         labelled = self._labelled(found.probabilities, found.labels, k, where, kind)
         if save is not None:
-            if not save.isidentifier() or save in COLUMNS:
-                raise UsageError(
-                    f"a label is saved under a name such as kind, not {', '.join(COLUMNS)}; "
-                    f"got {save!r}"
-                )
             self._store.describe({item.id: {save: item.labels[0][0]} for item in labelled})
         return labelled
 
