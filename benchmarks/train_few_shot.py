@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     """Measure every method on every set, and the one command."""
     quick = arguments.quick
     rows = _command()
-    sets: list[Callable[[], Set | None]] = [_stamps, _clipart, _titles]
+    sets: list[Callable[[], Set | None]] = [_stamps, _clipart, _titles, _names]
     for make in sets:
         data = make()
         if data is not None:
@@ -115,15 +115,26 @@ def _clipart() -> Set:
 
 
 def _titles() -> Set | None:
-    """Titles of clip art, by an English text encoder with real weights in torch."""
+    """Titles of clip art and the folders they lie in."""
+    rows = [row for row in datasets.rows("clipart") if row["split"] == "test"]
+    return _of_texts("clip art titles", [(row["caption_en"], row["category"]) for row in rows])
+
+
+def _names() -> Set | None:
+    """Names of emoji and their groups; the text encoder was trained on none of them."""
+    rows = [row for row in datasets.rows("emoji") if row["style"] == "noto"]
+    return _of_texts("emoji names", [(row["caption_en"], row["category"]) for row in rows])
+
+
+def _of_texts(name: str, captioned: Sequence[tuple[str, str]]) -> Set | None:
+    """Texts by an English text encoder with real weights in torch."""
     spec = find_spec(MINILM)
     if spec is None or spec.origin is None or find_spec("torch") is None:
-        _say(f"titles: left out, {MINILM.replace('_', '-')} or torch is not installed")
+        _say(f"{name}: left out, {MINILM.replace('_', '-')} or torch is not installed")
         return None
-    rows = [row for row in datasets.rows("clipart") if row["split"] == "test"]
     first: dict[str, str] = {}
-    for row in rows:
-        first.setdefault(row["caption_en"].strip().lower(), row["category"])
+    for caption, category in captioned:
+        first.setdefault(caption.strip().lower(), category)
     kept = _large_enough([(text, category) for text, category in first.items() if text])
     encoder = load_encoder(Path(spec.origin).parent / "model")
     encoded = encode_texts(encoder, [text for text, _ in kept])
@@ -135,8 +146,8 @@ def _titles() -> Set | None:
         for text, category in first.items()
         if text and text not in known and category != "unsorted"
     ]
-    others = [text for text, _ in small], [category for _, category in small]
-    return Set("clip art titles", encoder, encoded.vectors, labels, sources, others)
+    others = ([text for text, _ in small], [category for _, category in small]) if small else None
+    return Set(name, encoder, encoded.vectors, labels, sources, others)
 
 
 def _of_pictures(name: str, rows: Sequence[dict[str, str]]) -> Set:
