@@ -22,6 +22,9 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "sentence-transformers", "hub") from error
 
+# Of what is loaded in a second. The hub's client has bars of its own for what is fetched.
+transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
 DTYPES = ("float32", "bfloat16", "float16")
 
 _LOADING = Lock()

@@ -35,11 +35,15 @@ try:
     from torch import nn
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_callback import PrinterCallback, TrainerState
+    from transformers.utils import logging
 
     from sensorium.training.order import Batches, Examples, Order
     from sensorium.training.weights import average_gradients, give_all, load_weights, save_weights
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
+
+# There is one line of progress, and it is ours.
+logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Called after each step with steps done, steps in all and the latest loss and metrics."""
