@@ -160,7 +160,11 @@ class _Transformers:
             inputs = self.processor(texts, padding=True, return_tensors="pt")
             with self.torch.inference_mode():
                 return self.model(**inputs).last_hidden_state.mean(dim=1)
-        inputs = self.processor(text=texts, padding=True, return_tensors="pt")
+        # SigLIP was trained on texts padded to their full length, and its documentation pads so.
+        siglip = self.model.config.model_type.startswith("siglip")
+        inputs = self.processor(
+            text=texts, padding="max_length" if siglip else True, return_tensors="pt"
+        )
         with self.torch.inference_mode():
             return self.model.get_text_features(input_ids=inputs["input_ids"])
 
