@@ -23,7 +23,7 @@ except ImportError as error:
     raise MissingExtraError(error.name or "sentence-transformers", "hub") from error
 
 # Of what is loaded in a second. The hub's client has bars of its own for what is fetched.
-transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+transformers.utils.logging.disable_progress_bar()
 
 DTYPES = ("float32", "bfloat16", "float16")
 

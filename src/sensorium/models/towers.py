@@ -367,7 +367,7 @@ def _made(path: Path, modality: Modality, folder: Path, captions: Sequence[str])
                 size={"shortest_edge": side}, crop_size={"height": side, "width": side}
             )
         config = transformers.AutoConfig.for_model(kind, **values)
-        model = transformers.AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+        model = transformers.AutoModel.from_config(config)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise UsageError(f"{path}: no tower can be made of it: {str(error)[:300]}") from error
     part = folder.with_name(folder.name + ".part")
@@ -407,6 +407,6 @@ def _fast(tokenizer: Tokenizer, longest: int) -> Any:
         if not pads:
             raise EncoderError("the tokenizer.json beside a new tower has no [PAD] or <pad> token")
         given["pad_token"] = pads[0]
-    return transformers.PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, model_max_length=longest, **given
     )

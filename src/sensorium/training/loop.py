@@ -43,7 +43,7 @@ except ImportError as error:
     raise MissingExtraError("torch", "train") from error
 
 # There is one line of progress, and it is ours.
-logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+logging.disable_progress_bar()
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Called after each step with steps done, steps in all and the latest loss and metrics."""
@@ -262,7 +262,7 @@ class _Precision(nn.Module):  # type: ignore[misc]
         return {**outputs, "loss": outputs["loss"].float()}
 
 
-class _Pace(TrainerCallback):
+class _Pace(TrainerCallback):  # type: ignore[misc]
     """Says when to validate, to save and to stop; watches the loss; reports progress."""
 
     def __init__(self, trainer: _Trainer, epoch: int, progress: Progress | None) -> None:
@@ -296,7 +296,8 @@ class _Pace(TrainerCallback):
                 )
 
 
-class _Trainer(Trainer):
+class _Trainer(Trainer):  # type: ignore[misc]
+    optimizer: Any
     def __init__(
         self,
         model: nn.Module,

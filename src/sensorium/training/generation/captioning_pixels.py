@@ -74,7 +74,7 @@ def pretrained_captions(
         words, pictures = decoder, tower
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(words)
-        processor = transformers.AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+        processor = transformers.AutoImageProcessor.from_pretrained(
             pictures
         )
         if model is None:

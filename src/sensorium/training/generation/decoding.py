@@ -138,7 +138,7 @@ def train_tokenizer(texts: Iterable[str], size: int = 4000) -> Any:
     pieces.post_processor = processors.TemplateProcessing(
         single=f"$A {END}", special_tokens=[(END, pieces.token_to_id(END))]
     )
-    return transformers.PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return transformers.PreTrainedTokenizerFast(
         tokenizer_object=pieces, pad_token=PAD, bos_token=BEGIN, eos_token=END,
         unk_token=UNKNOWN, model_max_length=512, clean_up_tokenization_spaces=False,
     )  # fmt: skip
@@ -358,4 +358,4 @@ def _plain(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
 
 
-transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+transformers.utils.logging.disable_progress_bar()

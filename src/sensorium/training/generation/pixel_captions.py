@@ -122,7 +122,7 @@ class PixelCaptions:
         """
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            processor = transformers.AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+            processor = transformers.AutoImageProcessor.from_pretrained(
                 folder, local_files_only=True
             )
         except (OSError, ValueError, KeyError) as error:
