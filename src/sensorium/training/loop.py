@@ -298,6 +298,7 @@ class _Pace(TrainerCallback):  # type: ignore[misc]
 
 class _Trainer(Trainer):  # type: ignore[misc]
     optimizer: Any
+
     def __init__(
         self,
         model: nn.Module,

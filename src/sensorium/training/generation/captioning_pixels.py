@@ -74,9 +74,7 @@ def pretrained_captions(
         words, pictures = decoder, tower
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(words)
-        processor = transformers.AutoImageProcessor.from_pretrained(
-            pictures
-        )
+        processor = transformers.AutoImageProcessor.from_pretrained(pictures)
         if model is None:
             network = transformers.VisionEncoderDecoderModel.from_encoder_decoder_pretrained(
                 str(tower),
