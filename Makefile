@@ -10,8 +10,9 @@ export HF_HUB_OFFLINE = 1
 demo: $(INSTALLED)
 	@$(RUN) examples/demo.py
 
+# A file's tests stay on one process, which makes their models once.
 test: $(INSTALLED)
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --dist loadfile
 
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -m slow
