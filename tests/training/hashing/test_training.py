@@ -60,24 +60,24 @@ def two_modalities(n: int, seed: int, *, known: bool = True) -> HashingData:
 
 
 @pytest.fixture(scope="module")
-def test_data() -> HashingData:
+def held_out() -> HashingData:
     return two_modalities(300, 1)
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["vectors alone", "pairs and labels"])
-def test_learned_codes_find_more_than_itq_and_lsh(test_data: HashingData, known: bool) -> None:
+def test_learned_codes_find_more_than_itq_and_lsh(held_out: HashingData, known: bool) -> None:
     trained = train_hash(two_modalities(600, 0, known=known), SMALL)
     assert trained.after >= trained.before > 0
     scores = {
         (score.method, score.bits, score.direction, score.relevance): score.mean_average_precision
-        for score in compare_coders(trained.coder, trained.fitted, test_data, SMALL.lengths)
+        for score in compare_coders(trained.coder, trained.fitted, held_out, SMALL.lengths)
     }
     for (method, bits, direction, relevance), value in scores.items():
         if method in ("itq", "lsh") and relevance != "labels" and bits < 64:
             assert scores["learned", bits, direction, relevance] > 1.15 * value
     # A code that is neither among the lengths of the loss nor a power of two is one, too.
-    between = held_out_score(trained.coder.shorten(24), test_data, (24,))
-    ends = [held_out_score(trained.coder, test_data, (bits,)) for bits in (16, 32)]
+    between = held_out_score(trained.coder.shorten(24), held_out, (24,))
+    ends = [held_out_score(trained.coder, held_out, (bits,)) for bits in (16, 32)]
     assert ends[0] < between < ends[1]
 
 
@@ -193,11 +193,11 @@ def test_paired_vectors_stay_together() -> None:
     assert (fitted.pairs["image"][units[:, 0]] == fitted.pairs["text"][units[:, 1]]).all()
 
 
-def test_a_single_modality_and_few_texts(test_data: HashingData) -> None:
-    pictures = {"image": test_data.vectors["image"]}
+def test_a_single_modality_and_few_texts(held_out: HashingData) -> None:
+    pictures = {"image": held_out.vectors["image"]}
     alone = train_hash(HashingData.of(pictures), HashingSettings((16, 32), steps=4, batch_size=64))
     assert [asked.relevance for asked in questions(alone.held_out)] == ["cosines"]
-    few = HashingData.of({**pictures, "text": test_data.vectors["text"][:9]})
+    few = HashingData.of({**pictures, "text": held_out.vectors["text"][:9]})
     assert few.units(10_000).shape == (300, 2)
     trained = train_hash(few, HashingSettings((16, 32), steps=4, batch_size=64))
     assert set(trained.coder.weights) == {"image", "text", ""}
