@@ -16,6 +16,7 @@ from sensorium import Document, Image
 from sensorium.errors import MediaError
 from sensorium.media import Text, as_media
 from sensorium.media.document import PASSAGE_WEIGHT, cut, html_text, markdown_text, weight
+from tests.media.pdfs import text_pdf
 
 STORY = (
     "The lighthouse stood on a rock. Every evening the keeper climbed the stairs! Was he alone? "
@@ -119,6 +120,18 @@ def test_pdf_by_page(tmp_path: Path) -> None:
     assert (third.media.text, third.details) == ("The meeting is on Friday.", {"page": 3})
     assert isinstance(second.media, Image) and second.details == {"page": 2}
     assert max(second.media.load().size) == pytest.approx(1024, abs=2)
+
+
+def test_a_broken_page_costs_that_page() -> None:
+    whole = text_pdf(*[f"This is page {n}." for n in range(1, 21)])
+    pages = [part.details["page"] for part in Document(whole).segments()]
+    assert pages == [*range(1, 21)]
+    one_broken = whole.replace(b"Kids [4 0 R 6 0 R", b"Kids [4 0 R 999 0 R")
+    assert [(part.page, part.text) for part in Document(one_broken).passages()] == [
+        (n, f"This is page {n}.") for n in range(1, 21) if n != 2
+    ]
+    with pytest.raises(MediaError, match="Failed to load page"):
+        list(Document(whole.replace(b"/Type /Page ", b"/Type /Pagx ")).segments())
 
 
 @pytest.mark.parametrize(

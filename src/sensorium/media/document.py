@@ -84,7 +84,7 @@ class Document(EncodedFile):
         if self.kind == "pdf":
             from sensorium.media import pdf
 
-            for number, text in enumerate(pdf.page_texts(content, self.name, MAX_PAGES), 1):
+            for number, text in pdf.page_texts(content, self.name, MAX_PAGES):
                 for passage in cut(text):
                     yield passage._replace(page=number)
             return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import RLock
-from typing import Any
+from threading import Lock
+from typing import Any, TypeVar
 
 import PIL.Image
 
@@ -19,8 +19,16 @@ except ImportError as error:
 PICTURE_SIDE = 1024
 """Pixels of the longer side of a page that is drawn: enough to read its writing."""
 
-_lock = RLock()
+TEXTS_AT_ONCE = 16
+"""Pages whose texts are read each time that the file is opened: opening may take longer."""
+
+PICTURES_AT_ONCE = 4
+"""The same for pictures, 3 MB each."""
+
+_lock = Lock()
 """PDFium may be used by one thread at a time."""
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -54,46 +62,70 @@ def facts(content: bytes, name: str) -> dict[str, Any]:
         return {"pages": len(document), **{key: text for key, text in known.items() if text}}
 
 
-def page_texts(content: bytes, name: str, most: int) -> Iterator[str]:
-    """The text of each page, up to `most`.
+def page_texts(content: bytes, name: str, most: int) -> Iterator[tuple[int, str]]:
+    """The number, from 1, and the text of each page, up to `most`; a broken page is left out.
 
     Raises
     ------
     MediaError
-        When the file is broken or locked.
+        When the file is broken or locked, or no page can be read.
     """
-    with _opened(content, name) as document:
-        count = min(len(document), most)
-    for number in range(count):
-        # Opened for each: what uses the texts meanwhile must not keep other threads waiting.
-        with _opened(content, name) as document:
-            yield _text(document, number)
-
-
-def _text(document: Any, number: int) -> str:
-    page = document[number]
-    try:
-        text: str = page.get_textpage().get_text_bounded()
-    finally:
-        page.close()
-    # PDFium writes a hyphen at a line's end as U+FFFE, and ends lines as Windows does.
-    return text.replace("\r\n", "\n").replace("\ufffe\n", "").replace("\ufffe", "")
+    return _pages(content, name, most, TEXTS_AT_ONCE, _text)
 
 
 def pictures_of_empty_pages(
     content: bytes, name: str, most: int
 ) -> Iterator[tuple[int, PIL.Image.Image]]:
-    """Draw the pages that hold no text, scans mostly: their numbers from 1, and RGB pictures."""
-    with _opened(content, name) as document:
-        count = min(len(document), most)
-    for number in range(count):
+    """Draw the pages that hold no text, scans mostly: their numbers from 1, and RGB pictures.
+
+    Raises
+    ------
+    MediaError
+        As `page_texts`.
+    """
+    for number, picture in _pages(content, name, most, PICTURES_AT_ONCE, _picture_if_empty):
+        if picture is not None:
+            yield number, picture
+
+
+def _pages(
+    content: bytes, name: str, most: int, at_once: int, read: Callable[[Any], T]
+) -> Iterator[tuple[int, T]]:
+    """What `read` makes of each page.
+
+    Nothing is yielded while PDFium is held: what is read of a document may be used up in another
+    thread, much later, or never.
+    """
+    start, count, found = 0, 1, False
+    broken: pypdfium2.PdfiumError | None = None
+    while start < count:
+        some = []
         with _opened(content, name) as document:
-            if _text(document, number).strip():
-                continue
-            page = document[number]
-            try:
-                scale = PICTURE_SIDE / max(page.get_size())
-                picture = page.render(scale=scale).to_pil().convert("RGB")
-            finally:
-                page.close()
-        yield number + 1, picture
+            count = min(len(document), most)
+            for number in range(start, min(start + at_once, count)):
+                try:
+                    page = document[number]
+                    try:
+                        some.append((number + 1, read(page)))
+                    finally:
+                        page.close()
+                except pypdfium2.PdfiumError as error:
+                    broken = error
+        found = found or bool(some)
+        yield from some
+        start += at_once
+    if broken is not None and not found:
+        raise MediaError(f"broken PDF ({broken})", name) from broken
+
+
+def _text(page: Any) -> str:
+    text: str = page.get_textpage().get_text_bounded()
+    # PDFium writes a hyphen at a line's end as U+FFFE, and ends lines as Windows does.
+    return text.replace("\r\n", "\n").replace("\ufffe\n", "").replace("\ufffe", "")
+
+
+def _picture_if_empty(page: Any) -> PIL.Image.Image | None:
+    if _text(page).strip():
+        return None
+    picture: PIL.Image.Image = page.render(scale=PICTURE_SIDE / max(page.get_size())).to_pil()
+    return picture.convert("RGB")
