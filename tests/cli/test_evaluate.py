@@ -22,7 +22,8 @@ def test_a_table_of_pairs(run: Run, pairs: Path, tiny: Path, tmp_path: Path) -> 
     done = run("evaluate", pairs, "--encoder", tiny, cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     assert done.lines[0].startswith("12 pictures, 15 captions; tiny [")
-    rows = [line.split("\t") for line in done.lines[1:-1]]
+    header, *rows = [line.split("\t") for line in done.lines[1:-1]]
+    assert header == ["measurement", "score", "value", "95% interval"]
     assert {row[0] for row in rows} == {"text_to_image", "image_to_text"}
     assert all(len(row) == 4 for row in rows)
     assert done.lines[-1].startswith("written to evaluation-pairs: report.md, result.json, recall")
@@ -36,7 +37,7 @@ def test_a_folder_of_classes_with_a_broken_picture(
     assert done.code == 1
     assert done.err.splitlines()[0] == "1 skipped"
     assert "the_red/broken.png: no picture" in done.err
-    assert {line.split("\t")[1] for line in done.lines[1:-1]} == {
+    assert {line.split("\t")[1] for line in done.lines[2:-1]} == {
         "top-1", "macro_precision", "macro_recall", "macro_f1", "ece"
     }  # fmt: skip
 
@@ -116,7 +117,7 @@ def test_against_another_result(
     assert row["difference"] == pytest.approx(row["ours"] - row["theirs"])
     assert row["p"] <= row["p_holm"]
     same = run("evaluate", first, "--against", first)
-    assert {line.split("\t")[4] for line in same.lines} == {"+0.000"}
+    assert {line.split("\t")[4] for line in same.lines[1:]} == {"+0.000"}
     with pairs.open("a") as file:
         file.write("classes/the_red/red0.png,one more,\n")
     run("evaluate", pairs, "--encoder", tiny, "--output", tmp_path / "third")

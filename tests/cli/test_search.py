@@ -16,16 +16,17 @@ from tests.cli.conftest import COLORS, Run
 def test_a_picture_finds_itself(run: Run, folder: Path, library: Path) -> None:
     done = run("search", folder / "green.png", "-c", library, "-k", "2")
     assert (done.code, done.err) == (0, "")
-    score, path = done.lines[0].split("\t")
+    header, first, _ = done.lines
+    assert header == "score\tpath"
+    score, path = first.split("\t")
     assert float(score) > 0.999 and path == str(folder / "green.png")
-    assert len(done.lines) == 2
 
 
 def test_words_give_what_python_gives(run: Run, library: Path) -> None:
     done = run("search", "a red square", "-c", library, "-k", "3")
     with Collection(library) as collection:
         hits = collection.search("a red square", k=3)
-    assert done.out == "".join(f"{hit.score:.4f}\t{hit.path}\n" for hit in hits)
+    assert done.out == "score\tpath\n" + "".join(f"{hit.score:.4f}\t{hit.path}\n" for hit in hits)
 
 
 def test_json_is_one_object_a_line(run: Run, folder: Path, library: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_missing_file_is_not_taken_for_words(run: Run, library: Path) -> None:
     assert done.err.startswith("sensorium: cat.jpg: no such file")
     assert 'Text("cat.jpg")' in done.err and "--text" in done.err
     done = run("search", "cat.jpg", "-c", library, "--text", "-k", "1")
-    assert (done.code, len(done.lines), done.err) == (0, 1, "")
+    assert (done.code, len(done.lines), done.err) == (0, 2, "")
 
 
 def test_a_missing_collection_is_three_and_names_the_mend(run: Run, tmp_path: Path) -> None:

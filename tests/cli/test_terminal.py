@@ -53,6 +53,19 @@ def test_hits_are_a_table_with_captions(folder: Path, library: Path) -> None:
     assert len(text.splitlines()) >= len(COLORS) + 2
 
 
+def test_a_long_path_leaves_room_for_the_caption(tiny: Path, tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a folder of holidays"] * 6)
+    deep.mkdir(parents=True)
+    (deep / "IMG_1234.png").write_bytes(encode(red_blue(), "PNG"))
+    with Collection(tmp_path / "c.sensorium", tiny) as collection:
+        collection.add(deep, metadata={"title": "a red square beside a blue one"})
+    code, _, text = on_terminal("search", "red", "-c", tmp_path / "c.sensorium")
+    assert code == 0
+    _, row = text.splitlines()
+    assert "…" in row and "/IMG_1234.png" in row  # cut in its middle
+    assert row.rstrip().endswith("a red square beside a blue one")
+
+
 def test_a_caption_is_one_line_and_no_command_to_the_terminal(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode(red_blue(), "PNG"))
     with Collection(tmp_path / "c.sensorium", tiny) as collection:

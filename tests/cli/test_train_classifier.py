@@ -31,13 +31,15 @@ def test_one_command_trains_classifies_and_labels(
     picture = folder / "red" / "0.png"
     classified = run("classify", picture, "--classifier", saved)
     assert classified.code == 0
-    path, label, probability = classified.lines[0].split("\t")[:3]
+    header, first = classified.lines
+    assert header.split("\t")[:3] == ["path", "label 1", "probability 1"]
+    path, label, probability = first.split("\t")[:3]
     assert (path, label) == (str(picture), "red") and 0 < float(probability) <= 1
     library = tmp_path / "c.sensorium"
     with Collection(library, tiny) as collection:
         collection.add(folder)
     labelled = run("label", saved, "-c", library, "--save", "kind")
-    assert labelled.code == 0 and len(labelled.lines) == 20
+    assert labelled.code == 0 and len(labelled.lines) == 1 + 20
     assert "20 labels stored as kind" in labelled.err
     found = run("search", "red", "-c", library, "--where", "kind = 'red'", "--paths")
     assert len(found.lines) >= 4

@@ -35,7 +35,7 @@ def test_training_and_using_it(
     assert facts["before_is"] == "chance" and facts["before"]["text to image R@5"] == 1
     assert facts["skipped"][0]["path"] == "gone.png"
     assert run("index", folder, "--encoder", tmp_path / "mine", "-c", tmp_path / "c").code == 0
-    assert len(run("search", "a red square", "-c", tmp_path / "c", "-k", "2").lines) == 2
+    assert len(run("search", "a red square", "-c", tmp_path / "c", "-k", "2").lines) == 3
 
 
 def test_what_is_refused(run: Run, folder: Path, tiny: Path, tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
 import sys
+import warnings
 
 from sensorium.errors import SensoriumError, UsageError
 
@@ -17,12 +20,30 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 def main() -> None:
     """Run ``sensorium`` and turn Sensorium's own errors into one line and an exit code."""
     from sensorium.cli.app import app
+    from sensorium.cli.progress import speaking
 
     # File names that are not UTF-8 leave as the bytes they are, for xargs and the like.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")
+    _keep_libraries_quiet()
     try:
-        app()
+        with speaking(" ".join(["sensorium", *sys.argv[1:2]])):
+            app()
     except SensoriumError as error:
         print(f"sensorium: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+
+
+def _keep_libraries_quiet() -> None:
+    """Leave standard error to what the user can act on; Sensorium says itself what went wrong.
+
+    Python's own settings (``-W``, ``$PYTHONWARNINGS``) and those of the libraries go before.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.getLogger().addHandler(logging.NullHandler())  # else Python prints what nobody handles
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DATASETS_VERBOSITY", "error")
+    if not sys.stderr.isatty():  # a terminal may show what is fetched from a hub
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

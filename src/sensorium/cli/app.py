@@ -15,6 +15,7 @@ from sensorium.cli.generate import caption, translate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
 from sensorium.cli.predict import predict
+from sensorium.cli.progress import progress_bar, progress_of_steps
 from sensorium.cli.train import train_app
 from sensorium.collection import Collection
 from sensorium.collection.answering import MODES
@@ -44,21 +45,23 @@ def index(
     ],
     collection: CollectionOption = None,
     encoder: Annotated[
-        str | None, typer.Option(help=f"Encoder of a new collection [default: {DEFAULT_ENCODER}].")
+        str | None, typer.Option(help="Encoder of a new collection.", show_default=DEFAULT_ENCODER)
     ] = None,
     speech: Annotated[
         bool, typer.Option("--speech", help="Transcribe what is said in recordings and videos.")
     ] = False,
     speech_model: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Whisper's size, a hub id or a folder [default: base]."),
+        typer.Option(
+            metavar="SIZE", help="Whisper's size, a hub id or a folder.", show_default="base"
+        ),
     ] = None,
     ocr: Annotated[bool, typer.Option("--ocr", help="Read what is written in pictures.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add media to a collection; what has not changed is passed over."""
     with _open(collection, encoder=encoder, create=True) as library:
-        with output.progress_bar("indexing") as progress:
+        with progress_bar("indexing") as progress:
             try:
                 report = library.add(
                     *sources, speech=speech_model or speech, ocr=ocr, progress=progress
@@ -207,12 +210,18 @@ def optimize(
             library.hash(hash_bits, method=method)
             output.console.print(f"{hash_bits}-bit {method} codes of {len(library):,} items")
             return
-        report = library.optimize(
-            recall=recall,
-            kind=kind,
-            questions=_lines(questions) if questions is not None else None,
-            tell=lambda line: output.notices.print(line),
-        )
+        with progress_of_steps("comparing indexes") as progress:
+
+            def tell(line: str) -> None:
+                output.notices.print(line)
+                progress.said(line)
+
+            report = library.optimize(
+                recall=recall,
+                kind=kind,
+                questions=_lines(questions) if questions is not None else None,
+                tell=tell,
+            )
     if as_json:
         output.print_json(report)
     else:
@@ -238,7 +247,7 @@ def reembed(
     collection: CollectionOption = None,
 ) -> None:
     """Move a collection into the space of another encoder; run again to resume."""
-    with _open(collection) as library, output.progress_bar("re-embedding") as progress:
+    with _open(collection) as library, progress_bar("re-embedding") as progress:
         report = library.reembed(encoder, progress=progress)
         space = library.encoder.space
     output.print_skipped(report.skipped)

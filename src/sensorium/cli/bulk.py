@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption
+from sensorium.cli.progress import progress_bar
 from sensorium.collection import Collection
 from sensorium.encoders import load_encoder
 from sensorium.encoders.registry import encoder_name
@@ -59,7 +60,7 @@ def import_(
 
     made_by = load_encoder(encoder) if encoder is not None else None
     with Collection(collection or default_collection_path()) as library:
-        with output.progress_bar("importing") as progress:
+        with progress_bar("importing") as progress:
             try:
                 report = import_collection(
                     library,
@@ -139,7 +140,7 @@ def export(
 
     with (
         Collection(collection or default_collection_path(), create=False) as library,
-        output.progress_bar("exporting") as progress,
+        progress_bar("exporting") as progress,
     ):
         try:
             report = export_collection(
@@ -165,7 +166,10 @@ def duplicates(
     collection: CollectionOption = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Cosine of two pictures that may be one [default: 0.85, or 0.98]."),
+        typer.Option(
+            help="Cosine of two pictures that may be one.",
+            show_default="0.85; 0.98 with --no-pixels",
+        ),
     ] = None,
     no_pixels: Annotated[
         bool,

@@ -40,7 +40,7 @@ def classify(
     collection: CollectionOption = None,
     where: WhereOption = None,
     encoder: Annotated[
-        str | None, typer.Option(help=f"Encoder for files [default: {DEFAULT_ENCODER}].")
+        str | None, typer.Option(help="Encoder for files.", show_default=DEFAULT_ENCODER)
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from sensorium.cli import EXIT_PARTLY, output
+from sensorium.cli.progress import progress_bar
 from sensorium.collection import Collection
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.registry import encoder_name
@@ -130,7 +131,7 @@ def _of_pictures(
         arguments["labels"] = str(absolute(labels))
     # Before the work, not after it.
     require_free(folder, kind, arguments, loaded.space.fingerprint)
-    with output.progress_bar("encoding") as progress:
+    with progress_bar("encoding") as progress:
         if kind == "pairs":
             return evaluate_pairs(data, loaded, seed=seed, progress=progress), folder
         return evaluate_folder(data, loaded, labels=labels, seed=seed, progress=progress), folder
@@ -167,7 +168,7 @@ def _of_queries(
         arguments = {name: str(path) for name, path in paths.items()}
         arguments["encoder"] = str(facts.encoder)
         require_free(folder, "retrieval", arguments, facts.space.fingerprint)
-    with output.progress_bar("encoding") as progress:
+    with progress_bar("encoding") as progress:
         options: dict[str, Any] = {"seed": seed, "progress": progress}
         return evaluate_retrieval(collection, queries, qrels, encoder, **options), folder
 
@@ -177,7 +178,7 @@ def _rerun(path: Path, as_json: bool) -> None:
     from sensorium.evaluation.result import read_result
 
     before = read_result(path)
-    with output.progress_bar("encoding") as progress:
+    with progress_bar("encoding") as progress:
         after = rerun_result(before, progress)
     found = differences(before, after)
     reproduced = not found.numbers
@@ -269,10 +270,9 @@ def _print_result(result: Result, folder: Path, files: list[str], as_json: bool)
 def _print_table(
     header: list[str], rows: list[tuple[str, list[str]]], titles: dict[str, str]
 ) -> None:
-    """Print rows of scores under the titles of their measurements; in a pipe, without header."""
+    """Print rows of scores under the titles of their measurements; in a pipe beside them."""
     if not output.console.is_terminal:
-        for name, cells in rows:
-            print("\t".join([name, *cells]))
+        output.print_table(["measurement", *header], [[name, *cells] for name, cells in rows])
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for number, name in enumerate(header):

@@ -9,12 +9,14 @@ import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
+from sensorium.cli.progress import progress_bar
 from sensorium.collection.files import Candidate, Skipped, find_files
 from sensorium.errors import UsageError
 from sensorium.media import Image, open_media
 
 BeamsOption = Annotated[
-    int | None, typer.Option(help="Hypotheses of beam search; 1 is greedy [default: as trained].")
+    int | None,
+    typer.Option(help="Hypotheses of beam search; 1 is greedy.", show_default="as trained"),
 ]
 
 
@@ -44,7 +46,7 @@ def caption(
     captions = []
     if paths:
         captioner = load_captioner(model)
-        with output.progress_bar("captioning") as progress:
+        with progress_bar("captioning") as progress:
             captions = captioner.caption(paths, beams=beams, progress=progress)
     skipped += skipped_of(captions)
     for one in captions:

@@ -6,11 +6,11 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -84,26 +84,79 @@ def told(hit: Hit) -> str:
     return caption(hit.metadata)
 
 
+def cut_middle(text: str, width: int) -> str:
+    """Shorten a path to a number of terminal cells: what tells files apart stands at its end."""
+    if cell_len(text) <= width:
+        return text
+    end = (width - 1) * 2 // 3
+    start = width - 1 - end
+    head, tail = set_cell_size(text, start), set_cell_size(text[::-1], end)[::-1]
+    return f"{head.rstrip()}…{tail.lstrip()}"
+
+
+def print_table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str = "",
+    left: Sequence[str] = (),
+    bold: Callable[[Sequence[str]], bool] = lambda row: False,
+) -> None:
+    """Print rows below headings: aligned on a terminal, separated by tabs in a pipe.
+
+    Parameters
+    ----------
+    headings : sequence of str
+    rows : sequence of sequence of str
+    title : str
+        A line above the table.
+    left : sequence of str
+        Headings of the columns that hold words, beside the first one; numbers stand to the right.
+    bold : callable
+        Whether a row stands out on a terminal.
+    """
+    if not console.is_terminal:
+        for line in [*([title] * bool(title)), *("\t".join(row) for row in (headings, *rows))]:
+            print(line.rstrip("\t"))
+        return
+    table = Table(
+        title=Text(title) if title else None, title_justify="left",
+        box=None, pad_edge=False, header_style="dim",
+    )  # fmt: skip
+    for number, heading in enumerate(headings):
+        is_text = number == 0 or heading in left
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=number > 0)
+    for row in rows:
+        table.add_row(*map(Text, row), style="bold" if bold(row) else "")
+    console.print(table)
+
+
 def print_hits(hits: Sequence[Hit]) -> None:
     """Print hits: a table on a terminal, in a pipe score, path and place separated by tabs."""
-    if not console.is_terminal:
-        for hit in hits:
-            print("\t".join(filter(None, (f"{hit.score:.4f}", hit.path, place(hit)))))
-        return
     placed, described = any(map(place, hits)), any(map(told, hits))
-    # What describes gets the room that is left; the other columns keep theirs.
+    if not hits:
+        return
+    if not console.is_terminal:
+        print("\t".join(["score", "path", *["place"] * placed]))
+        for hit in hits:
+            print("\t".join([f"{hit.score:.4f}", hit.path, *[place(hit)] * placed]))
+        return
+    # What describes gets the room that is left; the other columns keep theirs. A long path is cut
+    # where there is a caption to be seen, and folded where it has the line for itself.
     table = Table(box=None, pad_edge=False, header_style="dim", expand=described)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
-    widest = max((len(short_path(hit.path)) for hit in hits), default=0)
-    room = max(20, console.width // 2)
-    table.add_column("path", overflow="fold", min_width=min(widest, room))
+    room = max(20, console.width * 2 // 5)
+    paths = [short_path(hit.path) for hit in hits]
+    if described:
+        paths = [cut_middle(path, room) for path in paths]
+    table.add_column("path", overflow="fold", min_width=min(max(map(cell_len, paths)), room))
     if placed:
         table.add_column("place", no_wrap=True, min_width=max(len(place(hit)) for hit in hits))
     if described:
         table.add_column("caption", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
-    for rank, hit in enumerate(hits, 1):
-        cells = [Text(str(rank)), Text(f"{hit.score:.3f}"), Text(short_path(hit.path))]
+    for rank, (hit, path) in enumerate(zip(hits, paths, strict=True), 1):
+        cells = [Text(str(rank)), Text(f"{hit.score:.3f}"), Text(path)]
         if placed:
             cells.append(Text(place(hit)))
         if described:
@@ -114,6 +167,10 @@ def print_hits(hits: Sequence[Hit]) -> None:
 
 def print_labels(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> None:
     """Print items with their labels: aligned on a terminal, separated by tabs in a pipe."""
+    if not console.is_terminal and rows:
+        most = max(len(labels) for _, labels in rows)
+        numbers = [""] if most == 1 else [f" {rank + 1}" for rank in range(most)]
+        print("\t".join(["path", *(f"label{n}\tprobability{n}" for n in numbers)]))
     for path, labels in rows:
         if console.is_terminal:
             best = "   ".join(f"{label} {probability:.0%}" for label, probability in labels)
@@ -127,17 +184,12 @@ def print_curve(report: OptimizeReport) -> None:
     points = list(report.curve)
     if report.kind != "exact":  # the chosen one was built again, over everything
         points.append(report.chosen)
-    if console.is_terminal:
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for heading in ("index", "recall@10", "p50 ms", "bytes/vector", "build s", "vectors"):
-            table.add_column(heading, justify="left" if heading == "index" else "right")
-        for point in points:
-            style = "bold" if point is report.chosen else ""
-            table.add_row(*_cells(point), style=style)
-        console.print(table)
-    else:
-        for point in points:
-            print("\t".join(_cells(point)))
+    chosen = _cells(report.chosen)
+    print_table(
+        ["index", "recall@10", "p50 ms", "bytes/vector", "build s", "vectors"],
+        [_cells(point) for point in points],
+        bold=lambda row: row == chosen,
+    )
     size = "no index is needed" if report.kind == "exact" else f"index: {report.kind}"
     notices.print(
         f"{size}, for a recall of {report.recall} over {report.vectors:,} vectors "
@@ -164,35 +216,6 @@ def print_skipped(skipped: Sequence[Skipped]) -> None:
         notices.print(Text(f"skipped {short_path(item.path)}: {item.reason}"), soft_wrap=True)
     if len(skipped) > shown:
         notices.print(f"... and {len(skipped) - shown} more (--json lists all of them)")
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Any]:
-    """Show a progress bar on a terminal, nothing in a pipe.
-
-    Yields
-    ------
-    callable
-        Takes (done, total).
-    """
-    if not notices.is_terminal:
-        yield lambda done, total: None
-        return
-    # Loaded only where a bar is drawn: a search must not pay for it.
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    )  # fmt: skip
-    with Progress(*columns, console=notices, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def print_paths(hits: Sequence[Item], *, null: bool) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
+from sensorium.cli.progress import progress_bar
 
 
 def predict(
@@ -27,7 +28,7 @@ def predict(
     from sensorium.training.fusion.estimators import Fusion
 
     loaded: Fusion = Fusion.load(model)
-    with output.progress_bar("encoding") as progress:
+    with progress_bar("encoding") as progress:
         encoded = loaded.encode(table, progress=progress)
     rows: list[dict[str, Any]] = [{"row": n + 1} for n in range(len(encoded))]
     predicted, chances = loaded.predict(encoded), loaded.predict_proba(encoded)

@@ -9,6 +9,7 @@ import typer
 
 from sensorium.cli import EXIT_INTERRUPTED, output
 from sensorium.cli.options import JsonOption
+from sensorium.cli.progress import progress_of_steps
 from sensorium.cli.train.generation import (
     BatchOption,
     BeamsOption,
@@ -20,7 +21,6 @@ from sensorium.cli.train.generation import (
     print_report,
     settings_of,
 )
-from sensorium.cli.train.line import training_line
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
 
@@ -104,7 +104,7 @@ def caption(
     pretrained = None if new else pretrained_captions(model, tower=image_tower, decoder=decoder)
     folder = folder or Path(f"captioner-{Path(data).stem or 'new'}")
     try:
-        with training_line() as line:
+        with progress_of_steps() as line:
             report = train_captioner(
                 pairs, folder, encoder=encoder, design=design, model=pretrained, frozen=frozen,
                 validation=given[0], test=given[1], language=language, settings=settings,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
+from sensorium.cli.progress import progress_of_steps
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
 
@@ -102,11 +99,16 @@ def classifier(
         folder=folder / TRAINING,
     )
     try:
-        with output.progress_bar("encoding") as encoding, _training_line() as training:
-            found.fit(data, labels=labels, modality=modality, progress=encoding, training=training)
-        with output.progress_bar("testing") as encoding:
+        with progress_of_steps() as line:
+            found.fit(
+                data, labels=labels, modality=modality,
+                progress=line.said("encoding"), training=line.progress,
+            )  # fmt: skip
             report = found.evaluate(
-                test, labels=labels if test is not None else None, others=others, progress=encoding
+                test,
+                labels=labels if test is not None else None,
+                others=others,
+                progress=line.said("testing"),
             )
     except KeyboardInterrupt:
         output.notices.print("interrupted; run it again to go on")
@@ -133,21 +135,6 @@ def _require_free(folder: Path) -> None:
         raise UsageError(f"{folder} holds something else: name another folder with --output")
 
 
-@contextmanager
-def _training_line() -> Iterator[Any]:
-    """Show steps and loss of a training in torch on one line of a terminal."""
-    if not output.notices.is_terminal:
-        yield None
-        return
-    with output.notices.status("") as status:
-
-        def show(step: int, steps: int, values: Mapping[str, float]) -> None:
-            told = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
-            status.update(f"training: step {step} of {steps}, {told}")
-
-        yield show
-
-
 def print_report(report: ClassifierReport, folder: Path) -> None:
     """Print a report: tables on a terminal, lines of tabs in a pipe."""
     _line(
@@ -163,7 +150,7 @@ def print_report(report: ClassifierReport, folder: Path) -> None:
         if (gained := report.difference) is not None:
             ends = f"{gained.low:+.3f} to {gained.high:+.3f}"
             rows.append(["difference", f"{gained.estimate:+.3f}", ends, f"p = {gained.p:.4f}"])
-        _table(["", "accuracy", "95% interval", ""], rows)
+        output.print_table(["", "accuracy", "95% interval", ""], rows)
         if report.zero_shot is None:
             _line("no zero-shot baseline: the encoder's space holds no text")
         _line(f"expected calibration error {report.calibration_error:.3f}")
@@ -179,7 +166,7 @@ def print_report(report: ClassifierReport, folder: Path) -> None:
             for one in shown
         ]  # fmt: skip
         header = ["class", "trained", "tested", "recall", "zero-shot", "precision", "taken for"]
-        _table(header, rows)
+        output.print_table(header, rows, left=["taken for"])
     _print_forgetting(report)
     if (found := report.interpolation) is not None:
         points = ", ".join(f"{alpha:.1f} {accuracy:.3f}" for alpha, accuracy in found.curve)
@@ -202,26 +189,12 @@ def _print_forgetting(report: ClassifierReport) -> None:
         ["other classes among themselves", found.zero_shot_before, found.zero_shot_after],
     ]
     cells = [[str(name), f"{before:.3f}", f"{after:.3f}"] for name, before, after in rows]
-    _table(["accuracy on", "zero-shot", "trained"], cells)
+    output.print_table(["accuracy on", "zero-shot", "trained"], cells)
 
 
 def _score_row(name: str, score: Score) -> list[str]:
     ends = "" if score.low is None else f"{score.low:.3f} to {score.high:.3f}"
     return [name, f"{score.estimate:.3f}", ends, ""]
-
-
-def _table(header: list[str], rows: list[list[str]]) -> None:
-    if not output.console.is_terminal:
-        for cells in rows:
-            print("\t".join(cells).rstrip("\t"))
-        return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for number, name in enumerate(header):
-        is_text = number == 0 or name == "taken for"
-        table.add_column(name, justify="left" if is_text else "right", no_wrap=number > 0)
-    for cells in rows:
-        table.add_row(*map(Text, cells))
-    output.console.print(table)
 
 
 def _line(text: str) -> None:

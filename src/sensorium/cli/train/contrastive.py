@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.train.line import training_line
+from sensorium.cli.progress import progress_of_steps
 
 if TYPE_CHECKING:
     from sensorium.training.contrastive.training import Report
@@ -58,7 +57,7 @@ def contrastive(
     projection: Annotated[str, typer.Option(metavar="linear|mlp")] = "linear",
     dimension: Annotated[
         int | None,
-        typer.Option(help="Of the vectors [default: the larger tower's, at most 512]."),
+        typer.Option(help="Of the vectors.", show_default="the larger tower's, at most 512"),
     ] = None,
     hidden: Annotated[int, typer.Option(help="Width of an MLP's hidden layer.")] = 1024,
     dropout: Annotated[float, typer.Option(help="Share left out in the projections.")] = 0.0,
@@ -71,7 +70,8 @@ def contrastive(
     accumulation: Annotated[int, typer.Option(help="Batches for one optimizer step.")] = 1,
     learning_rate: Annotated[float, typer.Option(help="Of the projections.")] = 1e-3,
     tower_learning_rate: Annotated[
-        float | None, typer.Option(help="[default: tuned towers 2e-5, new ones 5e-4]")
+        float | None,
+        typer.Option(help="Of the towers.", show_default="tuned ones 2e-5, new ones 5e-4"),
     ] = None,
     weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.05,
     warmup: Annotated[float, typer.Option(help="Share of the steps.")] = 0.05,
@@ -79,7 +79,8 @@ def contrastive(
         str | None,
         typer.Option(
             metavar="float32|bfloat16|float16",
-            help="[default: bfloat16 on a GPU that computes in it]",
+            help="What is computed in.",
+            show_default="bfloat16 on a GPU that computes in it, else float32",
         ),
     ] = None,
     patience: Annotated[
@@ -87,23 +88,27 @@ def contrastive(
     ] = None,
     max_steps: Annotated[int | None, typer.Option(help="Optimizer steps, not epochs.")] = None,
     validate_every: Annotated[
-        int | None, typer.Option(help="Steps between validations [default: an epoch].")
+        int | None, typer.Option(help="Steps between validations.", show_default="an epoch")
     ] = None,
     save_every: Annotated[
-        int | None, typer.Option(help="Steps between checkpoints [default: an epoch].")
+        int | None, typer.Option(help="Steps between checkpoints.", show_default="an epoch")
     ] = None,
     image_pooling: Annotated[
-        str | None, typer.Option(metavar="cls|mean|max|pooler", help="[default: as the model says]")
+        str | None, typer.Option(metavar="cls|mean|max|pooler", show_default="as the model says")
     ] = None,
-    text_pooling: Annotated[str | None, typer.Option(metavar="cls|mean|max|pooler")] = None,
+    text_pooling: Annotated[
+        str | None, typer.Option(metavar="cls|mean|max|pooler", show_default="as the model says")
+    ] = None,
     text_prefix: Annotated[
-        str | None, typer.Option(help='Before each text [default: as the model says; E5 "query: "]')
+        str | None,
+        typer.Option(help="Before each text.", show_default='as the model says; E5 "query: "'),
     ] = None,
     features: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Keeps what locked towers gave, for other trainings [default: in --out].",
+            help="Keeps what locked towers gave, for other trainings.",
+            show_default="in --out",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is random.")] = 0,
@@ -129,7 +134,7 @@ def contrastive(
         seed=seed, accumulation=accumulation, max_steps=max_steps,
         validate_every=validate_every, save_every=save_every,
     )  # fmt: skip
-    with training_line() as line:
+    with progress_of_steps() as line:
         try:
             report = train_contrastive(
                 data, out, options, settings, validation=validation, split=split,
@@ -173,13 +178,14 @@ def _print(report: Report) -> None:
         f"{', stopped early' if report.history.stopped_early else ''}, {report.seconds:.0f} s",
         soft_wrap=True,
     )
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(f"{report.validation_pictures:,} validation pictures")
-    for heading in ("zero-shot" if report.is_zero_shot else "chance", "trained"):
-        table.add_column(heading, justify="right")
-    for name, value in report.after.items():
-        table.add_row(name, f"{report.before[name]:.3f}", f"{value:.3f}")
-    output.console.print(table)
+    before = "zero-shot" if report.is_zero_shot else "chance"
+    output.print_table(
+        [f"{report.validation_pictures:,} validation pictures", before, "trained"],
+        [
+            [name, f"{report.before[name]:.3f}", f"{value:.3f}"]
+            for name, value in report.after.items()
+        ],
+    )
     folder = output.short_path(str(report.folder))
     output.console.print(
         f"written to {folder} (losses and curves: {folder}/training)\n"

@@ -10,7 +10,7 @@ import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.train.line import training_line
+from sensorium.cli.progress import progress_of_steps
 from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def train_fusion(
         modality_dropout=modality_dropout,
     )
     leave_out = [*targets, *(ignore or [])]
-    with training_line() as line:
+    with progress_of_steps() as line:
         encoding = line.said("encoding")
         encoded = model.encode(table, leave_out=leave_out, progress=encoding)
         held_out = None if validation is None else model.encode(validation, progress=encoding)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from sensorium.cli import EXIT_PARTLY, output
 
@@ -94,16 +93,7 @@ def _print_scores(report: Report, baseline: str) -> None:
                 f"{found.p:.4f}",
             ]
         )
-    if not output.console.is_terminal:
-        for row in rows:
-            print("\t".join(row))
-        return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for number, name in enumerate(header):
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    output.console.print(table)
+    output.print_table(header, rows)
 
 
 def _print(line: str) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
+from sensorium.cli.progress import progress_bar
 from sensorium.collection import Collection, Skipped
 from sensorium.home import default_collection_path
 
@@ -72,11 +72,11 @@ def train_hash(
     settings = HashingSettings(**options)
     path = collection or default_collection_path()
     with Collection(path, create=False, auto_optimize=False) as library:
-        with output.progress_bar("encoding captions") as bar:
+        with progress_bar("encoding captions") as bar:
             data, skipped = read_collection(
                 library, captions=captions, labels=labels, seed=seed, progress=bar
             )
-        with output.progress_bar("training") as bar:
+        with progress_bar("training") as bar:
             report = hash_collection(
                 library, data, bits=bits, settings=settings, folder=folder,
                 progress=lambda done, total, _: bar(done, total),
@@ -143,13 +143,6 @@ def _print_table(scores: list[Score]) -> None:
         [str(bits or "–"), method, *(cells.get((bits, method, d), "") for d in directions)]
         for bits, method in lines
     ]
-    if not output.console.is_terminal:
-        for row in [[title], headings, *rows]:
-            print("\t".join(row))
-        return
-    table = Table(title=title, box=None, pad_edge=False, header_style="dim", title_justify="left")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "method" else "right")
-    for row in rows:
-        table.add_row(*row, style="bold" if row[1] == "learned" else "")
-    output.console.print(table)
+    output.print_table(
+        headings, rows, title=title, left=["method"], bold=lambda row: row[1] == "learned"
+    )

@@ -9,6 +9,7 @@ import typer
 
 from sensorium.cli import EXIT_INTERRUPTED, output
 from sensorium.cli.options import JsonOption
+from sensorium.cli.progress import progress_of_steps
 from sensorium.cli.train.generation import (
     BatchOption,
     BeamsOption,
@@ -20,7 +21,6 @@ from sensorium.cli.train.generation import (
     print_report,
     settings_of,
 )
-from sensorium.cli.train.line import training_line
 from sensorium.encoders import DEFAULT_ENCODER
 
 
@@ -102,7 +102,7 @@ def translation(
         )
     folder = folder or Path(f"translator-{data.stem}")
     try:
-        with training_line() as line:
+        with progress_of_steps() as line:
             report = train_translator(
                 pairs, folder, translation=translation, validation=given[0], test=given[1],
                 language=language, codes=codes, vocabulary=vocabulary,
