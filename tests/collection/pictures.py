@@ -14,6 +14,7 @@ import PIL.Image
 
 from sensorium import Collection
 from sensorium.encoders import Encoder
+from tests.agreement import assert_agree
 
 ROOT = Path(__file__).parent.parent.parent
 SIDE = 8  # pixels; the tiny encoder sees a coarse thumbnail
@@ -72,7 +73,7 @@ def check_vectors(collection: Collection, encoder: Encoder, contents: dict[str, 
     if contents:
         wanted = encoder.encode(list(contents.values()))
         found = np.stack([stored[path] for path in contents])
-        np.testing.assert_allclose(found, wanted, atol=1e-5)
+        assert_agree(found, wanted)
 
 
 def start(program: str, *arguments: str | Path, **options: object) -> subprocess.Popen[str]:

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sensorium import Collection, load_encoder
 from sensorium.encoders import Encoder
+from tests.agreement import assert_agree
 from tests.collection.pictures import check_file, png
 from tests.tiny_encoder import make_tiny_encoder
 
@@ -207,7 +208,7 @@ class Walk(RuleBasedStateMachine):
         assert found.keys() == self.ids.keys() - self.without_vectors
         for path, stored in found.items():
             wanted = vector(self.space, self.stored[path])
-            np.testing.assert_allclose(stored, wanted, atol=1e-5)
+            assert_agree(stored, wanted)
         if self.collection._store.space() is not None:
             hits = self.collection.search("dog", k=50)
             assert {hit.path for hit in hits} == found.keys()

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from sensorium.collection.pipeline import READ_AHEAD, Piece, Read, embed, prepar
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError
 from sensorium.media import Image, Modality, Segment, Text
+from tests.agreement import assert_agree
 from tests.collection.pictures import png
 
 
@@ -54,7 +54,7 @@ def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int) 
         if spans:
             assert spans == [*((n, n + 1) for n in range(sizes[item])), (0, 100)]
             frames = encoder.encode([Image(png(item + n)) for n in range(sizes[item])])
-            np.testing.assert_allclose(vectors, [*frames, words], atol=1e-5)
+            assert_agree(vectors, [*frames, words])
     for batch in batches[:-1]:
         pieces = [max(1, len(parts)) for _, parts, _ in batch]
         assert sum(pieces) >= batch_size > sum(pieces[:-1])

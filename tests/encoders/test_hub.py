@@ -155,6 +155,16 @@ def test_half_precision_of_an_older_gpu(
     assert choose_dtype(None, "cuda", str(brain))[0] == "float32"
 
 
+def test_full_precision_on_a_gpu(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    name = str(models / "bert")
+    monkeypatch.setenv("SENSORIUM_PRECISION", "bf16")
+    assert choose_dtype(None, "cuda", name)[0] == "bfloat16"
+    monkeypatch.setenv("SENSORIUM_PRECISION", "f32")
+    assert choose_dtype(None, "cuda", name)[0] == "float32"
+    assert choose_dtype("float16", "cuda", name)[0] == "float16"  # what is said in the call wins
+
+
 def test_qwen_vl_is_transformers_qwen_vl(models: Path) -> None:
     """The last token's state, of one picture and of one text, by Transformers alone."""
     with _without_videos():

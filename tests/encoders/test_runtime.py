@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,13 @@ import PIL.Image
 import pytest
 
 from sensorium.encoders import load_encoder
-from sensorium.encoders.runtime import RUNTIMES, load_runtime, runtime_name
+from sensorium.encoders.runtime import (
+    PRECISIONS,
+    RUNTIMES,
+    _openvino_core,
+    load_runtime,
+    runtime_name,
+)
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from tests.media.pictures import red_blue
 from tests.tiny_encoder import make_tiny_encoder
@@ -54,12 +62,45 @@ def test_the_environment_chooses(tiny: Path, name: str, monkeypatch: pytest.Monk
     assert runtime_name() in RUNTIMES
 
 
+def test_full_precision_can_be_asked_for(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENSORIUM_PRECISION", "f32")
+    full = load_encoder(tiny, runtime="openvino")
+    assert full.runtime == "image: OpenVINO f32 on CPU, text: OpenVINO f32 on CPU"
+    # ONNX Runtime has no other precision; bf16 would be off by 2e-3.
+    onnx = load_encoder(tiny, runtime="onnxruntime").encode(ITEMS)
+    np.testing.assert_allclose(full.encode(ITEMS), onnx, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", ["", "bf16"])
+def test_low_precision_is_used_where_it_is_borne(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("SENSORIUM_PRECISION", value)
+    native = "BF16" in _openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    best = "bf16" if native else "f32"
+    config = json.loads((tiny / "encoder.json").read_text())
+    config["image"]["precision"] = "f32"  # what a tower does not bear is never asked of it
+    folder = shutil.copytree(tiny, tmp_path / "half")
+    (folder / "encoder.json").write_text(json.dumps(config))
+    half = load_encoder(folder, runtime="openvino")
+    assert half.runtime == f"image: OpenVINO f32 on CPU, text: OpenVINO {best} on CPU"
+    assert half.space == load_encoder(tiny).space
+
+
+def test_an_unknown_precision_is_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENSORIUM_PRECISION", "float32")
+    with pytest.raises(UsageError, match=r"unknown precision 'float32' in .*; known: bf16, f32"):
+        load_encoder(tiny)
+    with pytest.raises(UsageError, match="unknown precision 'float32'"):
+        load_runtime(tiny / "image.onnx")
+
+
 def test_an_unknown_runtime_is_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="'torch'; known: openvino, onnxruntime"):
-        load_encoder(tiny, runtime="torch").encode(["a"])
+        load_encoder(tiny, runtime="torch")
     monkeypatch.setenv("SENSORIUM_RUNTIME", "OpenVINO")
     with pytest.raises(UsageError, match="unknown runtime 'OpenVINO'"):
-        load_encoder(tiny).encode(["a"])
+        load_encoder(tiny)
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
@@ -105,6 +146,19 @@ def test_compiled_models_are_kept_and_may_be_damaged_or_missing(tiny: Path, tmp_
     blob.chmod(0o600)
     blob.write_bytes(blob.read_bytes()[:100])  # the disk was full, say
     assert encode_in_home(tiny, home) == first
+
+
+def test_compiled_models_of_two_precisions_are_kept_apart(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(precision: str, home: str) -> np.ndarray:
+        monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / home))
+        monkeypatch.setenv("SENSORIUM_PRECISION", precision)
+        return load_encoder(tiny, runtime="openvino").encode(ITEMS)
+
+    apart = {precision: encode(precision, precision) for precision in PRECISIONS}
+    for precision in (*PRECISIONS, *PRECISIONS):
+        np.testing.assert_array_equal(encode(precision, "both"), apart[precision])
 
 
 def test_a_home_that_cannot_be_written_costs_only_time(tiny: Path, tmp_path: Path) -> None:

@@ -17,7 +17,13 @@ import numpy.typing as npt
 
 from sensorium.encoders.base import Prepared, encode_media
 from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels
-from sensorium.encoders.runtime import PRECISIONS, Runtime, load_runtime
+from sensorium.encoders.runtime import (
+    PRECISIONS,
+    Runtime,
+    load_runtime,
+    lowest_precision,
+    runtime_name,
+)
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Media, Modality, Text
@@ -41,12 +47,16 @@ class FolderEncoder:
     EncoderError
         When ``encoder.json`` or a file it names is missing or malformed. Towers are loaded when
         they are first used.
+    UsageError
+        For an unknown runtime or precision, here or in the environment.
     """
 
     def __init__(self, folder: Path, runtime: str | None = None) -> None:
         self.folder = folder
         self.config = _read_config(folder)
-        self._runtime_name = runtime
+        # Read now, so that a misspelt setting is said before anything is made.
+        self._runtime_name = runtime_name(runtime)
+        lowest_precision()
         self._runtimes: dict[Modality, Runtime] = {}
         self._loading = Lock()
         towers = {m: self.config[m.value] for m in _TOWERS if m.value in self.config}

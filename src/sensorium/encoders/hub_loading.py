@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from threading import Lock
 from typing import Any
 
+from sensorium.encoders.runtime import lowest_precision
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Modality
 
@@ -133,11 +134,16 @@ def choose_dtype(wanted: str | None, device: str, name: str) -> tuple[str, str]:
     ------
     EncoderError
         For a precision that is not in `DTYPES`.
+    UsageError
+        For a ``$SENSORIUM_PRECISION`` that `lowest_precision` refuses.
     """
+    lowest = lowest_precision()
     if wanted is not None:
         if wanted not in DTYPES:
             raise EncoderError(f"dtype is one of {', '.join(DTYPES)}, got {wanted!r}")
         return wanted, f"{wanted} was asked for"
+    if lowest == "f32":
+        return "float32", "float32: $SENSORIUM_PRECISION asks for it"
     if device.startswith("cuda"):
         if torch.cuda.is_bf16_supported():
             return "bfloat16", "bfloat16, which this GPU computes in"

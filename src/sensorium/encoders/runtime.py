@@ -27,6 +27,7 @@ from sensorium.home import sensorium_home
 RUNTIMES = ("openvino", "onnxruntime")
 
 PRECISIONS = ("bf16", "f32")
+"""What a tower may be computed in, lowest first."""
 
 ONNX_PROVIDERS = (
     "CUDAExecutionProvider",
@@ -86,6 +87,26 @@ def runtime_name(name: str | None = None) -> str:
     return name
 
 
+def lowest_precision() -> str:
+    """The lowest precision that any model may be computed in, from ``$SENSORIUM_PRECISION``.
+
+    Returns
+    -------
+    {"bf16", "f32"}
+        Without the variable ``"bf16"``: each model in the lowest precision that it bears.
+
+    Raises
+    ------
+    UsageError
+        For another value.
+    """
+    precision = os.environ.get("SENSORIUM_PRECISION") or PRECISIONS[0]
+    if precision not in PRECISIONS:
+        known = ", ".join(PRECISIONS)
+        raise UsageError(f"unknown precision {precision!r} in $SENSORIUM_PRECISION; known: {known}")
+    return precision
+
+
 def load_runtime(model: Path, name: str | None = None, precision: str = "bf16") -> Runtime:
     """Load an ONNX model.
 
@@ -96,13 +117,16 @@ def load_runtime(model: Path, name: str | None = None, precision: str = "bf16") 
     name : str, optional
         See `runtime_name`.
     precision : {"bf16", "f32"}
-        Lowest precision that the model bears.
+        Lowest precision that the model bears; see also `lowest_precision`.
 
     Raises
     ------
     EncoderError
         When the runtime cannot load the file.
+    UsageError
+        For an unknown runtime or precision.
     """
+    precision = max(precision, lowest_precision(), key=PRECISIONS.index)
     make = OpenVINORuntime if runtime_name(name) == "openvino" else ONNXRuntime
     try:
         return make(model, precision)
@@ -129,7 +153,7 @@ class OpenVINORuntime:
                 "PERFORMANCE_HINT": "LATENCY",
                 # Quantising activations on the fly would make a vector depend on its batch.
                 "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
-                **_cache_option(model),
+                **_cache_option(model, precision),
             },
         )
         self._requests = threading.local()  # an infer request serves one thread at a time
@@ -206,13 +230,14 @@ def _openvino_core() -> Any:
     return _import_openvino().Core()
 
 
-def _cache_option(model: Path) -> dict[str, str]:
+def _cache_option(model: Path, precision: str) -> dict[str, str]:
     """Say where the compiled model is kept: compiling takes seconds, loading a fraction of one.
 
     OpenVINO keys its cache by the file's path and time, which would give a model that replaces
-    another within one tick of the clock the other's results; so each content has a folder.
+    another within one tick of the clock the other's results; so each content has a folder. The
+    precision is no part of its key, either.
     """
-    folder = sensorium_home() / "openvino" / hash_files([model])[:16]
+    folder = sensorium_home() / "openvino" / f"{hash_files([model])[:16]}-{precision}"
     # Where nothing can be kept (a read-only home), everything works as well, only later.
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
