@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensorium.collection.derived import folder_of
-from sensorium.collection.files import Candidate, Ignored, Skipped, find_files, is_gone
+from sensorium.collection.files import Candidate, Ignored, Skipped, Source, find_files, is_gone
 from sensorium.collection.pipeline import Embedded, Read, embed
 from sensorium.collection.reading import NOTHING, Extraction, pieces_of, read_pieces
 from sensorium.collection.rows import EmbeddedFile, FileState, dump_metadata
@@ -76,7 +75,7 @@ class _Work:
 def add_files(
     store: SQLiteStore,
     encoder: Encoder,
-    sources: Iterable[str | os.PathLike[str]],
+    sources: Iterable[Source],
     *,
     metadata: dict[str, Any] | None = None,
     batch_size: int,
@@ -107,7 +106,7 @@ class _Adder:
         self.done = 0
         self.total = 0
 
-    def run(self, sources: Iterable[str | os.PathLike[str]], metadata: dict[str, Any]) -> AddReport:
+    def run(self, sources: Iterable[Source], metadata: dict[str, Any]) -> AddReport:
         started = time.monotonic()
         candidates: dict[Path, Candidate] = {}
         for found in find_files(sources):

@@ -17,7 +17,7 @@ from sensorium.collection.derived import SLOTS, describe_index
 from sensorium.collection.filters import COLUMNS
 from sensorium.collection.hits import hits_by_words, hits_of, item_fields
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
-from sensorium.collection.reading import query_vector
+from sensorium.collection.reading import query_vector, vector_given
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 from sensorium.collection.rows import StoredItem
 from sensorium.collection.searching import (
@@ -120,8 +120,9 @@ class Answering:
 
         Parameters
         ----------
-        query : str, Text, Image, path, URL, bytes or array
-            Words or media; `sensorium.media.as_media` has the rule for strings.
+        query : str, Text, Image, path, URL, bytes, array or tensor
+            Words or media; `sensorium.media.as_media` has the rule for strings. An array with one
+            axis, or of shape ``(1, d)`` for vectors of d dimensions, is a vector of the space.
         k : int
             Hits wanted.
         mode : {"vector", "words", "hybrid", "hash"}
@@ -156,11 +157,15 @@ class Answering:
         """
         if mode not in MODES:
             raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+        mode = "hybrid" if hybrid else mode
+        if (vector := vector_given(query, lambda: self.encoder.space)) is not None:
+            if mode != "vector":
+                raise UsageError(f"a vector is asked by mode 'vector', not {mode!r}")
+            return self.search_vectors(vector, k, offset=offset, where=where, modality=modality)[0]
         media = as_media(query)
         _require_count("k", k, 1)
         _require_count("offset", offset, 0)
         allowed = self._searcher.allowed(where, modality)
-        mode = "hybrid" if hybrid else mode
         if mode in ("words", "hybrid") and not isinstance(media, Text):
             raise UsageError(f"a search by words takes a text, not {media!r:.80}")
         if mode == "words":

@@ -9,7 +9,7 @@ from typing import Any
 from sensorium.collection.adding import AddReport, Progress, add_files
 from sensorium.collection.answering import Answering, load_named
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
-from sensorium.collection.files import is_gone
+from sensorium.collection.files import is_gone, sources_of
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
 from sensorium.collection.reading import extraction_of
 from sensorium.collection.reembedding import ReembedReport, reembed
@@ -55,7 +55,7 @@ class Collection(Answering):
 
     def add(
         self,
-        *sources: str | os.PathLike[str],
+        *sources: Any,
         metadata: dict[str, Any] | None = None,
         speech: bool | str = False,
         ocr: bool = False,
@@ -69,9 +69,10 @@ class Collection(Answering):
 
         Parameters
         ----------
-        *sources : str or Path
+        *sources : str, Path, list, DataFrame, Dataset or media of a file
             Files, folders, globs, and manifests (``.csv`` with a header, ``.jsonl``) that have a
-            ``path`` column; their other columns become metadata.
+            ``path`` column; their other columns become metadata. Lists and columns of these, and
+            tables in memory (pandas, Polars, Arrow, Hugging Face, dicts) with such a column.
         metadata : dict, optional
             JSON values for every file named here; manifests overrule it.
         speech : bool or str
@@ -99,14 +100,15 @@ class Collection(Answering):
         UsageError
             For no sources, or a batch size under 1.
         """
-        if not sources:
+        named = sources_of(sources)
+        if not named:
             raise UsageError("name at least one file, folder, glob or manifest to add")
         if batch_size < 1:
             raise UsageError(f"batch_size is at least 1, got {batch_size}")
         encoder = self.encoder
         self._store.claim_space(encoder.space, self._encoder_name)
         return add_files(
-            self._store, encoder, sources,
+            self._store, encoder, named,
             metadata=metadata, batch_size=batch_size, progress=progress,
             extraction=extraction_of(speech, ocr),
         )  # fmt: skip

@@ -7,14 +7,15 @@ import glob
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from sensorium.collection.rows import dump_metadata
-from sensorium.errors import CollectionError
+from sensorium.errors import CollectionError, UsageError
+from sensorium.media.given import array_of, rows_of
 from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
@@ -55,15 +56,65 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 Found = Candidate | Skipped | Ignored
 
 
-def find_files(sources: Iterable[str | os.PathLike[str]]) -> Iterator[Found]:
+Source = str | os.PathLike[str] | Mapping[str, Any]
+"""What names files: a path, a pattern, or a row of a table."""
+
+
+def sources_of(given: Iterable[Any]) -> list[Source]:
+    """What a caller gave, as paths, patterns and rows: lists and tables taken apart.
+
+    Raises
+    ------
+    UsageError
+        For what is no file: a picture in memory, an array.
+    """
+    sources: list[Source] = []
+    for value in given:
+        if isinstance(value, (str, os.PathLike)):
+            sources.append(value)
+        elif isinstance(getattr(value, "path", None), Path) and hasattr(value, "segments"):
+            sources.append(value.path)  # an Image of a file, say
+        elif (rows := rows_of(value)) is not None:
+            _require_paths(rows, type(value).__name__)
+            sources += rows
+        elif _holds_paths(value):
+            sources += sources_of(value)
+        else:
+            raise UsageError(
+                f"a collection holds files, got {type(value).__name__} {value!r:.60}: save it to a "
+                "file, or give its vectors a name: add_vectors(library.encoder.encode([...]), "
+                "['a name'])"
+            )
+    return sources
+
+
+def _require_paths(rows: list[dict[str, Any]], table: str) -> None:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    if rows and PATH_COLUMN not in columns:
+        raise UsageError(
+            f"{table}: needs a {PATH_COLUMN!r} column that names files; it has {', '.join(columns)}"
+        )
+
+
+def _holds_paths(value: Any) -> bool:
+    """Whether this is a list, generator or column of what can be added."""
+    if isinstance(value, (bytes, bytearray, memoryview, Mapping)) or hasattr(value, "segments"):
+        return False
+    array = array_of(value)  # an array of numbers is a picture, one of texts a column
+    is_column = array is None or (array.dtype.kind in "OUT" and array.ndim == 1)
+    return isinstance(value, Iterable) and is_column
+
+
+def find_files(sources: Iterable[Source]) -> Iterator[Found]:
     """Expand what a user named into files.
 
     Parameters
     ----------
-    sources : iterable of str or Path
+    sources : iterable of str, Path or mapping
         Files, folders (searched to any depth, symbolic links followed, hidden names passed over),
         globs (``**`` crosses folders) and manifests: CSV with a header, or JSON lines, each row
-        with a ``path`` (relative to the manifest) and free metadata.
+        with a ``path`` (relative to the manifest) and free metadata. A mapping is such a row, its
+        path relative to the working folder.
 
     Yields
     ------
@@ -71,7 +122,10 @@ def find_files(sources: Iterable[str | os.PathLike[str]]) -> Iterator[Found]:
         In the order given, and sorted by name within folders. Paths are absolute but symbolic
         links in them are kept: they are the names the user knows.
     """
-    for source in sources:
+    for number, source in enumerate(sources):
+        if isinstance(source, Mapping):
+            yield _row_in_memory(number, source)
+            continue
         text = os.fspath(source)
         if is_url(text):
             yield Skipped(text, "URLs are not indexed: download the file and add it")
@@ -242,8 +296,20 @@ def _manifest(path: Path) -> Iterator[Found]:
         yield Skipped(str(path), f"manifest cannot be read ({error})")
 
 
-def _row(manifest: Path, line: int, row: dict[str, Any]) -> Found:
-    where = f"{manifest}:{line}"
+def _row_in_memory(number: int, row: Mapping[str, Any]) -> Found:
+    where = f"row {number}"
+    known = {name: value for name, value in row.items() if value is not None}
+    if isinstance(known.get(PATH_COLUMN), os.PathLike):
+        known[PATH_COLUMN] = os.fspath(known[PATH_COLUMN])
+    try:
+        dump_metadata({name: value for name, value in known.items() if name != PATH_COLUMN})
+    except CollectionError as error:
+        return Skipped(str(known.get(PATH_COLUMN, where)), str(error))
+    return _row(Path.cwd() / "rows", number, known, where)
+
+
+def _row(manifest: Path, line: int, row: dict[str, Any], where: str = "") -> Found:
+    where = where or f"{manifest}:{line}"
     named = row.pop(PATH_COLUMN, None)
     if not isinstance(named, str) or not named.strip():
         return Skipped(where, f"row has no {PATH_COLUMN!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,10 @@ import numpy.typing as npt
 from sensorium.collection.pipeline import Piece, Read, require_held
 from sensorium.collection.rows import Part
 from sensorium.encoders import Encoder, Prepared
-from sensorium.errors import MediaError, SensoriumError
+from sensorium.encoders.space import Space
+from sensorium.errors import MediaError, SensoriumError, UsageError
 from sensorium.media import Audio, Document, Image, Media, Modality, Segment, Text, Video
+from sensorium.media.given import array_of
 
 if TYPE_CHECKING:
     from sensorium.extraction import Transcriber, WritingReader
@@ -239,3 +241,45 @@ def query_vector(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
     if not length > 0:
         raise MediaError("there is nothing in the query that can be compared")
     return (total[None] / length).astype(np.float32)
+
+
+def vector_given(query: Any, space: Callable[[], Space]) -> npt.NDArray[np.float32] | None:
+    """The vector that a query is, shape (1, d), of unit length; None for media.
+
+    Parameters
+    ----------
+    query : Any
+        One axis makes an array, a tensor or a list of numbers a vector, and so does the shape
+        ``(1, d)``.
+    space : callable
+        Gives the space that it must be of; called for arrays only.
+
+    Raises
+    ------
+    UsageError
+        For several vectors, and for one of another space or of no direction.
+    """
+    array = array_of(query)
+    if array is None and isinstance(query, (list, tuple)) and query:
+        numbers = all(isinstance(value, (int, float, np.number)) for value in query)
+        array = np.asarray(query, np.float32) if numbers else None
+    if array is None or array.dtype.kind not in "fiu" or array.ndim > 2:
+        return None
+    wanted = space()
+    if array.ndim == 2 and array.shape[1] == wanted.dimension and len(array) > 1:
+        lengths = np.linalg.norm(array.astype(np.float64), axis=1)
+        if np.abs(lengths - 1).max() < 0.01:
+            raise UsageError(
+                f"search takes one vector, got {len(array)}: use search_vectors(vectors)"
+            )
+    if array.ndim != 1 and array.shape != (1, wanted.dimension):
+        return None  # a picture
+    if array.size != wanted.dimension:
+        raise UsageError(
+            f"a vector of {wanted} has {wanted.dimension} dimensions, got {array.size}"
+        )
+    vector = array.reshape(1, -1).astype(np.float32)
+    length = float(np.linalg.norm(vector))
+    if not (np.isfinite(length) and length > 0):
+        raise UsageError("the vector has no direction: it is zero, or not all numbers")
+    return vector / np.float32(length)

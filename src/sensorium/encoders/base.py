@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 
 from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError
-from sensorium.media import Image, Media, Modality, Text, as_media
+from sensorium.media import Media, Modality, as_media
+from sensorium.media.given import items_of
 
 Prepared = Mapping[str, npt.NDArray[Any]]
 """One segment, preprocessed: the model's inputs without the batch axis."""
@@ -78,7 +78,8 @@ class Encoder(Protocol):
         Parameters
         ----------
         items : iterable
-            Texts, paths, ``Image`` objects and so on. A single item is taken as a list of one.
+            Texts, paths, ``Image`` objects, arrays and so on; a column of a frame or data set, or
+            a batch of pictures with four axes. A single item is taken as a list of one.
         batch_size : int
             Items the model sees at once. It changes speed, not vectors (cosine >= 0.9995).
 
@@ -106,18 +107,11 @@ class QuerySide:
         self.encode_prepared = encoder.encode_prepared_queries
 
 
-_SINGLE = (
-    str, bytes, bytearray, memoryview, os.PathLike, np.ndarray, PIL.Image.Image, Image, Text
-)  # fmt: skip
-
-
 def encode_media(
     encoder: Encoder, items: Iterable[Any], batch_size: int
 ) -> npt.NDArray[np.float32]:
     """`Encoder.encode` by `prepare`, in threads, and `encode_prepared`."""
-    if isinstance(items, _SINGLE):
-        items = [items]
-    media = [as_media(item) for item in items]
+    media = [as_media(item) for item in items_of(items)]
     if batch_size < 1:
         raise EncoderError(f"batch_size is at least 1, got {batch_size}")
     vectors = np.empty((len(media), encoder.space.dimension), np.float32)

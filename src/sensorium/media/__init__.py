@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import PIL.Image
 
 from sensorium.errors import MediaError
 from sensorium.media.audio import Audio
 from sensorium.media.document import Document
+from sensorium.media.given import DECODED, ENCODED, picture_of
 from sensorium.media.image import Image
 from sensorium.media.mesh import Mesh
 from sensorium.media.segments import Media, Modality, Segment
@@ -59,9 +64,11 @@ def as_media(value: Any) -> Media:
 
     Parameters
     ----------
-    value : Media, str, Path, bytes, ndarray, PIL.Image.Image
+    value : Media, str, Path, bytes, ndarray, tensor, PIL.Image.Image, dict
         A bare string is text, except that a URL, or the path of an existing file with a media
-        suffix, is that file. Paths, bytes, arrays and Pillow images are media.
+        suffix, is that file. Paths, bytes, arrays and Pillow images are media; so are tensors
+        (channels first or last), and what Hugging Face's data sets give for a picture or a
+        recording.
 
     Returns
     -------
@@ -71,7 +78,7 @@ def as_media(value: Any) -> Media:
     ------
     MediaError
         For a string that is written like a media file but names none: it is never silently taken
-        for text (``Text("cat.jpg")`` says that text is meant).
+        for text (``Text("cat.jpg")`` says that text is meant). For what is no media.
     """
     if isinstance(value, (Image, Text)):
         return value
@@ -95,4 +102,33 @@ def as_media(value: Any) -> Media:
     if hasattr(value, "modality") and hasattr(value, "segments"):
         media: Media = value
         return media
-    return Image(value)
+    if isinstance(value, Mapping):
+        return _of_dataset(value)
+    if (pixels := picture_of(value)) is not None:
+        return Image(pixels)
+    if isinstance(value, (bytearray, memoryview)):
+        return Image(bytes(value))
+    if isinstance(value, (bytes, PIL.Image.Image)):
+        return Image(value)
+    advice = ": encode takes lists, one item is meant here" * isinstance(value, (list, tuple, set))
+    raise MediaError(
+        "media is a text, path, URL, bytes, array, tensor, Pillow image, or one of Sensorium's "
+        f"(Image, Audio, Video, Document, Mesh), got {type(value).__name__} {value!r:.60}{advice}"
+    )
+
+
+def _of_dataset(cell: Mapping[str, Any]) -> Media:
+    """A cell of a Hugging Face data set: an encoded file, or a decoded recording."""
+    if cell.keys() >= DECODED:
+        return Audio(np.asarray(cell["array"], np.float32), int(cell["sampling_rate"]))
+    if cell.keys() == ENCODED and (cell["bytes"] or cell["path"]):
+        path = Path(cell["path"]) if cell["path"] else None
+        if not cell["bytes"]:
+            return open_media(path or "")
+        if path is not None and path.suffix.lower() in AUDIO_SUFFIXES:
+            return Audio(cell["bytes"])
+        return Image(cell["bytes"])
+    raise MediaError(
+        f"a row of columns is no media ({', '.join(map(str, cell)) or 'it is empty'}): give one of "
+        "its cells"
+    )

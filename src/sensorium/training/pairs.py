@@ -33,6 +33,7 @@ from sensorium.evaluation.data import (
     read_pairs,
 )
 from sensorium.media import Image
+from sensorium.media.given import rows_of
 
 IMAGE_MEMBERS = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "avif")
 """Extensions of the pictures in a WebDataset tar."""
@@ -106,16 +107,17 @@ class CaptionedPictures:
         )
 
 
-def read_captioned(data: str | os.PathLike[str], *, split: str = "train") -> CaptionedPictures:
+def read_captioned(data: Any, *, split: str = "train") -> CaptionedPictures:
     """Read captioned pictures of any kind.
 
     Parameters
     ----------
-    data : str or path
+    data : str, path, Dataset or DataFrame
         A table (``.csv``, ``.tsv``, ``.jsonl``) as `sensorium evaluate` reads it, with captions in
         one or more columns; a folder with a folder of pictures per class, whose names are the
         captions; a folder that ``datasets.save_to_disk`` wrote, or a hub id; WebDataset tars,
-        also as ``shards/{0000..0007}.tar`` or ``"shards/*.tar"``, or a folder of them.
+        also as ``shards/{0000..0007}.tar`` or ``"shards/*.tar"``, or a folder of them. Or such a
+        data set or table in memory, its paths relative to the working folder.
     split : str
         Of a dataset that has several.
 
@@ -124,6 +126,8 @@ def read_captioned(data: str | os.PathLike[str], *, split: str = "train") -> Cap
     UsageError
         When it is none of these, or holds no captioned picture.
     """
+    if not isinstance(data, (str, os.PathLike)):
+        return _read_in_memory(data)
     text = os.fspath(data)
     path = Path(os.path.expanduser(text))  # noqa: PTH111
     if tars := _tars(path):
@@ -261,7 +265,17 @@ def _load_from_hub(name: str, split: str) -> Any:
         raise UsageError(f"the dataset {name} cannot be loaded: {first}") from error
 
 
-def _read_dataset(dataset: Any, name: str) -> CaptionedPictures:
+def _read_in_memory(table: Any) -> CaptionedPictures:
+    library, name = _datasets(), type(table).__name__
+    if not isinstance(table, library.Dataset):
+        rows = rows_of(table)
+        if rows is None:
+            raise UsageError(f"captioned pictures are a path, Dataset or DataFrame, got {name}")
+        table = library.Dataset.from_list(rows)
+    return _checked(_read_dataset(table, name, Path.cwd()), name)
+
+
+def _read_dataset(dataset: Any, name: str, folder: Path | None = None) -> CaptionedPictures:
     library = _datasets()
     pictured = [key for key, kind in dataset.features.items() if isinstance(kind, library.Image)]
     by_name = {key.lower(): key for key in dataset.features}
@@ -291,7 +305,7 @@ def _read_dataset(dataset: Any, name: str) -> CaptionedPictures:
         if not found:
             result.skipped.append(Skipped(where, "row has no caption"))
             continue
-        opened = _row_opener(dataset, column, row, Path(name))
+        opened = _row_opener(dataset, column, row, folder or Path(name))
         result.pictures.append(Picture(where, f"{fingerprint}:{row}", opened))
         result.captions.append(found)
     return result

@@ -27,6 +27,7 @@ from sensorium.encoders.zero_shot import most_probable
 from sensorium.errors import UsageError
 from sensorium.evaluation.data import label_of_folder
 from sensorium.media import Modality
+from sensorium.media.given import array_of, items_of, names_of
 from sensorium.training.classifiers.evaluating import evaluate_predictor, words_of
 from sensorium.training.classifiers.examples import Examples, Progress, media_of, read_examples
 from sensorium.training.classifiers.fitting import METHODS, OWN_MODEL_METHODS, TUNED_METHODS
@@ -147,10 +148,11 @@ class Classifier:
 
         Parameters
         ----------
-        x : str, Path, sequence or ndarray
-            A folder that holds a folder per class; a table (``.csv``, ``.tsv``, ``.jsonl``) with
-            the columns ``path`` or ``text`` and ``label``; with `y` a list of media, or vectors of
-            the encoder's space, float of shape (n, d).
+        x : str, Path, DataFrame, Dataset, sequence, ndarray or tensor
+            A folder that holds a folder per class; a table (``.csv``, ``.tsv``, ``.jsonl``, or in
+            memory: pandas, Polars, Arrow, Hugging Face) with the columns ``path`` or ``text`` and
+            ``label``; with `y` a list of media, or vectors of the encoder's space, float of shape
+            (n, d).
         y : sequence of str, optional
         labels : str or Path, optional
             CSV that says what class folders are called: ``folder,label,...``.
@@ -278,14 +280,11 @@ class Classifier:
 
     def _unlabelled(self, x: Any) -> Data:
         predictor = self.predictor
-        if _is_vectors(x):
-            vectors = np.asarray(x, np.float32)
+        if (vectors := _vectors_of(x)) is not None:
             names = [f"vector {row}" for row in range(len(vectors))]
             blank = [""] * len(vectors)
             return Data(names, None, blank, blank, vectors, Modality.IMAGE, {})
-        if isinstance(x, (str, bytes, os.PathLike)) or not hasattr(x, "__iter__"):
-            x = [x]
-        sources = list(x)
+        sources = items_of(x)
         blank = [""] * len(sources)
         modality = media_of(sources[0]).modality if sources else Modality.TEXT
         names = [str(source)[:200] for source in sources]
@@ -363,8 +362,8 @@ class Classifier:
         modality: str | None,
         progress: Progress | None,
     ) -> Data:
-        if _is_vectors(x):
-            return self._of_vectors(np.asarray(x, np.float32), y)
+        if (vectors := _vectors_of(x)) is not None:
+            return self._of_vectors(vectors, y)
         examples: Examples = read_examples(x, y, labels=labels, modality=modality)
         return encode(self.encoder, examples, progress)
 
@@ -381,7 +380,7 @@ class Classifier:
         if not (np.isfinite(norms).all() and (norms > 0).all()):
             raise UsageError("a vector has no direction: it is zero, or not all numbers")
         names = [f"vector {row}" for row in range(len(vectors))]
-        labels = [str(label) for label in y]
+        labels = names_of(y)
         texts = {label: [label_of_folder(label)] for label in dict.fromkeys(labels)}
         modality = Modality.IMAGE if Modality.IMAGE in space.modalities else space.modalities[0]
         blank = [""] * len(vectors)
@@ -431,5 +430,7 @@ def load_classifier(folder: str | os.PathLike[str]) -> Classifier:
     return Classifier.load(folder)
 
 
-def _is_vectors(x: Any) -> bool:
-    return isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f"
+def _vectors_of(x: Any) -> npt.NDArray[np.float32] | None:
+    """An array or tensor of vectors, shape (n, d); None for anything else."""
+    array = array_of(x) if getattr(x, "ndim", None) == 2 and not hasattr(x, "columns") else None
+    return array.astype(np.float32) if array is not None and array.dtype.kind == "f" else None

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from sensorium.media import (
     as_media,
     open_media,
 )
+from sensorium.media.given import items_of, names_of, rows_of
 from sensorium.media.sources import is_url, read_file
 from sensorium.training.classifiers.heads import Labels, Vectors
 
@@ -144,7 +145,9 @@ def read_examples(
     if y is not None:
         if isinstance(x, (str, os.PathLike)):
             raise UsageError("a folder or table has its own labels: give no y beside it")
-        return _of_lists(list(x), [str(label) for label in y], wanted)
+        return _of_lists(items_of(x), names_of(y), wanted)
+    if (rows := rows_of(x)) is not None:
+        return _of_rows(rows, wanted, type(x).__name__)
     if not isinstance(x, (str, os.PathLike)):
         raise UsageError(
             "give a folder per class, a table with a label column, or a list and its labels y, "
@@ -198,20 +201,42 @@ _KINDS = (Audio, Document, Image, Mesh, Video)
 
 
 def _of_table(table: Path, wanted: Modality | None) -> Examples:
+    rows = _rows(table)
+    return _of_cells(rows, wanted, str(table), lambda value: beside(table, value), table.name)
+
+
+def _of_rows(rows: list[dict[str, Any]], wanted: Modality | None, name: str) -> Examples:
+    """Rows of a table in memory; its paths are relative to the working folder."""
+    numbered: Iterator[tuple[int, dict[str, Any] | str]] = enumerate(iter(rows))
+    return _of_cells(numbered, wanted, name, lambda value: Path(os.path.expanduser(value)), name)  # noqa: PTH111
+
+
+def _of_cells(
+    rows: Iterable[tuple[int, dict[str, Any] | str]],
+    wanted: Modality | None,
+    table: str,
+    located: Callable[[str], Path],
+    short: str,
+) -> Examples:
     names: list[str] = []
     sources: list[Any] = []
     labels: list[str] = []
     skipped: list[Skipped] = []
     columns: dict[str, str] | None = None
-    for line, row in _rows(table):
-        where = f"{table.name}:{line}"
+    for line, row in rows:
+        where = f"{short}:{line}"
         if isinstance(row, str):
             skipped.append(Skipped(where, row))
             continue
         if columns is None:
             columns = _columns(table, list(row))
-        label, value = (_cell(row.get(columns[name])) for name in ("label", "value"))
-        if not label or not value:
+        label, held = _cell(row.get(columns["label"])), row.get(columns["value"])
+        value = _cell(held)
+        if label and held is not None and not isinstance(held, (str, int, float)):
+            names.append(where)
+            sources.append(held)  # a picture of a data set
+            labels.append(label)
+        elif not label or not value:
             skipped.append(Skipped(where, f"row has no {columns['value' if label else 'label']}"))
         elif columns["kind"] == "text":
             names.append(where)
@@ -221,14 +246,14 @@ def _of_table(table: Path, wanted: Modality | None) -> Examples:
             skipped.append(Skipped(where, f"{value!r:.80} is no path of a file"))
         else:
             names.append(value)
-            sources.append(beside(table, value))
+            sources.append(located(value))
             labels.append(label)
     texts = {label: [label_of_folder(label)] for label in dict.fromkeys(labels)}
     examples = Examples(names, sources, labels, texts, Modality.TEXT, skipped)
-    return _of_one_modality(examples, wanted, str(table))
+    return _of_one_modality(examples, wanted, table)
 
 
-def _columns(table: Path, names: list[str]) -> dict[str, str]:
+def _columns(table: str, names: list[str]) -> dict[str, str]:
     by_name = {name.lower(): name for name in reversed(names)}
 
     def first(wanted: Sequence[str]) -> str | None:

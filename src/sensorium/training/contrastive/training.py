@@ -141,12 +141,12 @@ class Report:
 
 
 def train_contrastive(
-    data: str | os.PathLike[str],
+    data: Any,
     folder: str | os.PathLike[str],
     options: Options,
     settings: Settings,
     *,
-    validation: str | os.PathLike[str] | None = None,
+    validation: Any = None,
     split: str = "train",
     features: str | os.PathLike[str] | None = None,
     said: Said | None = None,

@@ -10,6 +10,7 @@ from sensorium.collection.files import Skipped
 from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import SpaceMismatchError, UsageError
+from sensorium.media.given import rows_of
 from sensorium.training.fusion.encoded_tables import (
     EncodedTable,
     Progress,
@@ -181,6 +182,8 @@ def read_rows_of(table: Table) -> tuple[list[Row], list[Skipped]]:
     if isinstance(table, (str, os.PathLike)):
         rows, skipped = read_table(table)
         return list(rows), skipped
+    if not isinstance(table, EncodedTable) and (held := rows_of(table)) is not None:
+        table = held
     given = list(table.rows if isinstance(table, EncodedTable) else table)
     if not given:
         raise UsageError("the table holds no row")
