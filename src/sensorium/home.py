@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 
@@ -37,6 +38,13 @@ def default_collection_path() -> Path:
         return sensorium_home() / "library.sensorium"
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return _absolute(data) / "sensorium" / "library.sensorium"
+
+
+def index_command(collection: Path) -> str:
+    """Write the shell's command that fills a collection, for messages."""
+    named = collection.absolute() != default_collection_path()
+    option = f" --collection {shlex.quote(str(collection))}" if named else ""
+    return f"sensorium index FOLDER{option}"
 
 
 def _absolute(path: str) -> Path:

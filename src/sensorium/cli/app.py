@@ -17,12 +17,12 @@ from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
 from sensorium.cli.predict import predict
 from sensorium.cli.progress import progress_bar, progress_of_steps
 from sensorium.cli.train import train_app
-from sensorium.collection import Collection
+from sensorium.collection import AddReport, Collection, Skipped
 from sensorium.collection.answering import MODES
+from sensorium.collection.files import Candidate, find_files
 from sensorium.collection.optimizing import RECALL
-from sensorium.encoders import (
-    DEFAULT_ENCODER,
-)
+from sensorium.collection.reading import extraction_of
+from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import UsageError
 from sensorium.home import default_collection_path
 from sensorium.media import Text
@@ -60,7 +60,12 @@ def index(
     as_json: JsonOption = False,
 ) -> None:
     """Add media to a collection; what has not changed is passed over."""
-    with _open(collection, encoder=encoder, create=True) as library:
+    path = collection or default_collection_path()
+    if not path.exists():
+        extraction_of(speech_model or speech, ocr)  # says what is not installed
+        encoder = encoder or DEFAULT_ENCODER  # loaded before the collection is made
+        _require_media(sources, path, encoder, as_json)
+    with _open(path, encoder=encoder, create=True) as library:
         with progress_bar("indexing") as progress:
             try:
                 report = library.add(
@@ -131,6 +136,7 @@ def search(
         hits = library.search(
             Text(query) if words else query, k, mode=mode, offset=offset, where=where
         )
+        found_nothing = output.found_nothing(library) if not hits else ""
     if sheet is not None and hits:
         from sensorium.cli.sheet import write_sheet  # fonts and drawing only when asked for
 
@@ -143,7 +149,7 @@ def search(
     else:
         output.print_hits(hits)
     if not hits:
-        output.notices.print("nothing found")
+        output.notices.print(found_nothing, soft_wrap=True, markup=False)
         raise typer.Exit(EXIT_PARTLY)
 
 
@@ -284,6 +290,33 @@ def _version(
 
         print(__version__)
         raise typer.Exit
+
+
+def _require_media(sources: list[str], collection: Path, encoder: str, as_json: bool) -> None:
+    """End with what was wrong with the sources if not one file is there: nothing is made then."""
+    skipped: list[Skipped] = []
+    ignored = 0
+    for found in find_files(sources):
+        if isinstance(found, Candidate):
+            return
+        if isinstance(found, Skipped):
+            skipped.append(found)
+        else:
+            ignored += 1
+    load_encoder(encoder)  # what is wrong with it comes first
+    if as_json:
+        for item in skipped:
+            output.print_json({"skipped": item.path, "reason": item.reason})
+        output.print_json({**vars(AddReport(ignored=ignored)), "skipped": len(skipped), "items": 0})
+    else:
+        output.print_skipped(skipped)
+        others = f" ({ignored} other files ignored)" if ignored else ""
+        output.notices.print(
+            f"no media there{others}: {output.short_path(str(collection))} is not made",
+            soft_wrap=True,
+            markup=False,
+        )
+    raise typer.Exit(EXIT_PARTLY)
 
 
 def _lines(file: Path) -> list[str]:

@@ -56,9 +56,12 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Add vectors that were made elsewhere, or exported from another collection."""
-    from sensorium.collection.exchange import Columns, import_collection
+    from sensorium.collection.exchange import Columns, find_import, import_collection
 
     made_by = load_encoder(encoder) if encoder is not None else None
+    columns = Columns(path_column, vector_column, modality)
+    name = encoder_name(encoder) if encoder is not None else ""
+    find_import(source, layout, made_by, name, columns)  # before a collection is made for it
     with Collection(collection or default_collection_path()) as library:
         with progress_bar("importing") as progress:
             try:
@@ -67,8 +70,8 @@ def import_(
                     source,
                     layout,
                     encoder=made_by,
-                    encoder_name=encoder_name(encoder) if encoder is not None else "",
-                    columns=Columns(path_column, vector_column, modality),
+                    encoder_name=name,
+                    columns=columns,
                     progress=progress,
                 )
             except KeyboardInterrupt:
@@ -190,6 +193,7 @@ def duplicates(
         raise UsageError("--json and --paths exclude each other")
     with Collection(collection or default_collection_path(), create=False) as library:
         groups = find_duplicate_items(library, threshold=threshold, pixels=not no_pixels)
+        found_nothing = output.found_nothing(library) if not groups else ""
     if as_json:
         for group in groups:
             output.print_json(group)
@@ -198,7 +202,7 @@ def duplicates(
     else:
         _print_groups(groups)
     if not groups:
-        output.notices.print("nothing found")
+        output.notices.print(found_nothing, soft_wrap=True, markup=False)
         raise typer.Exit(EXIT_PARTLY)
 
 

@@ -72,6 +72,8 @@ def classify(
                 found = library.label(classifier, k=k, where=where)
             else:
                 found = library.classify(names, k=k, multi=multi, where=where)
+            if not found:
+                output.notices.print(output.found_nothing(library), soft_wrap=True, markup=False)
         rows = [(item.path, item.labels) for item in found]
     _print(rows, skipped, as_json)
 
@@ -97,6 +99,8 @@ def label(
     """Label a collection by a trained classifier, from its stored vectors."""
     with _open(collection) as library:
         found: list[Labelled] = library.label(classifier, k=k, where=where, save=save)
+        if not found:
+            output.notices.print(output.found_nothing(library), soft_wrap=True, markup=False)
     _print([(item.path, item.labels) for item in found], [], as_json)
     if save is not None:
         output.notices.print(f"{len(found)} labels stored as {save}", markup=False)

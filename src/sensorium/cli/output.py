@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sensorium.collection import Hit, Item, OptimizeReport, Skipped
+from sensorium.collection import Collection, Hit, Item, OptimizeReport, Skipped
+from sensorium.home import index_command
 from sensorium.index.tuning import Measured
 
 SKIPPED_SHOWN = 20
@@ -207,6 +208,14 @@ def _cells(point: Measured) -> list[str]:
         f"{point.build_seconds:.1f}",
         f"{point.vectors:,}",
     ]
+
+
+def found_nothing(library: Collection) -> str:
+    """Say that nothing was found; where there is nothing to find, what to do about it."""
+    if len(library):
+        return "nothing found"
+    path = short_path(str(library.path))
+    return f"{path} holds nothing yet: `{index_command(library.path)}` adds media"
 
 
 def print_skipped(skipped: Sequence[Skipped]) -> None:

@@ -77,6 +77,7 @@ def add_files(
     encoder: Encoder,
     sources: Iterable[Source],
     *,
+    encoder_name: str,
     metadata: dict[str, Any] | None = None,
     batch_size: int,
     extraction: Extraction = NOTHING,
@@ -85,7 +86,9 @@ def add_files(
     """See `Collection.add`."""
     # As it will be read back (a tuple is a list in JSON), so that it compares equal next time.
     stated: dict[str, Any] = json.loads(dump_metadata(metadata or {}))
-    return _Adder(store, encoder, batch_size, extraction, progress).run(sources, stated)
+    return _Adder(store, encoder, encoder_name, batch_size, extraction, progress).run(
+        sources, stated
+    )
 
 
 class _Adder:
@@ -93,12 +96,14 @@ class _Adder:
         self,
         store: SQLiteStore,
         encoder: Encoder,
+        encoder_name: str,
         batch_size: int,
         extraction: Extraction,
         progress: Progress | None,
     ) -> None:
         self.store = store
         self.encoder = encoder
+        self.encoder_name = encoder_name
         self.batch_size = batch_size
         self.extraction = extraction
         self.progress = progress
@@ -247,8 +252,9 @@ class _Adder:
             elif work.change in ("move", "copy"):  # more copies than items whose files are gone
                 copies.append((work.file, metadata))
         stale = self.store.write(
-            self.encoder.space, embedded=embedded, copied=copies, moved=moves, described=touched
-        )
+            self.encoder.space, encoder=self.encoder_name,
+            embedded=embedded, copied=copies, moved=moves, described=touched,
+        )  # fmt: skip
         moved_paths = {file.path for _, file, _ in moves}
         for work, _, _ in batch:
             if work.file.path in stale:

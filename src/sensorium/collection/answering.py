@@ -74,6 +74,8 @@ class Answering:
     ) -> None:
         self.path = Path(path).expanduser().absolute()
         self._lock = RLock()
+        is_new = create and not self.path.exists()
+        named = load_ready(encoder) if encoder is not None and is_new else None
         self._store = SQLiteStore(self.path, create=create)
         self._encoder: Encoder | None = None
         self._encoder_name = ""
@@ -83,13 +85,13 @@ class Answering:
         self._rebuilding: Thread | None = None
         if encoder is not None:
             try:
-                self._use_encoder(encoder)
+                self._use_encoder(named or load_named(encoder))
             except BaseException:
                 self._store.close()
                 raise
 
-    def _use_encoder(self, encoder: str | os.PathLike[str] | Encoder) -> Encoder:
-        loaded, name = load_named(encoder)
+    def _use_encoder(self, named: tuple[Encoder, str]) -> Encoder:
+        loaded, name = named
         self._store.require_space(loaded.space, name)
         self._encoder, self._encoder_name = loaded, name
         for searcher in (self._searcher, self._hashed):
@@ -102,7 +104,7 @@ class Answering:
         with self._lock:
             if self._encoder is None:
                 stored = self._store.space()
-                return self._use_encoder(stored[1] if stored else DEFAULT_ENCODER)
+                return self._use_encoder(load_named(stored[1] if stored else DEFAULT_ENCODER))
             return self._encoder
 
     def search(
@@ -485,3 +487,10 @@ def load_named(encoder: str | os.PathLike[str] | Encoder) -> tuple[Encoder, str]
     if isinstance(encoder, FolderEncoder) and encoder.folder not in shipped_encoders().values():
         return encoder, encoder_name(encoder.folder)
     return encoder, encoder.space.name
+
+
+def load_ready(encoder: str | os.PathLike[str] | Encoder) -> tuple[Encoder, str]:
+    """As `load_named`, and with its towers: before anything is made that needs them."""
+    loaded, name = load_named(encoder)
+    str(loaded.runtime)  # loads them
+    return loaded, name

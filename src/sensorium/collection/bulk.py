@@ -78,6 +78,7 @@ def add_vectors(
     vectors: RowVectors,
     paths: Sequence[str | os.PathLike[str]],
     *,
+    encoder_name: str | None = None,
     modality: str = "image",
     metadata: Mapping[str, Any] | Sequence[Mapping[str, Any] | None] | None = None,
     spans: Sequence[Span] | None = None,
@@ -101,6 +102,8 @@ def add_vectors(
         next given to `Collection.add`; anything else (a URL, a number as text) is stored as it is.
         What is stored under the key already gets the new vectors, and keeps what metadata it
         has under other names.
+    encoder_name : str, optional
+        Name that the space's encoder loads by, for a collection that holds nothing yet.
     modality : str
         Of all rows.
     metadata : mapping, or sequence of mappings, optional
@@ -146,7 +149,9 @@ def add_vectors(
          vectors[start : start + batch_size])
         for start in range(0, count, batch_size)
     )  # fmt: skip
-    return write_batches(store, space, batches, total=count, progress=progress)
+    return write_batches(
+        store, space, batches, encoder_name=encoder_name, total=count, progress=progress
+    )
 
 
 def file_state(path: str | os.PathLike[str]) -> FileState:
@@ -171,6 +176,7 @@ def write_batches(
     space: Space,
     batches: Iterable[Batch],
     *,
+    encoder_name: str | None = None,
     total: int,
     progress: Progress | None = None,
 ) -> BulkReport:
@@ -187,11 +193,11 @@ def write_batches(
         done += len(rows)
         items = list(_items(good))
         waiting = items.pop() if items and items[-1][-1][0].span is not None else []
-        _write(store, space, items, report)
+        _write(store, space, encoder_name, items, report)
         if progress is not None:
             progress(done - len(waiting), total)
     if waiting:
-        _write(store, space, [waiting], report)
+        _write(store, space, encoder_name, [waiting], report)
         if progress is not None:
             progress(done, total)
     report.seconds = time.monotonic() - started
@@ -214,12 +220,19 @@ def _items(rows: Segments) -> Iterator[Segments]:
         yield item
 
 
-def _write(store: SQLiteStore, space: Space, items: Sequence[Segments], report: BulkReport) -> None:
+def _write(
+    store: SQLiteStore,
+    space: Space,
+    encoder_name: str | None,
+    items: Sequence[Segments],
+    report: BulkReport,
+) -> None:
     if not items:
         return
     known = _stored(store, [item[0][0].file.path for item in items])
     store.write(
         space,
+        encoder=encoder_name,
         embedded=[
             EmbeddedFile(
                 file=item[0][0].file,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sensorium.collection.adding import AddReport, Progress, add_files
-from sensorium.collection.answering import Answering, load_named
+from sensorium.collection.answering import Answering, load_ready
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
 from sensorium.collection.files import is_gone, sources_of
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
@@ -31,7 +31,8 @@ class Collection(Answering):
     Parameters
     ----------
     path : str or Path
-        The collection's file, by custom ``NAME.sensorium``. It is made when it is missing.
+        The collection's file, by custom ``NAME.sensorium``. It is made when it is missing, but
+        not before `encoder`, where one is named, is loaded.
     encoder : str, Path or Encoder, optional
         What `sensorium.load_encoder` takes, or a loaded encoder. None takes the one that the
         collection was made with, ``"mini"`` for a new one, and loads it when it is first needed.
@@ -106,11 +107,11 @@ class Collection(Answering):
         if batch_size < 1:
             raise UsageError(f"batch_size is at least 1, got {batch_size}")
         encoder = self.encoder
-        self._store.claim_space(encoder.space, self._encoder_name)
+        self._store.require_space(encoder.space, self._encoder_name)
         return add_files(
             self._store, encoder, named,
-            metadata=metadata, batch_size=batch_size, progress=progress,
-            extraction=extraction_of(speech, ocr),
+            encoder_name=self._encoder_name, metadata=metadata, batch_size=batch_size,
+            progress=progress, extraction=extraction_of(speech, ocr),
         )  # fmt: skip
 
     def add_vectors(
@@ -152,10 +153,11 @@ class Collection(Answering):
             When lengths, the number of dimensions, or the modality do not fit.
         """
         encoder = self.encoder
-        self._store.claim_space(encoder.space, self._encoder_name)
+        self._store.require_space(encoder.space, self._encoder_name)
         return add_vectors(
             self._store, encoder.space, vectors, paths,
-            modality=modality, metadata=metadata, spans=spans, progress=progress,
+            encoder_name=self._encoder_name, modality=modality, metadata=metadata, spans=spans,
+            progress=progress,
         )  # fmt: skip
 
     def delete(
@@ -225,7 +227,7 @@ class Collection(Answering):
             With the items that could not be read: they stay, without vectors, until their files
             are back and added again.
         """
-        loaded, name = load_named(encoder)
+        loaded, name = load_ready(encoder)
         report = reembed(self._store, loaded, name, batch_size=batch_size, progress=progress)
         with self._lock:
             self._encoder, self._encoder_name = loaded, name

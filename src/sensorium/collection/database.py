@@ -21,6 +21,7 @@ from sensorium.collection.schema import (
 )
 from sensorium.collection.words import write_all_words
 from sensorium.errors import CollectionError
+from sensorium.home import index_command
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
@@ -50,7 +51,7 @@ class Database:
                 raise CollectionError(f"{path} is a folder; a collection is a file: name one in it")
             if not create and not path.exists():
                 raise CollectionError(
-                    f"{path}: no such collection; `sensorium index FOLDER` makes one"
+                    f"{path}: no such collection; `{index_command(path)}` makes one"
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
             _refuse_other_files(path)

@@ -258,13 +258,36 @@ def import_collection(
     MissingExtraError
         For Parquet, clip-retrieval and Lance without their extras.
     """
+    if batch_size < 1:
+        raise UsageError(f"batch_size is at least 1, got {batch_size}")
+    found, origin = find_import(source, layout, encoder, encoder_name, columns)
+    store = _store(collection)
+    store.require_space(origin.space, origin.encoder)
+    return write_batches(
+        store, origin.space, found.batches(batch_size),
+        encoder_name=origin.encoder, total=found.rows, progress=progress,
+    )  # fmt: skip
+
+
+def find_import(
+    source: str | os.PathLike[str],
+    layout: str | None = None,
+    encoder: Encoder | None = None,
+    encoder_name: str = "",
+    columns: Columns | None = None,
+) -> tuple[Source, Origin]:
+    """Find what `import_collection` is to read, and in which space it is; reads no rows.
+
+    Raises
+    ------
+    UsageError, SpaceMismatchError, MissingExtraError
+        As `import_collection`.
+    """
     path = Path(source).expanduser().absolute()
     chosen = layout or guess_layout(path)
     columns = columns or Columns()
     if columns.modality not in [*Modality]:
         raise UsageError(f"modality is one of {', '.join(Modality)}, got {columns.modality!r}")
-    if batch_size < 1:
-        raise UsageError(f"batch_size is at least 1, got {batch_size}")
     found = _layout(chosen).read(chosen, path, columns)
     origin = _origin(path, found, encoder, encoder_name)
     if found.dimension != origin.space.dimension:
@@ -272,11 +295,7 @@ def import_collection(
             f"{path} holds vectors of {found.dimension} dimensions, {origin.space} has "
             f"{origin.space.dimension}: another encoder made them"
         )
-    store = _store(collection)
-    store.claim_space(origin.space, origin.encoder)
-    return write_batches(
-        store, origin.space, found.batches(batch_size), total=found.rows, progress=progress
-    )
+    return found, origin
 
 
 def guess_layout(path: Path) -> str:

@@ -39,10 +39,14 @@ class SpaceStore(Database):
         SpaceMismatchError
             When the collection holds another space.
         """
-        with self._transaction() as db:
-            for key, value in (("space", space.to_json()), ("encoder", encoder)):
-                db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
-            self.require_space(space, encoder)
+        with self._transaction():
+            self._claim_space(space, encoder)
+
+    def _claim_space(self, space: Space, encoder: str) -> None:
+        """`claim_space` inside of a transaction."""
+        for key, value in (("space", space.to_json()), ("encoder", encoder)):
+            self._connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
+        self.require_space(space, encoder)
 
     def require_space(self, space: Space, encoder: str = "") -> None:
         """Refuse vectors of another space than the stored one; `encoder` loads by this name."""

@@ -85,6 +85,7 @@ class SQLiteStore(SpaceStore):
         self,
         space: Space,
         *,
+        encoder: str | None = None,
         embedded: Iterable[EmbeddedFile] = (),
         copied: Iterable[tuple[FileState, dict[str, Any]]] = (),
         moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]] = (),
@@ -96,6 +97,9 @@ class SQLiteStore(SpaceStore):
         ----------
         space : Space
             The space the writer's vectors belong to.
+        encoder : str, optional
+            Name that the space's encoder loads by: the first vectors make the space that of a
+            collection that has none.
         embedded : iterable of EmbeddedFile
             Inserted, or replaces what is stored under the same path.
         copied : iterable of (FileState, metadata)
@@ -116,8 +120,12 @@ class SQLiteStore(SpaceStore):
         SpaceMismatchError
             When the collection has been re-embedded into another space in the meantime.
         """
+        embedded = list(embedded)
         with self._transaction() as db:
-            self.require_space(space)
+            if embedded and encoder is not None:
+                self._claim_space(space, encoder)
+            else:
+                self.require_space(space)
             removals, stale = 0, set()
             # All that is copied is read before anything is replaced: two files may have changed
             # names, and `embedded` may replace the vectors of a copy's source.

@@ -30,6 +30,7 @@ from sensorium.evaluation.result import (
     describe_encoder,
     describe_versions,
 )
+from sensorium.home import index_command
 from sensorium.media import Modality
 
 ITEMS_READ = 10_000
@@ -228,7 +229,7 @@ def _read_items(path: Path, dimension: int) -> _Items:
     finally:
         store.close()
     if not ids:
-        raise UsageError(f"{path}: holds nothing to search; `sensorium index` fills it")
+        raise UsageError(f"{path}: holds nothing to search; `{index_command(path)}` fills it")
 
     def describe(row: int) -> dict[str, str]:
         return {"picture" if modalities[row] == Modality.IMAGE else "text": paths[row]}

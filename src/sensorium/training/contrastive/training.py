@@ -216,7 +216,6 @@ def _train(
     work = folder / TRAINING
     leads = int(os.environ.get("RANK", 0)) == 0
     told: Said = said or (lambda what: None)
-    work.mkdir(parents=True, exist_ok=True)
     claim = _claim(work, options, data, validation)
     training = read_captioned(data, split=split)
     if validation is None:
@@ -230,6 +229,7 @@ def _train(
         import_module("sensorium.encoders.projected")
     tuned = {"image": _is_tuned(image, "image", options), "text": _is_tuned(text, "text", options)}
     if leads and claim is not None:  # what could not have begun leaves the folder free
+        work.mkdir(parents=True, exist_ok=True)
         (work / CLAIM).write_text(claim, encoding="utf-8")
     seen = Side.of(training, image, text, tuned, kept, told, "training")
     unseen = Side.of(held, image, text, tuned, kept, told, "validation")
