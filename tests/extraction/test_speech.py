@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from sensorium import Audio, Collection, Text, Video
 from sensorium.errors import EncoderError
-from sensorium.extraction import Transcriber, load_transcriber
+from sensorium.extraction import Transcriber, load_transcriber, speech
 from sensorium.extraction.speech import CHUNK_SECONDS, RATE, _chunks
 from sensorium.media import Segment
 from tests.media.recordings import RATE as VIDEO_RATE
@@ -103,3 +104,61 @@ def test_an_unknown_model_is_an_error() -> None:
     noise = np.random.default_rng(0).normal(size=RATE * 2) * 0.1
     with pytest.raises(EncoderError, match="'nonesuch' cannot be loaded"):
         list(Transcriber("nonesuch").passages(Audio(noise, RATE)))
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two packages such as those that hold the weights, with a few bytes instead, which count."""
+    files = {"config.json": b"{}", "tokenizer.json": b"[]", "vocabulary.txt": b"a\n"}
+    for number, content in enumerate((b"first half, ", b"second half"), 1):
+        data = tmp_path / f"packed_weights_part{number}" / "data"
+        data.mkdir(parents=True)
+        (data.parent / "__init__.py").touch()
+        (data / f"model.bin.part{number}").write_bytes(content)
+    for name, content in files.items():
+        (tmp_path / "packed_weights_part1" / "data" / name).write_bytes(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(speech, "PACKAGED", ("packed_weights_part1", "packed_weights_part2"))
+    files["model.bin"] = b"first half, second half"
+    digests = {n: hashlib.sha256(files[n]).hexdigest() for n in speech.PACKAGED_FILES}
+    monkeypatch.setattr(speech, "PACKAGED_FILES", digests)
+    return tmp_path
+
+
+def test_packaged_weights_are_joined_and_checked_once(packages: Path) -> None:
+    folder = speech.packaged_folder()
+    assert folder is not None
+    assert {p.name for p in folder.iterdir()} == {*speech.PACKAGED_FILES}
+    model = folder / "model.bin"
+    assert model.read_bytes() == b"first half, second half"
+    written = model.stat().st_mtime_ns
+    assert speech.packaged_folder() == folder and model.stat().st_mtime_ns == written
+    model.write_bytes(b"cut off")
+    assert speech.packaged_folder() == folder
+    assert model.read_bytes() == b"first half, second half"
+
+
+@pytest.mark.parametrize("name", ["model.bin.part1", "config.json", "vocabulary.txt"])
+def test_other_weights_than_those_that_were_checked(packages: Path, name: str) -> None:
+    file = packages / "packed_weights_part1" / "data" / name
+    wrong = file.read_bytes().swapcase() + b"?"
+    file.write_bytes(wrong)
+    whole = wrong + b"second half" if name.startswith("model") else wrong
+    with pytest.raises(EncoderError, match=hashlib.sha256(whole).hexdigest()) as caught:
+        speech.packaged_folder()
+    assert speech.PACKAGED_FILES[name.removesuffix(".part1")] in str(caught.value)
+    assert not list(packages.glob("home/*/model.bin"))
+    assert not list(packages.glob("home/*/*.part"))
+    file.unlink()  # a package that lacks a file holds something else, too
+    if not name.startswith("model"):
+        with pytest.raises(EncoderError, match=name):
+            speech.packaged_folder()
+
+
+@pytest.mark.skipif(WEIGHTS is None, reason="needs the extra speech-weights")
+def test_the_packaged_weights_are_those_that_were_checked() -> None:
+    folder = speech.packaged_folder()
+    assert folder is not None
+    for name, digest in speech.PACKAGED_FILES.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.errors import UsageError
 from sensorium.index.base import Index
 from sensorium.index.kinds import load_index
 
@@ -174,7 +175,7 @@ def read_index(collection: Path, slot: str, space: str) -> DerivedIndex | None:
         if not pointer.exists():
             return None
         raise DamagedIndexError(f"{error.filename} is missing") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         raise DamagedIndexError(f"{pointer}: {error}") from error
     return DerivedIndex(index, ids[0], ids[1], facts, generation)
 

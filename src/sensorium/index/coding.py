@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -225,14 +226,19 @@ def load_coder(path: Path) -> Coder:
     Raises
     ------
     UsageError
-        The file's method is not in `LOADERS`.
+        The file's method is not in `LOADERS`, or it is damaged.
     """
-    with np.load(path, allow_pickle=False) as file:
-        method = str(file["method"])
-    if method not in LOADERS:
-        known = ", ".join(LOADERS)
-        raise UsageError(f"{path}: no hash method {method!r} is known here, only {known}")
-    return LOADERS[method](path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            method = str(file["method"])
+        if method in LOADERS:
+            return LOADERS[method](path)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        raise UsageError(f"{path}: the hash function is damaged ({error!r:.200})") from error
+    known = ", ".join(LOADERS)
+    raise UsageError(f"{path}: no hash method {method!r} is known here, only {known}")
 
 
 def _common_dimension(vectors: Mapping[str, Vectors]) -> int:

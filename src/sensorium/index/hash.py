@@ -334,8 +334,10 @@ class HashIndex:
         if (folder / LISTS).exists():
             lists = faiss.read_index_binary(str(folder / LISTS), faiss.IO_FLAG_MMAP)
         if (folder / COPIES).exists():
-            scale = np.load(folder / SCALE) if (folder / SCALE).exists() else None
-            copies = _Copies(np.load(folder / COPIES, mmap_mode="r"), scale)
+            scale = (
+                np.load(folder / SCALE, allow_pickle=False) if (folder / SCALE).exists() else None
+            )
+            copies = _Copies(np.load(folder / COPIES, mmap_mode="r", allow_pickle=False), scale)
         parameters = json.loads((folder / PARAMETERS).read_text())
         return cls(load_coder(folder / CODER), codes, lists, copies, **parameters)
 

@@ -22,6 +22,7 @@ from sensorium.encoders import FolderEncoder, load_encoder
 from sensorium.encoders.base import encode_queries
 from sensorium.encoders.folder import CONFIG
 from sensorium.encoders.hub_loading import load_model
+from sensorium.encoders.pretrained import safe_loading
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
@@ -310,7 +311,9 @@ def _gives_tokens(first: Any) -> bool:
 def _plain(
     folder: Path, name: str, modality: Modality, pooling: str | None, prefix: str, *, is_new: bool
 ) -> TorchTower:
-    return _pooled(Transformer(str(folder)), name, modality, pooling, prefix, is_new=is_new)
+    with safe_loading(local=True):
+        first = Transformer(str(folder), model_kwargs={"use_safetensors": True})
+    return _pooled(first, name, modality, pooling, prefix, is_new=is_new)
 
 
 def _pooled(

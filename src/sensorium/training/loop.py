@@ -8,16 +8,13 @@
 - **Gradients are averaged across processes after the backward pass**, not by DDP's hooks: those
   allow each parameter one gradient a step, and gradient caching computes several.
 - **The best weights are kept apart** and restored at the end, whatever else is validated or saved.
-- Only parameters that are trained are written, and no pickled arguments.
+- Only parameters that are trained are written, and nothing is pickled.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import os
-import random
 import shutil
 import time
 import warnings
@@ -37,6 +34,14 @@ try:
     from transformers.trainer_callback import PrinterCallback, TrainerState
     from transformers.utils import logging
 
+    from sensorium.training.checkpoints import (
+        claim,
+        latest,
+        load_optimizer,
+        load_random,
+        save_optimizer,
+        save_random,
+    )
     from sensorium.training.order import Batches, Examples, Order
     from sensorium.training.weights import average_gradients, give_all, load_weights, save_weights
 except ImportError as error:
@@ -134,7 +139,7 @@ def train(
     epoch = math.ceil(batches / settings.accumulation)
     total = settings.max_steps or math.ceil(settings.epochs * epoch)
     arguments.logging_steps = max(1, total // NOTED)
-    _claim(checkpoints, settings, examples, model)
+    claim(checkpoints, settings, examples, model)
     finished = checkpoints / "finished.safetensors"
     if finished.exists() and (history := History.load(folder)).finished:
         load_weights(model, finished)
@@ -143,7 +148,7 @@ def train(
         model, arguments, examples, collate, settings=settings, validate=validate, best=best,
         groups=parameters, drop_last=drop_last, epoch=epoch, progress=progress,
     )  # fmt: skip
-    checkpoint = _latest(checkpoints)
+    checkpoint = latest(checkpoints)
     if checkpoint is not None:
         trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         trainer.seconds_before = trainer.state.log_history[-1]["seconds"]
@@ -204,46 +209,6 @@ def _arguments(checkpoints: Path, settings: Settings) -> TrainingArguments:
         )
     arguments._n_gpu = min(1, arguments.n_gpu)  # several GPUs are torchrun's to use
     return arguments
-
-
-def _claim(checkpoints: Path, settings: Settings, examples: Examples, model: nn.Module) -> None:
-    """Note what is trained in a folder; refuse one where something else was."""
-    mine = {
-        **dataclasses.asdict(settings),
-        "examples": len(examples),
-        "trained parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-    }
-    path = checkpoints / "settings.json"
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{random.SystemRandom().getrandbits(32):x}.part")
-        part.write_text(json.dumps(mine, indent=1), encoding="utf-8")
-        part.replace(path)
-        return
-    different = [
-        f"{name} was {stored.get(name)}, now {mine.get(name)}"
-        for name in dict.fromkeys((*mine, *stored))
-        if stored.get(name) != mine.get(name)
-    ]
-    if different:
-        raise UsageError(
-            f"{checkpoints.parent} holds another training ({'; '.join(different)}); "
-            f"give another folder, or delete {checkpoints} to start anew"
-        )
-
-
-def _latest(checkpoints: Path) -> Path | None:
-    """Find the newest checkpoint that was written to its end; its state is written last."""
-    numbered = {int(path.name.split("-")[1]): path for path in checkpoints.glob("checkpoint-*")}
-    for _, path in sorted(numbered.items(), reverse=True):
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        return path
-    return None
 
 
 class _Precision(nn.Module):  # type: ignore[misc]
@@ -442,10 +407,34 @@ class _Trainer(Trainer):  # type: ignore[misc]
         self.state.log_history.append({"seconds": self._seconds(), "step": self.state.global_step})
         super()._save_checkpoint(model, trial)
 
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if self.args.should_save:
+            scaler = self.accelerator.scaler
+            save_optimizer(Path(output_dir), self.optimizer, self.lr_scheduler, scaler)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            scaler = self.accelerator.scaler
+            load_optimizer(Path(checkpoint), self.optimizer, self.lr_scheduler, scaler)
+
+    def _save_scaler(self, output_dir: str) -> None:
+        """With the optimizer."""
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        """With the optimizer."""
+
     def _save_rng_state(self, output_dir: str) -> None:
-        super()._save_rng_state(output_dir)
+        save_random(self._random(output_dir))
         if self.args.world_size > 1:  # a checkpoint is whole when the states of all are there
             dist.barrier()
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        # Another number of processes than before: there is none for this one.
+        if checkpoint is not None and self._random(checkpoint).exists():
+            load_random(self._random(checkpoint))
+
+    def _random(self, checkpoint: str) -> Path:
+        return Path(checkpoint) / f"random-{self.args.process_index}.json"
 
     def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
         load_weights(self.trained, Path(checkpoint) / "model.safetensors")

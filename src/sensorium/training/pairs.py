@@ -258,8 +258,11 @@ def _load_from_disk(path: Path, split: str) -> Any:
 
 def _load_from_hub(name: str, split: str) -> Any:
     library = _datasets()
+    from sensorium.encoders.pretrained import safe_loading
+
     try:
-        return library.load_dataset(name, split=split)
+        with safe_loading(local=False):  # tars may hold pickles
+            return library.load_dataset(name, split=split)
     except Exception as error:  # the library raises nearly any exception
         first = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         raise UsageError(f"the dataset {name} cannot be loaded: {first}") from error

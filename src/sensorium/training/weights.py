@@ -9,6 +9,7 @@ from sensorium.errors import MissingExtraError, UsageError
 try:
     import torch
     import torch.distributed as dist
+    from safetensors import SafetensorError
     from safetensors.torch import load_file, save_file
     from torch import nn
 except ImportError as error:
@@ -39,7 +40,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """
     try:
         found = model.load_state_dict(load_file(path), strict=False)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise UsageError(f"the weights in {path} do not fit the model: {error}") from error
     trained = {name for name, tensor in model.named_parameters() if tensor.requires_grad}
     if found.unexpected_keys or trained.intersection(found.missing_keys):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.encoders.pretrained import load_pretrained
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
 from sensorium.training.classifiers.examples import media_of
@@ -66,8 +67,9 @@ class SingleTower:
         )
         processor: Any = transformers.AutoTokenizer if of_text else transformers.AutoImageProcessor
         try:
-            self.processor = processor.from_pretrained(self.name)
-            self.model: Any = head.from_pretrained(
+            self.processor = load_pretrained(processor, self.name)
+            self.model: Any = load_pretrained(
+                head,
                 self.name,
                 num_labels=len(self.labels),
                 id2label=dict(enumerate(self.labels)),

@@ -12,11 +12,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.errors import EncoderError, MediaError, MissingExtraError
+from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
 from sensorium.media import Image
 
 try:
@@ -77,9 +78,12 @@ def tower_features(
         path = place / f"{number}.npz"
         while not path.exists():  # torchrun ends all processes when one ends badly
             time.sleep(WAIT)
-        with np.load(path, allow_pickle=False) as block:
-            features[start : start + BLOCK] = block["features"]
-            reasons = json.loads(str(block["failed"]))
+        try:
+            with np.load(path, allow_pickle=False) as block:
+                features[start : start + BLOCK] = block["features"]
+                reasons = json.loads(str(block["failed"]))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise UsageError(f"{path}: is damaged ({error!r:.200}); delete it") from error
         failed |= {start + int(row): reason for row, reason in reasons.items()}
     return features, failed
 

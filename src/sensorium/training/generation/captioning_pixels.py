@@ -27,7 +27,8 @@ try:
     import transformers
     from transformers.modeling_outputs import BaseModelOutput
 
-    from sensorium.training.generation.decoding import Search, decoder_config, join_decoder
+    from sensorium.encoders.pretrained import load_pretrained
+    from sensorium.training.generation.decoding import Search, join_decoder, join_pretrained
     from sensorium.training.history import History
     from sensorium.training.loop import Progress, Settings, train
 except ImportError as error:
@@ -73,16 +74,11 @@ def pretrained_captions(
             raise UsageError("a picture tower and a decoder are joined: name both")
         words, pictures = decoder, tower
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(words)
-        processor = transformers.AutoImageProcessor.from_pretrained(pictures)
+        tokenizer = load_pretrained(transformers.AutoTokenizer, words)
+        processor = load_pretrained(transformers.AutoImageProcessor, pictures)
         if model is None:
-            network = transformers.VisionEncoderDecoderModel.from_encoder_decoder_pretrained(
-                str(tower),
-                str(decoder),
-                encoder_use_safetensors=True,
-                decoder_use_safetensors=True,
-                decoder_config=decoder_config(str(decoder)),
-            )
+            assert tower is not None and decoder is not None
+            network = join_pretrained(transformers.VisionEncoderDecoderModel, tower, decoder)
             join_decoder(network, tokenizer)
     except Exception as error:  # Transformers raises nearly any exception here
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -23,6 +23,7 @@ try:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from torch import nn
 
+    from sensorium.encoders.pretrained import is_local, is_offline, load_pretrained, safe_loading
     from sensorium.models.captioning import IGNORED, cross_entropy
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
@@ -281,12 +282,33 @@ def set_word_vectors(model: Any, vectors: npt.NDArray[np.float32]) -> None:
         weight *= 2**-0.5
 
 
-def decoder_config(name: str | Path) -> Any:
-    """Configuration of a text model that is to decode what an encoder saw."""
-    config = transformers.AutoConfig.from_pretrained(name)
+def join_pretrained(kind: Any, encoder: str | Path, decoder: str | Path) -> Any:
+    """Join a pretrained encoder and decoder; what stands between them is new.
+
+    Parameters
+    ----------
+    kind : class
+        ``EncoderDecoderModel`` or ``VisionEncoderDecoderModel``.
+    encoder, decoder : str or Path
+        Hub ids or folders.
+
+    Raises
+    ------
+    Exception
+        Nearly any, by Transformers.
+    """
+    config = load_pretrained(transformers.AutoConfig, decoder)
     config.is_decoder = True
     config.add_cross_attention = True
-    return config
+    options: dict[str, Any] = {"decoder_config": config}
+    for side, name in (("encoder", encoder), ("decoder", decoder)):
+        options |= {
+            f"{side}_use_safetensors": True,
+            f"{side}_trust_remote_code": False,
+            f"{side}_local_files_only": is_local(name) or is_offline(),
+        }
+    with safe_loading(local=is_local(encoder) and is_local(decoder)):
+        return kind.from_encoder_decoder_pretrained(str(encoder), str(decoder), **options)
 
 
 def join_decoder(network: Any, tokenizer: Any) -> None:

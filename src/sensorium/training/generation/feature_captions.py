@@ -21,6 +21,7 @@ try:
     import transformers
     from safetensors.torch import load_file, save_file
 
+    from sensorium.encoders.pretrained import load_pretrained
     from sensorium.models.captioning import FeatureCaptioner
     from sensorium.training.generation.decoding import Search, decoded, label_pieces, text_pieces
 except ImportError as error:
@@ -221,9 +222,9 @@ class FeatureCaptions:
             When a file is missing or damaged.
         """
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            seq2seq = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                folder, use_safetensors=True
+            tokenizer = load_pretrained(transformers.AutoTokenizer, folder)
+            seq2seq = load_pretrained(
+                transformers.AutoModelForSeq2SeqLM, folder, use_safetensors=True
             )
             sources = {name: (int(n), int(w)) for name, (n, w) in description["sources"].items()}
             module = FeatureCaptioner(seq2seq, sources)

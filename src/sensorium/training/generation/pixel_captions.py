@@ -18,6 +18,7 @@ try:
     import torch
     import transformers
 
+    from sensorium.encoders.pretrained import load_pretrained
     from sensorium.training.generation.decoding import Search, TextGenerator, decoded, label_pieces
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
@@ -121,10 +122,8 @@ class PixelCaptions:
             When a file is missing or damaged.
         """
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            processor = transformers.AutoImageProcessor.from_pretrained(
-                folder, local_files_only=True
-            )
+            tokenizer = load_pretrained(transformers.AutoTokenizer, folder)
+            processor = load_pretrained(transformers.AutoImageProcessor, folder)
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"{folder}: is damaged or incomplete ({error})") from error
         return cls(pretrained_captioner(folder), tokenizer, processor)
@@ -147,9 +146,8 @@ def pretrained_captioner(name: str | Path) -> Any:
         When there is none of that name, or it is no captioning model.
     """
     try:
-        return transformers.AutoModelForImageTextToText.from_pretrained(
-            name, use_safetensors=True, dtype=torch.float32
-        )
+        kind = transformers.AutoModelForImageTextToText
+        return load_pretrained(kind, name, use_safetensors=True, dtype=torch.float32)
     except Exception as error:  # Transformers raises nearly any exception here
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EncoderError(f"{name} cannot be loaded as a captioning model: {reason}") from error

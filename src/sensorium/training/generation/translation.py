@@ -23,14 +23,15 @@ try:
     import torch
     import transformers
 
+    from sensorium.encoders.pretrained import load_pretrained
     from sensorium.training.generation.decoding import (
         FORMAT,
         Search,
         Shape,
         TextGenerator,
         decoded,
-        decoder_config,
         join_decoder,
+        join_pretrained,
         label_pieces,
         new_seq2seq,
         piece_vectors,
@@ -140,10 +141,10 @@ def load_translation(folder: Path) -> tuple[Translation, dict[str, Any]]:
     """
     description = require_written(folder, DESCRIPTION, KIND)
     try:
-        model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder, use_safetensors=True)
-        source = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = load_pretrained(transformers.AutoModelForSeq2SeqLM, folder, use_safetensors=True)
+        source = load_pretrained(transformers.AutoTokenizer, folder)
         own = folder / TARGET_TOKENIZER
-        target = transformers.AutoTokenizer.from_pretrained(own) if own.is_dir() else source
+        target = load_pretrained(transformers.AutoTokenizer, own) if own.is_dir() else source
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{folder}: is damaged or incomplete ({error})") from error
     _set_languages(source, description.get("codes"))
@@ -185,24 +186,19 @@ def pretrained_translation(
     name: str | Path | None = model
     try:
         if model is not None:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(model)
-            network = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                model, use_safetensors=True, dtype=torch.float32
-            )
+            tokenizer = load_pretrained(transformers.AutoTokenizer, model)
+            network = load_pretrained(
+                transformers.AutoModelForSeq2SeqLM, model,
+                use_safetensors=True, dtype=torch.float32,
+            )  # fmt: skip
             tokens = (tokenizer, tokenizer)
         else:
             if encoder is None or decoder is None:
                 raise UsageError("an encoder and a decoder are joined: name both")
             name = f"{encoder} with {decoder}"
-            network = transformers.EncoderDecoderModel.from_encoder_decoder_pretrained(
-                str(encoder),
-                str(decoder),
-                encoder_use_safetensors=True,
-                decoder_use_safetensors=True,
-                decoder_config=decoder_config(decoder),
-            )
-            source, target = map(transformers.AutoTokenizer.from_pretrained, (encoder, decoder))
-            tokens = (source, target)
+            network = join_pretrained(transformers.EncoderDecoderModel, encoder, decoder)
+            source = load_pretrained(transformers.AutoTokenizer, encoder)
+            tokens = (source, load_pretrained(transformers.AutoTokenizer, decoder))
             join_decoder(network, tokens[1])
     except UsageError:
         raise

@@ -1,0 +1,93 @@
+"""Loading what others trained: without their code, their pickles and, from a folder, any network.
+
+Transformers and sentence-transformers fall back to pickles where there are no safetensors, and
+files in a folder may name models of the hub, which they then fetch.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sensorium.errors import EncoderError, MissingExtraError
+
+try:
+    import torch
+    from huggingface_hub import constants
+except ImportError as error:
+    raise MissingExtraError(error.name or "torch", "hub") from error
+
+_LOADING = threading.RLock()
+"""One model is loaded at a time: what is replaced meanwhile is everybody's."""
+
+
+def is_offline() -> bool:
+    """Whether nothing may be fetched from the hub."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+def is_local(name: str | os.PathLike[str]) -> bool:
+    """Whether a name is a folder, so that nothing has to be fetched for it."""
+    return Path(os.path.expanduser(name)).is_dir()  # noqa: PTH111
+
+
+@contextmanager
+def safe_loading(*, local: bool) -> Iterator[None]:
+    """Refuse pickles while a library loads a model and, for one in a folder, every request.
+
+    Parameters
+    ----------
+    local : bool
+        Whether all that is loaded lies in folders.
+    """
+    loader, loads = threading.get_ident(), torch.load
+
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        if threading.get_ident() != loader:  # a thread of the caller's
+            return loads(*arguments, **options)
+        raise EncoderError(
+            "its weights are a pickle, which may hold any program and is not read: convert them "
+            "to safetensors"
+        )
+
+    with _LOADING:
+        offline = constants.HF_HUB_OFFLINE
+        _set(torch, "load", refuse)
+        constants.HF_HUB_OFFLINE = offline or local
+        try:
+            yield
+        finally:
+            _set(torch, "load", loads)
+            constants.HF_HUB_OFFLINE = offline
+
+
+def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> Any:
+    """``kind.from_pretrained`` of Transformers' automatic classes, safely.
+
+    Parameters
+    ----------
+    kind : class
+        ``AutoTokenizer``, ``AutoModelForSeq2SeqLM`` ...
+    name : str or Path
+        A hub id or a folder.
+    **options
+        What else it takes; of a model, ``use_safetensors=True``.
+
+    Raises
+    ------
+    Exception
+        Nearly any, by the library.
+    """
+    local = is_local(name)
+    with safe_loading(local=local):
+        return kind.from_pretrained(
+            name, trust_remote_code=False, local_files_only=local or is_offline(), **options
+        )
+
+
+def _set(module: Any, name: str, value: Any) -> None:
+    setattr(module, name, value)

@@ -1,0 +1,183 @@
+"""The state of a training beside its weights: tensors as safetensors, everything else as JSON.
+
+`Trainer` itself writes and reads pickles here, and a checkpoint may come from anywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensorium.errors import MissingExtraError, UsageError
+from sensorium.training.settings import Settings
+
+try:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file, save_file
+    from torch import nn
+
+    from sensorium.training.order import Examples
+except ImportError as error:
+    raise MissingExtraError("torch", "train") from error
+
+TENSORS = "optimizer.safetensors"
+NUMBERS = "optimizer.json"
+
+PICKLED = "optimizer.pt"
+"""What checkpoints of other programs hold instead."""
+
+
+def claim(checkpoints: Path, settings: Settings, examples: Examples, model: nn.Module) -> None:
+    """Note what is trained in a folder; refuse one where something else was."""
+    mine = {
+        **dataclasses.asdict(settings),
+        "examples": len(examples),
+        "trained parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    }
+    path = checkpoints / "settings.json"
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{random.SystemRandom().getrandbits(32):x}.part")
+        part.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+        part.replace(path)
+        return
+    different = [
+        f"{name} was {stored.get(name)}, now {mine.get(name)}"
+        for name in dict.fromkeys((*mine, *stored))
+        if stored.get(name) != mine.get(name)
+    ]
+    if different:
+        raise UsageError(
+            f"{checkpoints.parent} holds another training ({'; '.join(different)}); "
+            f"give another folder, or delete {checkpoints} to start anew"
+        )
+
+
+def latest(checkpoints: Path) -> Path | None:
+    """Find the newest checkpoint that was written to its end; its state is written last."""
+    numbered = {int(path.name.split("-")[1]): path for path in checkpoints.glob("checkpoint-*")}
+    for _, path in sorted(numbered.items(), reverse=True):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return path
+    return None
+
+
+def save_optimizer(folder: Path, optimizer: Any, scheduler: Any, scaler: Any | None) -> None:
+    """Write the state of an optimizer, of its schedule, and of the scaling of float16's losses.
+
+    Parameters
+    ----------
+    folder : Path
+        A checkpoint.
+    optimizer, scheduler
+        Of torch.
+    scaler : GradScaler or None
+    """
+    state = optimizer.state_dict()
+    tensors = {
+        f"{number}.{name}": value.detach().cpu().contiguous()
+        for number, values in state["state"].items()
+        for name, value in values.items()
+    }
+    schedule = {name: v for name, v in scheduler.state_dict().items() if name != "lr_lambdas"}
+    numbers = {
+        "groups": state["param_groups"],
+        "schedule": schedule,
+        "scaler": None if scaler is None else scaler.state_dict(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / TENSORS)
+    (folder / NUMBERS).write_text(json.dumps(numbers), encoding="utf-8")
+
+
+def load_optimizer(folder: Path, optimizer: Any, scheduler: Any, scaler: Any | None) -> None:
+    """Read what `save_optimizer` wrote.
+
+    Raises
+    ------
+    UsageError
+        When it is missing, damaged, or of another optimizer.
+    """
+    if not (folder / TENSORS).exists() and (folder / PICKLED).exists():
+        raise UsageError(
+            f"{folder} keeps its optimizer in {PICKLED}, a pickle, which may hold any program and "
+            f"is not read; delete {folder.parent} to train anew"
+        )
+    try:
+        numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in load_file(folder / TENSORS).items():
+            number, _, name = key.partition(".")
+            state.setdefault(int(number), {})[name] = value.clone()  # the file may go
+        groups = [
+            # JSON has no tuples, which the optimizer's pairs (of betas) are.
+            {k: tuple(v) if isinstance(v, list) and k != "params" else v for k, v in group.items()}
+            for group in numbers["groups"]
+        ]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        functions = [None] * len(scheduler.base_lrs)  # they are the settings', not the state's
+        scheduler.load_state_dict({**numbers["schedule"], "lr_lambdas": functions})
+        if scaler is not None and numbers["scaler"] is not None:
+            scaler.load_state_dict(numbers["scaler"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise UsageError(
+            f"{folder}: the optimizer's state is damaged ({error!r:.200}); delete {folder} to go "
+            "on from the checkpoint before it, if there is one"
+        ) from error
+
+
+def save_random(path: Path) -> None:
+    """Write where the random generators of Python, NumPy and torch stand, as JSON."""
+    kind, keys, *rest = np.random.get_state(legacy=True)
+    state = {
+        "python": random.getstate(),
+        "numpy": [kind, np.asarray(keys).tolist(), *rest],
+        "torch": _hex(torch.random.get_rng_state()),
+        "cuda": _hex(torch.cuda.get_rng_state()) if torch.cuda.is_available() else None,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(state), encoding="utf-8")
+
+
+def load_random(path: Path) -> None:
+    """Set the random generators as `save_random` found them.
+
+    Raises
+    ------
+    UsageError
+        When it is damaged.
+    """
+    try:
+        state: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version, internal, gauss = state["python"]
+        random.setstate((version, tuple(internal), gauss))
+        kind, keys, *rest = state["numpy"]
+        np.random.set_state((kind, np.array(keys, np.uint32), *rest))
+        torch.random.set_rng_state(_bytes(state["torch"]))
+        if state["cuda"] is not None and torch.cuda.is_available():
+            torch.cuda.set_rng_state(_bytes(state["cuda"]))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise UsageError(
+            f"{path}: is damaged ({error!r:.200}); delete {path.parent} to go on from the "
+            "checkpoint before it, if there is one"
+        ) from error
+
+
+def _hex(state: torch.Tensor) -> str:
+    return str(state.cpu().numpy().tobytes().hex())
+
+
+def _bytes(text: str) -> torch.Tensor:
+    return torch.frombuffer(bytearray.fromhex(text), dtype=torch.uint8)
