@@ -176,6 +176,7 @@ def test_a_long_item_is_never_held(encoder: Encoder, tmp_path: Path) -> None:
 
     class Counting:
         space = encoder.space
+        runtime = encoder.runtime
 
         def prepare(self, item: object) -> object:
             nonlocal waiting, most

@@ -90,8 +90,7 @@ def test_an_error_while_reading_ends_it(encoder: Encoder) -> None:
     with pytest.raises(RuntimeError, match="broken reader"):
         for batch in embed(encoder, range(100), read, batch_size=3):
             done += [item for item, _, _ in batch]
-    assert done == list(range(len(done)))
-    assert len(done) <= 10
+    assert done == list(range(10))  # what came before is not lost
 
 
 def test_no_thread_is_left(encoder: Encoder) -> None:

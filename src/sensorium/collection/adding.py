@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sensorium.collection.derived import folder_of
 from sensorium.collection.files import Candidate, Ignored, Skipped, Source, find_files, is_gone
 from sensorium.collection.pipeline import Embedded, Read, embed
-from sensorium.collection.reading import NOTHING, Extraction, pieces_of, read_pieces
+from sensorium.collection.reading import NOTHING, Extraction, is_heavy, pieces_of, read_pieces
 from sensorium.collection.rows import EmbeddedFile, FileState, dump_metadata
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
@@ -223,7 +223,11 @@ class _Adder:
         """Run the pipeline; returns paths that turned out to need another try."""
         stale: list[str] = []
         moved: set[int] = set()
-        for batch in embed(self.encoder, work, self._read, batch_size=self.batch_size):
+        batches = embed(
+            self.encoder, work, self._read, batch_size=self.batch_size,
+            is_heavy=lambda work: not work.change and is_heavy(work.candidate.path),
+        )  # fmt: skip
+        for batch in batches:
             stale += self._write(batch, moved)
         return stale
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ def read(layout: str, source: Path, columns: Columns) -> Source:
             f"{items} has {lines:,} rows, {file} has {len(vectors):,}: one is needed for each"
         )
 
-    def batches(size: int) -> Iterator[Batch]:
+    def batches(size: int) -> Generator[Batch, None, None]:
         rows = (_row(line, origin, columns) for line in _lines(items))
         for start in range(0, len(vectors), size):
             yield list(islice(rows, size)), vectors[start : start + size]

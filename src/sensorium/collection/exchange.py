@@ -7,8 +7,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -110,7 +110,7 @@ class Source:
     rows: int
     dimension: int
     origin: Origin | None
-    batches: Callable[[int], Iterator[Batch]]
+    batches: Callable[[int], Generator[Batch, None, None]]
 
 
 @dataclass(frozen=True)
@@ -263,10 +263,11 @@ def import_collection(
     found, origin = find_import(source, layout, encoder, encoder_name, columns)
     store = _store(collection)
     store.require_space(origin.space, origin.encoder)
-    return write_batches(
-        store, origin.space, found.batches(batch_size),
-        encoder_name=origin.encoder, total=found.rows, progress=progress,
-    )  # fmt: skip
+    with closing(found.batches(batch_size)) as batches:
+        return write_batches(
+            store, origin.space, batches,
+            total=found.rows, encoder_name=origin.encoder, progress=progress,
+        )  # fmt: skip
 
 
 def find_import(

@@ -16,7 +16,7 @@ from typing import Any
 from sensorium.collection.rows import dump_metadata
 from sensorium.errors import CollectionError, UsageError
 from sensorium.media.given import array_of, rows_of
-from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url
+from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url, undecoded
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
 
@@ -190,7 +190,7 @@ def _file(path: Path) -> Iterator[Found]:
     if suffix in MANIFEST_SUFFIXES:
         yield from _manifest(path)
     elif suffix in UNDECODED_SUFFIXES:
-        yield Skipped(str(path), _undecoded(suffix))
+        yield Skipped(str(path), undecoded(UNDECODED_SUFFIXES[suffix]))
     else:
         yield Candidate(path)
 
@@ -201,12 +201,8 @@ def _in_folder(path: Path) -> Found:
     if suffix in MEDIA_SUFFIXES:
         return Candidate(path)
     if suffix in UNDECODED_SUFFIXES:
-        return Skipped(str(path), _undecoded(suffix))
+        return Skipped(str(path), undecoded(UNDECODED_SUFFIXES[suffix]))
     return Ignored(path)
-
-
-def _undecoded(suffix: str) -> str:
-    return f"{UNDECODED_SUFFIXES[suffix]} pictures cannot be read: convert to JPEG, PNG or AVIF"
 
 
 def _walk(root: Path) -> Iterator[Path | Skipped]:
@@ -319,7 +315,7 @@ def _row(manifest: Path, line: int, row: dict[str, Any], where: str = "") -> Fou
         return Skipped(where, f"{PATH_COLUMN!r} holds a NUL character: {named!r:.80}")
     path = _absolute(manifest.parent / os.path.expanduser(named))  # noqa: PTH111
     if path.suffix.lower() in UNDECODED_SUFFIXES:
-        return Skipped(str(path), _undecoded(path.suffix.lower()))
+        return Skipped(str(path), undecoded(UNDECODED_SUFFIXES[path.suffix.lower()]))
     return Candidate(path, row)
 
 

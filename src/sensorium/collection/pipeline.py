@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -24,6 +25,9 @@ READ_AHEAD = 2
 Piece = tuple[Part, Prepared | None]
 """What is stored of a piece, and what the encoder takes; None where it has no vector."""
 
+HEAVY_AHEAD = 4
+"""Heavy items that may be under way: a decoder of 4K video takes 170 MB on two cores."""
+
 T = TypeVar("T")
 Embedded = tuple[T, list[Part], npt.NDArray[np.float32]]
 
@@ -41,11 +45,14 @@ class Read(Generic[T]):
         in batches, and never held as a whole.
     finish : callable, optional
         Called when `pieces` is consumed; what it returns takes the place of `item`.
+    close : callable
+        Lets go of what `pieces` holds open; called once, whether or not they were consumed.
     """
 
     item: T
     pieces: Iterable[Piece] = ()
     finish: Callable[[], T] | None = None
+    close: Callable[[], None] = lambda: None
 
 
 def prepare_segments(encoder: Encoder, media: Media) -> list[Piece]:
@@ -77,6 +84,7 @@ def embed(
     read: Callable[[T], Read[T]],
     *,
     batch_size: int,
+    is_heavy: Callable[[T], bool] = lambda _: False,
 ) -> Iterator[list[Embedded[T]]]:
     """Read items in threads and encode them in batches, overlapped.
 
@@ -92,43 +100,78 @@ def embed(
         Turns an item into a `Read`; called in threads.
     batch_size : int
         Pieces the model sees at once.
+    is_heavy : callable
+        Whether much memory is taken by an item that was begun and waits for its turn: only
+        `HEAVY_AHEAD` of these are.
 
     Yields
     ------
     list of (item, parts, vectors)
         The items of one batch in order; `vectors` is float32 of shape (m, dimension), for the
         parts that have one. A long item comes alone.
+
+    Raises
+    ------
+    Exception
+        What `read` or the encoder raises. What was read before is encoded, and everything that
+        could be encoded is yielded, first.
     """
     workers = os.cpu_count() or 1
     readers = ThreadPoolExecutor(workers, thread_name_prefix="read")
     model = ThreadPoolExecutor(1, thread_name_prefix="encode")
+    ahead = READ_AHEAD * batch_size + workers
     encoding: Future[list[Embedded[T]]] | None = None
+    try:
+        with (
+            closing(_in_order(readers, read, items, ahead, is_heavy)) as results,
+            closing(_batches(results, batch_size)) as batches,
+        ):
+            for batch in batches:
+                is_long = not isinstance(batch[0].pieces, Sequence)
+                finished, encoding = encoding, None
+                if not is_long:
+                    encoding = model.submit(_encode, encoder, batch, batch_size)
+                if finished is not None:
+                    yield finished.result()
+                if is_long:
+                    yield [_encode_long(encoder, batch[0], batch_size, model)]
+        finished, encoding = encoding, None
+        if finished is not None:
+            yield finished.result()
+    except Exception:
+        # What the model has at the moment is not what failed.
+        if encoding is not None and encoding.exception() is None:
+            yield encoding.result()
+        raise
+    finally:
+        readers.shutdown(cancel_futures=True)
+        model.shutdown(cancel_futures=True)
+
+
+def _batches(results: Iterable[Read[T]], batch_size: int) -> Generator[list[Read[T]], None, None]:
+    """Short items in batches, a long one alone; what was read before an error comes before it."""
     batch: list[Read[T]] = []
     size = 0
     try:
-        for result in _in_order(readers, read, items, READ_AHEAD * batch_size + workers):
+        for result in results:
             if not isinstance(result.pieces, Sequence):
-                if encoding is not None:
-                    yield encoding.result()
-                if batch:
-                    yield _encode(encoder, batch, batch_size)
-                encoding, batch, size = None, [], 0
-                yield [_encode_long(encoder, result, batch_size, model)]
+                with closing(result):
+                    if batch:
+                        yield batch
+                    batch, size = [], 0
+                    yield [result]
                 continue
             batch.append(result)
             size += max(1, len(result.pieces))
             if size >= batch_size:
-                finished, encoding = encoding, model.submit(_encode, encoder, batch, batch_size)
+                yield batch
                 batch, size = [], 0
-                if finished is not None:
-                    yield finished.result()
-        if encoding is not None:
-            yield encoding.result()
+    except Exception:
         if batch:
-            yield _encode(encoder, batch, batch_size)
-    finally:
-        readers.shutdown(cancel_futures=True)
-        model.shutdown(cancel_futures=True)
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def _in_order(
@@ -136,14 +179,26 @@ def _in_order(
     read: Callable[[T], Read[T]],
     items: Iterable[T],
     ahead: int,
-) -> Iterator[Read[T]]:
-    waiting: deque[Future[Read[T]]] = deque()
-    for item in items:
-        waiting.append(threads.submit(read, item))
-        while waiting and (len(waiting) > ahead or waiting[0].done()):
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    is_heavy: Callable[[T], bool],
+) -> Generator[Read[T], None, None]:
+    waiting: deque[tuple[Future[Read[T]], bool]] = deque()
+    try:
+        for item in items:
+            waiting.append((threads.submit(read, item), is_heavy(item)))
+            while waiting and (
+                len(waiting) > ahead
+                or sum(heavy for _, heavy in waiting) > HEAVY_AHEAD
+                or waiting[0][0].done()
+            ):
+                yield waiting.popleft()[0].result()
+        while waiting:
+            yield waiting.popleft()[0].result()
+    finally:
+        for future, _ in waiting:
+            future.cancel()
+        for future, _ in waiting:
+            if not future.cancelled() and future.exception() is None:
+                future.result().close()
 
 
 def _encode(encoder: Encoder, batch: list[Read[T]], batch_size: int) -> list[Embedded[T]]:

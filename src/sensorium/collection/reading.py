@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -13,10 +15,19 @@ import numpy.typing as npt
 from sensorium.collection.pipeline import Piece, Read, require_held
 from sensorium.collection.rows import Part
 from sensorium.encoders import Encoder, Prepared
-from sensorium.encoders.base import query_side
 from sensorium.encoders.space import Space
-from sensorium.errors import MediaError, SensoriumError, UsageError
-from sensorium.media import Audio, Document, Image, Media, Modality, Segment, Text, Video
+from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
+from sensorium.media import (
+    Audio,
+    Document,
+    Image,
+    Media,
+    Modality,
+    Segment,
+    Text,
+    Video,
+    open_media,
+)
 from sensorium.media.given import array_of
 
 if TYPE_CHECKING:
@@ -80,7 +91,7 @@ def pieces_of(
     extraction: Extraction = NOTHING,
     stored: Sequence[tuple[int, Part]] | None = None,
     journal: Journal | None = None,
-) -> Iterator[Piece]:
+) -> Generator[Piece, None, None]:
     """Yield what is stored of an item, each piece decoded and preprocessed when its turn comes.
 
     Parameters
@@ -151,6 +162,21 @@ def pieces_of(
     raise MediaError("there is nothing in it that can be indexed")
 
 
+HEAVY_BYTES = 8 * 1024 * 1024
+"""Size from which on a document is heavy: its file is in memory until its last page is read."""
+
+
+def is_heavy(path: Path) -> bool:
+    """Whether much memory is taken by a file that was begun and is not finished; see `embed`."""
+    modality = open_media(path).modality
+    if modality != Modality.TEXT:
+        return modality == Modality.VIDEO
+    try:
+        return path.stat().st_size > HEAVY_BYTES
+    except OSError:  # reading it says so
+        return False
+
+
 def sound_of(media: Media) -> Audio | None:
     """The sound of an item that has one."""
     if isinstance(media, Video):
@@ -197,59 +223,58 @@ def read_pieces(
     """
     reasons: list[str] = []
 
-    def unbroken() -> Iterator[Piece]:
+    def unbroken() -> Generator[Piece, None, None]:
         try:
             yield from pieces
-        except SensoriumError as error:
-            reasons.append(error.reason if isinstance(error, MediaError) else str(error))
+        except MediaError as error:
+            reasons.append(error.reason)
+        except (EncoderError, MissingExtraError) as error:  # what reads words out of it is missing
+            reasons.append(str(error))
 
     waiting = unbroken()
     most = SHORT.get(media.modality)
     first = list(waiting if most is None else islice(waiting, most + 1))
     if most is None or len(first) <= most:
         return Read(failed(reasons[0])) if reasons else Read(item, first)
-    return Read(item, chain(first, waiting), lambda: failed(reasons[0]) if reasons else item)
+    return Read(
+        item,
+        chain(first, waiting),
+        lambda: failed(reasons[0]) if reasons else item,
+        waiting.close,
+    )
 
 
-def query_vectors(encoder: Encoder, queries: Sequence[Media]) -> npt.NDArray[np.float32]:
-    """The vectors of queries, shape (n, d): of a long one, the mean of its pieces'.
+def query_vector(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
+    """The vector of a query, shape (1, d): of a long one, the mean of its pieces'.
 
     A sound that the encoder's space does not hold is asked by what is said in it.
 
     Raises
     ------
     MediaError
-        When a query is broken, or the space holds nothing of it.
+        When the media is broken, or the space holds nothing of it.
     """
-    asking = query_side(encoder)
-    vectors = np.empty((len(queries), encoder.space.dimension), np.float32)
-    short = [n for n, media in enumerate(queries) if isinstance(media, (Text, Image))]
-    if short:
-        vectors[short] = asking.encode([queries[n] for n in short])
-    for n, media in enumerate(queries):
-        if not isinstance(media, (Text, Image)):
-            vectors[n] = _mean_of_pieces(asking, media)
-    return vectors
-
-
-def _mean_of_pieces(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
-    """The unit vector in the middle of all pieces of a query, shape (d,)."""
+    if isinstance(media, (Text, Image)):
+        # Some models encode what is sought otherwise than what is searched.
+        encode: Callable[..., npt.NDArray[np.float32]]
+        encode = getattr(encoder, "encode_queries", encoder.encode)
+        return encode([media])
     extraction = NOTHING
     if isinstance(media, Audio) and Modality.AUDIO not in encoder.space.modalities:
         extraction = extraction_of(True, False)
     total = np.zeros(encoder.space.dimension)
-    pieces = pieces_of(encoder, media, extraction)
-    while batch := list(islice(pieces, QUERY_BATCH)):
-        by_kind: dict[str, list[Prepared]] = {}
-        for part, prepared in batch:
-            if prepared is not None:
-                by_kind.setdefault(str(part.modality), []).append(prepared)
-        for kind, prepared_pieces in by_kind.items():
-            total += encoder.encode_prepared(Modality(kind), prepared_pieces).sum(axis=0)
+    with closing(pieces_of(encoder, media, extraction)) as pieces:
+        while batch := list(islice(pieces, QUERY_BATCH)):
+            by_kind: dict[str, list[Prepared]] = {}
+            for part, prepared in batch:
+                if prepared is not None:
+                    by_kind.setdefault(str(part.modality), []).append(prepared)
+            for kind, prepared_pieces in by_kind.items():
+                total += encoder.encode_prepared(Modality(kind), prepared_pieces).sum(axis=0)
     length = float(np.linalg.norm(total))
     if not length > 0:
         raise MediaError("there is nothing in the query that can be compared")
-    return (total / length).astype(np.float32)
+    return (total[None] / length).astype(np.float32)
 
 
 def vector_given(query: Any, space: Callable[[], Space]) -> npt.NDArray[np.float32] | None:

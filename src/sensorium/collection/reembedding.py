@@ -11,7 +11,7 @@ from pathlib import Path
 from sensorium.collection.adding import Progress
 from sensorium.collection.files import Skipped
 from sensorium.collection.pipeline import Read, embed
-from sensorium.collection.reading import pieces_of, read_pieces
+from sensorium.collection.reading import is_heavy, pieces_of, read_pieces
 from sensorium.collection.rows import ReembeddedItem
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
@@ -92,7 +92,11 @@ def reembed(
 
     finished = False
     while not finished:
-        for batch in embed(encoder, waiting(), read, batch_size=batch_size):
+        batches = embed(
+            encoder, waiting(), read, batch_size=batch_size,
+            is_heavy=lambda item: is_heavy(Path(item.path)),
+        )  # fmt: skip
+        for batch in batches:
             done = [
                 ReembeddedItem(item.id, item.content_hash, item.file_hash, parts, vectors)
                 for item, parts, vectors in batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -235,7 +235,7 @@ def _source(path: Path, schema: Any, rows: int, columns: Columns, batches: Any) 
         dimension = next((len(one) for one in lists if one is not None), 0)
     path_column = _path_column(path, schema.names, columns)
 
-    def read_batches(size: int) -> Iterator[Batch]:
+    def read_batches(size: int) -> Generator[Batch, None, None]:
         for batch in batches(size):
             vectors = _vectors(batch.column(name), dimension)
             others = batch.drop_columns([name])
@@ -366,7 +366,7 @@ def _read_clip_retrieval(source: Path, columns: Columns) -> Source:
     # A caption is an item of its own beside its picture.
     suffix = "#caption" if kind == "text" and origin is None else ""
 
-    def batches(size: int) -> Iterator[Batch]:
+    def batches(size: int) -> Generator[Batch, None, None]:
         for array, table in pairs:
             start = 0
             for batch in _batches_of(table, size):

@@ -9,7 +9,8 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -382,20 +383,24 @@ def read_rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         yield from _json_lines(table)
         return
     csv.field_size_limit(MAX_MANIFEST_FIELD)
-    reader = csv.DictReader(
-        _lines(table), dialect="excel-tab" if table.suffix.lower() == ".tsv" else "excel"
-    )
-    try:
-        for row in reader:
-            # A column without a name is a row number that a spreadsheet library wrote.
-            yield (
-                reader.line_num,
-                {BEYOND if k is None else k.strip(): v for k, v in row.items() if k or k is None},
-            )
-    except csv.Error as error:
-        raise UsageError(
-            f"{table}:{reader.line_num}: cannot be read as a table ({error})"
-        ) from None
+    dialect = "excel-tab" if table.suffix.lower() == ".tsv" else "excel"
+    with closing(_lines(table)) as lines:
+        reader = csv.DictReader(lines, dialect=dialect)
+        try:
+            for row in reader:
+                # A column without a name is a row number that a spreadsheet library wrote.
+                yield (
+                    reader.line_num,
+                    {
+                        BEYOND if k is None else k.strip(): v
+                        for k, v in row.items()
+                        if k or k is None
+                    },
+                )
+        except csv.Error as error:
+            raise UsageError(
+                f"{table}:{reader.line_num}: cannot be read as a table ({error})"
+            ) from None
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
@@ -410,7 +415,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         yield number, row if isinstance(row, dict) else "line is not a JSON object"
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Generator[str, None, None]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from file

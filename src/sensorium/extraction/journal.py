@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sensorium.errors import CollectionError
 from sensorium.media import Segment, Text
 
 
@@ -42,12 +43,21 @@ class Journal:
         return self._chunks.get((round(start, 3), length))
 
     def put(self, start: float, length: int, said: Sequence[Segment]) -> None:
-        """Write down what is said in a chunk."""
+        """Write down what is said in a chunk.
+
+        Raises
+        ------
+        CollectionError
+            When it cannot be written, on a full disk, say: no fault of the recording.
+        """
         rows = [[_words(one), one.span, dict(one.details)] for one in said]
         line = json.dumps([round(start, 3), length, rows], ensure_ascii=False)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise CollectionError(f"{self.path}: cannot be written ({error})") from error
 
     def remove(self) -> None:
         """Forget it, when what it holds is stored."""

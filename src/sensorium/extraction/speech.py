@@ -18,6 +18,7 @@ from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.extraction.journal import Journal
 from sensorium.home import sensorium_home
 from sensorium.media import Audio, Segment, Text
+from sensorium.media.decoding import decoding
 
 RATE = 16_000
 """Samples a second that Whisper takes."""
@@ -127,17 +128,21 @@ class Transcriber:
         if len(samples) < RATE // 10 or float(np.abs(samples).max()) < 1e-4:
             return []
         with self._lock:  # one model, all cores
-            segments, info = self._whisper.transcribe(
-                samples, language=self.language, vad_filter=True, beam_size=5,
-                condition_on_previous_text=False,
-                word_timestamps=True,  # else a sentence may begin with the silence before it
-            )  # fmt: skip
-            details = {"source": "speech", "language": info.language}
-            return [
-                Segment(Text(words), (_time(start + said.start), _time(start + said.end)), details)
-                for said in segments
-                if (words := said.text.strip())
-            ]
+            whisper = self._whisper
+            with decoding("", "its speech cannot be transcribed"):
+                segments, info = whisper.transcribe(
+                    samples, language=self.language, vad_filter=True, beam_size=5,
+                    condition_on_previous_text=False,
+                    word_timestamps=True,  # else a sentence may begin with the silence before it
+                )  # fmt: skip
+                details = {"source": "speech", "language": info.language}
+                return [
+                    Segment(
+                        Text(words), (_time(start + said.start), _time(start + said.end)), details
+                    )
+                    for said in segments
+                    if (words := said.text.strip())
+                ]
 
     @cached_property
     def _whisper(self) -> Any:

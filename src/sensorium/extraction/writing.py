@@ -13,6 +13,7 @@ import numpy as np
 
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Image, Segment, Text
+from sensorium.media.decoding import decoding
 
 MAX_SIDE = 2000
 """Pixels of the longer side that is read: letters of a page of A4 are 20 high then."""
@@ -62,7 +63,9 @@ class WritingReader:
         picture.thumbnail((MAX_SIDE, MAX_SIDE))
         scale = picture.width / width
         with self._lock:
-            found = self._engine(np.asarray(picture)[:, :, ::-1])
+            engine = self._engine
+            with decoding("", "its writing cannot be read"):
+                found = engine(np.asarray(picture)[:, :, ::-1])
         if found is None or found.boxes is None:
             return
         lines = [

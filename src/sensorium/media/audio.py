@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MediaError
+from sensorium.media.decoding import decoding
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 
@@ -30,6 +31,8 @@ MAX_LOADED_SECONDS = 1800.0
 """Longest sound that `Audio.load` holds in memory (330 MB at 48 kHz); `blocks` has no limit."""
 
 BLOCK_SECONDS = 30.0
+
+UNREADABLE = "no sound that can be read"
 
 Samples = npt.NDArray[np.float32]
 
@@ -112,17 +115,18 @@ class Audio(EncodedFile):
         size = max(1, round(seconds * rate))
         waiting: list[Samples] = []
         held = 0
-        for part in self._decoded(rate):
-            waiting.append(part)
-            held += len(part)
-            if held >= size:
-                joined = np.concatenate(waiting)
-                full = len(joined) // size * size
-                for start in range(0, full, size):
-                    yield joined[start : start + size]
-                waiting, held = [joined[full:]], len(joined) - full
-        if held:
-            yield np.concatenate(waiting)
+        with decoding(self.name, UNREADABLE):
+            for part in self._decoded(rate):
+                waiting.append(part)
+                held += len(part)
+                if held >= size:
+                    joined = np.concatenate(waiting)
+                    full = len(joined) // size * size
+                    for start in range(0, full, size):
+                        yield joined[start : start + size]
+                    waiting, held = [joined[full:]], len(joined) - full
+            if held:
+                yield np.concatenate(waiting)
 
     def load(self, rate: int) -> Samples:
         """Decode all of it.
@@ -193,8 +197,9 @@ class Audio(EncodedFile):
             from sensorium.media import ffmpeg, soundfiles
 
             source = self._file()
-            facts = soundfiles.facts(source)
-            self._facts = facts if facts is not None else ffmpeg.sound_facts(source, self.name)
+            with decoding(self.name, UNREADABLE):
+                facts = soundfiles.facts(source)
+                self._facts = facts if facts is not None else ffmpeg.sound_facts(source, self.name)
         return self._facts
 
     def _decoded(self, rate: int) -> Iterator[Samples]:

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from typing import Any, NamedTuple
 
 from sensorium.errors import MediaError
+from sensorium.media.decoding import decoding
 from sensorium.media.image import Image
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
@@ -24,6 +25,8 @@ MAX_CHARACTERS = 20_000_000
 """Longest text that is cut into passages: thirty Bibles' first halves; more is a log or a dump."""
 
 MAX_PAGES = 20_000
+
+UNREADABLE = "no document that can be read"
 
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff]")
 # A sentence ends at its mark, with closing quotes and brackets, before white space; Chinese and
@@ -81,27 +84,28 @@ class Document(EncodedFile):
             When the file is missing, broken, or no text.
         """
         content = self._content()
-        if self.kind == "pdf":
-            from sensorium.media import pdf
+        with decoding(self.name, UNREADABLE):
+            if self.kind == "pdf":
+                from sensorium.media import pdf
 
-            for number, text in pdf.page_texts(content, self.name, MAX_PAGES):
-                for passage in cut(text):
-                    yield passage._replace(page=number)
-            return
-        text = decoded(content, self.name)
-        if len(text) > MAX_CHARACTERS:
-            raise MediaError(
-                f"{len(text):,} characters; texts of over {MAX_CHARACTERS:,} are not read",
-                self.name,
-            )
-        if self.kind == "html":
-            text = html_text(text)
-        for passage in cut(text):
-            words = passage.text
-            if self.kind == "markdown":
-                words = markdown_text(text[slice(*passage.span)])
-            if words:
-                yield passage._replace(text=words)
+                for number, text in pdf.page_texts(content, self.name, MAX_PAGES):
+                    for passage in cut(text):
+                        yield passage._replace(page=number)
+                return
+            text = decoded(content, self.name)
+            if len(text) > MAX_CHARACTERS:
+                raise MediaError(
+                    f"{len(text):,} characters; texts of over {MAX_CHARACTERS:,} are not read",
+                    self.name,
+                )
+            if self.kind == "html":
+                text = html_text(text)
+            for passage in cut(text):
+                words = passage.text
+                if self.kind == "markdown":
+                    words = markdown_text(text[slice(*passage.span)])
+                if words:
+                    yield passage._replace(text=words)
 
     @property
     def kind(self) -> str:
@@ -109,7 +113,7 @@ class Document(EncodedFile):
         if self._kind is None:
             start = self._content()[:1024].lstrip()
             suffix = self.path.suffix.lower() if self.path else ""
-            if start.startswith(b"%PDF-"):
+            if suffix == ".pdf" or start.startswith(b"%PDF-"):
                 self._kind = "pdf"
             elif suffix in (".html", ".htm", ".xhtml") or start[:15].lower().startswith(
                 (b"<!doctype html", b"<html")
@@ -128,17 +132,20 @@ class Document(EncodedFile):
             When the file is missing or broken.
         """
         content = self._content()
-        if self.kind == "pdf":
-            from sensorium.media import pdf
+        with decoding(self.name, UNREADABLE):
+            if self.kind == "pdf":
+                from sensorium.media import pdf
 
-            return pdf.facts(content, self.name)
-        text = decoded(content, self.name)
-        facts: dict[str, Any] = {"characters": len(text)}
-        if self.kind == "html" and (title := re.search(r"(?is)<title[^>]*>(.*?)</title>", text)):
-            facts["title"] = " ".join(html_text(title[1]).split())
-        if self.kind == "markdown" and (title := re.search(r"(?m)^#\s+(.+?)\s*#*$", text)):
-            facts["title"] = markdown_text(title[1])
-        return facts
+                return pdf.facts(content, self.name)
+            text = decoded(content, self.name)
+            facts: dict[str, Any] = {"characters": len(text)}
+            if self.kind == "html" and (
+                title := re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
+            ):
+                facts["title"] = " ".join(html_text(title[1]).split())
+            if self.kind == "markdown" and (title := re.search(r"(?m)^#\s+(.+?)\s*#*$", text)):
+                facts["title"] = markdown_text(title[1])
+            return facts
 
     def segments(self) -> Iterable[Segment]:
         """Yield passages; of a page without text, its picture.
@@ -167,8 +174,6 @@ class Document(EncodedFile):
     def _content(self) -> bytes:
         if self._encoded is None:  # kept: it is asked for its kind, its facts and its passages
             self._encoded = super()._content()
-        if not self._encoded:
-            raise MediaError("the file is empty (0 bytes)", self.name)
         return self._encoded
 
 
@@ -302,9 +307,13 @@ class _Words(HTMLParser):
             self.parts.append(re.sub(r"\s+", " ", data))
 
 
+_NOT_MARKED = re.compile(r"<!\[(?!CDATA\[)[^>]*>?")
+"""Marked sections, which browsers take for comments; Python's parser raises an error at some."""
+
+
 def html_text(text: str) -> str:
     """The words of an HTML page that a reader sees; blocks are apart by an empty line."""
     words = _Words()
-    words.feed(text)
+    words.feed(_NOT_MARKED.sub("", text))
     words.close()
     return re.sub(r"\s*\n\s*\n\s*", "\n\n", "".join(words.parts)).strip()

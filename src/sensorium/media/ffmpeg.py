@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media.decoding import decoding
 
 try:
     import av
@@ -42,16 +43,26 @@ def opened(source: Path | bytes, name: str) -> Iterator[InputContainer]:
     Raises
     ------
     MediaError
-        When FFmpeg does not know the format, and for whatever it raises while the file is open.
+        When FFmpeg does not know the format, and for whatever is raised while the file is open.
     """
-    try:
+    with decoding(name, "no sound or video that can be read"):
         file = io.BytesIO(source) if isinstance(source, bytes) else f"file:{source}"
         with av.open(file, "r", metadata_errors="ignore") as container:
             yield container
-    except FileNotFoundError as error:
-        raise MediaError("no such file", name) from error
-    except av.FFmpegError as error:
-        raise MediaError(f"no sound or video that can be read ({error.strerror})", name) from error
+
+
+def _first(streams: Sequence[Any], what: str, name: str) -> Any | None:
+    """The first stream that can be decoded; None where there is no stream.
+
+    Raises
+    ------
+    MediaError
+        When FFmpeg has a decoder for none of them.
+    """
+    found = next((one for one in streams if one.codec_context is not None), None)
+    if found is None and streams:
+        raise MediaError(f"its {what} are in a codec that FFmpeg cannot decode here", name)
+    return found
 
 
 def container_facts(container: InputContainer) -> dict[str, Any]:
@@ -77,19 +88,19 @@ def sound_facts(source: Path | bytes, name: str) -> dict[str, Any]:
         When it cannot be read or is silent.
     """
     with opened(source, name) as container:
-        if not container.streams.audio:
+        stream = _first(container.streams.audio, "sound", name)
+        if stream is None:
             raise MediaError("the file holds no sound", name)
-        stream = container.streams.audio[0]
         known = container_facts(container)
         if "duration" not in known:
-            known["duration"] = _counted(container)
+            known["duration"] = _counted(container, stream)
         return {**known, "sample_rate": stream.rate, "channels": stream.channels}
 
 
-def _counted(container: InputContainer) -> float:
+def _counted(container: InputContainer, stream: Any) -> float:
     """The length of a file whose header does not say it (a stream that was saved)."""
     last = 0.0
-    for packet in container.demux(audio=0):
+    for packet in container.demux(stream):
         if packet.pts is not None:
             last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     return last
@@ -108,7 +119,10 @@ def samples(
     begun = False
     try:
         with opened(source, name) as container:
-            for part in _decoded(container, rate, start, stop):
+            stream = _first(container.streams.audio, "sound", name)
+            if stream is None:
+                return
+            for part in _decoded(container, stream, rate, start, stop):
                 begun = True
                 yield part
     except MediaError:
@@ -116,10 +130,9 @@ def samples(
             raise
 
 
-def _decoded(container: InputContainer, rate: int, start: float, stop: float) -> Iterator[Samples]:
-    if not container.streams.audio:
-        return
-    stream = container.streams.audio[0]
+def _decoded(
+    container: InputContainer, stream: Any, rate: int, start: float, stop: float
+) -> Iterator[Samples]:
     origin = float((stream.start_time or 0) * (stream.time_base or 0))
     if start > 0:
         before = max(0.0, start - PREROLL_SECONDS)
@@ -181,9 +194,9 @@ def frames(
     begun = False
     try:
         with opened(source, name) as container:
-            if not container.streams.video:
+            stream = _first(container.streams.video, "pictures", name)
+            if stream is None:
                 return
-            stream = container.streams.video[0]
             pixels = (stream.width or 0) * (stream.height or 0)
             if not 0 < pixels <= MAX_FRAME_PIXELS:
                 raise MediaError(
@@ -226,12 +239,12 @@ def video_facts(source: Path | bytes, name: str) -> dict[str, Any]:
     """
     with opened(source, name) as container:
         known = container_facts(container)
-        known["has_sound"] = bool(container.streams.audio)
-        if container.streams.video:
-            stream = container.streams.video[0]
+        # Pictures are worth having without a sound track that cannot be decoded.
+        known["has_sound"] = any(one.codec_context is not None for one in container.streams.audio)
+        if (stream := _first(container.streams.video, "pictures", name)) is not None:
             known.update(width=stream.width, height=stream.height, codec=stream.codec_context.name)
             if stream.average_rate:
                 known["frame_rate"] = round(float(stream.average_rate), 3)
-        elif not container.streams.audio:
+        elif not known["has_sound"]:
             raise MediaError("the file holds neither pictures nor sound", name)
         return known

@@ -20,9 +20,20 @@ import PIL.ExifTags
 import PIL.Image
 
 from sensorium.errors import MediaError
+from sensorium.media.decoding import decoding, described
 from sensorium.media.exif import exif_metadata
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import IMAGE_FORMATS, is_url, printable, read_file, read_url
+from sensorium.media.sources import (
+    EMPTY,
+    IMAGE_FORMATS,
+    UNDECODED_SUFFIXES,
+    is_url,
+    kind_of_content,
+    printable,
+    read_file,
+    read_url,
+    undecoded,
+)
 
 MAX_PIXELS = 178_956_970
 """Largest picture that is decoded, width times height.
@@ -43,6 +54,8 @@ REDUCE_MARGIN = 2
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
 """What Pillow may open. A closed list: its other readers are rarely used and start programs
 (EPS) or are little tested against hostile files. "JPEG" covers MPO, which some cameras write."""
+
+BROKEN = "broken picture"
 
 Box = tuple[float, float, float, float]
 """Left, upper, right and lower edge, in pixels."""
@@ -158,21 +171,14 @@ class Image:
             The picture's edges in it. Reducing 1001 pixels by 4 leaves 251, of which the picture
             fills 250.25; taken for whole, the picture would be out of place by up to a pixel.
         """
-        with self._open() as picture:
-            # Pillow's decoders raise nearly any exception on damaged data, from struct.error to
-            # AttributeError: at this boundary every one of them means "this file is broken".
-            try:
-                drafted = None
-                if min_side and picture.format in ("JPEG", "MPO"):
-                    scale = math.ceil(min_side * JPEG_MARGIN) / min(picture.size)
-                    size = (int(picture.width * scale), int(picture.height * scale))
-                    drafted = picture.draft(None, size)
-                upright, box = _upright(picture, drafted[1] if drafted else None)
-                rgb = _to_rgb(upright)
-            except MemoryError as error:
-                raise MediaError("too large for this machine's memory", self._name()) from error
-            except Exception as error:
-                raise MediaError(f"broken picture ({error})", self._name()) from error
+        with self._open() as picture, decoding(self._name(), BROKEN):
+            drafted = None
+            if min_side and picture.format in ("JPEG", "MPO"):
+                scale = math.ceil(min_side * JPEG_MARGIN) / min(picture.size)
+                size = (int(picture.width * scale), int(picture.height * scale))
+                drafted = picture.draft(None, size)
+            upright, box = _upright(picture, drafted[1] if drafted else None)
+            rgb = _to_rgb(upright)
         if min_side and (factor := min(rgb.size) // (min_side * REDUCE_MARGIN)) >= 2:
             rgb = rgb.reduce(factor)
             box = (box[0] / factor, box[1] / factor, box[2] / factor, box[3] / factor)
@@ -192,7 +198,7 @@ class Image:
         MediaError
             As `load`, for what shows in the header.
         """
-        with self._open() as picture:
+        with self._open() as picture, decoding(self._name(), BROKEN):
             width, height = picture.size
             # Pillow gives a TIFF's size as displayed already.
             if _orientation(picture) >= 5 and picture.format != "TIFF":
@@ -226,19 +232,14 @@ class Image:
         else:
             encoded = self._encoded
         if not encoded:
-            raise MediaError("the file is empty (0 bytes)", self._name())
-        try:
-            picture = PIL.Image.open(io.BytesIO(encoded), formats=FORMATS)
-        except PIL.UnidentifiedImageError as error:
-            raise MediaError(
-                f"no picture, or one that is broken in its first bytes ({encoded[:8]!r}; "
-                f"what can be read: {', '.join(IMAGE_FORMATS)})",
-                self._name(),
-            ) from error
-        except PIL.Image.DecompressionBombError as error:
-            raise MediaError(_too_many_pixels(), self._name()) from error
-        except Exception as error:  # see load()
-            raise MediaError(f"broken picture ({error})", self._name()) from error
+            raise MediaError(EMPTY, self._name())
+        with decoding(self._name(), BROKEN):
+            try:
+                picture = PIL.Image.open(io.BytesIO(encoded), formats=FORMATS)
+            except PIL.UnidentifiedImageError as error:
+                raise MediaError(_unidentified(encoded), self._name()) from error
+            except PIL.Image.DecompressionBombError as error:
+                raise MediaError(_too_many_pixels(), self._name()) from error
         if picture.width * picture.height > MAX_PIXELS:
             raise MediaError(
                 f"{picture.width} x {picture.height} pixels; {_too_many_pixels()}", self._name()
@@ -249,13 +250,31 @@ class Image:
         """Copy a caller's picture: it must survive draft() and close()."""
         if 0 in picture.size:
             raise MediaError(f"a picture of {picture.width} x {picture.height} has no pixels")
-        try:
+        with decoding(self._name(), BROKEN):  # it may be a file that was opened but not read
             return picture.copy()
-        except Exception as error:  # decodes a file that was opened but not read; see load()
-            raise MediaError(f"broken picture ({error})", self._name()) from error
 
     def __repr__(self) -> str:
         return f"Image({self._name()})"
+
+
+def _unidentified(encoded: bytes) -> str:
+    """Why Pillow opens none of `FORMATS` in a file."""
+    start = encoded[:16]
+    for kind in FORMATS:
+        factory, accept = PIL.Image.OPEN[kind]
+        if accept is None or accept(start) is not True:
+            continue
+        try:
+            factory(io.BytesIO(encoded), "")
+        except Exception as error:  # Pillow kept to itself what it met there
+            return f"{BROKEN}, or a kind of {kind} that cannot be read ({described(error)})"
+    if kind := kind_of_content(encoded):
+        is_picture = kind in UNDECODED_SUFFIXES.values()
+        return undecoded(kind) if is_picture else f"no picture: it is {kind}"
+    return (
+        f"no picture, or one that is broken in its first bytes ({encoded[:8]!r}; "
+        f"what can be read: {', '.join(IMAGE_FORMATS)})"
+    )
 
 
 def _too_many_pixels() -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 
 from sensorium.errors import MediaError
+from sensorium.media.decoding import decoding
 from sensorium.media.image import Image
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
@@ -23,6 +25,9 @@ VIEW_SIDE = 384
 
 MAX_FACES = 5_000_000
 """Larger objects are not read: trees over their faces take gigabytes."""
+
+
+UNREADABLE = "no 3-D object that can be read"
 
 
 class Mesh(EncodedFile):
@@ -71,8 +76,9 @@ class Mesh(EncodedFile):
         MediaError
             When the file is missing, broken, or over a limit.
         """
-        picture: PIL.Image.Image = self._read().view(azimuth, elevation, side)
-        return picture
+        with decoding(self.name, UNREADABLE), np.errstate(all="ignore"):
+            picture: PIL.Image.Image = self._read().view(azimuth, elevation, side)
+            return picture
 
     def metadata(self) -> dict[str, Any]:
         """Numbers of the object.
@@ -88,8 +94,9 @@ class Mesh(EncodedFile):
         MediaError
             As `view`.
         """
-        facts: dict[str, Any] = self._read().facts()
-        return facts
+        with decoding(self.name, UNREADABLE), np.errstate(all="ignore"):
+            facts: dict[str, Any] = self._read().facts()
+            return facts
 
     def segments(self) -> Iterable[Segment]:
         """Yield views from around."""

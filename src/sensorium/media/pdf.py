@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media.decoding import decoding
 
 try:
     import pypdfium2
@@ -25,6 +26,8 @@ TEXTS_AT_ONCE = 16
 PICTURES_AT_ONCE = 4
 """The same for pictures, 3 MB each."""
 
+BROKEN = "broken PDF"
+
 _lock = Lock()
 """PDFium may be used by one thread at a time."""
 
@@ -33,17 +36,15 @@ T = TypeVar("T")
 
 @contextmanager
 def _opened(content: bytes, name: str) -> Iterator[Any]:
-    with _lock:
+    with _lock, decoding(name, BROKEN):
         try:
             document = pypdfium2.PdfDocument(content)
         except pypdfium2.PdfiumError as error:
-            locked = "password" in str(error).lower()
-            reason = "it is locked by a password" if locked else f"broken PDF ({error})"
-            raise MediaError(reason, name) from error
+            if "password" in str(error).lower():
+                raise MediaError("it is locked by a password", name) from error
+            raise
         try:
             yield document
-        except pypdfium2.PdfiumError as error:
-            raise MediaError(f"broken PDF ({error})", name) from error
         finally:
             document.close()
 
@@ -97,7 +98,7 @@ def _pages(
     thread, much later, or never.
     """
     start, count, found = 0, 1, False
-    broken: pypdfium2.PdfiumError | None = None
+    broken: Exception | None = None
     while start < count:
         some = []
         with _opened(content, name) as document:
@@ -109,13 +110,14 @@ def _pages(
                         some.append((number + 1, read(page)))
                     finally:
                         page.close()
-                except pypdfium2.PdfiumError as error:
+                except Exception as error:  # see `decoding`; the other pages may be whole
                     broken = error
         found = found or bool(some)
         yield from some
         start += at_once
     if broken is not None and not found:
-        raise MediaError(f"broken PDF ({broken})", name) from broken
+        with decoding(name, BROKEN):
+            raise broken
 
 
 def _text(page: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -57,16 +58,17 @@ class Scene:
     Raises
     ------
     MediaError
-        When it cannot be read, has no faces, or too many.
+        When it has no faces, too many, or vertices that are no numbers.
+    Exception
+        Nearly any, of trimesh's readers; see `sensorium.media.decoding`.
     """
 
     def __init__(self, content: bytes, kind: str, path: Path | None, name: str, most: int) -> None:
-        try:
-            resolver = trimesh.resolvers.FilePathResolver(str(path)) if path else None
-            scene = trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=resolver)
-            meshes = [m for m in scene.dump() if isinstance(m, trimesh.Trimesh) and len(m.faces)]
-        except Exception as error:  # trimesh's readers raise nearly any exception on broken data
-            raise MediaError(f"no 3-D object that can be read ({error})", name) from error
+        if kind == "gltf":
+            json.loads(content)  # trimesh looks for another file where this one is broken
+        resolver = trimesh.resolvers.FilePathResolver(str(path)) if path else None
+        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=resolver)
+        meshes = [m for m in scene.dump() if isinstance(m, trimesh.Trimesh) and len(m.faces)]
         faces = sum(len(mesh.faces) for mesh in meshes)
         if not faces:
             raise MediaError("the 3-D object has no faces", name)

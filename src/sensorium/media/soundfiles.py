@@ -38,6 +38,8 @@ def _open(source: Path | bytes) -> soundfile.SoundFile | None:
 def _starts_as_mp3(source: Path | bytes) -> bool:
     if isinstance(source, bytes):
         start = source[:3]
+    elif source.suffix.lower() == ".mp3":  # that decoder goes by the name, too
+        return True
     else:
         try:
             with source.open("rb") as file:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import errno
 import hashlib
-import http.client
 import os
+import re
 import stat
 import string
 import urllib.parse
@@ -14,9 +13,12 @@ import urllib.request
 from pathlib import Path
 
 from sensorium.errors import MediaError
+from sensorium.media.decoding import decoding
 
 MAX_BYTES = 512 * 1024 * 1024
 """Largest encoded file that is read, in bytes."""
+
+EMPTY = "the file is empty (0 bytes)"
 
 URL_TIMEOUT = 30
 """Seconds that a server may stay silent."""
@@ -59,6 +61,32 @@ UNDECODED_SUFFIXES = {
 }  # fmt: skip
 """Picture formats that no permissively licensed decoder of the core reads; they are reported."""
 
+_SIGNATURES = (
+    (rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL"),
+    (rb"8BPS", "Photoshop"),
+    (rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg",
+     "SVG"),
+    (rb"%!PS", "PostScript"), (rb"%PDF-", "a PDF"), (rb"PK\x03\x04", "a ZIP archive"),
+    (rb"\x1f\x8b", "packed by gzip"), (rb"\s*(?i:<!DOCTYPE html|<html)", "a web page"),
+    (rb"....ftyp|....moov|\x1aE\xdf\xa3|RIFF....AVI ", "a video"),
+    (rb"RIFF....WAVE|fLaC|OggS|ID3|FORM....AIF", "a sound"),
+    (rb"version https://git-lfs", "what Git LFS leaves in place of a file that was not fetched"),
+)  # fmt: skip
+
+
+def kind_of_content(start: bytes) -> str:
+    """What the first bytes of a file say that it is, where it is none of the formats read here."""
+    for pattern, kind in _SIGNATURES:
+        if re.match(pattern, start[:1024], re.DOTALL):
+            return kind
+    return ""
+
+
+def undecoded(kind: str) -> str:
+    """What is said of a picture in one of the formats of `UNDECODED_SUFFIXES`."""
+    return f"{kind} pictures cannot be read: convert to JPEG, PNG or AVIF"
+
 
 def is_url(text: str) -> bool:
     """Whether a string is an ``http(s)`` or ``data:`` URL."""
@@ -84,26 +112,23 @@ def read_file(path: Path) -> bytes:
     MediaError
         When it is missing, a folder, a device or pipe, unreadable, or larger than `MAX_BYTES`.
     """
-    try:
+    with decoding(str(path), "cannot be read"):
         # O_NONBLOCK: opening a named pipe must not wait for a writer that never comes.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except (OSError, ValueError) as error:
-        raise MediaError(_reason(error), str(path)) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise MediaError("not a regular file", str(path))
-        if status.st_size > MAX_BYTES:
-            raise MediaError(
-                f"{status.st_size:,} bytes; files over {MAX_BYTES:,} bytes are not read", str(path)
-            )
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            # No further than it reached when it was opened: it may be growing for ever.
-            return file.read(status.st_size)
-    except OSError as error:
-        raise MediaError(_reason(error), str(path)) from error
-    finally:
-        os.close(descriptor)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise MediaError("not a regular file", str(path))
+            if status.st_size > MAX_BYTES:
+                raise MediaError(
+                    f"{status.st_size:,} bytes; files over {MAX_BYTES:,} bytes are not read",
+                    str(path),
+                )
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                # No further than it reached when it was opened: it may be growing for ever.
+                return file.read(status.st_size)
+        finally:
+            os.close(descriptor)
 
 
 def hash_file(path: Path) -> bytes:
@@ -114,23 +139,11 @@ def hash_file(path: Path) -> bytes:
     MediaError
         When it is missing, a folder, a device or pipe, or unreadable.
     """
-    try:
+    with decoding(str(path), "cannot be read"):
         if not stat.S_ISREG(path.stat().st_mode):
             raise MediaError("not a regular file", str(path))
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
-    except (OSError, ValueError) as error:
-        raise MediaError(_reason(error), str(path)) from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    if isinstance(error, PermissionError):
-        return "no permission to read it"
-    if isinstance(error, OSError) and error.errno == errno.ENXIO:
-        return "not a regular file"  # a socket cannot even be opened
-    return f"cannot be read ({error.args[-1] if error.args else error})"
 
 
 def read_url(url: str) -> bytes:
@@ -152,15 +165,12 @@ def read_url(url: str) -> bytes:
             return urllib.parse.unquote_to_bytes(body)
         except ValueError as error:
             raise MediaError(f"the data is not base64 ({error})", url[:60]) from error
-    try:
+    with decoding(url, "cannot be fetched"):
         # Browsers show and copy URLs with their spaces and characters of other scripts as they are.
         ascii_url = urllib.parse.quote(url, safe=string.punctuation)
         request = urllib.request.Request(ascii_url, headers={"User-Agent": "sensorium"})
         with urllib.request.urlopen(request, timeout=URL_TIMEOUT) as response:
             body_bytes: bytes = response.read(MAX_BYTES + 1)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        # URLError is an OSError; ValueError and HTTPException: a malformed URL or answer.
-        raise MediaError(f"cannot be fetched ({error})", url) from error
     if len(body_bytes) > MAX_BYTES:
         raise MediaError(f"larger than {MAX_BYTES:,} bytes", url)
     return body_bytes
@@ -206,12 +216,26 @@ class EncodedFile:
         return (self._url or type(self).__name__.lower())[:100]
 
     def _file(self) -> Path | bytes:
-        """The path, for who can read a file piecewise, or the content; a URL is fetched once."""
+        """The path, for who can read a file piecewise, or the content; a URL is fetched once.
+
+        Raises
+        ------
+        MediaError
+            When there is nothing to read: no such file, no regular one, or an empty one.
+        """
         if self.path is not None:
+            with decoding(self.name, "cannot be read"):
+                status = self.path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise MediaError("not a regular file", self.name)
+            if not status.st_size:
+                raise MediaError(EMPTY, self.name)
             return self.path
         if self._encoded is None:
             assert self._url is not None
             self._encoded = read_url(self._url)
+        if not self._encoded:
+            raise MediaError(EMPTY, self.name)
         return self._encoded
 
     def _content(self) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class Video(EncodedFile):
 
     modality = Modality.VIDEO
 
-    def frames(self) -> Iterator[tuple[float, PIL.Image.Image]]:
+    def frames(self) -> Generator[tuple[float, PIL.Image.Image], None, None]:
         """Yield the pictures that differ from the one before.
 
         Yields
@@ -89,10 +90,11 @@ class Video(EncodedFile):
             When the file is missing, no video, or shows nothing.
         """
         found: PIL.Image.Image | None = None
-        for time, picture in self.frames():
-            if found is not None and time > seconds + FRAME_SECONDS / 2:
-                break
-            found = picture
+        with closing(self.frames()) as frames:
+            for time, picture in frames:
+                if found is not None and time > seconds + FRAME_SECONDS / 2:
+                    break
+                found = picture
         if found is None:
             raise MediaError("the video shows nothing", self.name)
         return found

@@ -33,6 +33,7 @@ from sensorium.evaluation.data import (
     read_pairs,
 )
 from sensorium.media import Image
+from sensorium.media.decoding import decoding
 from sensorium.media.given import rows_of
 
 IMAGE_MEMBERS = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "avif")
@@ -439,10 +440,8 @@ def _add_sample(
 
 def _member_opener(tar: Path, member: tarfile.TarInfo) -> Callable[[], Image]:
     def opened() -> Image:
-        try:
+        with decoding(str(tar), "cannot be read"):
             return Image(_bytes(tar, member))
-        except OSError as error:
-            raise MediaError(f"cannot be read ({error.strerror})", str(tar)) from error
 
     return opened
 

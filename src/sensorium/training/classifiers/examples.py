@@ -20,7 +20,7 @@ import numpy as np
 
 from sensorium.collection.files import MAX_MANIFEST_FIELD, Skipped
 from sensorium.collection.pipeline import Read, embed
-from sensorium.collection.reading import pieces_of, read_pieces
+from sensorium.collection.reading import is_heavy, pieces_of, read_pieces
 from sensorium.encoders import Encoder
 from sensorium.errors import EncoderError, MediaError, UsageError
 from sensorium.evaluation.data import (
@@ -42,6 +42,7 @@ from sensorium.media import (
     as_media,
     open_media,
 )
+from sensorium.media.decoding import decoding
 from sensorium.media.given import items_of, names_of, rows_of
 from sensorium.media.sources import is_url, read_file
 from sensorium.training.classifiers.heads import Labels, Vectors
@@ -407,7 +408,7 @@ def encode_examples(
         source, digest = examples.sources[item.row], ""
         try:
             media = media_of(source)
-            if isinstance(source, os.PathLike) and Path(source).stat().st_size <= MAX_DIGEST:
+            if isinstance(source, os.PathLike) and _size(Path(source)) <= MAX_DIGEST:
                 content = read_file(Path(source))
                 digest = hashlib.sha256(content).hexdigest()
                 if isinstance(media, Image):
@@ -418,14 +419,16 @@ def encode_examples(
             return read_pieces(found, media, pieces_of(encoder, media), failed)
         except MediaError as error:
             return Read(failed(error.reason))
-        except OSError as error:
-            return Read(failed(f"cannot be read ({error.strerror or error})"))
 
     vectors: dict[int, Vectors] = {}
     digests: dict[int, str] = {}
     skipped: list[Skipped] = []
     done = 0
-    for batch in embed(encoder, map(_Item, range(len(examples))), read, batch_size=BATCH_SIZE):
+    batches = embed(
+        encoder, map(_Item, range(len(examples))), read, batch_size=BATCH_SIZE,
+        is_heavy=lambda item: _is_heavy(examples.sources[item.row]),
+    )  # fmt: skip
+    for batch in batches:
         for item, _, pieces in batch:
             mean = pieces.sum(axis=0)
             length = float(np.linalg.norm(mean))
@@ -448,6 +451,15 @@ def encode_examples(
         rows,
         skipped,
     )
+
+
+def _size(path: Path) -> int:
+    with decoding(str(path), "cannot be read"):
+        return path.stat().st_size
+
+
+def _is_heavy(source: Any) -> bool:
+    return isinstance(source, os.PathLike) and is_heavy(Path(source))
 
 
 PIECES_OF = {Modality.VIDEO: Modality.IMAGE, Modality.MESH: Modality.IMAGE}
