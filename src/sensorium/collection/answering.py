@@ -17,7 +17,7 @@ from sensorium.collection.derived import SLOTS, describe_index
 from sensorium.collection.filters import COLUMNS
 from sensorium.collection.hits import hits_by_words, hits_of, item_fields
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
-from sensorium.collection.reading import query_vector, vector_given
+from sensorium.collection.reading import query_vectors, vector_given
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 from sensorium.collection.rows import StoredItem
 from sensorium.collection.searching import (
@@ -177,7 +177,7 @@ class Answering:
             ranked = [(match.item, match.score) for match in found]
             return hits_by_words(self._store, ranked, _passages(found))
         encoder = self.encoder
-        vectors = query_vector(encoder, media)
+        vectors = query_vectors(encoder, [media])
         if mode == "hybrid":
             assert isinstance(media, Text)
             wanted = int(k) + int(offset)
@@ -209,7 +209,7 @@ class Answering:
         Parameters
         ----------
         vectors : ndarray of float32, shape (q, d)
-            Unit vectors, as `Encoder.encode` gives them.
+            Unit vectors, as `Encoder.encode_queries` gives them.
         k, offset, where, modality
             As for `search`.
 

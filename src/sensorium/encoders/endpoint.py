@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders.base import Prepared, encode_media
+from sensorium.encoders.base import Encoder, Prepared, encode_media
 from sensorium.encoders.preprocessing import image_pixels
 from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError
@@ -133,6 +133,17 @@ class EndpointEncoder:
     def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
         """See `Encoder.encode`."""
         return encode_media(self, items, batch_size)
+
+    def encode_queries(
+        self, items: Iterable[Any], *, batch_size: int = 32
+    ) -> npt.NDArray[np.float32]:
+        """As `encode`: a request does not say what is sought and what is searched."""
+        return self.encode(items, batch_size=batch_size)
+
+    @property
+    def for_queries(self) -> Encoder:
+        """See `sensorium.encoders.base.query_side`."""
+        return self
 
     def _only_model(self) -> str:
         answer = self._ask("models")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import Prepared, encode_media
+from sensorium.encoders.base import Encoder, Prepared, QuerySide, encode_media, encode_queries
 from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels
 from sensorium.encoders.runtime import (
     PRECISIONS,
@@ -30,6 +30,9 @@ from sensorium.media import Image, Media, Modality, Text
 
 CONFIG = "encoder.json"
 FORMAT = 1
+
+QUERY_PREFIX = "query_prefix"
+"""Of a text tower: put before what is sought, where that is not the prefix of what is searched."""
 
 
 class FolderEncoder:
@@ -89,13 +92,16 @@ class FolderEncoder:
 
     def prepare(self, media: Media) -> Prepared:
         """See `Encoder.prepare`."""
+        return self._prepared(media, "prefix")
+
+    def _prepared(self, media: Media, prefix: str) -> Prepared:
         tower = self._config(media.modality)
         if isinstance(media, Image):
             names = ("size", "fit", "resample", "crop", "oversize")
             options = {name: tower[name] for name in names if name in tower}
             return {"pixels": image_pixels(media, **options)}
         assert isinstance(media, Text)  # _config knows no third modality
-        ids = self._tokenizer.encode(tower.get("prefix", "") + media.text).ids
+        ids = self._tokenizer.encode(tower.get(prefix, "") + media.text).ids
         if not ids:  # control characters alone, say; the mean of nothing is no vector
             raise MediaError(f"the text {media.text!r:.80} holds nothing to encode")
         return {"input_ids": np.array(ids, dtype=np.int64)}
@@ -125,6 +131,19 @@ class FolderEncoder:
     def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
         """See `Encoder.encode`."""
         return encode_media(self, items, batch_size)
+
+    def encode_queries(
+        self, items: Iterable[Any], *, batch_size: int = 32
+    ) -> npt.NDArray[np.float32]:
+        """Encode what is sought; as `encode` does where the folder names no prefix of its own."""
+        return encode_queries(self, items, batch_size=batch_size)
+
+    @property
+    def for_queries(self) -> Encoder:
+        """See `sensorium.encoders.base.query_side`."""
+        if QUERY_PREFIX not in self._towers.get(Modality.TEXT, {}):
+            return self
+        return QuerySide(self, prepare=lambda media: self._prepared(media, QUERY_PREFIX))
 
     def _config(self, modality: Modality) -> dict[str, Any]:
         if modality not in self._towers:
