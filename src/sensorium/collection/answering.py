@@ -36,7 +36,7 @@ from sensorium.encoders import (
     shipped_encoders,
 )
 from sensorium.encoders.background import background
-from sensorium.encoders.registry import encoder_name
+from sensorium.encoders.registry import encoder_name, load_recorded
 from sensorium.encoders.vector_classifier import (
     TrainedClassifier,
     VectorClassifier,
@@ -104,7 +104,8 @@ class Answering:
         with self._lock:
             if self._encoder is None:
                 stored = self._store.space()
-                return self._use_encoder(load_named(stored[1] if stored else DEFAULT_ENCODER))
+                name = stored[1] if stored else DEFAULT_ENCODER
+                return self._use_encoder((load_recorded(name, self.path), name))
             return self._encoder
 
     def search(

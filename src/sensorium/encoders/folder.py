@@ -243,6 +243,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
     ):
         known = ", ".join(RESAMPLES)
         raise EncoderError(f"{path}: image resample {resample!r}; known: {known}")
+    if (file := config.get("background")) is not None and (
+        not isinstance(file, str) or Path(file).name != file
+    ):
+        raise EncoderError(f"{path}: background is a plain file name, got {file!r:.80}")
     if config.get("sigmoid") is not None:
         _require(path, "", config, {"sigmoid": dict})
         _require(path, "sigmoid.", config["sigmoid"], {"scale": float, "bias": float})

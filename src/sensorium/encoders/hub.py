@@ -27,7 +27,9 @@ from sensorium.encoders.hub_loading import (
     input_modules,
     load_model,
 )
+from sensorium.encoders.pretrained import is_local
 from sensorium.encoders.space import Space, hash_files
+from sensorium.encoders.trust import remember
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import Audio, Image, Media, Modality, Text
 
@@ -124,6 +126,8 @@ class HubEncoder:
             raise EncoderError(
                 f"{self.name} has {self.space.dimension} dimensions, not {dimension} or more"
             )
+        if not is_local(self.name):
+            remember(self.name)  # what collections and classifiers know it by
 
     def _other_prompt(self) -> dict[str, str]:
         """What `prompts` does not say to who reads it as the library does."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sensorium.encoders import Encoder
+from sensorium.encoders.registry import load_recorded
 from sensorium.errors import UsageError
 from sensorium.evaluation.collection_retrieval import evaluate_retrieval
 from sensorium.evaluation.encoding import Progress
@@ -40,16 +42,22 @@ def rerun_result(result: Result, progress: Progress | None = None) -> Result:
     ------
     UsageError
         When its data are no longer there.
+    EncoderError
+        When its encoder is not there, or nobody has named it here (`load_recorded`).
     """
     asked = result.arguments
     for name in PATH_ARGUMENTS:
         if name in asked and not Path(asked[name]).exists():
             raise UsageError(f"the {name} of this result is no longer there: {asked[name]}")
     options: dict[str, Any] = {"seed": result.seed, "progress": progress}
+
+    def encoder() -> Encoder:
+        return load_recorded(asked["encoder"], "the result")
+
     runs: dict[str, Callable[[], Result]] = {
-        "pairs": lambda: evaluate_pairs(asked["data"], asked["encoder"], **options),
+        "pairs": lambda: evaluate_pairs(asked["data"], encoder(), **options),
         "folder": lambda: evaluate_folder(
-            asked["data"], asked["encoder"], labels=asked.get("labels"), **options
+            asked["data"], encoder(), labels=asked.get("labels"), **options
         ),
         # The collection says itself which encoder it belongs to: it may have been re-embedded.
         "retrieval": lambda: evaluate_retrieval(
@@ -58,7 +66,9 @@ def rerun_result(result: Result, progress: Progress | None = None) -> Result:
     }
     if result.kind not in runs:
         raise UsageError(f"a result of the kind {result.kind!r} cannot be run again")
-    return runs[result.kind]()
+    again = runs[result.kind]()
+    again.arguments["encoder"] = asked["encoder"]  # as it was named
+    return again
 
 
 def differences(before: Result, after: Result) -> Differences:
