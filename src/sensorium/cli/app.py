@@ -18,7 +18,7 @@ from sensorium.cli.predict import predict
 from sensorium.cli.progress import progress_bar, progress_of_steps
 from sensorium.cli.train import train_app
 from sensorium.collection import AddReport, Collection, Skipped
-from sensorium.collection.answering import MODES
+from sensorium.collection.asking import MODES
 from sensorium.collection.files import Candidate, find_files
 from sensorium.collection.optimizing import RECALL
 from sensorium.collection.reading import extraction_of

@@ -156,7 +156,8 @@ def draw_worst_queries(result: Result, name: str, path: Path) -> None:
         for left, cell in zip(lefts, [sample, worst["right"], *worst["hits"]], strict=False):
             _draw_cell(sheet, draw, result, cell, (left, upper))
         below = upper + TILE + 4
-        write_line(draw, (lefts[1], below), f"at rank {sample['rank']:,}", TEXT, TILE, "firebrick")
+        rank = "not found" if sample.get("missed") else f"at rank {sample['rank']:,}"
+        write_line(draw, (lefts[1], below), rank, TEXT, TILE, "firebrick")
         if sample["answers"] > 1:
             more = f"best of {sample['answers']:,} right answers"
             write_line(draw, (lefts[1], below + LINE), more, TEXT, TILE, "dimgrey")
