@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+class SensoriumWarning(UserWarning):
+    """Something was done, but not all of it; the message says what to do."""
+
+
 class SensoriumError(Exception):
     """Base of every error that Sensorium raises on purpose."""
 

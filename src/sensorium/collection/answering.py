@@ -40,7 +40,7 @@ from sensorium.encoders.vector_classifier import (
     vector_classifier_of,
 )
 from sensorium.encoders.zero_shot import most_probable
-from sensorium.errors import CollectionError, SensoriumError, UsageError
+from sensorium.errors import CollectionError, SensoriumError, SensoriumWarning, UsageError
 from sensorium.media import Media, Text, as_media
 
 VECTOR_MODALITIES = {"video": "image", "mesh": "image"}
@@ -467,7 +467,9 @@ class Answering:
         except (SensoriumError, OSError, MemoryError) as error:
             # Searches stay right without an index; `_rebuilding` stays set, so that it is not
             # tried again and again.
-            warnings.warn(f"{self.path}: the index was not built ({error})", stacklevel=1)
+            warnings.warn(
+                f"{self.path}: the index was not built ({error})", SensoriumWarning, stacklevel=1
+            )
         finally:
             store.close()
 
