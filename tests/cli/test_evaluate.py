@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sensorium.errors import install_command
 from tests.cli.conftest import Run
 from tests.evaluation.conftest import COLORS, EACH, beir, classes, library, noise, pairs
 
@@ -219,4 +220,4 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "scipy", None)
     done = run("evaluate", pairs, cwd=tmp_path)
     assert done.code == 3
-    assert 'scipy is not installed; run: pip install "sensorium[evaluate]"' in done.err
+    assert f"scipy is not installed; run: {install_command('evaluate')}" in done.err
