@@ -26,7 +26,7 @@ from sensorium.encoders.runtime import (
 )
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
-from sensorium.media import Image, Media, Modality, Text
+from sensorium.media import Audio, Image, Media, Modality, Text
 
 CONFIG = "encoder.json"
 FORMAT = 1
@@ -100,7 +100,12 @@ class FolderEncoder:
             names = ("size", "fit", "resample", "crop", "oversize")
             options = {name: tower[name] for name in names if name in tower}
             return {"pixels": image_pixels(media, **options)}
-        assert isinstance(media, Text)  # _config knows no third modality
+        if isinstance(media, Audio):
+            rate, longest = tower["rate"], tower["seconds"]
+            # A part has its own end; how long a file is, its header may not know.
+            end = longest if media.span is None else min(longest, media.duration)
+            return {"samples": media.clip(0, end).load(rate)[: longest * rate]}
+        assert isinstance(media, Text)  # _config knows no fourth modality
         ids = self._tokenizer.encode(tower.get(prefix, "") + media.text).ids
         if not ids:  # control characters alone, say; the mean of nothing is no vector
             raise MediaError(f"the text {media.text!r:.80} holds nothing to encode")
@@ -176,7 +181,7 @@ class FolderEncoder:
         return f"FolderEncoder({str(self.folder)!r}, space={self.space})"
 
 
-_TOWERS = (Modality.IMAGE, Modality.TEXT)
+_TOWERS = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
 _FILE_KEYS = {"model", "tokenizer"}
 _NOT_PREPROCESSING = {*_FILE_KEYS, "precision"}
 
@@ -185,6 +190,17 @@ def _collate_images(
     batch: Sequence[Prepared], tower: dict[str, Any]
 ) -> dict[str, npt.NDArray[Any]]:
     return {"pixels": np.stack([item["pixels"] for item in batch])}
+
+
+def _collate_sounds(
+    batch: Sequence[Prepared], tower: dict[str, Any]
+) -> dict[str, npt.NDArray[Any]]:
+    lengths = np.array([len(item["samples"]) for item in batch], np.int64)
+    blocks = -(-int(lengths.max()) // tower["block"])
+    samples = np.zeros((len(batch), blocks * tower["block"]), np.float32)
+    for row, item in enumerate(batch):
+        samples[row, : lengths[row]] = item["samples"]
+    return {"samples": samples, "lengths": lengths}
 
 
 def _collate_texts(batch: Sequence[Prepared], tower: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
@@ -202,6 +218,7 @@ def _collate_texts(batch: Sequence[Prepared], tower: dict[str, Any]) -> dict[str
 _COLLATE: dict[
     Modality, Callable[[Sequence[Prepared], dict[str, Any]], dict[str, npt.NDArray[Any]]]
 ] = {
+    Modality.AUDIO: _collate_sounds,
     Modality.IMAGE: _collate_images,
     Modality.TEXT: _collate_texts,
 }
@@ -223,7 +240,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise EncoderError(f"{path}: prompts are one or more texts with {{}}")
     towers = [modality.value for modality in _TOWERS if modality.value in config]
     if not towers:
-        raise EncoderError(f"{path}: names no tower ('image' or 'text')")
+        raise EncoderError(f"{path}: names no tower ('audio', 'image' or 'text')")
     for name in towers:
         _require(path, "", config, {name: dict})
         _require(path, f"{name}.", config[name], _TOWER_KEYS[name])
@@ -255,6 +272,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 _KEYS: dict[str, type] = {"name": str, "dimension": int, "temperature": float, "prompts": list}
 _TOWER_KEYS: dict[str, dict[str, type]] = {
+    "audio": {"model": str, "rate": int, "seconds": int, "block": int},
     "image": {"model": str, "size": int, "fit": str},
     "text": {"model": str, "tokenizer": str, "max_tokens": int},
 }
