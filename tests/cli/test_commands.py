@@ -38,7 +38,7 @@ def test_indexing_twice(run: Run, pictures: Path, tiny: Path, tmp_path: Path) ->
     assert (done.code, done.err) == (0, "")  # a pipe gets no progress bar
     assert len(done.lines) == 1
     assert done.out.startswith(f"{COUNT} added in ")
-    assert "(1 other files ignored)" in done.out and done.out.endswith(f"holds {COUNT}\n")
+    assert "(1 other file ignored: 1 .csv)" in done.out and done.out.endswith(f"holds {COUNT}\n")
     again = run("index", pictures, "-c", library)
     assert again.code == 0 and again.out.startswith(f"0 added, {COUNT} unchanged in ")
     (pictures / "red.png").rename(pictures / "rot.png")
@@ -65,7 +65,7 @@ def test_indexing_as_json(run: Run, pictures: Path, tiny: Path, tmp_path: Path) 
     assert rows[-1].pop("seconds") > 0
     assert rows[-1] == {
         "added": COUNT, "updated": 0, "moved": 0, "unchanged": 0, "embedded": COUNT,
-        "ignored": 1, "skipped": 2, "items": COUNT,
+        "ignored": 1, "ignored_kinds": {".csv": 1}, "skipped": 2, "items": COUNT,
     }  # fmt: skip
 
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensorium.errors import install_command
 from sensorium.evaluation.retrieval import (
     average_precision,
     average_precision_at_r,
@@ -428,5 +427,5 @@ for name in ("intervals", "comparison"):
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
-    mend = f"MissingExtraError scipy is not installed; run: {install_command('evaluate')}"
+    mend = 'MissingExtraError scipy is not installed; run: pip install "sensorium[evaluate]"'
     assert done.stdout.splitlines() == [mend, mend]

@@ -18,8 +18,8 @@ from sensorium.cli.predict import predict
 from sensorium.cli.progress import progress_bar, progress_of_steps
 from sensorium.cli.train import train_app
 from sensorium.collection import AddReport, Collection, Skipped
-from sensorium.collection.asking import MODES
-from sensorium.collection.files import Candidate, find_files
+from sensorium.collection.answering import MODES
+from sensorium.collection.files import Candidate, find_files, told_ignored
 from sensorium.collection.optimizing import RECALL
 from sensorium.collection.reading import extraction_of
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
@@ -92,7 +92,7 @@ def index(
             )
             if count or name == "added"
         ]
-        ignored = f" ({report.ignored} other files ignored)" if report.ignored else ""
+        ignored = f" ({told_ignored(report.ignored_kinds)})" if report.ignored else ""
         output.console.print(
             f"{', '.join(counts)} in {report.seconds:.1f} s{ignored}; "
             f"{output.short_path(str(library.path))} holds {total}",
@@ -118,12 +118,6 @@ def search(
         int, typer.Option(help="Better hits to pass over: a second page has --offset 10.")
     ] = 0,
     where: WhereOption = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoder, where it is not the one that the collection names.", show_default=False
-        ),
-    ] = None,
     as_text: Annotated[
         bool, typer.Option("--text", help="Take the query as words, even if it names a file.")
     ] = False,
@@ -137,7 +131,7 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Find media by words, or by other media: a picture, a sound, a video, a document."""
-    with _open(collection, encoder=encoder) as library:
+    with _open(collection) as library:
         words = as_text or mode == "words"  # then the name of a file is a word, too
         hits = library.search(
             Text(query) if words else query, k, mode=mode, offset=offset, where=where
@@ -300,23 +294,22 @@ def _version(
 
 def _require_media(sources: list[str], collection: Path, encoder: str, as_json: bool) -> None:
     """End with what was wrong with the sources if not one file is there: nothing is made then."""
-    skipped: list[Skipped] = []
-    ignored = 0
+    report = AddReport()
     for found in find_files(sources):
         if isinstance(found, Candidate):
             return
         if isinstance(found, Skipped):
-            skipped.append(found)
+            report.skipped.append(found)
         else:
-            ignored += 1
+            report.count_ignored(found)
     load_encoder(encoder)  # what is wrong with it comes first
     if as_json:
-        for item in skipped:
+        for item in report.skipped:
             output.print_json({"skipped": item.path, "reason": item.reason})
-        output.print_json({**vars(AddReport(ignored=ignored)), "skipped": len(skipped), "items": 0})
+        output.print_json({**vars(report), "skipped": len(report.skipped), "items": 0})
     else:
-        output.print_skipped(skipped)
-        others = f" ({ignored} other files ignored)" if ignored else ""
+        output.print_skipped(report.skipped)
+        others = f" ({told_ignored(report.ignored_kinds)})" if report.ignored else ""
         output.notices.print(
             f"no media there{others}: {output.short_path(str(collection))} is not made",
             soft_wrap=True,

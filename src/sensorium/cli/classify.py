@@ -11,11 +11,11 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
 from sensorium.collection import Collection, Labelled, Skipped
-from sensorium.collection.files import Candidate, find_files
+from sensorium.collection.files import Selection, select_files
 from sensorium.encoders import DEFAULT_ENCODER, ZeroShotClassifier, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.home import default_collection_path
-from sensorium.media import Image, open_media
+from sensorium.media import open_media
 
 Labels = list[tuple[str, float]]
 Classify = Callable[[Any], Labels]
@@ -53,21 +53,22 @@ def classify(
         )
     if classifier is not None and (multi or encoder is not None):
         raise UsageError("--multi and --encoder go with --labels: a classifier has its own")
-    skipped: list[Skipped] = []
+    chosen = Selection()
     if sources:
         if where is not None or collection is not None:
             raise UsageError("--where and --collection go with a collection: name no files")
+        chosen = _select(sources, classifier)
         if classifier is not None:
-            rows = _by_classifier(classifier, sources, k, skipped)
+            rows = _by_classifier(classifier, chosen, k)
         else:
             zero_shot = ZeroShotClassifier(load_encoder(encoder or DEFAULT_ENCODER), names)
 
             def by_names(media: Any) -> Labels:
                 return zero_shot.classify([media], k=k, multi=multi)[0]
 
-            rows = _label_files(by_names, "image", sources, skipped)
+            rows = _label_files(by_names, chosen)
     else:
-        with _open(collection, encoder) as library:
+        with _open(collection) as library:
             if classifier is not None:
                 found = library.label(classifier, k=k, where=where)
             else:
@@ -75,7 +76,7 @@ def classify(
             if not found:
                 output.notices.print(output.found_nothing(library), soft_wrap=True, markup=False)
         rows = [(item.path, item.labels) for item in found]
-    _print(rows, skipped, as_json)
+    _print(rows, chosen, as_json)
 
 
 def label(
@@ -101,61 +102,51 @@ def label(
         found: list[Labelled] = library.label(classifier, k=k, where=where, save=save)
         if not found:
             output.notices.print(output.found_nothing(library), soft_wrap=True, markup=False)
-    _print([(item.path, item.labels) for item in found], [], as_json)
+    _print([(item.path, item.labels) for item in found], Selection(), as_json)
     if save is not None:
         output.notices.print(f"{len(found)} labels stored as {save}", markup=False)
 
 
-def _by_classifier(
-    folder: Path, sources: list[str], k: int, skipped: list[Skipped]
-) -> list[tuple[str, Labels]]:
-    from sensorium.encoders.vector_classifier import read_config
+def _by_classifier(folder: Path, chosen: Selection, k: int) -> list[tuple[str, Labels]]:
     from sensorium.training import load_classifier
 
-    modality = read_config(folder)["modality"]
     trained = load_classifier(folder)
-
-    def by_examples(media: Any) -> Labels:
-        return trained.classify([media], k=k)[0]
-
-    return _label_files(by_examples, modality, sources, skipped)
+    return _label_files(lambda media: trained.classify([media], k=k)[0], chosen)
 
 
-def _label_files(
-    classify_one: Classify, modality: str, sources: list[str], skipped: list[Skipped]
-) -> list[tuple[str, Labels]]:
+def _select(sources: list[str], classifier: Path | None) -> Selection:
+    if classifier is None:
+        return select_files(sources, "image", "only pictures are labelled by names")
+    from sensorium.encoders.vector_classifier import read_config
+
+    modality = read_config(classifier)["modality"]
+    return select_files(sources, modality, f"this classifier is one of {modality}")
+
+
+def _label_files(classify_one: Classify, chosen: Selection) -> list[tuple[str, Labels]]:
     rows = []
-    for found in find_files(sources):
-        if isinstance(found, Skipped):
-            skipped.append(found)
-        elif isinstance(found, Candidate):
-            media = open_media(found.path)
-            if media.modality != modality:
-                continue
-            try:
-                best = classify_one(Image(found.path) if modality == "image" else found.path)
-            except MediaError as error:
-                skipped.append(Skipped(str(found.path), error.reason))
-            else:
-                rows.append((str(found.path), best))
+    for path in chosen.paths:
+        try:
+            rows.append((str(path), classify_one(open_media(path))))
+        except MediaError as error:
+            chosen.skipped.append(Skipped(str(path), error.reason))
     return rows
 
 
-def _print(rows: list[tuple[str, Labels]], skipped: list[Skipped], as_json: bool) -> None:
+def _print(rows: list[tuple[str, Labels]], chosen: Selection, as_json: bool) -> None:
     if as_json:
         for path, best in rows:
             output.print_json({"path": path, "labels": dict(best)})
-        for item in skipped:
+        for item in chosen.skipped:
             output.print_json({"skipped": item.path, "reason": item.reason})
     else:
         output.print_labels(rows)
-        output.print_skipped(skipped)
-    if skipped or not rows:
+        output.print_skipped(chosen.skipped)
+        output.print_ignored(chosen.ignored)
+    if chosen.skipped or not rows:
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _open(collection: Path | None, encoder: str | None = None) -> Collection:
+def _open(collection: Path | None) -> Collection:
     # A command is over before an index could be built in the background.
-    return Collection(
-        collection or default_collection_path(), encoder, create=False, auto_optimize=False
-    )
+    return Collection(collection or default_collection_path(), create=False, auto_optimize=False)

@@ -10,9 +10,8 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_bar
-from sensorium.collection.files import Candidate, Skipped, find_files
+from sensorium.collection.files import select_files
 from sensorium.errors import UsageError
-from sensorium.media import Image, open_media
 
 BeamsOption = Annotated[
     int | None,
@@ -34,21 +33,15 @@ def caption(
     """Caption pictures with a trained model."""
     from sensorium.tasks.captioning import load_captioner, skipped_of
 
-    found = list(find_files(pictures))
-    skipped = [one for one in found if isinstance(one, Skipped)]
-    paths = [
-        str(one.path)
-        for one in found
-        if isinstance(one, Candidate) and isinstance(open_media(one.path), Image)
-    ]
-    if not paths and not skipped:
+    chosen = select_files(pictures, "image", "only pictures are captioned")
+    if not chosen.paths and not chosen.skipped:
         raise UsageError(f"{' '.join(pictures)}: no picture there")
     captions = []
-    if paths:
+    if chosen.paths:
         captioner = load_captioner(model)
         with progress_bar("captioning") as progress:
-            captions = captioner.caption(paths, beams=beams, progress=progress)
-    skipped += skipped_of(captions)
+            captions = captioner.caption(chosen.paths, beams=beams, progress=progress)
+    skipped = chosen.skipped + skipped_of(captions)
     for one in captions:
         if one.error:
             continue
@@ -61,6 +54,7 @@ def caption(
             output.print_json({"skipped": item.path, "reason": item.reason})
     else:
         output.print_skipped(skipped)
+        output.print_ignored(chosen.ignored)
     if skipped:
         raise typer.Exit(EXIT_PARTLY)
 

@@ -10,39 +10,21 @@ import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.collection.files import Candidate, find_files
+from sensorium.collection.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder, shipped_encoders
-from sensorium.encoders.registry import trust
 from sensorium.errors import SensoriumError, UsageError
-from sensorium.media import Image, open_media
 
 
 def models(
     measure: Annotated[
         bool, typer.Option("--measure", help="Also measure what each that is installed costs here.")
     ] = False,
-    trusted: Annotated[
-        str | None,
-        typer.Option(
-            "--trust",
-            metavar="NAME",
-            help="Instead: let collections and classifiers of others name this server or model.",
-        ),
-    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List encoders: those that are installed, and some of the model hub that are worth trying."""
     from sensorium.encoders import FolderEncoder
     from sensorium.encoders.catalogue import CATALOGUE
 
-    if trusted is not None:
-        if not (named := trust(trusted)):
-            raise UsageError(
-                f"{trusted} is no server and no hub id: what is on this machine needs no trust"
-            )
-        for name in named:
-            output.console.print(f"files may name {name} from now on", soft_wrap=True, markup=False)
-        return
     for name, folder in shipped_encoders().items():
         encoder = FolderEncoder(folder)
         config = json.loads((folder / "encoder.json").read_text("utf-8"))
@@ -130,13 +112,12 @@ def export_encoder(model: str, folder: Path, images: list[str], as_json: bool) -
     from sensorium.encoders.export import export
     from sensorium.encoders.hub import HubEncoder, options_of
 
-    found = find_files(images)
-    paths = [one.path for one in found if isinstance(one, Candidate)]
-    pictures = [path for path in paths if isinstance(open_media(path), Image)]
-    if images and not pictures:
+    chosen = select_files(images, "image", "only pictures are compared")
+    output.print_skipped(chosen.skipped)
+    if images and not chosen.paths:
         raise UsageError(f"--images {' '.join(images)}: no picture there")
     base, options = options_of(model)
-    report = export(HubEncoder(base, **options), folder, images=pictures[:MOST_PICTURES])
+    report = export(HubEncoder(base, **options), folder, images=chosen.paths[:MOST_PICTURES])
     if as_json:
         for agreement in report.agreements:
             output.print_json(agreement)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from sensorium.collection import Collection, Hit, Item, OptimizeReport, Skipped
+from sensorium.collection.files import group_skipped, told_ignored
 from sensorium.home import index_command
 from sensorium.index.tuning import Measured
 
 SKIPPED_SHOWN = 20
-"""Skipped files that are named on a terminal; a pipe and ``--json`` get all of them."""
+"""Reasons of skipping that are told on a terminal; a pipe gets all, ``--json`` every file."""
 
 CAPTION_KEYS = ("caption", "caption_en", "title", "description")
 """Metadata that tells what a picture shows, in the order it is looked for."""
@@ -219,12 +220,19 @@ def found_nothing(library: Collection) -> str:
 
 
 def print_skipped(skipped: Sequence[Skipped]) -> None:
-    """Name what was skipped, and why, on standard error."""
-    shown = SKIPPED_SHOWN if notices.is_terminal else len(skipped)
-    for item in skipped[:shown]:
-        notices.print(Text(f"skipped {short_path(item.path)}: {item.reason}"), soft_wrap=True)
-    if len(skipped) > shown:
-        notices.print(f"... and {len(skipped) - shown} more (--json lists all of them)")
+    """Name what was skipped, and why, on standard error: a line for each reason."""
+    lines = group_skipped(Skipped(short_path(item.path), item.reason) for item in skipped)
+    shown = SKIPPED_SHOWN if notices.is_terminal else len(lines)
+    for line in lines[:shown]:
+        notices.print(Text(f"skipped {line}"), soft_wrap=True)
+    if len(lines) > shown:
+        notices.print(f"... for {len(lines) - shown} more reasons (--json lists all of them)")
+
+
+def print_ignored(kinds: Mapping[str, int]) -> None:
+    """Say on standard error how many files of which kinds a command had no use for."""
+    if kinds:
+        notices.print(told_ignored(kinds), soft_wrap=True, markup=False)
 
 
 def print_paths(hits: Sequence[Item], *, null: bool) -> None:

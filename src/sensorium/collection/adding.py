@@ -43,6 +43,8 @@ class AddReport:
         What could not be indexed, with the reason; nothing that was stored of it before is lost.
     ignored : int
         Files met in folders that are no media.
+    ignored_kinds : dict
+        How many of these there were, by suffix.
     seconds : float
     """
 
@@ -52,8 +54,14 @@ class AddReport:
     unchanged: int = 0
     embedded: int = 0
     ignored: int = 0
+    ignored_kinds: dict[str, int] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     seconds: float = 0.0
+
+    def count_ignored(self, file: Ignored) -> None:
+        """Count a file that is no media."""
+        self.ignored += 1
+        self.ignored_kinds[file.kind] = self.ignored_kinds.get(file.kind, 0) + 1
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,7 @@ class _Adder:
             if isinstance(found, Skipped):
                 self._skip(found.path, found.reason)
             elif isinstance(found, Ignored):
-                self.report.ignored += 1
+                self.report.count_ignored(found)
             else:
                 # A folder and a manifest may name the same file; what they say adds up.
                 before = candidates.get(found.path)

@@ -15,6 +15,7 @@ from typing import Any
 
 from sensorium.collection.rows import dump_metadata
 from sensorium.errors import CollectionError, UsageError
+from sensorium.media import open_media
 from sensorium.media.given import array_of, rows_of
 from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url, undecoded
 
@@ -29,10 +30,11 @@ MAX_MANIFEST_FIELD = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file to be indexed, and what a manifest says of it."""
+    """A file to be indexed, what a manifest says of it, and whether it was named by itself."""
 
     path: Path
     metadata: dict[str, Any] = field(default_factory=dict)
+    named: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,45 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A file in a folder that does not look like media: nothing a user needs to hear of."""
+    """A file in a folder that does not look like media: it is counted, by its suffix."""
 
     path: Path
+
+    @property
+    def kind(self) -> str:
+        """Its suffix in lower case, or `NO_SUFFIX`."""
+        return self.path.suffix.lower() or NO_SUFFIX
+
+
+NO_SUFFIX = "no suffix"
+
+KINDS_SHOWN = 6
+"""Suffixes of ignored files that are named in words; the report has all of them."""
+
+
+def told_ignored(kinds: Mapping[str, int]) -> str:
+    """Say how many files were ignored, and of which kinds: the commonest first."""
+    counted = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+    shown = [f"{count:,} {kind}" for kind, count in counted[:KINDS_SHOWN]]
+    if rest := counted[KINDS_SHOWN:]:
+        shown.append(f"{sum(count for _, count in rest):,} of {len(rest):,} other kinds")
+    total = sum(kinds.values())
+    return f"{total:,} other file{'s' if total > 1 else ''} ignored: {', '.join(shown)}"
+
+
+def group_skipped(skipped: Iterable[Skipped], named: int = 3) -> list[str]:
+    """One line for each reason: how often it occurred, and the first names."""
+    by_reason: dict[str, list[str]] = {}
+    for item in skipped:
+        by_reason.setdefault(item.reason, []).append(item.path)
+    lines = []
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - named:,} more" if len(names) > named else ""
+        told = f"{', '.join(names[:named])}{more}"
+        lines.append(
+            f"{told}: {reason}" if len(names) == 1 else f"{len(names):,} ({told}): {reason}"
+        )
+    return lines
 
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -149,6 +187,53 @@ def find_files(sources: Iterable[Source]) -> Iterator[Found]:
                 yield from _file(_absolute(path))
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Files of what a user named that a command can use, and the others.
+
+    Attributes
+    ----------
+    paths : list of Path
+    skipped : list of Skipped
+        What was named and cannot be used, and why.
+    ignored : dict
+        Number of other files in folders, by suffix.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    ignored: dict[str, int] = field(default_factory=dict)
+
+
+def select_files(sources: Iterable[Source], modality: str, purpose: str) -> Selection:
+    """Find the files of one modality.
+
+    Parameters
+    ----------
+    sources : iterable
+        As for `find_files`.
+    modality : str
+    purpose : str
+        What is told of a file of another modality that was named: "only pictures are captioned".
+    """
+    chosen = Selection()
+    for found in find_files(sources):
+        if isinstance(found, Skipped):
+            chosen.skipped.append(found)
+            continue
+        if isinstance(found, Candidate):
+            other = open_media(found.path).modality
+            if other == modality:
+                chosen.paths.append(found.path)
+                continue
+            if found.named:
+                chosen.skipped.append(Skipped(str(found.path), f"is {other}: {purpose}"))
+                continue
+            found = Ignored(found.path)
+        chosen.ignored[found.kind] = chosen.ignored.get(found.kind, 0) + 1
+    return chosen
+
+
 def item_key(path: str | os.PathLike[str]) -> str:
     """What an item is stored under: the absolute path of a file, or a text that names no file.
 
@@ -192,7 +277,7 @@ def _file(path: Path) -> Iterator[Found]:
     elif suffix in UNDECODED_SUFFIXES:
         yield Skipped(str(path), undecoded(UNDECODED_SUFFIXES[suffix]))
     else:
-        yield Candidate(path)
+        yield Candidate(path, named=True)
 
 
 def _in_folder(path: Path) -> Found:
@@ -316,7 +401,7 @@ def _row(manifest: Path, line: int, row: dict[str, Any], where: str = "") -> Fou
     path = _absolute(manifest.parent / os.path.expanduser(named))  # noqa: PTH111
     if path.suffix.lower() in UNDECODED_SUFFIXES:
         return Skipped(str(path), undecoded(UNDECODED_SUFFIXES[path.suffix.lower()]))
-    return Candidate(path, row)
+    return Candidate(path, row, named=True)
 
 
 def read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:

@@ -55,15 +55,14 @@ def safe_loading(*, local: bool) -> Iterator[None]:
         )
 
     with _LOADING:
-        before = constants.HF_HUB_OFFLINE, constants.HF_HUB_DISABLE_TELEMETRY
+        offline = constants.HF_HUB_OFFLINE
         _set(torch, "load", refuse)
-        constants.HF_HUB_OFFLINE = before[0] or local
-        constants.HF_HUB_DISABLE_TELEMETRY = True  # it tells what is installed, and who asks
+        constants.HF_HUB_OFFLINE = offline or local
         try:
             yield
         finally:
             _set(torch, "load", loads)
-            constants.HF_HUB_OFFLINE, constants.HF_HUB_DISABLE_TELEMETRY = before
+            constants.HF_HUB_OFFLINE = offline
 
 
 def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> Any:

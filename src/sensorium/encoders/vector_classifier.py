@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder
-from sensorium.encoders.registry import load_recorded
+from sensorium.encoders.registry import load_encoder
 from sensorium.encoders.space import Space
 from sensorium.encoders.zero_shot import most_probable, softmax
 from sensorium.errors import SensoriumError, SpaceMismatchError, UsageError
@@ -133,7 +132,7 @@ class VectorClassifier:
         if space.fingerprint == self.space.fingerprint:
             return
         mend = (
-            f"re-embed what it is to label: sensorium reembed --encoder {shlex.quote(self.encoder)}"
+            f"re-embed what it is to label: sensorium reembed --encoder {self.encoder}"
             if self.method in ("lora", "full")
             else "train it again with the encoder of what it is to label"
         )
@@ -151,7 +150,7 @@ class VectorClassifier:
         SpaceMismatchError
             When the encoder of that name has changed since the training.
         """
-        encoder = load_recorded(self.encoder, "the classifier")
+        encoder = load_encoder(self.encoder)
         self.require_space(encoder.space)
         return encoder
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sensorium.collection.files import Skipped
+from sensorium.collection.files import group_skipped
 from sensorium.errors import UsageError
 from sensorium.evaluation.evaluate import data_fingerprint
 from sensorium.evaluation.intervals import Interval
@@ -157,30 +156,12 @@ def describe(result: Result) -> str:
         "retrieval": "{queries:,} queries to {items:,} items",
     }[result.kind].format(**counts)
     encoder = result.encoder
-    return f"{what}; {encoder['name']} [{encoder['fingerprint']}]{describe_search(result)}"
-
-
-def describe_search(result: Result) -> str:
-    """How a collection was asked, to stand behind what it was asked with; else nothing."""
-    if not result.search:
-        return ""
-    index = result.search["index"]
-    return f"; mode {result.search['mode']}" + (f", index {index['kind']}" if index else "")
+    return f"{what}; {encoder['name']} [{encoder['fingerprint']}]"
 
 
 def count_samples(found: Measurement) -> str:
     """How many samples a measurement has, and what they are."""
     return f"{len(found.samples):,} {'queries' if found.confusion is None else 'pictures'}"
-
-
-def group_skipped(skipped: Sequence[Skipped], named: int = 3) -> list[str]:
-    """One line for each reason: how often it occurred, and the first names."""
-    lines = []
-    for reason, count in Counter(item.reason for item in skipped).items():
-        names = [item.path for item in skipped if item.reason == reason][:named]
-        more = f" and {count - len(names):,} more" if count > len(names) else ""
-        lines.append(f"{', '.join(names)}{more}: {reason}")
-    return lines
 
 
 def visible(text: str) -> str:
@@ -265,8 +246,7 @@ def _worst(found: Measurement) -> list[str]:
     for worst in found.worst:
         sample = found.samples[worst["sample"]]
         hits = ", ".join(_name(hit) for hit in worst["hits"][:3])
-        rank = "not found" if sample.get("missed") else f"{sample['rank']:,}"
-        answer = (_name(sample), _name(worst["right"]), rank, hits)
+        answer = (_name(sample), _name(worst["right"]), f"{sample['rank']:,}", hits)
         rows.append(f"| {' | '.join(map(_cell, answer))} |")
     return rows
 
