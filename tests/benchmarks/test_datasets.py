@@ -1,14 +1,26 @@
 import hashlib
+import io
 import json
 import struct
 import tarfile
+import zipfile
 import zlib
 
 import pytest
 from PIL import Image
 
 from benchmarks import datasets
-from benchmarks.datasets import clipart, emoji, gcompris, manifest, packages, qt, rendering, stamps
+from benchmarks.datasets import (
+    clipart,
+    emoji,
+    found,
+    gcompris,
+    manifest,
+    packages,
+    qt,
+    rendering,
+    stamps,
+)
 from benchmarks.datasets.packages import ChecksumError, FetchError, Package
 
 
@@ -60,6 +72,44 @@ def test_a_package_is_brought_once(home, monkeypatch, tmp_path):
     assert asked == [package]
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     assert files == ["svg/a.svg"]
+
+
+@pytest.mark.parametrize("registry", ["wheel", "sdist"])
+def test_a_package_of_pypi_is_unpacked_without_its_other_folders(tmp_path, registry):
+    names = ["lib/data/a.txt", "lib/code.py", "lib/database/b.txt"]
+    archive = tmp_path / "archive"
+    if registry == "wheel":
+        with zipfile.ZipFile(archive, "w") as file:
+            for name in names:
+                file.writestr(name, "x")
+    else:  # a folder of the version holds everything
+        with tarfile.open(archive, "w:gz") as file:
+            for name in names:
+                member = tarfile.TarInfo(f"lib-1.0/{name}")
+                member.size = 1
+                file.addfile(member, io.BytesIO(b"x"))
+    folder = tmp_path / "content"
+    folder.mkdir()
+    packages.unpack(archive, pin(registry=registry, folders=("lib/data",)), folder)
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    assert files == ["lib/data/a.txt"]
+
+
+def test_files_that_nobody_here_made_lie_in_one_folder(tmp_path):
+    for source in found.SOURCES:
+        folder = source.package.folder(tmp_path) / source.folder
+        folder.mkdir(parents=True)
+        (folder / "a.PNG").write_bytes(b"1234")
+        (folder / "code.py").write_bytes(b"")
+    rows = list(found.build(tmp_path))
+    assert rows == list(found.build(tmp_path))  # again, over what is there
+    assert len(rows) == 2 * len(found.SOURCES)
+    assert {(row["modality"], row["suffix"], row["bytes"]) for row in rows} == {
+        ("image", ".png", 4), ("", ".py", 0)
+    }  # fmt: skip
+    assert all((tmp_path / "found/files" / row["id"].removeprefix("found/")).is_file()
+               for row in rows)  # fmt: skip
+    assert {row["license"] for row in rows} >= {"MIT-CMU", "Apache-2.0"}
 
 
 def test_without_apt_get_the_error_says_what_can_still_be_fetched(home, monkeypatch):
