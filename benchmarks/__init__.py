@@ -4,6 +4,6 @@
     python -m benchmarks NAME [--quick] [--json FILE]        measure; `--help` lists the names
 
 Every benchmark prints a table; `--json` writes its rows, ours and each rival's alike. `--quick`
-ends within 5 minutes on 2 cores. The programs need `pip install 'sensorium[bench]'` and run from
+ends within 5 minutes on 2 cores. The programs need `pip install -e '.[bench]'` and run from
 a clone of the repository.
 """

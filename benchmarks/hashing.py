@@ -92,10 +92,10 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     shown = captions[views.sources[:count]]
     train, test = _captions()
     encoder = load_encoder("mini")
-    texts = encoder.encode([Text(caption) for caption in train])
+    texts = encoder.encode_queries([Text(caption) for caption in train])
     chosen = np.random.default_rng(0).permutation(np.intersect1d(test, shown))[:QUERIES].tolist()
     queries = {
-        "text": (encoder.encode([Text(caption) for caption in chosen]), chosen),
+        "text": (encoder.encode_queries([Text(caption) for caption in chosen]), chosen),
         "image": (views.vectors[count:], captions[views.sources[count:]].tolist()),
     }
     for modality, (questions, wanted) in queries.items():

@@ -46,6 +46,7 @@ from benchmarks.comparison import (
 from benchmarks.rows import Row, print_table
 from sensorium import Image, Text, ZeroShotClassifier, load_encoder
 from sensorium.encoders import Encoder
+from sensorium.encoders.base import query_side
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.evaluation.classification import top_k_accuracy
 from sensorium.evaluation.retrieval import rank_relevance, reciprocal_rank, success_at
@@ -71,15 +72,27 @@ Vectors = npt.NDArray[np.float32]
 
 
 class Embedder:
-    """Encodes each item once, however many cases ask for it."""
+    """Encodes each item once, however many cases ask for it.
+
+    An encoder that tells what is sought from what is searched encodes each item as either.
+    """
 
     def __init__(self, encoder: Encoder):
-        self._encoder = encoder
-        self._vectors: dict[Item, Vectors] = {}
+        stored: dict[Item, Vectors] = {}
+        self._sides = [(encoder, stored)]
+        self.asks_alike = query_side(encoder) is encoder
+        self._sides.append((encoder, stored) if self.asks_alike else (query_side(encoder), {}))
 
     def learn(self, items: Iterable[Item], about: str) -> None:
         """Encode what is not known yet, with a progress bar on a terminal."""
-        fresh = [item for item in dict.fromkeys(items) if item not in self._vectors]
+        wanted = list(dict.fromkeys(items))
+        for encoder, known in self._sides:
+            self._learn(encoder, known, wanted, about)
+
+    def _learn(
+        self, encoder: Encoder, known: dict[Item, Vectors], wanted: list[Item], about: str
+    ) -> None:
+        fresh = [item for item in wanted if item not in known]
         fresh.sort(key=lambda item: isinstance(item, Path))
         batches = [fresh[start : start + BATCH] for start in range(0, len(fresh), BATCH)]
         console = Console(stderr=True)
@@ -87,11 +100,12 @@ class Embedder:
             batches, about, console=console, disable=not sys.stderr.isatty(), transient=True
         ):
             media = [Image(item) if isinstance(item, Path) else Text(item) for item in batch]
-            self._vectors.update(zip(batch, self._encoder.encode(media), strict=True))
+            known.update(zip(batch, encoder.encode(media), strict=True))
 
-    def __call__(self, items: Iterable[Item]) -> Vectors:
+    def __call__(self, items: Iterable[Item], *, asking: bool = False) -> Vectors:
         """Return the vectors of items that were learnt; shape (n, d)."""
-        return np.stack([self._vectors[item] for item in items])
+        known = self._sides[asking][1]
+        return np.stack([known[item] for item in items])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -216,9 +230,8 @@ def unit(vectors: Vectors, part: slice) -> Vectors:
 
 def measure(case: Retrieval, embed: Embedder, part: slice) -> dict[str, Outcome]:
     """Success at each depth and reciprocal rank; success at 1 in the other direction of texts."""
-    query_vectors = unit(embed(item for item, _key in case.queries), part)
-    item_vectors = unit(embed(item for item, _key in case.items), part)
-    cosines = query_vectors @ item_vectors.T
+    queries, items = ([item for item, _key in side] for side in (case.queries, case.items))
+    cosines = unit(embed(queries, asking=True), part) @ unit(embed(items), part).T
     query_keys = [key for _item, key in case.queries]
     item_keys = [key for _item, key in case.items]
     relevant = np.array(query_keys)[:, None] == np.array(item_keys)[None, :]
@@ -227,7 +240,10 @@ def measure(case: Retrieval, embed: Embedder, part: slice) -> dict[str, Outcome]
     metrics = {f"{case.kind} R@{k}": Outcome(success_at(ranked, k), units) for k in DEPTHS}
     metrics[f"{case.kind} MRR"] = Outcome(reciprocal_rank(ranked), units)
     if case.kind == "text to image":
-        reverse = rank_relevance(cosines.T, relevant.T)
+        back = cosines.T
+        if not embed.asks_alike:
+            back = unit(embed(items, asking=True), part) @ unit(embed(queries), part).T
+        reverse = rank_relevance(back, relevant.T)
         metrics["image to text R@1"] = Outcome(success_at(reverse, 1), item_keys)
     return metrics
 

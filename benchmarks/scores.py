@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     photos = sample_rows()
     vectors = {
         "photo": encoder.encode([Image(SAMPLE / row["path"]) for row in photos]),
-        "en": encoder.encode([Text(row["caption_en"]) for row in photos]),
-        "zh": encoder.encode([Text(row["caption_zh"]) for row in photos]),
+        "en": encoder.encode_queries([Text(row["caption_en"]) for row in photos]),
+        "zh": encoder.encode_queries([Text(row["caption_zh"]) for row in photos]),
     }
     captions = np.array([row["caption_en"] for row in photos])
     right = captions[:, None] == captions[None, :]

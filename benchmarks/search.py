@@ -11,7 +11,7 @@ cold start are those of new processes that open what was built and ask 100 queri
 in the system's cache then. Systems run with the threads that they choose themselves. Filters are
 searched with the setting that was tuned without them.
 
-Systems that are not installed (`pip install 'sensorium[rivals]'`) are skipped, saying so, and so is
+Systems that are not installed (`pip install -e '.[rivals]'`) are skipped, saying so, and so is
 what fails. On a shared machine figures differ by tens of percent: measure again before quoting.
 """
 

@@ -147,7 +147,7 @@ def text_queries(count: int) -> Queries:
 
     known = {row["caption_en"] for row in source_rows() if row["split"] == "test"} - {""}
     captions = sorted(known)
-    vectors = load_encoder("mini").encode([Text(caption) for caption in captions])
+    vectors = load_encoder("mini").encode_queries([Text(caption) for caption in captions])
     return halves(vectors, count, captions)
 
 

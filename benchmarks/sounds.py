@@ -24,7 +24,7 @@ from benchmarks import datasets
 from benchmarks.rows import Row
 from benchmarks.sample import SAMPLE
 from sensorium import load_encoder
-from sensorium.collection.reading import query_vector
+from sensorium.collection.reading import query_vectors
 from sensorium.errors import EncoderError
 from sensorium.evaluation.intervals import Interval, bootstrap_interval
 from sensorium.evaluation.retrieval import rank_relevance, reciprocal_rank, success_at
@@ -157,13 +157,14 @@ def run(arguments: argparse.Namespace) -> list[Row]:
         lacking = {Modality.TEXT, Modality.AUDIO} - {*encoder.space.modalities}
         if lacking:
             raise EncoderError(f"{name} has no {' and '.join(sorted(lacking))}: it cannot be asked")
-        vectors = np.concatenate([query_vector(encoder, Audio(item.path)) for item in heard])
-        as_query = getattr(encoder, "encode_queries", encoder.encode)
+        vectors = query_vectors(encoder, [Audio(item.path) for item in heard])
         for language, called in LANGUAGES.items():
             some = [number for number, item in enumerate(heard) if language in item.captions]
             captions = [heard[number].captions[language] for number in some]
             for from_text in (True, False):
-                found = measure(captions, vectors[some], as_query, from_text=from_text)
+                found = measure(
+                    captions, vectors[some], encoder.encode_queries, from_text=from_text
+                )
                 case = f"{called} ({len({*captions})} texts, {len(some)} sounds)"
                 asks = "text to sound" if from_text else "sound to text"
                 rows += [

@@ -120,7 +120,7 @@ def load_set(name: str) -> Captioned:
                 return _captioned(pictures, captions, stored["images"], stored["texts"])
     media: list[Any] = [Image(picture["image"]) for picture in pictures]
     images = np.concatenate([encoder.encode(media[n : n + BATCH]) for n in _starts(media)])
-    texts = encoder.encode([Text(caption) for caption in captions])
+    texts = encoder.encode_queries([Text(caption) for caption in captions])
     file.parent.mkdir(parents=True, exist_ok=True)
     np.savez(file, keys=np.array(keys), images=images, texts=texts)
     return _captioned(pictures, captions, images, texts)

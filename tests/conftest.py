@@ -38,6 +38,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def prompted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an encoder that puts something else before what is sought than before a text."""
+    return make_tiny_encoder(
+        tmp_path_factory.mktemp("prompted"), name="prompted", query_prefix="green dog "
+    )
+
+
+@pytest.fixture(scope="session")
 def other_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of an encoder of another space."""
     return make_tiny_encoder(tmp_path_factory.mktemp("other"), seed=1, name="other")

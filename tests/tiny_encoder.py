@@ -21,8 +21,13 @@ OPSET = 17
 WORDS = ["a", "the", "cat", "dog", "red", "green", "blue", "square", "photo", "of"]
 
 
-def make_tiny_encoder(folder: Path, *, seed: int = 0, name: str = "tiny") -> Path:
-    """Write an encoder folder; another `seed` makes another space."""
+def make_tiny_encoder(
+    folder: Path, *, seed: int = 0, name: str = "tiny", query_prefix: str | None = None
+) -> Path:
+    """Write an encoder folder; another `seed` makes another space.
+
+    With a `query_prefix` it tells what is sought from what is searched, as E5 does.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     rotation = np.linalg.qr(rng.normal(size=(DIMENSION, DIMENSION)))[0].astype(np.float32)
@@ -43,6 +48,8 @@ def make_tiny_encoder(folder: Path, *, seed: int = 0, name: str = "tiny") -> Pat
         "text": {"model": "text.onnx", "tokenizer": "tokenizer.json", "max_tokens": 16},
         "prompts": ["{}", "a photo of {}"],
     }
+    if query_prefix is not None:
+        config["text"] |= {"prefix": "the ", "query_prefix": query_prefix}
     (folder / "encoder.json").write_text(json.dumps(config))
     return folder
 

@@ -10,7 +10,7 @@ try:
     import resvg_py
 except ImportError as error:
     raise ImportError(
-        "data sets are rendered with resvg-py; run: pip install 'sensorium[bench]'"
+        "data sets are rendered with resvg-py; run: pip install -e '.[bench]'"
     ) from error
 
 #: CSS's own resolution: without it a drawing sized in points or centimetres has no size.

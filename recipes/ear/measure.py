@@ -1,4 +1,4 @@
-"""How well sounds find sounds: validation on instruments and effects, a test on recordings."""
+"""How well sounds find sounds: validation on played and recorded sounds, a test on recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmarks import datasets
 from benchmarks.sample import SAMPLE
-from recipes.ear.pooling import Vectors
+from recipes.ear.whitening import Vectors
 from sensorium.evaluation.intervals import bootstrap_interval
 from sensorium.evaluation.retrieval import rank_relevance, success_at
 from sensorium.media import Audio
@@ -51,7 +51,9 @@ class Found:
         return f"{len(self.first)} queries: {', '.join(told)}"
 
 
-def leave_one_out(vectors: Vectors, labels: Sequence[str], asking: str | None = None) -> Found:
+def leave_one_out(
+    vectors: Vectors, labels: Sequence[str], asking: npt.NDArray[np.bool_] | None = None
+) -> Found:
     """Let each recording that has a companion look for it among all others.
 
     Parameters
@@ -60,24 +62,25 @@ def leave_one_out(vectors: Vectors, labels: Sequence[str], asking: str | None = 
         Of length 1.
     labels : sequence of str
         What each recording is; "" is nothing that asks or is sought.
-    asking : str, optional
-        The only label that asks.
+    asking : ndarray of bool, shape (n,), optional
+        Those that ask; all by default.
     """
     names = np.array(labels)
+    asks = np.ones(len(names), bool) if asking is None else asking
     scores = vectors @ vectors.T
-    first, ten = _successes(scores, names, asking)
+    first, ten = _successes(scores, names, asks)
     random = np.random.default_rng(0)
-    shuffled = [_successes(scores, random.permutation(names), asking) for _ in range(SHUFFLES)]
-    chance = tuple(float(np.mean([one[i].mean() for one in shuffled])) for i in (0, 1))
+    shuffled = [_successes(scores, random.permutation(names), asks) for _ in range(SHUFFLES)]
+    chance = tuple(float(np.concatenate([one[i] for one in shuffled]).mean()) for i in (0, 1))
     return Found(first, ten, (chance[0], chance[1]))
 
 
 def _successes(
-    scores: Vectors, names: npt.NDArray[np.str_], label: str | None
+    scores: Vectors, names: npt.NDArray[np.str_], asks: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     others = ~np.eye(len(names), dtype=bool)
     right = (names[:, None] == names) & (names != "") & others
-    asking = right.any(axis=1) & ((names == label) | (label is None))
+    asking = right.any(axis=1) & asks
     left = scores[asking][others[asking]].reshape(-1, len(names) - 1)
     relevant = right[asking][others[asking]].reshape(left.shape)
     ranked = rank_relevance(left, relevant)
@@ -114,11 +117,24 @@ def by_halves(
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording of the test: what it is, and of which kind ("" for one that has none)."""
+    """A recording of something real.
+
+    Attributes
+    ----------
+    sound
+    thing
+        What it is.
+    kind
+        Of which kind; "" for one that has none.
+    group
+        Which folder of Tux Paint's stamps it lies in; "" for what is from elsewhere. Those of the
+        stamps are validation, all others the test.
+    """
 
     sound: Audio
     thing: str
     kind: str
+    group: str = ""
 
 
 KINDS = {
@@ -137,7 +153,8 @@ def recordings() -> list[Recording]:
                 kind = KINDS.get(row["category"], "")
                 if row["subcategory"].startswith("music"):  # instruments among the hobbies
                     kind = "music"
-                found.append(Recording(Audio(row["audio"]), row["concept"].lower(), kind))
+                group = f"{row['category']}/{row['subcategory']}" if name == "stamps" else ""
+                found.append(Recording(Audio(row["audio"]), row["concept"].lower(), kind, group))
     with (SAMPLE / "sounds.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if row["category"] != "music":  # that GCompris has, too

@@ -85,10 +85,9 @@ def mel_bands() -> Vectors:
     return np.asarray(weights / weights.sum(axis=0), np.float32)
 
 
-def add_features(graph: Graph, weights: Weights) -> str:
-    """Add the CNN: `mel` (blocks, 100, 96) to features (blocks, 512)."""
-    value = graph.input("mel", 1, ["blocks", BLOCK, BANDS])  # 1: float32
-    value = graph.add("Unsqueeze", value, graph.constant([1], "int64"))
+def add_features(graph: Graph, mel: str, weights: Weights) -> str:
+    """Add the CNN: log-mel blocks (blocks, 100, 96) to features (blocks, 512)."""
+    value = graph.add("Unsqueeze", mel, graph.constant([1], "int64"))
     value = graph.add("Div", value, graph.constant(LOUDEST, "float32"))
     for block in range(len(CHANNELS)):
         for layer in (1, 2):
@@ -117,10 +116,10 @@ def folded(weights: Weights, block: str, layer: int) -> tuple[Vectors, Vectors]:
 
 
 def eight_bits(graph: Graph, kernel: Vectors) -> str:
-    """Store a kernel as signed bytes with one scale for each output channel."""
-    largest = np.abs(kernel).max(axis=(1, 2, 3))
+    """Store a kernel or matrix as signed bytes with one scale for each output channel, the rows."""
+    largest = np.abs(kernel).reshape(len(kernel), -1).max(axis=1)
     scales = np.maximum(largest, 1e-12) / 127
-    values = np.round(kernel / scales[:, None, None, None])
+    values = np.round(kernel / scales.reshape(-1, *[1] * (kernel.ndim - 1)))
     return graph.add(
         "DequantizeLinear",
         graph.constant(values, "int8"),
@@ -143,5 +142,6 @@ def chances(weights: Weights, number: int, features: Vectors) -> Vectors:
 def backbone(path: Path, weights: Weights) -> None:
     """Write the CNN alone, for `sound`."""
     graph = Graph("features")
-    graph.output(add_features(graph, weights), "features", ["blocks", FEATURES])
+    mel = graph.input("mel", 1, ["blocks", BLOCK, BANDS])  # 1: float32
+    graph.output(add_features(graph, mel, weights), "features", ["blocks", FEATURES])
     graph.save(path)

@@ -66,7 +66,7 @@ class Graph:
     def constant(self, array: ArrayLike, dtype: str) -> str:
         """Store an array as it is: shapes, indices, small float32 tensors."""
         name = self._fresh("constant")
-        values = np.ascontiguousarray(np.asarray(array, dtype=dtype))
+        values = np.asarray(array, dtype=dtype, order="C")
         self.initializers.append(numpy_helper.from_array(values, name))
         return name
 

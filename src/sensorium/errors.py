@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+class SensoriumWarning(UserWarning):
+    """Something was done, but not all of it; the message says what to do."""
+
+
 class SensoriumError(Exception):
     """Base of every error that Sensorium raises on purpose."""
 
@@ -53,4 +57,35 @@ class MissingExtraError(SensoriumError, ImportError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f'{package} is not installed; run: pip install "sensorium[{extra}]"')
+        super().__init__(f"{package} is not installed; run: {install_command(extra)}")
+
+
+def install_command(extra: str) -> str:
+    """Say how an extra is added to the Sensorium that runs: from where that was installed.
+
+    Sensorium is on no package index, so its name alone leads nowhere. Where pip found it stands in
+    ``direct_url.json`` of the installed package (PEP 610).
+
+    Examples
+    --------
+    >>> install_command("media")  # doctest: +SKIP
+    'pip install -e "/home/you/sensorium[media]"'
+    """
+    # Loading these takes longer than a search may lose at its start.
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+    from pathlib import Path
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        found = json.loads(distribution("sensorium").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        found = {}
+    url = str(found.get("url", ""))
+    if system := found.get("vcs_info", {}).get("vcs"):
+        return f'pip install "sensorium[{extra}] @ {system}+{url}"'
+    if url.startswith("file:") and (path := Path(url2pathname(urlsplit(url).path))).exists():
+        editable = "-e " if found.get("dir_info", {}).get("editable") else ""
+        return f'pip install {editable}"{path}[{extra}]"'
+    return f'pip install ".[{extra}]" in the folder of Sensorium\'s sources'

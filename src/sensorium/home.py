@@ -34,10 +34,15 @@ def default_collection_path() -> Path:
     """
     if collection := os.environ.get("SENSORIUM_COLLECTION"):
         return _absolute(collection)
+    return data_folder() / "library.sensorium"
+
+
+def data_folder() -> Path:
+    """Folder of what cannot be made again: the default collection, and what a person decided."""
     if os.environ.get("SENSORIUM_HOME"):
-        return sensorium_home() / "library.sensorium"
+        return sensorium_home()
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return _absolute(data) / "sensorium" / "library.sensorium"
+    return _absolute(data) / "sensorium"
 
 
 def index_command(collection: Path) -> str:

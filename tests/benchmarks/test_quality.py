@@ -29,9 +29,10 @@ from benchmarks.comparison import (
     scores,
 )
 from benchmarks.datasets import SETS, _complete
-from benchmarks.quality import FLOOR_FIGURES, measure, measure_zero_shot, parts_of, unit
+from benchmarks.quality import FLOOR_FIGURES, Embedder, measure, measure_zero_shot, parts_of, unit
 from benchmarks.rows import Row, write_json
 from benchmarks.sample import sample_rows
+from sensorium import load_encoder
 from sensorium.home import sensorium_home
 from tests.tiny_encoder import WORDS, make_tiny_encoder
 
@@ -42,10 +43,12 @@ USERS_HOME = sensorium_home()  # read before the tests get a home of their own
 class Fixed:
     """Stands for an `Embedder` whose vectors are given."""
 
+    asks_alike = True
+
     def __init__(self, vectors):
         self.vectors = {item: np.array(vector, np.float32) for item, vector in vectors.items()}
 
-    def __call__(self, items):
+    def __call__(self, items, *, asking=False):
         return np.stack([self.vectors[item] for item in items])
 
 
@@ -107,6 +110,16 @@ def test_a_system_that_encodes_everything_alike_finds_nothing():
     choice = ZeroShot("things", ["a", "b"], paths, [0, 1] * 10, texts)
     labels = np.array([[0.6, 0.8], [0.6, 0.8]], np.float32)
     assert measure_zero_shot(choice, labels, Fixed(same), EVERYTHING)["top-1 accuracy"].mean == 0
+
+
+def test_what_asks_is_encoded_as_such(tiny, prompted):
+    encoder = load_encoder(prompted)
+    embed = Embedder(encoder)
+    embed.learn(["cat", "dog"], "encoding")
+    assert np.allclose(embed(["dog", "cat"]), encoder.encode(["dog", "cat"]), atol=1e-6)
+    asked = encoder.encode_queries(["dog", "cat"])
+    assert np.allclose(embed(["dog", "cat"], asking=True), asked, atol=1e-6)
+    assert not embed.asks_alike and Embedder(load_encoder(tiny)).asks_alike
 
 
 def test_image_to_image_has_one_direction():

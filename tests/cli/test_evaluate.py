@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sensorium.errors import install_command
 from tests.cli.conftest import Run
 from tests.evaluation.conftest import COLORS, EACH, beir, classes, library, noise, pairs
 
@@ -57,6 +58,33 @@ def test_queries_of_a_collection(run: Run, library: Path, beir: Path, tmp_path: 
         "evaluate", beir, cwd=tmp_path, env={"SENSORIUM_COLLECTION": str(library)}
     )  # fmt: skip
     assert by_default.out == done.out
+
+
+def test_queries_in_another_mode(run: Run, library: Path, beir: Path, tmp_path: Path) -> None:
+    meaning = run("evaluate", beir, "-c", library, cwd=tmp_path)
+    assert meaning.lines[0].endswith("]; mode vector")
+    words = run("evaluate", beir, "-c", library, "--mode", "words", "--depth", 7, cwd=tmp_path)
+    assert words.code == 1 and "a picture is asked by its vector" in words.err
+    assert words.lines[0].startswith("3 queries to 12 items; tiny [")
+    assert words.lines[0].endswith("]; mode words")
+    assert "written to evaluation-beir-words: report.md" in words.lines[-1]
+    stored = json.loads((tmp_path / "evaluation-beir-words" / "result.json").read_text())
+    assert (stored["arguments"]["mode"], stored["arguments"]["depth"]) == ("words", "7")
+    assert stored["search"] == {"mode": "words", "depth": 7, "index": None}
+    again = run("evaluate", "--rerun", "evaluation-beir-words", cwd=tmp_path)
+    assert again.lines[0].startswith("reproduced to the last digit: 12 scores of 3 samples")
+    compared = run(
+        "evaluate", "evaluation-beir-words", "--against", "evaluation-beir", cwd=tmp_path
+    )
+    assert compared.code == 0 and "3 of 3 and 4 samples are shared" in compared.err
+    for option, value, said in (
+        ("--mode", "meaning", "unknown mode 'meaning'; known: vector, words, hybrid, hash"),
+        ("--depth", 0, "depth is a whole number of at least 1, got 0"),
+    ):
+        refused = run("evaluate", beir, "-c", library, option, value, "--output", tmp_path / "new")
+        assert refused.code == 2 and said in refused.err
+    codes = run("evaluate", beir, "-c", library, "--mode", "hash", cwd=tmp_path)
+    assert codes.code == 0 and codes.lines[0].endswith("]; mode hash, index hash")
 
 
 def test_as_json(run: Run, classes: Path, tiny: Path, tmp_path: Path) -> None:
@@ -145,6 +173,8 @@ def test_another_evaluation_is_not_written_over(
         (["classes", "--queries", "q.jsonl"], "is a folder of classes"),
         (["pairs.csv", "--labels", "l.csv"], "--labels goes with a folder"),
         (["classes", "--labels", "gone.csv"], "gone.csv: there is no such file"),
+        (["pairs.csv", "--mode", "words"], "--mode and --depth go with queries"),
+        (["classes", "--depth", "5"], "--mode and --depth go with queries"),
         (["classes", "--rerun", "r.json"], "--rerun takes everything from the result"),
         (["result.json"], "is a result: compare it with --against"),
         (["--rerun", "gone.json"], "gone.json: there is no such result"),
@@ -190,4 +220,4 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "scipy", None)
     done = run("evaluate", pairs, cwd=tmp_path)
     assert done.code == 3
-    assert 'scipy is not installed; run: pip install "sensorium[evaluate]"' in done.err
+    assert f"scipy is not installed; run: {install_command('evaluate')}" in done.err

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import pytest
 
@@ -185,6 +189,33 @@ def test_a_contact_sheet_shows_the_hits(
         assert {(255, 0, 0), (0, 128, 0), (0, 0, 255)} <= colors
         title = sheet.crop((0, 0, sheet.width, 50)).convert("L")
         assert title.getextrema() == (0, 255)  # black words on white
+
+
+def test_what_a_sheet_lacks_is_said_once(library: Path, tmp_path: Path) -> None:
+    """On a machine without fonts; with those of the packages nothing is to be said."""
+    bare = "lettering.PACKAGED_FONTS = (('no_such_fonts', '*'),); "
+    sheets = []
+    for fonts in (bare, ""):
+        sheets.append(tmp_path / f"{len(sheets)}.png")
+        code = (
+            f"from sensorium.media import lettering; lettering.FONT_FOLDERS = (); {fonts}"
+            "from sensorium.cli import main; main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, "search", "城堡", "-c", library, "--sheet", sheets[-1]],
+            capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+        )  # fmt: skip
+        if fonts:
+            assert done.stderr.startswith("sensorium: 城堡 cannot be drawn: ")
+            assert "fonts]" in done.stderr and done.stderr.count("\n") == 1
+        else:
+            assert done.stderr == ""
+    titles = []
+    for sheet in sheets:
+        with PIL.Image.open(sheet) as picture:
+            titles.append(np.asarray(picture.convert("L"))[:50, :200] < 128)
+    assert titles[1].sum() > 1.5 * titles[0].sum() > 0  # two question marks have less ink
 
 
 def test_a_contact_sheet_that_cannot_be_written_is_two(

@@ -208,6 +208,35 @@ def test_pages_neither_overlap_nor_leave_out(filled: Collection, queries: Vector
     assert len(filled.search_vectors(query, 10_000)[0]) >= 0.99 * ROWS
 
 
+def test_pages_of_several_modalities_neither_overlap_nor_leave_out(
+    tmp_path: Path, encoder: Encoder
+) -> None:
+    rng = np.random.default_rng(0)
+    dimension = encoder.space.dimension
+    with Collection(tmp_path / "m.sensorium", encoder, auto_optimize=False) as library:
+        for name in ("text", "image"):
+            vectors = unit(rng.normal(size=(1500, dimension)))
+            library.add_vectors(vectors, [f"/{name}/{n}" for n in range(1500)], modality=name)
+        assert library.optimize(recall=0.2, kind="hnsw").kind == "hnsw"
+        held = library._searcher.snapshot(encoder.space).index
+        assert held is not None
+        held.index.ef = 1  # type: ignore[attr-defined]  # it misses what a deeper search finds
+        for query in unit(rng.normal(size=(20, dimension))):
+            pages = [library.search_vectors(query[None], 10, offset=10 * n)[0] for n in range(12)]
+            hits = [hit.id for page in pages for hit in page]
+            assert len(hits) == len({*hits}) == 120
+            assert {*hits} == {hit.id for hit in library.search_vectors(query[None], 120)[0]}
+        (page,) = library.search_pages("a dog", 5)
+        assert page == library.search("a dog", 5)
+        first, second, third = library.search_pages("a dog", 130)
+        assert first == library.search("a dog", 10)
+        assert second == library.search("a dog", 90, offset=10)
+        assert third == library.search("a dog", 30, offset=100)
+        for mode in ("words", "hybrid"):
+            (page,) = library.search_pages("image 7", 130, mode=mode)
+            assert page == library.search("image 7", 130, mode=mode)
+
+
 @pytest.mark.parametrize("share_allowed", [0.001, 0.01, 0.1, 0.5])
 def test_filters_keep_their_recall(
     filled: Collection, queries: Vectors, share_allowed: float

@@ -26,7 +26,7 @@ def images(sample: Path) -> list[Path]:
     return sorted((sample / "images").glob("*.jpg"))[:12]
 
 
-@pytest.mark.parametrize("name", ["clip", "siglip", "vit", "bert", "clap"])
+@pytest.mark.parametrize("name", ["clip", "siglip", "vit", "prompted", "clap"])
 def test_agreement(tmp_path: Path, images: list[Path], name: str) -> None:
     original = HubEncoder(getattr(tiny_hub, name)(tmp_path / name))
     report = export(original, tmp_path / "onnx", images=images)
@@ -38,8 +38,14 @@ def test_agreement(tmp_path: Path, images: list[Path], name: str) -> None:
     assert all(0.999 <= a.lowest <= 1.001 for a in report.agreements if a.variant[:3] == "f32")
     for modality, inputs in (("text", TEXTS), ("image", [Image(path) for path in images])):
         if modality in towers:
+            is_prompted = name == "prompted"
+            assert (
+                np.allclose(original.encode(inputs), original.encode_queries(inputs)) != is_prompted
+            )
             cosines = (exported.encode(inputs) * original.encode(inputs)).sum(axis=1)
             assert cosines.min() > 0.999
+            asked = (exported.encode_queries(inputs) * original.encode_queries(inputs)).sum(axis=1)
+            assert asked.min() > 0.999
             one = np.concatenate([exported.encode([item]) for item in inputs])
             np.testing.assert_allclose(one, exported.encode(inputs), atol=1e-4)
 
@@ -77,3 +83,5 @@ def test_what_is_refused(tmp_path: Path, images: list[Path]) -> None:
         export(clip, tmp_path / "onnx")
     with pytest.raises(EncoderError, match="neither an image nor a text tower"):
         export(HubEncoder(tiny_hub.whisper(tmp_path / "whisper")), tmp_path / "onnx")
+    with pytest.raises(EncoderError, match="sought by a network of its own"):
+        export(HubEncoder(tiny_hub.two_networks(tmp_path / "two")), tmp_path / "onnx")

@@ -25,6 +25,8 @@ from tests.tiny_encoder import DIMENSION, make_tiny_encoder
 
 Change = Callable[[dict[str, Any]], object]
 
+AUDIO = {"model": "image.onnx", "rate": 16_000, "seconds": 10, "block": 160}
+
 
 @pytest.fixture(scope="module")
 def encoder(tiny: Path) -> FolderEncoder:
@@ -88,6 +90,16 @@ def test_files_that_describe_no_encoder(folder: Path, content: str | None, words
         (lambda c: c.update(prompts="{}"), "prompts is no list"),
         (lambda c: c.update(prompts=[1]), "prompts is no list"),
         (lambda c: [c.pop("image"), c.pop("text")], "names no tower"),
+        (lambda c: c.update(audio=7), "audio is no dict"),
+        *[
+            (
+                lambda c, key=key: c.update(audio={k: v for k, v in AUDIO.items() if k != key}),
+                f"audio.{key} is missing",
+            )
+            for key in ("model", "rate", "seconds", "block")
+        ],
+        (lambda c: c.update(audio=AUDIO | {"block": 0}), "audio.block is more than 0, got 0"),
+        (lambda c: c.update(audio=AUDIO | {"rate": 44.1}), "audio.rate is no int"),
         (lambda c: c.update(image=[]), "image is no dict"),
         (lambda c: c["image"].pop("model"), "image.model is missing"),
         (lambda c: c["image"].pop("size"), "image.size is missing"),

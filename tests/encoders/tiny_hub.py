@@ -96,6 +96,38 @@ def bert(folder: Path) -> Path:
     return _save(folder, transformers.BertModel(config), tokenizer())
 
 
+def prompted(folder: Path) -> Path:
+    """BERT with prompts, under the names that E5's relatives give them."""
+    from sentence_transformers import SentenceTransformer
+
+    bert(folder / "bert")
+    library = SentenceTransformer(str(folder / "bert"), device="cpu")
+    library.prompts = {"query": "query : ", "passage": "the "}
+    library.save(str(folder / "prompted"), create_model_card=False)
+    return folder / "prompted"
+
+
+def two_networks(folder: Path) -> Path:
+    """One BERT for what is sought, another one for what is searched."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Router, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    parts = []
+    for seed, name in enumerate(("query", "document")):
+        bert(folder / name)
+        torch.manual_seed(seed)
+        transformers.BertModel(
+            transformers.BertConfig.from_pretrained(folder / name)
+        ).save_pretrained(folder / name)
+        parts.append([Transformer(str(folder / name)), Pooling(WIDTH)])
+    router = Router.for_query_document(*parts)
+    SentenceTransformer(modules=[router], device="cpu").save(
+        str(folder / "two"), create_model_card=False
+    )
+    return folder / "two"
+
+
 def whisper(folder: Path) -> Path:
     torch.manual_seed(5)
     config = transformers.WhisperConfig(

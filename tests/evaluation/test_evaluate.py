@@ -177,17 +177,6 @@ def test_what_judgements_name_and_nobody_has(library: Path, beir: Path) -> None:
     assert result.data["counts"]["queries_without_judgements"] == 1
 
 
-def test_items_of_several_segments_have_the_score_of_their_best(tiny: Path) -> None:
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(7, 5)).astype(np.float32)
-    queries = rng.normal(size=(3, 5)).astype(np.float32)
-    documents = measuring.Documents(vectors, lambda n: {}, np.array([0, 3, 4]))
-    assert len(documents) == 3
-    cosines = queries @ vectors.T
-    expected = [cosines[:, :3].max(axis=1), cosines[:, 3], cosines[:, 4:].max(axis=1)]
-    assert np.allclose(documents.scores(queries), np.transpose(expected), atol=1e-5)
-
-
 def test_chunks_change_nothing(
     pairs: Path, library: Path, beir: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

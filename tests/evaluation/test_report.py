@@ -24,6 +24,7 @@ from sensorium.evaluation import (
 from sensorium.evaluation.plots import MAX_CLASSES, MOST_CONFUSED, plot_confusion
 from sensorium.evaluation.report import require_free
 from sensorium.evaluation.result import Measurement
+from sensorium.media import lettering
 
 
 def is_drawn(path: Path) -> bool:
@@ -167,6 +168,22 @@ def test_confusion_of_few_and_of_many_classes(classes: int, tmp_path: Path) -> N
     assert is_drawn(tmp_path / "c.png")
     with PIL.Image.open(tmp_path / "c.png") as picture:
         assert max(picture.size) < 3500
+
+
+@pytest.mark.filterwarnings("error")  # Matplotlib warns of what it has no glyph for
+def test_names_in_all_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lettering, "FONT_FOLDERS", ())
+    lettering._faces.cache_clear()
+    lettering._face_for.cache_clear()
+    names = ["城堡", "风车 (windmill)", "한국어", "замок", "ปราสาท", "cat"]
+    drawn = []
+    for said in (names, ["?" * len(name) for name in names]):
+        found = confusion(len(names), {})
+        found.confusion["labels"] = [[name] for name in said]
+        plot_confusion(found, tmp_path / "c.png")
+        with PIL.Image.open(tmp_path / "c.png") as picture:
+            drawn.append((np.asarray(picture.convert("L")) < 100).sum())
+    assert drawn[0] > drawn[1] + 500
 
 
 def test_of_many_classes_the_most_confused_are_shown() -> None:

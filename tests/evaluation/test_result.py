@@ -56,7 +56,7 @@ def test_what_a_result_says(result: Result, tmp_path: Path) -> None:
         "format", "kind", "arguments", "seed", "encoder", "data", "versions", "skipped",
         "measurements",
     ]  # fmt: skip
-    assert (content["format"], content["kind"], content["seed"]) == (1, "pairs", 7)
+    assert (content["format"], content["kind"], content["seed"]) == (2, "pairs", 7)
     assert content["encoder"]["fingerprint"] == result.encoder["fingerprint"]
     assert {"sensorium", "python", "numpy"} <= content["versions"].keys()
     found = content["measurements"]["text_to_image"]
@@ -91,8 +91,8 @@ def test_data_that_moved_with_the_result_are_found(pairs: Path, tiny: Path, tmp_
         (None, "no such result"),
         ("{", "cannot be read as an evaluation's result|cannot be read as the result"),
         ("[]", "is not the result of an evaluation"),
-        ('{"measurements": {}}', "format None; this version reads format 1"),
-        ('{"format": 2, "measurements": {}}', "format 2"),
+        ('{"measurements": {}}', "format None; this version reads formats 1 and 2"),
+        ('{"format": 3, "measurements": {}}', "format 3"),
         ('{"format": 1, "measurements": {}}', "is damaged or was edited"),
         ('{"format": 1, "measurements": {"x": {"scores": {"a": 1}}}}', "is damaged"),
     ],

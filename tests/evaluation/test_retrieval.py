@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sensorium.errors import install_command
 from sensorium.evaluation.retrieval import (
     average_precision,
     average_precision_at_r,
@@ -427,5 +428,5 @@ for name in ("intervals", "comparison"):
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
-    mend = 'MissingExtraError scipy is not installed; run: pip install "sensorium[evaluate]"'
+    mend = f"MissingExtraError scipy is not installed; run: {install_command('evaluate')}"
     assert done.stdout.splitlines() == [mend, mend]

@@ -1,4 +1,4 @@
-"""The recipe of the ear: weights as CTranslate2 writes them, the mean of what sounds, retrieval."""
+"""The recipe of the ear: weights as CTranslate2 writes them, a graph that computes what they do."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("sentence_transformers", reason="needs the extra hub: make hub")
+pytest.importorskip("transformers", reason="needs the extra hub: make hub")
+pytest.importorskip("torch")
 pytest.importorskip("ctranslate2")
-pytest.importorskip("tinysoundfont")
+pytest.importorskip("faster_whisper")
 
 import torch
 import transformers
+from faster_whisper.feature_extractor import FeatureExtractor
 
-from recipes.ear.agreement import least_cosine
-from recipes.ear.convert import whisper_encoder
+from recipes.ear import tower, whisper
 from recipes.ear.ctranslate2_file import read_tensors
-from recipes.ear.export import write
-from recipes.ear.measure import leave_one_out
-from recipes.ear.pooling import RATE, SECONDS, Vectors, fit_whitening, pooled
-from sensorium import Audio, Collection, load_encoder
+from recipes.ear.measure import by_halves, leave_one_out
+from recipes.ear.whitening import Vectors, fit_whitening, normalised
+from recipes.mini import convert_sound
+from recipes.mini.graph import Graph
+from sensorium import Audio
+from sensorium.encoders.runtime import Runtime, load_runtime
 from sensorium.errors import EncoderError
-from sensorium.extraction.speech import packaged_folder
-from tests.media.pictures import encode, red_blue
-from tests.media.recordings import encode_sound, tone
 
-WIDTH, LAYERS = 128, 3
+WIDTH, LAYERS = 128, 2
 
 
 @pytest.fixture(scope="module")
-def whisper() -> Any:
+def theirs() -> Any:
     torch.manual_seed(0)
     config = transformers.WhisperConfig(
         vocab_size=20, d_model=WIDTH, encoder_layers=LAYERS, decoder_layers=1,
@@ -44,11 +44,11 @@ def whisper() -> Any:
 
 
 @pytest.fixture(scope="module")
-def model_bin(whisper: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_bin(theirs: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The random model as CTranslate2's own converter writes it."""
     from ctranslate2.converters.transformers import WhisperLoader
 
-    spec = WhisperLoader().get_model_spec(whisper)
+    spec = WhisperLoader().get_model_spec(theirs)
     spec.register_vocabulary([str(number) for number in range(20)])
     spec.validate()
     spec.optimize(quantization="float16")
@@ -57,32 +57,79 @@ def model_bin(whisper: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_encoder_comes_back(whisper: Any, model_bin: Path) -> None:
-    found = whisper_encoder(read_tensors(model_bin))
-    mel = torch.randn(1, 80, 3000, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        ours = found(mel).last_hidden_state
-        theirs = whisper.model.encoder(mel).last_hidden_state
-    assert torch.nn.functional.cosine_similarity(ours, theirs, dim=-1).min() > 0.999
+RUNTIMES = ("openvino", "onnxruntime")
 
 
-@pytest.mark.skipif(packaged_folder() is None, reason="needs the extra speech-weights")
-def test_the_real_encoder_agrees_with_ctranslate2(sample: Path) -> None:
-    """On a real recording, and of real weights: every frame."""
-    folder = packaged_folder()
-    assert folder is not None
-    assert least_cosine(folder, Audio(sample / "audio/x_africa.ogg")) > 0.999
+def loaded(graph: Graph, path: Path, runtime: str) -> Runtime:
+    graph.save(path)
+    return load_runtime(path, runtime, "f32")
 
 
-def test_the_first_layers_are_normalised(whisper: Any, model_bin: Path) -> None:
-    tensors = read_tensors(model_bin)
-    found = whisper_encoder(tensors, layers=1, seconds=SECONDS)
-    mel = torch.randn(1, 80, 100 * SECONDS, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        frames = found(mel).last_hidden_state[0]
-    assert frames.shape == (50 * SECONDS, WIDTH)
-    assert frames.mean(dim=-1).abs().max() < 1e-3
-    assert (frames.std(dim=-1) - 1).abs().max() < 1e-2
+def cosines(a: Vectors, b: Vectors) -> Vectors:
+    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    return np.asarray((a * b).sum(axis=-1) / lengths, np.float32)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_graph_computes_what_transformers_does(
+    theirs: Any, model_bin: Path, tmp_path: Path, runtime: str
+) -> None:
+    """From log-mel frames, but for weights in eight bits; a shorter sound beside it, alone too."""
+    tensors, frames = read_tensors(model_bin), 400
+    graph = Graph("encoder")
+    mel, lengths = graph.input("mel", 1, ["n", 80, frames]), graph.input("lengths", 7, ["n"])
+    counts = (graph.constant([frames], "int64"), graph.constant([frames // 2], "int64"))
+    hidden, _ = whisper.add_encoder(graph, mel, lengths, counts, tensors, LAYERS)
+    hidden = whisper._normalised(graph, hidden, tensors, "encoder/layer_norm")
+    graph.output(hidden, "hidden", ["n", frames // 2, WIDTH])
+    ours = loaded(graph, tmp_path / "encoder.onnx", runtime)
+    given = np.random.default_rng(0).normal(size=(2, 80, frames)).astype(np.float32)
+    short = 300
+    given[1, :, short:] = 0
+    found = ours.run({"mel": given, "lengths": np.array([frames, short]) * whisper.HOP})
+    encoder = theirs.model.encoder
+    for row, count in enumerate((frames, short)):
+        encoder.embed_positions.num_embeddings = count // 2
+        encoder.max_source_positions = encoder.config.max_source_positions = count // 2
+        with torch.inference_mode():
+            right = encoder(torch.from_numpy(given[row : row + 1, :, :count])).last_hidden_state
+        assert cosines(found[row, : count // 2], right[0].numpy()).min() > 0.99
+
+
+def test_the_spectrogram_is_whispers(tmp_path: Path, sample: Path) -> None:
+    """At another rate, the same frames: on a real recording, up to where resampling fades out."""
+    sound = Audio(sample / "audio/x_africa.ogg").clip(0, 5)
+    graph = Graph("mel")
+    samples, lengths = graph.input("samples", 1, ["n", "t"]), graph.input("lengths", 7, ["n"])
+    frames, _ = whisper._frame_count(graph, samples)
+    mel = whisper.add_mel(graph, samples, lengths, frames)
+    graph.output(mel, "mel", ["n", 80, "m"])
+    given = sound.load(convert_sound.RATE)[None]
+    found = loaded(graph, tmp_path / "mel.onnx", "openvino").run(
+        {"samples": given, "lengths": np.array([given.shape[1]])}
+    )[0]
+    right = FeatureExtractor(80)(sound.load(whisper.THEIR_RATE), padding=0)
+    count = right.shape[1]
+    difference = np.abs(found[:78, 2 : count - 2] - right[:78, 2 : count - 2])
+    assert difference.mean() < 0.005 and difference.max() < 0.3
+
+
+def test_blocks_are_those_of_the_experiment(model_bin: Path, tmp_path: Path) -> None:
+    """The graph's spectrogram is `convert_sound.blocks`; after a sound's end there is nothing."""
+    graph = Graph("blocks")
+    samples, lengths = graph.input("samples", 1, ["n", "t"]), graph.input("lengths", 7, ["n"])
+    mel, _ = tower._spectrogram(graph, tower._brought_to_peak(graph, samples), lengths)
+    graph.output(mel, "mel", ["n", "frames", convert_sound.BANDS])
+    ours = loaded(graph, tmp_path / "blocks.onnx", "openvino")
+    sound = np.random.default_rng(0).normal(scale=0.1, size=150_000).astype(np.float32)
+    given = np.zeros((1, 2 * tower.SAMPLES), np.float32)
+    given[0, : len(sound)] = sound
+    found = ours.run({"samples": given, "lengths": np.array([len(sound)])})[0]
+    first, last = convert_sound.blocks(sound)  # the second ends with the sound
+    count = -(-len(sound) // convert_sound.HOP)
+    np.testing.assert_allclose(found[:100], first, atol=1e-3)
+    np.testing.assert_allclose(found[count - 100 : count], last, atol=1e-3)
+    assert not found[count:].any()
 
 
 def test_a_broken_file_is_refused(model_bin: Path, tmp_path: Path) -> None:
@@ -94,31 +141,6 @@ def test_a_broken_file_is_refused(model_bin: Path, tmp_path: Path) -> None:
     broken.write_bytes(b"\x05" + content[1:])
     with pytest.raises(EncoderError, match="version 5 of the format, not 6"):
         read_tensors(broken)
-
-
-def noise(seconds: float, seed: int) -> Audio:
-    random = np.random.default_rng(seed)
-    return Audio(random.normal(scale=0.1, size=round(seconds * RATE)).astype(np.float32), RATE)
-
-
-@pytest.fixture(scope="module")
-def ear(model_bin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    encoder = whisper_encoder(read_tensors(model_bin), layers=2, seconds=SECONDS)
-    sounds = [noise(0.1 * number, number) for number in range(1, 9)]
-    folder = tmp_path_factory.mktemp("ear")
-    write(folder, encoder, fit_whitening(pooled(encoder, sounds), 6, 0.01), "a card")
-    return folder
-
-
-def test_the_folder_gives_the_means_of_what_sounds(model_bin: Path, ear: Path) -> None:
-    """Also of a batch, and of sounds that end within a frame: nothing of what is filled up."""
-    encoder = whisper_encoder(read_tensors(model_bin), layers=2, seconds=SECONDS)
-    sounds = [noise(0.1 * number, number) for number in range(1, 9)]
-    whitening = fit_whitening(pooled(encoder, sounds), 6, 0.01)
-    asked = [noise(0.005, 20), noise(0.513, 21), Audio(tone(3, 500), 22_050), noise(16, 22)]
-    found = load_encoder(ear).encode(asked)
-    np.testing.assert_allclose(found, whitening.apply(pooled(encoder, asked)), atol=1e-3)
-    np.testing.assert_allclose(load_encoder(ear).encode(asked[1:2]), found[1:2], atol=1e-4)
 
 
 def test_whitened_vectors_are_centred_and_uncorrelated() -> None:
@@ -139,33 +161,25 @@ def test_leave_one_out_counts_companions() -> None:
     assert 0.1 < found.chance[0] < 0.35
     swapped = leave_one_out(vectors, ["a", "b", "a", "b", "c", ""])
     assert swapped.first.tolist() == [0, 0, 0, 0] and swapped.ten.tolist() == [1, 1, 1, 1]
+    only_first = np.array([True, False, False, False, False, False])
+    asked = leave_one_out(vectors, ["a", "b", "a", "b", "c", ""], only_first)
+    assert asked.first.tolist() == [0]
 
 
-def test_a_collection_that_sees_and_hears(ear: Path, tiny: Path, tmp_path: Path) -> None:
-    """A part of a recording finds it and where; words and pictures find what they did before."""
-    media = tmp_path / "media"
-    media.mkdir()
-    low, high = tone(10, 200, RATE), tone(10, 2500, RATE)
-    hiss = noise(10, 1).load(RATE)
-    (media / "long.wav").write_bytes(encode_sound(np.concatenate([low, hiss, high]), "wav", RATE))
-    (media / "short.wav").write_bytes(encode_sound(tone(2, 700, RATE), "wav", RATE))
-    (media / "red_blue.png").write_bytes(encode(red_blue(), "PNG"))
-    (media / "dog.txt").write_text("a dog in the snow", encoding="utf-8")
-    answers = []
-    for name, encoder in (("both", f"{tiny}+{ear}"), ("seeing", str(tiny))):
-        with Collection(tmp_path / f"{name}.sensorium", encoder) as library:
-            library.add(media)
-            asked = ("a dog", media / "red_blue.png")
-            answers.append(
-                [[(hit.path, hit.score) for hit in library.search(one, k=9)] for one in asked]
-            )
-            if name == "both":
-                for start, stop in ((12, 18), (21, 27)):
-                    best = library.search(Audio(media / "long.wav").clip(start, stop))[0]
-                    assert Path(str(best.path)).name == "long.wav"
-                    assert best.score > 0.5  # on the scale of sounds
-                    assert best.span == pytest.approx((start // 10 * 10, start // 10 * 10 + 10))
-                assert len(library.search(media / "short.wav", k=9)) == 2  # what sounds, no more
-    for both, seeing in zip(*answers, strict=True):
-        assert [path for path, _ in both] == [path for path, _ in seeing]
-        np.testing.assert_allclose([s for _, s in both], [s for _, s in seeing], atol=1e-4)
+def test_halves_are_measured_by_what_the_other_half_taught() -> None:
+    """A map that knows its own half only: no concept is measured by a map that saw it."""
+    vectors = normalised(np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32))
+    labels = [f"{number // 4:02}" for number in range(40)]
+    seen = []
+
+    def fit(others: Vectors) -> Any:
+        def apply(asked: Vectors) -> Vectors:
+            seen.append((others, asked))
+            return asked
+
+        return apply
+
+    found = by_halves(vectors, labels, fit)
+    assert len(found.first) == 40
+    for others, asked in seen:
+        assert not {*map(bytes, others)} & {*map(bytes, asked)}

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 
-from sensorium.errors import SensoriumError, UsageError
+from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 
 EXIT_DONE = 0
 EXIT_PARTLY = 1  # nothing found, or some inputs were skipped
@@ -41,9 +41,20 @@ def _keep_libraries_quiet() -> None:
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+        warnings.simplefilter("default", SensoriumWarning)
+    warnings.formatwarning = _on_one_line
     logging.getLogger().addHandler(logging.NullHandler())  # else Python prints what nobody handles
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DATASETS_VERBOSITY", "error")
     if not sys.stderr.isatty():  # a terminal may show what is fetched from a hub
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+
+
+def _on_one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    line: str | None = None,
+) -> str:  # fmt: skip
+    if issubclass(category, SensoriumWarning):
+        return f"sensorium: {message}\n"
+    return f"{filename}:{lineno}: {category.__name__}: {message}\n"

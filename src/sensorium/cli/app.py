@@ -18,7 +18,7 @@ from sensorium.cli.predict import predict
 from sensorium.cli.progress import progress_bar, progress_of_steps
 from sensorium.cli.train import train_app
 from sensorium.collection import AddReport, Collection, Skipped
-from sensorium.collection.answering import MODES
+from sensorium.collection.asking import MODES
 from sensorium.collection.files import Candidate, find_files, told_ignored
 from sensorium.collection.optimizing import RECALL
 from sensorium.collection.reading import extraction_of
@@ -118,6 +118,12 @@ def search(
         int, typer.Option(help="Better hits to pass over: a second page has --offset 10.")
     ] = 0,
     where: WhereOption = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Encoder, where it is not the one that the collection names.", show_default=False
+        ),
+    ] = None,
     as_text: Annotated[
         bool, typer.Option("--text", help="Take the query as words, even if it names a file.")
     ] = False,
@@ -131,7 +137,7 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Find media by words, or by other media: a picture, a sound, a video, a document."""
-    with _open(collection) as library:
+    with _open(collection, encoder=encoder) as library:
         words = as_text or mode == "words"  # then the name of a file is a word, too
         hits = library.search(
             Text(query) if words else query, k, mode=mode, offset=offset, where=where

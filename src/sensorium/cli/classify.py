@@ -68,7 +68,7 @@ def classify(
 
             rows = _label_files(by_names, chosen)
     else:
-        with _open(collection) as library:
+        with _open(collection, encoder) as library:
             if classifier is not None:
                 found = library.label(classifier, k=k, where=where)
             else:
@@ -147,6 +147,8 @@ def _print(rows: list[tuple[str, Labels]], chosen: Selection, as_json: bool) -> 
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _open(collection: Path | None) -> Collection:
+def _open(collection: Path | None, encoder: str | None = None) -> Collection:
     # A command is over before an index could be built in the background.
-    return Collection(collection or default_collection_path(), create=False, auto_optimize=False)
+    return Collection(
+        collection or default_collection_path(), encoder, create=False, auto_optimize=False
+    )

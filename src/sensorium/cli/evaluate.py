@@ -13,6 +13,7 @@ from rich.table import Table
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.progress import progress_bar
 from sensorium.collection import Collection
+from sensorium.collection.asking import MODES
 from sensorium.collection.files import group_skipped
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.registry import encoder_name
@@ -48,6 +49,16 @@ def evaluate(
     qrels: Annotated[
         Path | None, typer.Option(metavar="TSV", help="BEIR or TREC judgements of the queries.")
     ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(MODES), help=f"How queries are searched for; without it {MODES[0]}."
+        ),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Hits of each query that are looked at; without it 1000."),
+    ] = None,
     encoder: Annotated[
         str | None,
         typer.Option(help=f"Encoder; without it {DEFAULT_ENCODER}, or the collection's own."),
@@ -73,7 +84,9 @@ def evaluate(
 ) -> None:
     """Measure an encoder or a collection on your own data, with intervals and paired tests."""
     if rerun is not None:
-        others = (data, collection, queries, qrels, encoder, labels, folder, against)
+        others = (
+            data, collection, queries, qrels, mode, depth, encoder, labels, folder, against
+        )  # fmt: skip
         if any(option is not None for option in others):
             raise UsageError("--rerun takes everything from the result: give nothing else")
         _rerun(rerun, as_json)
@@ -87,16 +100,22 @@ def evaluate(
         assert data is not None
         if against is None:
             raise UsageError(f"{data} is a result: compare it with --against, or give --rerun")
-        _compare(read_result(data), against, seed, as_json)
+        _compare(read_result(data), read_result(against), seed, as_json)
         return
-    if against is not None:  # what cannot be compared is said before the work, not after it
-        require_comparable(KINDS[kind], read_result(against).kind)
+    other = read_result(against) if against is not None else None  # it may be written over
+    if other is not None:  # what cannot be compared is said before the work, not after it
+        require_comparable(KINDS[kind], other.kind)
     if kind == "queries":
-        result, folder = _of_queries(data, collection, queries, qrels, encoder, seed, folder)
+        options: dict[str, Any] = {"mode": mode or MODES[0], "seed": seed}
+        if depth is not None:
+            options["depth"] = depth
+        result, folder = _of_queries(data, collection, queries, qrels, encoder, folder, options)
     else:
-        if collection is not None or queries is not None or qrels is not None:
+        of_queries = (collection, queries, qrels, mode, depth)
+        if any(option is not None for option in of_queries):
             raise UsageError(
-                f"--collection, --queries and --qrels go with queries, and {data} is "
+                "--collection, --queries, --qrels, --mode and --depth go with queries, and "
+                f"{data} is "
                 + ("a table of pictures and captions" if kind == "pairs" else "a folder of classes")
             )
         if labels is not None and kind == "pairs":
@@ -107,8 +126,8 @@ def evaluate(
 
     files = write_evaluation(result, folder)
     _print_result(result, folder, files, as_json)
-    if against is not None:
-        _compare(result, against, seed, as_json)
+    if other is not None:
+        _compare(result, other, seed, as_json)
     if result.skipped:
         raise typer.Exit(EXIT_PARTLY)
 
@@ -144,10 +163,10 @@ def _of_queries(
     queries: Path | None,
     qrels: Path | None,
     encoder: str | None,
-    seed: int,
     folder: Path | None,
+    options: dict[str, Any],
 ) -> tuple[Result, Path]:
-    from sensorium.evaluation.collection_retrieval import evaluate_retrieval
+    from sensorium.evaluation.collection_retrieval import DEPTH, evaluate_retrieval
     from sensorium.evaluation.data import QUERIES_FILE, find_qrels
     from sensorium.evaluation.evaluate import absolute
     from sensorium.evaluation.report import require_free
@@ -161,16 +180,19 @@ def _of_queries(
             "collection a BEIR folder or both --queries and --qrels"
         )
     collection = absolute(collection or default_collection_path())
-    folder = folder or Path(f"evaluation-{absolute(data).name if data else collection.stem}")
+    mode = options["mode"]
+    named = absolute(data).name if data else collection.stem
+    folder = folder or Path(f"evaluation-{named}" + (f"-{mode}" if mode != MODES[0] else ""))
     with Collection(collection, create=False) as library:
         facts = library.info()
     if facts.space is not None:
         paths = {"collection": collection, "queries": absolute(queries), "qrels": absolute(qrels)}
         arguments = {name: str(path) for name, path in paths.items()}
-        arguments["encoder"] = str(facts.encoder)
+        arguments |= {"encoder": str(facts.encoder), "mode": mode}
+        arguments["depth"] = str(options.get("depth", DEPTH))
         require_free(folder, "retrieval", arguments, facts.space.fingerprint)
-    with progress_bar("encoding") as progress:
-        options: dict[str, Any] = {"seed": seed, "progress": progress}
+    with progress_bar("asking") as progress:
+        options["progress"] = progress
         return evaluate_retrieval(collection, queries, qrels, encoder, **options), folder
 
 
@@ -200,12 +222,12 @@ def _rerun(path: Path, as_json: bool) -> None:
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _compare(result: Result, against: Path, seed: int, as_json: bool) -> None:
+def _compare(result: Result, other: Result, seed: int, as_json: bool) -> None:
     from sensorium.evaluation.against import compare_results
     from sensorium.evaluation.report import format_score
-    from sensorium.evaluation.result import TITLES, read_result
+    from sensorium.evaluation.result import TITLES
 
-    compared = compare_results(result, read_result(against), seed=seed)
+    compared = compare_results(result, other, seed=seed)
     for note in compared.notes:
         output.notices.print(note, soft_wrap=True, markup=False)
     if as_json:

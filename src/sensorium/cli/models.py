@@ -12,6 +12,7 @@ from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.collection.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder, shipped_encoders
+from sensorium.encoders.registry import trust
 from sensorium.errors import SensoriumError, UsageError
 
 
@@ -19,12 +20,28 @@ def models(
     measure: Annotated[
         bool, typer.Option("--measure", help="Also measure what each that is installed costs here.")
     ] = False,
+    trusted: Annotated[
+        str | None,
+        typer.Option(
+            "--trust",
+            metavar="NAME",
+            help="Instead: let collections and classifiers of others name this server or model.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List encoders: those that are installed, and some of the model hub that are worth trying."""
     from sensorium.encoders import FolderEncoder
     from sensorium.encoders.catalogue import CATALOGUE
 
+    if trusted is not None:
+        if not (named := trust(trusted)):
+            raise UsageError(
+                f"{trusted} is no server and no hub id: what is on this machine needs no trust"
+            )
+        for name in named:
+            output.console.print(f"files may name {name} from now on", soft_wrap=True, markup=False)
+        return
     for name, folder in shipped_encoders().items():
         encoder = FolderEncoder(folder)
         config = json.loads((folder / "encoder.json").read_text("utf-8"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock, Thread
 from types import TracebackType
@@ -13,20 +14,16 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.asking import MODES, WITH_WORDS, nearest, page, page_ends
 from sensorium.collection.derived import SLOTS, describe_index
 from sensorium.collection.filters import COLUMNS
-from sensorium.collection.hits import hits_by_words, hits_of, item_fields
+from sensorium.collection.hits import item_fields
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
-from sensorium.collection.reading import query_vector, vector_given
+from sensorium.collection.reading import query_vectors, vector_given
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.searching import (
-    Searcher,
-    Snapshot,
-    nearest_items,
-)
+from sensorium.collection.searching import Searcher, Snapshot
 from sensorium.collection.store import SQLiteStore
-from sensorium.collection.words import Match
 from sensorium.encoders import (
     DEFAULT_ENCODER,
     Encoder,
@@ -36,29 +33,18 @@ from sensorium.encoders import (
     shipped_encoders,
 )
 from sensorium.encoders.background import background
-from sensorium.encoders.registry import encoder_name
+from sensorium.encoders.registry import encoder_name, load_recorded
 from sensorium.encoders.vector_classifier import (
     TrainedClassifier,
     VectorClassifier,
     vector_classifier_of,
 )
 from sensorium.encoders.zero_shot import most_probable
-from sensorium.errors import CollectionError, SensoriumError, UsageError
-from sensorium.media import Text, as_media
-from sensorium.ranking.fusion import reciprocal_rank_fusion
-
-MODES = ("vector", "words", "hybrid", "hash")
+from sensorium.errors import CollectionError, SensoriumError, SensoriumWarning, UsageError
+from sensorium.media import Media, Text, as_media
 
 VECTOR_MODALITIES = {"video": "image", "mesh": "image"}
 """Modality of the segments of items that are encoded as frames or views."""
-
-TRIES = 5
-"""Searches of the newest vectors, when items vanish between a search and the look-up of its hits;
-a list that is too short after that many is what remains."""
-
-FUSED = (1000, 10_000, 100_000)
-"""Depths to which rankings are fused: what is far down in both is worth a place, too. Pages within
-one of them are cut from the same ranking."""
 
 
 class Answering:
@@ -104,7 +90,8 @@ class Answering:
         with self._lock:
             if self._encoder is None:
                 stored = self._store.space()
-                return self._use_encoder(load_named(stored[1] if stored else DEFAULT_ENCODER))
+                name = stored[1] if stored else DEFAULT_ENCODER
+                return self._use_encoder((load_recorded(name, self.path), name))
             return self._encoder
 
     def search(
@@ -157,8 +144,6 @@ class Answering:
         SpaceMismatchError
             When the collection has been re-embedded for another encoder.
         """
-        if mode not in MODES:
-            raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
         mode = "hybrid" if hybrid else mode
         if (vector := vector_given(query, lambda: self.encoder.space)) is not None:
             if mode != "vector":
@@ -168,32 +153,66 @@ class Answering:
         _require_count("k", k, 1)
         _require_count("offset", offset, 0)
         allowed = self._searcher.allowed(where, modality)
-        if mode in ("words", "hybrid") and not isinstance(media, Text):
+        return self._asked(media, mode, allowed)(int(k), int(offset))
+
+    def search_pages(
+        self, query: Any, depth: int = 1000, *, mode: str = "vector"
+    ) -> Iterator[list[Hit]]:
+        """Find items page by page, as somebody does who asks for more and more.
+
+        Parameters
+        ----------
+        query : str, Text, Image, path, URL or bytes
+        depth : int
+            Hits wanted in all.
+        mode : str
+            See `search`.
+
+        Yields
+        ------
+        list of Hit
+            With an index that finds nearly all, the first ten, up to a hundred, a thousand and so
+            on: each what `search` gives for these `k` and `offset`. Everything else is one page.
+
+        Raises
+        ------
+        MediaError, UsageError, SpaceMismatchError
+            As `search`.
+        """
+        _require_count("depth", depth, 1)
+        ask = self._asked(as_media(query), mode, None)
+        start = 0
+        for stop in page_ends(int(depth), mode, lambda: self._held(mode)):
+            yield ask(stop - start, start)
+            start = stop
+
+    def _asked(
+        self, media: Media, mode: str, allowed: npt.NDArray[np.int64] | None
+    ) -> Callable[[int, int], list[Hit]]:
+        """What gives pages of hits for a query, by how many are wanted and passed over."""
+        if mode not in MODES:
+            raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+        if mode in WITH_WORDS and not isinstance(media, Text):
             raise UsageError(f"a search by words takes a text, not {media!r:.80}")
-        if mode == "words":
-            assert isinstance(media, Text)
-            found = self._store.match_words(media.text, int(k) + int(offset), allowed)
-            found = found[int(offset) :]
-            ranked = [(match.item, match.score) for match in found]
-            return hits_by_words(self._store, ranked, _passages(found))
-        encoder = self.encoder
-        vectors = query_vector(encoder, media)
-        if mode == "hybrid":
-            assert isinstance(media, Text)
-            wanted = int(k) + int(offset)
-            depth = next((depth for depth in FUSED if depth >= wanted), wanted)
-            (line,) = nearest_items(self._snapshot(encoder), vectors, depth, allowed)
-            matches = self._store.match_words(media.text, depth, allowed)
-            fused = reciprocal_rank_fusion([[f.item for f in line], [m.item for m in matches]])
-            fused = fused[int(offset) : int(offset) + int(k)]
-            segments = {found.item: found for found in line}
-            return hits_by_words(self._store, fused, _passages(matches), segments)
-        if mode == "hash":
-            modality_of_query = media.modality.value
-            return self._nearest(
-                vectors, k, offset, allowed, self._hash_snapshot, modality=modality_of_query
-            )[0]
-        return self._nearest(vectors, k, offset, allowed, self._snapshot)[0]
+        vectors = None if mode == "words" else query_vectors(self.encoder, [media])
+        return lambda k, offset: page(
+            self._store, mode, media, vectors, k, offset, allowed, lambda: self._held(mode)
+        )
+
+    def _held(self, mode: str) -> Snapshot:
+        return self._hash_snapshot() if mode == "hash" else self._snapshot(self.encoder)
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[SQLiteStore]:
+        """Let all that is asked inside see the collection as it is now, whatever others write.
+
+        Yields
+        ------
+        SQLiteStore
+            What else can be read of it.
+        """
+        with self._store.snapshot():
+            yield self._store
 
     def search_vectors(
         self,
@@ -209,7 +228,7 @@ class Answering:
         Parameters
         ----------
         vectors : ndarray of float32, shape (q, d)
-            Unit vectors, as `Encoder.encode` gives them.
+            Unit vectors, as `Encoder.encode_queries` gives them.
         k, offset, where, modality
             As for `search`.
 
@@ -232,7 +251,9 @@ class Answering:
                 f"vectors have the shape (n, {encoder.space.dimension}), got {vectors.shape}"
             )
         allowed = self._searcher.allowed(where, modality)
-        return self._nearest(vectors, k, offset, allowed, self._snapshot)
+        return nearest(
+            self._store, vectors, int(k), int(offset), allowed, lambda: self._held("vector")
+        )
 
     def classify(
         self,
@@ -427,26 +448,8 @@ class Answering:
                     self._rebuilding.start()
             return held
 
-    def _nearest(
-        self,
-        vectors: npt.NDArray[np.float32],
-        k: int,
-        offset: int,
-        allowed: npt.NDArray[np.int64] | None,
-        take_snapshot: Callable[[Encoder], Snapshot],
-        **options: Any,
-    ) -> list[list[Hit]]:
-        """Nearest items, looked for again where others deleted what had just been found."""
-        answers: list[list[Hit]] = []
-        for _ in range(TRIES):
-            held = take_snapshot(self.encoder)
-            lines = nearest_items(held, vectors, int(k), allowed, offset=int(offset), **options)
-            answers = hits_of(self._store, vectors, lines, held)
-            if list(map(len, answers)) == list(map(len, lines)):
-                break
-        return answers
-
-    def _hash_snapshot(self, encoder: Encoder) -> Snapshot:
+    def _hash_snapshot(self) -> Snapshot:
+        encoder = self.encoder
         with self._lock:
             held = self._hashed.snapshot(encoder.space, self._encoder_name)
             if held.index is None and len(held.segment_ids):
@@ -464,13 +467,11 @@ class Answering:
         except (SensoriumError, OSError, MemoryError) as error:
             # Searches stay right without an index; `_rebuilding` stays set, so that it is not
             # tried again and again.
-            warnings.warn(f"{self.path}: the index was not built ({error})", stacklevel=1)
+            warnings.warn(
+                f"{self.path}: the index was not built ({error})", SensoriumWarning, stacklevel=1
+            )
         finally:
             store.close()
-
-
-def _passages(matches: Sequence[Match]) -> dict[int, int]:
-    return {match.item: match.passage for match in matches if match.passage is not None}
 
 
 def _require_count(name: str, value: Any, least: int) -> None:

@@ -187,13 +187,15 @@ def describe_index(collection: Path, slot: str) -> dict[str, Any] | None:
     -------
     dict or None
         ``kind``, ``vectors`` (how many are in it), ``recall`` (as measured; not for hash codes),
-        ``parameters`` and ``bytes``.
+        ``parameters``, ``bytes``, and ``checksum``, which differs where the files do.
     """
     try:
         facts = _facts(folder_of(collection) / f"{slot}.json")
         size = sum(size for size, _ in facts["files"].values())
         names = ("kind", "vectors", "recall", "parameters")
-        return {**{name: facts[name] for name in names if name in facts}, "bytes": size}
+        checksum = zlib.crc32(json.dumps(facts["files"], sort_keys=True).encode())
+        known = {name: facts[name] for name in names if name in facts}
+        return {**known, "bytes": size, "checksum": checksum}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -21,6 +21,7 @@ from sensorium.collection.derived import (
     remove_slot,
     write_index,
 )
+from sensorium.collection.reading import query_vectors
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import UsageError
@@ -387,11 +388,11 @@ def _queries(
     groups = []
     rng = np.random.default_rng(0)
     if asked:
-        groups.append(encoder.encode(asked))
+        groups.append(query_vectors(encoder, asked))
     elif Modality.TEXT in encoder.space.modalities:
         texts = _captions(store, rng.permutation(np.unique(item_ids)))
         texts += _phrases(rng)[: max(0, QUERIES - len(texts))]
-        groups.append(encoder.encode([Text(text) for text in texts]))
+        groups.append(query_vectors(encoder, [Text(text) for text in texts]))
     if len(vectors) > 1:
         first, second = rng.integers(0, len(vectors), (2, QUERIES))
         mixed = 0.7 * vectors[first] + 0.3 * vectors[second]

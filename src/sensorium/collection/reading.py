@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sensorium.collection.pipeline import Piece, Read, require_held
 from sensorium.collection.rows import Part
 from sensorium.encoders import Encoder, Prepared
+from sensorium.encoders.base import query_side
 from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
 from sensorium.media import (
@@ -244,21 +245,29 @@ def read_pieces(
     )
 
 
-def query_vector(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
-    """The vector of a query, shape (1, d): of a long one, the mean of its pieces'.
+def query_vectors(encoder: Encoder, queries: Sequence[Media]) -> npt.NDArray[np.float32]:
+    """The vectors of queries, shape (n, d): of a long one, the mean of its pieces'.
 
     A sound that the encoder's space does not hold is asked by what is said in it.
 
     Raises
     ------
     MediaError
-        When the media is broken, or the space holds nothing of it.
+        When a query is broken, or the space holds nothing of it.
     """
-    if isinstance(media, (Text, Image)):
-        # Some models encode what is sought otherwise than what is searched.
-        encode: Callable[..., npt.NDArray[np.float32]]
-        encode = getattr(encoder, "encode_queries", encoder.encode)
-        return encode([media])
+    asking = query_side(encoder)
+    vectors = np.empty((len(queries), encoder.space.dimension), np.float32)
+    short = [n for n, media in enumerate(queries) if isinstance(media, (Text, Image))]
+    if short:
+        vectors[short] = asking.encode([queries[n] for n in short])
+    for n, media in enumerate(queries):
+        if not isinstance(media, (Text, Image)):
+            vectors[n] = _mean_of_pieces(asking, media)
+    return vectors
+
+
+def _mean_of_pieces(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
+    """The unit vector in the middle of all pieces of a query, shape (d,)."""
     extraction = NOTHING
     if isinstance(media, Audio) and Modality.AUDIO not in encoder.space.modalities:
         extraction = extraction_of(True, False)
@@ -274,7 +283,7 @@ def query_vector(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
     length = float(np.linalg.norm(total))
     if not length > 0:
         raise MediaError("there is nothing in the query that can be compared")
-    return (total[None] / length).astype(np.float32)
+    return (total / length).astype(np.float32)
 
 
 def vector_given(query: Any, space: Callable[[], Space]) -> npt.NDArray[np.float32] | None:

@@ -93,7 +93,8 @@ class CollectionInfo:
         Size on disk, without indexes.
     indexes : dict
         By slot, ``vectors`` and ``hash``: ``kind``, ``vectors`` in it, ``recall`` as it was
-        measured, ``parameters`` and ``bytes``. What is not in an index is compared in full.
+        measured, ``parameters``, ``bytes`` and ``checksum``. What is not in an index is compared in
+        full.
     """
 
     path: str

@@ -304,44 +304,34 @@ def nearest_items(
         For the index's `search`.
     """
     masks = _masks(held, allowed)
-    if held.kinds is not None:
-        return _on_one_scale(held, held.kinds, queries, offset, k, masks, options)
-    return _nearest(held, queries, offset, k, masks, options)
 
+    def ranked(depth: int) -> list[list[Found]]:
+        if held.kinds is None:
+            return _ranked(held, queries, depth, masks, options)
+        return _on_one_scale(held, held.kinds, queries, depth, masks, options)
 
-def _nearest(
-    held: Snapshot,
-    queries: Vectors,
-    offset: int,
-    k: int,
-    masks: _Masks,
-    options: dict[str, Any],
-) -> list[list[Found]]:
+    stop = offset + k
     if held.index is None:
-        return _ranked(held, queries, offset + k, masks, options, offset)
-    first = next((level for level in LEVELS if level >= offset + k), None)
-    if first == LEVELS[0]:
-        return _ranked(held, queries, first, masks, options, offset, k)
+        return [line[offset:stop] for line in ranked(stop)]
     rankings: list[list[Found]] = [[] for _ in queries]
-    for level in _levels(offset + k):
-        deeper = _ranked(held, queries, level, masks, options)
+    for level in _levels(stop):
+        deeper = ranked(level)
         for ranking, more in zip(rankings, deeper, strict=True):
             known = {found.item for found in ranking}
             ranking.extend(found for found in more if found.item not in known)
             del ranking[level:]
-    return [ranking[offset : offset + k] for ranking in rankings]
+    return [ranking[offset:stop] for ranking in rankings]
 
 
 def _on_one_scale(
     held: Snapshot,
     kinds: Kinds,
     queries: Vectors,
-    offset: int,
-    k: int,
+    depth: int,
     masks: _Masks,
     options: dict[str, Any],
 ) -> list[list[Found]]:
-    """Rank the pieces of each modality by themselves, then all on one scale."""
+    """Rank the pieces of each modality by themselves, then all on one scale, to `depth`."""
     scales = [spreads(query, kinds.samples) for query in queries]
     shared = [kinds.shared_with(query) for query in queries]
     best: list[dict[int, Found]] = [{} for _ in queries]
@@ -353,14 +343,14 @@ def _on_one_scale(
             index if masks.index is None else index & masks.index,
             tail if masks.tail is None else tail & masks.tail,
         )
-        lines = _nearest(held, queries, 0, offset + k, of_kind, options)
+        lines = _ranked(held, queries, depth, of_kind, options)
         for line, scale, names, items in zip(lines, scales, shared, best, strict=True):
             for found in line if name in names else ():
                 score = on_one_scale(found.score, scale[name], scale[names[0]])
                 known = items.get(found.item)
                 if known is None or score > known.score:
                     items[found.item] = Found(found.segment, found.item, score)
-    return [sorted(items.values(), key=_order)[offset : offset + k] for items in best]
+    return [sorted(items.values(), key=_order)[:depth] for items in best]
 
 
 def _by_frequency(names: Sequence[str], counts: npt.NDArray[np.int64]) -> list[str]:
@@ -409,11 +399,8 @@ def _ranked(
     depth: int,
     masks: _Masks,
     options: dict[str, Any],
-    offset: int = 0,
-    k: int | None = None,
 ) -> list[list[Found]]:
-    """Items by their best segment, to `depth`; of those, `k` from `offset` on."""
-    stop = depth if k is None else offset + k
+    """Items by their best segment, to `depth`."""
     pending = list(range(len(queries)))
     rankings: list[list[Found]] = [[] for _ in queries]
     wanted = depth
@@ -424,7 +411,7 @@ def _ranked(
             best: dict[int, Found] = {}
             for found in line:
                 best.setdefault(found.item, found)
-            rankings[number] = list(best.values())[offset:stop]
+            rankings[number] = list(best.values())[:depth]
             if len(best) < depth and len(line) >= wanted:
                 still.append(number)
         pending = still

@@ -1,6 +1,6 @@
 """Encoders: media of one modality become unit vectors of one `Space`."""
 
-from sensorium.encoders.base import Encoder, Prepared
+from sensorium.encoders.base import Encoder, Prepared, encode_queries
 from sensorium.encoders.folder import FolderEncoder
 from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder, shipped_encoders
 from sensorium.encoders.space import Space
@@ -13,6 +13,7 @@ __all__ = [
     "Prepared",
     "Space",
     "ZeroShotClassifier",
+    "encode_queries",
     "load_encoder",
     "shipped_encoders",
 ]

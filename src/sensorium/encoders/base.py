@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -95,16 +95,75 @@ class Encoder(Protocol):
         """
         ...
 
+    def encode_queries(
+        self, items: Iterable[Any], *, batch_size: int = 32
+    ) -> npt.NDArray[np.float32]:
+        """As `encode`, for what is sought among what `encode` gave; see `query_side`."""
+        ...
+
 
 class QuerySide:
-    """An encoder that tells what is sought from what is searched, as an encoder of the former."""
+    """What is sought, as an encoder encodes it that tells it from what is searched.
 
-    def __init__(self, encoder: Any) -> None:
-        self.space: Space = encoder.space
+    Parameters
+    ----------
+    encoder : Encoder
+    prepare, encode_prepared : callable, optional
+        See `Encoder`; the encoder's own where only the other one differs.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        prepare: Callable[[Media], Prepared] | None = None,
+        encode_prepared: Callable[[Modality, Sequence[Prepared]], npt.NDArray[np.float32]]
+        | None = None,
+    ) -> None:
+        self.space = encoder.space
         self.temperature, self.sigmoid = encoder.temperature, encoder.sigmoid
-        self.prompts, self.runtime = encoder.prompts, encoder.runtime
-        self.prepare, self.encode = encoder.prepare, encoder.encode_queries
-        self.encode_prepared = encoder.encode_prepared_queries
+        self.prompts, self._encoder = encoder.prompts, encoder
+        self.prepare = prepare or encoder.prepare
+        self.encode_prepared = encode_prepared or encoder.encode_prepared
+
+    @property
+    def runtime(self) -> str:
+        """See `Encoder.runtime`."""
+        return self._encoder.runtime
+
+    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
+        """See `Encoder.encode`."""
+        return encode_media(self, items, batch_size)
+
+    encode_queries = encode
+
+
+def query_side(encoder: Encoder) -> Encoder:
+    """The encoder by which what is sought is encoded; the same one where it knows no difference.
+
+    Models such as E5, Qwen3-Embedding and EmbeddingGemma were trained with one prompt for what is
+    sought and another one, or none, for what is searched. Whatever is compared with stored vectors
+    as a question (a search, a label, a caption that stands for a question) comes from here;
+    `Encoder.encode` is for what is stored.
+    """
+    side: Encoder | None = getattr(encoder, "for_queries", None)
+    if side is not None:
+        return side
+    asked = getattr(encoder, "encode_queries", None)
+    if asked is None:  # of somebody else's making, and older than this method
+        return encoder
+    return QuerySide(
+        encoder,
+        prepare=lambda media: {"vector": asked([media])[0]},
+        encode_prepared=lambda _, batch: np.stack([item["vector"] for item in batch]),
+    )
+
+
+def encode_queries(
+    encoder: Encoder, items: Iterable[Any], *, batch_size: int = 32
+) -> npt.NDArray[np.float32]:
+    """As `Encoder.encode`, for what is sought; see `query_side`."""
+    return query_side(encoder).encode(items, batch_size=batch_size)
 
 
 def encode_media(

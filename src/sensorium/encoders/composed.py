@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import Encoder, Prepared, QuerySide, encode_media
+from sensorium.encoders.base import (
+    Encoder,
+    Prepared,
+    encode_media,
+    encode_queries,
+    query_side,
+)
 from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError
 from sensorium.media import Media, Modality
@@ -85,19 +91,15 @@ class ComposedEncoder:
         self, items: Iterable[Any], *, batch_size: int = 32
     ) -> npt.NDArray[np.float32]:
         """Encode what is sought, by those of the encoders that tell it from what is searched."""
-        return encode_media(QuerySide(self), items, batch_size)
+        return encode_queries(self, items, batch_size=batch_size)
 
-    def encode_prepared_queries(
-        self, modality: Modality, batch: Sequence[Prepared]
-    ) -> npt.NDArray[np.float32]:
-        """As `encode_prepared`, for what is sought."""
-
-        def encode(encoder: Encoder, part: Sequence[Prepared]) -> npt.NDArray[np.float32]:
-            as_query = getattr(encoder, "encode_prepared_queries", encoder.encode_prepared)
-            vectors: npt.NDArray[np.float32] = as_query(modality, part)
-            return vectors
-
-        return self._side_by_side(modality, batch, encode)
+    @property
+    def for_queries(self) -> Encoder:
+        """See `sensorium.encoders.base.query_side`."""
+        sides = [query_side(encoder) for encoder in self.encoders]
+        if all(side is encoder for side, encoder in zip(sides, self.encoders, strict=True)):
+            return self
+        return ComposedEncoder(sides)
 
     def background(
         self, of: Callable[[Encoder], Mapping[str, npt.NDArray[np.float32]]]

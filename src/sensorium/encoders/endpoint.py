@@ -22,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders.base import Prepared, encode_media
+from sensorium.encoders.base import Encoder, Prepared, encode_media
 from sensorium.encoders.preprocessing import image_pixels
 from sensorium.encoders.space import Space
+from sensorium.encoders.trust import remember
 from sensorium.errors import EncoderError
 from sensorium.media import Image, Media, Modality, Text
 
@@ -59,7 +60,8 @@ class EndpointEncoder:
         ``?images=input`` before that says that it takes pictures, and how:
         ``http://localhost:8000/v1?images=messages#my-model``.
     api_key : str, optional
-        Default: ``$OPENAI_API_KEY``, when it is set.
+        Default: ``$OPENAI_API_KEY``, when it is set. It goes to the host of `url`; redirects are
+        not followed.
     timeout : float
         Seconds for one request.
 
@@ -94,6 +96,7 @@ class EndpointEncoder:
             # What computes them cannot be seen from here; the name is all there is.
             weights=hashlib.sha256(named.encode()).hexdigest(),
         )
+        remember(named)  # what collections and classifiers know it by
 
     @property
     def runtime(self) -> str:
@@ -133,6 +136,17 @@ class EndpointEncoder:
     def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
         """See `Encoder.encode`."""
         return encode_media(self, items, batch_size)
+
+    def encode_queries(
+        self, items: Iterable[Any], *, batch_size: int = 32
+    ) -> npt.NDArray[np.float32]:
+        """As `encode`: a request does not say what is sought and what is searched."""
+        return self.encode(items, batch_size=batch_size)
+
+    @property
+    def for_queries(self) -> Encoder:
+        """See `sensorium.encoders.base.query_side`."""
+        return self
 
     def _only_model(self) -> str:
         answer = self._ask("models")
@@ -174,9 +188,15 @@ class EndpointEncoder:
             request = urllib.request.Request(f"{self.url}/{path}", data, headers)
             wait = pause
             try:
-                with urllib.request.urlopen(request, timeout=self._timeout) as response:
+                with _opener.open(request, timeout=self._timeout) as response:
                     answer = json.load(response)
             except urllib.error.HTTPError as error:
+                if 300 <= error.code < 400:
+                    elsewhere = error.headers.get("Location")
+                    raise EncoderError(
+                        f"{self.url}/{path}: the server sends on to {elsewhere!r:.200}, which "
+                        "nobody has named: if you trust it, name it as the encoder"
+                    ) from error
                 said = error.read(500).decode("utf-8", "replace")
                 problem = f"HTTP status {error.code}: {said or error.reason}"
                 if error.code not in RETRIED:
@@ -197,6 +217,16 @@ class EndpointEncoder:
 
     def __repr__(self) -> str:
         return f"EndpointEncoder({self.space.name!r})"
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Leaves redirects to the caller: questions and key are for the server that was named."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
 
 
 def _numbers(value: Any) -> npt.NDArray[np.float32]:

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.background import PASSAGES
-from sensorium.encoders.folder import CONFIG, FORMAT, FolderEncoder
-from sensorium.encoders.hub import HubEncoder
+from sensorium.encoders.folder import CONFIG, FORMAT, QUERY_PREFIX, FolderEncoder
+from sensorium.encoders.hub import HubEncoder, document_prompt, has_query_route
 from sensorium.encoders.hub_loading import input_module
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
@@ -301,6 +301,11 @@ def _image_config(processor: Any, name: str) -> dict[str, Any]:
 
 def _write_text_tower(encoder: HubEncoder, folder: Path) -> dict[str, Any]:
     model = encoder._model
+    if has_query_route(model):
+        raise EncoderError(
+            f"{encoder.name} encodes what is sought by a network of its own, which an encoder's "
+            "folder has no place for: use the model as it is"
+        )
     tokenizer = input_module(model, Modality.TEXT).tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or tokenizer.padding_side != "right":
@@ -318,8 +323,10 @@ def _write_text_tower(encoder: HubEncoder, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
     if given["input_ids"].shape[1] == longest:  # however short the texts are
         config["pad_to"] = int(longest)
-    if prompt := model.prompts.get("document"):
+    if prompt := document_prompt(model):
         config["prefix"] = prompt
+    if (asked := model.prompts.get("query") or "") != prompt:
+        config[QUERY_PREFIX] = asked
     ids = given["input_ids"]
     mask = given.get("attention_mask", torch.ones_like(ids))
     batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens", max=int(longest))

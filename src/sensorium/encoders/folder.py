@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import Prepared, encode_media
+from sensorium.encoders.base import Encoder, Prepared, QuerySide, encode_media, encode_queries
 from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels
 from sensorium.encoders.runtime import (
     PRECISIONS,
@@ -26,10 +26,13 @@ from sensorium.encoders.runtime import (
 )
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
-from sensorium.media import Image, Media, Modality, Text
+from sensorium.media import Audio, Image, Media, Modality, Text
 
 CONFIG = "encoder.json"
 FORMAT = 1
+
+QUERY_PREFIX = "query_prefix"
+"""Of a text tower: put before what is sought, where that is not the prefix of what is searched."""
 
 
 class FolderEncoder:
@@ -89,13 +92,21 @@ class FolderEncoder:
 
     def prepare(self, media: Media) -> Prepared:
         """See `Encoder.prepare`."""
+        return self._prepared(media, "prefix")
+
+    def _prepared(self, media: Media, prefix: str) -> Prepared:
         tower = self._config(media.modality)
         if isinstance(media, Image):
             names = ("size", "fit", "resample", "crop", "oversize")
             options = {name: tower[name] for name in names if name in tower}
             return {"pixels": image_pixels(media, **options)}
-        assert isinstance(media, Text)  # _config knows no third modality
-        ids = self._tokenizer.encode(tower.get("prefix", "") + media.text).ids
+        if isinstance(media, Audio):
+            rate, longest = tower["rate"], tower["seconds"]
+            # A part has its own end; how long a file is, its header may not know.
+            end = longest if media.span is None else min(longest, media.duration)
+            return {"samples": media.clip(0, end).load(rate)[: longest * rate]}
+        assert isinstance(media, Text)  # _config knows no fourth modality
+        ids = self._tokenizer.encode(tower.get(prefix, "") + media.text).ids
         if not ids:  # control characters alone, say; the mean of nothing is no vector
             raise MediaError(f"the text {media.text!r:.80} holds nothing to encode")
         return {"input_ids": np.array(ids, dtype=np.int64)}
@@ -125,6 +136,19 @@ class FolderEncoder:
     def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
         """See `Encoder.encode`."""
         return encode_media(self, items, batch_size)
+
+    def encode_queries(
+        self, items: Iterable[Any], *, batch_size: int = 32
+    ) -> npt.NDArray[np.float32]:
+        """Encode what is sought; as `encode` does where the folder names no prefix of its own."""
+        return encode_queries(self, items, batch_size=batch_size)
+
+    @property
+    def for_queries(self) -> Encoder:
+        """See `sensorium.encoders.base.query_side`."""
+        if QUERY_PREFIX not in self._towers.get(Modality.TEXT, {}):
+            return self
+        return QuerySide(self, prepare=lambda media: self._prepared(media, QUERY_PREFIX))
 
     def _config(self, modality: Modality) -> dict[str, Any]:
         if modality not in self._towers:
@@ -157,7 +181,7 @@ class FolderEncoder:
         return f"FolderEncoder({str(self.folder)!r}, space={self.space})"
 
 
-_TOWERS = (Modality.IMAGE, Modality.TEXT)
+_TOWERS = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
 _FILE_KEYS = {"model", "tokenizer"}
 _NOT_PREPROCESSING = {*_FILE_KEYS, "precision"}
 
@@ -166,6 +190,17 @@ def _collate_images(
     batch: Sequence[Prepared], tower: dict[str, Any]
 ) -> dict[str, npt.NDArray[Any]]:
     return {"pixels": np.stack([item["pixels"] for item in batch])}
+
+
+def _collate_sounds(
+    batch: Sequence[Prepared], tower: dict[str, Any]
+) -> dict[str, npt.NDArray[Any]]:
+    lengths = np.array([len(item["samples"]) for item in batch], np.int64)
+    blocks = -(-int(lengths.max()) // tower["block"])
+    samples = np.zeros((len(batch), blocks * tower["block"]), np.float32)
+    for row, item in enumerate(batch):
+        samples[row, : lengths[row]] = item["samples"]
+    return {"samples": samples, "lengths": lengths}
 
 
 def _collate_texts(batch: Sequence[Prepared], tower: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
@@ -183,6 +218,7 @@ def _collate_texts(batch: Sequence[Prepared], tower: dict[str, Any]) -> dict[str
 _COLLATE: dict[
     Modality, Callable[[Sequence[Prepared], dict[str, Any]], dict[str, npt.NDArray[Any]]]
 ] = {
+    Modality.AUDIO: _collate_sounds,
     Modality.IMAGE: _collate_images,
     Modality.TEXT: _collate_texts,
 }
@@ -204,7 +240,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise EncoderError(f"{path}: prompts are one or more texts with {{}}")
     towers = [modality.value for modality in _TOWERS if modality.value in config]
     if not towers:
-        raise EncoderError(f"{path}: names no tower ('image' or 'text')")
+        raise EncoderError(f"{path}: names no tower ('audio', 'image' or 'text')")
     for name in towers:
         _require(path, "", config, {name: dict})
         _require(path, f"{name}.", config[name], _TOWER_KEYS[name])
@@ -224,6 +260,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
     ):
         known = ", ".join(RESAMPLES)
         raise EncoderError(f"{path}: image resample {resample!r}; known: {known}")
+    if (file := config.get("background")) is not None and (
+        not isinstance(file, str) or Path(file).name != file
+    ):
+        raise EncoderError(f"{path}: background is a plain file name, got {file!r:.80}")
     if config.get("sigmoid") is not None:
         _require(path, "", config, {"sigmoid": dict})
         _require(path, "sigmoid.", config["sigmoid"], {"scale": float, "bias": float})
@@ -232,6 +272,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 _KEYS: dict[str, type] = {"name": str, "dimension": int, "temperature": float, "prompts": list}
 _TOWER_KEYS: dict[str, dict[str, type]] = {
+    "audio": {"model": str, "rate": int, "seconds": int, "block": int},
     "image": {"model": str, "size": int, "fit": str},
     "text": {"model": str, "tokenizer": str, "max_tokens": int},
 }

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders.base import Prepared, QuerySide, encode_media
+from sensorium.encoders.base import Encoder, Prepared, QuerySide, encode_media, encode_queries
 from sensorium.encoders.hub_loading import (
     choose_device,
     choose_dtype,
@@ -27,7 +27,9 @@ from sensorium.encoders.hub_loading import (
     input_modules,
     load_model,
 )
+from sensorium.encoders.pretrained import is_local
 from sensorium.encoders.space import Space, hash_files
+from sensorium.encoders.trust import remember
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import Audio, Image, Media, Modality, Text
 
@@ -106,12 +108,15 @@ class HubEncoder:
         clip_like = {Modality.IMAGE, Modality.TEXT} <= {*modalities}
         self.prompts: Sequence[str] = ("a photo of a {}", "{}") if clip_like else ("{}",)
         self._read_notes()
+        asked, stored = self._model.prompts.get("query") or "", document_prompt(self._model)
+        self._asks_otherwise = asked != stored or has_query_route(self._model)
         self.space = Space(
             name=self.name,
             dimension=self._measured_dimension(modalities),
             modalities=modalities,
             preprocessing={
                 "prompts": dict(self._model.prompts),
+                **self._other_prompt(),
                 "dimension": dimension,
                 "sampling_rate": self._rate,
             },
@@ -121,6 +126,13 @@ class HubEncoder:
             raise EncoderError(
                 f"{self.name} has {self.space.dimension} dimensions, not {dimension} or more"
             )
+        if not is_local(self.name):
+            remember(self.name)  # what collections and classifiers know it by
+
+    def _other_prompt(self) -> dict[str, str]:
+        """What `prompts` does not say to who reads it as the library does."""
+        prompt = document_prompt(self._model)
+        return {} if prompt == self._model.prompts.get("document") else {"document": prompt}
 
     def _read_notes(self) -> None:
         """Read what `sensorium train contrastive` learnt beside the weights."""
@@ -170,13 +182,18 @@ class HubEncoder:
         self, items: Iterable[Any], *, batch_size: int = 32
     ) -> npt.NDArray[np.float32]:
         """Encode what is sought, with the prompt that the model was trained with for it."""
-        return encode_media(QuerySide(self), items, batch_size)
+        return encode_queries(self, items, batch_size=batch_size)
 
-    def encode_prepared_queries(
-        self, modality: Modality, batch: Sequence[Prepared]
-    ) -> npt.NDArray[np.float32]:
-        """As `encode_prepared`, for what is sought."""
-        return self._encoded(modality, batch, is_query=True)
+    @property
+    def for_queries(self) -> Encoder:
+        """See `sensorium.encoders.base.query_side`."""
+        if not self._asks_otherwise:
+            return self
+
+        def encode(modality: Modality, batch: Sequence[Prepared]) -> npt.NDArray[np.float32]:
+            return self._encoded(modality, batch, is_query=True)
+
+        return QuerySide(self, encode_prepared=encode)
 
     @property
     def model(self) -> Any:
@@ -185,10 +202,9 @@ class HubEncoder:
 
     def features(self, modality: Modality, batch: Sequence[Prepared]) -> dict[str, Any]:
         """What `model` takes of prepared items, as `encode_prepared` gives it to the model."""
-        known = [name for name in ("document", "passage", "corpus") if name in self._model.prompts]
-        prompt = self._model.prompts[known[0]] if known else None
         inputs = [self._input(modality, item) for item in batch]
-        found: dict[str, Any] = self._model.preprocess(inputs, prompt=prompt or None)
+        prompt = document_prompt(self._model) or None
+        found: dict[str, Any] = self._model.preprocess(inputs, prompt=prompt)
         return found
 
     def _encoded(
@@ -197,9 +213,11 @@ class HubEncoder:
         if not batch:
             return np.empty((0, self.space.dimension), np.float32)
         encode = self._model.encode_query if is_query else self._model.encode_document
+        prompt = None if is_query else document_prompt(self._model) or None
         with self._computing, torch.inference_mode():
             vectors = encode(
                 [self._input(modality, item) for item in batch],
+                prompt=prompt,
                 batch_size=len(batch),
                 show_progress_bar=False,
                 convert_to_numpy=True,
@@ -236,6 +254,25 @@ class HubEncoder:
 
 
 _ENCODED = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
+
+
+def document_prompt(model: Any) -> str:
+    """What is put before what is searched.
+
+    The library fills an empty "document" in when it loads a model whose files say "passage", and
+    then takes the empty one.
+    """
+    found = (model.prompts.get(name) for name in ("document", "passage", "corpus"))
+    return next((prompt for prompt in found if prompt), "")
+
+
+def has_query_route(model: Any) -> bool:
+    """Whether a model has a network of its own for what is sought."""
+    return any(
+        "query" in (*part.sub_modules, *(task for task, _ in part.route_mappings))
+        for part in model
+        if hasattr(part, "route_mappings")
+    )
 
 
 def _sampling_rate(model: Any) -> int:

@@ -55,14 +55,15 @@ def safe_loading(*, local: bool) -> Iterator[None]:
         )
 
     with _LOADING:
-        offline = constants.HF_HUB_OFFLINE
+        before = constants.HF_HUB_OFFLINE, constants.HF_HUB_DISABLE_TELEMETRY
         _set(torch, "load", refuse)
-        constants.HF_HUB_OFFLINE = offline or local
+        constants.HF_HUB_OFFLINE = before[0] or local
+        constants.HF_HUB_DISABLE_TELEMETRY = True  # it tells what is installed, and who asks
         try:
             yield
         finally:
             _set(torch, "load", loads)
-            constants.HF_HUB_OFFLINE = offline
+            constants.HF_HUB_OFFLINE, constants.HF_HUB_DISABLE_TELEMETRY = before
 
 
 def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> Any:

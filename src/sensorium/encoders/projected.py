@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.folder import FolderEncoder
+from sensorium.encoders.folder import QUERY_PREFIX, FolderEncoder
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Modality
 
@@ -95,6 +95,9 @@ def write_projected(
         raise EncoderError(f"{source}: cannot be projected: {str(error)[:200]}") from error
     (folder / config["model"]).write_bytes(model.SerializeToString(deterministic=True))
     if modality == Modality.TEXT:
+        # The projection was trained on captions as what is sought (`models/towers.py`).
+        if QUERY_PREFIX in config:
+            config["prefix"] = config.pop(QUERY_PREFIX)
         text = (encoder.folder / config["tokenizer"]).read_bytes()
         config["tokenizer"] = "tokenizer.json"
         (folder / config["tokenizer"]).write_bytes(text)

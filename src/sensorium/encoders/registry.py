@@ -9,6 +9,7 @@ from pathlib import Path
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.composed import SEPARATOR, ComposedEncoder
 from sensorium.encoders.folder import CONFIG, FolderEncoder
+from sensorium.encoders.trust import is_elsewhere, remember, require_named
 from sensorium.errors import EncoderError
 
 DEFAULT_ENCODER = "mini"
@@ -43,32 +44,104 @@ def load_encoder(
     ------
     EncoderError
         When there is no such encoder or it is damaged.
+
+    Notes
+    -----
+    The name of a server or of a hub's model is noted as one that was given here, so that
+    collections and classifiers may name it, too (`sensorium.encoders.trust`).
     """
+    return _load(name, runtime, None)
+
+
+def load_recorded(name: object, where: str | os.PathLike[str]) -> Encoder:
+    """Load the encoder that a file names.
+
+    What is on this machine is loaded as by `load_encoder`. A server, a model of the hub, or a
+    folder on another machine has to have been named here by somebody before.
+
+    Parameters
+    ----------
+    name : str
+        As the file has it.
+    where : str or Path
+        The file, for messages.
+
+    Raises
+    ------
+    EncoderError
+        When there is no such encoder, it is damaged, or nobody has named it here.
+    """
+    if not isinstance(name, str):
+        raise EncoderError(f"{where} names no encoder, but {name!r:.80}")
+    try:
+        return _load(name, None, os.fspath(where))
+    except (OSError, ValueError) as error:  # of a text that no path can be
+        raise EncoderError(f"{where} names the encoder {name!r:.80}: {error}") from error
+
+
+def _load(name: str | os.PathLike[str], runtime: str | None, where: str | None) -> Encoder:
+    """Load an encoder; `where` is the file that names it, None where a person does."""
     shipped = shipped_encoders()
     if isinstance(name, str) and name in shipped:
         return FolderEncoder(shipped[name], runtime)
+    text = os.fspath(name)
+
+    def allow(what: str) -> None:
+        if where is not None:
+            require_named(text, where, what)
+
+    if is_elsewhere(text):  # before anything looks there
+        allow("a folder on another machine, which would be asked for it")
     if isinstance(name, str) and (parts := composed_of(name)):
-        return ComposedEncoder([load_encoder(part, runtime=runtime) for part in parts])
+        return ComposedEncoder([_load(part, runtime, where) for part in parts])
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111
+    loaded: Encoder
     if is_endpoint(name):
+        allow("a server, which would get your questions, your files and $OPENAI_API_KEY")
         from sensorium.encoders.endpoint import EndpointEncoder
 
-        return EndpointEncoder(str(name))
-    folder = Path(os.path.expanduser(name))  # noqa: PTH111
-    if (folder / CONFIG).exists():
-        return FolderEncoder(folder, runtime)
-    text = os.fspath(name)
-    of_hub_format = any((Path(text.split("?")[0]) / file).exists() for file in HUB_FILES)
-    if of_hub_format or (not folder.exists() and is_hub_id(text)):
-        from sensorium.encoders.hub import HubEncoder, options_of
-
-        base, options = options_of(text)
-        return HubEncoder(os.path.expanduser(base), **options)  # noqa: PTH111
-    if folder.is_dir():
+        loaded = EndpointEncoder(text)
+    elif (folder / CONFIG).exists():
+        loaded = FolderEncoder(folder, runtime)
+    elif any((Path(text.split("?")[0]) / file).exists() for file in HUB_FILES):
+        loaded = _of_hub_format(text)
+    elif not folder.exists() and is_hub_id(text):
+        allow("a model of the hub, which would be fetched")
+        loaded = _of_hub_format(text)
+    elif folder.is_dir():
         return FolderEncoder(folder, runtime)  # says what is missing
-    raise EncoderError(
-        f"no encoder named {str(name)!r}: it is neither shipped ({', '.join(shipped) or 'none'}) "
-        f"nor a folder that holds {CONFIG}, nor a hub id (ORGANISATION/MODEL)"
-    )
+    else:
+        raise EncoderError(
+            f"no encoder named {str(name)!r}: it is neither shipped "
+            f"({', '.join(shipped) or 'none'}) nor a folder that holds {CONFIG}, nor a hub id "
+            "(ORGANISATION/MODEL)"
+        )
+    trust(encoder_name(name))
+    return loaded
+
+
+def _of_hub_format(text: str) -> Encoder:
+    from sensorium.encoders.hub import HubEncoder, options_of
+
+    base, options = options_of(text)
+    return HubEncoder(os.path.expanduser(base), **options)  # noqa: PTH111
+
+
+def trust(name: str) -> list[str]:
+    """Note that somebody at this machine names an encoder, so that files may, too.
+
+    Returns
+    -------
+    list of str
+        What was noted: nothing has to be of what is on this machine anyway.
+    """
+    named = []
+    for part in composed_of(name) or [name]:
+        on_hub = is_hub_id(part) and not Path(part.split("?")[0]).exists()
+        if is_endpoint(part) or is_elsewhere(part) or on_hub:
+            remember(part)
+            named.append(part)
+    return named
 
 
 def composed_of(name: str) -> list[str]:

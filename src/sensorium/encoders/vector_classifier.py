@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder
-from sensorium.encoders.registry import load_encoder
+from sensorium.encoders.registry import load_recorded
 from sensorium.encoders.space import Space
 from sensorium.encoders.zero_shot import most_probable, softmax
 from sensorium.errors import SensoriumError, SpaceMismatchError, UsageError
@@ -132,7 +133,7 @@ class VectorClassifier:
         if space.fingerprint == self.space.fingerprint:
             return
         mend = (
-            f"re-embed what it is to label: sensorium reembed --encoder {self.encoder}"
+            f"re-embed what it is to label: sensorium reembed --encoder {shlex.quote(self.encoder)}"
             if self.method in ("lora", "full")
             else "train it again with the encoder of what it is to label"
         )
@@ -150,7 +151,7 @@ class VectorClassifier:
         SpaceMismatchError
             When the encoder of that name has changed since the training.
         """
-        encoder = load_encoder(self.encoder)
+        encoder = load_recorded(self.encoder, "the classifier")
         self.require_space(encoder.space)
         return encoder
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import Encoder
+from sensorium.encoders.base import Encoder, encode_queries
 from sensorium.errors import EncoderError, UsageError
 from sensorium.media import Text
 
@@ -49,7 +49,8 @@ class ZeroShotClassifier:
             raise UsageError(f"every prompt needs a {{}} for the label, got {list(prompts)!r}")
         self._encoder = encoder
         filled = [Text(p.replace("{}", label)) for label in self.labels for p in prompts]
-        vectors = encoder.encode(filled).reshape(len(self.labels), len(prompts), -1).mean(axis=1)
+        asked = encode_queries(encoder, filled)  # labels are what is sought among stored vectors
+        vectors = asked.reshape(len(self.labels), len(prompts), -1).mean(axis=1)
         self.vectors: npt.NDArray[np.float32] = vectors / np.linalg.norm(
             vectors, axis=1, keepdims=True
         )

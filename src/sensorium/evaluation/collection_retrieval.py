@@ -6,16 +6,18 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection import Collection, Skipped
+from sensorium.collection import Collection, Hit, Skipped
+from sensorium.collection.asking import MODES, WITH_WORDS
 from sensorium.collection.store import SQLiteStore
-from sensorium.encoders import DEFAULT_ENCODER, Encoder
-from sensorium.errors import UsageError
+from sensorium.encoders import DEFAULT_ENCODER
+from sensorium.errors import MediaError, UsageError
 from sensorium.evaluation.data import Query, beside, read_qrels, read_queries
-from sensorium.evaluation.encoding import Progress, digest_of, encode_pictures, encode_texts
+from sensorium.evaluation.encoding import Progress, content_digest, digest_of, text_digest
 from sensorium.evaluation.evaluate import (
     AnyEncoder,
     AnyPath,
@@ -23,7 +25,7 @@ from sensorium.evaluation.evaluate import (
     require_two,
     sample_digest,
 )
-from sensorium.evaluation.measuring import Documents, measure_retrieval
+from sensorium.evaluation.measuring import DECIMALS, Documents, measure_retrieval
 from sensorium.evaluation.result import (
     Result,
     describe_data,
@@ -31,10 +33,15 @@ from sensorium.evaluation.result import (
     describe_versions,
 )
 from sensorium.home import index_command
-from sensorium.media import Modality
+from sensorium.media import Image, Modality, Text
+from sensorium.media.sources import read_file
 
 ITEMS_READ = 10_000
 """Items of a collection that are read at a time: their metadata takes memory."""
+
+DEPTH = 1000
+"""Hits of each query that are looked at, as trec_eval does; to this depth every page of a search by
+meaning and words is cut from one ranking, too."""
 
 
 def evaluate_retrieval(
@@ -43,12 +50,17 @@ def evaluate_retrieval(
     qrels: AnyPath,
     encoder: AnyEncoder | None = None,
     *,
+    mode: str = MODES[0],
+    depth: int = DEPTH,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Result:
-    """Measure what a collection finds for queries with known answers.
+    """Measure what a collection's search finds for queries with known answers.
 
-    The vectors that are stored are ranked, whatever has become of their files since.
+    Every query is asked by `Collection.search_pages`, so that what is measured is what a search
+    gives: with the encoder's prompt for questions, by the index that there is, modalities on one
+    scale. Hits of equal score (of cosines: to six decimals) are ties, which count against the
+    system. Files may have changed since they were indexed: what is stored counts.
 
     Parameters
     ----------
@@ -60,6 +72,11 @@ def evaluate_retrieval(
         `match_documents`.
     encoder : str, Path or Encoder, optional
         None is the collection's own; any other must be of the same space.
+    mode : {"vector", "words", "hybrid", "hash"}
+        As for `Collection.search`.
+    depth : int
+        Hits of each query that are looked at. What is not among them counts as ranked behind all
+        items, right answers last.
     seed, progress
         As for `evaluate_pairs`; `progress` counts queries.
 
@@ -71,7 +88,8 @@ def evaluate_retrieval(
     Raises
     ------
     UsageError
-        When the files cannot be used, or fewer than two queries with a right answer are left.
+        When the files cannot be used, fewer than two queries with a right answer are left, or
+        others build another index meanwhile.
     SpaceMismatchError
         When `encoder` is of another space than the collection.
     """
@@ -80,54 +98,66 @@ def evaluate_retrieval(
         path, encoder = collection.path, encoder or collection.encoder
     else:
         path = absolute(collection)
+    if mode not in MODES:
+        raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)) or depth < 1:
+        raise UsageError(f"depth is a whole number of at least 1, got {depth!r}")
     asked, skipped = read_queries(queries)
     judgements = read_qrels(qrels)
     skipped += judgements.skipped
-    with Collection(path, encoder, create=False) as library:
+    with (
+        Collection(path, encoder, create=False, auto_optimize=False) as library,
+        library.at_one_moment() as store,
+    ):
         loaded, name = library.encoder, library.info().encoder or DEFAULT_ENCODER
-    stored = _read_items(path, loaded.space.dimension)
-    documents = (document for grades in judgements.grades.values() for document in grades)
-    items = {item: stored.paths[row] for row, item in enumerate(stored.ids)}
-    known, unknown = match_documents(documents, items, qrels)
-    skipped += [Skipped(document, reason) for document, reason in unknown.items()]
-    row_of = {item: row for row, item in enumerate(stored.ids)}
-    answers: dict[str, dict[int, float]] = {}
-    for query_id, grades in judgements.grades.items():
-        found = {row_of[known[d]]: g for d, g in grades.items() if g > 0 and d in known}
-        if query_id not in asked:
-            reason = f"is judged in {qrels.name}, but not in {queries.name}"
-            skipped.append(Skipped(query_id, reason))
-        elif found:
-            answers[query_id] = found
-        else:
-            skipped.append(Skipped(query_id, "query has no right answer in the collection"))
-    used = [query for query in asked.values() if query.id in answers]
-    vectors, digests, unread = _encode_queries(loaded, used, progress)
+        stored = _read_items(store)
+        documents = (document for grades in judgements.grades.values() for document in grades)
+        items = dict(zip(stored.ids, stored.paths, strict=True))
+        known, unknown = match_documents(documents, items, qrels)
+        skipped += [Skipped(document, reason) for document, reason in unknown.items()]
+        row_of = {item: row for row, item in enumerate(stored.ids)}
+        answers: dict[str, dict[int, float]] = {}
+        for query_id, grades in judgements.grades.items():
+            found = {row_of[known[d]]: g for d, g in grades.items() if g > 0 and d in known}
+            if query_id not in asked:
+                reason = f"is judged in {qrels.name}, but not in {queries.name}"
+                skipped.append(Skipped(query_id, reason))
+            elif found:
+                answers[query_id] = found
+            else:
+                skipped.append(Skipped(query_id, "query has no right answer in the collection"))
+        answered, unread, search = _ask(
+            library, [query for query in asked.values() if query.id in answers],
+            mode, depth, row_of, progress,
+        )  # fmt: skip
     skipped += unread
-    used = [query for query in used if query.id in vectors]
+    used = [answer.query for answer in answered]
     require_two(len(used), "queries with a right answer in the collection", qrels, skipped)
     right = {
         query.id: sorted(f"{stored.contents[r]} {g!r}" for r, g in answers[query.id].items())
         for query in used
     }
+    own = _own_pictures(answered, answers, stored.contents)
     measurement = measure_retrieval(
-        np.stack([vectors[query.id] for query in used]),
-        stored.documents,
+        Documents(
+            len(stored.ids),
+            lambda chunk: _scores(answered, own, chunk, len(stored.ids)),
+            stored.describe,
+        ),
         [answers[query.id] for query in used],
         [
             {
                 "id": query.id,
                 **({"picture": query.name} if query.picture else {"text": query.text}),
-                "digest": sample_digest(digests[query.id], *right[query.id]),
+                "digest": sample_digest(answer.digest, *right[query.id]),
             }
-            for query in used
+            for query, answer in zip(used, answered, strict=True)
         ],
         seed=seed,
-        left_out=_own_pictures(used, answers, digests, stored.contents),
     )
     parts = {
         "items": digest_of(*sorted(stored.contents)),
-        "queries": digest_of(*(f"{query.id}\0{digests[query.id]}" for query in used)),
+        "queries": digest_of(*(f"{answer.query.id}\0{answer.digest}" for answer in answered)),
         "answers": digest_of(*("\0".join([q.id, *right[q.id]]) for q in used)),
     }
     counts = {
@@ -139,12 +169,17 @@ def evaluate_retrieval(
     return Result(
         kind="retrieval",
         measurements={"retrieval": measurement},
-        arguments={argument: str(value) for argument, value in arguments.items()},
+        arguments={
+            **{argument: str(value) for argument, value in arguments.items()},
+            "mode": mode,
+            "depth": str(depth),
+        },
         seed=seed,
         encoder=describe_encoder(loaded),
         data=describe_data(parts, counts),
         versions=describe_versions(),
         skipped=skipped,
+        search=search,
     )
 
 
@@ -203,46 +238,141 @@ def match_documents(
 
 @dataclass(frozen=True)
 class _Items:
-    """The items of a collection that search can find, row by row."""
+    """The items of a collection, row by row."""
 
     ids: list[int]
     paths: list[str]
+    modalities: list[str]
     contents: list[str]  # digests, empty where the file has changed since
-    documents: Documents
+
+    def describe(self, row: int) -> dict[str, str]:
+        kind = "picture" if self.modalities[row] == Modality.IMAGE else "text"
+        return {kind: self.paths[row]}
 
 
-def _read_items(path: Path, dimension: int) -> _Items:
-    paths, modalities, contents = [], [], []
-    store = SQLiteStore(path, create=False)
-    try:
-        with store.snapshot():
-            _, owners, vectors = store.vectors(dimension)
-            order = np.argsort(owners, kind="stable")  # the segments of one item together
-            found, starts = np.unique(owners[order], return_index=True)
-            ids = found.tolist()
-            for start in range(0, len(ids), ITEMS_READ):
-                part = ids[start : start + ITEMS_READ]
-                items = store.items(part)
-                paths += [items[item].file.path for item in part]
-                modalities += [items[item].modality for item in part]
-                contents += [items[item].file.content_hash.hex() for item in part]
-    finally:
-        store.close()
+def _read_items(store: SQLiteStore) -> _Items:
+    ids = [item for item, _ in store.paths()]
     if not ids:
-        raise UsageError(f"{path}: holds nothing to search; `{index_command(path)}` fills it")
+        command = index_command(store.path)
+        raise UsageError(f"{store.path}: holds nothing to search; `{command}` fills it")
+    found = _Items(ids, [], [], [])
+    for start in range(0, len(ids), ITEMS_READ):
+        part = ids[start : start + ITEMS_READ]
+        items = store.items(part)
+        found.paths.extend(items[item].file.path for item in part)
+        found.modalities.extend(items[item].modality for item in part)
+        found.contents.extend(items[item].file.content_hash.hex() for item in part)
+    return found
 
-    def describe(row: int) -> dict[str, str]:
-        return {"picture" if modalities[row] == Modality.IMAGE else "text": paths[row]}
 
-    one_each = len(ids) == len(vectors)
-    documents = Documents(vectors[order], describe, None if one_each else starts)
-    return _Items(ids, paths, contents, documents)
+@dataclass(frozen=True)
+class _Answered:
+    """A query, and what a search found for it.
+
+    Attributes
+    ----------
+    query : Query
+    digest : str
+        SHA-256 (hex) of what it asks.
+    rows : ndarray of int64, shape (n,)
+        Items in the order of the hits.
+    places : ndarray of int64, shape (n,)
+        Hits of equal score, which are a tie, have the same.
+    """
+
+    query: Query
+    digest: str
+    rows: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+
+
+def _ask(
+    library: Collection,
+    queries: Sequence[Query],
+    mode: str,
+    depth: int,
+    row_of: Mapping[int, int],
+    progress: Progress | None,
+) -> tuple[list[_Answered], list[Skipped], dict[str, Any]]:
+    """Search for every query; also what could not be asked, and what a result says of the search.
+
+    One by one, as people ask: vectors, and what an approximate index finds, depend a little on
+    what else is asked at the same time.
+    """
+    answered: list[_Answered] = []
+    skipped: list[Skipped] = []
+    index: dict[str, Any] | None = None
+    for done, query in enumerate(queries):
+        try:
+            media, digest = _media_of(query, mode)
+            rows, places = _places(library.search_pages(media, depth, mode=mode), row_of, mode)
+        except MediaError as error:
+            skipped.append(Skipped(f"{query.id} ({query.name or query.text})", error.reason))
+        else:
+            if not answered:  # the first search in the mode "hash" makes the codes
+                index = _index_of(library, mode)
+            answered.append(_Answered(query, digest, rows, places))
+        if progress is not None:
+            progress(done + 1, len(queries))
+    if answered and _index_of(library, mode) != index:
+        raise UsageError(
+            f"{library.path}: its index was built anew while it was evaluated: run it again"
+        )
+    return answered, skipped, {"mode": mode, "depth": depth, "index": index}
+
+
+def _media_of(query: Query, mode: str) -> tuple[Text | Image, str]:
+    """What a query asks with, and the digest of its content."""
+    if query.picture is None:
+        return Text(query.text), text_digest(query.text)
+    if mode in WITH_WORDS:
+        raise MediaError(f"a picture is asked by its vector, not in the mode {mode!r}")
+    content = read_file(query.picture)
+    return Image.from_encoded(content, query.picture), content_digest(content)
+
+
+def _places(
+    pages: Iterable[Sequence[Hit]], row_of: Mapping[int, int], mode: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows of hits in order, and the places they share with those of equal score."""
+    places: dict[int, int] = {}
+    place, last = -1, None
+    for hit in (hit for page in pages for hit in page):
+        # BM25 and sums of reciprocal ranks are equal to the last bit where they are equal.
+        score = hit.score if mode in WITH_WORDS else round(hit.score, DECIMALS)
+        if hit.id in row_of and row_of[hit.id] not in places:
+            place += score != last
+            last = score
+            places[row_of[hit.id]] = place
+    return np.array([*places], np.int64), np.array([*places.values()], np.int64)
+
+
+def _index_of(library: Collection, mode: str) -> dict[str, Any] | None:
+    """What a result says of the index that a mode searches; None where everything is compared."""
+    if mode == "words":
+        return None
+    found = library.info().indexes.get("hash" if mode == "hash" else "vectors")
+    names = ("kind", "vectors", "parameters", "checksum")
+    return None if found is None else {name: found[name] for name in names}
+
+
+def _scores(
+    answered: Sequence[_Answered],
+    own: Mapping[int, Sequence[int]],
+    chunk: Sequence[int],
+    items: int,
+) -> npt.NDArray[np.float64]:
+    """Scores of all items for some queries, as `Documents.scores` gives them."""
+    scores = np.full((len(chunk), items), -np.inf)
+    for row, number in enumerate(chunk):
+        scores[row, answered[number].rows] = -answered[number].places
+        scores[row, list(own.get(number, ()))] = np.nan
+    return scores
 
 
 def _own_pictures(
-    queries: Sequence[Query],
+    answered: Sequence[_Answered],
     answers: Mapping[str, Mapping[int, float]],
-    digests: Mapping[str, str],
     contents: Sequence[str],
 ) -> dict[int, list[int]]:
     """Rows that a picture asked with finds because they are that picture.
@@ -253,25 +383,8 @@ def _own_pictures(
     for row, content in enumerate(contents):
         rows.setdefault(content, []).append(row)
     own = {
-        number: [row for row in rows.get(digests[query.id], []) if row not in answers[query.id]]
-        for number, query in enumerate(queries)
-        if query.picture
+        number: [r for r in rows.get(answer.digest, []) if r not in answers[answer.query.id]]
+        for number, answer in enumerate(answered)
+        if answer.query.picture
     }
     return {number: found for number, found in own.items() if found}
-
-
-def _encode_queries(
-    encoder: Encoder, queries: Sequence[Query], progress: Progress | None
-) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, str], list[Skipped]]:
-    """Vector and content digest by query id, and what could not be encoded."""
-    pictures = {query.id: query.picture for query in queries if query.picture is not None}
-    texts = {query.id: query.text for query in queries if query.picture is None}
-    seen = encode_pictures(encoder, pictures, progress)
-    read = encode_texts(encoder, texts.values())
-    vectors = dict(zip(seen.names, seen.vectors, strict=True))
-    by_text = dict(zip(read.names, read.vectors, strict=True))
-    vectors |= {query: by_text[text] for query, text in texts.items() if text in by_text}
-    digests = seen.digests | {query: read.digests[text] for query, text in texts.items()}
-    names = {query.id: f"{query.id} ({query.name})" for query in queries}
-    unseen = [Skipped(names[item.path], item.reason) for item in seen.skipped]
-    return vectors, digests, [*unseen, *read.skipped]

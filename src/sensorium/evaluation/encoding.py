@@ -81,7 +81,7 @@ def encode_pictures(
         path, digest = pictures[item.name], ""
         try:
             content = read_file(path)
-            digest = _sha256(content)
+            digest = content_digest(content)
             pieces = prepare_segments(encoder, Image.from_encoded(content, path))
         except MediaError as error:
             return Read(_Item(item.name, digest, error.reason))
@@ -94,7 +94,7 @@ def encode_texts(encoder: Encoder, texts: Iterable[str]) -> Encoded:
     """Encode texts, which are their own names; one that holds nothing to encode is skipped."""
 
     def read(item: _Item) -> Read[_Item]:
-        digest = _sha256(item.name.encode("utf-8", "replace"))
+        digest = text_digest(item.name)
         try:
             pieces = prepare_segments(encoder, Text(item.name))
         except MediaError as error:
@@ -139,7 +139,7 @@ def digest_files(pictures: Mapping[str, Path]) -> dict[str, str]:
 
     def digest(path: Path) -> str:
         try:
-            return _sha256(read_file(path))
+            return content_digest(read_file(path))
         except MediaError:
             return ""
 
@@ -156,5 +156,11 @@ def digest_of(*values: str) -> str:
     return total.hexdigest()
 
 
-def _sha256(content: bytes) -> str:
+def text_digest(text: str) -> str:
+    """SHA-256 (hex) of a text."""
+    return content_digest(text.encode("utf-8", "replace"))
+
+
+def content_digest(content: bytes) -> str:
+    """SHA-256 (hex) of what a file holds."""
     return hashlib.sha256(content).hexdigest()

@@ -18,6 +18,7 @@ from sensorium.encoders import (
     load_encoder,
     shipped_encoders,
 )
+from sensorium.encoders.base import query_side
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import UsageError
 from sensorium.evaluation.data import (
@@ -37,7 +38,7 @@ from sensorium.evaluation.encoding import (
 )
 from sensorium.evaluation.measuring import (
     MAX_CELLS,
-    Documents,
+    by_cosine,
     measure_classification,
     measure_retrieval,
 )
@@ -89,19 +90,28 @@ def evaluate_pairs(
     table = absolute(table)
     pairs = read_pairs(table)
     loaded, name = load_both_ways(encoder)
+    spoken = [caption for _, caption in pairs.captions]
     pictures = encode_pictures(loaded, pairs.pictures, progress)
-    texts = encode_texts(loaded, (caption for _, caption in pairs.captions))
-    skipped = [*pairs.skipped, *pictures.skipped, *texts.skipped]
+    texts = encode_texts(loaded, spoken)
+    # What asks is encoded as a search of a collection would: of the pictures, or of the captions.
+    asking = query_side(loaded)
+    seen, said = pictures, texts
+    if asking is not loaded:
+        seen = encode_pictures(asking, pairs.pictures, progress)
+        said = encode_texts(asking, spoken)
+    unusable = [*pictures.skipped, *texts.skipped, *seen.skipped, *said.skipped]
+    skipped = [*pairs.skipped, *dict.fromkeys(unusable)]
     # Of pictures of equal content the first stands for all.
     first: dict[str, str] = {}
-    for picture in pictures.names:
+    both = {*pictures.names} & {*seen.names}
+    readable = [picture for picture in pictures.names if picture in both]
+    for picture in readable:
         first.setdefault(pictures.digests[picture], picture)
     numbers = {picture: number for number, picture in enumerate(first.values())}
-    same = {picture: numbers[first[pictures.digests[picture]]] for picture in pictures.names}
-    rows = {picture: row for row, picture in enumerate(pictures.names)}
+    same = {picture: numbers[first[pictures.digests[picture]]] for picture in readable}
     captions_of: dict[int, dict[str, None]] = {}
     pictures_of: dict[str, dict[int, None]] = {}
-    usable = set(texts.names)
+    usable = {*texts.names} & {*said.names}
     for picture, caption in pairs.captions:
         if picture in same and caption in usable:
             captions_of.setdefault(same[picture], {})[caption] = None
@@ -109,14 +119,10 @@ def evaluate_pairs(
     require_two(len(captions_of), "pictures with captions", table, skipped)
     names, captions = list(numbers), list(pictures_of)
     number_of = {caption: number for number, caption in enumerate(captions)}
-    picture_vectors = pictures.vectors[[rows[picture] for picture in names]]
-    text_rows = {caption: row for row, caption in enumerate(texts.names)}
-    caption_vectors = texts.vectors[[text_rows[caption] for caption in captions]]
     asked = list(captions_of)
     measurements = {
         "text_to_image": measure_retrieval(
-            caption_vectors,
-            Documents(picture_vectors, lambda n: {"picture": names[n]}),
+            by_cosine(_of(said, captions), _of(pictures, names), lambda n: {"picture": names[n]}),
             [dict.fromkeys(pictures_of[caption], 1.0) for caption in captions],
             [
                 {
@@ -130,8 +136,9 @@ def evaluate_pairs(
             seed=seed,
         ),
         "image_to_text": measure_retrieval(
-            picture_vectors[asked],
-            Documents(caption_vectors, lambda n: {"text": captions[n]}),
+            by_cosine(
+                _of(seen, names)[asked], _of(texts, captions), lambda n: {"text": captions[n]}
+            ),
             [{number_of[caption]: 1.0 for caption in captions_of[n]} for n in asked],
             [
                 {
@@ -294,6 +301,12 @@ def require_two(count: int, what: str, where: Path, skipped: Sequence[Skipped]) 
             f"{where}: {count} {what} can be used, at least two are needed"
             + (first if skipped else "")
         )
+
+
+def _of(encoded: Encoded, names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Vectors of these names, shape (len(names), d)."""
+    rows = {name: row for row, name in enumerate(encoded.names)}
+    return encoded.vectors[[rows[name] for name in names]]
 
 
 def _digests(pictures: Encoded, names: Sequence[str], numbers: Mapping[int, None]) -> list[str]:

@@ -124,77 +124,88 @@ def _intervals(
 
 @dataclass(frozen=True)
 class Documents:
-    """What is ranked.
+    """What is ranked, and how.
 
     Attributes
     ----------
-    vectors : ndarray of float32, shape (rows, d)
-        The rows of one document stand together; its score is that of its best row.
+    count : int
+    scores : callable
+        Numbers of queries to a score of every document for each, shape (queries, count), as
+        `rank_relevance` takes them: minus infinity for what was not found, NaN for what takes no
+        part in a query's ranking.
     describe : callable
         Number of a document to ``{"picture": name}`` or ``{"text": words}``.
-    starts : ndarray of int, shape (n,), optional
-        First row of every document; None where each has one row.
     """
 
-    vectors: Vectors
+    count: int
+    scores: Callable[[Sequence[int]], Values]
     describe: Callable[[int], dict[str, str]]
-    starts: npt.NDArray[np.int64] | None = None
 
-    def __len__(self) -> int:
-        return len(self.vectors) if self.starts is None else len(self.starts)
 
-    def scores(self, queries: Vectors) -> Values:
-        """Cosines of queries to documents, shape (len(queries), len(self))."""
-        scores = queries @ self.vectors.T
-        if self.starts is not None:
-            scores = np.maximum.reduceat(scores, self.starts, axis=1)
-        return np.asarray(scores.astype(np.float64).round(DECIMALS))
+def by_cosine(
+    queries: Vectors, documents: Vectors, describe: Callable[[int], dict[str, str]]
+) -> Documents:
+    """Documents of one vector each, ranked by their cosine to the query's.
+
+    Parameters
+    ----------
+    queries : ndarray of float32, shape (q, d)
+    documents : ndarray of float32, shape (n, d)
+    describe : callable
+        See `Documents`.
+    """
+
+    def scores(chunk: Sequence[int]) -> Values:
+        cosines = queries[list(chunk)] @ documents.T
+        return np.asarray(cosines.astype(np.float64).round(DECIMALS))
+
+    return Documents(len(documents), scores, describe)
 
 
 def measure_retrieval(
-    queries: Vectors,
     documents: Documents,
     answers: Sequence[Mapping[int, float]],
     samples: Sequence[Mapping[str, Any]],
     *,
     seed: int,
-    left_out: Mapping[int, Sequence[int]] | None = None,
 ) -> Measurement:
-    """Rank all documents for every query and measure where its right answers stand.
+    """Measure where the right answers of every query stand among all documents.
 
     Parameters
     ----------
-    queries : ndarray of float32, shape (q, d)
     documents : Documents
     answers : sequence of mapping
         For each query the grades of its right answers, by number of the document; at least one.
     samples : sequence of mapping
         For each query what a `Measurement` says of it; ranks are added.
     seed : int
-    left_out : mapping, optional
-        Number of a query to the documents that take no part in its ranking.
     """
     parts: dict[str, list[Values]] = {name: [] for name in RETRIEVAL_SCORES}
-    for chunk in _chunks(len(queries), len(documents)):
-        relevance = np.zeros((len(chunk), len(documents)))
-        scores = _scores(documents, queries, chunk, left_out)
+    missed: list[bool] = []
+    for chunk in _chunks(len(answers), documents.count):
+        relevance = np.zeros((len(chunk), documents.count))
+        scores = documents.scores(chunk)
         for row, query in enumerate(chunk):
             relevance[row, list(answers[query])] = list(answers[query].values())
         ranked = rank_relevance(scores, relevance)
         for name, per_query in RETRIEVAL_SCORES.items():
             parts[name].append(per_query(ranked))
-    values = {name: np.concatenate(found) for name, found in parts.items()}
+        missed += [
+            not np.isfinite(line[right > 0]).any()
+            for line, right in zip(scores, relevance, strict=True)
+        ]
+    values = {name: np.concatenate(columns) for name, columns in parts.items()}
     ranks = values["median_rank"].astype(int)
     described = [
-        {**sample, "answers": len(right), "rank": int(rank)}
-        for sample, right, rank in zip(samples, answers, ranks, strict=True)
+        {**sample, "answers": len(right), "rank": int(rank), **({"missed": True} if gone else {})}
+        for sample, right, rank, gone in zip(samples, answers, ranks, missed, strict=True)
     ]
-    per_sample = {name: found.tolist() for name, found in values.items()}
+    per_sample = {name: column.tolist() for name, column in values.items()}
     return Measurement(
         scores=_intervals(described, per_sample, seed),
         samples=described,
         values=per_sample,
-        worst=_worst_queries(queries, documents, answers, ranks, left_out),
+        worst=_worst_queries(documents, answers, ranks),
     )
 
 
@@ -204,35 +215,20 @@ def _chunks(queries: int, documents: int) -> Iterator[range]:
         yield range(start, min(start + size, queries))
 
 
-def _scores(
-    documents: Documents,
-    queries: Vectors,
-    chunk: Sequence[int],
-    left_out: Mapping[int, Sequence[int]] | None,
-) -> Values:
-    scores = documents.scores(queries[list(chunk)])
-    for row, query in enumerate(chunk):
-        if left_out and query in left_out:
-            scores[row, list(left_out[query])] = -np.inf
-    return scores
-
-
 def _worst_queries(
-    queries: Vectors,
     documents: Documents,
     answers: Sequence[Mapping[int, float]],
     ranks: npt.NDArray[np.int64],
-    left_out: Mapping[int, Sequence[int]] | None,
 ) -> list[dict[str, Any]]:
     order = np.argsort(-ranks, kind="stable")[:WORST].tolist()
     worst = []
     for query in order:
         if ranks[query] == 1:
             break
-        (scores,) = _scores(documents, queries, [query], left_out)
-        first = np.argsort(-scores, kind="stable")[:HITS].tolist()
+        (scores,) = documents.scores([query])
+        first = np.argsort(-scores, kind="stable")[:HITS]
         right = max(answers[query], key=lambda document: scores[document])
-        hits = [documents.describe(document) for document in first]
+        hits = [documents.describe(n) for n in first.tolist() if np.isfinite(scores[n])]
         worst.append({"sample": query, "right": documents.describe(right), "hits": hits})
     return worst
 

@@ -6,6 +6,7 @@ Figures are made without pyplot, so no backend is chosen and no state left behin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ import PIL.ImageDraw
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.evaluation.result import TITLES, Measurement, Result
 from sensorium.media import Image
-from sensorium.media.lettering import font_for, write_line
+from sensorium.media.lettering import Face, faces_for, text_width, writable, write_line
 
 try:
     from matplotlib.figure import Figure
-    from matplotlib.font_manager import FontProperties
+    from matplotlib.font_manager import FontEntry, FontProperties, fontManager
+    from matplotlib.patheffects import withStroke
+    from matplotlib.text import Text
     from matplotlib.ticker import PercentFormatter
 except ModuleNotFoundError as error:
     raise MissingExtraError("matplotlib", "evaluate") from error
@@ -92,13 +95,13 @@ def plot_confusion(found: Measurement, path: Path) -> None:
     figure = Figure(figsize=(side + 2.6, side + 2.2), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(shares[np.ix_(shown, shown)], cmap="Blues", vmin=0, vmax=1)
-    labels = [_cut(names[number]) for number in shown]
+    labels = [writable(_cut(names[number])) for number in shown]
     totals = counts.sum(axis=1)[shown]
     rows = [f"{label} ({total})" for label, total in zip(labels, totals, strict=True)]
     axes.set_xticks(range(n), labels, rotation=90, fontsize=9)
     axes.set_yticks(range(n), rows, fontsize=9)
     for text in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
-        _use_font_for(text)
+        _use_fonts(text)
     axes.set_xlabel("taken for")
     axes.set_ylabel("right class (pictures)")
     axes.set_title(title, fontsize=11)
@@ -156,7 +159,8 @@ def draw_worst_queries(result: Result, name: str, path: Path) -> None:
         for left, cell in zip(lefts, [sample, worst["right"], *worst["hits"]], strict=False):
             _draw_cell(sheet, draw, result, cell, (left, upper))
         below = upper + TILE + 4
-        write_line(draw, (lefts[1], below), f"at rank {sample['rank']:,}", TEXT, TILE, "firebrick")
+        rank = "not found" if sample.get("missed") else f"at rank {sample['rank']:,}"
+        write_line(draw, (lefts[1], below), rank, TEXT, TILE, "firebrick")
         if sample["answers"] > 1:
             more = f"best of {sample['answers']:,} right answers"
             write_line(draw, (lefts[1], below + LINE), more, TEXT, TILE, "dimgrey")
@@ -215,18 +219,17 @@ def _draw_cell(
 
 def _wrapped(text: str, width: int, lines: int) -> Sequence[str]:
     """Break a text into lines at spaces, and anywhere in scripts without them."""
-    font = font_for(text, TEXT) or font_for("?", TEXT)
-    assert font is not None
+    text = writable(text)
     rows = [""]
     for word in text.split():
         separator = " " if rows[-1] else ""
-        if font.getlength(rows[-1] + separator + word) <= width:
+        if text_width(rows[-1] + separator + word, TEXT) <= width:
             rows[-1] += separator + word
             continue
         if rows[-1]:
             rows.append("")
         for character in word:
-            if rows[-1] and font.getlength(rows[-1] + character) > width:
+            if rows[-1] and text_width(rows[-1] + character, TEXT) > width:
                 rows.append("")
             rows[-1] += character
         if len(rows) > lines:
@@ -234,11 +237,30 @@ def _wrapped(text: str, width: int, lines: int) -> Sequence[str]:
     return rows
 
 
-def _use_font_for(text: Any) -> None:
-    """Give a label a font that has its characters, where Matplotlib's own lacks them."""
-    font = font_for(text.get_text(), TEXT)
-    if isinstance(file := getattr(font, "path", None), str):
-        text.set_fontproperties(FontProperties(fname=file, size=text.get_fontsize()))
+def _use_fonts(text: Text) -> None:
+    """Give a label fonts that have its characters, beside Matplotlib's own."""
+    faces = [face for face in faces_for(text.get_text()) if face.path]
+    if not faces:
+        return
+    # Matplotlib cannot set the weight: all letters are written thin, and drawn around.
+    thin = [_family(face) for face in faces if face.is_thin]
+    others = [_family(face) for face in faces if not face.is_thin]
+    families = [*thin, "DejaVu Sans", *others]
+    text.set_fontproperties(FontProperties(family=families, size=text.get_fontsize()))
+    if thin:
+        text.set_path_effects([withStroke(linewidth=0.3, foreground=text.get_color())])
+
+
+@cache
+def _family(face: Face) -> str:
+    """Make a font known to Matplotlib, under a name that no other has."""
+    name = f"{face.path} {face.index}"
+    entry = FontEntry(
+        fname=face.path, index=face.index, name=name, style="normal", variant="normal",
+        weight=400, stretch="normal", size="scalable",
+    )  # fmt: skip
+    fontManager.ttflist.append(entry)
+    return name
 
 
 def _cut(name: str, length: int = 28) -> str:

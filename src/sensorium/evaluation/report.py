@@ -156,7 +156,15 @@ def describe(result: Result) -> str:
         "retrieval": "{queries:,} queries to {items:,} items",
     }[result.kind].format(**counts)
     encoder = result.encoder
-    return f"{what}; {encoder['name']} [{encoder['fingerprint']}]"
+    return f"{what}; {encoder['name']} [{encoder['fingerprint']}]{describe_search(result)}"
+
+
+def describe_search(result: Result) -> str:
+    """How a collection was asked, to stand behind what it was asked with; else nothing."""
+    if not result.search:
+        return ""
+    index = result.search["index"]
+    return f"; mode {result.search['mode']}" + (f", index {index['kind']}" if index else "")
 
 
 def count_samples(found: Measurement) -> str:
@@ -246,7 +254,8 @@ def _worst(found: Measurement) -> list[str]:
     for worst in found.worst:
         sample = found.samples[worst["sample"]]
         hits = ", ".join(_name(hit) for hit in worst["hits"][:3])
-        answer = (_name(sample), _name(worst["right"]), f"{sample['rank']:,}", hits)
+        rank = "not found" if sample.get("missed") else f"{sample['rank']:,}"
+        answer = (_name(sample), _name(worst["right"]), rank, hits)
         rows.append(f"| {' | '.join(map(_cell, answer))} |")
     return rows
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sensorium.collection.asking import MODES
+from sensorium.encoders import Encoder
+from sensorium.encoders.registry import load_recorded
 from sensorium.errors import UsageError
-from sensorium.evaluation.collection_retrieval import evaluate_retrieval
+from sensorium.evaluation.collection_retrieval import DEPTH, evaluate_retrieval
 from sensorium.evaluation.encoding import Progress
 from sensorium.evaluation.evaluate import evaluate_folder, evaluate_pairs
 from sensorium.evaluation.result import PATH_ARGUMENTS, Measurement, Result
@@ -40,25 +43,46 @@ def rerun_result(result: Result, progress: Progress | None = None) -> Result:
     ------
     UsageError
         When its data are no longer there.
+    EncoderError
+        When its encoder is not there, or nobody has named it here (`load_recorded`).
     """
     asked = result.arguments
     for name in PATH_ARGUMENTS:
         if name in asked and not Path(asked[name]).exists():
             raise UsageError(f"the {name} of this result is no longer there: {asked[name]}")
     options: dict[str, Any] = {"seed": result.seed, "progress": progress}
+
+    def encoder() -> Encoder:
+        return load_recorded(asked["encoder"], "the result")
+
     runs: dict[str, Callable[[], Result]] = {
-        "pairs": lambda: evaluate_pairs(asked["data"], asked["encoder"], **options),
+        "pairs": lambda: evaluate_pairs(asked["data"], encoder(), **options),
         "folder": lambda: evaluate_folder(
-            asked["data"], asked["encoder"], labels=asked.get("labels"), **options
+            asked["data"], encoder(), labels=asked.get("labels"), **options
         ),
         # The collection says itself which encoder it belongs to: it may have been re-embedded.
         "retrieval": lambda: evaluate_retrieval(
-            asked["collection"], asked["queries"], asked["qrels"], **options
+            asked["collection"],
+            asked["queries"],
+            asked["qrels"],
+            mode=asked.get("mode", MODES[0]),
+            depth=_depth(result),
+            **options,
         ),
     }
     if result.kind not in runs:
         raise UsageError(f"a result of the kind {result.kind!r} cannot be run again")
-    return runs[result.kind]()
+    again = runs[result.kind]()
+    again.arguments["encoder"] = asked["encoder"]  # as it was named
+    return again
+
+
+def _depth(result: Result) -> int:
+    """How many hits a result of a collection looked at; of format 1, all items."""
+    text = result.arguments.get("depth", str(max(DEPTH, result.data["counts"]["items"])))
+    if not text.isdecimal():
+        raise UsageError(f"the result was edited: its depth is {text!r}")
+    return int(text)
 
 
 def differences(before: Result, after: Result) -> Differences:
@@ -74,8 +98,11 @@ def differences(before: Result, after: Result) -> Differences:
     for part in _differing(*digests):
         causes.append(f"data: the {part} differ{changed if part != 'labels' else ''}")
         changed = ""  # named once
+    if after.search and not before.search:
+        causes.append("search: cosines were ranked as they are, now the collection's search ranks")
     for kind, old_facts, new_facts in (
         ("encoder", before.encoder, after.encoder),
+        ("search", before.search, after.search if before.search else {}),
         ("versions", before.versions, after.versions),
     ):
         for key in _differing(old_facts, new_facts):

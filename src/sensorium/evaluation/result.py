@@ -14,11 +14,13 @@ from typing import Any
 import sensorium
 from sensorium.collection.files import Skipped
 from sensorium.encoders import Encoder
+from sensorium.encoders.base import query_side
 from sensorium.errors import UsageError
 from sensorium.evaluation.encoding import digest_of
 from sensorium.evaluation.intervals import Interval
 
-FORMAT = 1
+FORMAT = 2
+"""Results of format 1 are read, too: of a collection, they ranked cosines as they are."""
 
 RESULT_FILE = "result.json"
 
@@ -89,6 +91,9 @@ class Result:
     versions : dict of str to str
     skipped : list of Skipped
         What could not be used, and why.
+    search : dict
+        How a collection was asked: ``mode``, ``depth``, and ``index``, None where everything is
+        compared. Empty for other kinds, and in results of format 1.
     """
 
     kind: str
@@ -99,6 +104,7 @@ class Result:
     data: dict[str, Any]
     versions: dict[str, str]
     skipped: list[Skipped] = field(default_factory=list)
+    search: dict[str, Any] = field(default_factory=dict)
 
     @property
     def scores(self) -> dict[str, dict[str, Interval]]:
@@ -123,6 +129,7 @@ class Result:
 
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:
     """What a result says of an encoder; loads its towers."""
+    otherwise = query_side(encoder) is not encoder
     return {
         "name": encoder.space.name,
         "fingerprint": encoder.space.fingerprint,
@@ -130,6 +137,7 @@ def describe_encoder(encoder: Encoder) -> dict[str, Any]:
         "runtime": encoder.runtime,
         "temperature": encoder.temperature,
         "prompts": list(encoder.prompts),
+        **({"queries": "encoded as what is sought"} if otherwise else {}),
     }
 
 
@@ -167,6 +175,7 @@ def write_result(result: Result, folder: Path) -> Path:
         "arguments": {**result.arguments, **paths},
         "seed": result.seed,
         "encoder": result.encoder,
+        **({"search": result.search} if result.search else {}),
         "data": result.data,
         "versions": result.versions,
         "skipped": [vars_of(item) for item in result.skipped],
@@ -210,9 +219,9 @@ def read_result(path: str | os.PathLike[str]) -> Result:
         ) from error
     if not isinstance(content, dict) or "measurements" not in content:
         raise UsageError(f"{path}: is not the result of an evaluation")
-    if content.get("format") != FORMAT:
+    if content.get("format") not in (1, FORMAT):
         raise UsageError(
-            f"{path}: format {content.get('format')!r}; this version reads format {FORMAT}"
+            f"{path}: format {content.get('format')!r}; this version reads formats 1 and {FORMAT}"
         )
     try:
         return Result(
@@ -236,6 +245,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
             data=content["data"],
             versions=content["versions"],
             skipped=[Skipped(**item) for item in content["skipped"]],
+            search=content.get("search", {}),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: is damaged or was edited ({error!r})") from error

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.encoders import FolderEncoder, load_encoder
+from sensorium.encoders.base import encode_queries
 from sensorium.encoders.folder import CONFIG
 from sensorium.encoders.hub_loading import load_model
 from sensorium.encoders.pretrained import safe_loading
@@ -108,8 +109,9 @@ class FolderTower:
         return self.encoder.space.fingerprint
 
     def encode(self, items: Sequence[Image | str]) -> npt.NDArray[np.float32]:
-        """See `Tower.encode`."""
-        return self.encoder.encode([Text(i) if isinstance(i, str) else i for i in items])
+        """See `Tower.encode`; captions as what is sought, which they are trained to be."""
+        media = [Text(item) if isinstance(item, str) else item for item in items]
+        return encode_queries(self.encoder, media)
 
 
 class TorchTower(nn.Module):  # type: ignore[misc]

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders import DEFAULT_ENCODER, Encoder, FolderEncoder, load_encoder
-from sensorium.encoders.registry import encoder_name, shipped_encoders
+from sensorium.encoders.registry import encoder_name, load_recorded, shipped_encoders
 from sensorium.encoders.vector_classifier import VectorClassifier
 from sensorium.encoders.zero_shot import most_probable
 from sensorium.errors import UsageError
@@ -124,6 +124,7 @@ class Classifier:
         self.folder = None if folder is None else Path(folder)
         self.model = None if model is None else os.fspath(model)
         self._given = DEFAULT_ENCODER if encoder is None else encoder
+        self._recorded_in: str | os.PathLike[str] | None = None
         self._encoder: Encoder | None = None
         self._predictor: Predictor | None = None
         self._data: Data | None = None
@@ -214,7 +215,12 @@ class Classifier:
         """The encoder as it was before the training, loaded when it is first needed."""
         if self._encoder is None:
             given = self._given
-            self._encoder = load_encoder(given) if isinstance(given, (str, os.PathLike)) else given
+            if not isinstance(given, (str, os.PathLike)):
+                self._encoder = given
+            elif self._recorded_in is None:
+                self._encoder = load_encoder(given)
+            else:
+                self._encoder = load_recorded(given, self._recorded_in)
         return self._encoder
 
     @property
@@ -416,7 +422,7 @@ class Classifier:
         predictor = stored.predictor
         model = predictor.model.name if isinstance(predictor, ModelPredictor) else None
         found = cls(predictor.method, stored.encoder, model=model, prompts=stored.prompts)
-        found._predictor = predictor
+        found._predictor, found._recorded_in = predictor, folder
         found.texts, found._trained_counts = stored.texts, stored.trained
         return found
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sensorium.collection.files import Skipped
 from sensorium.encoders.zero_shot import softmax
-from sensorium.errors import MissingExtraError
+from sensorium.errors import MissingExtraError, install_command
 from sensorium.evaluation.classification import (
     confusion_matrix,
     expected_calibration_error,
@@ -21,7 +21,7 @@ from sensorium.evaluation.classification import (
 )
 from sensorium.training.classifiers.heads import Labels, Vectors
 
-NO_INTERVALS = 'intervals and tests need SciPy: pip install "sensorium[evaluate]"'
+NO_INTERVALS = "intervals and tests need SciPy"
 
 Values = npt.NDArray[np.float64]
 
@@ -234,8 +234,9 @@ def measure(
         )
         for n, label in enumerate(report.labels)
     ]
-    if report.accuracy.low is None and NO_INTERVALS not in report.notes and len(right) > 1:
-        report.notes.append(NO_INTERVALS)
+    note = f"{NO_INTERVALS}: {install_command('evaluate')}"
+    if report.accuracy.low is None and note not in report.notes and len(right) > 1:
+        report.notes.append(note)
     return report
 
 

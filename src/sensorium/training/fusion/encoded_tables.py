@@ -345,6 +345,8 @@ def _segments(value: Any, column: Column, crops: bool) -> Iterable[Segment]:
         text = value.text if isinstance(value, Text) else str(value)
         passages = [Text(passage.text) for passage in cut(text)] or [Text(text)]
         return [Segment(one) for one in passages]
+    if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
+        raise MediaError("URLs in a table are not fetched: download the file and name it")
     is_media = hasattr(value, "modality") and hasattr(value, "segments")
     media: Media = value if is_media else _CLASSES[column.kind](value)
     if column.kind == "image" and media.modality != Modality.IMAGE:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders import DEFAULT_ENCODER
-from sensorium.errors import MissingExtraError, UsageError
+from sensorium.errors import MissingExtraError, SensoriumWarning, UsageError
 
 try:
     import torch
@@ -382,7 +382,9 @@ class Fusion:
         if encoded.skipped and not isinstance(table, EncodedTable):
             first = encoded.skipped[0]
             more = f", and {len(encoded.skipped) - 1} more" if len(encoded.skipped) > 1 else ""
-            warnings.warn(f"not read: {first.path}: {first.reason}{more}", stacklevel=3)
+            warnings.warn(
+                f"not read: {first.path}: {first.reason}{more}", SensoriumWarning, stacklevel=3
+            )
         return encoded
 
     def _outputs(self, table: Table) -> dict[str, npt.NDArray[np.float64]]:

@@ -94,6 +94,7 @@ def load_fusion(folder: Path) -> Fusion:
         )
         loaded.tables.columns = tuple(Column(**column) for column in content["columns"])
         loaded.tables.spaces = content["spaces"]
+        loaded.tables.recorded_in = folder / FILE
         targets = [{**one, "labels": tuple(one["labels"])} for one in content["targets"]]
         loaded.targets = {one["name"]: Target(**one) for one in targets}
         loaded.scores = {

@@ -75,3 +75,5 @@ class SoundStatistics:
     def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
         """See `Encoder.encode`; the vectors have no unit length."""
         return encode_media(self, items, batch_size)
+
+    encode_queries = encode  # nothing asks it

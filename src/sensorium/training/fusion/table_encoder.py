@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from sensorium.collection.files import Skipped
 from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
-from sensorium.encoders.registry import encoder_name
+from sensorium.encoders.registry import encoder_name, load_recorded
 from sensorium.errors import SpaceMismatchError, UsageError
 from sensorium.media.given import rows_of
 from sensorium.training.fusion.encoded_tables import (
@@ -64,6 +65,7 @@ class TableEncoder:
         if unknown := [kind for kind in (columns or {}).values() if kind not in KINDS]:
             raise UsageError(f"no kind of column {unknown[0]!r}; there are {', '.join(KINDS)}")
         self.encoder = encoder
+        self.recorded_in: Path | None = None  # the file that names the encoders, if one does
         self.crops = crops
         self.columns: tuple[Column, ...] = ()
         self.spaces: dict[str, str] = {}
@@ -166,7 +168,9 @@ class TableEncoder:
 
                 self._loaded[name] = SoundStatistics()
             else:
-                self._loaded[name] = load_encoder(name)
+                recorded = self.recorded_in
+                loaded = load_recorded(name, recorded) if recorded else load_encoder(name)
+                self._loaded[name] = loaded
         self._require_space(modality, self._loaded[name].space.fingerprint, f"those of {name}")
         return self._loaded[name]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.encoders import load_encoder
+from sensorium.encoders.registry import load_recorded
 from sensorium.errors import MissingExtraError, SpaceMismatchError, UsageError
 from sensorium.training.generation.captioner import Candidates, Found, Progress
 from sensorium.training.generation.consensus import consensus
@@ -236,7 +236,7 @@ class FeatureCaptions:
             fingerprint, trust = description["fingerprint"], float(description["trust"])
         except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
             raise UsageError(f"{folder}: is damaged or incomplete ({error})") from error
-        encoder = load_encoder(name)
+        encoder = load_recorded(name, folder)
         if encoder.space.fingerprint != fingerprint:
             raise SpaceMismatchError(
                 f"{folder}: was trained on the space {fingerprint} of {name}, which is now "

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection import Collection, Skipped
 from sensorium.collection.optimizing import CAPTION_FIELDS, made_up_questions, write_trained
+from sensorium.collection.reading import query_vectors
 from sensorium.collection.results import Item
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
@@ -19,7 +19,7 @@ from sensorium.errors import MediaError, UsageError
 from sensorium.evaluation.data import TABLE_SUFFIXES, read_pairs
 from sensorium.index.base import Vectors
 from sensorium.index.coding import LEAST_BITS
-from sensorium.media import Image, Modality, Text
+from sensorium.media import Image, Media, Modality, Text
 from sensorium.training.hashing.data import FEWEST, HashingData
 from sensorium.training.hashing.scores import Score, compare_coders
 from sensorium.training.hashing.training import HashingSettings, TrainedHash, train_hash
@@ -407,10 +407,11 @@ def _read_table(
     return np.concatenate([empty, *vectors])
 
 
-def _encode(media: Sequence[Any], encoder: Encoder, progress: Step | None) -> Vectors:
+def _encode(media: Sequence[Media], encoder: Encoder, progress: Step | None) -> Vectors:
+    """Captions and labels: they are what a collection will be asked."""
     parts = []
     for start in range(0, len(media), ENCODED):
-        parts.append(encoder.encode(media[start : start + ENCODED]))
+        parts.append(query_vectors(encoder, media[start : start + ENCODED]))
         if progress is not None:
             progress(min(start + ENCODED, len(media)), len(media))
     return np.concatenate(parts)
