@@ -9,11 +9,15 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from sensorium import Collection
 from sensorium.cli import bulk
 from sensorium.cli.app import app
+from sensorium.cli.group_sheet import write_group_sheets
+from sensorium.collection import Item
+from sensorium.collection.duplicates import Duplicates
 from tests.cli.conftest import COLORS, Run
 from tests.collection.test_bulk import some
 from tests.tiny_encoder import DIMENSION
@@ -95,10 +99,66 @@ def test_duplicates(run: Run, twice: tuple[Path, Path]) -> None:
     assert done.out == f"1\t1.0000\t{kept}\n1\t1.0000\t{removed}\n"
     (group,) = [json.loads(line) for line in run("duplicates", "-c", library, "--json").lines]
     assert [item["path"] for item in group["items"]] == [str(kept), str(removed)]
+    assert group["kind"] == "copies"
     assert run("duplicates", "-c", library, "--paths").out == f"{removed}\n"
     assert run("duplicates", "-c", library, "-0").out == f"{removed}\0"
     assert run("duplicates", "-c", library, "--json", "-0").code == 2
     assert run("duplicates", "-c", library, "--threshold", "2").code == 2
+
+
+def test_what_looks_alike_is_never_named_for_deletion(run: Run, tiny: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for n, mark in enumerate((250, 254)):
+        levels = np.full((60, 80, 3), 255, np.uint8)
+        levels[:20, :40] = (255, 0, 0)
+        levels[40:44, 60:64] = mark
+        PIL.Image.fromarray(levels).save(pictures / f"{n}.png")
+    shutil.copy(pictures / "0.png", pictures / "2.png")
+    library, sheet = tmp_path / "c.sensorium", tmp_path / "sheets" / "groups.png"
+    with Collection(library, tiny) as collection:
+        collection.add(pictures)
+    copies = f"1\t1.0000\t{pictures / '0.png'}\n1\t1.0000\t{pictures / '2.png'}\n"
+    done = run("duplicates", "-c", library, "--sheet", sheet)
+    assert (done.code, done.out, done.err) == (0, copies, "")
+    with PIL.Image.open(sheet) as drawn:
+        small = drawn.size
+    done = run("duplicates", "-c", library, "--look-alikes", "--sheet", sheet)
+    assert done.out.startswith(copies)
+    alike = [line.split("\t") for line in done.lines[2:]]
+    assert [(group, Path(path).name, mark) for group, _, path, mark in alike] == [
+        ("2", "0.png", "look alike"), ("2", "1.png", "look alike")
+    ]  # fmt: skip
+    with PIL.Image.open(sheet) as drawn:  # a line of pictures more
+        assert drawn.width == small[0] and drawn.height > 1.8 * small[1]
+    groups = [json.loads(line) for line in run("duplicates", "-c", library, "--look-alikes",
+                                               "--json").lines]  # fmt: skip
+    assert [group["kind"] for group in groups] == ["copies", "look alike"]
+    for option in ("--paths", "-0"):
+        done = run("duplicates", "-c", library, "--look-alikes", option)
+        assert done.code == 2 and "another picture" in done.err
+    assert run("duplicates", "-c", library, "--paths").out == f"{pictures / '2.png'}\n"
+    done = run("duplicates", "-c", library, "--sheet", tmp_path / "groups.jpg")
+    assert done.code == 2 and ".png" in done.err
+
+
+def test_sheets_of_groups(tmp_path: Path) -> None:
+    """White shapes are seen, what is gone is grey and named, and many groups are several sheets."""
+    shape = PIL.Image.new("RGBA", (100, 100), (255, 255, 255, 0))
+    shape.paste((255, 255, 255, 255), (20, 20, 80, 80))
+    shape.save(tmp_path / "white.png")
+    items = [
+        Item(n, str(tmp_path / name), "image", {"width": 100, "height": 100})
+        for n, name in enumerate(("white.png", "gone.png"))
+    ]
+    groups = [Duplicates("copies", items, [1.0, 1.0])] * 42
+    sheets, unreadable = write_group_sheets(tmp_path / "g.png", groups)
+    assert [sheet.name for sheet in sheets] == ["g.png", "g-2.png"]
+    assert {Path(one.path).name for one in unreadable} == {"gone.png"}
+    with PIL.Image.open(sheets[1]) as sheet:
+        colors = {color for _, color in sheet.convert("RGB").getcolors(10**6)}
+    # The ground of what is transparent, and the tile of the missing one.
+    assert {(192, 192, 192), (105, 105, 105), (211, 211, 211)} <= colors
 
 
 def test_no_duplicates(run: Run, library: Path, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,9 +101,12 @@ def test_who_asks_pixels_decides() -> None:
 
 
 @pytest.mark.parametrize("threshold", [0, -1, 1.01, float("nan")])
-def test_thresholds(threshold: float) -> None:
+def test_thresholds(threshold: float, collection: Collection) -> None:
     with pytest.raises(UsageError, match="threshold"):
         find_duplicates(some(2), threshold)
+    for pixels in (True, False):
+        with pytest.raises(UsageError, match="threshold"):
+            find_duplicate_items(collection, threshold=threshold, pixels=pixels)
 
 
 @pytest.fixture(scope="module")
@@ -140,11 +146,17 @@ def test_copies_of_photos(library: Path, pictures: Path) -> None:
             assert sides == sorted(sides, reverse=True)
             assert group.scores[0] == pytest.approx(1, abs=1e-5)
             assert all(0.85 <= score <= 1 for score in group.scores)
+            assert group.kind == "copies"
         (copies,) = find_duplicate_items(collection, threshold=1.0)
         assert {Path(item.path).name for item in copies.items} == {"copy.jpg", names[5]}
         # Look-alikes: of vectors alone a low threshold takes other photos in.
-        alone = find_duplicate_items(collection, threshold=0.3, pixels=False)
-        assert sum(len(group.items) for group in alone) > 5
+        (equal,) = find_duplicate_items(collection, threshold=0.3, pixels=False)
+        assert equal == copies
+        equal, *alike = find_duplicate_items(
+            collection, threshold=0.3, pixels=False, look_alikes=True
+        )
+        assert equal == copies and {group.kind for group in alike} == {"look alike"}
+        assert sum(len(group.items) for group in alike) > 5
 
 
 def test_an_index_finds_the_same(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,16 +166,148 @@ def test_an_index_finds_the_same(library: Path, monkeypatch: pytest.MonkeyPatch)
         assert find_duplicate_items(collection, index=ExactIndex.build) == wanted
 
 
-def test_what_cannot_be_read_has_to_be_nearer(collection: Collection) -> None:
+def test_what_cannot_be_read_only_looks_alike(collection: Collection) -> None:
     vectors = some(2)
     near = vectors[0] + 0.3 * vectors[1]
     collection.add_vectors(np.stack([*vectors, near]), ["http://a", "http://b", "http://c"])
-    assert find_duplicate_items(collection) == []
-    (group,) = find_duplicate_items(collection, threshold=0.9, pixels=False)
+    assert find_duplicate_items(collection, look_alikes=True) == []
+    assert find_duplicate_items(collection, threshold=0.9, pixels=False) == []
+    (group,) = find_duplicate_items(collection, threshold=0.9, pixels=False, look_alikes=True)
     assert [item.path for item in group.items] == ["http://a", "http://c"]
     collection.add_vectors(vectors[:1], ["http://d"])
-    (group,) = find_duplicate_items(collection)
+    assert find_duplicate_items(collection) == []
+    (group,) = find_duplicate_items(collection, look_alikes=True)
     assert [item.path for item in group.items] == ["http://a", "http://d"]
+    assert group.kind == "look alike"
+
+
+def removable(collection: Collection, **options: bool) -> dict[str, str]:
+    """Names of the files that can be deleted, and what stays for each."""
+    return {
+        Path(item.path).name: Path(group.items[0].path).name
+        for group in find_duplicate_items(collection, **options)
+        if group.kind == "copies"
+        for item in group.items[1:]
+    }
+
+
+def test_look_alikes_are_no_copies(tmp_path: Path) -> None:
+    """Invoices of one layout, coins, white icons: each is another one, at any size."""
+    font = PIL.ImageFont.load_default
+    for n, number in enumerate(("4711", "4712")):
+        page = PIL.Image.new("RGB", (500, 700), "white")
+        draw = PIL.ImageDraw.Draw(page)
+        draw.text((40, 40), "ACME Garden Tools", 0, font(24))
+        draw.text((40, 100), f"Invoice {number}", 0, font(16))
+        page.save(tmp_path / f"invoice {n}.png")
+        page.resize((250, 350)).save(tmp_path / f"invoice {n} small.png")
+        page.save(tmp_path / f"invoice {n}.jpg", quality=60)
+        page.save(tmp_path / f"invoice {n} dark.webp", quality=60)
+    for value in ("1", "2", "5"):
+        coin = PIL.Image.new("RGBA", (200, 200), (0, 0, 0, 0))
+        draw = PIL.ImageDraw.Draw(coin)
+        draw.ellipse((4, 4, 196, 196), "sienna", "black", 5)
+        draw.text((70, 30), value, "black", font(110))
+        coin.save(tmp_path / f"coin {value}.png")
+        white = PIL.Image.new("RGBA", (96, 96), (255, 255, 255, 0))
+        PIL.ImageDraw.Draw(white).text((30, 10), value, "white", font(70))
+        white.save(tmp_path / f"white {value}.png")
+    with Collection(tmp_path / "c.sensorium") as collection:
+        collection.add(tmp_path)
+        assert removable(collection) == {
+            "invoice 0.jpg": "invoice 0.png", "invoice 0 small.png": "invoice 0.png",
+            "invoice 1.jpg": "invoice 1.png", "invoice 1 small.png": "invoice 1.png",
+        }  # fmt: skip
+        assert removable(collection, look_alikes=True) == removable(collection)
+        assert removable(collection, pixels=False) == {}
+        alike = [
+            {Path(item.path).name for item in group.items}
+            for group in find_duplicate_items(collection, look_alikes=True)
+            if group.kind == "look alike"
+        ]
+        assert {f"white {value}.png" for value in "125"} in alike
+
+
+@pytest.fixture
+def shots(tmp_path: Path, tiny: Path) -> Callable[..., Collection]:
+    """Makes a collection of files that are made first, in the given order."""
+
+    def make(*files: Path) -> Collection:
+        collection = Collection(tmp_path / "c.sensorium", tiny)
+        for file in files:
+            assert collection.add(file).added == 1
+        return collection
+
+    return make
+
+
+def painted(path: Path, seed: int = 0, side: int = 64, **options: object) -> Path:
+    levels = np.random.default_rng(seed).integers(256, size=(16, 16, 3), dtype=np.uint8)
+    picture = PIL.Image.fromarray(levels).resize((128, 128), PIL.Image.Resampling.NEAREST)
+    picture.resize((side, side), PIL.Image.Resampling.LANCZOS).save(path, **options)
+    return path
+
+
+def test_what_is_kept(shots: Callable[..., Collection], tmp_path: Path) -> None:
+    """The larger one, then the one of which more is known, then the lossless."""
+    exif = PIL.Image.Exif()
+    exif[0x0132] = "2021:05:03 10:00:00"
+    small = painted(tmp_path / "small.png", side=64)
+    large = painted(tmp_path / "large.png", side=128)
+    rough = painted(tmp_path / "rough.jpg", side=128, quality=90)
+    dated = painted(tmp_path / "dated.jpg", side=128, quality=90, exif=exif)
+    decoded = tmp_path / "decoded.png"
+    with PIL.Image.open(dated) as picture:
+        picture.convert("RGB").save(decoded)
+    # It is larger, but says less than the photo that it was made of.
+    assert decoded.stat().st_size > dated.stat().st_size
+    with shots(rough, small, decoded, dated, large) as library:
+        assert removable(library) == {
+            "small.png": "large.png", "decoded.png": "dated.jpg", "rough.jpg": "dated.jpg"
+        }  # fmt: skip
+
+
+def test_files_as_they_are_now(shots: Callable[..., Collection], tmp_path: Path) -> None:
+    """A copy that has changed since, or whose original is gone, is no copy."""
+    one = painted(tmp_path / "one.png")
+    names = ["again.png", "third.png"]
+    again, third = (Path(shutil.copy(one, tmp_path / name)) for name in names)
+    with shots(one, again, third) as library:
+        assert removable(library) == {"again.png": "one.png", "third.png": "one.png"}
+        painted(again, seed=1)  # the same size and time would be taken for unchanged
+        assert removable(library) == {"third.png": "one.png"}
+        one.unlink()
+        assert removable(library) == {}
+        shutil.copy(third, again)
+        assert removable(library) == {"third.png": "again.png"}
+        again.unlink()
+        again.mkdir()
+        assert removable(library) == {}
+        assert removable(library, pixels=False) == {}
+
+
+def test_names_of_one_file(shots: Callable[..., Collection], tmp_path: Path) -> None:
+    """Deleting by one name what is kept under another would be deleting it."""
+    one = painted(tmp_path / "one.png")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    inside = painted(folder / "inside.png", seed=1)
+    (tmp_path / "other name").symlink_to(folder)
+    (tmp_path / "link.png").symlink_to(one)
+    (tmp_path / "hard.png").hardlink_to(one)
+    aliases = [tmp_path / "link.png", tmp_path / "hard.png", one]
+    aliases += [tmp_path / "other name" / "inside.png", inside]
+    with shots(*aliases) as library:
+        assert removable(library) == removable(library, pixels=False) == {}
+        assert find_duplicate_items(library, look_alikes=True) == []
+        copy = Path(shutil.copy(one, tmp_path / "copy.png"))
+        library.add(copy)
+        # All other names are of one file, which stays.
+        assert [*removable(library)] == [*removable(library, pixels=False)] == ["copy.png"]
+        elsewhere = Path(shutil.copy(one, tmp_path / "elsewhere"))
+        (tmp_path / "to elsewhere.png").symlink_to(elsewhere)
+        library.add(tmp_path / "to elsewhere.png")
+        assert [*removable(library)] == ["copy.png"]
 
 
 def test_only_whole_pictures(collection: Collection) -> None:
@@ -171,4 +315,4 @@ def test_only_whole_pictures(collection: Collection) -> None:
     same = np.repeat(some(1), 4, axis=0)
     collection.add_vectors(same[:2], ["a", "b"], modality="text")
     collection.add_vectors(same, ["c", "c", "d", "d"], spans=[(0, 1), (1, 2)] * 2)
-    assert find_duplicate_items(collection, pixels=False) == []
+    assert find_duplicate_items(collection, pixels=False, look_alikes=True) == []

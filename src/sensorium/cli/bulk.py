@@ -176,29 +176,69 @@ def duplicates(
     ] = None,
     no_pixels: Annotated[
         bool,
-        typer.Option("--no-pixels", help="Compare vectors alone: quick, but mixes up look-alikes."),
+        typer.Option(
+            "--no-pixels", help="Compare bytes and vectors alone: quick, but finds fewer copies."
+        ),
     ] = False,
+    look_alikes: Annotated[
+        bool,
+        typer.Option(
+            "--look-alikes",
+            help="Name pictures, too, that only look alike: cropped, lightened, or other ones.",
+        ),
+    ] = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw the groups, to be looked at before a deletion."),
+    ] = None,
     paths: Annotated[
-        bool, typer.Option("--paths", help="Print bare paths: of each group all but the first.")
+        bool,
+        typer.Option(
+            "--paths", help="Print bare paths: of each group of copies all but the first."
+        ),
     ] = False,
     null: Annotated[
         bool, typer.Option("--null", "-0", help="Such paths ended by NUL, for xargs -0 rm.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find pictures that are there more than once: saved again, scaled, a little cropped."""
+    """Find pictures that are there more than once: the same bytes or pixels, saved again, scaled.
+
+    All but the first of a group can be deleted: what is in them can be made from the first.
+    """
     from sensorium.collection.duplicates import find_duplicate_items
 
     if as_json and (paths or null):
         raise UsageError("--json and --paths exclude each other")
+    if sheet is not None:
+        from sensorium.cli.sheet import require_png
+
+        require_png(sheet)
+    if look_alikes and (paths or null):
+        raise UsageError(
+            "--paths and --null are for deleting, and name copies alone: what looks alike may be "
+            "another picture; leave out --look-alikes"
+        )
     with Collection(collection or default_collection_path(), create=False) as library:
-        groups = find_duplicate_items(library, threshold=threshold, pixels=not no_pixels)
+        groups = find_duplicate_items(
+            library, threshold=threshold, pixels=not no_pixels, look_alikes=look_alikes
+        )
         found_nothing = output.found_nothing(library) if not groups else ""
+    if sheet is not None and groups:
+        from sensorium.cli.group_sheet import write_group_sheets
+
+        drawn, unreadable = write_group_sheets(sheet, groups)
+        output.print_skipped(unreadable)
+        if len(drawn) > 1:
+            output.notices.print(
+                f"{len(drawn)} sheets: {drawn[0]} to {drawn[-1].name}", soft_wrap=True, markup=False
+            )
     if as_json:
         for group in groups:
             output.print_json(group)
     elif paths or null:
-        output.print_paths([item for group in groups for item in group.items[1:]], null=null)
+        removable = [item for group in groups if group.kind == "copies" for item in group.items[1:]]
+        output.print_paths(removable, null=null)
     else:
         _print_groups(groups)
     if not groups:
@@ -207,15 +247,16 @@ def duplicates(
 
 
 def _print_groups(groups: Sequence[Duplicates]) -> None:
-    """Print groups: below one another on a terminal; group, score and path in a pipe."""
+    """Print groups: below one another on a terminal; number, score, path, mark in a pipe."""
     for number, group in enumerate(groups, 1):
+        alike = group.kind == "look alike"
         for item, score in zip(group.items, group.scores, strict=True):
-            if output.console.is_terminal:
-                mark = "keep " if item is group.items[0] else f"{score:.3f}"
-                output.console.print(
-                    Text(f"{mark}  {output.short_path(item.path)}"), soft_wrap=True
-                )
-            else:
-                print(f"{number}\t{score:.4f}\t{item.path}")
+            if not output.console.is_terminal:
+                mark = f"\t{group.kind}" * alike
+                print(f"{number}\t{score:.4f}\t{item.path}{mark}")
+                continue
+            mark = "keep" if item is group.items[0] else "copy"
+            mark = f"looks alike {score:.3f}" if alike else mark
+            output.console.print(Text(f"{mark}  {output.short_path(item.path)}"), soft_wrap=True)
         if output.console.is_terminal and number < len(groups):
             output.console.print()

@@ -46,8 +46,7 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
     UsageError
         When the path is no PNG or cannot be written.
     """
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"--sheet writes PNG: {path} does not end in .png")
+    require_png(path)
     columns = min(MAX_COLUMNS, math.ceil(math.sqrt(len(hits) * 1.5)))
     rows = math.ceil(len(hits) / columns)
     cell_height = TILE + 2 * LINE + GAP
@@ -72,12 +71,34 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
         for n, text in enumerate(lines):
             where = (left, upper + TILE + 4 + n * LINE)
             write_line(draw, where, text, TEXT, TILE, "black" if n == 0 else "dimgrey")
+    save_sheet(sheet, path)
+    return unreadable
+
+
+def require_png(path: Path) -> None:
+    """Refuse any other name before anything is drawn.
+
+    Raises
+    ------
+    UsageError
+    """
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"--sheet writes PNG: {path} does not end in .png")
+
+
+def save_sheet(sheet: PIL.Image.Image, path: Path) -> None:
+    """Write a contact sheet, and the folder it goes to.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path)
     except OSError as error:
         raise UsageError(f"{path}: the contact sheet cannot be written ({error})") from error
-    return unreadable
 
 
 def _preview(hit: Hit) -> PIL.Image.Image:

@@ -1,41 +1,35 @@
-"""Near-duplicates: groups of pictures that are one picture, saved again, scaled or cropped.
-
-Measured with `mini` on 611 photos and 1,174 drawings and on six altered copies of each (JPEG of
-quality 50, half the size, 128 pixels, 2% and 5% cropped on each side, 20% lighter), by
-``python -m benchmarks.duplicates``:
-
-| two pictures are one when | copies found | pairs of other pictures taken for one |
-|---|---|---|
-| photos: cosine 0.98 | 0.51 | 9 of 186,355 |
-| photos: cosine 0.85 | 0.94 | 320 |
-| photos: cosine 0.85 and thumbnails 0.95 | 0.86 | 5, 4 of them one photo under two names |
-| drawings: cosine 0.98 | 0.33 | 37 of 688,551 |
-| drawings: cosine 0.85 | 0.93 | 400 |
-| drawings: cosine 0.85 and thumbnails 0.95 | 0.80 | 17, some of them one drawing in two folders |
+"""Pictures that are there more than once: copies, which can go, and look-alikes, for people.
 
 Vectors are made to say what a picture shows, so two tigers can be nearer than a tiger and its
-thumbnail: no cosine tells copies apart. It names the candidates, and pixels decide.
+thumbnail, and two invoices of one layout are as near as an invoice and its copy: no cosine, and no
+correlation of thumbnails, tells copies apart. They name the candidates. A copy is a file of equal
+bytes, or one that can be made again from what is kept (`sensorium.media.copies`), both as they are
+at that moment. All others only look alike. What is found of which copies is measured by
+``python -m benchmarks.duplicates`` and told in docs/bulk.md.
 """
 
 from __future__ import annotations
 
+import stat
+from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 
+from sensorium.collection.confirming import VECTORS_COSINE, Copies, Thumbnails
 from sensorium.collection.hits import item_fields
 from sensorium.collection.results import Item
 from sensorium.collection.rows import StoredItem
 from sensorium.collection.store import SQLiteStore
 from sensorium.errors import MediaError, UsageError
 from sensorium.index.base import Index, Neighbours, Vectors
-from sensorium.media import Image, Modality
+from sensorium.media import Modality
+from sensorium.media.sources import hash_file
 
 if TYPE_CHECKING:
     from sensorium.collection.collection import Collection
@@ -43,16 +37,7 @@ if TYPE_CHECKING:
 CANDIDATE_COSINE = 0.85
 """Cosine from which on pixels are compared."""
 
-VECTORS_COSINE = 0.98
-"""Cosine that is asked where pixels cannot be compared."""
-
-THUMBNAIL_CORRELATION = 0.95
-"""Correlation of thumbnails from which on two pictures are one. At 0.9 twice as many of those
-cropped by 5% are found, and twice as many pairs of other drawings."""
-
-THUMBNAIL_SIDE = 8
-"""Pixels, in three colours. 16 pixels tell other drawings better apart but find a tenth of the
-pictures that were cropped by 5%, not half."""
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".avif")
 
 EXACT_ROWS = 200_000
 """Above so many, an index finds the candidates if there is one: all pairs of 100,000 vectors of
@@ -75,17 +60,22 @@ Confirm = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], npt.NDArray
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Items that are one picture.
+    """Pictures that are one, or look as if they were.
 
     Attributes
     ----------
+    kind : {"copies", "look alike"}
+        Of copies, all but the first can be deleted and nothing that was in them is lost. What only
+        looks alike may be another invoice.
     items : list of Item
-        The one of most pixels first; of as many, the larger file, then the one that was added
-        first. Each other one is a duplicate of the first.
+        The one to keep first: of most pixels; of as many, one that several names lead to, then the
+        one of which most is known (time, place, caption), no JPEG, the larger file, the one that
+        was added first. Each other one is a duplicate of the first.
     scores : list of float
         Cosine of each to the first.
     """
 
+    kind: Literal["copies", "look alike"]
     items: list[Item]
     scores: list[float]
 
@@ -125,8 +115,7 @@ def find_duplicates(
     list of list of int
         Groups of two and more, each in ascending order, in the order of their first rows.
     """
-    if not 0 < threshold <= 1:
-        raise UsageError(f"a threshold of cosines is above 0 and at most 1, got {threshold}")
+    _check(threshold)
     twin_of = _twins(content_hashes or [b""] * len(vectors))
     distinct = np.flatnonzero(twin_of == np.arange(len(vectors)))
     chosen = vectors if len(distinct) == len(vectors) else vectors[distinct]
@@ -146,7 +135,16 @@ def find_duplicates(
         first = _first_of_neighbours(chosen, least, confirmed, search, own)
     keeper = np.empty(len(vectors), np.int64)
     keeper[distinct] = distinct[first]
-    keeper = keeper[twin_of]
+    return _grouped(keeper[twin_of])
+
+
+def _check(threshold: float) -> None:
+    if not 0 < threshold <= 1:
+        raise UsageError(f"a threshold of cosines is above 0 and at most 1, got {threshold}")
+
+
+def _grouped(keeper: npt.NDArray[np.int64]) -> list[list[int]]:
+    """Groups of two and more rows that have the same keeper."""
     groups: dict[int, list[int]] = {}
     for row, kept in enumerate(keeper.tolist()):
         groups.setdefault(kept, []).append(row)
@@ -235,6 +233,7 @@ def find_duplicate_items(
     *,
     threshold: float | None = None,
     pixels: bool = True,
+    look_alikes: bool = False,
     index: Callable[[Vectors], Index] | None = None,
 ) -> list[Duplicates]:
     """Find the pictures of a collection that are there more than once.
@@ -245,10 +244,14 @@ def find_duplicate_items(
     ----------
     collection : Collection or SQLiteStore
     threshold : float, optional
-        Cosine; None takes `CANDIDATE_COSINE` with pixels and `VECTORS_COSINE` without.
+        Cosine of pictures that are compared; None takes `CANDIDATE_COSINE` with pixels and
+        `VECTORS_COSINE` without. Files of equal bytes are found whatever it is.
     pixels : bool
-        Whether pictures of near vectors are read and compared as thumbnails. Where one cannot be
-        read (a URL, a file that is gone), the cosine has to reach `VECTORS_COSINE`, too.
+        Whether pixels are compared. Without, copies are files of equal bytes, and all that has
+        near vectors looks alike.
+    look_alikes : bool
+        Whether pictures that look alike are grouped, too: their thumbnails do, or, where one
+        cannot be read (a URL, a file that is gone), their cosine reaches `VECTORS_COSINE`.
     index : callable, optional
         Builds an index of vectors, for collections of more than `EXACT_ROWS` pictures; see
         `find_duplicates`.
@@ -256,12 +259,67 @@ def find_duplicate_items(
     Returns
     -------
     list of Duplicates
-        In the order in which the first of each group was added.
+        Copies, then what looks alike, each in the order in which the first of a group was added.
+        Files of copies are there, and are read anew, not taken for what they were when they were
+        indexed. Two names of one file (links) are not copies of each other. Neither they nor
+        symbolic links are anybody's copy, so that deleting copies never deletes what is kept.
     """
     store = collection if isinstance(collection, SQLiteStore) else collection._store
+    items, vectors = _whole_pictures(store)
+    if threshold is None:
+        threshold = CANDIDATE_COSINE if pixels else VECTORS_COSINE
+    _check(threshold)
+    files = [_file_of(item.file.path) for item in items]
+    names = Counter(files)
+    fixed = {
+        row
+        for row, file in enumerate(files)
+        if file is not None and (names[file] > 1 or Path(items[row].file.path).is_symlink())
+    }
+    order = sorted(range(len(items)), key=lambda row: _preference(items[row], row in fixed))
+    first = {files[row]: row for row in reversed(order)}
+    order = [row for row in order if files[row] is None or first[files[row]] == row]
+    paths = [item.file.path for item in items]
+    thumbnails = Thumbnails(paths)
+
+    def grouped(
+        rows: list[int], hashes: Sequence[bytes], confirm: Confirm | None
+    ) -> list[list[int]]:
+        """As `find_duplicates`, by the rows' numbers in `items`."""
+        numbers = np.array(rows, np.int64)
+        chosen = vectors[numbers]
+        large = index is not None and len(rows) > EXACT_ROWS
+        groups = find_duplicates(
+            chosen,
+            threshold,
+            content_hashes=hashes,
+            confirm=None if confirm is None else lambda pairs, near: confirm(numbers[pairs], near),
+            search=index(chosen).search if large and index is not None else None,
+        )
+        return [numbers[group].tolist() for group in groups]
+
+    there = [row for row in order if files[row] is not None]
+    hashes = _hashes_now([items[row] for row in there])
+    if pixels:
+        copies = grouped(there, hashes, Copies(paths, fixed, thumbnails).agree)
+    else:
+        copies = [[there[n] for n in group] for group in _grouped(_twins(hashes))]
+    copies = [[kept, *(row for row in rows if row not in fixed)] for kept, *rows in copies]
+    found = _described("copies", [group for group in copies if len(group) > 1], items, vectors)
+    if look_alikes:
+        gone = {row for _, *rows in copies for row in rows}
+        rest = [row for row in order if row not in gone]
+        hashes = [items[row].file.content_hash for row in rest]
+        alike = grouped(rest, hashes, thumbnails.agree if pixels else None)
+        found += _described("look alike", alike, items, vectors)
+    return found
+
+
+def _whole_pictures(store: SQLiteStore) -> tuple[list[StoredItem], Vectors]:
+    """Pictures that have one vector, and the vectors, of shape (n, d)."""
     space = store.space()
     if space is None:
-        return []
+        return [], np.empty((0, 0), np.float32)
     with store.snapshot():
         segments, owners, vectors = store.vectors(space[0].dimension)
         # Not what is written in a picture, which has vectors of its own.
@@ -273,89 +331,59 @@ def find_duplicate_items(
             "WHERE (start IS NOT NULL OR ordinal > 0) AND modality = 'image'"
         )
         parts = {item for (item,) in store._read(in_parts)}
-    whole = [
-        (row, item)
+    rows = [
+        row
         for row, owner in enumerate(owners.tolist())
-        if (item := items[owner]).modality == Modality.IMAGE and owner not in parts
+        if items[owner].modality == Modality.IMAGE and owner not in parts
     ]
-    whole.sort(key=lambda entry: _preference(entry[1]))
-    order = np.array([row for row, _ in whole], np.int64)
-    ordered = [item for _, item in whole]
-    vectors = vectors[order]
-    if threshold is None:
-        threshold = CANDIDATE_COSINE if pixels else VECTORS_COSINE
-    large = index is not None and len(ordered) > EXACT_ROWS
-    groups = find_duplicates(
-        vectors,
-        threshold,
-        content_hashes=[item.file.content_hash for item in ordered],
-        confirm=_Thumbnails([item.file.path for item in ordered]).agree if pixels else None,
-        search=index(vectors).search if large and index is not None else None,
-    )
+    return [items[owner] for owner in owners[rows].tolist()], vectors[rows]
+
+
+def _file_of(path: str) -> tuple[int, int] | None:
+    """What tells a file from all others whatever its name; None where there is none."""
+    if not Path(path).is_absolute():
+        return None  # a key, or a URL
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _preference(item: StoredItem, fixed: bool) -> tuple[int, bool, int, bool, int, int]:
+    """Sorts the best of equal pictures first."""
+    width, height = item.properties.get("width"), item.properties.get("height")
+    pixels = width * height if isinstance(width, int) and isinstance(height, int) else 0
+    known = len(item.properties.keys() | item.metadata.keys())
+    lossy = item.file.path.lower().endswith(LOSSY_SUFFIXES)
+    return (-pixels, not fixed, -known, lossy, -item.file.size, item.id)
+
+
+def _hashes_now(items: Sequence[StoredItem]) -> list[bytes]:
+    """Content hashes as files are now, of those that were equal; empty of all others."""
+    stored = Counter(item.file.content_hash for item in items)
+    hashes = []
+    for item in items:
+        now = b""
+        if item.file.content_hash and stored[item.file.content_hash] > 1:
+            with suppress(MediaError):
+                now = hash_file(Path(item.file.path))
+        hashes.append(now)
+    return hashes
+
+
+def _described(
+    kind: Literal["copies", "look alike"],
+    groups: Sequence[Sequence[int]],
+    items: Sequence[StoredItem],
+    vectors: Vectors,
+) -> list[Duplicates]:
     found = [
         Duplicates(
-            [Item(**item_fields(ordered[row])) for row in rows],
+            kind,
+            [Item(**item_fields(items[row])) for row in rows],
             [float(cosine) for cosine in np.minimum(vectors[rows] @ vectors[rows[0]], 1)],
         )
         for rows in groups
     ]
     return sorted(found, key=lambda group: group.items[0].id)
-
-
-def _preference(item: StoredItem) -> tuple[int, int, int]:
-    """Sorts the best of equal pictures first."""
-    width, height = item.properties.get("width"), item.properties.get("height")
-    pixels = width * height if isinstance(width, int) and isinstance(height, int) else 0
-    return (-pixels, -item.file.size, item.id)
-
-
-class _Thumbnails:
-    """Compares pictures by tiny thumbnails, each read once, when it is first needed."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        self._paths = paths
-        self._read: dict[int, npt.NDArray[np.float32] | None] = {}
-
-    def agree(
-        self, pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.bool_]:
-        """See `Confirm`."""
-        missing = [row for row in np.unique(pairs).tolist() if row not in self._read]
-        with ThreadPoolExecutor() as pool:
-            self._read.update(zip(missing, pool.map(self._thumbnail, missing), strict=True))
-        agreed = np.empty(len(pairs), bool)
-        for number, (one, other) in enumerate(pairs.tolist()):
-            a, b = self._read[one], self._read[other]
-            if a is None or b is None:
-                agreed[number] = cosines[number] >= VECTORS_COSINE
-            else:
-                agreed[number] = a @ b >= THUMBNAIL_CORRELATION
-        return agreed
-
-    def _thumbnail(self, row: int) -> npt.NDArray[np.float32] | None:
-        try:
-            return thumbnail(Image(Path(self._paths[row])))
-        except MediaError:
-            return None
-
-
-def thumbnail(image: Image) -> npt.NDArray[np.float32] | None:
-    """A picture as a vector whose dot products with others' are correlations.
-
-    Returns
-    -------
-    ndarray of float32, shape (`THUMBNAIL_SIDE` squared times 3,), or None
-        None for a picture of one even colour: there is nothing to correlate.
-
-    Raises
-    ------
-    MediaError
-        When it cannot be read.
-    """
-    # Decoded larger: a JPEG at its smallest scale correlates less with its own copies.
-    picture, box = image.load_scaled(8 * THUMBNAIL_SIDE)
-    side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    pixels = np.asarray(picture.resize(side, PIL.Image.Resampling.BOX, box), np.float32)
-    centred = pixels.ravel() - pixels.mean()
-    length = np.linalg.norm(centred)
-    return np.asarray(centred / length, np.float32) if length > 0 else None
