@@ -217,7 +217,10 @@ def test_pages_of_several_modalities_neither_overlap_nor_leave_out(
         for name in ("text", "image"):
             vectors = unit(rng.normal(size=(1500, dimension)))
             library.add_vectors(vectors, [f"/{name}/{n}" for n in range(1500)], modality=name)
-        assert library.optimize(recall=0.2, kind="hnsw").kind == "hnsw"
+        report = library.optimize(recall=0.2, kind="hnsw")
+        assert report.kind == report.chosen.kind == "hnsw"
+        settings = [(point.kind, str(point.parameters)) for point in report.curve]
+        assert len(settings) == len({*settings}) and settings[0] == ("exact", "{}")
         held = library._searcher.snapshot(encoder.space).index
         assert held is not None
         held.index.ef = 1  # type: ignore[attr-defined]  # it misses what a deeper search finds
@@ -254,7 +257,8 @@ def test_small_collections_need_none(tmp_path: Path, encoder: Encoder) -> None:
     with Collection(tmp_path / "b.sensorium", encoder) as collection:
         assert collection.optimize().kind == "exact"
         write(collection, 0, some_vectors(50, encoder.space.dimension))
-        assert collection.optimize().kind == "exact"
+        report = collection.optimize()
+        assert [report.chosen] == report.curve and report.kind == "exact"
         assert not has_index(collection)
         for bad in (0, -1, 1.5):
             with pytest.raises(UsageError, match="recall is a share between 0 and 1"):

@@ -183,10 +183,11 @@ def print_labels(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> Non
 
 def print_curve(report: OptimizeReport) -> None:
     """Print what an index was chosen from, and which it is."""
-    points = list(report.curve)
-    if report.kind != "exact":  # the chosen one was built again, over everything
-        points.append(report.chosen)
-    chosen = _cells(report.chosen)
+    measured = {(point.kind, str(point.parameters), point.vectors): point for point in report.curve}
+    if report.curve:  # the chosen one was built again, maybe over more vectors
+        one = report.chosen
+        measured[one.kind, str(one.parameters), one.vectors] = one
+    points, chosen = measured.values(), _cells(report.chosen)
     print_table(
         ["index", "recall@10", "p50 ms", "bytes/vector", "build s", "vectors"],
         [_cells(point) for point in points],

@@ -30,7 +30,15 @@ from sensorium.index.coding import Coder
 from sensorium.index.kinds import KINDS, build_index
 from sensorium.index.learned import METHOD as LEARNED
 from sensorium.index.learned import LearnedCoder
-from sensorium.index.tuning import Measured, candidates, choose, measure, tune
+from sensorium.index.tuning import (
+    EVERYTHING,
+    Masks,
+    Measured,
+    candidates,
+    choose,
+    measure,
+    tune,
+)
 from sensorium.media import Media, Modality, Text, as_media
 
 RECALL = 0.98
@@ -131,6 +139,9 @@ def optimize(
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(vectors))[:SAMPLE_ROWS])
     sample = vectors[rows] if len(rows) < len(vectors) else vectors
+    masks = _kinds(store, ids[0])
+    of_sample = [mask if mask is None else mask[rows] for mask in masks]
+    of_sample = [mask for mask in of_sample if mask is None or mask.any()]
     kinds = [
         pair
         for pair in candidates(encoder.space.dimension, len(sample))
@@ -138,31 +149,30 @@ def optimize(
     ]
     if not len(vectors) or not queries:
         kinds = []
-    curve = []
+    curve: list[Measured] = []
     for pair in kinds:
         tell(f"measuring {pair[0]} {pair[1].get('refine', '')}".strip())
-        curve.extend(measure(sample, queries, recall, build_index, [pair]))
+        curve.extend(measure(sample, queries, recall, build_index, [pair], of_sample))
     remaining = [point for point in curve if kind is None or point.kind == kind] or curve
-    chosen = _exact(vectors)
-    while remaining:
+    chosen = None
+    while remaining and chosen is None:
         try:
             best = choose(remaining, recall, len(vectors))
         except ValueError:
             break
         if best.kind == "exact":
-            chosen = tune(build_index(vectors, {"kind": "exact"}), vectors, queries, recall)[-1]
             break
         tell(f"building {best.kind} over {len(vectors):,} vectors")
-        built, chosen = _build(vectors, best.kind, best.parameters, queries, recall)
+        built, found = _build(vectors, best.kind, best.parameters, queries, recall, masks)
         # On many more vectors than the sample's the same kind may find less.
-        if chosen.recall >= recall:
+        if found.recall >= recall:
+            chosen = found
             _write(
                 store, encoder.space.fingerprint, built, ids, state, chosen, curve, queries, recall
             )
-            break
         remaining = [p for p in remaining if _family(p) != _family(best)]
-        chosen = _exact(vectors)
-    if chosen.kind == "exact":
+    if chosen is None:
+        chosen = _exact(vectors, queries, recall, masks, curve)
         remove_slot(store.path, "vectors")
     report = OptimizeReport(
         kind=chosen.kind, chosen=chosen, curve=curve, recall=recall,
@@ -260,7 +270,9 @@ def rebuild(store: SQLiteStore, space: Space) -> bool:
     ids, vectors, state = _read(store, space.dimension)
     queries = read_queries(old)
     recall = old.state["wanted"]
-    built, chosen = _build(vectors, old.state["kind"], old.state["parameters"], queries, recall)
+    built, chosen = _build(
+        vectors, old.state["kind"], old.state["parameters"], queries, recall, _kinds(store, ids[0])
+    )
     curve = [Measured(**point) for point in old.state["curve"]]
     _write(store, space.fingerprint, built, ids, state, chosen, curve, queries, recall)
     return True
@@ -282,8 +294,30 @@ def last_report(store: SQLiteStore) -> dict[str, Any] | None:
     return stored
 
 
-def _exact(vectors: Vectors) -> Measured:
-    return Measured("exact", {}, 1.0, 0.0, 4.0 * vectors.shape[1], 0.0, len(vectors))
+def _exact(
+    vectors: Vectors,
+    queries: Sequence[Vectors],
+    recall: float,
+    masks: Masks,
+    curve: Sequence[Measured],
+) -> Measured:
+    """Comparing all vectors, as it was measured; where it was on a sample alone, measured now."""
+    if not curve:  # nothing to measure, or nothing to measure with
+        return Measured("exact", {}, 1.0, 0.0, 4.0 * vectors.shape[1], 0.0, len(vectors))
+    for point in curve:
+        if point.kind == "exact" and point.vectors == len(vectors):
+            return point
+    index = build_index(vectors, {"kind": "exact"})
+    return tune(index, vectors, queries, recall, masks=masks)[-1]
+
+
+def _kinds(store: SQLiteStore, segment_ids: npt.NDArray[np.int64]) -> Masks:
+    """Rows of each modality, which a search asks one after the other."""
+    names = store.segment_modalities()
+    if len(names) < 2 or not len(segment_ids):
+        return EVERYTHING
+    modalities = store.modalities(segment_ids)
+    return [mask for name in names if (mask := modalities == name).any()]
 
 
 def _family(point: Measured) -> tuple[str, Any]:
@@ -306,13 +340,14 @@ def _build(
     parameters: dict[str, Any],
     queries: Sequence[Vectors],
     recall: float,
+    masks: Masks,
 ) -> tuple[Index, Measured]:
     # Lists and dials follow from the number of vectors; only what they hold is carried over.
     kept = {name: value for name, value in parameters.items() if name in ("refine", "links")}
     started = time.perf_counter()
     index = build_index(vectors, {"kind": kind, **kept})
     seconds = time.perf_counter() - started
-    return index, tune(index, vectors, queries, recall, seconds=seconds)[-1]
+    return index, tune(index, vectors, queries, recall, seconds=seconds, masks=masks)[-1]
 
 
 def _write(

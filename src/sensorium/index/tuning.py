@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from statistics import median
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.index.base import Index, Vectors
+from sensorium.index.base import Index, Mask, Vectors
 from sensorium.index.exact import ExactIndex
 
 K = 10
@@ -46,6 +47,10 @@ class Recall:
 
 
 Cosines = npt.NDArray[np.float32]
+
+Masks = Sequence[Mask | None]
+
+EVERYTHING: Masks = (None,)
 
 Build = Callable[[Vectors, Mapping[str, Any]], Index]
 
@@ -115,22 +120,31 @@ def _between(setting: Mapping[str, int]) -> dict[str, int]:
     return {name: n if name == "depth" else n * 3 // 4 for name, n in setting.items()}
 
 
-def truth(vectors: Vectors, queries: Vectors) -> Cosines:
+def truth(vectors: Vectors, queries: Vectors, mask: Mask | None = None) -> Cosines:
     """The cosine of each query's `K`-th nearest vector, shape (q,): what a hit must reach."""
-    scores = ExactIndex(vectors).search(queries, min(K, len(vectors))).scores
+    scores = ExactIndex(vectors).search(queries, _wanted(vectors, mask), mask).scores
     return np.asarray(scores[:, -1])
 
 
+def _wanted(vectors: Vectors, mask: Mask | None) -> int:
+    return min(K, len(vectors) if mask is None else int(np.count_nonzero(mask)))
+
+
 def recall_of(
-    index: Index, vectors: Vectors, queries: Sequence[Vectors], least: Sequence[Cosines]
+    index: Index,
+    vectors: Vectors,
+    queries: Sequence[Vectors],
+    least: Sequence[Cosines],
+    masks: Masks = EVERYTHING,
 ) -> Recall:
     """Share of the true nearest that an index finds, in the group of queries that fares worst.
 
-    A vector as near as the last of the true ones counts.
+    A vector as near as the last of the true ones counts. `least` has the cosines of every group
+    for the first of the `masks`, then for the second, and so on.
     """
     worst = Recall(1.0, 1.0)
-    for group, enough in zip(queries, least, strict=True):
-        rows = index.search(group, min(K, len(vectors))).rows
+    for (mask, group), enough in zip(product(masks, queries), least, strict=True):
+        rows = index.search(group, _wanted(vectors, mask), mask).rows
         cosines = np.einsum("qkd,qd->qk", vectors[np.maximum(rows, 0)], group)
         shares = ((cosines >= enough[:, None] - TIE) & (rows >= 0)).mean(axis=1)
         mean, error = float(shares.mean()), float(shares.std()) / math.sqrt(len(shares))
@@ -145,6 +159,7 @@ def tune(
     recall: float,
     *,
     seconds: float = 0.0,
+    masks: Masks = EVERYTHING,
 ) -> list[Measured]:
     """Turn an index's search dials until it finds enough, and leave them there.
 
@@ -161,13 +176,16 @@ def tune(
         Wanted at `K`, and to be `Recall.sure`.
     seconds : float
         What building took, for the report.
+    masks : sequence of ndarray of bool, shape (n,)
+        Rows that are searched by themselves, one after the other, for every query: of vectors of
+        several modalities those of each. The recall holds for each, the time is that of all.
 
     Returns
     -------
     list of Measured
-        One for each setting looked at; the chosen one is last.
+        One for each setting that finds enough; the chosen one is last.
     """
-    least = [truth(vectors, group) for group in queries]
+    least = [truth(vectors, group, mask) for mask, group in product(masks, queries)]
     seen: list[tuple[float, dict[str, int]]] = []
     enough: list[tuple[float, float, dict[str, int]]] = []
     done_depths: set[Any] = set()
@@ -175,22 +193,25 @@ def tune(
         if setting.get("depth") in done_depths and "depth" in setting:
             continue  # more probes only cost once a depth has reached the recall
         _set(index, setting)
-        measured = recall_of(index, vectors, queries, least)
+        measured = recall_of(index, vectors, queries, least, masks)
         found = measured.mean
         seen.append((found, setting))
         if measured.sure >= recall:
-            enough.append((_median_ms(index, queries), found, setting))
+            enough.append((_median_ms(index, queries, masks), found, setting))
             done_depths.add(setting.get("depth"))
-            _set(index, between := _between(setting))
-            measured = recall_of(index, vectors, queries, least)
-            if measured.sure >= recall:
-                enough.append((_median_ms(index, queries), measured.mean, between))
+            between = _between(setting)
+            if all(between != known for _, known in seen):
+                _set(index, between)
+                measured = recall_of(index, vectors, queries, least, masks)
+                seen.append((measured.mean, between))
+                if measured.sure >= recall:
+                    enough.append((_median_ms(index, queries, masks), measured.mean, between))
             if "depth" not in setting:
                 break
     if not enough:
         found, setting = max(seen, key=lambda point: point[0])
         _set(index, setting)
-        enough.append((_median_ms(index, queries), found, setting))
+        enough.append((_median_ms(index, queries, masks), found, setting))
     p50, found, setting = min(enough, key=lambda point: point[0])
     _set(index, setting)
     facts = index.describe()
@@ -215,13 +236,14 @@ def _set(index: Index, setting: Mapping[str, int]) -> None:
         setattr(index, name, value)
 
 
-def _median_ms(index: Index, queries: Sequence[Vectors]) -> float:
+def _median_ms(index: Index, queries: Sequence[Vectors], masks: Masks) -> float:
     times = []
     every = np.concatenate([group[:TIMED_QUERIES] for group in queries])
     for number in range(-8, TIMED_QUERIES):
         query = every[[number * 7 % len(every)]]  # texts and pictures by turns
         started = time.perf_counter()
-        index.search(query, K)
+        for mask in masks:
+            index.search(query, K, mask)
         if number >= 0:
             times.append(time.perf_counter() - started)
     return median(times) * 1e3
@@ -233,14 +255,15 @@ def measure(
     recall: float,
     build: Build,
     kinds: Iterable[tuple[str, dict[str, Any]]],
+    masks: Masks = EVERYTHING,
 ) -> list[Measured]:
-    """Build and tune each kind over the same vectors."""
+    """Build and tune each kind over the same vectors; see `tune`."""
     points: list[Measured] = []
     for kind, parameters in kinds:
         started = time.perf_counter()
         index = build(vectors, {"kind": kind, **parameters})
         seconds = time.perf_counter() - started
-        points.extend(tune(index, vectors, queries, recall, seconds=seconds))
+        points.extend(tune(index, vectors, queries, recall, seconds=seconds, masks=masks))
     return points
 
 
