@@ -39,6 +39,7 @@ from benchmarks.measuring import in_turns
 from benchmarks.rows import Row
 from sensorium import Image
 from sensorium.encoders.background import PASSAGES
+from sensorium.encoders.runtime import import_openvino
 
 OURS = "Sensorium (exported)"
 BATCHES = (1, 32)
@@ -175,6 +176,8 @@ class _SentenceTransformers:
     def __init__(self, folder: Path, backend: str) -> None:
         from sentence_transformers import SentenceTransformer
 
+        if backend == "openvino":
+            import_openvino()  # without its telemetry
         self.model = SentenceTransformer(str(folder), device="cpu", backend=backend)  # type: ignore[arg-type]
 
     def photos(self, paths: list[Path]) -> Any:

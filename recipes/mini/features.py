@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino
 import PIL.Image
 import PIL.ImageEnhance
 from tokenizers import Tokenizer
@@ -25,6 +25,7 @@ from recipes.mini.convert_image import FEATURES, SIZE, TRUNK_SHAPE
 from recipes.mini.convert_text import PREFIX
 from recipes.mini.pairs import Pair
 from sensorium.encoders.preprocessing import image_pixels
+from sensorium.encoders.runtime import import_openvino
 from sensorium.media import Image
 
 # Drawings and cut-outs are seen whole, photos as the tower saw them in its own training: cropped.
@@ -149,10 +150,10 @@ def sentence_vectors(
     return {text: known[text] for text in wanted}
 
 
-def _compile(model: Path) -> openvino.CompiledModel:
+def _compile(model: Path) -> Any:
     """Load a tower in full precision, so that every machine trains on the same features."""
     options = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
-    return openvino.Core().compile_model(str(model), "CPU", options)
+    return import_openvino().Core().compile_model(str(model), "CPU", options)
 
 
 def _batches(indices: range) -> Iterator[range]:

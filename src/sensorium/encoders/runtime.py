@@ -208,8 +208,8 @@ def _has_accelerator() -> bool:
     return False
 
 
-def _import_openvino() -> Any:
-    """Import OpenVINO without its telemetry.
+def import_openvino() -> Any:
+    """Import OpenVINO without its telemetry: whoever needs it imports it here.
 
     Merely importing it reports to its makers over the network and writes into ``~/intel``. It
     does neither where the package ``openvino_telemetry`` is missing, so it is made to look so.
@@ -227,7 +227,7 @@ def _import_openvino() -> Any:
 
 @cache
 def _openvino_core() -> Any:
-    return _import_openvino().Core()
+    return import_openvino().Core()
 
 
 def _cache_option(model: Path, precision: str) -> dict[str, str]:

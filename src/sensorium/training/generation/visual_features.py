@@ -22,7 +22,7 @@ import PIL.ImageEnhance
 
 from sensorium.collection.files import Skipped
 from sensorium.encoders import Encoder, FolderEncoder
-from sensorium.encoders.runtime import runtime_name
+from sensorium.encoders.runtime import import_openvino, runtime_name
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality
 from sensorium.training.pairs import Picture
@@ -208,8 +208,7 @@ def augmented(picture: PIL.Image.Image, random: np.random.Generator) -> PIL.Imag
 
 def _with_feature_map(model: Path) -> tuple[Any, int]:
     """Compile a tower so that it also gives the map that it averages; 0 channels: it has none."""
-    import openvino
-
+    openvino = import_openvino()
     graph = openvino.Core().read_model(str(model))
     output = next(_averaged(graph), None)
     if output is None:
