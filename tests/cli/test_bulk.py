@@ -96,7 +96,9 @@ def test_duplicates(run: Run, twice: tuple[Path, Path]) -> None:
     kept, removed = sorted([original, copy])
     done = run("duplicates", "-c", library)
     assert (done.code, done.err) == (0, "")
-    assert done.out == f"1\t1.0000\t{kept}\n1\t1.0000\t{removed}\n"
+    assert done.lines[0] == "group\tscore\tpath\tkind"
+    rows = f"1\t1.0000\t{kept}\tcopies\n1\t1.0000\t{removed}\tcopies\n"
+    assert done.out.endswith(rows) and len(done.out) == len(done.lines[0]) + 1 + len(rows)
     (group,) = [json.loads(line) for line in run("duplicates", "-c", library, "--json").lines]
     assert [item["path"] for item in group["items"]] == [str(kept), str(removed)]
     assert group["kind"] == "copies"
@@ -118,14 +120,16 @@ def test_what_looks_alike_is_never_named_for_deletion(run: Run, tiny: Path, tmp_
     library, sheet = tmp_path / "c.sensorium", tmp_path / "sheets" / "groups.png"
     with Collection(library, tiny) as collection:
         collection.add(pictures)
-    copies = f"1\t1.0000\t{pictures / '0.png'}\n1\t1.0000\t{pictures / '2.png'}\n"
+    copies = "group\tscore\tpath\tkind\n" + "".join(
+        f"1\t1.0000\t{pictures / name}\tcopies\n" for name in ("0.png", "2.png")
+    )
     done = run("duplicates", "-c", library, "--sheet", sheet)
     assert (done.code, done.out, done.err) == (0, copies, "")
     with PIL.Image.open(sheet) as drawn:
         small = drawn.size
     done = run("duplicates", "-c", library, "--look-alikes", "--sheet", sheet)
     assert done.out.startswith(copies)
-    alike = [line.split("\t") for line in done.lines[2:]]
+    alike = [line.split("\t") for line in done.lines[3:]]
     assert [(group, Path(path).name, mark) for group, _, path, mark in alike] == [
         ("2", "0.png", "look alike"), ("2", "1.png", "look alike")
     ]  # fmt: skip

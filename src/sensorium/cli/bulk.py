@@ -247,13 +247,14 @@ def duplicates(
 
 
 def _print_groups(groups: Sequence[Duplicates]) -> None:
-    """Print groups: below one another on a terminal; number, score, path, mark in a pipe."""
+    """Print groups: below one another on a terminal; number, score, path, kind in a pipe."""
+    if not output.console.is_terminal and groups:
+        print("group\tscore\tpath\tkind")
     for number, group in enumerate(groups, 1):
         alike = group.kind == "look alike"
         for item, score in zip(group.items, group.scores, strict=True):
             if not output.console.is_terminal:
-                mark = f"\t{group.kind}" * alike
-                print(f"{number}\t{score:.4f}\t{item.path}{mark}")
+                print(f"{number}\t{score:.4f}\t{item.path}\t{group.kind}")
                 continue
             mark = "keep" if item is group.items[0] else "copy"
             mark = f"looks alike {score:.3f}" if alike else mark
