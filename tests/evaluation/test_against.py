@@ -27,9 +27,17 @@ def perfect(result: Result) -> Result:
     return dataclasses.replace(result, measurements={"classification": better})
 
 
-def test_a_result_is_as_good_as_itself(pairs: Path, classes: Path, tiny: Path) -> None:
+def test_a_result_is_not_compared_with_itself(pairs: Path, classes: Path, tiny: Path) -> None:
     for result in (evaluate_pairs(pairs, tiny), evaluate_folder(classes, tiny)):
-        compared = compare_results(result, result)
+        again = dataclasses.replace(result, seed=5, versions={})
+        for other in (result, again):
+            compared = compare_results(result, other)
+            assert compared.scores == []
+            (note,) = compared.notes
+            assert note.startswith("both are one evaluation")
+        # Of another encoder that does as well there is something to say.
+        rival = dataclasses.replace(result, encoder={**result.encoder, "fingerprint": "another"})
+        compared = compare_results(result, rival)
         assert compared.notes == []
         for row in compared.scores:
             assert row.ours == row.theirs

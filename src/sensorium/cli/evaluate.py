@@ -230,6 +230,8 @@ def _compare(result: Result, other: Result, seed: int, as_json: bool) -> None:
     compared = compare_results(result, other, seed=seed)
     for note in compared.notes:
         output.notices.print(note, soft_wrap=True, markup=False)
+    if not compared.scores:
+        return
     if as_json:
         for row in compared.scores:
             output.print_json(row)

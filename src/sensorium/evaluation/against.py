@@ -77,7 +77,8 @@ def compare_results(ours: Result, theirs: Result, *, seed: int = 0) -> ResultCom
     Returns
     -------
     ResultComparison
-        Over the samples that both have: the same question with the same right answers.
+        Over the samples that both have: the same question with the same right answers. Of one
+        evaluation and itself there are no scores, and a note says so.
 
     Raises
     ------
@@ -85,6 +86,11 @@ def compare_results(ours: Result, theirs: Result, *, seed: int = 0) -> ResultCom
         When the results are of different kinds or data, or have no two samples in common.
     """
     require_comparable(ours.kind, theirs.kind)
+    if _are_one(ours, theirs):
+        return ResultComparison(
+            [], ["both are one evaluation (data, encoder, settings and outcomes are the same): "
+                 "there is nothing to compare"],
+        )  # fmt: skip
     shared = {name: _shared(found, theirs.measurements[name]) for name, found in _both(ours)}
     differing = [
         part
@@ -117,6 +123,15 @@ def compare_results(ours: Result, theirs: Result, *, seed: int = 0) -> ResultCom
     elif any(len(rows) < len(ours.measurements[name].samples) for name, rows in shared.items()):
         notes.append(f"only what both could use is compared: {counts}")
     return ResultComparison(scores, notes)
+
+
+def _are_one(ours: Result, theirs: Result) -> bool:
+    """Whether two results are of the same thing, so that no difference could be found."""
+    facts = (
+        (one.encoder, one.search, one.data["digests"], one.measurements) for one in (ours, theirs)
+    )
+    first, second = facts
+    return first == second
 
 
 def require_comparable(ours: str, theirs: str) -> None:

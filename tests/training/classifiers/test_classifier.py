@@ -91,12 +91,45 @@ def test_report_beside_zero_shot(folder: Path, tiny: Path, tmp_path: Path) -> No
     assert scores["zero_shot"] == report.zero_shot.estimate
 
 
-def test_zero_shot_against_itself_gains_and_forgets_nothing(folder: Path, tiny: Path) -> None:
+def test_zero_shot_is_not_compared_with_itself(
+    folder: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sensorium.cli.train.classifier import print_report
+
     report = Classifier("zero-shot", tiny).fit(folder).evaluate()
-    assert report.difference is not None and report.difference.estimate == 0
-    assert report.difference.p == 1
-    found = report.forgetting
-    assert found is not None and found.zero_shot_before == found.zero_shot_after
+    assert report.is_zero_shot and report.accuracy is not None
+    assert report.zero_shot is report.difference is report.forgetting is None
+    assert all(one.zero_shot_recall is None for one in report.classes)
+    print_report(report, tmp_path)
+    printed = capsys.readouterr().out
+    assert "what was tested is the zero-shot baseline itself" in printed
+    assert "forgotten: nothing: the classifier is zero-shot as it was" in printed
+    assert "p = " not in printed and "difference" not in printed
+    other = Classifier("nearest-mean", tiny).fit(folder).evaluate()
+    assert not other.is_zero_shot and other.zero_shot is not None
+    print_report(other, tmp_path)
+    assert "p = " in capsys.readouterr().out
+
+
+def test_a_cache_without_weight_is_zero_shot(tiny: Path) -> None:
+    """Names help and neighbours mislead: Tip-Adapter's alpha is 0, and so it is the baseline."""
+    rng = np.random.default_rng(0)
+    names = ["red", "green", "blue", "cat"]
+    encoder = load_encoder(tiny)
+    words = encoder.encode([prompt.replace("{}", n) for n in names for prompt in encoder.prompts])
+    texts = words.reshape(4, len(encoder.prompts), -1).mean(axis=1)
+    labels = [name for name in names for _ in range(6)]
+    apart = rng.normal(size=(2, 6, texts.shape[1]))  # each in an example of one and another class
+    vectors = np.repeat(texts, 6, axis=0) + np.repeat(apart, 2, axis=0).reshape(24, -1)
+    classifier = Classifier("tip-adapter", tiny).fit(vectors.astype(np.float32), labels)
+    assert classifier.predictor.settings["alpha"] == 0
+    given = classifier.evaluate(vectors.astype(np.float32), labels)
+    assert given.is_zero_shot and given.zero_shot is given.difference is None
+    near = np.repeat(rng.normal(size=(4, texts.shape[1])), 6, axis=0)
+    voting = Classifier("tip-adapter", tiny).fit(near.astype(np.float32), labels)
+    assert voting.predictor.settings["alpha"] > 0
+    report = voting.evaluate(near.astype(np.float32), labels)
+    assert not report.is_zero_shot and report.difference is not None
 
 
 def test_forgetting_is_what_its_definition_says(folder: Path, tiny: Path, tmp_path: Path) -> None:

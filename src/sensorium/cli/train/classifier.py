@@ -151,7 +151,9 @@ def print_report(report: ClassifierReport, folder: Path) -> None:
             ends = f"{gained.low:+.3f} to {gained.high:+.3f}"
             rows.append(["difference", f"{gained.estimate:+.3f}", ends, f"p = {gained.p:.4f}"])
         output.print_table(["", "accuracy", "95% interval", ""], rows)
-        if report.zero_shot is None:
+        if report.is_zero_shot:
+            _line("what was tested is the zero-shot baseline itself: nothing to compare it with")
+        elif report.zero_shot is None:
             _line("no zero-shot baseline: the encoder's space holds no text")
         _line(f"expected calibration error {report.calibration_error:.3f}")
         shown = sorted(report.classes, key=lambda one: one.recall)

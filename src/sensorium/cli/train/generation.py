@@ -53,7 +53,10 @@ def print_report(report: Report, as_json: bool, use: str) -> None:
                     "score": name,
                     **vars(score),
                     "baseline": report.baseline[name].estimate,
-                    **{key: getattr(report.comparison[name], key) for key in ("difference", "p")},
+                    **{
+                        key: getattr(report.comparison.get(name), key, None)
+                        for key in ("difference", "p")
+                    },
                 }
             )
         output.print_json(
@@ -82,18 +85,17 @@ def _print_scores(report: Report, baseline: str) -> None:
     header = ["score", "value", "95% interval", baseline, "difference", "p (Holm)"]
     rows = []
     for name, score in report.scores.items():
-        found = report.comparison[name]
-        rows.append(
-            [
-                name,
-                f"{score.estimate:.2f}",
-                f"{score.low:.2f} to {score.high:.2f}",
+        cells = [name, f"{score.estimate:.2f}", f"{score.low:.2f} to {score.high:.2f}"]
+        if (found := report.comparison.get(name)) is not None:
+            cells += [
                 f"{report.baseline[name].estimate:.2f}",
                 f"{found.difference:+.2f} ({found.low:+.2f} to {found.high:+.2f})",
                 f"{found.p:.4f}",
             ]
-        )
-    output.print_table(header, rows)
+        rows.append(cells)
+    output.print_table(header if report.comparison else header[:3], rows)
+    if not report.comparison:
+        _print(f"every text is that of the {baseline}: the model does as it does")
 
 
 def _print(line: str) -> None:

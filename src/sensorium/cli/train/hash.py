@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # What trains is imported in the function: it needs an extra, and other commands do not.
 
+UNTRAINED = "; no step gained anything on held-out pairs: they are the codes it began with"
+
 TITLES = {
     "pairs": "captions and what belongs together",
     "labels": "the same label",
@@ -125,6 +127,7 @@ def _spelt(report: HashReport) -> str:
         f"trained on {vectors} vectors" + (f" with {' and '.join(known)}" if known else "")
         + f" in {report.trained.history.seconds:.0f} s; "
         f"{report.bits}-bit codes written, for search --mode hash"
+        + ("" if report.trained.after > report.trained.before else UNTRAINED)
     )  # fmt: skip
 
 

@@ -57,6 +57,20 @@ def zero_shot(words: Words, vectors: Vectors) -> npt.NDArray[np.float64]:
     return softmax(vectors @ words.vectors.T / words.temperature)
 
 
+def is_zero_shot(predictor: Predictor, words: Words | None) -> bool:
+    """Whether a classifier is the zero-shot baseline, whatever it is called.
+
+    Tip-Adapter whose cache has no weight is, and so is a tuning that went back to the encoder as it
+    was (WiSE-FT's alpha 0): its linear layer began as the class names.
+    """
+    if words is None or not isinstance(predictor, HeadPredictor):
+        return False
+    weighed = predictor.settings.get("alpha")
+    return predictor.method == "zero-shot" or (
+        predictor.method in ("tip-adapter", *TUNED_METHODS) and weighed == 0
+    )
+
+
 def evaluate_predictor(
     recipe: Recipe,
     predictor: Predictor,
@@ -122,6 +136,7 @@ def evaluate_predictor(
         if copies := sum(digest in seen for digest in tested.digests):
             report.notes.append(f"{copies} test examples were also trained on")
         probabilities = predictor.probabilities(tested)
+        report.is_zero_shot = is_zero_shot(predictor, words)
         report.how = "the examples given" if given else "examples held out from training"
         right = class_numbers(tested.labels, labels)
     else:
@@ -131,7 +146,7 @@ def evaluate_predictor(
             report.how = "not tested: every class has one example"
             report.forgetting_note = "not measured: every class has one example"
             return report
-        rows_array, probabilities, report.how = folded
+        rows_array, probabilities, report.how, report.is_zero_shot = folded
         tested = trained.take(rows_array)
         right = class_numbers(tested.labels, labels)
         if single := sorted(set(labels) - set(tested.labels)):
@@ -139,8 +154,13 @@ def evaluate_predictor(
                 f"{len(single)} classes have one example and were not tested: "
                 + ", ".join(single[:5])
             )
-    baseline = None if words is None else zero_shot(words, tested.vectors)
+    baseline = None
+    if words is not None and not report.is_zero_shot:
+        baseline = zero_shot(words, tested.vectors)
     measure(report, probabilities, right, counts, baseline, seed=recipe.seed)
+    if is_zero_shot(predictor, words):
+        report.forgetting_note = "nothing: the classifier is zero-shot as it was"
+        return report
     _add_forgetting(
         report, recipe, predictor, texts, trained, tested, probabilities, others, prompts
     )
@@ -149,8 +169,8 @@ def evaluate_predictor(
 
 def _cross_validate(
     recipe: Recipe, data: Data, labels: Sequence[str], words: Words | None
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any], str] | None:
-    """Rows that were tested, their probabilities by fits without them, and how."""
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any], str, bool] | None:
+    """Rows that were tested, their probabilities by fits without them, how, and `is_zero_shot`."""
     numbers = class_numbers(data.labels, labels)
     counts = np.bincount(numbers, minlength=len(labels))
     if counts.max() < 2:
@@ -167,6 +187,7 @@ def _cross_validate(
         how += ", the method chosen anew each time"
     probabilities = np.zeros((len(data), len(labels)))
     was_tested = np.zeros(len(data), bool)
+    of_words = True
     for fold in range(folds.max() + 1):
         test = folds == fold
         # A class must have an example left; copies of one picture can take all of them.
@@ -177,8 +198,9 @@ def _cross_validate(
         fitted = fit_predictor(recipe, data.take(np.flatnonzero(~test)), labels, words)
         probabilities[test] = fitted.probabilities(data.take(np.flatnonzero(test)))
         was_tested |= test
+        of_words = of_words and is_zero_shot(fitted, words)
     rows = np.flatnonzero(was_tested)
-    return (rows, probabilities[rows], how) if len(rows) else None
+    return (rows, probabilities[rows], how, of_words) if len(rows) else None
 
 
 def _add_forgetting(

@@ -141,8 +141,11 @@ class ClassifierReport:
         What it was tested with.
     accuracy : Score
     zero_shot : Score or None
-        Of the class names alone on the same examples; None where the space holds no text.
+        Of the class names alone on the same examples; None where the space holds no text, and
+        where what was tested is zero-shot itself.
     difference : Difference or None
+    is_zero_shot : bool
+        Whether what was tested is zero-shot itself: then there is nothing to compare it with.
     calibration_error : float
         Expected calibration error (Guo et al. 2017).
     classes : list of ClassScores
@@ -167,6 +170,7 @@ class ClassifierReport:
     accuracy: Score | None
     zero_shot: Score | None = None
     difference: Difference | None = None
+    is_zero_shot: bool = False
     calibration_error: float | None = None
     classes: list[ClassScores] = field(default_factory=list)
     forgetting: Forgetting | None = None
@@ -203,7 +207,8 @@ def measure(
     trained : ndarray of int, shape (m,)
         Classes of the training examples.
     zero_shot : array of float, shape (n, c), optional
-        Probabilities of the class names alone for the same examples.
+        Probabilities of the class names alone for the same examples; None where there are none,
+        or where `probabilities` are theirs.
     seed : int
         Of the resampling.
     """

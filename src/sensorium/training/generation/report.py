@@ -60,6 +60,7 @@ class Report:
         Of the model and of the nearest neighbour; see `sensorium.evaluation.text_generation`.
     comparison : dict of str to Comparison
         What the model gains over the baseline; the p-values are Holm-corrected over the scores.
+        Empty where every text is the baseline's: the model is it.
     examples : list of Example
     seconds : float
         That the training took.
@@ -131,8 +132,10 @@ def compared(
     numbers = None
     if groups is not None and len(set(groups)) < len(groups):
         numbers = np.unique(np.array(groups), return_inverse=True)[1].astype(np.intp)
-    found = ours.compare(theirs, seed=seed, groups=numbers)
-    adjusted = holm([one.p for one in found.values()])
+    found: dict[str, Comparison] = {}
+    if list(texts) != list(baseline):
+        found = ours.compare(theirs, seed=seed, groups=numbers)
+    adjusted = holm([one.p for one in found.values()]).tolist() if found else []
     return Report(
         kind=kind,
         folder=folder,
