@@ -97,7 +97,7 @@ def test_what_would_have_been_indexed(run: Run, tmp_path: Path) -> None:
     assert done.code == 1 and done.out == ""
     assert done.err.splitlines() == [
         f"skipped {tmp_path / 'gone'}: no such file or folder",
-        f"no media there (1 other files ignored): {library} is not made",
+        f"no media there (1 other file ignored: 1 .xyz): {library} is not made",
     ]
     done = run("index", tmp_path / "notes", tmp_path / "gone", "-c", library, "--json")
     skipped, report = (json.loads(line) for line in done.lines)
