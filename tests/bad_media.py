@@ -129,6 +129,7 @@ def odd_media() -> dict[str, bytes]:
     """What is unusual, and yet holds something that can be indexed."""
     return {
         "good.gltf": gltf(0, 1, 2),
+        "endless.obj": b"v 1.7e308 1 0\nv -1.7e308 2 0\nv 0 3 1\nf 1 2 3\n",
         "silenced.mp4": film().replace(b"mp4a", b"zzzz").replace(b"esds", b"zzzz"),
         "cut.mkv": film("mkv")[: len(film("mkv")) // 2],
         "picture.mp4": encode(red_blue(), "JPEG"),

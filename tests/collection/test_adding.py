@@ -324,3 +324,16 @@ def test_a_deleted_item_comes_back_under_a_new_id(collection: Collection, folder
     after = collection.get(file)
     assert after is not None
     assert after.id > before.id
+
+
+def test_a_file_from_a_far_future_is_a_file_like_any_other(
+    collection: Collection, folder: Path
+) -> None:
+    """In nanoseconds, SQLite can hold times until the year 2262."""
+    for n, year in enumerate((2262, 2300, 2400)):
+        path = folder / f"{year}.png"
+        path.write_bytes(png(n))
+        seconds = (year - 1970) * 31_557_600
+        os.utime(path, (seconds, seconds))
+    assert collection.add(folder).added == 3
+    assert collection.add(folder).unchanged == 3

@@ -14,7 +14,7 @@ from sensorium.collection.derived import folder_of
 from sensorium.collection.files import Candidate, Ignored, Skipped, Source, find_files, is_gone
 from sensorium.collection.pipeline import Embedded, Read, embed
 from sensorium.collection.reading import NOTHING, Extraction, is_heavy, pieces_of, read_pieces
-from sensorium.collection.rows import EmbeddedFile, FileState, dump_metadata
+from sensorium.collection.rows import EmbeddedFile, FileState, dump_metadata, storable
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, MissingExtraError
@@ -158,7 +158,7 @@ class _Adder:
                 self._skip(path, reason or str(error))
                 self._advance(1)
                 continue
-            file = FileState(path, status.st_size, status.st_mtime_ns)
+            file = FileState.of(path, status)
             stored = self.store.item(path)
             if stored is None:
                 yield _Work(candidate, file, is_known=False)
@@ -198,7 +198,7 @@ class _Adder:
                 if gone and not work.is_known:
                     return Read(replace(work, file=file, change="move", moved_from=gone))
                 return Read(replace(work, file=file, change="copy"))
-            properties = media.metadata()
+            properties = storable(media.metadata())
             journal = self._journal(content_hash)
             pieces = pieces_of(self.encoder, media, self.extraction, journal=journal)
             found = replace(

@@ -167,7 +167,7 @@ def file_state(path: str | os.PathLike[str]) -> FileState:
             pass
         else:
             if stat.S_ISREG(status.st_mode):
-                return FileState(key, status.st_size, status.st_mtime_ns)
+                return FileState.of(key, status)
     return FileState(key, 0, 0)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +26,15 @@ class FileState:
     size: int
     mtime_ns: int
     content_hash: bytes = b""
+
+    @classmethod
+    def of(cls, path: str, status: os.stat_result) -> FileState:
+        """What the system says of a file; a time after the year 2262 is SQLite's latest."""
+        return cls(path, status.st_size, min(status.st_mtime_ns, LATEST))
+
+
+LATEST = 2**63 - 1
+"""Nanoseconds since 1970 that SQLite can hold; a clock that is off dates files later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +231,21 @@ def json_values(text: str) -> dict[str, Any]:
     """Read a column of metadata."""
     values: dict[str, Any] = {} if text == "{}" else json.loads(text)
     return values
+
+
+def storable(value: Any) -> Any:
+    """What a file says of itself, as `dump_metadata` takes it.
+
+    Files say anything: a number that is none (an object of infinite size) becomes None, half a
+    surrogate pair a question mark.
+    """
+    if isinstance(value, dict):
+        return {str(key): storable(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [storable(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def dump_metadata(values: dict[str, Any]) -> str:
