@@ -39,14 +39,14 @@ SOURCES = (
     # 3-D objects in every format of Assimp's importers
     _debian("assimp-testmodels", "5.2.5~ds0-1",
             "526f326186000cd6f631ea806128548a7d3d391abd8149fddc5c4c8513e80b8a",
-            "usr/share/assimp", "BSD-3-clause and others"),
+            "usr/share/assimp", "BSD-3-clause, Expat, GPL-3+ and others"),
     # Documents: HTML, PDF, PostScript, plain text
     _debian("bash-doc", "5.2.15-2",
             "2c1a353f7004d14ba81db19c253b958d2dd9582027650739c530fd50376a9d8b",
-            "usr/share/doc", "GFDL-1.3+, GPL-3+"),
+            "usr/share/doc", "GFDL-1.3, GPL-3+"),
     _debian("debian-faq", "11.1",
             "427426e0cfa6888622fc1d72631071cb4b5a1f86ccde722e7820bcef284de5d0",
-            "usr/share/doc", "GPL-2+"),
+            "usr/share/doc", "copies and changes under its own notice"),
     _debian("debian-policy", "4.6.2.0",
             "ef9d01b625c3b87c3a845c2cd1b66f1a16e9240b2b9e5bee53472a00e8457a39",
             "usr/share/doc", "GPL-2+"),
