@@ -21,6 +21,7 @@ BENCHMARKS = {
     "encoders": "exported encoders beside torch and other runtimes, pictures and texts a second",
     "train": "classifiers, encoders, fusion, texts and codes that are trained, beside baselines",
     "scores": "what a cosine is worth: thresholds against ranking",
+    "yes_no": "whether one label fits: yes, no or cannot tell, and how often that is right",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
 }
 

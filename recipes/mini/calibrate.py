@@ -90,7 +90,7 @@ def _loss(cosines: Vectors, truth: npt.NDArray[np.intp], temperature: float) -> 
 
 
 def _sigmoid(tasks: list[tuple[Vectors, npt.NDArray[np.intp]]]) -> tuple[float, float]:
-    """Logistic regression by Newton's method, both answers weighing one half."""
+    """Logistic regression in which both answers weigh one half."""
     right, wrong = [], []
     for cosines, truth in tasks:
         mask = np.zeros(cosines.shape, bool)
@@ -101,11 +101,33 @@ def _sigmoid(tasks: list[tuple[Vectors, npt.NDArray[np.intp]]]) -> tuple[float, 
     count = sum(map(len, right))
     y = np.arange(len(x)) < count
     weight = np.where(y, 0.5 / count, 0.5 / (len(x) - count))
-    design = np.stack([x, np.ones_like(x)], 1)
-    solution = np.zeros(2)
+    solution = logistic(x[:, None], y, weight)
+    return float(solution[0]), float(solution[1])
+
+
+def logistic(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.generic], weight: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Weighted logistic regression by Newton's method.
+
+    Parameters
+    ----------
+    x
+        Shape (n, d).
+    y
+        0 or 1, shape (n,).
+    weight
+        Shape (n,); sums to one.
+
+    Returns
+    -------
+    Coefficients and, last, the bias; shape (d + 1,).
+    """
+    design = np.column_stack([x, np.ones(len(x))])
+    solution = np.zeros(design.shape[1])
     for _ in range(NEWTON_STEPS):
         chance = 1 / (1 + np.exp(-design @ solution))
         gradient = design.T @ (weight * (chance - y))
         curvature = (design * (weight * chance * (1 - chance))[:, None]).T @ design
         solution -= np.linalg.solve(curvature, gradient)
-    return float(solution[0]), float(solution[1])
+    return np.asarray(solution)

@@ -13,6 +13,7 @@ import pytest
 
 import sensorium
 from sensorium import Collection
+from sensorium.encoders import answer
 from tests.cli.conftest import COLORS, Run
 from tests.media.pictures import encode, red_blue
 
@@ -178,13 +179,29 @@ def test_classifying_files_as_json(run: Run, pictures: Path, tiny: Path) -> None
     assert any(line.startswith(str(pictures / os.fsdecode(b"caf\xe9.png"))) for line in plain.lines)
 
 
-def test_classifying_with_independent_labels(run: Run, folder: Path, tiny: Path) -> None:
+def test_one_label_is_a_question(run: Run, folder: Path, tiny: Path, library: Path) -> None:
     picture = folder / "red.png"
-    command = ("classify", picture, "--labels", "red", "--encoder", tiny, "--json")
+    command = ("classify", picture, "--labels", "red", "--encoder", tiny)
+    (said,) = map(json.loads, run(*command, "--json").lines)
+    (answered,) = said["answers"]
+    assert said["labels"] == {"red": answered["probability"]}
+    assert answered["label"] == "red" and answered["answer"] == answer(answered["probability"])
+    heading, line = run(*command).lines
+    assert heading == "path\tlabel\tprobability\tanswer"
+    probability = f"{answered['probability']:.4f}"
+    assert line == f"{picture}\tred\t{probability}\t{answered['answer']}"
+    stored = run("classify", "--labels", "red", "-c", library).lines
+    assert line in stored and len(stored) > COUNT
+
+
+def test_each_label_by_itself(run: Run, folder: Path, tiny: Path) -> None:
+    command = ("classify", folder / "red.png", "--labels", "red,a dog", "--encoder", tiny)
     done = run(*command, "--multi")
-    assert done.code == 0 and 0 < json.loads(done.out)["labels"]["red"] < 1
-    alone = run(*command)
-    assert alone.code == 2 and "independent labels" in alone.err
+    heading, line = done.lines
+    assert heading.split("\t")[1:4] == ["label 1", "probability 1", "answer 1"]
+    assert {*line.split("\t")[1::3]} == {"red", "a dog"}
+    refused = run("classify", folder / "red.png", "--labels", "not a dog", "--encoder", tiny)
+    assert refused.code == 2 and "ask for 'dog'" in refused.err
 
 
 # info, models, help

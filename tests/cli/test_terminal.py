@@ -104,3 +104,5 @@ def test_labels_stand_under_their_picture(folder: Path, tiny: Path) -> None:
     path, labels = text.splitlines()
     assert path == str(folder / "red.png")
     assert re.search(r"red +\d+", labels) and re.search(r"blue +\d+", labels)
+    code, _, text = on_terminal(*command[:3], "red", *command[4:])
+    assert re.search(r"red: (yes|no|cannot tell) \(\d+%\)", text.splitlines()[1])

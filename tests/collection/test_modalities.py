@@ -18,7 +18,7 @@ import trimesh
 
 from sensorium import Collection, Document, Mesh, Video, load_encoder
 from sensorium.collection import reading
-from sensorium.encoders import Encoder
+from sensorium.encoders import Encoder, ZeroShotClassifier
 from sensorium.errors import MediaError
 from sensorium.media import Audio, Segment, Text
 from tests.collection.pictures import png
@@ -98,6 +98,38 @@ def test_a_scene_is_found_by_a_picture(collection: Collection, media: Path) -> N
         (hit,) = collection.search(PIL.Image.new("RGB", (64, 64), colour))
         assert (hit.text, hit.modality) == (None, "video")
         assert hit.span == pytest.approx((4 * number, 4 * number + 4), abs=0.3)
+
+
+def test_an_item_is_judged_by_its_pictures_else_by_its_words(
+    collection: Collection, media: Path, speech: Stenographer
+) -> None:
+    """What is asked is whether a label fits any part: odds of parts are averaged."""
+    collection.add(media, speech=True)
+    found = {Path(item.path).name: item for item in collection.classify(["red"])}
+    asked = ZeroShotClassifier(collection.encoder, ["red"])
+
+    def expected(parts: list[object]) -> float:
+        chances = np.array([p for ((_, p),) in asked.classify(parts)], float)
+        mean = float((chances / (1 - chances)).mean())
+        return mean / (1 + mean)
+
+    frames = [PIL.Image.new("RGB", (64, 64), colour) for colour in COLOURS]
+    assert found["film.mp4"].labels[0][1] == pytest.approx(expected([*frames]), abs=0.01)
+    assert found["talk.wav"].labels[0][1] == pytest.approx(expected([*TALK]), abs=0.01)
+    pages = ["A dog. The cat is red.", "A photo of the square."]
+    assert found["report.pdf"].labels[0][1] == pytest.approx(expected([*pages]), abs=0.01)
+    assert found.keys() == {path.name for path in media.iterdir()}
+    assert all({*item.answers} == {"red"} for item in found.values())
+
+
+def test_what_has_neither_picture_nor_words_is_left_out(
+    collection: Collection,
+) -> None:
+    vectors = np.eye(3, collection.encoder.space.dimension, dtype=np.float32)
+    collection.add_vectors(vectors[:2], ["a", "b"], modality="image")
+    collection.add_vectors(vectors[2:], ["c"], modality="audio")
+    assert [item.path for item in collection.classify(["red"])] == ["a", "b"]
+    assert [item.path for item in collection.classify(["red", "dog"])] == ["a", "b", "c"]
 
 
 def test_no_modality_stands_before_all_others(

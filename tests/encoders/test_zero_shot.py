@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorium.encoders import Encoder, ZeroShotClassifier, load_encoder
-from sensorium.errors import EncoderError, MediaError, UsageError
+from sensorium.errors import MediaError, UsageError
 from tests.media.pictures import red_blue
 from tests.tiny_encoder import DIMENSION, WORDS, make_tiny_encoder
 
@@ -106,44 +105,16 @@ def test_equal_probabilities_keep_the_order_of_labels(encoder: Encoder) -> None:
     assert (first, second) == ("xx", "yy")
 
 
-def test_independent_labels(encoder: Encoder) -> None:
-    classifier = ZeroShotClassifier(encoder, ["dog", "cat"])
+def test_other_labels_change_nothing_where_each_is_judged_by_itself(encoder: Encoder) -> None:
     vectors = unit_vectors(5)
-    rows = classifier.probabilities(vectors, multi=True)
-    cosines = vectors.astype(float) @ classifier.vectors.T
-    assert np.allclose(rows, 1 / (1 + np.exp(-(10 * cosines - 5))), atol=1e-5)
-    alone = ZeroShotClassifier(encoder, ["dog"]).probabilities(vectors, multi=True)
-    assert np.allclose(alone[:, 0], rows[:, 0], atol=5e-3)  # other labels change nothing
-
-
-def test_a_steep_sigmoid_neither_overflows_nor_warns(encoder: Encoder, tmp_path: Path) -> None:
-    folder = make_tiny_encoder(tmp_path / "steep")
-    config = json.loads((folder / "encoder.json").read_text())
-    config["sigmoid"] = {"scale": 1e4, "bias": 0}
-    (folder / "encoder.json").write_text(json.dumps(config))
-    classifier = ZeroShotClassifier(load_encoder(folder), ["dog"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        rows = classifier.probabilities(
-            np.concatenate([classifier.vectors, -classifier.vectors]), multi=True
-        )
-    assert rows.tolist() == [[1.0], [0.0]]
-
-
-def test_without_a_fitted_sigmoid_independent_labels_are_refused(tmp_path: Path) -> None:
-    folder = make_tiny_encoder(tmp_path / "unfitted")
-    config = json.loads((folder / "encoder.json").read_text())
-    del config["sigmoid"]
-    (folder / "encoder.json").write_text(json.dumps(config))
-    classifier = ZeroShotClassifier(load_encoder(folder), ["dog", "cat"])
-    with pytest.raises(EncoderError, match="no fitted sigmoid"):
-        classifier.classify(["dog"], multi=True)
-    assert classifier.classify(["dog"])[0][0][0] == "dog"
-
-
-def test_one_label_alone_needs_independent_labels(encoder: Encoder) -> None:
-    with pytest.raises(UsageError, match=r"one label \('dog'\) its probability is always 1"):
-        ZeroShotClassifier(encoder, ["dog"]).classify(["dog"])
+    both = ZeroShotClassifier(encoder, ["dog", "cat"]).probabilities(vectors, multi=True)
+    alone = ZeroShotClassifier(encoder, ["dog"])
+    assert np.allclose(alone.probabilities(vectors, multi=True)[:, 0], both[:, 0], atol=5e-3)
+    assert alone.probabilities(vectors).tolist() == (
+        alone.probabilities(vectors, multi=True).tolist()  # one label is always a question
+    )
+    ((answered,),) = alone.classify([red_blue()])
+    assert answered[0] == "dog" and 0 < answered[1] < 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
 from sensorium.collection import Collection, Labelled, Skipped
 from sensorium.collection.files import Selection, select_files
-from sensorium.encoders import DEFAULT_ENCODER, ZeroShotClassifier, load_encoder
+from sensorium.encoders import DEFAULT_ENCODER, ZeroShotClassifier, answer, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.home import default_collection_path
 from sensorium.media import open_media
@@ -27,14 +27,18 @@ def classify(
         typer.Argument(help="Files, folders or globs; none: everything in the collection."),
     ] = None,
     labels: Annotated[
-        str, typer.Option(help="Labels separated by commas, e.g. cat,dog,'a red car'.")
+        str,
+        typer.Option(
+            help="Labels separated by commas, e.g. cat,dog,'a red car'; one alone is answered by "
+            "yes, no or cannot tell."
+        ),
     ] = "",
     classifier: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="A trained classifier, instead of labels."),
     ] = None,
     multi: Annotated[
-        bool, typer.Option("--multi", help="Labels are independent: any number may hold.")
+        bool, typer.Option("--multi", help="Answer for each label by itself: any number may hold.")
     ] = False,
     k: Annotated[int, typer.Option("-k", help="Labels to print for each picture.")] = 3,
     collection: CollectionOption = None,
@@ -53,6 +57,7 @@ def classify(
         )
     if classifier is not None and (multi or encoder is not None):
         raise UsageError("--multi and --encoder go with --labels: a classifier has its own")
+    judged = classifier is None and (multi or len(names) == 1)
     chosen = Selection()
     if sources:
         if where is not None or collection is not None:
@@ -73,10 +78,14 @@ def classify(
                 found = library.label(classifier, k=k, where=where)
             else:
                 found = library.classify(names, k=k, multi=multi, where=where)
-            if not found:
+            left_out = len(library) - len(found) if judged and where is None else 0
+            if left_out:
+                told = f"{left_out} left out that have neither a picture nor words to judge"
+                output.notices.print(told)
+            elif not found:
                 output.notices.print(output.found_nothing(library), soft_wrap=True, markup=False)
         rows = [(item.path, item.labels) for item in found]
-    _print(rows, chosen, as_json)
+    _print(rows, chosen, as_json, judged)
 
 
 def label(
@@ -133,18 +142,27 @@ def _label_files(classify_one: Classify, chosen: Selection) -> list[tuple[str, L
     return rows
 
 
-def _print(rows: list[tuple[str, Labels]], chosen: Selection, as_json: bool) -> None:
+def _print(
+    rows: list[tuple[str, Labels]], chosen: Selection, as_json: bool, judged: bool = False
+) -> None:
     if as_json:
         for path, best in rows:
-            output.print_json({"path": path, "labels": dict(best)})
+            output.print_json({"path": path, "labels": dict(best), **_answers(best, judged)})
         for item in chosen.skipped:
             output.print_json({"skipped": item.path, "reason": item.reason})
     else:
-        output.print_labels(rows)
+        output.print_labels(rows, judged=judged)
         output.print_skipped(chosen.skipped)
         output.print_ignored(chosen.ignored)
     if chosen.skipped or not rows:
         raise typer.Exit(EXIT_PARTLY)
+
+
+def _answers(labels: Labels, judged: bool) -> dict[str, Any]:
+    if not judged:
+        return {}
+    answers = [{"label": x, "probability": p, "answer": answer(p)} for x, p in labels]
+    return {"answers": answers}
 
 
 def _open(collection: Path | None, encoder: str | None = None) -> Collection:

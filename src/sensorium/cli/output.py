@@ -17,6 +17,7 @@ from rich.text import Text
 
 from sensorium.collection import Collection, Hit, Item, OptimizeReport, Skipped
 from sensorium.collection.files import group_skipped, told_ignored
+from sensorium.encoders import answer
 from sensorium.home import index_command
 from sensorium.index.tuning import Measured
 
@@ -167,18 +168,39 @@ def print_hits(hits: Sequence[Hit]) -> None:
     console.print(table)
 
 
-def print_labels(rows: Sequence[tuple[str, Sequence[tuple[str, float]]]]) -> None:
-    """Print items with their labels: aligned on a terminal, separated by tabs in a pipe."""
+def print_labels(
+    rows: Sequence[tuple[str, Sequence[tuple[str, float]]]], *, judged: bool = False
+) -> None:
+    """Print items with their labels: aligned on a terminal, separated by tabs in a pipe.
+
+    Parameters
+    ----------
+    rows : sequence of (path, labels)
+    judged : bool
+        Whether labels were judged by themselves: each then has an answer.
+    """
     if not console.is_terminal and rows:
         most = max(len(labels) for _, labels in rows)
         numbers = [""] if most == 1 else [f" {rank + 1}" for rank in range(most)]
-        print("\t".join(["path", *(f"label{n}\tprobability{n}" for n in numbers)]))
+        names = ("label", "probability", *(["answer"] if judged else []))
+        print("\t".join(["path", *(f"{name}{n}" for n in numbers for name in names)]))
     for path, labels in rows:
         if console.is_terminal:
-            best = "   ".join(f"{label} {probability:.0%}" for label, probability in labels)
-            console.print(Text(short_path(path)), Text(f"  {best}"), sep="\n")
+            shown = _told_labels(labels, judged=judged)
+            console.print(Text(short_path(path)), Text(f"  {shown}"), sep="\n")
         else:
-            print("\t".join([path, *(f"{label}\t{p:.4f}" for label, p in labels)]))
+            cells = [
+                cell
+                for label, p in labels
+                for cell in (label, f"{p:.4f}", *([answer(p)] if judged else []))
+            ]
+            print("\t".join([path, *cells]))
+
+
+def _told_labels(labels: Sequence[tuple[str, float]], *, judged: bool) -> str:
+    if judged:
+        return "   ".join(f"{label}: {answer(p)} ({p:.0%})" for label, p in labels)
+    return "   ".join(f"{label} {p:.0%}" for label, p in labels)
 
 
 def print_curve(report: OptimizeReport) -> None:

@@ -18,6 +18,7 @@ from sensorium.collection.asking import MODES, WITH_WORDS, nearest, page, page_e
 from sensorium.collection.derived import SLOTS, describe_index
 from sensorium.collection.filters import COLUMNS
 from sensorium.collection.hits import item_fields
+from sensorium.collection.labelling import label_items
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.reading import query_vectors, vector_given
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
@@ -33,13 +34,13 @@ from sensorium.encoders import (
     shipped_encoders,
 )
 from sensorium.encoders.background import background
+from sensorium.encoders.ordinary import JUDGED
 from sensorium.encoders.registry import encoder_name, load_recorded
 from sensorium.encoders.vector_classifier import (
     TrainedClassifier,
     VectorClassifier,
     vector_classifier_of,
 )
-from sensorium.encoders.zero_shot import most_probable
 from sensorium.errors import CollectionError, SensoriumError, SensoriumWarning, UsageError
 from sensorium.media import Media, Text, as_media
 
@@ -280,12 +281,17 @@ class Answering:
         -------
         list of Labelled
             In the order of adding. An item of several segments has the mean of their
-            probabilities.
+            probabilities. One label, or independent ones (`multi`), are judged of an item's
+            pictures, or of its texts where it has no picture; what has neither is left out
+            (`sensorium.collection.labelling`).
         """
         classifier = ZeroShotClassifier(self.encoder, labels, prompts)
-        return self._labelled(
-            lambda vectors: classifier.probabilities(vectors, multi=multi),
-            classifier.labels, k, where, None,
+        judged = classifier.judges(multi=multi)
+        return label_items(
+            self._store,
+            self._segments(where),
+            lambda vectors, kind: classifier.probabilities(vectors, multi=multi, modality=kind),
+            classifier.labels, k, kinds=JUDGED if judged else None, judged=judged,
         )  # fmt: skip
 
     def label(
@@ -334,46 +340,29 @@ class Answering:
         found = vector_classifier_of(classifier)
         found.require_space(self.encoder.space)
         kind = VECTOR_MODALITIES.get(found.modality, found.modality)
-        labelled = self._labelled(found.probabilities, found.labels, k, where, kind)
+        labelled = label_items(
+            self._store, self._segments(where), lambda vectors, _: found.probabilities(vectors),
+            found.labels, k, kinds=(kind,),
+        )  # fmt: skip
         if save is not None:
             self._store.describe({item.id: {save: item.labels[0][0]} for item in labelled})
         return labelled
 
-    def _labelled(
-        self,
-        probabilities: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
-        labels: Sequence[str],
-        k: int,
-        where: str | None,
-        kind: str | None,
-    ) -> list[Labelled]:
-        """Items with the mean of their segments' probabilities; `kind`: of these segments alone."""
+    def _segments(
+        self, where: str | None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Ids of the segments that a filter allows, ids of their items, and their vectors."""
         encoder = self.encoder
         allowed = self._searcher.allowed(where, None)
         held = self._snapshot(encoder)
         if held.index is None:
-            segment_ids, item_ids, vectors = held.segment_ids, held.item_ids, held.vectors
+            found = held.segment_ids, held.item_ids, held.vectors
         else:
-            segment_ids, item_ids, vectors = self._store.vectors(encoder.space.dimension)
-        mask = np.ones(len(item_ids), bool)
-        if allowed is not None:
-            mask &= np.isin(item_ids, allowed)
-        if kind is not None and len(item_ids):
-            mask &= self._store.modalities(segment_ids) == kind
-        if not mask.all():
-            item_ids, vectors = item_ids[mask], vectors[mask]
-        ids, rows = np.unique(item_ids, return_inverse=True)
-        by_segment = probabilities(vectors)
-        sums = np.zeros((len(ids), by_segment.shape[1]))
-        np.add.at(sums, rows, by_segment)
-        means = (sums / np.bincount(rows, minlength=len(ids))[:, None]).astype(np.float32)
-        top = most_probable(labels, means, k)
-        items = self._store.items(ids.tolist())
-        return [
-            Labelled(**item_fields(items[i]), labels=best)
-            for i, best in zip(ids.tolist(), top, strict=True)
-            if i in items
-        ]
+            found = self._store.vectors(encoder.space.dimension)
+        if allowed is None:
+            return found
+        mask = np.isin(found[1], allowed)
+        return found[0][mask], found[1][mask], found[2][mask]
 
     def get(self, target: int | str | os.PathLike[str]) -> Item | None:
         """Look up an item by id or path; None when there is none."""

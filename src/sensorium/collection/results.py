@@ -66,9 +66,13 @@ class Labelled(Item):
     ----------
     labels : list of (str, float)
         Label and probability, most probable first.
+    answers : dict of str to str
+        For each of these labels "yes", "no" or "cannot tell", where labels are judged by
+        themselves; empty where they exclude each other.
     """
 
     labels: list[tuple[str, float]]
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from sensorium.encoders.base import Encoder, Prepared, encode_queries
 from sensorium.encoders.folder import FolderEncoder
 from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder, shipped_encoders
 from sensorium.encoders.space import Space
+from sensorium.encoders.yes_no import answer
 from sensorium.encoders.zero_shot import ZeroShotClassifier
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Prepared",
     "Space",
     "ZeroShotClassifier",
+    "answer",
     "encode_queries",
     "load_encoder",
     "shipped_encoders",

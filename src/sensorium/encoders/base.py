@@ -32,8 +32,9 @@ class Encoder(Protocol):
     temperature : float
         Softmax temperature over cosines for zero-shot classification.
     sigmoid : tuple of float or None
-        Scale a and bias b of sigmoid(a * cosine + b), the probability that an independent label
-        holds, given even odds before looking; None where nobody has fitted it.
+        Scale a and bias b of sigmoid(a * cosine + b), by which the encoder was trained or fitted
+        to tell pairs; None where it has none. Yes/no questions are not answered by it
+        (`sensorium.encoders.yes_no`): it carries the odds that it was trained at.
     prompts : sequence of str
         Templates with one ``{}`` that labels are put into.
     """

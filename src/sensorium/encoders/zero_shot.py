@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import Encoder, encode_queries
-from sensorium.errors import EncoderError, UsageError
-from sensorium.media import Text
+from sensorium.encoders.base import Encoder
+from sensorium.encoders.ordinary import JUDGED, label_vectors
+from sensorium.encoders.yes_no import independent, odds, require_judgeable, rest
+from sensorium.errors import UsageError
+from sensorium.media import as_media
+from sensorium.media.given import items_of
 
 
 class ZeroShotClassifier:
@@ -23,7 +26,7 @@ class ZeroShotClassifier:
     ----------
     encoder : Encoder
     labels : sequence of str
-        Two or more different labels (one is enough for independent labels).
+        Labels that differ. One alone is a question: does it hold, or not?
     prompts : sequence of str, optional
         Templates holding one ``{}``. None takes the space's own.
 
@@ -47,16 +50,15 @@ class ZeroShotClassifier:
             raise UsageError(f"labels must differ, repeated: {', '.join(sorted(repeated))}")
         if not prompts or not all("{}" in prompt for prompt in prompts):
             raise UsageError(f"every prompt needs a {{}} for the label, got {list(prompts)!r}")
-        self._encoder = encoder
-        filled = [Text(p.replace("{}", label)) for label in self.labels for p in prompts]
-        asked = encode_queries(encoder, filled)  # labels are what is sought among stored vectors
-        vectors = asked.reshape(len(self.labels), len(prompts), -1).mean(axis=1)
-        self.vectors: npt.NDArray[np.float32] = vectors / np.linalg.norm(
-            vectors, axis=1, keepdims=True
-        )
+        self._encoder, self._prompts = encoder, list(prompts)
+        self.vectors = label_vectors(encoder, self.labels, prompts)
+
+    def judges(self, *, multi: bool = False) -> bool:
+        """Whether each label is judged by itself, with an `answer`: one label alone always is."""
+        return multi or len(self.labels) == 1
 
     def probabilities(
-        self, vectors: npt.NDArray[np.float32], *, multi: bool = False
+        self, vectors: npt.NDArray[np.float32], *, multi: bool = False, modality: str = "image"
     ) -> npt.NDArray[np.float32]:
         """Probability of every label for every vector.
 
@@ -66,8 +68,11 @@ class ZeroShotClassifier:
             Unit vectors of the classifier's space.
         multi : bool
             False: exactly one label holds; softmax over cosines divided by the space's
-            temperature, so rows sum to one. True: labels hold or not on their own; the space's
-            sigmoid of each cosine, which assumes even odds before looking.
+            temperature, so rows sum to one. "Something else", or "not a cat" beside "a cat", is
+            what the others leave over. True, or a single label: each holds or not by itself, at
+            even odds before looking (`sensorium.encoders.yes_no`).
+        modality : str
+            What the vectors are of.
 
         Returns
         -------
@@ -76,26 +81,23 @@ class ZeroShotClassifier:
         Raises
         ------
         UsageError
-            For a single label without `multi`: its probability would always be one.
-        EncoderError
-            For `multi` in a space without a fitted sigmoid.
+            For labels judged by themselves of anything but pictures and texts, or a label that
+            says what something is not.
         """
-        cosines = vectors @ self.vectors.T
-        if multi:
-            if self._encoder.sigmoid is None:
-                raise EncoderError(
-                    f"{self._encoder.space.name} has no fitted sigmoid for independent labels; "
-                    "classify with two or more labels that exclude each other instead"
-                )
-            scale, bias = self._encoder.sigmoid
-            # The sigmoid as tanh, which does not overflow.
-            return np.asarray(0.5 + 0.5 * np.tanh((scale * cosines + bias) / 2), dtype=np.float32)
-        if len(self.labels) < 2:
-            raise UsageError(
-                f"with one label ({self.labels[0]!r}) its probability is always 1: "
-                "give two or more, or ask for independent labels (multi)"
-            )
-        return softmax(cosines / self._encoder.temperature).astype(np.float32)
+        if self.judges(multi=multi):
+            require_judgeable(self.labels)
+            return self._independent(vectors, modality)
+        left_over = rest(self.labels)
+        if left_over is not None and modality in JUDGED:
+            shares = odds(self._independent(vectors, modality))
+            shares[:, left_over] = 1  # what fits no label better than chance
+            return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float32)
+        return softmax(vectors @ self.vectors.T / self._encoder.temperature).astype(np.float32)
+
+    def _independent(
+        self, vectors: npt.NDArray[np.float32], modality: str
+    ) -> npt.NDArray[np.float32]:
+        return independent(self._encoder, self._prompts, self.vectors, vectors, modality)
 
     def classify(
         self, items: Iterable[Any], *, k: int = 5, multi: bool = False
@@ -114,9 +116,16 @@ class ZeroShotClassifier:
         Returns
         -------
         list of list of (label, probability)
-            For each item the `k` most probable labels, most probable first.
+            For each item the `k` most probable labels, most probable first. Where labels are
+            judged by themselves, `sensorium.encoders.answer` says what a probability means.
         """
-        return self.top(self.probabilities(self._encoder.encode(items), multi=multi), k)
+        media = [as_media(item) for item in items_of(items)]
+        vectors = self._encoder.encode(media)
+        probabilities = np.empty((len(media), len(self.labels)), np.float32)
+        for modality in {item.modality for item in media}:
+            rows = [i for i, item in enumerate(media) if item.modality == modality]
+            probabilities[rows] = self.probabilities(vectors[rows], multi=multi, modality=modality)
+        return self.top(probabilities, k)
 
     def top(self, probabilities: npt.NDArray[np.float32], k: int) -> list[list[tuple[str, float]]]:
         """The `k` most probable labels of each row, most probable first."""
