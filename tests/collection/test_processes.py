@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from sensorium import Collection
+from sensorium.collection.exchange import export_collection
 from sensorium.encoders import Encoder
 from tests.collection.pictures import check_file, check_vectors, finish, start, write_many
 
@@ -220,3 +221,23 @@ def test_files_moved_by_two_processes_are_in_both_places(
     with Collection(library, encoder) as collection:
         collection.prune()
         check_vectors(collection, encoder, contents)
+
+
+def test_what_is_added_stays_whoever_opens_and_closes_the_collection(
+    tmp_path: Path, tiny: Path
+) -> None:
+    """A second opening in one process must not take the first one's locks with it."""
+    library = tmp_path / "test.sensorium"
+    pictures = write_many(tmp_path, range(3))
+    program = "import sys\nfrom sensorium import Collection\nCollection(sys.argv[1]).close()"
+    with Collection(library, str(tiny)) as collection:
+        collection.add(pictures[0])
+        with Collection(library) as same:
+            assert len(same) == 1
+        finish(start(program, library))
+        collection.add(pictures[1])
+        export_collection(collection, tmp_path / "vectors")
+        finish(start(program, library))
+        collection.add(pictures[2])
+    with Collection(library) as collection:
+        assert len(collection) == 3

@@ -24,6 +24,7 @@ from sensorium.errors import CollectionError
 from sensorium.home import index_command
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
+_SMALLEST_PAGE = 512  # bytes: every SQLite file that is not empty has a page
 
 
 class Database:
@@ -54,7 +55,7 @@ class Database:
                     f"{path}: no such collection; `{index_command(path)}` makes one"
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_other_files(path)
+            _refuse_too_short(path)
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
             )
@@ -64,6 +65,8 @@ class Database:
                 self._connection.close()
                 raise
         except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+                _refuse_other_files(path)
             raise CollectionError(f"{path}: cannot be opened as a collection ({error})") from error
 
     def _prepare(self) -> None:
@@ -167,11 +170,21 @@ class Database:
             self._connection.close()
 
 
+def _refuse_too_short(path: Path) -> None:
+    """SQLite itself takes a file of one byte for an empty database and overwrites it.
+
+    Only its length is looked at. What this process has open as a collection must be opened by
+    nothing but SQLite: closing it again gives up all locks of the process on it (POSIX). Then the
+    next process that closes the collection thinks itself the last and deletes the log of changes,
+    and what is written here from then on is lost (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    if path.exists() and 0 < path.stat().st_size < _SMALLEST_PAGE:
+        _refuse_other_files(path)
+
+
 def _refuse_other_files(path: Path) -> None:
-    """SQLite itself takes a file of one byte for an empty database and overwrites it."""
-    if not path.exists():
-        return
+    """Say how a file begins that is no database of SQLite, which therefore has no locks on it."""
     with path.open("rb") as file:
         start = file.read(len(_SQLITE_MAGIC))
-    if start and start != _SQLITE_MAGIC:
+    if start != _SQLITE_MAGIC:
         raise CollectionError(f"{path} is not a Sensorium collection (starts with {start!r})")
