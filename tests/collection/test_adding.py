@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sensorium import Collection
 from sensorium.collection import AddReport
-from sensorium.encoders import Encoder
+from sensorium.encoders import Encoder, FolderEncoder, Prepared
 from sensorium.errors import CollectionError, UsageError
-from tests.collection.pictures import check_vectors, names, paths, png, write, write_many
+from sensorium.media import Modality
+from tests.collection.pictures import (
+    check_file,
+    check_vectors,
+    names,
+    paths,
+    png,
+    write,
+    write_many,
+)
 
 
 def counts(report: AddReport) -> dict[str, int]:
@@ -49,6 +60,30 @@ def test_progress_is_reported_when_it_is_stored(collection: Collection, folder: 
         )
     assert len(seen) == 8
     assert all(stored >= done for done, stored in seen)
+
+
+class Rounding(FolderEncoder):
+    """Gives every batch vectors of its own, and every row of a batch, as low precision may."""
+
+    batches = 0
+
+    def encode_prepared(self, modality: Modality, batch: Sequence[Prepared]) -> np.ndarray:
+        vectors = super().encode_prepared(modality, batch)
+        self.batches += 1
+        vectors[:, 0] += 1e-3 * (self.batches + np.arange(len(batch)) / len(batch))
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def test_equal_files_have_one_vector(tmp_path: Path, folder: Path, tiny: Path) -> None:
+    # Some are read before the first of them is stored, in the same batch and in the next ones.
+    for n in range(40):
+        write(folder / f"{n:02}.png", n % 3)
+    with Collection(tmp_path / "c.sensorium", Rounding(tiny)) as library:
+        assert library.add(folder, batch_size=4).added == 40
+        stored = check_file(library.path)
+        vectors = np.stack([stored[str(folder / f"{n:02}.png")] for n in range(40)])
+        assert (vectors == vectors[np.arange(40) % 3]).all()
+        assert not (vectors[0] == vectors[1]).any()
 
 
 def test_touched_is_not_embedded_again(collection: Collection, folder: Path) -> None:

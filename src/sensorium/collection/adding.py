@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from sensorium.collection.derived import folder_of
 from sensorium.collection.files import Candidate, Ignored, Skipped, Source, find_files, is_gone
 from sensorium.collection.pipeline import Embedded, Read, embed
@@ -242,9 +245,16 @@ class _Adder:
     def _write(self, batch: Sequence[Embedded[_Work]], moved: set[int]) -> set[str]:
         """Store one batch, count it, and only then report progress."""
         embedded, copies, moves, touched = [], [], [], []
+        firsts: dict[tuple[bytes, str, int], npt.NDArray[np.float32]] = {}
         for work, parts, vectors in batch:
             metadata = work.candidate.metadata
-            if work.change == "embed":
+            content = work.file.content_hash
+            if work.change == "embed" and work.reuse and self.store.same_content(content):
+                # It was on its way when its like was stored. The vectors of another batch round
+                # otherwise, and equal files are to be equally near to everything.
+                copies.append((work.file, metadata))
+            elif work.change == "embed":
+                vectors = firsts.setdefault((content, work.modality, len(parts)), vectors)
                 embedded.append(
                     EmbeddedFile(
                         work.file,
