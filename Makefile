@@ -5,14 +5,23 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test test-slow lint bench hub clean
+.PHONY: demo test test-settings test-slow lint bench hub clean
 
 demo: $(INSTALLED)
 	@$(RUN) examples/demo.py
 
-# A file's tests stay on one process, which makes their models once.
+# A file's tests stay on one process, which makes their models once; the longest file comes first.
+PYTEST := -m pytest -n auto --dist loadfile --no-loadscope-reorder
 test: $(INSTALLED)
-	$(RUN) -m pytest -n auto --dist loadfile
+	$(RUN) $(PYTEST)
+
+# The same as processors without bfloat16, and without AVX-512, compute it; each takes as long.
+AVX2 := SENSORIUM_PRECISION=f32 FAISS_SIMD_LEVEL=AVX2 OPENBLAS_CORETYPE=Haswell \
+	NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR" ATEN_CPU_CAPABILITY=avx2
+test-settings: $(INSTALLED)
+	$(RUN) $(PYTEST)
+	SENSORIUM_PRECISION=f32 $(RUN) $(PYTEST)
+	$(AVX2) $(RUN) $(PYTEST)
 
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -m slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 SAMPLE = Path(__file__).parent.parent / "sample"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the pages of the documentation, the longest file, so that no process waits."""
+    items.sort(key=lambda item: item.path.name != "test_docs.py")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def sensorium_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One home for the session, so that models are compiled once; inherited by child processes."""
@@ -24,6 +30,14 @@ def sensorium_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ.pop("SENSORIUM_COLLECTION", None)
     os.environ.pop("SENSORIUM_RUNTIME", None)
     return home
+
+
+@pytest.fixture(scope="module")
+def full_precision() -> Iterator[None]:
+    """Towers in float32: for what is compared more closely than vectors of bfloat16 agree."""
+    with pytest.MonkeyPatch.context() as changes:
+        changes.setenv("SENSORIUM_PRECISION", "f32")
+        yield
 
 
 @pytest.fixture(scope="session")

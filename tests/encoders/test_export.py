@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,10 @@ pytest.importorskip("onnxscript", reason="needs the extra export: make hub")
 
 from sensorium import Image, load_encoder
 from sensorium.encoders import export as exporting
-from sensorium.encoders.export import export
+from sensorium.encoders.export import ExportReport, export
 from sensorium.encoders.hub import HubEncoder
 from sensorium.errors import EncoderError, UsageError
+from tests.agreement import RUNTIMES, assert_agree
 from tests.encoders import tiny_hub
 
 TEXTS = ["a red cat", "the photo of a blue square", "dog", "a " * 40]
@@ -26,35 +29,43 @@ def images(sample: Path) -> list[Path]:
     return sorted((sample / "images").glob("*.jpg"))[:12]
 
 
-@pytest.mark.parametrize("name", ["clip", "siglip", "vit", "prompted", "clap"])
-def test_agreement(tmp_path: Path, images: list[Path], name: str) -> None:
-    original = HubEncoder(getattr(tiny_hub, name)(tmp_path / name))
-    report = export(original, tmp_path / "onnx", images=images)
-    exported = load_encoder(tmp_path / "onnx", runtime="onnxruntime")
+Exported = Callable[[str], tuple[HubEncoder, Path, ExportReport]]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, images: list[Path]) -> Exported:
+    """A model, its exported folder and the report; each is traced once, which takes seconds."""
+
+    @cache
+    def get(name: str) -> tuple[HubEncoder, Path, ExportReport]:
+        folder = tmp_path_factory.mktemp(name)
+        original = HubEncoder(getattr(tiny_hub, name)(folder / name))
+        return original, folder / "onnx", export(original, folder / "onnx", images=images)
+
+    return get
+
+
+@pytest.mark.parametrize("name", ["clip", "siglip", "vit", "bert", "clap"])
+def test_agreement(exported: Exported, images: list[Path], name: str) -> None:
+    original, folder, report = exported(name)
+    ours = load_encoder(folder, runtime="onnxruntime")
     towers = {m for m in original.space.modalities if m != "audio"}
-    assert {*exported.space.modalities} == towers
+    assert {*ours.space.modalities} == towers
     assert {*report.precisions} == {str(m) for m in towers}
     assert len(report.agreements) == 3 * len(towers)
     assert all(0.999 <= a.lowest <= 1.001 for a in report.agreements if a.variant[:3] == "f32")
     for modality, inputs in (("text", TEXTS), ("image", [Image(path) for path in images])):
         if modality in towers:
-            is_prompted = name == "prompted"
-            assert (
-                np.allclose(original.encode(inputs), original.encode_queries(inputs)) != is_prompted
-            )
-            cosines = (exported.encode(inputs) * original.encode(inputs)).sum(axis=1)
-            assert cosines.min() > 0.999
-            asked = (exported.encode_queries(inputs) * original.encode_queries(inputs)).sum(axis=1)
-            assert asked.min() > 0.999
-            one = np.concatenate([exported.encode([item]) for item in inputs])
-            np.testing.assert_allclose(one, exported.encode(inputs), atol=1e-4)
+            assert_agree(ours.encode(inputs), original.encode(inputs), RUNTIMES)
+            one = np.concatenate([ours.encode([item]) for item in inputs])
+            np.testing.assert_allclose(one, ours.encode(inputs), atol=1e-4)
 
 
-def test_it_runs_without_torch(tmp_path: Path, images: list[Path]) -> None:
-    export(HubEncoder(tiny_hub.clip(tmp_path / "clip")), tmp_path / "onnx", images=images)
+def test_it_runs_without_torch(exported: Exported) -> None:
+    _, folder, _ = exported("clip")
     code = (
         "import sys; from sensorium import load_encoder; "
-        f"print(load_encoder({str(tmp_path / 'onnx')!r}).encode(['a cat']).shape); "
+        f"print(load_encoder({str(folder)!r}).encode(['a cat']).shape); "
         "assert not {'torch', 'transformers', 'sentence_transformers'} & {*sys.modules}"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
