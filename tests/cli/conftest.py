@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 from sensorium import Collection
-from sensorium.cli import main
+from sensorium.cli import main, progress
 from tests.media.pictures import red_blue
 
 COLORS = ("red", "green", "blue", "white", "black")
@@ -34,6 +34,12 @@ class Shell:
 
 
 Run = Callable[..., Shell]
+
+
+@pytest.fixture(autouse=True)
+def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of a command that takes long: a busy machine is no failure."""
+    monkeypatch.setattr(progress, "EVERY", 3600.0)
 
 
 @pytest.fixture

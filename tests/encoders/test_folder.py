@@ -255,7 +255,7 @@ def test_what_cannot_be_encoded_is_never_passed_over(
 def test_long_texts_are_cut(encoder: FolderEncoder) -> None:
     sixteen = "dog cat " * 8
     long, cut = encoder.encode([sixteen + "red " * 5000, sixteen])
-    assert np.array_equal(long, cut)
+    assert cosines(long[None], cut[None]).min() >= 0.9995
 
 
 @settings(deadline=None)

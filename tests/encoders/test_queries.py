@@ -24,6 +24,9 @@ ASKED = [f"green dog {text}" for text in TEXTS]
 
 Vectors = npt.NDArray[np.float32]
 
+# What asks is encoded here in other batches than there.
+pytestmark = pytest.mark.usefixtures("full_precision")
+
 
 def plain(tiny: Path, texts: Iterable[str]) -> Vectors:
     """Vectors of the same towers without any prefix."""

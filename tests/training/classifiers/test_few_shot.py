@@ -20,6 +20,7 @@ from sensorium.training.classifiers.fitting import Words, fit_head
 from tests.training.vectors import blobs
 
 
+@pytest.mark.usefixtures("full_precision")
 def test_text_vectors_are_means_of_labels_and_prompts(tiny: str) -> None:
     encoder = load_encoder(tiny)
     found = text_vectors(encoder, [["cat", "red"], ["dog"]], ["{}", "a photo of {}"])

@@ -37,23 +37,26 @@ SMALL: dict[str, Any] = {
 TARGETS: dict[str, Any] = {"kind": "category", "price": "number"}
 METHODS = ("early", "late", "hybrid")
 
+# Rows are encoded again in batches of other sizes, and predictions of both compared.
+pytestmark = pytest.mark.usefixtures("full_precision")
 
-@pytest.fixture(scope="session")
+
+@pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_table(tmp_path_factory.mktemp("fusion"), rows=90)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def encoders(tiny: Path) -> dict[str, str]:
     return {"image": str(tiny), "text": str(tiny), "audio": "mel"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def encoded(table: Path, encoders: dict[str, str]) -> EncodedTable:
     return FusionClassifier(encoder=encoders).encode(table, leave_out=[*TARGETS])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fitted(encoded: EncodedTable, encoders: dict[str, str]) -> dict[str, FusionClassifier]:
     """One model of each method, trained for a category and a number at once; only read."""
     models = {}

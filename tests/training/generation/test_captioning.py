@@ -44,6 +44,9 @@ DESIGN = Design(
 )  # fmt: skip
 SEARCH = Search(beams=3, max_length=12)
 
+# A picture alone and in a batch is to get the same caption and score.
+pytestmark = pytest.mark.usefixtures("full_precision")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

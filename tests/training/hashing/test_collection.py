@@ -21,6 +21,9 @@ from tests.tiny_encoder import DIMENSION  # noqa: E402
 
 COUNT = 12
 
+# Captions are found among a training's texts by their vectors.
+pytestmark = pytest.mark.usefixtures("full_precision")
+
 
 @pytest.fixture
 def library(tiny: Path, tmp_path: Path) -> Collection:
