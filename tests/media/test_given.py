@@ -274,3 +274,14 @@ def test_captioned_pictures_and_fusion_take_tables(
 def test_a_list_of_an_item_is_told() -> None:
     with pytest.raises(MediaError, match="a row of columns"):
         as_media({"a": 1})
+
+
+def test_cells_that_are_arrays_stay_what_they_are() -> None:
+    vector, several = np.arange(3.0), np.ones((2, 3), np.float32)
+    (row,) = rows_of([{"one": vector, "several": several, "none": float("nan")}]) or []
+    assert row["one"] is vector and row["several"] is several and row["none"] is None
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"v": [vector, None], "n": pandas.array([1, pandas.NA], "Int64")})
+    found = rows_of(frame) or []
+    assert found[0]["v"] is vector and found[0]["n"] == 1
+    assert found[1] == {"v": None, "n": None}

@@ -177,7 +177,10 @@ def _plain(cell: Any) -> Any:
     """A cell as plain Python has it."""
     if isinstance(cell, np.generic):
         cell = cell.item()
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)) or cell != cell:  # NaT
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    unlike = cell != cell  # True of pandas' NaT, itself of its NA; an array of arrays and tensors
+    if unlike is True or unlike is cell:
         return None
     if hasattr(cell, "isoformat"):  # a time: as text, which sorts
         return cell.isoformat()
