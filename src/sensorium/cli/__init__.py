@@ -19,6 +19,7 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 def main() -> None:
     """Run ``sensorium`` and turn Sensorium's own errors into one line and an exit code."""
+    _let_threads_sleep()  # before anything loads the libraries that read it
     from sensorium.cli.app import app
     from sensorium.cli.progress import speaking
 
@@ -32,6 +33,17 @@ def main() -> None:
     except SensoriumError as error:
         print(f"sensorium: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+
+
+def _let_threads_sleep() -> None:
+    """Let threads of torch and NumPy sleep while they wait for each other, instead of spinning.
+
+    Beside other programs a thread waits for one that does not run: a step of a training on two
+    cores took 12 to 16 s of time and 3 s of processor spinning, 2 s and 0.4 s sleeping, and a
+    linear fusion of 100 rows 15 to 36 s and 1 s. Whoever sets the variables goes before.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2^4 cycles, the least there is
 
 
 def _keep_libraries_quiet() -> None:
