@@ -61,6 +61,25 @@ def test_unseen_combinations_are_translated(trained: tuple[Path, Any]) -> None:
     assert {one.name for one in report.examples} <= set(TEXTS)
 
 
+def test_what_is_done_is_told(folder: Path, tmp_path: Path) -> None:
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def said(what: str) -> Any:
+        told[what] = []
+        return lambda done, total: told[what].append((done, total))
+
+    train_translator(
+        TextPairs(TEXTS), tmp_path / "model", vocabulary=320, shape=Shape(32, 1, 2), said=said,
+        encoder=load_encoder(make_tiny_encoder(folder / "encoder")), search=Search(1, 4),
+        settings=Settings(max_steps=1, batch_size=20),
+    )  # fmt: skip
+    assert [*told] == [
+        "learning word pieces and their vectors", "translating",
+        "encoding texts, for the nearest known one",
+    ]  # fmt: skip
+    assert told["translating"] == [(2, 2)]
+
+
 def test_a_folder_gives_the_translations_it_was_measured_with(trained: tuple[Path, Any]) -> None:
     folder, report = trained
     assert not (folder / "checkpoints").exists()

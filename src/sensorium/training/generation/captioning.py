@@ -221,6 +221,7 @@ def _on_features(
         language=language, progress=progress,
     )  # fmt: skip
     features = held_out[1]
+    said("captioning")
     candidates = captions.caption_features(features, search)
     found = _best(features.names, captions.agreed(features, candidates, captions.trust))
     near = _nearest(views[0], parts[0], features)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,9 @@ KIND = "translator"
 TARGET_TOKENIZER = "target_tokenizer"
 """Folder of the decoder's tokenizer, where encoder and decoder have one each."""
 
+Told = Callable[[int, int], None]
+Said = Callable[[str], Told | None]
+
 BATCH_SIZE = 32
 
 VALIDATED = 400
@@ -96,10 +99,13 @@ class Translation:
         labels = label_pieces(self.target_tokenizer, targets, self.model, max_length)
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
-    def translate(self, texts: Sequence[str], search: Search) -> list[list[tuple[str, float]]]:
+    def translate(
+        self, texts: Sequence[str], search: Search, told: Told | None = None
+    ) -> list[list[tuple[str, float]]]:
         """Translations of each text with their scores, best first.
 
-        A score is the length-normalised log-probability of beam search.
+        A score is the length-normalised log-probability of beam search; `told` takes texts done
+        and texts in all.
         """
         self.module.eval()
         device = next(self.module.parameters()).device
@@ -119,6 +125,8 @@ class Translation:
                 )
             candidates = decoded(self.target_tokenizer, generated, search.beams)
             found.update(zip(places, candidates, strict=True))
+            if told is not None:
+                told(len(found), len(order))
         return [found[place] for place in range(len(texts))]
 
     def save(self, folder: Path, description: Mapping[str, Any]) -> None:
@@ -262,6 +270,7 @@ def train_translator(
     search: Search | None = None,
     encoder: Encoder | str = "mini",
     seed: int = 0,
+    said: Said | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Train on pairs of texts; measure on texts that were held out.
@@ -293,6 +302,9 @@ def train_translator(
         Whose text vectors find the nearest known text, the baseline, and which a new model's word
         embeddings begin with.
     seed : int
+    said : callable, optional
+        Called with what is done before and after the training; returns what takes texts done and
+        in all.
     progress : callable, optional
         See `sensorium.training.loop.train`.
 
@@ -306,12 +318,14 @@ def train_translator(
         When there are too few texts, or `folder` holds something else.
     """
     folder = Path(folder)
+    told: Said = said or (lambda what: None)
     require_absent(folder, DESCRIPTION)
     loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
     search = search or Search(max_length=64)
     train_texts, val_texts, test_texts = _parts(pairs, validation, test, groups, seed)
     settings = settings or (SETTINGS if translation is None else FINE_TUNING)
     if translation is None:
+        told("learning word pieces and their vectors")
         translation = new_translation(
             train_texts, vocabulary=vocabulary, shape=shape, encoder=loaded, seed=seed
         )
@@ -341,7 +355,8 @@ def train_translator(
         validate=validate, best=("chrf", "max"), progress=progress,
     )  # fmt: skip
     sources, right = [*test_texts], [*test_texts.values()]
-    found = [one[0][0] for one in translation.translate(sources, search)]
+    found = [one[0][0] for one in translation.translate(sources, search, told("translating"))]
+    told("encoding texts, for the nearest known one")
     nearest = nearest_translations(loaded, train_texts, sources)
     report = compared(
         KIND, found, nearest, right, language=language, seed=seed,
