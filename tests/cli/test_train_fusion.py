@@ -49,11 +49,20 @@ def test_training_and_predicting(
         "early fusion of photo (image), note (text), sound (audio), size (number), "
         "shape (category); 40 rows, "
     )
-    scores = [line.split("\t") for line in done.lines[1:-1]]
-    assert [row[:2] for row in scores] == [
-        *(["kind", name] for name in ("accuracy", "macro_f1", "log_loss", "ece")),
-        *(["price", name] for name in ("mae", "rmse", "r2")),
-    ]
+    assert done.lines[1] == (
+        "learnt from 28 rows and chosen by 6, then measured on 6, "
+        "which the model that is written has learnt from, too"
+    )
+    tables = [line.split("\t") for line in done.lines[2:-1]]
+    baselines = [*(f"{name} alone" for name in ("image", "text", "audio", "tabular"))]
+    assert [row[0] for row in tables] == [
+        "kind", "early", "linear (logistic regression)", *baselines, "majority",
+        "price", "early", "linear (ridge regression)", *baselines, "mean",
+    ]  # fmt: skip
+    assert tables[0][1:3] == ["accuracy", "95% interval"] and tables[8][1] == "mae"
+    assert tables[0][-2:] == ["difference", "p (Holm)"]
+    # What was chosen is compared with all others, and not with itself.
+    assert [len(row) == len(tables[0]) for row in tables[:8]] == [True, False, *[True] * 6]
     assert done.lines[-1].endswith("model: fusion.json, model.safetensors, training")
     assert (model / "training" / "history.json").is_file()
 
@@ -90,13 +99,28 @@ def test_named_columns_a_validation_table_and_json(
     assert told["columns"] == {"photo": "image", "size": "category"}
     assert told["targets"] == {"shape": "category"}
     assert told["scores"]["shape"]["accuracy"].keys() == {"estimate", "low", "high"}
+    assert told["method"] == told["report"]["chosen"] == "late"
+
+
+def test_methods_are_compared_by_default(run: Run, data: Path, tiny: Path, tmp_path: Path) -> None:
+    done = run(
+        "train", "fusion", data, "--target", "shape", "--column", "photo:image", "--column",
+        "size:number", "--test", data, "--encoder", tiny, "--out", tmp_path / "m", "--epochs", "1",
+        "--json",
+    )  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    told = json.loads(done.lines[-1])
+    assert told["report"]["counts"] == {"train": 34, "validation": 6, "test": 40}
+    assert told["report"]["validation"].keys() == {"linear", "early", "late", "hybrid"}
+    predicted = run("predict", tmp_path / "m", data)
+    assert predicted.code == 0 and len(predicted.lines) == 41
 
 
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
         (["--target", "kin"], 2, "no column 'kin'; it has photo"),
-        (["--target", "kind", "--method", "middle"], 2, "method is one of early"),
+        (["--target", "kind", "--method", "middle"], 2, "method is one of auto, linear, early"),
         (["--target", "kind", "--column", "photo"], 2, "write COLUMN:KIND"),
         (["--target", "kind", "--column", "photo:smell"], 2, "no kind of column 'smell'"),
         (["--target", "kind", "--column", "size:number", "--ignore", "note"], 2, "--ignore goes"),

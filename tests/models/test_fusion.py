@@ -18,8 +18,14 @@ from sensorium.models.fusion_config import (  # noqa: E402
     TabularInput,
     VectorInput,
 )
+from sensorium.models.fusion_linear import (  # noqa: E402
+    LinearFusion,
+    VectorMeans,
+    sets_of_modalities,
+)
 
-METHODS = ("early", "late", "hybrid")
+TRAINED = ("early", "late", "hybrid")
+METHODS = (*TRAINED, "linear")
 N = 6
 MODALITIES = {
     "image": VectorInput(8),
@@ -38,6 +44,10 @@ def make(method: str, seed: int = 0, **changes: Any) -> FusionModel:
     torch.manual_seed(seed)
     model = FusionModel(config(method, **changes))
     model.get_buffer("prior_0").copy_(torch.tensor([0.5, 0.3, 0.2]).log())
+    if method == "linear":  # which is solved; until then it says nothing
+        for name, buffer in model.fusion.named_buffers():
+            if name != "sets":
+                buffer.normal_()
     return model
 
 
@@ -139,7 +149,7 @@ def test_nothing_known_gives_the_prior_whatever_the_temperature(method: str) -> 
     assert torch.allclose(nothing["kind of thing."].softmax(-1), chances[3].expand(N, 3))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", TRAINED)
 def test_every_parameter_that_is_trained_gets_a_gradient(method: str) -> None:
     model = make(method, uncertainty=True, modality_dropout=0.0, layers=3, fusion_layer=1)
     inputs = batch()
@@ -156,7 +166,7 @@ def test_every_parameter_that_is_trained_gets_a_gradient(method: str) -> None:
     assert gates == ({n for n in gates if "gates" in n} if method == "late" else set())
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", TRAINED)
 def test_one_batch_is_learnt_by_heart(method: str) -> None:
     model = make(method, width=32, modality_dropout=0.0).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.0)
@@ -292,10 +302,65 @@ def test_hybrid_towers_exchange_through_the_bottleneck_alone() -> None:
         config("hybrid", layers=2, fusion_layer=1)
 
 
+def test_linear_layers_see_the_modalities_of_their_set_alone() -> None:
+    model = make("linear").eval()
+    fusion = model.fusion
+    assert isinstance(fusion, LinearFusion)
+    assert fusion.sets.tolist() == [
+        [True, True, True], [True, True, False], [True, False, True], [False, True, True],
+        [True, False, False], [False, True, False], [False, False, True],
+    ]  # fmt: skip
+    tokens, _, present = model.embed(batch())
+    features, found = fusion.joined(tokens, present), outputs(model, batch())
+    for row, number in ((0, 3), (1, 2), (2, 1), (4, 0), (5, 0)):  # what each row lacks
+        expected = fusion.weights_1[number] @ features[row] + fusion.bias_1[number]
+        assert torch.allclose(found["price"][row], expected, atol=1e-5)
+
+
+def test_many_modalities_fall_back_on_the_next_larger_set() -> None:
+    sets = sets_of_modalities(7)
+    assert len(sets) == 1 + 7 + 7 and sets.sum(1).tolist() == [7, *[6] * 7, *[1] * 7]
+    given = {f"m{i}": VectorInput(2) for i in range(7)}
+    fusion = LinearFusion(FusionConfig("linear", given, {"y": 0}))
+    fusion.bias_0[:, 0] = torch.arange(15.0)  # says which layer was used
+    tokens = [torch.ones(4, 1, 2)] * 7
+    present = torch.ones(4, 7, dtype=torch.bool)
+    present[1, 6] = False
+    present[2, 2:6] = False  # three are there: no set of six holds them but those without 2, 3 ...
+    present[3] = torch.arange(7) == 3
+    (found,) = fusion(tokens, [], present)
+    chosen = found[:, 0].long().tolist()
+    assert chosen[0] == 0
+    for row, number in enumerate(chosen):
+        assert (sets[number] | ~present[row]).all()
+    assert [int(sets[number].sum()) for number in chosen] == [7, 6, 6, 1]
+    assert sets[chosen[1]].tolist() == present[1].tolist()
+
+
+def test_blocks_are_centred_and_weigh_the_same() -> None:
+    torch.manual_seed(0)
+    tokens = 5 + torch.randn(50, 3, 4) * torch.tensor([1.0, 2.0, 0.1, 3.0])
+    column = torch.tensor([0, 0, 1]).expand(50, 3)
+    mask = torch.ones(50, 3, dtype=torch.bool)
+    mask[0] = mask[1, 2] = False
+    inputs = {"tokens": tokens, "column": column, "mask": mask}
+    block = VectorMeans(VectorInput(4, columns=2))
+    raw, there = block.raw(inputs)
+    assert there[:, 0].tolist() == [False] + [True] * 49
+    assert torch.allclose(raw[2, :4], tokens[2, :2].mean(0))
+    assert torch.allclose(raw[2, 4:], tokens[2, 2])
+    assert raw[0].isnan().all() and raw[1, 4:].isnan().all() and not raw[1, :4].isnan().any()
+    block.fit(raw[there[:, 0]])
+    found = block(inputs)[0][:, 0]
+    assert not found[0].any() and not found[1, 4:].any()
+    assert torch.allclose(found[2:].mean(0), torch.zeros(8), atol=0.05)
+    assert float(found[2:].var(0, unbiased=False).sum()) == pytest.approx(1, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"method": "middle"}, "method is one of early, late, hybrid, got 'middle'"),
+        ({"method": "middle"}, "method is one of early, late, hybrid, linear, got 'middle'"),
         ({"decision": "vote"}, "decision is one of"),
         ({"width": 15}, "multiple of heads"),
         ({"layers": 0}, "at least 1"),

@@ -1,6 +1,6 @@
-"""Fusion of modalities for classes and numbers: early, late, and hybrid through bottlenecks.
+"""Fusion of modalities for classes and numbers: early, late, hybrid through bottlenecks, linear.
 
-All three take the same batch: for every modality the tokens of each row, with a mask. What the mask
+All four take the same batch: for every modality the tokens of each row, with a mask. What the mask
 hides is replaced before anything is computed with it, so the content of a missing modality, be it
 NaN, cannot reach the output. A row in which nothing is present gets the prior of the training rows.
 
@@ -19,6 +19,7 @@ from typing import Any
 
 from sensorium.errors import MissingExtraError
 from sensorium.models.fusion_config import MISSING_CLASS, FusionConfig, TabularInput, VectorInput
+from sensorium.models.fusion_linear import LinearFusion, linear_block
 
 try:
     import torch
@@ -109,6 +110,15 @@ class TabularTokens(nn.Module):  # type: ignore[misc]
         values = torch.cat(values, 1)
         tokens = torch.where(missing[..., None], self.missing, values) + self.bias
         return tokens, (~missing).any(1, keepdim=True).expand(missing.shape)
+
+
+def _tokens(given: VectorInput | TabularInput, config: FusionConfig) -> nn.Module:
+    """What makes tokens of one modality."""
+    if config.method == "linear":
+        return linear_block(given)
+    if isinstance(given, VectorInput):
+        return VectorTokens(given, config.width, config.input_dropout)
+    return TabularTokens(given, config.width)
 
 
 def transformer_layer(config: FusionConfig) -> nn.TransformerEncoderLayer:
@@ -305,13 +315,10 @@ class FusionModel(nn.Module):  # type: ignore[misc]
         super().__init__()
         # Not "config": Transformers' Trainer writes into what is called so.
         self.architecture = config
-        self.inputs = nn.ModuleList(
-            VectorTokens(given, config.width, config.input_dropout)
-            if isinstance(given, VectorInput)
-            else TabularTokens(given, config.width)
-            for given in config.modalities.values()
-        )
-        kinds = {"early": EarlyFusion, "late": LateFusion, "hybrid": HybridFusion}
+        self.inputs = nn.ModuleList(_tokens(given, config) for given in config.modalities.values())
+        kinds = {
+            "early": EarlyFusion, "late": LateFusion, "hybrid": HybridFusion, "linear": LinearFusion
+        }  # fmt: skip
         self.fusion: nn.Module = kinds[config.method](config)
         for i, classes in enumerate(config.targets.values()):
             self.register_buffer(f"prior_{i}", torch.zeros(classes or 1))

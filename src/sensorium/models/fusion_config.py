@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from sensorium.errors import UsageError
 
-Method = Literal["early", "late", "hybrid"]
+Method = Literal["early", "late", "hybrid", "linear"]
 Decision = Literal["learned", "average"]
 
 TABULAR = "tabular"
@@ -56,7 +56,8 @@ class FusionConfig:
 
     Parameters
     ----------
-    method : {"early", "late", "hybrid"}
+    method : {"early", "late", "hybrid", "linear"}
+        The last has no use for the settings below.
     modalities : dict of str to VectorInput or TabularInput
         In the order in which the model keeps them; at least one.
     targets : dict of str to int

@@ -27,6 +27,7 @@ from sensorium.training.fusion.tables import (
     [
         (["a.jpg", "b.PNG", None], "image"),
         (["a.jpg", "b.jpg", "c.jpg", "d.jpg", "what?"], "image"),
+        (["https://x.org/a.jpg", "https://x.org/b.jpg"], "text"),  # which is not fetched
         (["a.wav", "b.mp3"], "audio"),
         (["a.mp4", "b.webm"], "video"),
         (["a.obj", "b.glb"], "mesh"),

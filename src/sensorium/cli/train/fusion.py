@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,13 @@ from sensorium.errors import UsageError
 if TYPE_CHECKING:
     from sensorium.training.fusion.estimators import Fusion
     from sensorium.training.fusion.features import TargetKind
+    from sensorium.training.fusion.report import System
+
+TEST_SHARE = 0.15
+"""Rows that a report is made of; as many as decide."""
+
+COMPARED = {"category": "accuracy", "number": "mae"}
+"""The score that is compared, of a target's kind (`sensorium.training.fusion.report`)."""
 
 
 def train_fusion(
@@ -31,8 +40,12 @@ def train_fusion(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the model.")],
     method: Annotated[
-        str, typer.Option(metavar="early|late|hybrid", help="How modalities are fused.")
-    ] = "hybrid",
+        str,
+        typer.Option(
+            metavar="auto|linear|early|late|hybrid",
+            help="How modalities are fused; auto tries all four and lets validation rows choose.",
+        ),
+    ] = "auto",
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,7 +66,11 @@ def train_fusion(
     ] = None,
     validation: Annotated[
         Path | None,
-        typer.Option(metavar="TABLE", help="Rows to stop by; else a share of the table."),
+        typer.Option(metavar="TABLE", help="Rows to choose and stop by; else 15% of the table."),
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="Rows to measure on; else 15% of the table."),
     ] = None,
     decision: Annotated[
         str, typer.Option(metavar="learned|average", help="How late fusion decides.")
@@ -92,27 +109,34 @@ def train_fusion(
         encoder=_encoders(encoder),
         crops=crops,
         class_weights="balanced" if balanced else None,
+        test_share=TEST_SHARE,
         settings=settings,
         decision=decision,
         modality_dropout=modality_dropout,
     )
     leave_out = [*targets, *(ignore or [])]
+    started = time.monotonic()
     with progress_of_steps() as line:
         encoding = line.said("encoding")
         encoded = model.encode(table, leave_out=leave_out, progress=encoding)
-        held_out = None if validation is None else model.encode(validation, progress=encoding)
-        history = model.fit(
-            encoded, targets, validation=held_out, folder=out / "training", steps=line.progress
-        )
+        given = [
+            None if one is None else model.encode(one, progress=encoding)
+            for one in (validation, test)
+        ]
+        model.fit(
+            encoded, targets, validation=given[0], test=given[1], folder=out / "training",
+            said=line.said,
+        )  # fmt: skip
     model.save(out)
-    skipped = [*encoded.skipped, *(held_out.skipped if held_out else [])]
+    seconds = time.monotonic() - started
+    skipped = [item for one in (encoded, *given) if one is not None for item in one.skipped]
     if as_json:
         for item in skipped:
             output.print_json({"skipped": item.path, "reason": item.reason})
-        output.print_json(_told(model, len(encoded), history.seconds, out))
+        output.print_json(_told(model, len(encoded), seconds, out))
     else:
         output.print_skipped(skipped)
-        _print(model, len(encoded), history.seconds, out)
+        _print(model, len(encoded), seconds, out)
     if skipped:
         raise typer.Exit(EXIT_PARTLY)
 
@@ -171,37 +195,65 @@ def _encoders(named: list[str] | None) -> str | dict[str, str]:
 def _told(model: Fusion, rows: int, seconds: float, out: Path) -> dict[str, Any]:
     return {
         "model": str(out),
-        "method": model.method,
+        "method": model.model.architecture.method,
         "rows": rows,
         "columns": {column.name: column.kind for column in model.tables.columns},
         "modalities": [*model.modalities],
         "targets": {name: target.kind for name, target in model.targets.items()},
         "seconds": round(seconds, 1),
         "scores": {
-            target: {
-                name: {"estimate": score.estimate, "low": score.low, "high": score.high}
-                for name, score in scores.items()
-            }
+            target: {name: asdict(score) for name, score in scores.items()}
             for target, scores in model.scores.items()
         },
+        "report": None if model.report is None else model.report.to_json(),
     }
 
 
 def _print(model: Fusion, rows: int, seconds: float, out: Path) -> None:
-    def line(text: str) -> None:
-        if output.console.is_terminal:
-            output.console.print(text, soft_wrap=True, markup=False)
-        else:
-            print(text)  # the console would turn tabs into spaces
-
     kinds = ", ".join(f"{column.name} ({column.kind})" for column in model.tables.columns)
-    line(f"{model.method} fusion of {kinds}; {rows:,} rows, {seconds:.0f} s")
-    for target, scores in model.scores.items():
-        for name, score in scores.items():
-            figures = (score.estimate, score.low, score.high)
-            digits = 3 if max(map(abs, figures)) < 100 else 1
-            estimate, low, high = (
-                f"{value:.{digits}f}" if math.isfinite(value) else "-" for value in figures
-            )
-            line(f"{target}\t{name}\t{estimate}\t{low}\t{high}")
-    line(f"written to {output.short_path(str(out))}: fusion.json, model.safetensors, training")
+    method = model.model.architecture.method
+    _line(f"{method} fusion of {kinds}; {rows:,} rows, {seconds:.0f} s")
+    report = model.report
+    if report is not None:
+        counts = report.counts
+        _line(
+            f"learnt from {counts['train']:,} rows and chosen by {counts['validation']:,}, then "
+            f"measured on {counts['test']:,}, which the model that is written has learnt from, too"
+        )
+        if len(report.validation) > 1:
+            losses = ", ".join(f"{name} {loss:.3f}" for name, loss in report.validation.items())
+            _line(f"validation loss, half of it with modalities hidden: {losses}")
+        for target, systems in report.systems.items():
+            if not systems:
+                _line(f"{target}: too few rows to measure on")
+                continue
+            _print_systems(target, systems, COMPARED[model.targets[target].kind])
+    files = "fusion.json, model.safetensors" + (", training" * (out / "training").is_dir())
+    _line(f"written to {output.short_path(str(out))}: {files}")
+
+
+def _print_systems(target: str, systems: list[System], compared: str) -> None:
+    """A line for each way to predict a target, the chosen one first."""
+    names = [*systems[0].scores]
+    headings = [target, compared, "95% interval"]
+    headings += [*(name for name in names if name != compared), "difference", "p (Holm)"]
+    lines = []
+    for one in systems:
+        score, others = one.scores[compared], [one.scores[n] for n in names if n != compared]
+        line = [one.name, _figure(score.estimate)]
+        line += [f"{_figure(score.low)} to {_figure(score.high)}"]
+        line += [_figure(other.estimate) for other in others]
+        if (found := one.comparison) is not None:
+            ends = f"{_figure(found.low, '+')} to {_figure(found.high, '+')}"
+            line += [f"{_figure(found.difference, '+')} ({ends})", f"{found.p:.4f}"]
+        lines.append(line)
+    output.print_table(headings, [line + [""] * (len(headings) - len(line)) for line in lines],
+                       bold=lambda row: row[0] == systems[0].name)  # fmt: skip
+
+
+def _line(text: str) -> None:
+    output.console.print(text, soft_wrap=True, markup=False)
+
+
+def _figure(value: float, sign: str = "") -> str:
+    return f"{value:{sign}.{3 if abs(value) < 100 else 1}f}" if math.isfinite(value) else "-"

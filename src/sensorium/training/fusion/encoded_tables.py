@@ -137,6 +137,14 @@ class EncodedTable:
         keep[hidden, self.modalities.index(modality)] = False
         return replace(self, keep=keep)
 
+    def only(self, kept: npt.NDArray[np.bool_]) -> EncodedTable:
+        """Let modalities count as missing where `kept` (n, m), or (m,), is False."""
+        return replace(self, keep=self.keep & kept)
+
+    def of(self, *modalities: str) -> EncodedTable:
+        """Let all modalities but these count as missing."""
+        return self.only(np.array([name in modalities for name in self.modalities]))
+
     def present(self) -> npt.NDArray[np.bool_]:
         """Which modalities each row has, shape (n, m)."""
         there = np.zeros_like(self.keep)
@@ -153,6 +161,24 @@ class EncodedTable:
 def modalities_of(columns: Iterable[Column]) -> tuple[str, ...]:
     """Names of the modalities of columns, in the order of their first columns."""
     return tuple(dict.fromkeys(column.modality for column in columns))
+
+
+def concatenated(tables: Sequence[EncodedTable]) -> EncodedTable:
+    """The rows of several tables that were encoded alike, in one."""
+    first = tables[0]
+    return replace(
+        first,
+        rows=[row for table in tables for row in table.rows],
+        vectors={m: [one for t in tables for one in t.vectors[m]] for m in first.vectors},
+        sources={m: [one for t in tables for one in t.sources[m]] for m in first.sources},
+        numbers=np.concatenate([table.numbers for table in tables]),
+        categories=tuple(
+            [value for table in tables for value in table.categories[column]]
+            for column in range(len(first.categories))
+        ),
+        keep=np.concatenate([table.keep for table in tables]),
+        skipped=[item for table in tables for item in table.skipped],
+    )
 
 
 def require_encoders(columns: Iterable[Column], encoders: Mapping[str, Encoder]) -> None:

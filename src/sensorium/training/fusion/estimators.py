@@ -1,19 +1,15 @@
 """Fusion of modalities: one classifier, and one regressor, over all columns of a table.
 
-`FusionClassifier` and `FusionRegressor` take early, late or hybrid fusion
-(`sensorium.models.fusion`), are trained with modalities dropped at random, predict with whatever a
+`FusionClassifier` and `FusionRegressor` take early, late, hybrid or linear fusion
+(`sensorium.models.fusion`), or choose between them by validation rows; they predict with whatever a
 row has, and say what each modality contributed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -21,29 +17,30 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders import DEFAULT_ENCODER
-from sensorium.errors import MissingExtraError, SensoriumWarning, UsageError
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtraError(error.name or "torch", "train") from error
-
+from sensorium.errors import SensoriumWarning, UsageError
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig, Method, VectorInput
-from sensorium.training.fusion.batches import Batches, fit_scales, modality_inputs
+from sensorium.training.fusion.batches import Batches
 from sensorium.training.fusion.contributions import Contributions, contributions_of
-from sensorium.training.fusion.decisions import fit_gates, fit_temperatures
-from sensorium.training.fusion.encoded_tables import EncodedTable, Progress
-from sensorium.training.fusion.features import Features, Target, TargetKind
+from sensorium.training.fusion.encoded_tables import EncodedTable, Progress, concatenated
+from sensorium.training.fusion.features import Target, TargetKind
+from sensorium.training.fusion.methods import ClassWeights, Recipe, Trained, train_method
+from sensorium.training.fusion.report import FusionReport
 from sensorium.training.fusion.scores import Scores, scores_of, softmax
+from sensorium.training.fusion.selection import select
 from sensorium.training.fusion.table_encoder import Encoders, Table, TableEncoder
 from sensorium.training.fusion.tables import is_missing
 from sensorium.training.history import History
 from sensorium.training.loop import Progress as Steps
-from sensorium.training.loop import Settings, train
+from sensorium.training.loop import Settings
 
 Targets = str | Sequence[str] | Mapping[str, TargetKind]
-ClassWeights = Literal["balanced"] | Mapping[str, Mapping[str, float]] | None
+Said = Callable[[str], Callable[[int, int], None] | None]
+
+AUTO = "auto"
+
+METHODS: tuple[Method, ...] = ("linear", "early", "late", "hybrid")
+"""What "auto" tries: the linear one, which takes a moment, first."""
 
 SETTINGS = Settings(epochs=40, batch_size=64, learning_rate=1e-3, weight_decay=0.05, patience=6)
 
@@ -51,9 +48,6 @@ VALIDATION_SHARE = 0.15
 
 FEWEST_ROWS = 8
 """Fewer rows than this are no training."""
-
-DATA_FILE = "data.sha256"
-"""Digest of the rows that a training folder belongs to."""
 
 _LEAST = 1e-6
 """Probabilities nearer to 0 or 1 count as this near, so that log-odds are finite."""
@@ -64,7 +58,9 @@ class Fusion:
 
     Parameters
     ----------
-    method : {"early", "late", "hybrid"}
+    method : {"auto", "linear", "early", "late", "hybrid"}
+        "auto" trains all four and takes the one of least loss on validation rows; a linear model
+        (logistic and ridge regression), unless another is clearly better.
     columns : mapping of str to kind, optional
         What columns hold (`tables.KINDS`); none but these are read. Without it all columns but the
         targets are, by what they seem to hold.
@@ -77,6 +73,8 @@ class Fusion:
         "balanced" gives all classes the same weight in the loss; else weights of labels by target.
     validation_share : float
         Share of the rows that is set apart when no validation table is given.
+    test_share : float
+        Share of the rows that a report is made of when no test table is given; 0 makes none.
     settings : Settings
         Of the training loop.
     **architecture
@@ -87,8 +85,12 @@ class Fusion:
     ----------
     targets : dict of str to Target
         What was trained for, with the labels of its classes in order.
+    report : FusionReport or None
+        What it is worth beside other methods and baselines, where test rows were given or set
+        apart.
     scores : dict
-        Of the validation rows, as `evaluate` gives them.
+        Of the test rows, else of the validation rows, as `evaluate` gives them. Whatever the
+        figures were taken of is learnt from afterwards, too.
 
     Raises
     ------
@@ -100,13 +102,14 @@ class Fusion:
 
     def __init__(
         self,
-        method: Method = "hybrid",
+        method: Method | Literal["auto"] = "auto",
         *,
         columns: Mapping[str, str] | None = None,
         encoder: Encoders = DEFAULT_ENCODER,
         crops: bool = False,
         class_weights: ClassWeights = None,
         validation_share: float = VALIDATION_SHARE,
+        test_share: float = 0.0,
         settings: Settings = SETTINGS,
         **architecture: Any,
     ) -> None:
@@ -115,18 +118,27 @@ class Fusion:
             raise UsageError(f"fusion has no option {', '.join(sorted(unknown))}")
         if not 0 < validation_share < 1:
             raise UsageError(f"validation_share lies between 0 and 1, got {validation_share}")
+        if not 0 <= test_share < 1 - validation_share:
+            raise UsageError(
+                f"test_share is from 0 to below {1 - validation_share:g}, got {test_share}"
+            )
         if isinstance(class_weights, str) and class_weights != "balanced":
             raise UsageError(f"class_weights is 'balanced' or a mapping, got {class_weights!r}")
         # What cannot be is said now, not after the encoding.
-        FusionConfig(method, {"any": VectorInput(1)}, {"any": 0}, **architecture)
+        if method not in (AUTO, *METHODS):
+            raise UsageError(f"method is one of {', '.join((AUTO, *METHODS))}, got {method!r}")
+        example: Method = "early" if method == AUTO else method  # type: ignore[assignment]
+        FusionConfig(example, {"any": VectorInput(1)}, {"any": 0}, **architecture)
         self.method = method
         self.class_weights = class_weights
         self.validation_share = validation_share
+        self.test_share = test_share
         self.settings = settings
         self.architecture = architecture
         self.tables = TableEncoder(columns, encoder, crops=crops)
         self.targets: dict[str, Target] = {}
         self.scores: Scores = {}
+        self.report: FusionReport | None = None
         self._batches: Batches | None = None
 
     @property
@@ -158,9 +170,11 @@ class Fusion:
         targets: Targets,
         *,
         validation: Table | None = None,
+        test: Table | None = None,
         folder: str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
         steps: Steps | None = None,
+        said: Said | None = None,
     ) -> History:
         """Train on a table.
 
@@ -171,19 +185,24 @@ class Fusion:
         targets : str, sequence of str, mapping of str to {"category", "number"}
             Columns to predict. A row may lack some of them.
         validation : like table, optional
-            Rows that decide when to stop and how sure to be; else a share of the table is set
-            apart.
+            Rows that decide when to stop, how sure to be, and which method; else a share of the
+            table is set apart.
+        test : like table, optional
+            Rows that a report is made of; else `test_share` of the table.
         folder : path, optional
             Where the training keeps checkpoints, history and curves; a killed training of the same
             rows goes on there. None keeps nothing.
         progress : callable, optional
             Takes (done, total) while media are encoded.
         steps : callable, optional
-            Takes (done, total, figures) after each step of the training.
+            Takes (done, total, figures) after each step of a training.
+        said : callable, optional
+            Called with what is done; returns what takes steps done and in all.
 
         Returns
         -------
         History
+            Of the model that was kept; a linear one has no losses.
 
         Raises
         ------
@@ -194,45 +213,37 @@ class Fusion:
         """
         kinds = self._target_kinds(targets)
         self.tables.learn_columns(table, [*kinds])
-        rows = self._encoded(table, progress)
-        if validation is None:
-            rows, held_out = self._split(_labelled(rows, kinds))
-        else:
-            held_out = _labelled(self._encoded(validation, progress), kinds)
-            rows = _labelled(rows, kinds)
+        rows, held_out, tested = self._parts(table, validation, test, kinds, progress)
         if len(rows) < FEWEST_ROWS or not len(held_out):
             raise UsageError(
                 f"{len(rows)} rows with a target to train on and {len(held_out)} to validate: "
                 f"give at least {FEWEST_ROWS} and 1"
             )
-        self.targets = {name: Target.fit(name, kind, rows.rows) for name, kind in kinds.items()}
-        features = Features.fit(rows)
-        torch.manual_seed(self.settings.seed)
-        model = FusionModel(
-            FusionConfig(
-                self.method,
-                modality_inputs(rows, features),
-                {name: len(target.labels) for name, target in self.targets.items()},
-                **self.architecture,
+        recipe = Recipe(self.settings, self.architecture, self.class_weights)
+
+        def trained(method: Method, tables: Sequence[EncodedTable], place: Path | None) -> Trained:
+            learnt = concatenated(tables)
+            known = {name: Target.fit(name, kind, learnt.rows) for name, kind in kinds.items()}
+            told = said(f"{method} fusion") if said is not None else None
+
+            def step(done: int, total: int, figures: Mapping[str, float]) -> None:
+                if told is not None:
+                    told(done, total)
+                if steps is not None:
+                    steps(done, total, figures)
+
+            return train_method(
+                method, recipe, known, learnt, held_out, folder=place, steps=step, solving=told
             )
-        )
-        fit_scales(model, rows)
-        self._fit_priors(model, rows)
-        batches = Batches(model, features, self.targets)
-        if folder is not None:
-            _claim(Path(folder), model, batches, rows)
-        with tempfile.TemporaryDirectory() as scratch:
-            history = train(
-                model, range(len(rows)), batches.collate(rows), Path(folder or scratch),
-                self.settings, validate=batches.validation(held_out), best=("loss", "min"),
-                progress=steps,
-            )  # fmt: skip
-        fit_gates(model, [*batches.all(held_out)])
-        fit_temperatures(model, [*batches.all(held_out)])
+
+        chosen, self.scores, self.report = select(
+            self._methods(), trained, rows, held_out, tested,
+            folder=None if folder is None else Path(folder), seed=self.settings.seed,
+        )  # fmt: skip
+        self.targets = dict(chosen.batches.targets)
         self.tables.spaces = dict(rows.spaces)
-        self._batches = batches
-        self.scores = self.evaluate(held_out)
-        return history
+        self._batches = chosen.batches
+        return chosen.history
 
     def encode(
         self, table: Table, *, leave_out: Sequence[str] = (), progress: Progress | None = None
@@ -328,8 +339,7 @@ class Fusion:
             labels = [chosen.labels[i] for i in predicted]
 
         def worth(kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-            some = replace(encoded, keep=encoded.keep & kept)
-            found = self.batches.outputs(some)[chosen.name]
+            found = self.batches.outputs(encoded.only(kept))[chosen.name]
             if chosen.kind == "number":
                 return _numbers(chosen, found)
             probability = softmax(found)[np.arange(len(found)), predicted]
@@ -391,35 +401,36 @@ class Fusion:
         batches = self.batches
         return batches.outputs(self._encoded(table))
 
-    def _split(self, table: EncodedTable) -> tuple[EncodedTable, EncodedTable]:
-        order = np.random.default_rng(self.settings.seed).permutation(len(table))
-        held = max(1, round(self.validation_share * len(table)))
-        return table.take(np.sort(order[held:])), table.take(np.sort(order[:held]))
+    def _methods(self) -> list[Method]:
+        """The methods that are tried; hybrid fusion needs two layers to exchange."""
+        if self.method != AUTO:
+            return [self.method]  # type: ignore[list-item]
+        layers = self.architecture.get("layers", 2) - self.architecture.get("fusion_layer", 0)
+        return [method for method in METHODS if method != "hybrid" or layers >= 2]
 
-    def _fit_priors(self, model: FusionModel, table: EncodedTable) -> None:
-        """Give the model class weights, and the prior of rows of which nothing is known."""
-        for i, target in enumerate(self.targets.values()):
-            if target.kind == "number":
-                continue
-            numbers = target.values(table.rows)
-            counts = np.bincount(numbers[numbers >= 0], minlength=len(target.labels))
-            weights = self._weights(target, counts)
-            shares = counts * weights / (counts * weights).sum()
-            model.get_buffer(f"prior_{i}").copy_(torch.from_numpy(np.log(shares)))
-            model.get_buffer(f"class_weight_{i}").copy_(torch.from_numpy(weights))
-
-    def _weights(self, target: Target, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        if self.class_weights is None:
-            return np.ones(len(counts))
-        if isinstance(self.class_weights, str):
-            return np.asarray(counts.sum() / (len(counts) * counts), np.float64)
-        given = self.class_weights.get(target.name, {})
-        if unknown := given.keys() - {*target.labels}:
-            raise UsageError(f"target {target.name!r} has no label {sorted(unknown)[0]!r}")
-        weights = np.array([given.get(label, 1.0) for label in target.labels], np.float64)
-        if not (np.isfinite(weights) & (weights > 0)).all():
-            raise UsageError(f"target {target.name!r}: class weights are numbers above 0")
-        return weights
+    def _parts(
+        self,
+        table: Table,
+        validation: Table | None,
+        test: Table | None,
+        kinds: Mapping[str, TargetKind],
+        progress: Progress | None,
+    ) -> tuple[EncodedTable, EncodedTable, EncodedTable | None]:
+        """Rows to learn from, to choose by, and to measure on."""
+        rows = _labelled(self._encoded(table, progress), kinds)
+        given = [
+            None if one is None else _labelled(self._encoded(one, progress), kinds)
+            for one in (validation, test)
+        ]
+        order = np.random.default_rng(self.settings.seed).permutation(len(rows))
+        parts: list[EncodedTable | None] = []
+        for one, share in zip(given, (self.validation_share, self.test_share), strict=True):
+            taken = max(1, round(share * len(rows))) if one is None and share else 0
+            taken = min(taken, len(order))
+            parts.append(rows.take(np.sort(order[:taken])) if taken else one)
+            order = order[taken:]
+        held_out = parts[0] if parts[0] is not None else rows.take([])
+        return rows.take(np.sort(order)), held_out, parts[1]
 
     def _one_target(self, name: str | None) -> Target:
         if name is None and len(self.targets) == 1:
@@ -446,29 +457,6 @@ class FusionRegressor(Fusion):
     """
 
     _kind = "number"
-
-
-def _claim(folder: Path, model: FusionModel, batches: Batches, rows: EncodedTable) -> None:
-    """Note which rows are learned in a folder; refuse one where others were.
-
-    The training loop goes on with what it finds, and compares the number of rows alone.
-    """
-    digest = hashlib.sha256(json.dumps(model.architecture.to_json()).encode())
-    for values in (*batches.features.tabular(rows), rows.keep):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    for target in batches.targets.values():
-        digest.update(target.values(rows.rows).tobytes())
-    for name in sorted(rows.vectors):
-        for vectors in rows.vectors[name]:
-            digest.update(vectors.tobytes())
-    path = folder / DATA_FILE
-    if path.is_file() and path.read_text("utf-8").strip() != digest.hexdigest():
-        raise UsageError(
-            f"{folder} holds a training on other rows, or of another model: "
-            "give another folder, or delete it"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(digest.hexdigest() + "\n", "utf-8")
 
 
 def _labelled(table: EncodedTable, targets: Mapping[str, TargetKind]) -> EncodedTable:

@@ -21,13 +21,15 @@ from sensorium.models.fusion_config import FusionConfig
 from sensorium.training.fusion.batches import Batches
 from sensorium.training.fusion.estimators import Fusion, FusionClassifier, FusionRegressor
 from sensorium.training.fusion.features import Features, Target
+from sensorium.training.fusion.report import FusionReport
 from sensorium.training.fusion.tables import Column
 from sensorium.training.loop import Settings
 
 FILE = "fusion.json"
 WEIGHTS = "model.safetensors"
 KIND = "fusion"
-FORMAT = 1
+FORMAT = 2
+"""The second may be linear and have a report; the first is read as well."""
 
 _CLASSES: dict[str, type[Fusion]] = {
     "classifier": FusionClassifier,
@@ -53,11 +55,13 @@ def save_fusion(model: Fusion, folder: Path) -> None:
         "model": batches.model.architecture.to_json(),
         "class_weights": model.class_weights,
         "validation_share": model.validation_share,
+        "test_share": model.test_share,
         "settings": dataclasses.asdict(model.settings),
         "scores": {
             target: {name: dataclasses.asdict(score) for name, score in scores.items()}
             for target, scores in model.scores.items()
         },
+        "report": None if model.report is None else model.report.to_json(),
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).unlink(missing_ok=True)
@@ -89,6 +93,7 @@ def load_fusion(folder: Path) -> Fusion:
             crops=content["crops"],
             class_weights=content["class_weights"],
             validation_share=content["validation_share"],
+            test_share=content.get("test_share", 0.0),
             settings=Settings(**content["settings"]),
             **architecture,
         )
@@ -101,6 +106,8 @@ def load_fusion(folder: Path) -> Fusion:
             target: {name: Interval(**score) for name, score in scores.items()}
             for target, scores in content["scores"].items()
         }
+        if content.get("report") is not None:
+            loaded.report = FusionReport.from_json(content["report"])
         features = Features.from_json(content["features"])
         model = FusionModel(FusionConfig.from_json(content["model"]))
     except (KeyError, TypeError, AttributeError) as error:
@@ -123,8 +130,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: cannot be read ({error})") from error
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise UsageError(f"{path}: is not the description of a fusion model")
-    if content.get("format") != FORMAT:
+    if content.get("format") not in range(1, FORMAT + 1):
         raise UsageError(
-            f"{path}: format {content.get('format')!r}; this version reads format {FORMAT}"
+            f"{path}: format {content.get('format')!r}; this version reads formats 1 to {FORMAT}"
         )
     return content

@@ -60,6 +60,31 @@ def scores_of(
     return scores
 
 
+def hits_or_errors(
+    target: Target, outputs: npt.NDArray[np.float64], rows: Sequence[Row]
+) -> npt.NDArray[np.float64]:
+    """Of every row that has the target: 1 where its label is predicted, or a number's error.
+
+    Parameters
+    ----------
+    target : Target
+    outputs : ndarray, shape (n, classes) or (n, 1)
+    rows : sequence of dict
+
+    Returns
+    -------
+    ndarray of float64, shape (rows with the target,)
+        0 or 1, or absolute errors in the number's own unit.
+    """
+    if target.kind == "category":
+        known = [i for i, row in enumerate(rows) if not is_missing(row.get(target.name))]
+        labels = [target.labels[n] for n in outputs[known].argmax(axis=1)]
+        right = [str(category_of(rows[i][target.name])) for i in known]
+        return np.array([a == b for a, b in zip(labels, right, strict=True)], np.float64)
+    errors = np.abs(outputs[:, 0] - target.values(rows).astype(np.float64)) * target.deviation
+    return np.asarray(errors[~np.isnan(errors)])
+
+
 def _of_classes(
     target: Target, rows: Sequence[Row], probabilities: npt.NDArray[np.float64], seed: int
 ) -> dict[str, Interval]:

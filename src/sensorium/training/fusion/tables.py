@@ -247,7 +247,8 @@ def detect_kind(values: Sequence[Any]) -> Kind | None:
     if all(number_of(value) is not None for value in given):
         return "number"
     texts = [str(value).strip() for value in given]
-    suffixes = [os.path.splitext(text)[1].lower() for text in texts]  # noqa: PTH122
+    # What stands on a server is not fetched: to a model it is a text.
+    suffixes = ["" if is_url(t) else os.path.splitext(t)[1].lower() for t in texts]  # noqa: PTH122
     for kind, known in FILE_KINDS.items():
         if sum(suffix in known for suffix in suffixes) >= NAMED_FILES * len(given):
             return kind  # type: ignore[return-value]
