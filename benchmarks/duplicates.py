@@ -199,6 +199,7 @@ def measure_copies(encoder_name: str, count: int) -> None:
                 collection.add(scratch)
                 seconds = time.perf_counter() - start
                 found = find_duplicate_items(collection, look_alikes=True)
+            whole_ones = {name for name, kind in of.values() if kind == "original"}
             looks = {name: _looks(picture) for name, picture in originals.items()}
             copies, alike, wrong = Counter[str](), Counter[str](), 0
             removed = 0
@@ -211,9 +212,10 @@ def measure_copies(encoder_name: str, count: int) -> None:
                             wrong += 1
                             if wrong <= 5:
                                 print(f"  {set_name}: {name} taken for {first}")
-                mine = [kind for name, kind in rest if name == first]
-                (copies if group.kind == "copies" else alike).update([kind, *mine])
-            total = Counter(kind for _, kind in of.values())
+                mine = [kind, *(kind for name, kind in rest if name == first)]
+                if first in whole_ones:
+                    (copies if group.kind == "copies" else alike).update(mine)
+            total = Counter(kind for name, kind in of.values() if name in whole_ones)
             row = {"pictures": str(len(originals)), "files": str(len(of))}
             row |= {"to delete": str(removed), "false deletions": str(wrong)}
             for kind in FILES:
@@ -222,11 +224,11 @@ def measure_copies(encoder_name: str, count: int) -> None:
             table[set_name] = row
             whole = time.perf_counter() - start
             print(f"{set_name}: indexed in {seconds:.0f} s, compared in {whole - seconds:.0f} s")
+            print(json.dumps({set_name: row}), flush=True)
     names = list(dict.fromkeys(key for row in table.values() for key in row))
     print("\n| | " + " | ".join(table) + " |\n|---|" + "---|" * len(table))
     for name in names:
         print(f"| {name} | " + " | ".join(row.get(name, "") for row in table.values()) + " |")
-    print(json.dumps(table))
 
 
 def pictures(kind: str) -> Iterator[tuple[str, Picture]]:
