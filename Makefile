@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test test-settings test-slow lint bench hub clean
+.PHONY: demo test test-settings test-slow docs lint bench hub clean
 
 demo: $(INSTALLED)
 	@$(RUN) examples/demo.py
@@ -25,6 +25,10 @@ test-settings: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -m slow
+
+# Every block of README and docs, each from a clone of what is committed and an empty home.
+docs:
+	$(PYTHON) -m tests.bare_docs
 
 # Adds torch and the model hub's libraries to .venv; tests that need them are skipped without. Where
 # the machine's index has CUDA builds alone, install the CPU build of torch into .venv first.

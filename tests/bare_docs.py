@@ -1,0 +1,155 @@
+"""Run every block of README and docs from a bare environment, as a newcomer who reads it would.
+
+    python3 -m tests.bare_docs [PAGE ...]
+
+README.md begins in an empty folder with an empty home: its first block clones this repository and
+sets it up. All other pages begin where that block ends, each in a clone and a home of its own. They
+share what is installed, in an order in which no page leans on what only a later one names. What is
+not committed does not take part. Nothing needs to be there but git, make and a Python with venv.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tests.pages import ROOT, Block, BlockFailedError, Terminal, blocks, compare, run
+
+PAGES = (
+    "README.md",
+    # These need no more than `make demo` installs ...
+    "docs/bulk.md", "docs/collection-format.md", "docs/design.md", "docs/encoder-format.md",
+    "docs/evaluation.md", "docs/scores.md", "docs/search.md", "docs/training/classifier.md",
+    # ... and these each name more.
+    "docs/media.md", "docs/encoders.md", "docs/training/hashing.md",
+    "docs/training/contrastive.md", "docs/training/fusion.md", "docs/training/generation.md",
+)  # fmt: skip
+"""The Chinese README is compared with the English one instead (`tests/test_docs.py`)."""
+
+REPOSITORY = "<this repository>"
+"""What README.md calls the address that people clone from."""
+
+BLOCK_SECONDS = 1200.0
+PASSED_ON = ("LANG", "LC_ALL", "PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+"""Variables that the terminal gets, with those of pip: what a fresh login would have."""
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Variables of a terminal whose user has just logged in for the first time."""
+    home.mkdir(parents=True)
+    kept = {name: value for name, value in os.environ.items()
+            if name.upper() in PASSED_ON or name.startswith("PIP_")}  # fmt: skip
+    return {"LANG": "C.UTF-8", **kept, "HOME": str(home), "TERM": "xterm-256color"}
+
+
+def start() -> Block:
+    """README's first block, which sets everything up."""
+    return next(blocks((ROOT / "README.md").read_text("utf-8")))
+
+
+def run_page(page: str, terminal: Terminal, skip: int = 0) -> list[str]:
+    """Run a page's blocks, tell what is wrong, and return where.
+
+    After a block that fails the rest of the page is not run: it would fail for that reason.
+    """
+    printed = ""
+    for block in list(blocks((ROOT / page).read_text("utf-8")))[skip:]:
+        began = time.monotonic()
+        try:
+            if block.kind == "output":
+                compare(block.text.splitlines(), printed)
+                continue
+            text = block.text.replace(REPOSITORY, str(ROOT))
+            printed = run(terminal, replace(block, text=text), BLOCK_SECONDS)
+        except BlockFailedError as error:
+            print(f"  {page}:{block.line}: {error}", flush=True)
+            return [f"{page}:{block.line}"]
+        print(f"  {page}:{block.line} {time.monotonic() - began:.0f} s", flush=True)
+    return []
+
+
+def readme(folder: Path) -> list[str]:
+    """Run README.md in an empty folder."""
+    return _in_terminal("README.md", folder, folder)
+
+
+def pages(names: Sequence[str], folder: Path) -> list[str]:
+    """Set up as README does, and run pages, each in a clone beside that."""
+    first = folder / "start"
+    first.mkdir(parents=True)
+    terminal = _terminal(first, first)
+    try:
+        block = start()
+        print(f"  setting up as README.md:{block.line} says", flush=True)
+        run(terminal, Block("sh", block.text.replace(REPOSITORY, str(ROOT)), 0), BLOCK_SECONDS)
+        # The second time everything is there, and the checkout is as it was.
+        run(terminal, Block("sh", 'make demo\ntest -z "$(git status --porcelain)"', 0), 120)
+    except BlockFailedError as error:
+        print(f"  README.md:{block.line}: {error}", flush=True)
+        return [f"README.md:{block.line}"]
+    finally:
+        terminal.close()
+    wrong = []
+    for name in names:
+        place = folder / name.replace("/", "-")
+        checkout = place / "sensorium"
+        subprocess.run(["git", "clone", "-q", ROOT, checkout], check=True)
+        (checkout / ".venv").symlink_to(first / "sensorium" / ".venv")
+        wrong += _in_terminal(name, place, checkout, "source .venv/bin/activate")
+    return wrong
+
+
+def _terminal(place: Path, folder: Path) -> Terminal:
+    scratch = place / "blocks"
+    scratch.mkdir(parents=True)
+    return Terminal(folder, scratch, environment(place / "home"))
+
+
+def _in_terminal(page: str, place: Path, folder: Path, before: str = "") -> list[str]:
+    began, used = time.monotonic(), os.times()
+    print(page, flush=True)
+    terminal = _terminal(place, folder)
+    try:
+        # An administrator's shell may have no sudo, which pages write for everybody else.
+        terminal.run("sh", f'command -v sudo >/dev/null || sudo() {{ "$@"; }}\n{before}\n', 60)
+        return run_page(page, terminal)
+    finally:
+        terminal.close()
+        now = os.times()
+        computed = (
+            now.children_user + now.children_system - used.children_user - used.children_system
+        )
+        print(
+            f"{page}: {time.monotonic() - began:.0f} s, {computed:.0f} s of a processor", flush=True
+        )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the pages that are named, or all."""
+    names = [*arguments] or [*PAGES]
+    if unknown := [name for name in names if name not in PAGES]:
+        print(f"no such page: {', '.join(unknown)}; known: {', '.join(PAGES)}", file=sys.stderr)
+        return 2
+    folder = Path(tempfile.mkdtemp(prefix="docs-"))
+    wrong: list[str] = []
+    try:
+        if "README.md" in names:
+            wrong += readme(folder / "readme")
+            names.remove("README.md")
+        if names:
+            wrong += pages(sorted(names, key=PAGES.index), folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"wrong: {', '.join(wrong)}" if wrong else "every block runs", flush=True)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
