@@ -27,10 +27,11 @@ from benchmarks.photos import MEGAPIXELS, make_photos
 from benchmarks.rows import Row, readable
 from benchmarks.sample import sample_rows
 from sensorium import Collection, Text, load_encoder
-from sensorium.collection.rows import EmbeddedFile, FileState, Part
+from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder, Prepared
 from sensorium.media import Modality
+from sensorium.media.segments import SegmentRecord
 
 OURS, BUDGET = "sensorium", "budget"
 ON_ONNX = "sensorium on ONNX Runtime"
@@ -280,7 +281,7 @@ def fill(library: Path, name: str, encoder: Encoder) -> None:
             Modality.IMAGE,
             {},
             {},
-            [Part()],
+            [SegmentRecord()],
             vector,
         )
         for number, vector in enumerate(vectors)

@@ -24,7 +24,7 @@ from benchmarks import datasets
 from benchmarks.rows import Row
 from benchmarks.sample import SAMPLE
 from sensorium import load_encoder
-from sensorium.collection.reading import query_vectors
+from sensorium.collection.queries import query_vectors
 from sensorium.errors import EncoderError
 from sensorium.evaluation.intervals import Interval, bootstrap_interval
 from sensorium.evaluation.retrieval import rank_relevance, reciprocal_rank, success_at

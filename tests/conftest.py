@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sensorium import load_encoder
+from sensorium.encoders import Encoder
 from tests.tiny_encoder import make_tiny_encoder
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -63,3 +65,20 @@ def prompted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def other_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of an encoder of another space."""
     return make_tiny_encoder(tmp_path_factory.mktemp("other"), seed=1, name="other")
+
+
+@pytest.fixture(scope="session")
+def encoder(tiny: Path) -> Encoder:
+    return load_encoder(tiny)
+
+
+@pytest.fixture(scope="session")
+def other_encoder(other_tiny: Path) -> Encoder:
+    return load_encoder(other_tiny)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return folder

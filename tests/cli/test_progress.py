@@ -66,7 +66,7 @@ def test_steps_follow_one_another(capsys: pytest.CaptureFixture[str]) -> None:
             heard("encoding [pictures]: 0 of 4,000, 0:00\n")
             encoding(4_000, 4_000)
             heard("encoding [pictures] is done, the next step runs, 0:00\n")
-            steps.progress(3, 8, {"loss": 1.25, "recall": 0.5, "third": 9.0})
+            steps.training(3, 8, {"loss": 1.25, "recall": 0.5, "third": 9.0})
             heard("training: 3 of 8, loss 1.250, recall 0.500, 0:00, about 0:00 left\n")
         heard("sensorium train, 0:00\n")
     capsys.readouterr()

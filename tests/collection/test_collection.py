@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sensorium import Collection, Text
 from sensorium.collection import Hit
-from sensorium.collection.rows import EmbeddedFile, FileState, Part
+from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.encoders import Encoder
 from sensorium.errors import (
     CollectionError,
@@ -22,6 +22,7 @@ from sensorium.errors import (
     UsageError,
 )
 from sensorium.media import Image, Modality
+from sensorium.media.segments import SegmentRecord
 from tests.collection.pictures import check_vectors, png, write, write_many
 
 
@@ -71,7 +72,7 @@ def test_items_of_several_segments(
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             if n % 5 == 0:
                 vectors[:] = encoder.encode(["dog"])  # one that crowds the list
-            spans = [Part((float(s), s + 0.5)) for s in range(count)]
+            spans = [SegmentRecord((float(s), s + 0.5)) for s in range(count)]
             stored = EmbeddedFile(
                 FileState(f"/{n}", 0, 0, b"%d" % n), Modality.VIDEO, {}, {}, spans, vectors
             )
@@ -83,7 +84,7 @@ def test_items_of_several_segments(
         for hit in hits:
             (rows,) = np.nonzero(items == hit.id)
             best = ids[rows[np.argmax((all_vectors[rows] * query).sum(axis=1))]]
-            assert hit.span == collection._store.segments([int(best)])[int(best)].part.span
+            assert hit.span == collection._store.segments([int(best)])[int(best)].record.span
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, "3", None, True])

@@ -15,11 +15,12 @@ import pytest
 from sensorium import Collection
 from sensorium.collection import searching
 from sensorium.collection.derived import describe_index, folder_of, read_queries
-from sensorium.collection.rows import EmbeddedFile, FileState, Part
+from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.encoders import Encoder
 from sensorium.errors import UsageError
 from sensorium.index.tuning import recall_of, truth
 from sensorium.media import Text
+from sensorium.media.segments import SegmentRecord
 
 ROWS = 3000
 Vectors = npt.NDArray[np.float32]
@@ -41,7 +42,7 @@ def write(collection: Collection, start: int, vectors: Vectors) -> None:
                     "image",
                     {},
                     {"n": n},
-                    [Part()],
+                    [SegmentRecord()],
                     vectors[i : i + 1],
                 )
                 for i, n in enumerate(range(start + begin, start + len(vectors)), begin)

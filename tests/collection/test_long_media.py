@@ -26,7 +26,7 @@ INDEXING = """
 import json, resource, sys
 from sensorium import Audio, Collection
 from sensorium.collection import collection as module
-from sensorium.collection.reading import Extraction
+from sensorium.encoders.reading import Extraction
 from sensorium.media import Segment, Text
 
 
@@ -35,7 +35,7 @@ class Listener:
 
     name = "listener"
 
-    def passages(self, sound, journal=None):
+    def segments(self, sound, journal=None):
         second = 0
         for block in sound.blocks(16000, 10.0):
             loud = float(abs(block).max())
@@ -116,7 +116,7 @@ def test_a_4k_video(tmp_path: Path, tiny: Path, sample: Path, film: Path) -> Non
     assert done["grown"] < LIMIT
     with Collection(path) as library:
         assert library.info().items["video"] == 1
-        spans = [part.span for part in library._store.passages_of(2).values()]
+        spans = [part.span for part in library._store.texts_of(2).values()]
         assert spans[:4] == [(10.0 * n, 10.0 * n + 10) for n in range(4)]  # AAC pads the end
 
 
@@ -125,7 +125,7 @@ import os, signal, sys
 from pathlib import Path
 from sensorium import Collection
 from sensorium.collection import collection as module
-from sensorium.collection.reading import Extraction
+from sensorium.encoders.reading import Extraction
 from sensorium.extraction import Transcriber
 from sensorium.media import Segment, Text
 
@@ -169,7 +169,7 @@ def test_what_was_heard_before_a_kill_is_not_heard_again(tmp_path: Path, tiny: P
     after = log.read_text().split()[4:]
     assert after[0] == before[-1] and not {*before[:-1]} & {*after}
     with Collection(path) as library:
-        said = [part.span for part in library._store.passages_of(1).values()]
+        said = [part.span for part in library._store.texts_of(1).values()]
         assert sorted(round(span[0]) for span in said if span) == sorted(
             {*map(int, before), *map(int, after)}
         )

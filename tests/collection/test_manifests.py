@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sensorium import Collection
-from sensorium.collection.files import Candidate, Skipped, find_files
+from sensorium.data.files import Candidate, find_files
+from sensorium.media.skipped import Skipped
 from tests.collection.pictures import names, write, write_many
 
 

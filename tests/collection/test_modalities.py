@@ -17,8 +17,9 @@ import pytest
 import trimesh
 
 from sensorium import Collection, Document, Mesh, Video, load_encoder
-from sensorium.collection import reading
+from sensorium.collection import queries
 from sensorium.encoders import Encoder, ZeroShotClassifier
+from sensorium.encoders.reading import Extraction
 from sensorium.errors import MediaError
 from sensorium.media import Audio, Segment, Text
 from tests.collection.pictures import png
@@ -35,7 +36,7 @@ class Stenographer:
     name = "stenographer"
     calls = 0
 
-    def passages(self, sound: Audio, journal: object = None) -> Iterator[Segment]:
+    def segments(self, sound: Audio, journal: object = None) -> Iterator[Segment]:
         self.calls += 1
         for n, (start, stop) in enumerate(seg.span for seg in sound.segments() if seg.span):
             details = {"source": "speech", "language": "en"}
@@ -46,11 +47,11 @@ class Stenographer:
 def speech(monkeypatch: pytest.MonkeyPatch) -> Stenographer:
     model = Stenographer()
     monkeypatch.setattr(
-        reading,
+        queries,
         "extraction_of",
-        lambda speech, ocr: reading.Extraction(speech=model if speech else None),
+        lambda speech, ocr: Extraction(speech=model if speech else None),
     )
-    monkeypatch.setattr("sensorium.collection.collection.extraction_of", reading.extraction_of)
+    monkeypatch.setattr("sensorium.collection.collection.extraction_of", queries.extraction_of)
     return model
 
 

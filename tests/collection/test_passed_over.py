@@ -9,7 +9,8 @@ import pytest
 
 from sensorium import Collection
 from sensorium.collection import Skipped
-from sensorium.collection.files import NO_SUFFIX, group_skipped, select_files, told_ignored
+from sensorium.data.files import NO_SUFFIX, select_files, told_ignored
+from sensorium.media.skipped import group_skipped
 from tests.cli.conftest import Run, run  # noqa: F401
 from tests.collection.pictures import png
 from tests.media.pdfs import text_pdf

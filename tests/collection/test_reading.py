@@ -20,9 +20,9 @@ import pytest
 
 from sensorium import Collection, Document
 from sensorium.collection.adding import add_files
-from sensorium.collection.pipeline import HEAVY_AHEAD, Read, embed
-from sensorium.collection.reading import is_heavy, pieces_of, read_pieces
 from sensorium.encoders import Encoder, Prepared
+from sensorium.encoders.pipeline import HEAVY_AHEAD, Read, embed
+from sensorium.encoders.reading import is_heavy, read_segments, segments_of
 from sensorium.errors import CollectionError
 from sensorium.media import Audio, Image, Media, Modality, Text, open_media
 from tests.collection.pictures import png
@@ -164,7 +164,7 @@ def test_few_videos_are_open_at_a_time(encoder: Encoder, long_files: Path, tmp_p
 
     def read(path: Path) -> Read[Path]:
         video = open_media(path)
-        return read_pieces(path, video, pieces_of(encoder, video), lambda _: path)
+        return read_segments(path, video, segments_of(encoder, video), lambda _: path)
 
     done, most = [], 0
     for batch in embed(encoder, films, read, batch_size=8, is_heavy=is_heavy):

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensorium.collection.rows import EmbeddedFile, FileState, Part, ReembeddedItem
+from sensorium.collection.rows import EmbeddedFile, FileState, ReembeddedItem
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SpaceMismatchError
 from sensorium.media import Modality
+from sensorium.media.segments import SegmentRecord
 
 DIMENSION = 4
 
@@ -30,7 +31,7 @@ def embedded(path: str, content: str = "", segments: int = 1, **metadata: object
     vectors = np.arange(segments * DIMENSION, dtype=np.float32).reshape(segments, DIMENSION)
     vectors[:, 0] = len(content or path)
     spans = [(float(n), n + 1.0) for n in range(segments)] if segments > 1 else [None]
-    parts = [Part(span) for span in spans]
+    parts = [SegmentRecord(span) for span in spans]
     return EmbeddedFile(file(path, content), Modality.IMAGE, {"width": 8}, metadata, parts, vectors)
 
 
@@ -130,7 +131,7 @@ def test_a_batch_is_whole_or_not_at_all(store: SQLiteStore) -> None:
         [embedded("a", "new"), embedded("b", x=float("nan"))],
         [
             embedded("a", "new"),
-            EmbeddedFile(file("b"), "image", {}, {}, [Part()], np.ones((2, 4))),
+            EmbeddedFile(file("b"), "image", {}, {}, [SegmentRecord()], np.ones((2, 4))),
         ],
     ):
         with pytest.raises((CollectionError, ValueError)):
@@ -169,7 +170,10 @@ def test_replacing_keeps_the_id(store: SQLiteStore) -> None:
     assert items.tolist() == [1, 1]
     assert vectors[:, 0].tolist() == [5, 5]
     stored = store.segments(ids.tolist())
-    assert {n: s.part.span for n, s in stored.items()} == {int(ids[0]): (0, 1), int(ids[1]): (1, 2)}
+    assert {n: s.record.span for n, s in stored.items()} == {
+        int(ids[0]): (0, 1),
+        int(ids[1]): (1, 2),
+    }
 
 
 def test_copies_see_what_the_batch_replaces(store: SQLiteStore) -> None:
@@ -303,7 +307,7 @@ def reembedded(store: SQLiteStore, item: int, content: bytes = b"") -> Reembedde
         item,
         content_hash,
         content or content_hash,
-        [Part()],
+        [SegmentRecord()],
         np.full((1, DIMENSION), 9, np.float32),
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from sensorium import Collection, Document, Image, Text, ZeroShotClassifier, load_encoder
 from sensorium.collection.derived import read_queries
-from sensorium.collection.reading import query_vectors
+from sensorium.collection.queries import query_vectors
 from sensorium.encoders import encode_queries
 from sensorium.encoders.background import PASSAGES, background
 from sensorium.encoders.base import query_side

@@ -11,7 +11,6 @@ import PIL.Image
 import pytest
 
 from sensorium.collection import Skipped
-from sensorium.collection.files import group_skipped
 from sensorium.errors import UsageError
 from sensorium.evaluation import (
     Result,
@@ -25,6 +24,7 @@ from sensorium.evaluation.plots import MAX_CLASSES, MOST_CONFUSED, plot_confusio
 from sensorium.evaluation.report import require_free
 from sensorium.evaluation.result import Measurement
 from sensorium.media import lettering
+from sensorium.media.skipped import group_skipped
 
 
 def is_drawn(path: Path) -> bool:

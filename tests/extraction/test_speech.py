@@ -52,7 +52,7 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @needs_speech
 def test_what_is_said_and_when(talk: Path) -> None:
-    found = list(load_transcriber().passages(Audio(talk)))
+    found = list(load_transcriber().segments(Audio(talk)))
     assert len(found) >= 2
     first, last = found[0], found[-1]
     assert "ancient" in words(first) and "egypt" in words(first)
@@ -97,13 +97,13 @@ def test_chunks_end_where_it_is_quiet() -> None:
 
 
 def test_silence_says_nothing() -> None:
-    assert list(load_transcriber().passages(Audio(np.zeros(RATE * 3), RATE))) == []
+    assert list(load_transcriber().segments(Audio(np.zeros(RATE * 3), RATE))) == []
 
 
 def test_an_unknown_model_is_an_error() -> None:
     noise = np.random.default_rng(0).normal(size=RATE * 2) * 0.1
     with pytest.raises(EncoderError, match="'nonesuch' cannot be loaded"):
-        list(Transcriber("nonesuch").passages(Audio(noise, RATE)))
+        list(Transcriber("nonesuch").segments(Audio(noise, RATE)))
 
 
 @pytest.fixture

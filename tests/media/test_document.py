@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from sensorium import Document, Image
 from sensorium.errors import MediaError
 from sensorium.media import Text, as_media
-from sensorium.media.document import PASSAGE_WEIGHT, cut, html_text, markdown_text, weight
+from sensorium.media.document import (
+    SEGMENT_WEIGHT,
+    cut,
+    html_text,
+    markdown_text,
+    spans,
+    weight,
+)
 from tests.media.pdfs import text_pdf
 
 STORY = (
@@ -25,24 +32,29 @@ STORY = (
 
 
 @given(st.text(st.sampled_from("ab .!?。，\n中文é"), max_size=400), st.integers(5, 80))
-def test_passages_hold_everything_once(text: str, longest: int) -> None:
+def test_segments_hold_everything_once(text: str, longest: int) -> None:
     """Nothing but white space is lost, nothing stands twice, nothing is too long."""
     stop = 0
-    for passage in cut(text, longest):
-        start = passage.span[0]
-        assert stop <= start < passage.span[1]
+    for start, end in spans(text, longest):
+        assert stop <= start < end
         assert not text[stop:start].strip()
-        assert passage.text == " ".join(text[slice(*passage.span)].split()) != ""
-        assert weight(passage.text) <= longest
-        stop = passage.span[1]
+        words = " ".join(text[start:end].split())
+        assert words
+        assert weight(words) <= longest
+        stop = end
     assert not text[stop:].strip()
 
 
+def test_cut_closes_white_space_up() -> None:
+    (only,) = cut("One  line,\nand the next.")
+    assert (only.media.text, only.span) == ("One line, and the next.", (0, 24))
+
+
 def test_sentences_stay_whole() -> None:
-    texts = [passage.text for passage in cut(STORY, 70)]
+    texts = [STORY[start:stop] for start, stop in spans(STORY, 70)]
     assert len(texts) > 2
     assert all(text[-1] in ".!?。！" for text in texts)
-    assert next(iter(cut(STORY))).span[0] == 0
+    assert next(spans(STORY))[0] == 0
 
 
 def test_a_text_file(tmp_path: Path) -> None:
@@ -56,7 +68,7 @@ def test_a_text_file(tmp_path: Path) -> None:
         assert isinstance(segment.media, Text) and segment.span is not None
         start, stop = (int(place) for place in segment.span)
         assert segment.media.text == " ".join((STORY * 8)[start:stop].split())
-        assert weight(segment.media.text) <= PASSAGE_WEIGHT
+        assert weight(segment.media.text) <= SEGMENT_WEIGHT
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
@@ -127,9 +139,9 @@ def test_a_broken_page_costs_that_page() -> None:
     pages = [part.details["page"] for part in Document(whole).segments()]
     assert pages == [*range(1, 21)]
     one_broken = whole.replace(b"Kids [4 0 R 6 0 R", b"Kids [4 0 R 999 0 R")
-    assert [(part.page, part.text) for part in Document(one_broken).passages()] == [
-        (n, f"This is page {n}.") for n in range(1, 21) if n != 2
-    ]
+    assert [
+        (part.details["page"], part.media.text) for part in Document(one_broken).segments()
+    ] == [(n, f"This is page {n}.") for n in range(1, 21) if n != 2]
     with pytest.raises(MediaError, match="Failed to load page"):
         list(Document(whole.replace(b"/Type /Page ", b"/Type /Pagx ")).segments())
 

@@ -17,11 +17,12 @@ from typing import Any
 
 import torch
 
+from sensorium.media.progress import Progress
 from sensorium.models.dual_encoder import DualEncoder, Projection
 from sensorium.training.contrastive.gradient_cache import cached_loss
 from sensorium.training.contrastive.losses import ContrastiveLoss
 from sensorium.training.history import History
-from sensorium.training.loop import Progress, Settings, train
+from sensorium.training.loop import Settings, train
 
 EXAMPLES = 40
 SETTINGS = Settings(

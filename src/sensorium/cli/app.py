@@ -19,9 +19,9 @@ from sensorium.cli.progress import progress_bar, progress_of_steps
 from sensorium.cli.train import train_app
 from sensorium.collection import AddReport, Collection, Skipped
 from sensorium.collection.asking import MODES
-from sensorium.collection.files import Candidate, find_files, told_ignored
 from sensorium.collection.optimizing import RECALL
-from sensorium.collection.reading import extraction_of
+from sensorium.collection.queries import extraction_of
+from sensorium.data.files import Candidate, find_files, told_ignored
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import UsageError
 from sensorium.home import default_collection_path

@@ -11,7 +11,7 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
 from sensorium.collection import Collection, Labelled, Skipped
-from sensorium.collection.files import Selection, select_files
+from sensorium.data.files import Selection, select_files
 from sensorium.encoders import DEFAULT_ENCODER, ZeroShotClassifier, answer, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.home import default_collection_path

@@ -14,11 +14,11 @@ from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.progress import progress_bar
 from sensorium.collection import Collection
 from sensorium.collection.asking import MODES
-from sensorium.collection.files import group_skipped
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import UsageError
 from sensorium.home import default_collection_path
+from sensorium.media.skipped import group_skipped
 
 if TYPE_CHECKING:
     from sensorium.evaluation.result import Result

@@ -10,7 +10,7 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_bar
-from sensorium.collection.files import select_files
+from sensorium.data.files import select_files
 from sensorium.errors import UsageError
 
 BeamsOption = Annotated[

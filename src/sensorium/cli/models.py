@@ -10,7 +10,7 @@ import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.collection.files import select_files
+from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder, shipped_encoders
 from sensorium.encoders.registry import trust
 from sensorium.errors import SensoriumError, UsageError

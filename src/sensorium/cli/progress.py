@@ -11,6 +11,7 @@ from threading import Event, Thread
 from rich.text import Text
 
 from sensorium.cli import output
+from sensorium.media.progress import NO_FIGURES, Progress
 
 EVERY = 10.0
 """Seconds between lines where there is no terminal: a log stays short, and nobody thinks that the
@@ -52,37 +53,37 @@ _steps: list[Step] = []
 """Steps that are under way, one within the other; the last is the one to tell of."""
 
 
-class Progress:
+class Steps:
     """What a command tells of its steps."""
 
     def __init__(self, step: Step, changed: Callable[[], None]) -> None:
         self._step, self._changed = step, changed
 
-    def said(self, what: str) -> Callable[[int, int], None]:
-        """Begin a step; returns what takes items done and items in all."""
+    def said(self, what: str) -> Progress:
+        """Begin a step; returns what takes how far it is, the loss and the first metrics."""
         self._step.begin(what)
         self._changed()
+        return self._updates(what)
 
-        def update(done: int, total: int) -> None:
+    @property
+    def training(self) -> Progress:
+        """Takes optimizer steps; the first call begins the step."""
+        return self._updates("training")
+
+    def _updates(self, what: str) -> Progress:
+        def update(done: int, total: int, figures: Mapping[str, float] = NO_FIGURES, /) -> None:
             if self._step.what != what:  # steps that take turns
                 self._step.begin(what)
+            chosen = list(figures.items())[:SHOWN]
+            self._step.figures = ", ".join(f"{name} {value:.3f}" for name, value in chosen)
             self._step.done, self._step.total = done, total
             self._changed()
 
         return update
 
-    def progress(self, done: int, total: int, figures: Mapping[str, float]) -> None:
-        """Tell of an optimizer step, with the loss and the first metrics."""
-        if self._step.what != "training":
-            self._step.begin("training")
-        chosen = list(figures.items())[:SHOWN]
-        self._step.figures = ", ".join(f"{name} {value:.3f}" for name, value in chosen)
-        self._step.done, self._step.total = done, total
-        self._changed()
-
 
 @contextmanager
-def progress_of_steps(what: str = "reading") -> Iterator[Progress]:
+def progress_of_steps(what: str = "reading") -> Iterator[Steps]:
     """Tell of several steps, one after the other.
 
     Parameters
@@ -95,21 +96,20 @@ def progress_of_steps(what: str = "reading") -> Iterator[Progress]:
     try:
         if output.notices.is_terminal:
             with _bar(step) as changed:
-                yield Progress(step, changed)
+                yield Steps(step, changed)
         else:
-            yield Progress(step, lambda: None)  # `speaking` looks at it
+            yield Steps(step, lambda: None)  # `speaking` looks at it
     finally:
         _steps.remove(step)
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str) -> Iterator[Progress]:
     """Tell of one step.
 
     Yields
     ------
-    callable
-        Takes (done, total).
+    Progress
     """
     with progress_of_steps(what) as progress:
         yield progress.said(what)

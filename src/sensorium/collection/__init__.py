@@ -2,10 +2,10 @@
 
 from sensorium.collection.adding import AddReport
 from sensorium.collection.collection import Collection
-from sensorium.collection.files import Skipped
 from sensorium.collection.optimizing import OptimizeReport
 from sensorium.collection.reembedding import ReembedReport
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
+from sensorium.media.skipped import Skipped
 
 __all__ = [
     "AddReport",

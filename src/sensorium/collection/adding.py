@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,21 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.derived import folder_of
-from sensorium.collection.files import Candidate, Ignored, Skipped, Source, find_files, is_gone
-from sensorium.collection.pipeline import Embedded, Read, embed
-from sensorium.collection.reading import NOTHING, Extraction, is_heavy, pieces_of, read_pieces
-from sensorium.collection.rows import EmbeddedFile, FileState, dump_metadata, storable
+from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.collection.store import SQLiteStore
+from sensorium.data.files import Candidate, Ignored, Source, find_files, is_gone
+from sensorium.data.metadata import dump_metadata, storable
 from sensorium.encoders import Encoder
+from sensorium.encoders.pipeline import Embedded, Read, embed
+from sensorium.encoders.reading import NOTHING, Extraction, is_heavy, read_segments, segments_of
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import Image, Media, Modality, open_media
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
 from sensorium.media.sources import hash_file, read_file
 
 if TYPE_CHECKING:
     from sensorium.extraction.journal import Journal
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total) whenever what is done is safely stored."""
 
 
 @dataclass
@@ -203,7 +203,7 @@ class _Adder:
                 return Read(replace(work, file=file, change="copy"))
             properties = storable(media.metadata())
             journal = self._journal(content_hash)
-            pieces = pieces_of(self.encoder, media, self.extraction, journal=journal)
+            segments = segments_of(self.encoder, media, self.extraction, journal=journal)
             found = replace(
                 work, file=file, change="embed", properties=properties,
                 modality=media.modality, extracted=self._wanted(media),
@@ -212,8 +212,8 @@ class _Adder:
             return Read(replace(work, change="skip", reason=error.reason))
         except MissingExtraError as error:
             return Read(replace(work, change="skip", reason=str(error)))
-        return read_pieces(
-            found, media, pieces, lambda reason: replace(found, change="skip", reason=reason)
+        return read_segments(
+            found, media, segments, lambda reason: replace(found, change="skip", reason=reason)
         )
 
     def _wanted(self, media: Media) -> tuple[str, ...]:
@@ -246,7 +246,7 @@ class _Adder:
         """Store one batch, count it, and only then report progress."""
         embedded, copies, moves, touched = [], [], [], []
         firsts: dict[tuple[bytes, str, int], npt.NDArray[np.float32]] = {}
-        for work, parts, vectors in batch:
+        for work, segments, vectors in batch:
             metadata = work.candidate.metadata
             content = work.file.content_hash
             if work.change == "embed" and work.reuse and self.store.same_content(content):
@@ -254,14 +254,14 @@ class _Adder:
                 # otherwise, and equal files are to be equally near to everything.
                 copies.append((work.file, metadata))
             elif work.change == "embed":
-                vectors = firsts.setdefault((content, work.modality, len(parts)), vectors)
+                vectors = firsts.setdefault((content, work.modality, len(segments)), vectors)
                 embedded.append(
                     EmbeddedFile(
                         work.file,
                         work.modality,
                         work.properties,
                         metadata,
-                        parts,
+                        segments,
                         vectors,
                         work.extracted,
                     )

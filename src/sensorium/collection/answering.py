@@ -20,7 +20,7 @@ from sensorium.collection.filters import COLUMNS
 from sensorium.collection.hits import item_fields
 from sensorium.collection.labelling import label_items
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
-from sensorium.collection.reading import query_vectors, vector_given
+from sensorium.collection.queries import query_vectors, vector_given
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 from sensorium.collection.rows import StoredItem
 from sensorium.collection.searching import Searcher, Snapshot

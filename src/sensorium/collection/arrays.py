@@ -14,15 +14,11 @@ import numpy.typing as npt
 
 from sensorium.collection.bulk import Batch, VectorRow, file_state
 from sensorium.collection.exchange import SPACE_FILE, Columns, Content, Origin, Source
-from sensorium.collection.files import (
-    MANIFEST_SUFFIXES,
-    PATH_COLUMN,
-    Skipped,
-    read_csv,
-    read_json_lines,
-)
-from sensorium.collection.rows import FileState, dump_metadata
+from sensorium.collection.rows import FileState
+from sensorium.data.files import MANIFEST_SUFFIXES, PATH_COLUMN, read_csv, read_json_lines
+from sensorium.data.metadata import dump_metadata
 from sensorium.errors import UsageError
+from sensorium.media.skipped import Skipped
 
 VECTORS = "vectors.npy"
 ITEMS = "items.jsonl"

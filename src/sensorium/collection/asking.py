@@ -65,7 +65,7 @@ def page(
         assert isinstance(media, Text)
         found = store.match_words(media.text, k + offset, allowed)[offset:]
         ranked = [(match.item, match.score) for match in found]
-        return hits_by_words(store, ranked, _passages(found))
+        return hits_by_words(store, ranked, _texts(found))
     assert vectors is not None
     if mode == "hybrid":
         assert isinstance(media, Text)
@@ -75,7 +75,7 @@ def page(
         matches = store.match_words(media.text, depth, allowed)
         fused = reciprocal_rank_fusion([[f.item for f in line], [m.item for m in matches]])
         segments = {found.item: found for found in line}
-        return hits_by_words(store, fused[offset:wanted], _passages(matches), segments)
+        return hits_by_words(store, fused[offset:wanted], _texts(matches), segments)
     options = {"modality": media.modality.value} if mode == "hash" else {}
     return nearest(store, vectors, k, offset, allowed, take_snapshot, **options)[0]
 
@@ -111,5 +111,5 @@ def page_ends(depth: int, mode: str, take_snapshot: TakeSnapshot) -> list[int]:
     return [level for level in LEVELS if level < depth] + [depth]
 
 
-def _passages(matches: Sequence[Match]) -> dict[int, int]:
-    return {match.item: match.passage for match in matches if match.passage is not None}
+def _texts(matches: Sequence[Match]) -> dict[int, int]:
+    return {match.item: match.text_id for match in matches if match.text_id is not None}

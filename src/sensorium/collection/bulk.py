@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.adding import Progress
-from sensorium.collection.files import Skipped, item_key
-from sensorium.collection.rows import EmbeddedFile, FileState, Part, Span, dump_metadata
+from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.collection.store import SQLiteStore
+from sensorium.data.files import item_key
+from sensorium.data.metadata import dump_metadata
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, UsageError
 from sensorium.media import Modality
+from sensorium.media.progress import Progress
+from sensorium.media.segments import SegmentRecord, Span
+from sensorium.media.skipped import Skipped
 
 BULK_BATCH = 4096
 """Rows a transaction. Each waits for the disk; more rows only cost memory (10 MB at 640 numbers)
@@ -239,7 +242,7 @@ def _write(
                 modality=item[0][0].modality,
                 properties=item[0][0].properties,
                 metadata=item[0][0].metadata,
-                parts=[Part(row.span, row.modality) for row, _ in item],
+                segments=[SegmentRecord(row.span, row.modality) for row, _ in item],
                 vectors=np.stack([vector for _, vector in item]),
             )
             for item in items

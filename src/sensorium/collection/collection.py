@@ -6,18 +6,19 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sensorium.collection.adding import AddReport, Progress, add_files
+from sensorium.collection.adding import AddReport, add_files
 from sensorium.collection.answering import Answering, load_ready
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
-from sensorium.collection.files import is_gone, sources_of
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
-from sensorium.collection.reading import extraction_of
+from sensorium.collection.queries import extraction_of
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import Item
-from sensorium.collection.rows import Span
+from sensorium.data.files import is_gone, sources_of
 from sensorium.encoders import Encoder
 from sensorium.errors import UsageError
 from sensorium.index.coding import Coder
+from sensorium.media.progress import Progress
+from sensorium.media.segments import Span
 
 BATCH_SIZE = 32
 """Files a batch: what is lost when the process is killed, and what the model sees at once.

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sensorium.collection.adding import Progress
 from sensorium.collection.bulk import BULK_BATCH, Batch, BulkReport, VectorRow, write_batches
 from sensorium.collection.rows import FileState
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import CollectionError, SpaceMismatchError, UsageError
 from sensorium.media import Modality
+from sensorium.media.progress import Progress
 
 if TYPE_CHECKING:
     from sensorium.collection.collection import Collection

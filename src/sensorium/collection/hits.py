@@ -7,10 +7,11 @@ from operator import itemgetter
 from typing import Any
 
 from sensorium.collection.results import Hit
-from sensorium.collection.rows import Part, StoredItem
+from sensorium.collection.rows import StoredItem
 from sensorium.collection.searching import Found, Snapshot
 from sensorium.collection.store import SQLiteStore
 from sensorium.index.base import Vectors
+from sensorium.media.segments import SegmentRecord
 from sensorium.ranking.gap import on_one_scale, spreads
 
 
@@ -39,12 +40,12 @@ def hits_of(
         for found in line:
             if (row := rows.get(found.segment)) is not None:
                 score = min(1.0, max(-1.0, float((row.vector * query).sum())))
-                if row.part.modality in shared:
-                    own, reference = scale[row.part.modality], scale[shared[0]]
+                if row.record.modality in shared:
+                    own, reference = scale[row.record.modality], scale[shared[0]]
                     score = on_one_scale(score, own, reference)
                 hit = Hit(
-                    row.item, row.path, row.modality, {**row.metadata}, row.part.span, score,
-                    row.part.text, details_of(row.part),
+                    row.item, row.path, row.modality, {**row.metadata}, row.record.span, score,
+                    row.record.text, details_of(row.record),
                 )  # fmt: skip
             elif found.item in items:
                 hit = Hit(**item_fields(items[found.item]), span=None, score=found.score)
@@ -59,36 +60,36 @@ def hits_of(
 def hits_by_words(
     store: SQLiteStore,
     found: Sequence[tuple[int, float]],
-    passages: Mapping[int, int],
+    texts: Mapping[int, int],
     segments: Mapping[int, Found] | None = None,
 ) -> list[Hit]:
     """Look up items with the scores of a search by words, or of a fusion.
 
-    `passages` has where the words were found in items, `segments` the best segment of items that
+    `texts` has where the words were found in items, `segments` the best segment of items that
     were found by their vectors, too.
     """
     items = store.items([item for item, _ in found])
     best = [segments[item].segment for item, _ in found if item in segments] if segments else []
-    parts = {row.item: row.part for row in store.segments(best).values()}
-    said = store.passages([passages[item] for item, _ in found if item in passages])
-    parts.update({item: said[p] for item, p in passages.items() if p in said})
+    records = {row.item: row.record for row in store.segments(best).values()}
+    said = store.texts([texts[item] for item, _ in found if item in texts])
+    records.update({item: said[text] for item, text in texts.items() if text in said})
     hits = []
     for item, score in found:
         if item in items:
-            part = parts.get(item, Part())
+            record = records.get(item, SegmentRecord())
             hits.append(
                 Hit(
-                    **item_fields(items[item]), span=part.span, score=score,
-                    text=part.text, details=details_of(part),
+                    **item_fields(items[item]), span=record.span, score=score,
+                    text=record.text, details=details_of(record),
                 )
             )  # fmt: skip
     return hits
 
 
-def details_of(part: Part) -> dict[str, Any]:
-    """What an answer says of where a piece is, and where its words are from."""
-    source = {"source": part.source} if part.source in ("speech", "writing") else {}
-    return {**part.details, **source}
+def details_of(record: SegmentRecord) -> dict[str, Any]:
+    """What an answer says of where a segment is, and where its words are from."""
+    source = {"source": record.source} if record.source in ("speech", "writing") else {}
+    return {**record.details, **source}
 
 
 def item_fields(item: StoredItem) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from sensorium.collection.derived import (
     remove_slot,
     write_index,
 )
-from sensorium.collection.reading import query_vectors
+from sensorium.collection.queries import query_vectors
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import UsageError

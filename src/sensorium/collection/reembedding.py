@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sensorium.collection.adding import Progress
-from sensorium.collection.files import Skipped
-from sensorium.collection.pipeline import Read, embed
-from sensorium.collection.reading import is_heavy, pieces_of, read_pieces
 from sensorium.collection.rows import ReembeddedItem
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
+from sensorium.encoders.pipeline import Read, embed
+from sensorium.encoders.reading import is_heavy, read_segments, segments_of
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import Image, open_media
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
 from sensorium.media.sources import hash_file, read_file
 
 
@@ -76,14 +76,14 @@ def reembed(
                 digest = hashlib.sha256(encoded).digest()
             else:
                 digest = hash_file(path)
-            stored = list(store.passages_of(item.id).items())
-            pieces = pieces_of(encoder, media, stored=stored)
+            stored = list(store.texts_of(item.id).items())
+            segments = segments_of(encoder, media, stored=stored)
             found = replace(item, file_hash=digest)
         except MediaError as error:
             return Read(replace(item, failure=error.reason))
         except MissingExtraError as error:
             return Read(replace(item, failure=str(error)))
-        return read_pieces(found, media, pieces, lambda reason: replace(found, failure=reason))
+        return read_segments(found, media, segments, lambda reason: replace(found, failure=reason))
 
     def waiting() -> Iterator[_Item]:
         for item, path, content_hash in store.not_reembedded():
@@ -98,8 +98,8 @@ def reembed(
         )  # fmt: skip
         for batch in batches:
             done = [
-                ReembeddedItem(item.id, item.content_hash, item.file_hash, parts, vectors)
-                for item, parts, vectors in batch
+                ReembeddedItem(item.id, item.content_hash, item.file_hash, segments, vectors)
+                for item, segments, vectors in batch
                 if len(vectors) and not item.failure
             ]
             finished = not store.write_reembedded(encoder.space, done)

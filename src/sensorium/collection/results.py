@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sensorium.collection.rows import Span
 from sensorium.encoders import Space
+from sensorium.media.segments import Span
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Hit(Item):
     score : float
         Cosine between the query and the best segment of the item. It ranks hits of one query;
         it is no probability, and no fixed value of it means "yes" (docs/scores.md). Where a
-        collection has pieces of several modalities, cosines of all are brought to the scale of
+        collection has segments of several modalities, cosines of all are brought to the scale of
         one (`sensorium.ranking.gap`). In a search by words it is BM25, in a hybrid one the sum of
         reciprocal ranks: both rank, and no more.
     text : str or None

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.errors import CollectionError
-
-Span = tuple[float, float] | None
+from sensorium.media.segments import SegmentRecord, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +32,6 @@ class FileState:
 
 LATEST = 2**63 - 1
 """Nanoseconds since 1970 that SQLite can hold; a clock that is off dates files later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of an item.
-
-    Attributes
-    ----------
-    span : (start, stop) or None
-        Seconds or characters; None for a whole item.
-    modality : str
-        Of the piece, which may be another than its item's (a frame of a video).
-    text : str or None
-        Words in it, which search by words finds.
-    source : {"", "text", "speech", "writing"}
-        Whether its text stood there, was said, or was written in a picture.
-    details : mapping
-        What else says where it is, as JSON values: ``page``, ``view``, ``box``.
-    has_vector : bool
-        False for words in a space that holds no text.
-    passage : int or None
-        The stored text that it is a vector of; None: `text` is stored with it.
-    """
-
-    span: Span = None
-    modality: str = "image"
-    text: str | None = None
-    source: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-    has_vector: bool = True
-    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +55,7 @@ class StoredSegment:
     path: str
     modality: str
     metadata: dict[str, Any]
-    part: Part
+    record: SegmentRecord
     vector: npt.NDArray[np.float32]
 
 
@@ -97,14 +63,14 @@ class StoredSegment:
 class EmbeddedFile:
     """A file with everything that is stored of it.
 
-    `vectors` has one row for each of the parts that have a vector.
+    `vectors` has one row for each of the segments that have one.
     """
 
     file: FileState
     modality: str
     properties: dict[str, Any]
     metadata: dict[str, Any]
-    parts: Sequence[Part]
+    segments: Sequence[SegmentRecord]
     vectors: npt.NDArray[np.float32]
     extracted: Sequence[str] = ()
 
@@ -128,7 +94,7 @@ class ReembeddedItem:
     id: int
     content_hash: bytes
     file_hash: bytes
-    parts: Sequence[Part]
+    segments: Sequence[SegmentRecord]
     vectors: npt.NDArray[np.float32]
 
 
@@ -138,72 +104,74 @@ SEGMENT = "segments.start, segments.stop, segments.modality, segments.details, s
 PASSAGE = "passages.start, passages.stop, text, source, passages.details"
 
 
-def insert_parts(
+def insert_segments(
     db: sqlite3.Connection,
     item: int,
-    parts: Sequence[Part],
+    segments: Sequence[SegmentRecord],
     vectors: npt.NDArray[np.float32],
     into: str = "INSERT INTO segments",
 ) -> list[tuple[int, str]]:
-    """Insert the pieces of an item; returns id and text of the passages that are new."""
-    passages = []
-    if len(vectors) != sum(part.has_vector for part in parts):
-        raise ValueError(f"{len(vectors)} vectors for {len(parts)} parts")
+    """Insert the segments of an item; returns id and text of the texts that are new."""
+    texts = []
+    if len(vectors) != sum(record.has_vector for record in segments):
+        raise ValueError(f"{len(vectors)} vectors for {len(segments)} segments")
     rows = iter(vectors)
-    for ordinal, part in enumerate(parts):
-        passage = part.passage
-        start, stop = part.span or (None, None)
-        details = json.dumps(dict(part.details), ensure_ascii=False) if part.details else None
-        if part.text is not None and passage is None:
-            (passage,) = db.execute(
+    for ordinal, record in enumerate(segments):
+        text_id = record.text_id
+        start, stop = record.span or (None, None)
+        details = json.dumps(dict(record.details), ensure_ascii=False) if record.details else None
+        if record.text is not None and text_id is None:
+            (text_id,) = db.execute(
                 "INSERT INTO passages (item_id, ordinal, start, stop, source, text, details) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (item, ordinal, start, stop, part.source, part.text, details),
+                (item, ordinal, start, stop, record.source, record.text, details),
             ).fetchone()
-            passages.append((passage, part.text))
-        if part.has_vector:
+            texts.append((text_id, record.text))
+        if record.has_vector:
             db.execute(
                 f"{into} (item_id, ordinal, start, stop, vector, modality, details, passage_id) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     item, ordinal, start, stop, next(rows).astype("<f4").tobytes(),
-                    str(part.modality), details, passage,
+                    str(record.modality), details, text_id,
                 ),
             )  # fmt: skip
-    for modality in {str(part.modality) for part in parts if part.has_vector}:
+    for modality in {str(record.modality) for record in segments if record.has_vector}:
         db.execute("INSERT OR IGNORE INTO segment_modalities VALUES (?)", (modality,))
-    return passages
+    return texts
 
 
-def stored_parts(db: sqlite3.Connection, item: int) -> tuple[list[Part], npt.NDArray[np.float32]]:
-    """The pieces of an item as `insert_parts` takes them."""
-    found: dict[int, Part] = {}
+def stored_segments(
+    db: sqlite3.Connection, item: int
+) -> tuple[list[SegmentRecord], npt.NDArray[np.float32]]:
+    """The segments of an item as `insert_segments` takes them."""
+    records: dict[int, SegmentRecord] = {}
     ordinals: dict[int, int] = {}
-    passages = db.execute(
+    texts = db.execute(
         f"SELECT id, ordinal, {PASSAGE} FROM passages WHERE item_id = ? ORDER BY ordinal", (item,)
     )
-    for passage, ordinal, *columns in passages.fetchall():
-        found[ordinal] = passage_part(columns)
-        ordinals[passage] = ordinal
+    for text_id, ordinal, *columns in texts.fetchall():
+        records[ordinal] = text_record(columns)
+        ordinals[text_id] = ordinal
     vectors = []
     segments = db.execute(
         f"SELECT ordinal, vector, {SEGMENT} FROM segments WHERE item_id = ? ORDER BY ordinal",
         (item,),
     )
-    for ordinal, vector, start, stop, modality, details, passage in segments.fetchall():
+    for ordinal, vector, start, stop, modality, details, text_id in segments.fetchall():
         vectors.append(np.frombuffer(vector, "<f4"))
-        said = found.pop(ordinals.get(passage, -1), Part())
-        found[ordinal] = replace(
+        said = records.pop(ordinals.get(text_id, -1), SegmentRecord())
+        records[ordinal] = replace(
             said, span=span_of(start, stop), modality=modality,
             details=json_values(details or "{}"), has_vector=True,
         )  # fmt: skip
-    return [found[n] for n in sorted(found)], np.array(vectors, np.float32)
+    return [records[n] for n in sorted(records)], np.array(vectors, np.float32)
 
 
-def passage_part(columns: Sequence[Any]) -> Part:
+def text_record(columns: Sequence[Any]) -> SegmentRecord:
     """Read a row of the columns `PASSAGE`."""
     start, stop, text, source, details = columns
-    return Part(
+    return SegmentRecord(
         span_of(start, stop), "text", text, source, json_values(details or "{}"), has_vector=False
     )
 
@@ -231,38 +199,3 @@ def json_values(text: str) -> dict[str, Any]:
     """Read a column of metadata."""
     values: dict[str, Any] = {} if text == "{}" else json.loads(text)
     return values
-
-
-def storable(value: Any) -> Any:
-    """What a file says of itself, as `dump_metadata` takes it.
-
-    Files say anything: a number that is none (an object of infinite size) becomes None, half a
-    surrogate pair a question mark.
-    """
-    if isinstance(value, dict):
-        return {str(key): storable(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [storable(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
-
-
-def dump_metadata(values: dict[str, Any]) -> str:
-    """Write metadata as JSON.
-
-    Raises
-    ------
-    CollectionError
-        For what JSON, or SQLite, cannot hold: other types, NaN, half a surrogate pair.
-    """
-    try:
-        if not all(isinstance(name, str) for name in values):
-            raise TypeError("a name that is no text")
-        text = json.dumps(values, ensure_ascii=False, allow_nan=False)
-        text.encode("utf-8")
-    except (TypeError, ValueError, RecursionError) as error:
-        raise CollectionError(
-            f"metadata must be JSON values: {error} in {values!r:.200}"
-        ) from error
-    return text

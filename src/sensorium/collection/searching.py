@@ -29,10 +29,10 @@ KEPT_FILTERS = 8
 """Filters whose items are remembered while the collection does not change: for further pages."""
 
 SAMPLE = 1000
-"""Pieces of each modality whose cosines tell how far a query is from them by chance."""
+"""Segments of each modality whose cosines tell how far a query is from them by chance."""
 
 FEW = 8
-"""Pieces of a modality, the encoder's background included, that are too few to tell a spread."""
+"""Segments of a modality, the encoder's background included, that are too few to tell a spread."""
 
 Ids = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]
@@ -65,7 +65,7 @@ class Kinds:
     def shared_with(self, query: Vectors) -> list[str]:
         """Modalities in whose space a query has a part; on the scale of the first all scores are.
 
-        Encoders side by side hold different modalities, and to pieces of a space that it has no
+        Encoders side by side hold different modalities, and to segments of a space that it has no
         part in, a query has a cosine of zero.
         """
         return [name for name in self.frequent if (self.some[name] @ query).any()]
@@ -125,7 +125,7 @@ class Searcher:
         self._version = (0, 0)
         self._filters: OrderedDict[tuple[Any, ...], Ids] = OrderedDict()
         self.background: Callable[[], Mapping[str, Vectors]] = dict
-        """Gives vectors of pieces that have nothing to do with any query, by modality."""
+        """Gives vectors of segments that have nothing to do with any query, by modality."""
         self.problem: str | None = None
         """Why index files that are there are not used."""
 
@@ -231,7 +231,7 @@ class Searcher:
                 some[name] = vectors[:FEW]
                 known = self.background().get(name)
                 samples[name] = vectors if known is None else np.concatenate([vectors, known])
-        # Two or three pieces say nothing of their kind: they are taken for like the others.
+        # Two or three segments say nothing of their kind: they are taken for like the others.
         for name, vectors in samples.items():
             if len(vectors) < FEW:
                 others = [
@@ -331,7 +331,7 @@ def _on_one_scale(
     masks: _Masks,
     options: dict[str, Any],
 ) -> list[list[Found]]:
-    """Rank the pieces of each modality by themselves, then all on one scale, to `depth`."""
+    """Rank the segments of each modality by themselves, then all on one scale, to `depth`."""
     scales = [spreads(query, kinds.samples) for query in queries]
     shared = [kinds.shared_with(query) for query in queries]
     best: list[dict[int, Found]] = [{} for _ in queries]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from sensorium.collection.database import Database
-from sensorium.collection.rows import ReembeddedItem, insert_parts
+from sensorium.collection.rows import ReembeddedItem, insert_segments
 from sensorium.collection.schema import LOG_REMOVALS
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SpaceMismatchError
@@ -97,8 +97,8 @@ class SpaceStore(Database):
                 if not self._read(sql, (new.id, new.content_hash)):
                     continue  # deleted meanwhile, or added with new content: it is listed again
                 # OR IGNORE: another process may re-embed the same collection.
-                insert_parts(
-                    db, new.id, new.parts, new.vectors, "INSERT OR IGNORE INTO next_segments"
+                insert_segments(
+                    db, new.id, new.segments, new.vectors, "INSERT OR IGNORE INTO next_segments"
                 )
                 if new.file_hash != new.content_hash:
                     # The file was edited but not added again. Nobody may copy these vectors as

@@ -20,22 +20,22 @@ from sensorium.collection.rows import (
     Changes,
     EmbeddedFile,
     FileState,
-    Part,
     StoredItem,
     StoredSegment,
-    dump_metadata,
-    insert_parts,
+    insert_segments,
     json_values,
-    passage_part,
     span_of,
     stored_item,
-    stored_parts,
+    stored_segments,
+    text_record,
 )
 from sensorium.collection.schema import MODALITY_INDEX
 from sensorium.collection.spaces import SpaceStore
-from sensorium.collection.words import Match, match, write_passages, write_words
+from sensorium.collection.words import Match, match, write_texts, write_words
+from sensorium.data.metadata import dump_metadata
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError
+from sensorium.media.segments import SegmentRecord
 
 
 class SQLiteStore(SpaceStore):
@@ -55,9 +55,9 @@ class SQLiteStore(SpaceStore):
     def items(self, ids: Sequence[int]) -> dict[int, StoredItem]:
         """The items with these ids; an id that is gone is left out."""
         found: dict[int, StoredItem] = {}
-        for part in _parts(ids):
-            marks = ",".join("?" * len(part))
-            for row in self._read(f"SELECT {ITEM} FROM items WHERE id IN ({marks})", part):
+        for some in _portions(ids):
+            marks = ",".join("?" * len(some))
+            for row in self._read(f"SELECT {ITEM} FROM items WHERE id IN ({marks})", some):
                 found[row[0]] = stored_item(row)
         return found
 
@@ -133,17 +133,17 @@ class SQLiteStore(SpaceStore):
             for file, metadata in copied:
                 twins = self.same_content(file.content_hash)
                 if twins and (twin := self.item(twins[0][0])) is not None:
-                    sources.append((file, metadata, twin, stored_parts(db, twin.id)))
+                    sources.append((file, metadata, twin, stored_segments(db, twin.id)))
                 else:
                     stale.add(file.path)
-            for file, metadata, twin, (parts, vectors) in sources:
+            for file, metadata, twin, (segments, vectors) in sources:
                 removals += self._replace(
                     EmbeddedFile(
                         file,
                         twin.modality,
                         twin.properties,
                         metadata,
-                        parts,
+                        segments,
                         vectors,
                         twin.extracted,
                     )
@@ -206,7 +206,7 @@ class SQLiteStore(SpaceStore):
         self._add_fields(new.properties)
         self._describe(item, new.metadata)
         write_words(db, item)
-        write_passages(db, insert_parts(db, item, new.parts, new.vectors))
+        write_texts(db, insert_segments(db, item, new.segments, new.vectors))
         return bool(old)
 
     def _describe(self, item: int, metadata: dict[str, Any]) -> None:
@@ -283,10 +283,10 @@ class SQLiteStore(SpaceStore):
     def some_vectors(self, segment_ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Vectors of these segments, those that are there, shape (n, d)."""
         blobs = []
-        for part in _parts(segment_ids):
-            marks = ",".join("?" * len(part))
+        for some in _portions(segment_ids):
+            marks = ",".join("?" * len(some))
             sql = f"SELECT vector FROM segments WHERE id IN ({marks})"
-            blobs += [blob for (blob,) in self._read(sql, part)]
+            blobs += [blob for (blob,) in self._read(sql, some)]
         return np.array([np.frombuffer(blob, "<f4") for blob in blobs], np.float32)
 
     def removed_segments(self, after: int) -> tuple[npt.NDArray[np.int64], int]:
@@ -319,41 +319,41 @@ class SQLiteStore(SpaceStore):
     def segments(self, ids: Sequence[int]) -> dict[int, StoredSegment]:
         """The segments with these ids; an id that is gone is left out."""
         found: dict[int, StoredSegment] = {}
-        for part in _parts(ids):
-            marks = ",".join("?" * len(part))
+        for some in _portions(ids):
+            marks = ",".join("?" * len(some))
             for row in self._read(
                 "SELECT segments.id, vector, segments.item_id, path, items.modality, properties, "
                 f"metadata, {SEGMENT}, passages.text, passages.source FROM segments "
                 "JOIN items ON items.id = segments.item_id "
                 f"LEFT JOIN passages ON passages.id = passage_id WHERE segments.id IN ({marks})",
-                part,
+                some,
             ):
-                segment, vector, item, path, modality, properties, metadata, *of_part = row
+                segment, vector, item, path, modality, properties, metadata, *of_segment = row
                 values = json_values(properties)
                 values.update(json_values(metadata))
-                start, stop, kind, details, passage, text, source = of_part
-                piece = Part(
+                start, stop, kind, details, text_id, text, source = of_segment
+                record = SegmentRecord(
                     span_of(start, stop), kind, text, source or "",
-                    json_values(details) if details else {}, passage=passage,
+                    json_values(details) if details else {}, text_id=text_id,
                 )  # fmt: skip
                 found[segment] = StoredSegment(
-                    item, path, modality, values, piece, np.frombuffer(vector, "<f4")
+                    item, path, modality, values, record, np.frombuffer(vector, "<f4")
                 )
         return found
 
-    def passages(self, ids: Sequence[int]) -> dict[int, Part]:
-        """The passages with these ids; an id that is gone is left out."""
-        found: dict[int, Part] = {}
-        for part in _parts(ids):
-            marks = ",".join("?" * len(part))
+    def texts(self, ids: Sequence[int]) -> dict[int, SegmentRecord]:
+        """The stored texts with these ids; an id that is gone is left out."""
+        found: dict[int, SegmentRecord] = {}
+        for some in _portions(ids):
+            marks = ",".join("?" * len(some))
             sql = f"SELECT id, {PASSAGE} FROM passages WHERE id IN ({marks})"
-            found.update((row[0], passage_part(row[1:])) for row in self._read(sql, part))
+            found.update((row[0], text_record(row[1:])) for row in self._read(sql, some))
         return found
 
-    def passages_of(self, item: int) -> dict[int, Part]:
-        """The passages of an item by their ids, in order."""
+    def texts_of(self, item: int) -> dict[int, SegmentRecord]:
+        """The stored texts of an item by their ids, in order."""
         sql = f"SELECT id, {PASSAGE} FROM passages WHERE item_id = ? ORDER BY ordinal"
-        return {row[0]: passage_part(row[1:]) for row in self._read(sql, (item,))}
+        return {row[0]: text_record(row[1:]) for row in self._read(sql, (item,))}
 
     def segment_modalities(self) -> list[str]:
         """Modalities that vectors have, or once had, in the order of names."""
@@ -403,6 +403,6 @@ class SQLiteStore(SpaceStore):
         return [name for (name,) in self._read("SELECT name FROM fields ORDER BY name")]
 
 
-def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     for start in range(0, len(ids), 500):  # SQLite limits the parameters of a statement
         yield ids[start : start + 500]

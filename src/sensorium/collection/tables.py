@@ -24,9 +24,9 @@ from sensorium.collection.exchange import (
     Origin,
     Source,
 )
-from sensorium.collection.files import Skipped
 from sensorium.collection.rows import FileState
 from sensorium.errors import CollectionError, MissingExtraError, UsageError
+from sensorium.media.skipped import Skipped
 
 try:
     import pyarrow

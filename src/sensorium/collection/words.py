@@ -103,20 +103,20 @@ def write_all_words(db: sqlite3.Connection) -> None:
         write_words(db, item)
 
 
-def write_passages(db: sqlite3.Connection, passages: Iterable[tuple[int, str]]) -> None:
-    """Index new passages, given as id and text."""
+def write_texts(db: sqlite3.Connection, texts: Iterable[tuple[int, str]]) -> None:
+    """Index new texts, given as id and text."""
     db.executemany(
         "INSERT INTO words (rowid, name, text) VALUES (?, '', ?)",
-        [(-passage, _spaced(text[:MAX_TEXT])) for passage, text in passages],
+        [(-text_id, _spaced(text[:MAX_TEXT])) for text_id, text in texts],
     )
 
 
 class Match(NamedTuple):
-    """An item that holds the words, how well, and the passage they are in, if any."""
+    """An item that holds the words, how well, and the stored text they are in, if any."""
 
     item: int
     score: float
-    passage: int | None = None
+    text_id: int | None = None
 
 
 def match_expression(query: str) -> str | None:

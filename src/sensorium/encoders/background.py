@@ -1,6 +1,6 @@
 """Vectors of ordinary things: what cosines to anything else are compared with.
 
-A small collection cannot tell how near unrelated pieces are to a query: of three passages, one is
+A small collection cannot tell how near unrelated segments are to a query: of three passages, one is
 the answer. These add what is known of the encoder.
 """
 
@@ -63,7 +63,7 @@ PASSAGES = (
 
 
 def background(encoder: Encoder) -> Mapping[str, npt.NDArray[np.float32]]:
-    """Vectors of pieces that have nothing to do with a query, by modality.
+    """Vectors of segments that have nothing to do with a query, by modality.
 
     Returns
     -------

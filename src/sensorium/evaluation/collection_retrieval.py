@@ -17,7 +17,7 @@ from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import MediaError, UsageError
 from sensorium.evaluation.data import Query, beside, read_qrels, read_queries
-from sensorium.evaluation.encoding import Progress, content_digest, digest_of, text_digest
+from sensorium.evaluation.encoding import content_digest, digest_of, text_digest
 from sensorium.evaluation.evaluate import (
     AnyEncoder,
     AnyPath,
@@ -34,6 +34,7 @@ from sensorium.evaluation.result import (
 )
 from sensorium.home import index_command
 from sensorium.media import Image, Modality, Text
+from sensorium.media.progress import Progress
 from sensorium.media.sources import read_file
 
 ITEMS_READ = 10_000

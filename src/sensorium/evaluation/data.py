@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sensorium.collection.files import MAX_MANIFEST_FIELD, Candidate, Skipped, find_files
+from sensorium.data.files import MAX_MANIFEST_FIELD, Candidate, find_files
 from sensorium.errors import UsageError
 from sensorium.media import Image, open_media
+from sensorium.media.skipped import Skipped
 from sensorium.media.sources import is_url
 
 PATH_COLUMNS = ("path", "image", "filepath", "image_path", "file_name", "file")

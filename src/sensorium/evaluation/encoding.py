@@ -16,17 +16,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.files import Skipped
-from sensorium.collection.pipeline import Read, embed, prepare_segments
 from sensorium.encoders import Encoder
+from sensorium.encoders.pipeline import Read, embed, prepare_segments
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality, Text
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
 from sensorium.media.sources import read_file
 
 BATCH_SIZE = 32
 """Items the model sees at once, as in `sensorium.collection`; part of what makes a rerun equal."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,10 @@ def encode_pictures(
         try:
             content = read_file(path)
             digest = content_digest(content)
-            pieces = prepare_segments(encoder, Image.from_encoded(content, path))
+            segments = prepare_segments(encoder, Image.from_encoded(content, path))
         except MediaError as error:
             return Read(_Item(item.name, digest, error.reason))
-        return Read(_Item(item.name, digest), pieces)
+        return Read(_Item(item.name, digest), segments)
 
     return _encode(encoder, pictures, read, progress)
 
@@ -96,10 +95,10 @@ def encode_texts(encoder: Encoder, texts: Iterable[str]) -> Encoded:
     def read(item: _Item) -> Read[_Item]:
         digest = text_digest(item.name)
         try:
-            pieces = prepare_segments(encoder, Text(item.name))
+            segments = prepare_segments(encoder, Text(item.name))
         except MediaError as error:
             return Read(_Item(item.name, digest, error.reason))
-        return Read(_Item(item.name, digest), pieces)
+        return Read(_Item(item.name, digest), segments)
 
     names = list(dict.fromkeys(texts))
     # Texts of like length together: a batch is padded to its longest.

@@ -29,7 +29,6 @@ from sensorium.evaluation.data import (
 )
 from sensorium.evaluation.encoding import (
     Encoded,
-    Progress,
     digest_files,
     digest_of,
     encode_pictures,
@@ -49,6 +48,7 @@ from sensorium.evaluation.result import (
     describe_versions,
 )
 from sensorium.media import Modality
+from sensorium.media.progress import Progress
 
 AnyPath = str | os.PathLike[str]
 AnyEncoder = AnyPath | Encoder

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sensorium.collection.files import group_skipped
 from sensorium.errors import UsageError
 from sensorium.evaluation.evaluate import data_fingerprint
 from sensorium.evaluation.intervals import Interval
@@ -26,6 +25,7 @@ from sensorium.evaluation.result import (
     read_result,
     write_result,
 )
+from sensorium.media.skipped import group_skipped
 
 REPORT_FILE = "report.md"
 

@@ -12,9 +12,9 @@ from sensorium.encoders import Encoder
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import UsageError
 from sensorium.evaluation.collection_retrieval import DEPTH, evaluate_retrieval
-from sensorium.evaluation.encoding import Progress
 from sensorium.evaluation.evaluate import evaluate_folder, evaluate_pairs
 from sensorium.evaluation.result import PATH_ARGUMENTS, Measurement, Result
+from sensorium.media.progress import Progress
 
 NAMED = 3
 """Samples that a difference names."""

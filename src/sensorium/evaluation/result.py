@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import sensorium
-from sensorium.collection.files import Skipped
 from sensorium.encoders import Encoder
 from sensorium.encoders.base import query_side
 from sensorium.errors import UsageError
 from sensorium.evaluation.encoding import digest_of
 from sensorium.evaluation.intervals import Interval
+from sensorium.media.skipped import Skipped
 
 FORMAT = 2
 """Results of format 1 are read, too: of a collection, they ranked cosines as they are."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sensorium.collection.files import Skipped
 from sensorium.errors import UsageError
 from sensorium.evaluation.data import (
     BEYOND,
@@ -14,6 +13,7 @@ from sensorium.evaluation.data import (
     cell_texts,
     read_rows,
 )
+from sensorium.media.skipped import Skipped
 
 
 @dataclass(frozen=True)

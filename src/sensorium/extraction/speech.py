@@ -29,8 +29,8 @@ CHUNK_SECONDS = 120.0
 QUIET_SECONDS = 10.0
 """A chunk ends at its quietest moment in its last seconds: no word is cut in two."""
 
-PASSAGE_SECONDS = 12.0
-PASSAGE_CHARACTERS = 160
+SEGMENT_SECONDS = 12.0
+SEGMENT_CHARACTERS = 160
 """Longest passage: a sentence or two, so that a hit's time is near what was said."""
 
 LONGEST_PAUSE = 1.0
@@ -78,7 +78,7 @@ class Transcriber:
         self.name = f"whisper-{Path(model).name}" + (f"-{language}" if language else "")
         self._lock = Lock()
 
-    def passages(self, sound: Audio, journal: Journal | None = None) -> Iterator[Segment]:
+    def segments(self, sound: Audio, journal: Journal | None = None) -> Iterator[Segment]:
         """Yield what is said, with its time.
 
         Parameters
@@ -111,7 +111,7 @@ class Transcriber:
 
     def transcribe(self, sound: Audio) -> str:
         """Everything that is said, as one text."""
-        return " ".join(_words(part) for part in self.passages(sound))
+        return " ".join(_words(part) for part in self.segments(sound))
 
     def _heard(
         self, samples: npt.NDArray[np.float32], start: float, journal: Journal | None
@@ -247,8 +247,8 @@ def _time(seconds: float) -> float:
 def _fit(first: Segment, second: Segment) -> bool:
     assert first.span is not None and second.span is not None
     return (
-        second.span[1] - first.span[0] <= PASSAGE_SECONDS
-        and len(_words(first)) + len(_words(second)) <= PASSAGE_CHARACTERS
+        second.span[1] - first.span[0] <= SEGMENT_SECONDS
+        and len(_words(first)) + len(_words(second)) <= SEGMENT_CHARACTERS
         and second.span[0] - first.span[1] <= LONGEST_PAUSE
     )
 

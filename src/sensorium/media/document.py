@@ -1,12 +1,13 @@
-"""Text documents: plain text, Markdown, HTML and PDF become passages of whole sentences."""
+"""Text documents: plain text, Markdown, HTML and PDF become segments of whole sentences."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any, NamedTuple
+from typing import Any
 
 from sensorium.errors import MediaError
 from sensorium.media.decoding import decoding
@@ -15,14 +16,14 @@ from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 from sensorium.media.text import Text
 
-PASSAGE_WEIGHT = 480
-"""Longest passage, in Latin letters; a letter of a script without spaces weighs `UNSPACED_WEIGHT`.
+SEGMENT_WEIGHT = 480
+"""Longest segment, in Latin letters; a letter of a script without spaces weighs `UNSPACED_WEIGHT`.
 About 120 tokens, which is what small text encoders take (`mini`: 128)."""
 
 UNSPACED_WEIGHT = 3.0
 
 MAX_CHARACTERS = 20_000_000
-"""Longest text that is cut into passages: thirty Bibles' first halves; more is a log or a dump."""
+"""Longest text that is cut into segments: thirty Bibles' first halves; more is a log or a dump."""
 
 MAX_PAGES = 20_000
 
@@ -32,23 +33,6 @@ _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0
 # A sentence ends at its mark, with closing quotes and brackets, before white space; Chinese and
 # Japanese marks need none. An empty line ends one, too.
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？…]+[”’」』）]*|\n[ \t]*\n\s*")
-
-
-class Passage(NamedTuple):
-    """A piece of a document: its text, and where it stands.
-
-    Attributes
-    ----------
-    text : str
-    span : (int, int)
-        First character and the one after the last; in a PDF, of the page's text.
-    page : int or None
-        From 1; None where there are no pages.
-    """
-
-    text: str
-    span: tuple[int, int]
-    page: int | None = None
 
 
 class Document(EncodedFile):
@@ -74,38 +58,6 @@ class Document(EncodedFile):
             raise MediaError(f"a document is text, markdown, html or pdf, got {kind!r}")
         super().__init__(source)
         self._kind = kind
-
-    def passages(self) -> Iterator[Passage]:
-        """Cut into passages of whole sentences.
-
-        Raises
-        ------
-        MediaError
-            When the file is missing, broken, or no text.
-        """
-        content = self._content()
-        with decoding(self.name, UNREADABLE):
-            if self.kind == "pdf":
-                from sensorium.media import pdf
-
-                for number, text in pdf.page_texts(content, self.name, MAX_PAGES):
-                    for passage in cut(text):
-                        yield passage._replace(page=number)
-                return
-            text = decoded(content, self.name)
-            if len(text) > MAX_CHARACTERS:
-                raise MediaError(
-                    f"{len(text):,} characters; texts of over {MAX_CHARACTERS:,} are not read",
-                    self.name,
-                )
-            if self.kind == "html":
-                text = html_text(text)
-            for passage in cut(text):
-                words = passage.text
-                if self.kind == "markdown":
-                    words = markdown_text(text[slice(*passage.span)])
-                if words:
-                    yield passage._replace(text=words)
 
     @property
     def kind(self) -> str:
@@ -148,18 +100,19 @@ class Document(EncodedFile):
             return facts
 
     def segments(self) -> Iterable[Segment]:
-        """Yield passages; of a page without text, its picture.
+        """Yield some sentences at a time; of a page without text, its picture.
+
+        Spans count characters, in a PDF those of the page's text; ``page`` counts from 1.
 
         Raises
         ------
         MediaError
-            As `passages`; also when there is nothing at all in the document.
+            When the file is missing, broken or no text, and when there is nothing in it at all.
         """
         found = False
-        for passage in self.passages():
+        for segment in self._texts():
             found = True
-            details = {"page": passage.page} if passage.page is not None else {}
-            yield Segment(Text(passage.text), passage.span, details)
+            yield segment
         if self.kind == "pdf":
             from sensorium.media import pdf
 
@@ -171,8 +124,34 @@ class Document(EncodedFile):
         if not found:
             raise MediaError("there is no text in the document", self.name)
 
+    def _texts(self) -> Iterator[Segment]:
+        """Segments of whole sentences."""
+        content = self._content()
+        with decoding(self.name, UNREADABLE):
+            if self.kind == "pdf":
+                from sensorium.media import pdf
+
+                for number, text in pdf.page_texts(content, self.name, MAX_PAGES):
+                    for segment in cut(text):
+                        yield replace(segment, details={"page": number})
+                return
+            text = decoded(content, self.name)
+            if len(text) > MAX_CHARACTERS:
+                raise MediaError(
+                    f"{len(text):,} characters; texts of over {MAX_CHARACTERS:,} are not read",
+                    self.name,
+                )
+            if self.kind == "html":
+                text = html_text(text)
+            if self.kind != "markdown":
+                yield from cut(text)
+                return
+            for start, stop in spans(text):
+                if words := markdown_text(text[start:stop]):
+                    yield Segment(Text(words), (start, stop))
+
     def _content(self) -> bytes:
-        if self._encoded is None:  # kept: it is asked for its kind, its facts and its passages
+        if self._encoded is None:  # kept: it is asked for its kind, its facts and its segments
             self._encoded = super()._content()
         return self._encoded
 
@@ -204,7 +183,7 @@ def decoded(content: bytes, name: str) -> str:
 
 
 def weight(text: str) -> float:
-    """How long a text is for an encoder; see `PASSAGE_WEIGHT`."""
+    """How long a text is for an encoder; see `SEGMENT_WEIGHT`."""
     return len(text) + (UNSPACED_WEIGHT - 1) * len(_UNSPACED.findall(text))
 
 
@@ -220,23 +199,29 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def cut(text: str, longest: float = PASSAGE_WEIGHT) -> Iterator[Passage]:
-    """Cut a text into passages: as many whole sentences as fit.
+def cut(text: str) -> Iterator[Segment]:
+    """Cut a text into segments, white space in them closed up; see `spans`."""
+    for start, stop in spans(text):
+        yield Segment(Text(" ".join(text[start:stop].split())), (start, stop))
 
-    Paragraphs are kept apart where one alone fills half a passage. A sentence that is longer than
-    a passage is cut between words.
+
+def spans(text: str, longest: float = SEGMENT_WEIGHT) -> Iterator[tuple[int, int]]:
+    """Where a text is cut: as many whole sentences as fit.
+
+    Paragraphs are kept apart where one alone fills half a segment. A sentence that is longer than
+    a segment is cut between words.
     """
     start = stop = -1
     for begin, end in _bounded(text, longest):
         apart = start >= 0 and "\n\n" in text[stop:begin] and weight(text[start:stop]) > longest / 2
         if start >= 0 and (apart or weight(text[start:end]) > longest):
-            yield Passage(" ".join(text[start:stop].split()), (start, stop))
+            yield start, stop
             start = -1
         if start < 0:
             start = begin
         stop = end
     if start >= 0:
-        yield Passage(" ".join(text[start:stop].split()), (start, stop))
+        yield start, stop
 
 
 def _bounded(text: str, longest: float) -> Iterator[tuple[int, int]]:

@@ -35,33 +35,68 @@ class Media(Protocol):
         ...
 
     def segments(self) -> Iterable[Segment]:
-        """Yield the pieces that are embedded one by one; at least one, in order.
+        """Yield the segments that are embedded one by one; at least one, in order.
 
         Each is decoded when its turn comes: a long item is never in memory as a whole.
         """
         ...
 
 
+Span = tuple[float, float] | None
+"""Where a segment lies in its item: seconds or characters; None for a whole item."""
+
+
 @dataclass(frozen=True)
 class Segment:
-    """A piece of an item that gets one vector.
+    """What of an item gets one vector: all of it, a window, a frame, some sentences, a view.
 
     Parameters
     ----------
     media : Media
-        The media an encoder sees for this piece.
+        The media an encoder sees for this segment.
     span : tuple of float, optional
-        Where the piece lies in its item: seconds for audio and video, characters for text. None
-        for a whole item.
+        Where it lies in its item: seconds for audio and video, characters for text. None for a
+        whole item.
     details : mapping
         What else says where it lies, as JSON values: ``page`` of a PDF, ``view`` of a 3-D object.
     """
 
     media: Media
-    span: tuple[float, float] | None = None
+    span: Span = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def modality(self) -> Modality:
-        """Modality of the piece, which may differ from its item's (a frame of a video)."""
+        """Modality of the segment, which may differ from its item's (a frame of a video)."""
         return self.media.modality
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """What is kept of a segment when its media are no longer at hand.
+
+    Attributes
+    ----------
+    span : (start, stop) or None
+        Seconds or characters; None for a whole item.
+    modality : str
+        Of the segment, which may be another than its item's (a frame of a video).
+    text : str or None
+        Words in it, which search by words finds.
+    source : {"", "text", "speech", "writing"}
+        Whether its text stood there, was said, or was written in a picture.
+    details : mapping
+        What else says where it is, as JSON values: ``page``, ``view``, ``box``.
+    has_vector : bool
+        False for words in a space that holds no text.
+    text_id : int or None
+        The stored text that it is a vector of; None: `text` is stored with it.
+    """
+
+    span: Span = None
+    modality: str = "image"
+    text: str | None = None
+    source: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    has_vector: bool = True
+    text_id: int | None = None

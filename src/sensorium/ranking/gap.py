@@ -1,9 +1,9 @@
-"""One scale for pieces of several modalities.
+"""One scale for segments of several modalities.
 
 A text is nearer to any other text than to the picture it describes: vectors of each modality lie in
 a cone of their own (the modality gap, Liang et al. 2022). In a list of both, every passage would
 stand before every photo. So a query's cosines are compared with those to what it has nothing to do
-with: how many standard deviations a piece stands out from the pieces of its own modality.
+with: how many standard deviations a segment stands out from the segments of its own modality.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Vectors = npt.NDArray[np.float32]
 
 
 class Spread(NamedTuple):
-    """Mean and standard deviation of cosines to pieces that have nothing to do with a query."""
+    """Mean and standard deviation of cosines to segments that have nothing to do with a query."""
 
     mean: float
     deviation: float
 
 
 def spreads(query: Vectors, samples: Mapping[str, Vectors]) -> dict[str, Spread]:
-    """How a query's cosines to pieces of each modality are spread.
+    """How a query's cosines to segments of each modality are spread.
 
     Parameters
     ----------
     query : ndarray of float32, shape (d,)
     samples : mapping of str to ndarray of float32, shape (n, d)
-        Pieces of each modality, of which nearly all have nothing to do with the query.
+        Segments of each modality, of which nearly all have nothing to do with the query.
 
     Returns
     -------

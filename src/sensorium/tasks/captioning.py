@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensorium.collection.files import Skipped
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
 from sensorium.training.pairs import Picture
 
 try:
@@ -72,7 +73,7 @@ class Captioner:
         *,
         beams: int | None = None,
         max_length: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> list[Caption]:
         """Caption picture files.
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.media.progress import Progress
 from sensorium.training.history import CURVES, History
 from sensorium.training.settings import Settings
 
@@ -33,10 +34,8 @@ try:
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
 
-Progress = Callable[[int, int, Mapping[str, float]], None]
-"""Called after each step with steps done, steps in all and the latest loss and metrics."""
 
-__all__ = ["Examples", "History", "Progress", "Settings", "load_weights", "save_weights", "train"]
+__all__ = ["Examples", "History", "Settings", "load_weights", "save_weights", "train"]
 
 NOTED = 1000
 """Losses that a history keeps, about; of longer trainings each is the mean of several steps."""

@@ -19,7 +19,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Self
 
-from sensorium.collection.files import Skipped
 from sensorium.encoders.registry import is_hub_id
 from sensorium.errors import MediaError, MissingExtraError, UsageError
 from sensorium.evaluation.data import (
@@ -35,6 +34,8 @@ from sensorium.evaluation.data import (
 from sensorium.media import Image
 from sensorium.media.decoding import decoding
 from sensorium.media.given import rows_of
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
 
 IMAGE_MEMBERS = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "avif")
 """Extensions of the pictures in a WebDataset tar."""
@@ -187,7 +188,7 @@ def split_off(
 
 
 def leave_out_broken(
-    data: CaptionedPictures, progress: Callable[[int, int], None] | None = None
+    data: CaptionedPictures, progress: Progress | None = None
 ) -> CaptionedPictures:
     """Decode every picture once, small, and leave out those that cannot be."""
     kept, skipped = [], []

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.media.progress import Progress
 from sensorium.training.history import History
-from sensorium.training.loop import Progress
 from sensorium.training.settings import Settings
 
 try:

@@ -90,14 +90,18 @@ def test_a_table_brings_captions_and_pictures(library: Collection, tmp_path: Pat
 
 
 def test_pieces_of_an_item_are_paired_by_time(tiny: Path, tmp_path: Path) -> None:
-    from sensorium.collection.rows import EmbeddedFile, FileState, Part
+    from sensorium.collection.rows import EmbeddedFile, FileState
     from sensorium.collection.store import SQLiteStore
+    from sensorium.media.segments import SegmentRecord
 
     library = Collection(tmp_path / "c.sensorium", tiny)
     vectors = np.eye(DIMENSION, dtype=np.float32)
     library.add_vectors(vectors[20:], [f"/p/{n}.png" for n in range(DIMENSION - 20)])
-    frames = [Part((t, t + 1.0), "image") for t in range(10)]
-    words = [Part((0.0, 4.0), "text", "a cat", "speech"), Part((6.0, 9.0), "text", "dog", "speech")]
+    frames = [SegmentRecord((t, t + 1.0), "image") for t in range(10)]
+    words = [
+        SegmentRecord((0.0, 4.0), "text", "a cat", "speech"),
+        SegmentRecord((6.0, 9.0), "text", "dog", "speech"),
+    ]
     store = SQLiteStore(library.path, create=False)
     file = EmbeddedFile(
         FileState("/p/film.mp4", 1, 1, b"1" * 32), "video", {}, {}, [*frames, *words], vectors[:12]

@@ -108,7 +108,7 @@ def caption(
             report = train_captioner(
                 pairs, folder, encoder=encoder, design=design, model=pretrained, frozen=frozen,
                 validation=given[0], test=given[1], language=language, settings=settings,
-                search=search, seed=seed, said=line.said, progress=line.progress,
+                search=search, seed=seed, said=line.said, progress=line.training,
             )  # fmt: skip
     except KeyboardInterrupt:
         output.notices.print("interrupted; run it again to go on")

@@ -102,7 +102,7 @@ def classifier(
         with progress_of_steps() as line:
             found.fit(
                 data, labels=labels, modality=modality,
-                progress=line.said("encoding"), training=line.progress,
+                progress=line.said("encoding"), training=line.training,
             )  # fmt: skip
             report = found.evaluate(
                 test,

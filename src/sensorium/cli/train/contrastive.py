@@ -138,7 +138,7 @@ def contrastive(
         try:
             report = train_contrastive(
                 data, out, options, settings, validation=validation, split=split,
-                features=features,                 said=line.said, progress=line.progress,
+                features=features,                 said=line.said, progress=line.training,
             )  # fmt: skip
         except KeyboardInterrupt:
             output.notices.print("interrupted; run it again to go on from the last checkpoint")

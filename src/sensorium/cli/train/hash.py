@@ -81,7 +81,7 @@ def train_hash(
         with progress_bar("training") as bar:
             report = hash_collection(
                 library, data, bits=bits, settings=settings, folder=folder,
-                progress=lambda done, total, _: bar(done, total),
+                progress=bar,
             )  # fmt: skip
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)

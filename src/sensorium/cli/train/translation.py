@@ -110,7 +110,7 @@ def translation(
                 settings=settings_of(
                     SETTINGS if new else FINE_TUNING, epochs, batch_size, learning_rate
                 ),
-                encoder=encoder, seed=seed, said=line.said, progress=line.progress,
+                encoder=encoder, seed=seed, said=line.said, progress=line.training,
             )  # fmt: skip
     except KeyboardInterrupt:
         output.notices.print("interrupted; run it again to go on")

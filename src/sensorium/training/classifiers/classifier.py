@@ -28,8 +28,9 @@ from sensorium.errors import UsageError
 from sensorium.evaluation.data import label_of_folder
 from sensorium.media import Modality
 from sensorium.media.given import array_of, items_of, names_of
+from sensorium.media.progress import Progress
 from sensorium.training.classifiers.evaluating import evaluate_predictor, words_of
-from sensorium.training.classifiers.examples import Examples, Progress, media_of, read_examples
+from sensorium.training.classifiers.examples import Examples, media_of, read_examples
 from sensorium.training.classifiers.fitting import METHODS, OWN_MODEL_METHODS, TUNED_METHODS
 from sensorium.training.classifiers.folder import Stored, read_classifier, write_classifier
 from sensorium.training.classifiers.linear_probe import require_solver

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.collection.files import MAX_MANIFEST_FIELD, Skipped
-from sensorium.collection.pipeline import Read, embed
-from sensorium.collection.reading import is_heavy, pieces_of, read_pieces
+from sensorium.data.files import MAX_MANIFEST_FIELD
 from sensorium.encoders import Encoder
+from sensorium.encoders.pipeline import Read, embed
+from sensorium.encoders.reading import is_heavy, read_segments, segments_of
 from sensorium.errors import EncoderError, MediaError, UsageError
 from sensorium.evaluation.data import (
     PATH_COLUMNS,
@@ -44,6 +44,8 @@ from sensorium.media import (
 )
 from sensorium.media.decoding import decoding
 from sensorium.media.given import items_of, names_of, rows_of
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
 from sensorium.media.sources import is_url, read_file
 from sensorium.training.classifiers.heads import Labels, Vectors
 
@@ -52,12 +54,10 @@ LABEL_COLUMNS = ("label", "class", "category")
 
 TEXT_COLUMNS = ("text", "sentence", "caption", "title")
 
-BATCH_SIZE = 32  # pieces the model sees at once, as in `sensorium.collection`
+BATCH_SIZE = 32  # segments the model sees at once, as in `sensorium.collection`
 
 MAX_DIGEST = 64 << 20
 """Larger files are not compared with each other by content: that would mean reading them twice."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -385,7 +385,7 @@ class _Item:
 def encode_examples(
     encoder: Encoder, examples: Examples, progress: Progress | None = None
 ) -> Encoded:
-    """Encode examples; one of several pieces (pages, windows, frames) has their mean.
+    """Encode examples; one of several segments (pages, windows, frames) has their mean.
 
     Parameters
     ----------
@@ -416,7 +416,7 @@ def encode_examples(
             elif isinstance(media, Text):
                 digest = hashlib.sha256(media.text.encode("utf-8", "replace")).hexdigest()
             found = replace(item, digest=digest)
-            return read_pieces(found, media, pieces_of(encoder, media), failed)
+            return read_segments(found, media, segments_of(encoder, media), failed)
         except MediaError as error:
             return Read(failed(error.reason))
 
@@ -429,14 +429,14 @@ def encode_examples(
         is_heavy=lambda item: _is_heavy(examples.sources[item.row]),
     )  # fmt: skip
     for batch in batches:
-        for item, _, pieces in batch:
-            mean = pieces.sum(axis=0)
+        for item, _, segments in batch:
+            mean = segments.sum(axis=0)
             length = float(np.linalg.norm(mean))
-            if item.reason or not len(pieces) or not length > 0:
+            if item.reason or not len(segments) or not length > 0:
                 reason = item.reason or "there is nothing in it that can be encoded"
                 skipped.append(Skipped(examples.names[item.row], reason))
             else:
-                vectors[item.row] = pieces[0] if len(pieces) == 1 else mean / length
+                vectors[item.row] = segments[0] if len(segments) == 1 else mean / length
                 digests[item.row] = item.digest
         done += len(batch)
         if progress is not None:
@@ -463,7 +463,7 @@ def _is_heavy(source: Any) -> bool:
 
 
 PIECES_OF = {Modality.VIDEO: Modality.IMAGE, Modality.MESH: Modality.IMAGE}
-"""What the pieces of media are that no encoder takes whole."""
+"""What the segments of media are that no encoder takes whole."""
 
 
 def require_modality(encoder: Encoder, modality: Modality) -> None:

@@ -23,9 +23,10 @@ from sensorium.encoders.folder import CONFIG
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Modality
+from sensorium.media.progress import Progress
 from sensorium.training.classifiers.examples import media_of
 from sensorium.training.classifiers.heads import Labels, Vectors
-from sensorium.training.loop import Progress, Settings, train
+from sensorium.training.loop import Settings, train
 
 try:
     import torch

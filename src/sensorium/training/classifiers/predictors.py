@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.files import Skipped
 from sensorium.encoders import Encoder, load_encoder
 from sensorium.encoders.vector_classifier import VectorClassifier
 from sensorium.encoders.zero_shot import softmax
 from sensorium.errors import MediaError, UsageError
 from sensorium.media import Modality
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
 from sensorium.training.classifiers.calibration import fit_temperature
 from sensorium.training.classifiers.examples import Examples, class_numbers, encode_examples
 from sensorium.training.classifiers.few_shot import fit_nearest_mean
@@ -37,8 +38,6 @@ UNVALIDATED = (
 )
 
 WITHOUT_WORDS_TEMPERATURE = 0.05  # of an encoder without texts: logits between -20 and 20
-
-Progress = Any
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Data:
         )
 
 
-def encode(encoder: Encoder, examples: Examples, progress: Progress = None) -> Data:
+def encode(encoder: Encoder, examples: Examples, progress: Progress | None = None) -> Data:
     """Read and encode examples; broken ones are skipped and named."""
     found = encode_examples(encoder, examples, progress)
     return of_encoded(examples, found.rows, found.vectors, found.digests, found.skipped)
@@ -235,7 +234,7 @@ def fit_predictor(
     labels: Sequence[str],
     words: Words | None,
     folder: Path | None = None,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> Predictor:
     """Fit a classifier of any method.
 
@@ -294,7 +293,7 @@ def _fit_tuned(
     labels: Sequence[str],
     words: Words | None,
     folder: Path,
-    progress: Progress,
+    progress: Progress | None,
 ) -> HeadPredictor:
     from sensorium.training.classifiers.fine_tuning import DEFAULTS, RANK, tune
     from sensorium.training.classifiers.single_tower import settings_for
@@ -354,7 +353,7 @@ def _fit_model(
     numbers: Labels,
     labels: Sequence[str],
     folder: Path,
-    progress: Progress,
+    progress: Progress | None,
 ) -> ModelPredictor:
     from sensorium.training.classifiers.single_tower import (
         DEFAULTS,

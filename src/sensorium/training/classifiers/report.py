@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.files import Skipped
 from sensorium.encoders.zero_shot import softmax
 from sensorium.errors import MissingExtraError, install_command
 from sensorium.evaluation.classification import (
@@ -19,6 +18,7 @@ from sensorium.evaluation.classification import (
     precision_recall_f1,
     top_k_accuracy,
 )
+from sensorium.media.skipped import Skipped
 from sensorium.training.classifiers.heads import Labels, Vectors
 
 NO_INTERVALS = "intervals and tests need SciPy"

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from sensorium.encoders.pretrained import load_pretrained
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
+from sensorium.media.progress import Progress
 from sensorium.training.classifiers.examples import media_of
 from sensorium.training.classifiers.heads import Labels
-from sensorium.training.loop import Progress, Settings, train
+from sensorium.training.loop import Settings, train
 
 try:
     import torch

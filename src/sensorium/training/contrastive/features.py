@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
 from sensorium.media import Image
+from sensorium.media.progress import Progress
 
 try:
     from sensorium.models.towers import Tower
@@ -40,7 +41,7 @@ def tower_features(
     items: Sequence[Picture] | Sequence[str],
     folder: Path,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[npt.NDArray[np.float32], dict[int, str]]:
     """Encode pictures or texts with a tower, or read what was computed before.
 

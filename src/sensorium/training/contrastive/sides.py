@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.files import Skipped
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.retrieval import rank_relevance, success_at
+from sensorium.media.progress import Said
+from sensorium.media.skipped import Skipped
 from sensorium.training.pairs import CaptionedPictures, leave_out_broken
 
 try:
@@ -32,9 +33,6 @@ STANDARDISED = 1024
 """Examples from which mean and deviation of a tuned tower's vectors are taken."""
 
 VALIDATION_BATCH = 64
-
-Said = Callable[[str], Callable[[int, int], None] | None]
-"""Told what is being done; may return a callable for items done and items in all."""
 
 
 class Side:

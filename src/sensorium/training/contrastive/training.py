@@ -18,9 +18,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sensorium.collection.files import Skipped
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media import Modality
+from sensorium.media.progress import Progress, Said
+from sensorium.media.skipped import Skipped
 from sensorium.training.history import History
 from sensorium.training.pairs import (
     CaptionedPictures,
@@ -37,8 +38,8 @@ try:
     from sensorium.training.contrastive.folder import TRAINING, needs_export, write_dual_encoder
     from sensorium.training.contrastive.gradient_cache import cached_loss
     from sensorium.training.contrastive.losses import ContrastiveLoss
-    from sensorium.training.contrastive.sides import MEAN_RECALL, Said, Side
-    from sensorium.training.loop import Progress, Settings, train
+    from sensorium.training.contrastive.sides import MEAN_RECALL, Side
+    from sensorium.training.loop import Settings, train
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
 

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.files import Skipped
-from sensorium.collection.pipeline import Piece, Read, embed
-from sensorium.collection.rows import Part
 from sensorium.encoders import Encoder
+from sensorium.encoders.pipeline import PreparedSegment, Read, embed
 from sensorium.errors import EncoderError, MediaError, UsageError
 from sensorium.media import Audio, Document, Image, Media, Mesh, Modality, Segment, Text, Video
 from sensorium.media.document import cut
+from sensorium.media.progress import Progress
+from sensorium.media.segments import SegmentRecord
+from sensorium.media.skipped import Skipped
 from sensorium.media.sources import printable
 from sensorium.training.fusion.tables import (
     Column,
@@ -41,7 +42,6 @@ CROP = 2 / 3
 """Side of each of four corner crops, of the picture's: neighbours overlap by half of a crop."""
 
 Vectors = npt.NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 _CLASSES: dict[str, Callable[[Any], Media]] = {
     "image": Image, "audio": Audio, "video": Video, "mesh": Mesh, "document": Document,
@@ -55,7 +55,7 @@ _NEEDS: dict[str, tuple[Modality, ...]] = {
     "document": (Modality.TEXT, Modality.IMAGE),
     "text": (Modality.TEXT,),
 }
-"""What the pieces of a column's cells may be; the encoder must hold one of them."""
+"""What the segments of a column's cells may be; the encoder must hold one of them."""
 
 
 @dataclass(frozen=True)
@@ -325,10 +325,10 @@ def _encoded(
 
     def read(item: _Item) -> Read[_Item]:
         try:
-            pieces = _pieces(rows[item.row][column.name], column, encoder, crops)
+            prepared = _prepared(rows[item.row][column.name], column, encoder, crops)
         except MediaError as error:
             return Read(replace(item, reason=error.reason))
-        return Read(item, pieces)
+        return Read(item, prepared)
 
     distinct = _distinct(rows, column)
     # Texts of like length together: a batch is padded to its longest.
@@ -351,26 +351,25 @@ def _encoded(
     return cells
 
 
-def _pieces(value: Any, column: Column, encoder: Encoder, crops: bool) -> list[Piece]:
+def _prepared(value: Any, column: Column, encoder: Encoder, crops: bool) -> list[PreparedSegment]:
     """Preprocess what a cell holds, as far as the encoder's space takes it."""
-    pieces: list[Piece] = []
+    prepared: list[PreparedSegment] = []
     lacking = ""
     for segment in _segments(value, column, crops):
         if segment.modality in encoder.space.modalities:
-            part = Part(segment.span, segment.modality, details=segment.details)
-            pieces.append((part, encoder.prepare(segment.media)))
+            record = SegmentRecord(segment.span, segment.modality, details=segment.details)
+            prepared.append((record, encoder.prepare(segment.media)))
         else:
             lacking = f"holds only {segment.modality}, which {encoder.space.name} does not encode"
-    if not pieces:
+    if not prepared:
         raise MediaError(lacking or "holds nothing to encode")
-    return pieces
+    return prepared
 
 
 def _segments(value: Any, column: Column, crops: bool) -> Iterable[Segment]:
     if column.kind == "text":
         text = value.text if isinstance(value, Text) else str(value)
-        passages = [Text(passage.text) for passage in cut(text)] or [Text(text)]
-        return [Segment(one) for one in passages]
+        return list(cut(text)) or [Segment(Text(text))]
     if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
         raise MediaError("URLs in a table are not fetched: download the file and name it")
     is_media = hasattr(value, "modality") and hasattr(value, "segments")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,11 +18,12 @@ import numpy.typing as npt
 
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import SensoriumWarning, UsageError
+from sensorium.media.progress import NO_FIGURES, Progress, Said
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig, Method, VectorInput
 from sensorium.training.fusion.batches import Batches
 from sensorium.training.fusion.contributions import Contributions, contributions_of
-from sensorium.training.fusion.encoded_tables import EncodedTable, Progress, concatenated
+from sensorium.training.fusion.encoded_tables import EncodedTable, concatenated
 from sensorium.training.fusion.features import Target, TargetKind
 from sensorium.training.fusion.methods import ClassWeights, Recipe, Trained, train_method
 from sensorium.training.fusion.report import FusionReport
@@ -31,11 +32,9 @@ from sensorium.training.fusion.selection import select
 from sensorium.training.fusion.table_encoder import Encoders, Table, TableEncoder
 from sensorium.training.fusion.tables import is_missing
 from sensorium.training.history import History
-from sensorium.training.loop import Progress as Steps
 from sensorium.training.loop import Settings
 
 Targets = str | Sequence[str] | Mapping[str, TargetKind]
-Said = Callable[[str], Callable[[int, int], None] | None]
 
 AUTO = "auto"
 
@@ -173,7 +172,7 @@ class Fusion:
         test: Table | None = None,
         folder: str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
-        steps: Steps | None = None,
+        steps: Progress | None = None,
         said: Said | None = None,
     ) -> History:
         """Train on a table.
@@ -226,7 +225,7 @@ class Fusion:
             known = {name: Target.fit(name, kind, learnt.rows) for name, kind in kinds.items()}
             told = said(f"{method} fusion") if said is not None else None
 
-            def step(done: int, total: int, figures: Mapping[str, float]) -> None:
+            def step(done: int, total: int, figures: Mapping[str, float] = NO_FIGURES, /) -> None:
                 if told is not None:
                     told(done, total)
                 if steps is not None:

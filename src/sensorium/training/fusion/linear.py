@@ -5,12 +5,13 @@ The penalty of each is chosen by rows that are left out, so that no row has to b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError
+from sensorium.media.progress import Progress
 
 try:
     import torch
@@ -47,7 +48,6 @@ COMPARED, SOLVED = 1e-5, 1e-8
 
 Values = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float32]
-Counted = Callable[[int, int], None]
 
 
 def solve_linear(
@@ -55,7 +55,7 @@ def solve_linear(
     batches: Iterable[Batch],
     *,
     seed: int = 0,
-    progress: Counted | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Fit scales, weights and biases of a linear fusion model to training rows.
 

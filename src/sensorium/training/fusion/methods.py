@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
+from sensorium.media.progress import Progress
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig, Method
 from sensorium.training.fusion.batches import Batches, fit_scales, modality_inputs
@@ -29,7 +30,6 @@ from sensorium.training.fusion.encoded_tables import EncodedTable
 from sensorium.training.fusion.features import Features, Target
 from sensorium.training.fusion.linear import solve_linear
 from sensorium.training.history import History
-from sensorium.training.loop import Progress as Steps
 from sensorium.training.loop import Settings, train
 
 ClassWeights = Literal["balanced"] | Mapping[str, Mapping[str, float]] | None
@@ -76,8 +76,8 @@ def train_method(
     held_out: EncodedTable | None,
     *,
     folder: Path | None = None,
-    steps: Steps | None = None,
-    solving: Callable[[int, int], None] | None = None,
+    steps: Progress | None = None,
+    solving: Progress | None = None,
 ) -> Trained:
     """Fit one model.
 

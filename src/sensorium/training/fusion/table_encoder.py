@@ -7,17 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sensorium.collection.files import Skipped
 from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
 from sensorium.encoders.registry import encoder_name, load_recorded
 from sensorium.errors import SpaceMismatchError, UsageError
 from sensorium.media.given import rows_of
-from sensorium.training.fusion.encoded_tables import (
-    EncodedTable,
-    Progress,
-    encode_table,
-    modalities_of,
-)
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
+from sensorium.training.fusion.encoded_tables import EncodedTable, encode_table, modalities_of
 from sensorium.training.fusion.tables import (
     KINDS,
     Column,

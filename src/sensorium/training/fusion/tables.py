@@ -18,9 +18,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from sensorium.collection.files import Skipped
 from sensorium.errors import UsageError
 from sensorium.evaluation.data import BEYOND, beside, read_rows
+from sensorium.media.skipped import Skipped
 from sensorium.media.sources import (
     AUDIO_SUFFIXES,
     DOCUMENT_SUFFIXES,

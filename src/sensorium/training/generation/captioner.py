@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sensorium.collection.files import Skipped
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
 from sensorium.training.pairs import Picture
 
 if TYPE_CHECKING:
     from sensorium.training.generation.decoding import Search
 
-Progress = Callable[[int, int], None]
 
 Candidates = list[list[tuple[str, float]]]
 """For each picture its texts with their scores, best first."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sensorium.collection.files import Skipped
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.media.progress import Progress, Said
+from sensorium.media.skipped import Skipped
 from sensorium.training.generation.captioned import Captioned
 from sensorium.training.generation.captioner import CaptionModel
 from sensorium.training.generation.captioning_features import (
@@ -41,7 +42,7 @@ try:
     )
     from sensorium.training.generation.pixel_captions import PixelCaptions
     from sensorium.training.history import History
-    from sensorium.training.loop import Progress, Settings
+    from sensorium.training.loop import Settings
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -57,7 +58,6 @@ FINE_TUNING = Settings(epochs=3, batch_size=16, learning_rate=5e-5, warmup=0.1)
 
 READING = "reading pictures"
 
-Said = Callable[[str], Callable[[int, int], None] | None]
 
 HELD_OUT = 0.1
 """Share of the groups that is held out for validation, and again for the test."""

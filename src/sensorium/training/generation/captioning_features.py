@@ -21,6 +21,7 @@ from sensorium.training.generation.visual_features import FeatureReader, VisualF
 try:
     import torch
 
+    from sensorium.media.progress import Progress
     from sensorium.models.captioning import FeatureCaptioner
     from sensorium.training.generation.decoding import (
         Search,
@@ -31,7 +32,7 @@ try:
         train_tokenizer,
     )
     from sensorium.training.history import History
-    from sensorium.training.loop import Progress, Settings, train
+    from sensorium.training.loop import Settings, train
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 

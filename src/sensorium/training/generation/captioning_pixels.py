@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.collection.files import Skipped
 from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
+from sensorium.media.skipped import Skipped
 from sensorium.training.generation.captioned import Captioned
 from sensorium.training.generation.pixel_captions import (
     BATCH_SIZE,
@@ -28,9 +28,10 @@ try:
     from transformers.modeling_outputs import BaseModelOutput
 
     from sensorium.encoders.pretrained import load_pretrained
+    from sensorium.media.progress import Progress
     from sensorium.training.generation.decoding import Search, join_decoder, join_pretrained
     from sensorium.training.history import History
-    from sensorium.training.loop import Progress, Settings, train
+    from sensorium.training.loop import Settings, train
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 

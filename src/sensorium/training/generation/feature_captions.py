@@ -10,7 +10,8 @@ import numpy as np
 
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import MissingExtraError, SpaceMismatchError, UsageError
-from sensorium.training.generation.captioner import Candidates, Found, Progress
+from sensorium.media.progress import Progress
+from sensorium.training.generation.captioner import Candidates, Found
 from sensorium.training.generation.consensus import consensus
 from sensorium.training.generation.memory import Memory, keys
 from sensorium.training.generation.visual_features import FeatureReader, Tokens, VisualFeatures

@@ -9,9 +9,10 @@ from typing import Any
 
 import PIL.Image
 
-from sensorium.collection.files import Skipped
 from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
-from sensorium.training.generation.captioner import Candidates, Found, Progress
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
+from sensorium.training.generation.captioner import Candidates, Found
 from sensorium.training.pairs import Picture
 
 try:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sensorium.collection.files import Skipped
 from sensorium.errors import UsageError
 from sensorium.evaluation.comparison import Comparison, holm
 from sensorium.evaluation.intervals import Interval
 from sensorium.evaluation.text_generation import score_texts
+from sensorium.media.skipped import Skipped
 
 REPORT = "report.json"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.evaluation.text_pairs import TextPairs
 from sensorium.media import Modality, Text
+from sensorium.media.progress import Progress, Said
 from sensorium.training.generation.memory import Memory
 from sensorium.training.generation.report import Example, Report, compared
 from sensorium.training.generation.splitting import split_groups
@@ -42,7 +43,7 @@ try:
         train_tokenizer,
         write_description,
     )
-    from sensorium.training.loop import Progress, Settings, train
+    from sensorium.training.loop import Settings, train
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -53,8 +54,6 @@ KIND = "translator"
 TARGET_TOKENIZER = "target_tokenizer"
 """Folder of the decoder's tokenizer, where encoder and decoder have one each."""
 
-Told = Callable[[int, int], None]
-Said = Callable[[str], Told | None]
 
 BATCH_SIZE = 32
 
@@ -100,7 +99,7 @@ class Translation:
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
     def translate(
-        self, texts: Sequence[str], search: Search, told: Told | None = None
+        self, texts: Sequence[str], search: Search, told: Progress | None = None
     ) -> list[list[tuple[str, float]]]:
         """Translations of each text with their scores, best first.
 

@@ -8,7 +8,7 @@ decoder can tell what is where, and two things from one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,12 @@ import numpy.typing as npt
 import PIL.Image
 import PIL.ImageEnhance
 
-from sensorium.collection.files import Skipped
 from sensorium.encoders import Encoder, FolderEncoder
 from sensorium.encoders.runtime import import_openvino, runtime_name
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
 from sensorium.training.pairs import Picture
 
 VECTOR = "vector"
@@ -119,7 +120,7 @@ class FeatureReader:
         pictures: Mapping[str, Picture],
         *,
         view: int = 0,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> VisualFeatures:
         """Read features of picture files; one that cannot be read is skipped and named.
 

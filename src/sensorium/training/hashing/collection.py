@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sensorium.collection import Collection, Skipped
 from sensorium.collection.optimizing import CAPTION_FIELDS, made_up_questions, write_trained
-from sensorium.collection.reading import query_vectors
+from sensorium.collection.queries import query_vectors
 from sensorium.collection.results import Item
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
@@ -20,10 +20,10 @@ from sensorium.evaluation.data import TABLE_SUFFIXES, read_pairs
 from sensorium.index.base import Vectors
 from sensorium.index.coding import LEAST_BITS
 from sensorium.media import Image, Media, Modality, Text
+from sensorium.media.progress import Progress
 from sensorium.training.hashing.data import FEWEST, HashingData
 from sensorium.training.hashing.scores import Score, compare_coders
 from sensorium.training.hashing.training import HashingSettings, TrainedHash, train_hash
-from sensorium.training.loop import Progress
 
 MOST_VECTORS = 50_000
 """Of a modality; more are left out at random. A linear head has learnt what it can by then."""
@@ -39,7 +39,6 @@ ENCODED = 64
 """Texts or pictures between two steps of the progress."""
 
 Ids = npt.NDArray[np.int64]
-Step = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -124,13 +123,13 @@ def read_collection(
     captions: str | Path | None = None,
     labels: str | None = None,
     seed: int = 0,
-    progress: Step | None = None,
+    progress: Progress | None = None,
 ) -> tuple[HashingData, list[Skipped]]:
     """Gather a collection's vectors, texts to go with them, and what belongs together.
 
     The collection is read once, and open to others from then on. What belongs together are an item
-    and its captions; of an item with pieces of several modalities (the pictures and the words of a
-    video) those nearest in time; with `labels`, items, captions and the words of a label.
+    and its captions; of an item with segments of several modalities (the pictures and the words of
+    a video) those nearest in time; with `labels`, items, captions and the words of a label.
 
     Parameters
     ----------
@@ -228,7 +227,7 @@ class _Gathered:
         return group
 
     def data(
-        self, vectors: Vectors, texts: Sequence[str], encoder: Encoder, progress: Step | None
+        self, vectors: Vectors, texts: Sequence[str], encoder: Encoder, progress: Progress | None
     ) -> HashingData:
         """Encode the texts and put everything into one."""
         found = {name: np.array(rows, np.int64) for name, rows in self.rows.items()}
@@ -281,9 +280,9 @@ def _read(path: Path, dimension: int, seed: int) -> _Stored:
 
 
 def _moments(path: Path, stored: _Stored, gathered: _Gathered) -> dict[int, int]:
-    """Group of each piece of items that have pieces of several modalities, by time.
+    """Group of each segment of items that have segments of several modalities, by time.
 
-    The pieces of the modality that has the fewest make the groups; every other one joins the one
+    The segments of the modality that has the fewest make the groups; every other one joins the one
     whose middle is nearest to its own.
     """
     kinds: dict[int, dict[str, list[int]]] = {}
@@ -305,8 +304,8 @@ def _moments(path: Path, stored: _Stored, gathered: _Gathered) -> dict[int, int]
         middles = {}
         for row in (row for part in parts.values() for row in part):
             segment = segments.get(int(stored.segment_ids[row]))
-            if segment is not None and segment.part.span is not None:
-                middles[row] = sum(segment.part.span) / 2
+            if segment is not None and segment.record.span is not None:
+                middles[row] = sum(segment.record.span) / 2
         fewest = min(parts, key=lambda name: (len(parts[name]), name))
         centres = [row for row in parts[fewest] if row in middles]
         if not centres:
@@ -365,7 +364,7 @@ def _read_table(
     stored: _Stored,
     gathered: _Gathered,
     skipped: list[Skipped],
-    progress: Step | None,
+    progress: Progress | None,
 ) -> Vectors:
     """Add the pictures and captions of a table; those of the collection are not encoded again."""
     pairs = read_pairs(table)
@@ -407,7 +406,7 @@ def _read_table(
     return np.concatenate([empty, *vectors])
 
 
-def _encode(media: Sequence[Media], encoder: Encoder, progress: Step | None) -> Vectors:
+def _encode(media: Sequence[Media], encoder: Encoder, progress: Progress | None) -> Vectors:
     """Captions and labels: they are what a collection will be asked."""
     parts = []
     for start in range(0, len(media), ENCODED):

@@ -43,7 +43,8 @@ try:
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
 
-from sensorium.training.loop import Progress, Settings, train
+from sensorium.media.progress import Progress
+from sensorium.training.loop import Settings, train
 
 LENGTHS = (16, 32, 64, 128, 256, 512)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from sensorium import Collection
-from sensorium.collection.files import Candidate, Ignored, Skipped, find_files, is_gone
+from sensorium.data.files import Candidate, Ignored, find_files, is_gone
 from sensorium.encoders import Encoder
+from sensorium.media.skipped import Skipped
 from tests.collection.pictures import check_vectors, finish, names, png, start, write
 
 
@@ -164,7 +165,7 @@ UNPRIVILEGED = """
 import json, os, sys, tempfile
 from pathlib import Path
 from sensorium import Collection
-from sensorium.collection.files import is_gone
+from sensorium.data.files import is_gone
 folder, tiny = map(Path, sys.argv[1:])
 with tempfile.TemporaryDirectory() as home:
     os.environ["SENSORIUM_HOME"] = home

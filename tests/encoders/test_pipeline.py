@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensorium.collection.pipeline import READ_AHEAD, Piece, Read, embed, prepare_segments
 from sensorium.encoders import Encoder
+from sensorium.encoders.pipeline import READ_AHEAD, PreparedSegment, Read, embed, prepare_segments
 from sensorium.errors import MediaError
 from sensorium.media import Image, Modality, Segment, Text
 from tests.agreement import assert_agree
@@ -70,7 +70,7 @@ def test_look_ahead_is_bounded(encoder: Encoder) -> None:
             taken += 1
             yield taken
 
-    piece: list[Piece] = prepare_segments(encoder, Image(png(1)))
+    piece: list[PreparedSegment] = prepare_segments(encoder, Image(png(1)))
     running = embed(encoder, items(), lambda item: Read(item, piece), batch_size=4)
     for done in range(1, 4):
         next(running)

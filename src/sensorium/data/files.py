@@ -13,10 +13,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from sensorium.collection.rows import dump_metadata
+from sensorium.data.metadata import dump_metadata
 from sensorium.errors import CollectionError, UsageError
 from sensorium.media import open_media
 from sensorium.media.given import array_of, rows_of
+from sensorium.media.skipped import Skipped
 from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url, undecoded
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
@@ -35,14 +36,6 @@ class Candidate:
     path: Path
     metadata: dict[str, Any] = field(default_factory=dict)
     named: bool = field(default=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Something that was not indexed, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +64,6 @@ def told_ignored(kinds: Mapping[str, int]) -> str:
         shown.append(f"{sum(count for _, count in rest):,} of {len(rest):,} other kinds")
     total = sum(kinds.values())
     return f"{total:,} other file{'s' if total > 1 else ''} ignored: {', '.join(shown)}"
-
-
-def group_skipped(skipped: Iterable[Skipped], named: int = 3) -> list[str]:
-    """One line for each reason: how often it occurred, and the first names."""
-    by_reason: dict[str, list[str]] = {}
-    for item in skipped:
-        by_reason.setdefault(item.reason, []).append(item.path)
-    lines = []
-    for reason, names in by_reason.items():
-        more = f" and {len(names) - named:,} more" if len(names) > named else ""
-        told = f"{', '.join(names[:named])}{more}"
-        lines.append(
-            f"{told}: {reason}" if len(names) == 1 else f"{len(names):,} ({told}): {reason}"
-        )
-    return lines
 
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")

@@ -14,22 +14,22 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.rows import Part
 from sensorium.encoders import Encoder, Prepared
 from sensorium.errors import MediaError
 from sensorium.media import Media, Modality
+from sensorium.media.segments import SegmentRecord
 
 READ_AHEAD = 2
 """Batches that may be decoded and wait for the model; bounds memory."""
 
-Piece = tuple[Part, Prepared | None]
-"""What is stored of a piece, and what the encoder takes; None where it has no vector."""
+PreparedSegment = tuple[SegmentRecord, Prepared | None]
+"""What is kept of a segment, and what the encoder takes; None where it has no vector."""
 
 HEAVY_AHEAD = 4
 """Heavy items that may be under way: a decoder of 4K video takes 170 MB on two cores."""
 
 T = TypeVar("T")
-Embedded = tuple[T, list[Part], npt.NDArray[np.float32]]
+Embedded = tuple[T, list[SegmentRecord], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,22 @@ class Read(Generic[T]):
     ----------
     item : T
         Whatever the caller wants back.
-    pieces : iterable of (Part, prepared)
+    segments : iterable of PreparedSegment
         What has to be encoded; may be empty. An iterator is taken for a long item: it is consumed
         in batches, and never held as a whole.
     finish : callable, optional
-        Called when `pieces` is consumed; what it returns takes the place of `item`.
+        Called when `segments` is consumed; what it returns takes the place of `item`.
     close : callable
-        Lets go of what `pieces` holds open; called once, whether or not they were consumed.
+        Lets go of what `segments` holds open; called once, whether or not they were consumed.
     """
 
     item: T
-    pieces: Iterable[Piece] = ()
+    segments: Iterable[PreparedSegment] = ()
     finish: Callable[[], T] | None = None
     close: Callable[[], None] = lambda: None
 
 
-def prepare_segments(encoder: Encoder, media: Media) -> list[Piece]:
+def prepare_segments(encoder: Encoder, media: Media) -> list[PreparedSegment]:
     """Preprocess all segments of a short item.
 
     Raises
@@ -63,12 +63,12 @@ def prepare_segments(encoder: Encoder, media: Media) -> list[Piece]:
     MediaError
         When the media is broken or the encoder's space does not hold its modality.
     """
-    pieces: list[Piece] = []
+    prepared: list[PreparedSegment] = []
     for segment in media.segments():
         require_held(encoder, segment.modality)
-        part = Part(segment.span, segment.modality, details=segment.details)
-        pieces.append((part, encoder.prepare(segment.media)))
-    return pieces
+        record = SegmentRecord(segment.span, segment.modality, details=segment.details)
+        prepared.append((record, encoder.prepare(segment.media)))
+    return prepared
 
 
 def require_held(encoder: Encoder, modality: Modality) -> None:
@@ -99,16 +99,16 @@ def embed(
     read : callable
         Turns an item into a `Read`; called in threads.
     batch_size : int
-        Pieces the model sees at once.
+        Segments the model sees at once.
     is_heavy : callable
         Whether much memory is taken by an item that was begun and waits for its turn: only
         `HEAVY_AHEAD` of these are.
 
     Yields
     ------
-    list of (item, parts, vectors)
+    list of (item, segments, vectors)
         The items of one batch in order; `vectors` is float32 of shape (m, dimension), for the
-        parts that have one. A long item comes alone.
+        segments that have one. A long item comes alone.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def embed(
             closing(_batches(results, batch_size)) as batches,
         ):
             for batch in batches:
-                is_long = not isinstance(batch[0].pieces, Sequence)
+                is_long = not isinstance(batch[0].segments, Sequence)
                 finished, encoding = encoding, None
                 if not is_long:
                     encoding = model.submit(_encode, encoder, batch, batch_size)
@@ -154,7 +154,7 @@ def _batches(results: Iterable[Read[T]], batch_size: int) -> Generator[list[Read
     size = 0
     try:
         for result in results:
-            if not isinstance(result.pieces, Sequence):
+            if not isinstance(result.segments, Sequence):
                 with closing(result):
                     if batch:
                         yield batch
@@ -162,7 +162,7 @@ def _batches(results: Iterable[Read[T]], batch_size: int) -> Generator[list[Read
                     yield [result]
                 continue
             batch.append(result)
-            size += max(1, len(result.pieces))
+            size += max(1, len(result.segments))
             if size >= batch_size:
                 yield batch
                 batch, size = [], 0
@@ -202,14 +202,14 @@ def _in_order(
 
 
 def _encode(encoder: Encoder, batch: list[Read[T]], batch_size: int) -> list[Embedded[T]]:
-    pieces = [list(read.pieces) for read in batch]
-    vectors = _vectors(encoder, [piece for of_one in pieces for piece in of_one], batch_size)
+    segments = [list(read.segments) for read in batch]
+    vectors = _vectors(encoder, [segment for of_one in segments for segment in of_one], batch_size)
     embedded = []
     start = 0
-    for read, of_one in zip(batch, pieces, strict=True):
-        parts = [part for part, _ in of_one]
-        stop = start + sum(part.has_vector for part in parts)
-        embedded.append((read.finish() if read.finish else read.item, parts, vectors[start:stop]))
+    for read, of_one in zip(batch, segments, strict=True):
+        records = [record for record, _ in of_one]
+        stop = start + sum(record.has_vector for record in records)
+        embedded.append((read.finish() if read.finish else read.item, records, vectors[start:stop]))
         start = stop
     return embedded
 
@@ -218,26 +218,28 @@ def _encode_long(
     encoder: Encoder, read: Read[T], batch_size: int, model: ThreadPoolExecutor
 ) -> Embedded[T]:
     """Encode one batch while the next is decoded."""
-    pieces = iter(read.pieces)
-    parts: list[Part] = []
+    segments = iter(read.segments)
+    records: list[SegmentRecord] = []
     vectors = [np.empty((0, encoder.space.dimension), np.float32)]
     encoding: Future[npt.NDArray[np.float32]] | None = None
-    while batch := list(islice(pieces, batch_size)):
-        parts += [part for part, _ in batch]
+    while batch := list(islice(segments, batch_size)):
+        records += [record for record, _ in batch]
         finished, encoding = encoding, model.submit(_vectors, encoder, batch, batch_size)
         if finished is not None:
             vectors.append(finished.result())
     if encoding is not None:
         vectors.append(encoding.result())
-    return (read.finish() if read.finish else read.item), parts, np.concatenate(vectors)
+    return (read.finish() if read.finish else read.item), records, np.concatenate(vectors)
 
 
-def _vectors(encoder: Encoder, pieces: Sequence[Piece], batch_size: int) -> npt.NDArray[np.float32]:
-    """Vectors of the pieces that have one, in order."""
-    taken = [(part, prepared) for part, prepared in pieces if prepared is not None]
+def _vectors(
+    encoder: Encoder, segments: Sequence[PreparedSegment], batch_size: int
+) -> npt.NDArray[np.float32]:
+    """Vectors of the segments that have one, in order."""
+    taken = [(record, prepared) for record, prepared in segments if prepared is not None]
     vectors = np.empty((len(taken), encoder.space.dimension), np.float32)
-    for modality in {part.modality for part, _ in taken}:
-        rows = [row for row, (part, _) in enumerate(taken) if part.modality == modality]
+    for modality in {record.modality for record, _ in taken}:
+        rows = [row for row, (record, _) in enumerate(taken) if record.modality == modality]
         for start in range(0, len(rows), batch_size):
             some = rows[start : start + batch_size]
             vectors[some] = encoder.encode_prepared(

@@ -1,0 +1,1 @@
+"""What a user brings: files, tables, examples, questions."""

@@ -1,0 +1,235 @@
+"""Reading one item: its segments ready for an encoder, and the words that are in its media."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from sensorium.encoders import Encoder
+from sensorium.encoders.pipeline import PreparedSegment, Read, require_held
+from sensorium.errors import EncoderError, MediaError, MissingExtraError
+from sensorium.media import (
+    Audio,
+    Document,
+    Image,
+    Media,
+    Modality,
+    Segment,
+    Text,
+    Video,
+    open_media,
+)
+from sensorium.media.segments import SegmentRecord
+
+
+class Listener(Protocol):
+    """What hears words in sound."""
+
+    name: str
+
+    def segments(self, sound: Audio, journal: Any = None) -> Iterable[Segment]:
+        """Yield what is said; a journal keeps what was heard before a kill."""
+        ...
+
+
+class WritingReader(Protocol):
+    """What reads words in pictures."""
+
+    name: str
+
+    def read(self, picture: Image) -> Iterable[Segment]:
+        """Yield what is written."""
+        ...
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What words are read out of media with.
+
+    Attributes
+    ----------
+    speech : Listener or None
+    writing : WritingReader or None
+    """
+
+    speech: Listener | None = None
+    writing: WritingReader | None = None
+
+    def for_modality(self, modality: Modality) -> tuple[str, ...]:
+        """Names of what reads words out of items of a modality."""
+        heard = self.speech if modality in (Modality.AUDIO, Modality.VIDEO) else None
+        seen = self.writing if modality in _SEEN else None
+        return tuple(model.name for model in (heard, seen) if model is not None)
+
+
+_SEEN = (Modality.IMAGE, Modality.VIDEO, Modality.TEXT)
+
+NOTHING = Extraction()
+
+T = TypeVar("T")
+
+SHORT = {Modality.TEXT: 16, Modality.AUDIO: 2, Modality.VIDEO: 2}
+"""Most segments of an item that are decoded ahead, by modality: many wait in memory, and a window
+of sound takes 2 MB. Pictures and 3-D objects have few in any case."""
+
+
+def segments_of(
+    encoder: Encoder,
+    media: Media,
+    extraction: Extraction = NOTHING,
+    stored: Sequence[tuple[int, SegmentRecord]] | None = None,
+    journal: Any = None,
+) -> Generator[PreparedSegment, None, None]:
+    """Yield what is stored of an item, each segment decoded when its turn comes.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    media : Media
+    extraction : Extraction
+        What reads words out of it.
+    stored : sequence of (id, SegmentRecord), optional
+        Texts that are stored of it: their vectors are made anew, and no words are extracted.
+    journal : optional
+        What is said is written down there, and taken from there after a kill.
+
+    Raises
+    ------
+    MediaError
+        When the media is broken, or there is nothing in it that the space holds. One broken segment
+        of many is left out.
+    """
+    held = encoder.space.modalities
+    broken: MediaError | None = None
+    foreign: Modality | None = None
+    count = 0
+    for segment in media.segments():
+        inner = segment.media
+        words = isinstance(inner, Text) and isinstance(media, Document)
+        if words and stored is not None:
+            continue
+        try:
+            if words:
+                prepared = _words(encoder, segment)
+            elif segment.modality in held:
+                record = SegmentRecord(segment.span, str(segment.modality), details=segment.details)
+                prepared = (record, encoder.prepare(inner))
+            else:
+                foreign = segment.modality
+                continue
+        except MediaError as error:
+            broken = error
+            continue
+        count += 1
+        yield prepared
+        if extraction.writing is not None and stored is None and isinstance(inner, Image):
+            for line in extraction.writing.read(inner):
+                count += 1
+                yield _words(encoder, replace(line, span=segment.span))
+    if stored is not None:
+        for number, record in stored:
+            if record.source and Modality.TEXT in held and record.text is not None:
+                count += 1
+                yield (
+                    replace(record, has_vector=True, text_id=number),
+                    encoder.prepare(Text(record.text)),
+                )
+    elif extraction.speech is not None and (sound := sound_of(media)) is not None:
+        for said in extraction.speech.segments(sound, journal):
+            count += 1
+            yield _words(encoder, said)
+    if count:
+        return
+    if broken is not None:
+        raise broken
+    if foreign is not None:
+        try:
+            require_held(encoder, foreign)
+        except MediaError as error:
+            raise MediaError(f"{error.reason}{_advice(media, extraction)}") from None
+    raise MediaError("there is nothing in it that can be indexed")
+
+
+HEAVY_BYTES = 8 * 1024 * 1024
+"""Size from which on a document is heavy: its file is in memory until its last page is read."""
+
+
+def is_heavy(path: Path) -> bool:
+    """Whether much memory is taken by a file that was begun and is not finished; see `embed`."""
+    modality = open_media(path).modality
+    if modality != Modality.TEXT:
+        return modality == Modality.VIDEO
+    try:
+        return path.stat().st_size > HEAVY_BYTES
+    except OSError:  # reading it says so
+        return False
+
+
+def sound_of(media: Media) -> Audio | None:
+    """The sound of an item that has one."""
+    if isinstance(media, Video):
+        return media.sound
+    return media if isinstance(media, Audio) else None
+
+
+def _advice(media: Media, extraction: Extraction) -> str:
+    if not isinstance(media, (Audio, Video)):
+        return ""
+    if extraction.speech is not None:
+        return ", and no speech was understood in it"
+    return "; with --speech it is found by what is said in it"
+
+
+def _words(encoder: Encoder, words: Segment) -> PreparedSegment:
+    """A segment of words; without a vector where the space holds no text."""
+    assert isinstance(words.media, Text)
+    details = dict(words.details)
+    source = details.pop("source", "text")
+    record = SegmentRecord(words.span, "text", words.media.text, source, details)
+    if Modality.TEXT not in encoder.space.modalities:
+        return replace(record, has_vector=False), None
+    try:
+        return record, encoder.prepare(words.media)
+    except MediaError:  # signs that no tokenizer knows: words that can still be searched
+        return replace(record, has_vector=False), None
+
+
+def read_segments(
+    item: T, media: Media, segments: Iterable[PreparedSegment], failed: Callable[[str], T]
+) -> Read[T]:
+    """Decode a short item here and now, a long one while it is encoded.
+
+    Parameters
+    ----------
+    item : T
+        What comes back with the vectors.
+    media : Media
+    segments : iterable of PreparedSegment
+        As `segments_of` yields them.
+    failed : callable
+        Makes what comes back instead when the media turns out to be broken, of the reason.
+    """
+    reasons: list[str] = []
+
+    def unbroken() -> Generator[PreparedSegment, None, None]:
+        try:
+            yield from segments
+        except MediaError as error:
+            reasons.append(error.reason)
+        except (EncoderError, MissingExtraError) as error:  # what reads words out of it is missing
+            reasons.append(str(error))
+
+    waiting = unbroken()
+    most = SHORT.get(media.modality)
+    first = list(waiting if most is None else islice(waiting, most + 1))
+    if most is None or len(first) <= most:
+        return Read(failed(reasons[0])) if reasons else Read(item, first)
+    return Read(
+        item,
+        chain(first, waiting),
+        lambda: failed(reasons[0]) if reasons else item,
+        waiting.close,
+    )
