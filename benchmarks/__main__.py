@@ -22,6 +22,7 @@ BENCHMARKS = {
     "train": "classifiers, encoders, fusion, texts and codes that are trained, beside baselines",
     "scores": "what a cosine is worth: thresholds against ranking",
     "yes_no": "whether one label fits: yes, no or cannot tell, and how often that is right",
+    "sqlite": "collections on the SQLite of apsw, and on Python's as it is and with guards",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,14 +9,15 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from sensorium.collection import sqlite
 from sensorium.collection.schema import (
     APPLICATION_ID,
-    BUSY_TIMEOUT,
     CACHE_BYTES,
     MIGRATION,
     PAGE_BYTES,
     SCHEMA,
     SCHEMA_VERSION,
+    objection,
 )
 from sensorium.collection.words import write_all_words
 from sensorium.errors import CollectionError
@@ -56,26 +56,24 @@ class Database:
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
             _refuse_too_short(path)
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-            )
+            self._connection = sqlite.connect(path, create=create)
             try:
                 self._prepare()
+                self._connection.keep_log(path)
             except BaseException:
                 self._connection.close()
                 raise
-        except (sqlite3.Error, OSError) as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+        except (sqlite.Error, OSError) as error:
+            if isinstance(error, sqlite.NotADatabaseError):
                 _refuse_other_files(path)
             raise CollectionError(f"{path}: cannot be opened as a collection ({error})") from error
 
     def _prepare(self) -> None:
         run = self._connection.execute
-        run("PRAGMA foreign_keys = ON")
         run("BEGIN")  # all three of one moment: another process may be making the file just now
-        (application,) = run("PRAGMA application_id").fetchone()
-        (version,) = run("PRAGMA user_version").fetchone()
-        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        ((application,),) = run("PRAGMA application_id").fetchall()
+        ((version,),) = run("PRAGMA user_version").fetchall()
+        tables = run("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
         run("COMMIT")
         if tables and application != APPLICATION_ID:
             raise CollectionError(f"{self.path} is an SQLite file, but not a Sensorium collection")
@@ -83,6 +81,11 @@ class Database:
             raise CollectionError(
                 f"{self.path} has format {version}, this version reads up to {SCHEMA_VERSION}: "
                 "upgrade Sensorium"
+            )
+        if tables and (reason := objection(tables, complete=version == SCHEMA_VERSION)):
+            raise CollectionError(
+                f"{self.path} is not opened: {reason}. What Sensorium did not make could run when "
+                "it is searched or added to; remove it if you made it yourself"
             )
         if version < SCHEMA_VERSION:
             # Every statement of the schema adds a table that may be lacking. The page's size
@@ -107,21 +110,22 @@ class Database:
         run("PRAGMA synchronous = FULL")
 
     def _use_wal(self) -> None:
-        deadline = time.monotonic() + BUSY_TIMEOUT
+        deadline = time.monotonic() + sqlite.BUSY_TIMEOUT
         while True:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
+            except sqlite.BusyError:
                 # SQLite does not wait for another process here, whatever the timeout.
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
             else:
                 return
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[sqlite.Connection]:
         with self._lock:
+            self._require_log()
             try:
                 # IMMEDIATE takes the write lock first, so that a read never has to be upgraded.
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -132,8 +136,16 @@ class Database:
                         self._connection.execute("ROLLBACK")
                     raise
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except sqlite.Error as error:
                 raise CollectionError(f"{self.path}: cannot be written ({error})") from error
+
+    def _require_log(self) -> None:
+        if not self._connection.has_log:
+            raise CollectionError(
+                f"{self.path}: another SQLite library in this process took its log away when it "
+                "closed the file; what was written before is kept. Close the collection, open it "
+                "again, and read the file with other libraries in another process"
+            )
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -148,21 +160,22 @@ class Database:
                 finally:
                     if outermost and self._connection.in_transaction:
                         self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except sqlite.Error as error:
                 raise CollectionError(f"{self.path}: cannot be read ({error})") from error
 
     def _read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         with self._lock:
             try:
                 return self._connection.execute(sql, parameters).fetchall()
-            except sqlite3.Error as error:
+            except sqlite.Error as error:
                 raise CollectionError(f"{self.path}: cannot be read ({error})") from error
 
     def version(self) -> tuple[int, int]:
         """Differs from what it was if anybody, this connection included, may have written."""
         with self._lock:
+            self._require_log()
             ((version,),) = self._read("PRAGMA data_version")
-            return version, self._connection.total_changes
+            return version, self._connection.total_changes()
 
     def close(self) -> None:
         """Close the file; calling it twice is fine."""

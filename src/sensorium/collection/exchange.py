@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -355,7 +356,7 @@ def _rows(
         "stop, vector FROM items JOIN segments ON item_id = items.id ORDER BY items.id, ordinal"
     )
     done = 0
-    while found := cursor.fetchmany(BULK_BATCH):
+    while found := list(islice(cursor, BULK_BATCH)):
         rows = [
             VectorRow(
                 file=FileState(path, size, mtime_ns, content_hash),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-import time
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.schema import BUSY_TIMEOUT
+from sensorium.collection import sqlite
 from sensorium.errors import UsageError
 
 MAX_SECONDS = 10.0
@@ -106,20 +104,17 @@ def matching_ids(
         f"SELECT id FROM (SELECT {inner} FROM items) WHERE ({where}\n) "
         "AND modality = coalesce(?, modality) ORDER BY id"
     )
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT
-    )
     try:
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_LENGTH)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)
-        connection.set_authorizer(_authorize)
-        deadline = time.monotonic() + MAX_SECONDS
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, 1_000)
-        rows = connection.execute(sql, (modality,)).fetchall()
-    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        connection = sqlite.connect_to_read(
+            path, table="items", functions=_FUNCTIONS, max_length=MAX_LENGTH,
+            max_seconds=MAX_SECONDS,
+        )  # fmt: skip
+        try:
+            rows = connection.execute(sql, (modality,)).fetchall()
+        finally:
+            connection.close()
+    except (sqlite.Error, ValueError) as error:
         raise UsageError(_explain(where, str(error), fields)) from error
-    finally:
-        connection.close()
     return np.array([item for (item,) in rows], dtype=np.int64)
 
 
@@ -147,18 +142,6 @@ def _names(where: str, fields: list[str]) -> set[str]:
 def _fold(name: str) -> str:
     """Write a name as SQL compares it: without regard to the case of ASCII letters alone."""
     return name.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
-
-
-def _authorize(
-    action: int, first: str | None, second: str | None, database: str | None, source: str | None
-) -> int:
-    if action == sqlite3.SQLITE_SELECT:
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_READ and first in ("items", ""):
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS:
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY
 
 
 def _explain(where: str, message: str, fields: list[str]) -> str:

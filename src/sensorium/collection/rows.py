@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.sqlite import Connection
 from sensorium.media.segments import SegmentRecord, Span
 
 
@@ -105,7 +105,7 @@ PASSAGE = "passages.start, passages.stop, text, source, passages.details"
 
 
 def insert_segments(
-    db: sqlite3.Connection,
+    db: Connection,
     item: int,
     segments: Sequence[SegmentRecord],
     vectors: npt.NDArray[np.float32],
@@ -121,11 +121,11 @@ def insert_segments(
         start, stop = record.span or (None, None)
         details = json.dumps(dict(record.details), ensure_ascii=False) if record.details else None
         if record.text is not None and text_id is None:
-            (text_id,) = db.execute(
+            ((text_id,),) = db.execute(
                 "INSERT INTO passages (item_id, ordinal, start, stop, source, text, details) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (item, ordinal, start, stop, record.source, record.text, details),
-            ).fetchone()
+            ).fetchall()
             texts.append((text_id, record.text))
         if record.has_vector:
             db.execute(
@@ -142,7 +142,7 @@ def insert_segments(
 
 
 def stored_segments(
-    db: sqlite3.Connection, item: int
+    db: Connection, item: int
 ) -> tuple[list[SegmentRecord], npt.NDArray[np.float32]]:
     """The segments of an item as `insert_segments` takes them."""
     records: dict[int, SegmentRecord] = {}

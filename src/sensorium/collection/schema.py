@@ -1,15 +1,18 @@
 """Tables of a collection's SQLite file (docs/collection-format.md explains them)."""
 
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
 from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
+from sensorium.collection.words import TABLES as WORDS_TABLES
 
 APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
 SCHEMA_VERSION = 3
 
 CACHE_BYTES = 32 << 20
 """Pages in memory, at most: SQLite's own 2 MB do not hold the inner nodes of a million rows."""
-
-BUSY_TIMEOUT = 60
-"""Seconds a process waits for another one's write; a batch takes milliseconds."""
 
 PAGE_BYTES = 16384
 """Of a new file. A vector of 640 numbers leaves a third of SQLite's usual 4,096 bytes empty; of
@@ -92,3 +95,91 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS counters (changes INTEGER NOT NULL, removals INTEGER NOT NULL)",
     "INSERT INTO counters SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM counters)",
 )
+
+
+# Opening a file of a stranger
+
+_OF_SQLITE = (
+    "CREATE TABLE sqlite_sequence(name,seq)",
+    "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
+    "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)",
+)
+"""Tables that SQLite makes by itself, for AUTOINCREMENT and when somebody says ANALYZE."""
+
+_CREATE = re.compile(r"CREATE (?:VIRTUAL )?(TABLE|INDEX|TRIGGER) '?(\w+)'?(?:.*? ON (\w+))?")
+
+
+def _plain(sql: str) -> str:
+    return " ".join(sql.replace("IF NOT EXISTS ", "").split())
+
+
+def _described(statements: Iterable[str]) -> dict[tuple[str, str, str], str]:
+    """Statements that make something, by its type, its name and the table that it belongs to."""
+    known = {}
+    for sql in map(_plain, statements):
+        if made := _CREATE.match(sql):
+            kind, name, table = made.groups()
+            known[kind.lower(), name, name if kind == "TABLE" else table] = sql
+    return known
+
+
+_NEEDED = _described((*SCHEMA, *WORDS_TABLES))
+_KNOWN = _NEEDED | _described((MODALITY_INDEX, *_OF_SQLITE))
+
+
+def objection(rows: Iterable[tuple[str, str, str, str | None]], *, complete: bool) -> str | None:
+    """Say what in a file's schema no version of Sensorium made.
+
+    A trigger of a stranger would run when something is added, a view or another definition of a
+    table when it is searched.
+
+    Parameters
+    ----------
+    rows : iterable of (type, name, table, sql)
+        The file's ``sqlite_schema``.
+    complete : bool
+        Whether nothing may be lacking: the file says that it is of this version.
+    """
+    lacking = dict(_NEEDED)
+    for kind, name, table, sql in rows:
+        place = (kind, name, table)
+        if sql is None:  # the index of a UNIQUE or PRIMARY KEY in the table's own definition
+            if kind == "index" and ("table", table, table) in _KNOWN:
+                continue
+        elif place in _KNOWN and _same(_plain(sql), _KNOWN[place]):
+            lacking.pop(place, None)
+            continue
+        if any((kind, name) == known[:2] for known in _KNOWN):
+            return f"its {kind} {name!r} is not the one that Sensorium makes"
+        return f"it has the {kind} {name!r}, which no collection has"
+    if complete and lacking:
+        kind, name, _ = next(iter(lacking))
+        return f"its {kind} {name!r} is lacking"
+    return None
+
+
+def _same(sql: str, known: str) -> bool:
+    """Whether a statement is the known one; a table may lack columns, or have them at its end."""
+    if sql == known:
+        return True
+    before, columns, after = _parts(sql)
+    known_before, known_columns, known_after = _parts(known)
+    return (
+        known.startswith("CREATE TABLE ")
+        and (before, after) == (known_before, known_after)
+        and set(columns) <= set(known_columns)
+    )
+
+
+def _parts(sql: str) -> tuple[str, list[str], str]:
+    """Split the text of a table before, at the commas of and after its outer parentheses."""
+    before, _, rest = sql.partition("(")
+    inside, _, after = rest.rpartition(")")
+    columns, depth = [""], 0
+    for character in inside:
+        depth += (character == "(") - (character == ")")
+        if character == "," and not depth:
+            columns.append("")
+        else:
+            columns[-1] += character
+    return before.strip(), [column.strip() for column in columns], after.strip()

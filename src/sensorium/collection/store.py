@@ -151,15 +151,15 @@ class SQLiteStore(SpaceStore):
             for (item, old_path), file, metadata in moved:
                 # The old path must still be the item's: another process may have found the file
                 # elsewhere, under a path that is not ours to take away again.
-                done = db.execute(
+                db.execute(
                     "UPDATE OR IGNORE items SET path = ?, size = ?, mtime_ns = ? "
                     "WHERE id = ? AND content_hash = ? AND path IN (?, ?)",
                     (
                         file.path, file.size, file.mtime_ns,
                         item, file.content_hash, old_path, file.path,
                     ),
-                ).rowcount  # fmt: skip
-                if done:
+                )  # fmt: skip
+                if db.changes():
                     self._describe(item, metadata)
                     write_words(db, item)
                 else:
@@ -237,9 +237,12 @@ class SQLiteStore(SpaceStore):
     def delete(self, ids: Sequence[int]) -> int:
         """Delete items and their vectors; returns how many there were."""
         with self._transaction() as db:
-            rows = db.executemany("DELETE FROM items WHERE id = ?", [(i,) for i in ids]).rowcount
+            rows = 0
+            for item in ids:
+                db.execute("DELETE FROM items WHERE id = ?", (item,))
+                rows += db.changes()  # without the segments that go with it
             self._count_change(rows)
-        return max(rows, 0)
+        return rows
 
     # Vectors
 
@@ -266,7 +269,7 @@ class SQLiteStore(SpaceStore):
         with self.snapshot():  # count and rows of one moment
             db = self._connection
             sql = "SELECT count(*) FROM segments WHERE id > ?"
-            (count,) = db.execute(sql, (after,)).fetchone()
+            ((count,),) = db.execute(sql, (after,)).fetchall()
             ids = np.empty((2, count), np.int64)
             vectors = np.empty((count, dimension), np.float32)
             rows = db.execute(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
@@ -19,6 +18,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
+
+from sensorium.collection.sqlite import Connection
 
 SCHEMA = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 "
@@ -29,6 +30,15 @@ SCHEMA = (
     BEGIN DELETE FROM words WHERE rowid = -old.id; END""",
 )
 """Rows of items have the item's id, rows of passages the passage's, negative."""
+
+TABLES = (
+    "CREATE TABLE 'words_data'(id INTEGER PRIMARY KEY, block BLOB)",
+    "CREATE TABLE 'words_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID",
+    "CREATE TABLE 'words_content'(id INTEGER PRIMARY KEY, c0, c1)",
+    "CREATE TABLE 'words_docsize'(id INTEGER PRIMARY KEY, sz BLOB)",
+    "CREATE TABLE 'words_config'(k PRIMARY KEY, v) WITHOUT ROWID",
+)
+"""What FTS5 makes of it."""
 
 MAX_TEXT = 20_000
 """Characters of an item's texts that are indexed: some pages; more would be a document."""
@@ -86,24 +96,22 @@ def _spaced(text: str) -> str:
     return _RUN.sub(lambda run: f" {' '.join(run[0])} ", normal)
 
 
-def write_words(db: sqlite3.Connection, item: int) -> None:
+def write_words(db: Connection, item: int) -> None:
     """Bring the words of an item up to date, within the transaction that changed it."""
-    row = db.execute(
-        "SELECT path, properties, metadata FROM items WHERE id = ?", (item,)
-    ).fetchone()
-    if row is not None:
-        name, text = describe(row[0], {**json.loads(row[1]), **json.loads(row[2])})
+    rows = db.execute("SELECT path, properties, metadata FROM items WHERE id = ?", (item,))
+    for path, properties, metadata in rows.fetchall():
+        name, text = describe(path, {**json.loads(properties), **json.loads(metadata)})
         db.execute("INSERT OR REPLACE INTO words (rowid, name, text) VALUES (?, ?, ?)",
                    (item, name, text))  # fmt: skip
 
 
-def write_all_words(db: sqlite3.Connection) -> None:
+def write_all_words(db: Connection) -> None:
     """Index every item: a collection of an earlier version has no words yet."""
     for (item,) in db.execute("SELECT id FROM items").fetchall():
         write_words(db, item)
 
 
-def write_texts(db: sqlite3.Connection, texts: Iterable[tuple[int, str]]) -> None:
+def write_texts(db: Connection, texts: Iterable[tuple[int, str]]) -> None:
     """Index new texts, given as id and text."""
     db.executemany(
         "INSERT INTO words (rowid, name, text) VALUES (?, '', ?)",
@@ -145,7 +153,7 @@ def match_expression(query: str) -> str | None:
 
 
 def match(
-    db: sqlite3.Connection,
+    db: Connection,
     query: str,
     k: int,
     allowed: npt.NDArray[np.int64] | None = None,
@@ -154,7 +162,7 @@ def match(
 
     Parameters
     ----------
-    db : sqlite3.Connection
+    db : Connection
     query : str
         Any text; nothing in it is an operator but double quotes around a phrase.
     k : int
