@@ -20,6 +20,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.collection.store import SQLiteStore
 from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
 from sensorium.collection.words import write_all_words
+from sensorium.encoders import Space
 from sensorium.media import Modality
 from sensorium.media.segments import SegmentRecord
 
@@ -53,7 +55,11 @@ WORDS = [
     "heron",
 ]
 
-SPACE = load_encoder("mini").space
+
+@cache
+def space() -> Space:
+    """Of an encoder that every machine has, so that whole commands can be asked."""
+    return load_encoder("mini").space
 
 
 class Plain(sqlite3.Connection):
@@ -146,7 +152,7 @@ def library(name: str) -> Iterator[None]:
 def files(start: int, stop: int) -> list[EmbeddedFile]:
     """Random unit vectors with captions, as if files had been indexed."""
     random = np.random.default_rng(start)
-    vectors = random.normal(size=(stop - start, 1, SPACE.dimension)).astype(np.float32)
+    vectors = random.normal(size=(stop - start, 1, space().dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
     words = random.choice(WORDS, size=(stop - start, 12))
     return [
@@ -202,7 +208,7 @@ def store_times(folder: Path, count: int, rounds: int) -> Iterator[Row]:
     for name, path in paths.items():
         with library(name):
             stores[name] = SQLiteStore(path)
-            stores[name].claim_space(SPACE, "mini")
+            stores[name].claim_space(space(), "mini")
     case = f"{count:,} items"
 
     def measured(metric: str, work: Callable[[str], object], turns: int) -> Iterator[Row]:
@@ -226,7 +232,7 @@ def store_times(folder: Path, count: int, rounds: int) -> Iterator[Row]:
         for name in names:
             with library(name):
                 store = stores[name]
-                times[name].append(seconds(lambda: store.write(SPACE, embedded=batch)))  # noqa: B023
+                times[name].append(seconds(lambda: store.write(space(), embedded=batch)))  # noqa: B023
     for name in LIBRARIES:
         milliseconds = 1e3 * float(np.median(times[name]))
         yield Row("sqlite", case, name, f"write {BATCH} files", milliseconds, "ms")
@@ -241,7 +247,7 @@ def store_times(folder: Path, count: int, rounds: int) -> Iterator[Row]:
         "10 hits by words": lambda name: stores[name].match_words(question, 10),
         "rows of 10 hits": lambda name: stores[name].segments(chosen),
         "filter": lambda name: matching_ids(paths[name], condition, fields),
-        "read all vectors": lambda name: stores[name].vectors(SPACE.dimension),
+        "read all vectors": lambda name: stores[name].vectors(space().dimension),
         "ask whether anything changed": lambda name: stores[name].version(),
     }
     for metric, work in works.items():
