@@ -229,8 +229,9 @@ def by_captioner(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     pytest.importorskip("sacrebleu")
     from sensorium.tasks.captioning import load_captioner
     from sensorium.training.generation.captioned import Captioned
+    from sensorium.training.generation.captioner import CAPTIONER
     from sensorium.training.generation.captioning_features import Design, new_captions
-    from sensorium.training.generation.decoding import FORMAT, Shape, write_description
+    from sensorium.training.generation.decoding import Shape
     from sensorium.training.generation.visual_features import FeatureReader
     from sensorium.training.pairs import read_captioned
     from tests.training import tiny_generation
@@ -241,8 +242,7 @@ def by_captioner(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     captions = new_captions(reader, reader.read(data.pictures), data, design)
     target = folder / "captioner"
     target.mkdir()
-    said = {**captions.save(target), "kind": "captioner", "format": FORMAT, "encoder": name}
-    write_description(target / "captioner.json", said)
+    CAPTIONER.write(target, {**captions.save(target), "encoder": name})
     return lambda: load_captioner(target)
 
 

@@ -6,7 +6,6 @@ model it was made from before it is called done.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.background import PASSAGES
-from sensorium.encoders.folder import CONFIG, FORMAT, QUERY_PREFIX, FolderEncoder
+from sensorium.encoders.folder import ENCODER, QUERY_PREFIX, FolderEncoder
 from sensorium.encoders.hub import HubEncoder, document_prompt, has_query_route
 from sensorium.encoders.hub_loading import input_module
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
@@ -122,7 +121,6 @@ def export(
         target = Path(temporary) / "encoder"
         target.mkdir()
         config: dict[str, Any] = {
-            "format": FORMAT,
             "name": Path(encoder.name).name,
             "dimension": encoder.space.dimension,
             "temperature": encoder.temperature,
@@ -146,7 +144,7 @@ def export(
             config[modality.value]["precision"] = _check(
                 target, config, modality, inputs, wanted, report
             )
-        _write(target, config)
+        ENCODER.write(target, config)
         shutil.move(target, folder) if not folder.exists() else _move_into(target, folder)
     size = sum(path.stat().st_size for path in folder.iterdir())
     return ExportReport(folder, report.agreements, report.precisions, size)
@@ -155,11 +153,6 @@ def export(
 def _move_into(source: Path, target: Path) -> None:
     for path in source.iterdir():
         shutil.move(path, target / path.name)
-
-
-def _write(folder: Path, config: dict[str, Any]) -> None:
-    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    (folder / CONFIG).write_text(text, "utf-8")
 
 
 def _check(
@@ -174,7 +167,7 @@ def _check(
     precision = "f32"
     for variant, runtime in (("f32", "onnxruntime"), ("bf16", "openvino")):
         config[modality.value]["precision"] = variant
-        _write(folder, config)
+        ENCODER.write(folder, config)
         loaded = FolderEncoder(folder, runtime)
         cosines = (loaded.encode(inputs) * wanted).sum(axis=1)
         ran = loaded.runtime if len(loaded.space.modalities) == 1 else runtime
@@ -216,7 +209,7 @@ def _int8(
         if "tokenizer" in tower:
             shutil.copy(folder / tower["tokenizer"], trial)
         others = {m.value for m in Modality if m != modality}
-        _write(
+        ENCODER.write(
             trial, {k: v for k, v in config.items() if k not in others} | {modality.value: tower}
         )
         cosines = (FolderEncoder(trial, "onnxruntime").encode(inputs) * wanted).sum(axis=1)

@@ -5,7 +5,6 @@ The format is described in docs/encoder-format.md. Nothing in it is executed or 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,10 +25,12 @@ from sensorium.encoders.runtime import (
 )
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
+from sensorium.folders import Format
 from sensorium.media import Audio, Image, Media, Modality, Text
 
 CONFIG = "encoder.json"
-FORMAT = 1
+
+ENCODER = Format(CONFIG, "encoder", "it is not an encoder", error=EncoderError)
 
 QUERY_PREFIX = "query_prefix"
 """Of a text tower: put before what is sought, where that is not the prefix of what is searched."""
@@ -226,15 +227,7 @@ _COLLATE: dict[
 
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise EncoderError(f"{folder} holds no {CONFIG}: it is not an encoder") from error
-    except (OSError, ValueError) as error:
-        raise EncoderError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        found = config.get("format") if isinstance(config, dict) else None
-        raise EncoderError(f"{path}: format {found!r}; this version reads format {FORMAT}")
+    config = ENCODER.read(folder)
     _require(path, "", config, _KEYS)
     if not all("{}" in prompt for prompt in config["prompts"]) or not config["prompts"]:
         raise EncoderError(f"{path}: prompts are one or more texts with {{}}")

@@ -21,14 +21,17 @@ from sensorium.encoders.base import Encoder
 from sensorium.encoders.registry import load_recorded
 from sensorium.encoders.space import Space
 from sensorium.encoders.zero_shot import most_probable, softmax
-from sensorium.errors import SensoriumError, SpaceMismatchError, UsageError
+from sensorium.errors import SpaceMismatchError, UsageError
+from sensorium.folders import Format, read_arrays, write_arrays
 from sensorium.media import Modality
 
-CONFIG = "classifier.json"
+CLASSIFIER = Format(
+    "classifier.json", "classifier", "give the folder that `sensorium train classifier` wrote",
+    kind="classifier",
+)  # fmt: skip
 WEIGHTS = "weights.npz"
 ENCODER = "encoder"
 """Folder of a tuned encoder, beside the head that stands on it."""
-FORMAT = 1
 
 VECTOR_METHODS = ("zero-shot", "nearest-mean", "tip-adapter", "linear-probe", "lora", "full")
 """Methods whose classifier takes vectors of a space; the others have a model of their own."""
@@ -158,13 +161,11 @@ class VectorClassifier:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write ``classifier.json`` and ``weights.npz`` into a folder, which is made.
 
-        Both are written beside their place and moved there, the JSON last.
+        Both are written whole, the JSON last.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         described = {
-            "kind": "classifier",
-            "format": FORMAT,
             "method": self.method,
             "labels": list(self.labels),
             "modality": self.modality,
@@ -175,10 +176,8 @@ class VectorClassifier:
             "settings": dict(self.settings),
             "scores": dict(self.scores),
         }
-        with (folder / f"{WEIGHTS}.part").open("wb") as file:
-            np.savez(file, **self.arrays)  # type: ignore[arg-type]
-        (folder / f"{WEIGHTS}.part").replace(folder / WEIGHTS)
-        write_config(folder, described)
+        write_arrays(folder / WEIGHTS, self.arrays)
+        CLASSIFIER.write(folder, described)
         return folder
 
 
@@ -287,33 +286,13 @@ def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     UsageError
         When the folder holds none, or one that this version cannot read.
     """
-    path = Path(folder) / CONFIG
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(
-            f"{folder} holds no {CONFIG}: give the folder that `sensorium train classifier` wrote"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(config, dict) or config.get("kind") != "classifier":
-        raise UsageError(f"{path}: describes no classifier")
-    if config.get("format") != FORMAT:
-        raise UsageError(
-            f"{path}: format {config.get('format')!r}; this version reads format {FORMAT}"
-        )
+    config = CLASSIFIER.read(Path(folder))
     labels = config.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise UsageError(f"{path}: labels are a list of texts, got {labels!r:.80}")
+        raise UsageError(
+            f"{Path(folder) / CLASSIFIER.file}: labels are a list of texts, got {labels!r:.80}"
+        )
     return config
-
-
-def write_config(folder: Path, described: Mapping[str, Any]) -> None:
-    """Write ``classifier.json`` in one step."""
-    text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
-    part = folder / f"{CONFIG}.part"
-    part.write_text(text, "utf-8")
-    part.replace(folder / CONFIG)
 
 
 def load_vector_classifier(folder: str | os.PathLike[str]) -> VectorClassifier:
@@ -332,39 +311,24 @@ def load_vector_classifier(folder: str | os.PathLike[str]) -> VectorClassifier:
             f"{folder}: a {method!r} classifier has a model of its own and takes media, not "
             "vectors: load it with sensorium.training.load_classifier"
         )
-    try:
+    with CLASSIFIER.reading(folder):
         space = Space.from_json(json.dumps(config["space"]))
         name = config["encoder"]
-        arrays = _read_arrays(folder / WEIGHTS)
         classifier = VectorClassifier(
             labels=config["labels"],
             space=space,
             encoder=str(folder / ENCODER) if name == ENCODER else name,
             method=config["method"],
             modality=str(Modality(config["modality"])),
-            arrays=arrays,
+            arrays=read_arrays(folder / WEIGHTS),
             temperature=float(config["temperature"]),
             settings=config.get("settings", {}),
             scores=config.get("scores", {}),
         )
         _require_sound(classifier)
-    except SensoriumError:
-        raise
-    except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
-        raise UsageError(f"{folder}: the classifier is damaged ({error!r:.200})") from error
     if config.get("fingerprint") != space.fingerprint:
         raise UsageError(f"{folder}: the classifier's space is not the one of its fingerprint")
     return classifier
-
-
-def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    import zipfile
-
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{path.name}: {error}") from error
 
 
 def _require_sound(classifier: VectorClassifier) -> None:

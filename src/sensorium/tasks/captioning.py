@@ -15,9 +15,9 @@ from sensorium.media.skipped import Skipped
 from sensorium.training.pairs import Picture
 
 try:
-    from sensorium.training.generation.captioning import DESCRIPTION, KIND
+    from sensorium.training.generation.captioner import CAPTIONER
     from sensorium.training.generation.captioning_pixels import pretrained_captions
-    from sensorium.training.generation.decoding import Search, require_written
+    from sensorium.training.generation.decoding import Search
     from sensorium.training.generation.feature_captions import FeatureCaptions
     from sensorium.training.generation.pixel_captions import PixelCaptions
 except ImportError as error:
@@ -135,14 +135,14 @@ def load_captioner(name: str | os.PathLike[str]) -> Captioner:
         When the encoder that it was trained on is another one now.
     """
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
-    if (folder / DESCRIPTION).is_file():
-        description = require_written(folder, DESCRIPTION, KIND)
+    if CAPTIONER.is_in(folder):
+        description = CAPTIONER.read(folder)
         if description.get("reads") == "pixels":
             return Captioner(PixelCaptions.load(folder), description)
         return Captioner(FeatureCaptions.load(folder, description), description)
     if folder.exists() and not (folder / "config.json").is_file():
         raise UsageError(
-            f"{folder}: holds neither {DESCRIPTION} nor a model of Transformers: give the folder "
-            "that `sensorium train caption` wrote"
+            f"{folder}: holds neither {CAPTIONER.file} nor a model of Transformers: "
+            f"{CAPTIONER.instead}"
         )
-    return Captioner(pretrained_captions(os.fspath(name)), {"kind": KIND, "reads": "pixels"})
+    return Captioner(pretrained_captions(os.fspath(name)), {"reads": "pixels"})

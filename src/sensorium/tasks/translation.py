@@ -14,8 +14,7 @@ from sensorium.errors import MissingExtraError, UsageError
 try:
     from sensorium.training.generation.decoding import Search
     from sensorium.training.generation.translation import (
-        DESCRIPTION,
-        KIND,
+        TRANSLATOR,
         Translation,
         load_translation,
         pretrained_translation,
@@ -114,13 +113,13 @@ def load_translator(
         When the hub has no such model.
     """
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
-    if (folder / DESCRIPTION).is_file():
+    if TRANSLATOR.is_in(folder):
         if codes is not None:
             raise UsageError(f"{folder} knows its languages: leave their codes out")
         return Translator(*load_translation(folder))
     if folder.exists() and not (folder / "config.json").is_file():
         raise UsageError(
-            f"{folder}: holds neither {DESCRIPTION} nor a model of Transformers: give the folder "
-            "that `sensorium train translation` wrote"
+            f"{folder}: holds neither {TRANSLATOR.file} nor a model of Transformers: "
+            f"{TRANSLATOR.instead}"
         )
-    return Translator(pretrained_translation(os.fspath(name), codes=codes), {"kind": KIND})
+    return Translator(pretrained_translation(os.fspath(name), codes=codes), {})

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.folders import read_tensors, require_same, write_json, write_tensors
 from sensorium.training.settings import Settings
 
 try:
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file, save_file
     from torch import nn
 
     from sensorium.training.order import Examples
@@ -42,24 +41,9 @@ def claim(checkpoints: Path, settings: Settings, examples: Examples, model: nn.M
         "trained parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }
     path = checkpoints / "settings.json"
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    if not require_same(path, mine, checkpoints.parent, checkpoints):
         checkpoints.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{random.SystemRandom().getrandbits(32):x}.part")
-        part.write_text(json.dumps(mine, indent=1), encoding="utf-8")
-        part.replace(path)
-        return
-    different = [
-        f"{name} was {stored.get(name)}, now {mine.get(name)}"
-        for name in dict.fromkeys((*mine, *stored))
-        if stored.get(name) != mine.get(name)
-    ]
-    if different:
-        raise UsageError(
-            f"{checkpoints.parent} holds another training ({'; '.join(different)}); "
-            f"give another folder, or delete {checkpoints} to start anew"
-        )
+        write_json(path, mine, shared=True)
 
 
 def latest(checkpoints: Path) -> Path | None:
@@ -87,7 +71,7 @@ def save_optimizer(folder: Path, optimizer: Any, scheduler: Any, scaler: Any | N
     """
     state = optimizer.state_dict()
     tensors = {
-        f"{number}.{name}": value.detach().cpu().contiguous()
+        f"{number}.{name}": value
         for number, values in state["state"].items()
         for name, value in values.items()
     }
@@ -98,7 +82,7 @@ def save_optimizer(folder: Path, optimizer: Any, scheduler: Any, scaler: Any | N
         "scaler": None if scaler is None else scaler.state_dict(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / TENSORS)
+    write_tensors(folder / TENSORS, tensors)
     (folder / NUMBERS).write_text(json.dumps(numbers), encoding="utf-8")
 
 
@@ -118,7 +102,7 @@ def load_optimizer(folder: Path, optimizer: Any, scheduler: Any, scaler: Any | N
     try:
         numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
         state: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in load_file(folder / TENSORS).items():
+        for key, value in read_tensors(folder / TENSORS).items():
             number, _, name = key.partition(".")
             state.setdefault(int(number), {})[name] = value.clone()  # the file may go
         groups = [
@@ -131,7 +115,7 @@ def load_optimizer(folder: Path, optimizer: Any, scheduler: Any, scaler: Any | N
         scheduler.load_state_dict({**numbers["schedule"], "lr_lambdas": functions})
         if scaler is not None and numbers["scaler"] is not None:
             scaler.load_state_dict(numbers["scaler"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{folder}: the optimizer's state is damaged ({error!r:.200}); delete {folder} to go "
             "on from the checkpoint before it, if there is one"

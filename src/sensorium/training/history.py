@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.folders import write_json
 
 FILE = "history.json"
 
@@ -63,9 +64,7 @@ class History:
 
     def save(self, folder: Path) -> None:
         """Write ``history.json`` into a folder, whole or not at all."""
-        part = folder / f"{FILE}.part"
-        part.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        part.replace(folder / FILE)
+        write_json(folder / FILE, self)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.folders import read_tensors, write_tensors
 
 try:
     import torch
     import torch.distributed as dist
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file, save_file
     from torch import nn
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
@@ -20,14 +19,12 @@ def save_weights(model: nn.Module, path: Path) -> None:
     """Write trained parameters and buffers as safetensors, whole or not at all."""
     kept = model.state_dict().keys()
     weights = {
-        name: tensor.detach().cpu().contiguous().clone()
+        name: tensor.clone()  # what shares memory cannot be written
         for name, tensor in (*model.named_parameters(), *model.named_buffers())
         if name in kept and (tensor.requires_grad or not isinstance(tensor, nn.Parameter))
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    save_file(weights, part)
-    part.replace(path)
+    write_tensors(path, weights)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -39,8 +36,8 @@ def load_weights(model: nn.Module, path: Path) -> None:
         If the weights are not those of this model.
     """
     try:
-        found = model.load_state_dict(load_file(path), strict=False)
-    except (OSError, RuntimeError, SafetensorError) as error:
+        found = model.load_state_dict(read_tensors(path), strict=False)
+    except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"the weights in {path} do not fit the model: {error}") from error
     trained = {name for name, tensor in model.named_parameters() if tensor.requires_grad}
     if found.unexpected_keys or trained.intersection(found.missing_keys):

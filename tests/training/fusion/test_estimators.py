@@ -208,9 +208,9 @@ def test_damaged_models_and_other_spaces_are_refused(
     with pytest.raises(SpaceMismatchError, match="the table's vectors are of 0123"):
         fitted["early"].predict(other)
     for key, value, message in (
-        ("format", 9, "format 9; this version reads formats 1 to 2"),
-        ("kind", "probe", "not the description of a fusion model"),
-        ("targets", [{}], "damaged or was edited"),
+        ("format", 9, "format 9; this version reads formats 1 and 2"),
+        ("kind", "probe", "describes no fusion model"),
+        ("targets", [{}], "the fusion model is damaged"),
     ):
         description.write_text(json.dumps({**content, key: value}))
         with pytest.raises(UsageError, match=message):

@@ -160,13 +160,13 @@ def test_folders_of_something_else_are_no_captioner(pictures: Path, tmp_path: Pa
     with pytest.raises(UsageError, match=r"neither captioner\.json nor a model"):
         load_captioner(pictures.parent)
     (tmp_path / "captioner.json").write_text('{"kind": "translator", "format": 1}')
-    with pytest.raises(UsageError, match="is not of a captioner"):
+    with pytest.raises(UsageError, match="describes no captioner"):
         load_captioner(tmp_path)
     (tmp_path / "captioner.json").write_text('{"kind": "captioner", "format": 99}')
     with pytest.raises(UsageError, match="format 99"):
         load_captioner(tmp_path)
     (tmp_path / "captioner.json").write_text('{"kind": "captioner", "format": 1}')
-    with pytest.raises(UsageError, match="damaged or incomplete"):
+    with pytest.raises(UsageError, match="the captioner is damaged"):
         load_captioner(tmp_path)
 
 

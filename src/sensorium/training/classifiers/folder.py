@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from dataclasses import dataclass, replace
@@ -11,15 +10,14 @@ from typing import Any
 
 from sensorium.encoders.space import Space
 from sensorium.encoders.vector_classifier import (
-    CONFIG,
+    CLASSIFIER,
     ENCODER,
-    FORMAT,
     VECTOR_METHODS,
     load_vector_classifier,
     read_config,
-    write_config,
 )
 from sensorium.errors import UsageError
+from sensorium.folders import write_json
 from sensorium.training.classifiers.fitting import METHODS, OWN_MODEL_METHODS, TUNED_METHODS
 from sensorium.training.classifiers.predictors import HeadPredictor, ModelPredictor, Predictor
 from sensorium.training.classifiers.report import ClassifierReport
@@ -70,16 +68,13 @@ def write_classifier(
         "reason": predictor.reason,
     }
     if report is not None:
-        text = json.dumps(report.to_json(), indent=1, ensure_ascii=False)
-        (folder / REPORT).write_text(text + "\n", "utf-8")
+        write_json(folder / REPORT, report.to_json())
     else:
         (folder / REPORT).unlink(missing_ok=True)  # of a classifier that was here before
     scores = _summary(report)
     if isinstance(predictor, ModelPredictor):
         predictor.model.save(folder / MODEL)
         described = {
-            "kind": "classifier",
-            "format": FORMAT,
             "method": predictor.method,
             "labels": list(stored.texts),
             "modality": predictor.method,
@@ -89,7 +84,7 @@ def write_classifier(
             "settings": {**predictor.settings, **extra},
             "scores": scores,
         }
-        write_config(folder, described)
+        CLASSIFIER.write(folder, described)
         return folder
     head = predictor.head
     head = replace(head, settings={**head.settings, **extra}, scores=scores)
@@ -113,7 +108,7 @@ def read_classifier(folder: str | os.PathLike[str]) -> Stored:
     config = read_config(folder)
     method = config.get("method")
     settings = config.get("settings", {})
-    try:
+    with CLASSIFIER.reading(folder):
         texts = {str(k): [str(text) for text in v] for k, v in settings["texts"].items()}
         counts = {str(label): int(count) for label, count in settings["trained"].items()}
         prompts = settings["prompts"]
@@ -121,8 +116,6 @@ def read_classifier(folder: str | os.PathLike[str]) -> Stored:
             raise ValueError("texts are not those of the labels")
         base = str(settings["base"] if method in TUNED_METHODS else config["encoder"])
         temperature = float(config["temperature"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{folder}: the classifier is damaged ({error!r:.200})") from error
     predictor: Predictor
     if method in VECTOR_METHODS:
         head = load_vector_classifier(folder)
@@ -140,7 +133,7 @@ def read_classifier(folder: str | os.PathLike[str]) -> Stored:
 
 def _clear(folder: Path, predictor: Predictor) -> None:
     """Remove the encoder or model of another classifier that this one takes the place of."""
-    if not (folder / CONFIG).exists():
+    if not CLASSIFIER.is_in(folder):
         return
     if isinstance(predictor, ModelPredictor):
         own = {MODEL}

@@ -12,12 +12,12 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
+from sensorium.folders import read_arrays, write_arrays
 from sensorium.media import Image
 from sensorium.media.progress import Progress
 
@@ -80,10 +80,10 @@ def tower_features(
         while not path.exists():  # torchrun ends all processes when one ends badly
             time.sleep(WAIT)
         try:
-            with np.load(path, allow_pickle=False) as block:
-                features[start : start + BLOCK] = block["features"]
-                reasons = json.loads(str(block["failed"]))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            block = read_arrays(path)
+            features[start : start + BLOCK] = block["features"]
+            reasons = json.loads(str(block["failed"]))
+        except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"{path}: is damaged ({error!r:.200}); delete it") from error
         failed |= {start + int(row): reason for row, reason in reasons.items()}
     return features, failed
@@ -116,7 +116,4 @@ def _opened(item: Picture | str) -> Image | str:
 
 
 def _write(path: Path, features: npt.NDArray[np.float32], failed: dict[int, str]) -> None:
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        np.savez(file, features=features, failed=np.array(json.dumps(failed)))
-    part.replace(path)
+    write_arrays(path, {"features": features, "failed": np.array(json.dumps(failed))})

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sensorium.encoders.folder import CONFIG, FORMAT
+from sensorium.encoders.folder import CONFIG, ENCODER
 from sensorium.encoders.hub import NOTES, TRAINING, HubEncoder
 from sensorium.errors import MissingExtraError
+from sensorium.folders import write_json
 from sensorium.media import Modality
 from sensorium.training.pairs import Picture
 
@@ -79,8 +80,6 @@ def write_dual_encoder(
         else:
             _write_onnx(target, model, image, text, folder.name, learnt, pictures)
         notes = {
-            "format": NOTES_FORMAT,
-            "kind": "contrastive",
             **learnt,
             "loss": model.loss.kind,
             "towers": {
@@ -89,9 +88,7 @@ def write_dual_encoder(
             },
             "scores": dict(scores),
         }
-        (target / NOTES).write_text(
-            json.dumps(notes, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        write_json(target / NOTES, {"format": NOTES_FORMAT, "kind": "contrastive", **notes})
         for path in sorted(target.iterdir(), key=lambda path: path.name in LAST):
             old = folder / path.name
             if old.is_dir():
@@ -133,7 +130,7 @@ def _write_onnx(
 ) -> None:
     from sensorium.encoders.projected import write_projected
 
-    config: dict[str, Any] = {"format": FORMAT, "name": name}
+    config: dict[str, Any] = {"name": name}
     config["dimension"] = int(model.image_projection.out.out_features)
     config |= learnt
     sources, licenses = {}, []
@@ -150,8 +147,7 @@ def _write_onnx(
     config["sources"] = sources
     if known := list(dict.fromkeys(filter(None, licenses))):
         config["license"] = " AND ".join(known)
-    text_ = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    (target / CONFIG).write_text(text_, "utf-8")
+    ENCODER.write(target, config)
 
 
 def _export(

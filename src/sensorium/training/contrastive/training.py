@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.folders import require_same, write_json
 from sensorium.media import Modality
 from sensorium.media.progress import Progress, Said
 from sensorium.media.skipped import Skipped
@@ -217,7 +217,8 @@ def _train(
     work = folder / TRAINING
     leads = int(os.environ.get("RANK", 0)) == 0
     told: Said = said or (lambda what: None)
-    claim = _claim(work, options, data, validation)
+    mine = _what(options, data, validation)
+    noted = require_same(work / CLAIM, mine, folder, work)
     training = read_captioned(data, split=split)
     if validation is None:
         training, held = split_off(training, options.validation_share, settings.seed)
@@ -229,9 +230,9 @@ def _train(
     elif isinstance(image, FolderTower):
         import_module("sensorium.encoders.projected")
     tuned = {"image": _is_tuned(image, "image", options), "text": _is_tuned(text, "text", options)}
-    if leads and claim is not None:  # what could not have begun leaves the folder free
+    if leads and not noted:  # what could not have begun leaves the folder free
         work.mkdir(parents=True, exist_ok=True)
-        (work / CLAIM).write_text(claim, encoding="utf-8")
+        write_json(work / CLAIM, mine)
     seen = Side.of(training, image, text, tuned, kept, told, "training")
     unseen = Side.of(held, image, text, tuned, kept, told, "validation")
     model = _model(options, settings.seed, image, text, tuned, seen)
@@ -260,31 +261,18 @@ def _train(
     return report
 
 
-def _claim(
-    work: Path,
+def _what(
     options: Options,
     data: str | os.PathLike[str],
     validation: str | os.PathLike[str] | None,
-) -> str | None:
-    """Refuse a folder where something else is trained; what to note in one that is free."""
-    path = work / CLAIM
-    mine = {
+) -> dict[str, Any]:
+    """What is trained, to be noted in its folder."""
+    return {
         **dataclasses.asdict(options),
         "tune": sorted(options.tune),
         "data": os.fspath(data),
         "validation": None if validation is None else os.fspath(validation),
     }
-    try:
-        stored = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return json.dumps(mine, indent=1, ensure_ascii=False)
-    for name in mine:
-        if stored.get(name) != mine[name]:
-            raise UsageError(
-                f"{work.parent} holds another training ({name} was {stored.get(name)}, now "
-                f"{mine[name]}); give another folder, or delete {work} to start anew"
-            )
-    return None
 
 
 def _towers(
@@ -423,5 +411,4 @@ def _write_report(work: Path, report: Report, options: Options, settings: Settin
         "options": dataclasses.asdict(options),
         "settings": dataclasses.asdict(settings),
     }
-    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-    (work / "report.json").write_text(text, encoding="utf-8")
+    write_json(work / "report.json", values)

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
-from typing import Any
 
-from sensorium.errors import MissingExtraError, UsageError
+from sensorium.errors import UsageError
 from sensorium.evaluation.intervals import Interval
-
-try:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file, save_file
-except ImportError as error:
-    raise MissingExtraError(error.name or "safetensors", "train") from error
-
+from sensorium.folders import Format, read_tensors, write_tensors
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig
 from sensorium.training.fusion.batches import Batches
@@ -25,11 +17,13 @@ from sensorium.training.fusion.report import FusionReport
 from sensorium.training.fusion.tables import Column
 from sensorium.training.loop import Settings
 
-FILE = "fusion.json"
+FUSION = Format(
+    "fusion.json", "fusion model", "give the folder that `sensorium train fusion` wrote",
+    kind="fusion", formats=(1, 2),
+)  # fmt: skip
+"""The second format may be linear and have a report."""
+
 WEIGHTS = "model.safetensors"
-KIND = "fusion"
-FORMAT = 2
-"""The second may be linear and have a report; the first is read as well."""
 
 _CLASSES: dict[str, type[Fusion]] = {
     "classifier": FusionClassifier,
@@ -43,8 +37,6 @@ def save_fusion(model: Fusion, folder: Path) -> None:
     task = next(name for name, kind in _CLASSES.items() if isinstance(model, kind))
     encoders = model.tables.encoder_names()
     description = {
-        "kind": KIND,
-        "format": FORMAT,
         "task": task,
         "columns": [dataclasses.asdict(column) for column in model.tables.columns],
         "encoders": encoders,
@@ -63,13 +55,9 @@ def save_fusion(model: Fusion, folder: Path) -> None:
         },
         "report": None if model.report is None else model.report.to_json(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).unlink(missing_ok=True)
-    weights = {name: t.detach().cpu().contiguous() for name, t in model.model.state_dict().items()}
-    save_file(weights, folder / WEIGHTS)
-    part = folder / f"{FILE}.part"
-    part.write_text(json.dumps(description, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    part.replace(folder / FILE)
+    FUSION.withdraw(folder)
+    write_tensors(folder / WEIGHTS, model.model.state_dict())
+    FUSION.write(folder, description)
 
 
 def load_fusion(folder: Path) -> Fusion:
@@ -80,8 +68,8 @@ def load_fusion(folder: Path) -> Fusion:
     UsageError
         When the folder holds no such model, one of another format, or it is damaged.
     """
-    content = _read(folder / FILE)
-    try:
+    content = FUSION.read(folder)
+    with FUSION.reading(folder):
         architecture = {
             name: value
             for name, value in content["model"].items()
@@ -99,7 +87,7 @@ def load_fusion(folder: Path) -> Fusion:
         )
         loaded.tables.columns = tuple(Column(**column) for column in content["columns"])
         loaded.tables.spaces = content["spaces"]
-        loaded.tables.recorded_in = folder / FILE
+        loaded.tables.recorded_in = folder / FUSION.file
         targets = [{**one, "labels": tuple(one["labels"])} for one in content["targets"]]
         loaded.targets = {one["name"]: Target(**one) for one in targets}
         loaded.scores = {
@@ -110,28 +98,10 @@ def load_fusion(folder: Path) -> Fusion:
             loaded.report = FusionReport.from_json(content["report"])
         features = Features.from_json(content["features"])
         model = FusionModel(FusionConfig.from_json(content["model"]))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{folder / FILE}: is damaged or was edited ({error!r})") from error
     try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        model.load_state_dict(read_tensors(folder / WEIGHTS))
+    except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"{folder / WEIGHTS}: does not fit {FILE} ({reason})") from error
+        raise UsageError(f"{folder / WEIGHTS}: does not fit {FUSION.file} ({reason})") from error
     loaded._batches = Batches(model.eval(), features, loaded.targets)
     return loaded
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path.parent} holds no {FILE}: it is no fusion model") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(content, dict) or content.get("kind") != KIND:
-        raise UsageError(f"{path}: is not the description of a fusion model")
-    if content.get("format") not in range(1, FORMAT + 1):
-        raise UsageError(
-            f"{path}: format {content.get('format')!r}; this version reads formats 1 to {FORMAT}"
-        )
-    return content

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sensorium.folders import Format
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 from sensorium.training.pairs import Picture
@@ -14,6 +15,11 @@ from sensorium.training.pairs import Picture
 if TYPE_CHECKING:
     from sensorium.training.generation.decoding import Search
 
+
+CAPTIONER = Format(
+    "captioner.json", "captioner", "give the folder that `sensorium train caption` wrote",
+    kind="captioner",
+)  # fmt: skip
 
 Candidates = list[list[tuple[str, float]]]
 """For each picture its texts with their scores, best first."""

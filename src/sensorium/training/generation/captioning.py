@@ -14,7 +14,7 @@ from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress, Said
 from sensorium.media.skipped import Skipped
 from sensorium.training.generation.captioned import Captioned
-from sensorium.training.generation.captioner import CaptionModel
+from sensorium.training.generation.captioner import CAPTIONER, CaptionModel
 from sensorium.training.generation.captioning_features import (
     Design,
     FeatureTraining,
@@ -34,21 +34,12 @@ try:
         freeze_tower,
         train_on_pixels,
     )
-    from sensorium.training.generation.decoding import (
-        FORMAT,
-        Search,
-        require_absent,
-        write_description,
-    )
+    from sensorium.training.generation.decoding import Search
     from sensorium.training.generation.pixel_captions import PixelCaptions
     from sensorium.training.history import History
     from sensorium.training.loop import Settings
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
-
-DESCRIPTION = "captioner.json"
-
-KIND = "captioner"
 
 SETTINGS = Settings(epochs=12, batch_size=64, learning_rate=5e-4, weight_decay=0.05, warmup=0.1)
 """For a small decoder from nothing."""
@@ -136,7 +127,7 @@ def train_captioner(
     reader = FeatureReader(
         load_encoder(encoder), encoder, spatial=model is None and (design or Design()).spatial
     )
-    require_absent(folder, DESCRIPTION)
+    CAPTIONER.claim(folder, "checkpoints")
     search = search or Search()
     settings = settings or (SETTINGS if model is None else FINE_TUNING)
     parts = _parts(pairs, validation, test, groups, seed)
@@ -172,7 +163,7 @@ def train_captioner(
     names = [name for name in data.pictures if name in found and name in near]
     right = [data.captions[name] for name in names]
     report = compared(
-        KIND, [found[name] for name in names], [near[name] for name in names], right,
+        CAPTIONER.what, [found[name] for name in names], [near[name] for name in names], right,
         folder=folder, language=language, lowercase=True, seed=seed, seconds=history.seconds,
         groups=[data.groups[name] for name in names],
         counts=dict(zip(("train", "validation", "test"), map(len, parts), strict=True)),
@@ -181,11 +172,11 @@ def train_captioner(
         ],
         skipped=[*pairs.skipped, *skipped],
     )  # fmt: skip
-    write_description(
-        folder / DESCRIPTION,
+    CAPTIONER.write(
+        folder,
         {
-            "kind": KIND, "format": FORMAT, **captions.save(folder), "language": language,
-            "search": search, "settings": settings, "scores": report.scores,
+            **captions.save(folder), "language": language, "search": search,
+            "settings": settings, "scores": report.scores,
         },
     )  # fmt: skip
     report.save()

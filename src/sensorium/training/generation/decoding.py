@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +24,6 @@ try:
     from sensorium.models.captioning import IGNORED, cross_entropy
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
-
-FORMAT = 1
-"""Of the JSON file that says what a folder is."""
 
 PAD, BEGIN, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 
@@ -325,59 +319,6 @@ def join_decoder(network: Any, tokenizer: Any) -> None:
         config.eos_token_id = end
         config.pad_token_id = tokenizer.pad_token_id
         config.bos_token_id = begin
-
-
-def require_absent(folder: Path, name: str) -> None:
-    """Refuse a folder in which a training has ended already, or that holds something else.
-
-    What a killed training left is no reason to refuse: it is gone on with.
-    """
-    if (folder / name).exists():
-        raise UsageError(f"{folder} holds a trained model: give another folder, or delete it")
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: give a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "checkpoints").is_dir():
-        raise UsageError(f"{folder} holds other files: give a new or an empty folder")
-    folder.mkdir(parents=True, exist_ok=True)
-
-
-def require_written(folder: Path, name: str, kind: str) -> dict[str, Any]:
-    """Read the JSON file that says what a trained folder is.
-
-    Raises
-    ------
-    UsageError
-        When it is missing, of another kind, or of a format that is not known.
-    """
-    path = folder / name
-    try:
-        stored = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        found = "is no folder" if not folder.is_dir() else f"holds no {name}"
-        raise UsageError(f"{folder}: {found}: give the folder of a trained {kind}") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(stored, dict) or stored.get("kind") != kind:
-        raise UsageError(f"{path}: is not of a {kind}")
-    if stored.get("format") != FORMAT:
-        raise UsageError(
-            f"{path}: has format {stored.get('format')!r}; this version reads format {FORMAT}"
-        )
-    return stored
-
-
-def write_description(path: Path, description: Mapping[str, Any]) -> None:
-    """Write what a trained folder is, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    text = json.dumps(description, indent=1, ensure_ascii=False, default=_plain)
-    part.write_text(text + "\n", "utf-8")
-    part.replace(path)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
 
 
 transformers.utils.logging.disable_progress_bar()

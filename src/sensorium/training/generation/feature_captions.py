@@ -10,8 +10,9 @@ import numpy as np
 
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import MissingExtraError, SpaceMismatchError, UsageError
+from sensorium.folders import read_tensors, write_tensors
 from sensorium.media.progress import Progress
-from sensorium.training.generation.captioner import Candidates, Found
+from sensorium.training.generation.captioner import CAPTIONER, Candidates, Found
 from sensorium.training.generation.consensus import consensus
 from sensorium.training.generation.memory import Memory, keys
 from sensorium.training.generation.visual_features import FeatureReader, Tokens, VisualFeatures
@@ -20,7 +21,6 @@ from sensorium.training.pairs import Picture
 try:
     import torch
     import transformers
-    from safetensors.torch import load_file, save_file
 
     from sensorium.encoders.pretrained import load_pretrained
     from sensorium.models.captioning import FeatureCaptioner
@@ -188,12 +188,9 @@ class FeatureCaptions:
         """See `CaptionModel.save`."""
         self._module.seq2seq.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        own = {
-            name: tensor.detach().cpu().contiguous()
-            for name, tensor in self._module.state_dict().items()
-            if not name.startswith("seq2seq.")
-        }
-        save_file(own, folder / FEATURES)
+        weights = self._module.state_dict()
+        own = {name: weights[name] for name in weights if not name.startswith("seq2seq.")}
+        write_tensors(folder / FEATURES, own)
         if self.memory is not None:
             self.memory.save(folder / MEMORY)
         return {
@@ -222,21 +219,19 @@ class FeatureCaptions:
         UsageError
             When a file is missing or damaged.
         """
-        try:
+        with CAPTIONER.reading(folder):
             tokenizer = load_pretrained(transformers.AutoTokenizer, folder)
             seq2seq = load_pretrained(
                 transformers.AutoModelForSeq2SeqLM, folder, use_safetensors=True
             )
             sources = {name: (int(n), int(w)) for name, (n, w) in description["sources"].items()}
             module = FeatureCaptioner(seq2seq, sources)
-            found = module.load_state_dict(load_file(folder / FEATURES), strict=False)
+            found = module.load_state_dict(read_tensors(folder / FEATURES), strict=False)
             lacking = [name for name in found.missing_keys if not name.startswith("seq2seq.")]
             if strange := [*found.unexpected_keys, *lacking]:
                 raise UsageError(f"{folder}: {FEATURES} does not fit ({strange[0]})")
             name, neighbours = str(description["encoder"]), int(description["neighbours"])
             fingerprint, trust = description["fingerprint"], float(description["trust"])
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise UsageError(f"{folder}: is damaged or incomplete ({error})") from error
         encoder = load_recorded(name, folder)
         if encoder.space.fingerprint != fingerprint:
             raise SpaceMismatchError(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import UsageError
+from sensorium.folders import read_arrays, write_arrays
 
 CENTRE = "centre-"
 """Begins the names of centres in the file."""
@@ -137,7 +138,9 @@ class Memory:
         centres: dict[str, Any] = {
             CENTRE + source: centre for source, centre in self.centres.items()
         }
-        np.savez(path, vectors=self.vectors, texts=texts[0], groups=texts[1], **centres)
+        write_arrays(
+            path, {"vectors": self.vectors, "texts": texts[0], "groups": texts[1], **centres}
+        )
 
     @classmethod
     def load(cls, path: Path) -> Memory:
@@ -149,16 +152,16 @@ class Memory:
             When it cannot be read.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                vectors = stored["vectors"]
-                centres = {
-                    name.removeprefix(CENTRE): stored[name]
-                    for name in stored.files
-                    if name.startswith(CENTRE)
-                }
-                texts, groups = (
-                    stored[name].tobytes().decode().split("\n") for name in ("texts", "groups")
-                )
+            stored = read_arrays(path)
+            vectors = stored["vectors"]
+            centres = {
+                name.removeprefix(CENTRE): array
+                for name, array in stored.items()
+                if name.startswith(CENTRE)
+            }
+            texts, groups = (
+                stored[name].tobytes().decode().split("\n") for name in ("texts", "groups")
+            )
         except (OSError, KeyError, ValueError) as error:
             raise UsageError(f"{path}: cannot be read ({error})") from error
         if not len(vectors) == len(texts) == len(groups):

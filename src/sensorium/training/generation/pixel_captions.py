@@ -9,10 +9,10 @@ from typing import Any
 
 import PIL.Image
 
-from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
+from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.training.generation.captioner import Candidates, Found
+from sensorium.training.generation.captioner import CAPTIONER, Candidates, Found
 from sensorium.training.pairs import Picture
 
 try:
@@ -122,11 +122,9 @@ class PixelCaptions:
         EncoderError, UsageError
             When a file is missing or damaged.
         """
-        try:
+        with CAPTIONER.reading(folder):
             tokenizer = load_pretrained(transformers.AutoTokenizer, folder)
             processor = load_pretrained(transformers.AutoImageProcessor, folder)
-        except (OSError, ValueError, KeyError) as error:
-            raise UsageError(f"{folder}: is damaged or incomplete ({error})") from error
         return cls(pretrained_captioner(folder), tokenizer, processor)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from sensorium.errors import UsageError
 from sensorium.evaluation.comparison import Comparison, holm
 from sensorium.evaluation.intervals import Interval
 from sensorium.evaluation.text_generation import score_texts
+from sensorium.folders import write_json
 from sensorium.media.skipped import Skipped
 
 REPORT = "report.json"
@@ -79,14 +79,11 @@ class Report:
 
     def save(self) -> None:
         """Write ``report.json`` into the folder."""
-        path = self.folder / REPORT
-        part = path.with_name(path.name + ".part")
         stored = {**asdict(self), "folder": str(self.folder), "skipped": len(self.skipped)}
         if len(self.examples) > EXAMPLES:  # spread over all
             places = np.linspace(0, len(self.examples) - 1, EXAMPLES).astype(np.intp)
             stored["examples"] = [asdict(self.examples[place]) for place in places]
-        part.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        part.replace(path)
+        write_json(self.folder / REPORT, stored)
 
 
 def compared(

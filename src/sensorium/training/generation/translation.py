@@ -14,6 +14,7 @@ from sensorium.encoders import Encoder, load_encoder
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.evaluation.text_pairs import TextPairs
+from sensorium.folders import Format
 from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress, Said
 from sensorium.training.generation.memory import Memory
@@ -26,7 +27,6 @@ try:
 
     from sensorium.encoders.pretrained import load_pretrained
     from sensorium.training.generation.decoding import (
-        FORMAT,
         Search,
         Shape,
         TextGenerator,
@@ -36,20 +36,18 @@ try:
         label_pieces,
         new_seq2seq,
         piece_vectors,
-        require_absent,
-        require_written,
         set_word_vectors,
         text_pieces,
         train_tokenizer,
-        write_description,
     )
     from sensorium.training.loop import Settings, train
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
-DESCRIPTION = "translator.json"
-
-KIND = "translator"
+TRANSLATOR = Format(
+    "translator.json", "translator", "give the folder that `sensorium train translation` wrote",
+    kind="translator",
+)  # fmt: skip
 
 TARGET_TOKENIZER = "target_tokenizer"
 """Folder of the decoder's tokenizer, where encoder and decoder have one each."""
@@ -134,8 +132,7 @@ class Translation:
         self.source_tokenizer.save_pretrained(folder)
         if self.target_tokenizer is not self.source_tokenizer:
             self.target_tokenizer.save_pretrained(folder / TARGET_TOKENIZER)
-        own = {"kind": KIND, "format": FORMAT, "max_length": self.max_length}
-        write_description(folder / DESCRIPTION, own | dict(description))
+        TRANSLATOR.write(folder, {"max_length": self.max_length, **description})
 
 
 def load_translation(folder: Path) -> tuple[Translation, dict[str, Any]]:
@@ -146,14 +143,12 @@ def load_translation(folder: Path) -> tuple[Translation, dict[str, Any]]:
     UsageError
         When it is no such folder, or damaged.
     """
-    description = require_written(folder, DESCRIPTION, KIND)
-    try:
+    description = TRANSLATOR.read(folder)
+    with TRANSLATOR.reading(folder):
         model = load_pretrained(transformers.AutoModelForSeq2SeqLM, folder, use_safetensors=True)
         source = load_pretrained(transformers.AutoTokenizer, folder)
         own = folder / TARGET_TOKENIZER
         target = load_pretrained(transformers.AutoTokenizer, own) if own.is_dir() else source
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{folder}: is damaged or incomplete ({error})") from error
     _set_languages(source, description.get("codes"))
     max_length = int(description.get("max_length", 128))
     return Translation(TextGenerator(model).eval(), source, target, max_length), description
@@ -318,7 +313,7 @@ def train_translator(
     """
     folder = Path(folder)
     told: Said = said or (lambda what: None)
-    require_absent(folder, DESCRIPTION)
+    TRANSLATOR.claim(folder, "checkpoints")
     loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
     search = search or Search(max_length=64)
     train_texts, val_texts, test_texts = _parts(pairs, validation, test, groups, seed)
@@ -358,7 +353,7 @@ def train_translator(
     told("encoding texts, for the nearest known one")
     nearest = nearest_translations(loaded, train_texts, sources)
     report = compared(
-        KIND, found, nearest, right, language=language, seed=seed,
+        TRANSLATOR.what, found, nearest, right, language=language, seed=seed,
         groups=None if groups is None else [groups.get(source, source) for source in sources],
         examples=[
             Example(source, text, [*targets], near)
