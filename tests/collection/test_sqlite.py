@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -143,6 +144,35 @@ def test_what_sqlite_makes_by_itself_is_no_reason(path: Path) -> None:
         names = {name for (name,) in db.execute("SELECT name FROM sqlite_schema").fetchall()}
     assert {"sqlite_sequence", "sqlite_stat1", "segments_modality"} <= names
     SQLiteStore(path).close()
+
+
+def test_a_file_that_was_brought_up_to_date_opens_again(path: Path) -> None:
+    columns = ("modality", "details", "passage_id")
+    tables = ("segments", "next_segments")
+    change(
+        path,
+        *("DROP INDEX segments_modality", "ALTER TABLE items DROP COLUMN extracted"),
+        *(f"ALTER TABLE {table} DROP COLUMN {name}" for table in tables for name in columns),
+        "PRAGMA user_version = 2",
+    )
+    for _ in range(2):  # the second time, with definitions that SQLite has changed
+        with closing(SQLiteStore(path)) as store:
+            assert [name for _, name in store.paths()] == ["/a", "/v.mp4"]
+
+
+@pytest.mark.parametrize("block", ["x''", "x'00'", "zeroblob(100)", "NULL", "'text'"])
+def test_a_damaged_index_of_words_harms_nothing_else(path: Path, block: str) -> None:
+    """FTS5 says that it is damaged, or finds nothing; it does not say so of an empty index."""
+    change(path, f"UPDATE words_data SET block = {block}")
+    with closing(SQLiteStore(path)) as store:
+        for use in (
+            lambda: store.match_words("windmill", 3),
+            lambda: store.write(space(), embedded=[embedded("/a", "new")]),
+        ):
+            with contextlib.suppress(CollectionError):
+                assert use() in ([], set())
+        assert [name for _, name in store.paths()] == ["/a", "/v.mp4"]
+        assert len(store.vectors(DIMENSION)[0]) == 3
 
 
 def test_each_statement_of_ours_is_known(path: Path) -> None:

@@ -41,7 +41,8 @@ class Database:
     Raises
     ------
     CollectionError
-        When the file is missing (without `create`), is no collection, or is of a newer version.
+        When the file is missing (without `create`), is no collection, is of a newer version, or has
+        anything that no version of Sensorium made.
     """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
