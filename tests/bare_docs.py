@@ -1,11 +1,12 @@
 """Run every block of README and docs from a bare environment, as a newcomer who reads it would.
 
-    python3 -m tests.bare_docs [PAGE ...]
+    python3 -m tests.bare_docs [--quick] [PAGE ...]
 
 README.md begins in an empty folder with an empty home: its first block clones this repository and
 sets it up. All other pages begin where that block ends, each in a clone and a home of its own. They
 share what is installed, in an order in which no page leans on what only a later one names. What is
 not committed does not take part. Nothing needs to be there but git, make and a Python with venv.
+``--quick`` leaves out what is marked slow.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from tests.pages import ROOT, Block, BlockFailedError, Terminal, blocks, compare, run
+from tests.pages import ROOT, Block, BlockFailedError, Terminal, blocks, run, run_page
 
 PAGES = (
     "README.md",
@@ -54,33 +54,33 @@ def start() -> Block:
     return next(blocks((ROOT / "README.md").read_text("utf-8")))
 
 
-def run_page(page: str, terminal: Terminal, skip: int = 0) -> list[str]:
-    """Run a page's blocks, tell what is wrong, and return where.
+def here(text: str) -> str:
+    """Put this checkout where README.md has the address of the repository."""
+    return text.replace(REPOSITORY, str(ROOT))
+
+
+def tell(page: str, terminal: Terminal, slow: bool) -> list[str]:
+    """Run a page's blocks, tell how long each takes and what is wrong, and return where that is.
 
     After a block that fails the rest of the page is not run: it would fail for that reason.
     """
-    printed = ""
-    for block in list(blocks((ROOT / page).read_text("utf-8")))[skip:]:
-        began = time.monotonic()
-        try:
-            if block.kind == "output":
-                compare(block.text.splitlines(), printed)
-                continue
-            text = block.text.replace(REPOSITORY, str(ROOT))
-            printed = run(terminal, replace(block, text=text), BLOCK_SECONDS)
-        except BlockFailedError as error:
-            print(f"  {page}:{block.line}: {error}", flush=True)
-            return [f"{page}:{block.line}"]
-        print(f"  {page}:{block.line} {time.monotonic() - began:.0f} s", flush=True)
+    began = time.monotonic()
+    try:
+        for block in run_page(terminal, ROOT / page, BLOCK_SECONDS, slow=slow, change=here):
+            print(f"  {page}:{block.line} {time.monotonic() - began:.0f} s", flush=True)
+            began = time.monotonic()
+    except BlockFailedError as error:
+        print(f"  {error}", flush=True)
+        return [page]
     return []
 
 
-def readme(folder: Path) -> list[str]:
+def readme(folder: Path, slow: bool) -> list[str]:
     """Run README.md in an empty folder."""
-    return _in_terminal("README.md", folder, folder)
+    return _in_terminal("README.md", folder, folder, slow)
 
 
-def pages(names: Sequence[str], folder: Path) -> list[str]:
+def pages(names: Sequence[str], folder: Path, slow: bool) -> list[str]:
     """Set up as README does, and run pages, each in a clone beside that."""
     first = folder / "start"
     first.mkdir(parents=True)
@@ -88,7 +88,7 @@ def pages(names: Sequence[str], folder: Path) -> list[str]:
     try:
         block = start()
         print(f"  setting up as README.md:{block.line} says", flush=True)
-        run(terminal, Block("sh", block.text.replace(REPOSITORY, str(ROOT)), 0), BLOCK_SECONDS)
+        run(terminal, Block("sh", here(block.text), 0), BLOCK_SECONDS)
         # The second time everything is there, and the checkout is as it was.
         run(terminal, Block("sh", 'make demo\ntest -z "$(git status --porcelain)"', 0), 120)
     except BlockFailedError as error:
@@ -102,7 +102,7 @@ def pages(names: Sequence[str], folder: Path) -> list[str]:
         checkout = place / "sensorium"
         subprocess.run(["git", "clone", "-q", ROOT, checkout], check=True)
         (checkout / ".venv").symlink_to(first / "sensorium" / ".venv")
-        wrong += _in_terminal(name, place, checkout, "source .venv/bin/activate")
+        wrong += _in_terminal(name, place, checkout, slow, "source .venv/bin/activate")
     return wrong
 
 
@@ -112,14 +112,14 @@ def _terminal(place: Path, folder: Path) -> Terminal:
     return Terminal(folder, scratch, environment(place / "home"))
 
 
-def _in_terminal(page: str, place: Path, folder: Path, before: str = "") -> list[str]:
+def _in_terminal(page: str, place: Path, folder: Path, slow: bool, before: str = "") -> list[str]:
     began, used = time.monotonic(), os.times()
     print(page, flush=True)
     terminal = _terminal(place, folder)
     try:
         # An administrator's shell may have no sudo, which pages write for everybody else.
         terminal.run("sh", f'command -v sudo >/dev/null || sudo() {{ "$@"; }}\n{before}\n', 60)
-        return run_page(page, terminal)
+        return tell(page, terminal, slow)
     finally:
         terminal.close()
         now = os.times()
@@ -133,7 +133,8 @@ def _in_terminal(page: str, place: Path, folder: Path, before: str = "") -> list
 
 def main(arguments: Sequence[str]) -> int:
     """Run the pages that are named, or all."""
-    names = [*arguments] or [*PAGES]
+    slow = "--quick" not in arguments
+    names = [name for name in arguments if name != "--quick"] or [*PAGES]
     if unknown := [name for name in names if name not in PAGES]:
         print(f"no such page: {', '.join(unknown)}; known: {', '.join(PAGES)}", file=sys.stderr)
         return 2
@@ -141,10 +142,10 @@ def main(arguments: Sequence[str]) -> int:
     wrong: list[str] = []
     try:
         if "README.md" in names:
-            wrong += readme(folder / "readme")
+            wrong += readme(folder / "readme", slow)
             names.remove("README.md")
         if names:
-            wrong += pages(sorted(names, key=PAGES.index), folder)
+            wrong += pages(sorted(names, key=PAGES.index), folder, slow)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"wrong: {', '.join(wrong)}" if wrong else "every block runs", flush=True)

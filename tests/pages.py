@@ -6,8 +6,8 @@ A page's blocks run in order, in one shell and one Python:
 - a block with lines that begin with ``$ `` is what a terminal showed: these are its commands, and
   what stands below each is what it prints;
 - any other block (```` ```text ````, or plain) right after one of these is what that printed;
-- ``<!-- not run: WHY -->`` right above a block leaves it out, and ``<!-- slow -->`` leaves it to
-  `tests.bare_docs`.
+- ``<!-- not run: WHY -->`` right above a block leaves it out, and ``<!-- slow -->`` leaves it, with
+  what stands below it of its output, to `tests.bare_docs`.
 
 What is shown is compared with what is printed: line by line, in order, whatever else is printed in
 between. Words are equal; figures may differ as they do from processor to processor, and times, that
@@ -27,8 +27,8 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fcntl import ioctl
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class Block:
 
 def blocks(page: str) -> Iterator[Block]:
     """Yield the blocks of a page that run, and what they print."""
-    follows = False  # whether a plain block would be output of what ran
+    follows = slow = False  # whether a plain block would be output of what ran, and that was slow
     for found in FENCE.finditer(page):
         language, text = found.groups()
         line = page.count("\n", 0, found.start()) + 1
@@ -79,13 +79,14 @@ def blocks(page: str) -> Iterator[Block]:
         if mark and mark[1] != "slow":
             follows = False
         elif language in ("sh", "python"):
-            yield Block(language, text, line, slow=mark is not None)
+            slow = mark is not None
+            yield Block(language, text, line, slow)
             follows = True
         elif re.search(r"^\$ ", text, re.MULTILINE):
-            yield Block("terminal", text, line)
+            yield Block("terminal", text, line, slow=mark is not None)
             follows = False
         elif follows:
-            yield Block("output", text, line)
+            yield Block("output", text, line, slow)
             follows = False
         else:
             raise ValueError(f"line {line}: a block that nothing runs and nothing prints")
@@ -285,6 +286,41 @@ def run(terminal: Terminal, block: Block, timeout: float) -> str:
         everything += printed
         compare(shown, printed)
     return everything
+
+
+def run_page(
+    terminal: Terminal, page: Path, timeout: float, *, slow: bool, change: Callable[[str], str]
+) -> Iterator[Block]:
+    """Run a page's blocks, compare what they show, and yield each that is done.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    page : Path
+    timeout : float
+        Seconds that a block may take.
+    slow : bool
+        Whether blocks marked so are run, too.
+    change : callable
+        Takes and returns a block's text, before it is run.
+
+    Raises
+    ------
+    BlockFailedError
+        When a block fails, takes too long, or prints something else.
+    """
+    printed = ""
+    for block in blocks(page.read_text("utf-8")):
+        if block.slow and not slow:
+            continue
+        try:
+            if block.kind == "output":
+                compare(block.text.splitlines(), printed)
+                continue
+            printed = run(terminal, replace(block, text=change(block.text)), timeout)
+        except BlockFailedError as error:
+            raise BlockFailedError(f"{page.relative_to(ROOT)}:{block.line}: {error}") from None
+        yield block
 
 
 def compare(shown: Sequence[str], printed: str) -> None:

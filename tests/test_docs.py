@@ -1,54 +1,85 @@
-"""The documentation's code runs: every ``python`` and ``sh`` block, in order, page by page."""
+"""The documentation's blocks run, in order, page by page, and print what the pages show."""
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
+import shutil
 import sys
+from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
+from tests import bare_docs
+from tests.pages import Block, Terminal, blocks, run_page
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")])
+PAGE_NAME = attrgetter("name")
 NEEDS = re.compile(r"^<!-- needs: (\w+) -->$", re.MULTILINE)
-SETS_UP = re.compile(r"^(git clone|make|pip install) ", re.MULTILINE)
-"""Blocks that change what is installed, and what follows in them, are not for this environment."""
-BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SETS_UP = re.compile(r"^(\$ )?(git clone|make|pip install|source|sudo) .*\n", re.MULTILINE)
+"""What changes that which is installed, and is not for this environment."""
+TRANSLATED = ROOT / "README.zh-CN.md"
+COMMENT = re.compile(r" +#.*")
+TRANSLATES = re.compile(r"(?<=labels )\S+|'.*?'|\".*?\"|[^ -~]+|caption_\w+")
+BLOCK_SECONDS = 300.0
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_code_blocks_run(page: Path, tmp_path: Path) -> None:
-    for package in NEEDS.findall(page.read_text("utf-8")):
-        pytest.importorskip(package)
-    (tmp_path / "sample").symlink_to(ROOT / "sample")
+def without_setting_up(text: str) -> str:
+    return SETS_UP.sub("", text)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    folder, scratch = tmp_path / "checkout", tmp_path / "blocks"
+    # A copy: a page deletes what it finds twice.
+    shutil.copytree(ROOT / "sample", folder / "sample")
+    scratch.mkdir()
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "SENSORIUM_COLLECTION": str(tmp_path / "library.sensorium"),
+        "PYTHONPATH": str(ROOT / "src"),
+        "SENSORIUM_COLLECTION": str(folder / "library.sensorium"),
     }
-    python = []
-    for language, code in BLOCK.findall(page.read_text("utf-8")):
-        if language == "python":
-            python.append(code)
-            continue
-        if SETS_UP.search(code):
-            continue
-        done = subprocess.run(
-            ["bash", "-e", "-c", code],
-            cwd=tmp_path, env=environment, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
-    if python:
-        done = subprocess.run(
-            [sys.executable, "-c", "\n".join(python)],
-            cwd=tmp_path, env=environment, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+    terminal = Terminal(folder, scratch, environment)
+    yield terminal
+    terminal.close()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAME)
+def test_blocks_run_and_print_what_is_shown(page: Path, terminal: Terminal) -> None:
+    for package in NEEDS.findall(page.read_text("utf-8")):
+        pytest.importorskip(package)
+    for _ in run_page(terminal, page, BLOCK_SECONDS, slow=False, change=without_setting_up):
+        pass
+
+
+def test_every_page_is_run_bare() -> None:
+    assert sorted(str(page.relative_to(ROOT)) for page in PAGES if page != TRANSLATED) == sorted(
+        bare_docs.PAGES
+    )
+
+
+def test_translated_blocks_do_the_same() -> None:
+    ours, theirs = (
+        [*blocks((ROOT / name).read_text("utf-8"))] for name in ("README.md", TRANSLATED.name)
+    )
+    assert [block.kind for block in theirs] == [block.kind for block in ours]
+    for block, other in zip(ours, theirs, strict=True):
+        assert skeleton(other) == skeleton(block), f"{TRANSLATED.name}:{other.line}"
+
+
+def skeleton(block: Block) -> list[str]:
+    """Lines of a block without what a translation changes: comments, questions and labels."""
+    lines = [COMMENT.sub("", line) for line in block.text.splitlines()]
+    if block.kind == "terminal":
+        return lines
+    return [TRANSLATES.sub("_", line) for line in lines]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAME)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         if not target.startswith("http"):
