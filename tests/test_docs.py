@@ -41,7 +41,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT / "src"),
-        "SENSORIUM_COLLECTION": str(folder / "library.sensorium"),
+        "SENSORIUM_COLLECTION": str(tmp_path / "home" / "library.sensorium"),
     }
     terminal = Terminal(folder, scratch, environment)
     yield terminal
