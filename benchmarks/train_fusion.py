@@ -1,34 +1,34 @@
-"""Fusion against single modalities and concatenated vectors, with modalities missing.
+"""Fusion and its choice of a method against single modalities and tuned baselines, with gaps.
 
     python -m benchmarks train --part fusion [--quick] [--json FILE]
+        [--fusion-tasks NAME ...] [--fusion-results DIR]
 
-The task: tell which of twelve folders of Open Clip Art a drawing lies in, from the drawing, its
-title, and facts (size, author) that its file gives. Titles are written by the authors; neither they
-nor the drawings settle the folder. Train, validation and test pictures have no title in common (the
-set's own splits). Pictures and titles are encoded once with `mini`, frozen; every system gets the
-same vectors.
+Each task (`benchmarks.fusion_tasks`) is to tell the category of a picture from the picture, its
+title and, in one, facts; every system gets the same frozen vectors of `mini`. In the test rows, 0%,
+30% and 60% of the pictures, or of the titles, are taken away at random. Everything is trained with
+several seeds; accuracy is the mean over them, its 95% interval a bootstrap over groups of pictures
+that show the same thing.
 
-In the test rows, 0%, 30% and 60% of the drawings, or of the titles, are taken away at random (the
-same rows for every system). A system is trained with each of `SEEDS`; accuracy is the mean over
-seeds, its 95% interval a bootstrap over groups of pictures that share a title. Settings were chosen
-by accuracy on validation rows, whole and with modalities missing.
+"auto" is what `FusionClassifier()` does, with its own settings: it trains linear, early, late and
+hybrid fusion and takes one by the validation rows. The other rows are each method by itself; a
+linear model of each modality alone; the most frequent class; and scikit-learn on the vectors side
+by side (`benchmarks.fusion_rivals`), its settings chosen on validation rows.
 
-"concatenated" is scikit-learn on the vectors side by side, numbers standardised, authors one-hot,
-and the training mean where a modality is missing; "with drops" also trains it on copies of the rows
-from which modalities were taken. The last rows compare the best of fusion, by validation, with the
-best of the others, by validation, on test rows: difference, interval and p-value (randomisation).
+Below each table: accuracy on the training rows; how often "auto" chose what; and its difference
+from the best baseline, by validation, with interval and p-value (randomisation).
+
+With `--fusion-results DIR` every finished part is kept there, and a killed run goes on after it.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import hashlib
 import json
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,388 +36,277 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import datasets
+from benchmarks.fusion_rivals import Predict, hits, rivals
+from benchmarks.fusion_tasks import TARGET, TASKS, WHOLE, Task
 from benchmarks.rows import Row
 from sensorium.evaluation.resampling import comparison, interval, mean
-from sensorium.home import sensorium_home
-from sensorium.training.fusion.encoded_tables import EncodedTable
-from sensorium.training.fusion.features import Features
-from sensorium.training.fusion.table_encoder import TableEncoder
+from sensorium.training.fusion.encoded_tables import EncodedTable, concatenated
 
 if TYPE_CHECKING:  # which needs torch
-    from sensorium.training.fusion.estimators import FusionClassifier
+    from sensorium.models.fusion_config import Method
+    from sensorium.training.fusion.methods import Trained
 
-TARGET = "category"
-
-LEAST = 60
-"""Pictures of a folder, for it to be a class."""
-
-NOT_CLASSES = ("computer", "unsorted")
-"""Icons, which are a third of all and nearly alike, and what nobody put into a folder."""
-
-COLUMNS = {
-    "image": "image", "title": "text", "width": "number", "height": "number", "author": "category"
-}  # fmt: skip
-
-SHARES = (0.0, 0.3, 0.6)
-SEEDS = (0, 1, 2)
-QUICK_ROWS = 600
-
-NAMES = {"image": "drawings", "text": "titles"}
-"""Modalities that are taken away, as people call them."""
-
-FUSION = {
-    "width": 128, "heads": 4, "layers": 1, "dropout": 0.3, "input_dropout": 0.5,
-    "modality_dropout": 0.3,
-}  # fmt: skip
-"""Of every method but what `METHODS` says. Early fusion's mean accuracy on validation rows over the
-five cases: 0.78 with two layers, a learning rate of 0.0005 and whole vectors; 0.83 with one layer
-and 0.001; 0.855 with 0.002 and half of the vectors' dimensions dropped; 0.84 with 0.7 dropped."""
-
-METHODS: dict[str, dict[str, Any]] = {
-    "early": {},
-    "late": {},
-    "hybrid": {"layers": 2, "learning_rate": 1e-3},  # it needs two layers to exchange
-}
-
-TRAINING = {
-    "epochs": 12, "batch_size": 64, "learning_rate": 2e-3, "weight_decay": 0.05, "patience": 5,
-    "save_every": 1_000_000,
-}  # fmt: skip
-
-STRENGTHS = (0.3, 1.0, 3.0, 10.0)
-"""Of logistic regression's `C`, tried on validation rows."""
-
-COMPONENTS = 64
-"""Of each modality's vectors (PCA) that gradient boosting gets, for the time that it takes."""
-
-Flags = npt.NDArray[np.bool_]
-Predict = Callable[[EncodedTable], list[str]]
+AUTO = "auto"
+FUSION = (AUTO, "linear", "early", "late", "hybrid")
+ALONE = {"image": "only the picture", "text": "only the title", "tabular": "only the facts"}
+MAJORITY = "majority"
 
 
-@dataclass(frozen=True)
-class Task:
-    """Encoded rows by split, and which modalities are taken from the test rows."""
+@dataclass
+class Measured:
+    """What a part of a task's systems did with one seed.
 
-    train: EncodedTable
-    val: EncodedTable
-    test: EncodedTable
+    Attributes
+    ----------
+    fold, seed : int
+    hits : dict
+        By system and case, for each test row 1 where its label is predicted.
+    validated : dict
+        By system, accuracy on validation rows, the mean over cases.
+    learnt : dict
+        By system, accuracy on training rows.
+    seconds : dict
+        By system, of its training.
+    gains : dict
+        By method, what its loss on validation rows is below the linear one's, and the standard
+        error of that: what the choice rests on.
+    chose : str
+        The method that "auto" took; "" where it has no part.
+    """
 
-    def lacking(self, split: EncodedTable, modality: str, share: float, seed: int) -> EncodedTable:
-        """Rows from which a share of one modality is taken; the same for the same seed."""
-        if not share:
-            return split
-        order = np.random.default_rng([seed, sorted(NAMES).index(modality)]).permutation(len(split))
-        taken = np.zeros(len(split), bool)
-        taken[order[: round(share * len(split))]] = True
-        return split.without(modality, taken)
+    fold: int
+    seed: int
+    hits: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    validated: dict[str, float] = field(default_factory=dict)
+    learnt: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    gains: dict[str, tuple[float, float]] = field(default_factory=dict)
+    chose: str = ""
 
-    def cases(self) -> list[tuple[str, str, float]]:
-        """Name of a case, the modality that is taken, and how much of it."""
-        cases = [("nothing missing", "image", 0.0)]
-        for modality, name in NAMES.items():
-            cases += [(f"{s:.0%} of {name} missing", modality, s) for s in SHARES if s]
-        return cases
+    def measure(self, system: str, task: Task, validated: Predict, final: Predict) -> None:
+        """Note what a system predicts; the first may have learnt from training rows alone."""
+        self.hits[system] = {
+            case: hits(final(rows), rows).astype(int).tolist()
+            for case, rows in task.cases(task.test, self.seed).items()
+        }
+        found = [hits(validated(r), r).mean() for r in task.cases(task.val, self.seed).values()]
+        self.validated[system] = float(np.mean(found))
+        self.learnt[system] = float(hits(validated(task.train), task.train).mean())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this part."""
     parser.add_argument(
-        "--fusion-seeds", type=int, default=len(SEEDS), help="fusion: trainings of each model"
+        "--fusion-tasks", nargs="+", choices=list(TASKS), metavar="NAME",
+        help=f"fusion: only these tasks: {', '.join(TASKS)}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fusion-results", type=Path, metavar="DIR", help="fusion: keep finished parts there"
     )
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
-    """Train and measure every system."""
+    """Train and measure every system of every task."""
     quick = bool(arguments.quick)
-    seeds = SEEDS[:1] if quick else range(getattr(arguments, "fusion_seeds", len(SEEDS)))
-    console = Console(stderr=True)
-    task = load_task(quick)
-    sizes = ", ".join(f"{len(getattr(task, s)):,} {s}" for s in ("train", "val", "test"))
-    console.print(f"clipart: {sizes}")
-    outcomes: dict[str, dict[str, list[npt.NDArray[np.float64]]]] = {}
-    validated: dict[str, list[float]] = {}
-    once = concatenated(task)
-    for seed in seeds:
-        for name, predict in chain(systems(task, seed), once):
-            console.print(f"seed {seed}: {name}", highlight=False)
-            of_system = outcomes.setdefault(name, {})
-            for case, modality, share in task.cases():
-                rows = task.lacking(task.test, modality, share, seed)
-                of_system.setdefault(case, []).append(hits(predict(rows), rows))
-                rows = task.lacking(task.val, modality, share, seed)
-                validated.setdefault(name, []).append(float(hits(predict(rows), rows).mean()))
-    groups = groups_of(task.test)
-    table = []
-    for case, _, _ in task.cases():
-        for name, found in outcomes.items():
-            accuracy = interval(mean, (np.mean(found[case], axis=0),), seed=0, groups=groups)
-            for metric, value in (
-                ("accuracy", accuracy.estimate), ("95% low", accuracy.low),
-                ("95% high", accuracy.high),
-            ):  # fmt: skip
-                table.append(Row("train_fusion", f"clipart, {case}", name, metric, value))
-    return table + compared(outcomes, validated, groups)
-
-
-def show(rows: list[Row]) -> None:
-    """Print a line for each system, a column for each case, and the comparisons below."""
-    figures: dict[str, dict[str, dict[str, float]]] = {}
-    for row in rows:
-        case = row.case.removeprefix("clipart, ").removesuffix(", compared")
-        figures.setdefault(row.system, {}).setdefault(case, {})[row.metric] = row.value
-    cases = list(dict.fromkeys(case for found in figures.values() for case in found))
-    table = Table("accuracy, 95% interval", *cases)
-    for system, found in figures.items():
-        cells = []
-        for case in cases:
-            of_case = found[case]
-            middle = of_case.get("accuracy", of_case.get("difference", 0.0))
-            p = f" p={of_case['p']:.3f}" if "p" in of_case else ""
-            low, high = of_case["95% low"], of_case["95% high"]
-            cells.append(f"{middle:.3f} [{low:.3f}, {high:.3f}]{p}")
-        table.add_row(system, *cells)
-    Console(width=max(160, Console().width)).print(table)
-
-
-def compared(
-    outcomes: dict[str, dict[str, list[npt.NDArray[np.float64]]]],
-    validated: dict[str, list[float]],
-    groups: npt.NDArray[np.intp],
-) -> list[Row]:
-    """The best of fusion against the best single modality and the best of concatenation."""
-
-    def best(prefix: str) -> str:
-        names = [name for name in outcomes if name.startswith(prefix)]
-        return max(names, key=lambda name: float(np.mean(validated[name])))
-
-    ours = best("fusion")
-    rows = []
-    for theirs in (best("only"), best("concatenated")):
-        for case in outcomes[ours]:
-            a, b = (np.mean(outcomes[name][case], axis=0) for name in (ours, theirs))
-            found = comparison(mean, (a,), (b,), seed=0, groups=groups)
-            for metric, value in (
-                ("difference", found.difference), ("95% low", found.low), ("95% high", found.high),
-                ("p", found.p),
-            ):  # fmt: skip
-                name = f"{ours} - {theirs}"
-                rows.append(Row("train_fusion", f"clipart, {case}, compared", name, metric, value))
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    rows: list[Row] = []
+    for name in getattr(arguments, "fusion_tasks", None) or TASKS:
+        folds = TASKS[name](quick)
+        console.print(f"{folds[0]}" + (f", {len(folds)} folds" if len(folds) > 1 else ""))
+        kept = getattr(arguments, "fusion_results", None)
+        if kept is not None:
+            kept = kept / (f"{name}-quick" if quick else name)
+        parts = _parts(folds, quick, kept, console)
+        rows += _rows(folds, parts)
     return rows
 
 
-def hits(predicted: Sequence[str], rows: EncodedTable) -> npt.NDArray[np.float64]:
-    """Whether each row's label is predicted."""
-    right = [row[TARGET] for row in rows.rows]
-    return np.array([a == b for a, b in zip(predicted, right, strict=True)], np.float64)
+def _parts(
+    folds: Sequence[Task], quick: bool, folder: Path | None, console: Console
+) -> list[Measured]:
+    """Measure the baselines, then fusion with one seed after another, or read what is kept."""
+    parts: list[Measured] = []
+    for fold, task in enumerate(folds):
+        seeds = task.seeds[:1] if quick else task.seeds
+        for seed in (None, *seeds):
+            name = f"{fold}-baselines" if seed is None else f"{fold}-{seed}"
+            kept = folder / f"{name}.json" if folder is not None else None
+            if kept is not None and kept.is_file():
+                parts += [Measured(**one) for one in json.loads(kept.read_text())]
+                continue
+            start = time.monotonic()
+            if seed is None:
+                found = _baselines(task, fold, quick, seeds, console)
+            else:
+                found = [_fusion(task, fold, seed)]
+            console.print(f"{task.name}, {name}: {time.monotonic() - start:.0f} s")
+            if kept is not None:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                fresh = kept.with_suffix(".part")
+                fresh.write_text(json.dumps([asdict(one) for one in found]))
+                fresh.replace(kept)
+            parts += found
+    return parts
 
 
-def groups_of(rows: EncodedTable) -> npt.NDArray[np.intp]:
-    """Number of the group of each row: pictures of one title belong together."""
-    names = [row["concept"] for row in rows.rows]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    return np.array([numbers[name] for name in names], np.intp)
+def _baselines(
+    task: Task, fold: int, quick: bool, seeds: Sequence[int], console: Console
+) -> list[Measured]:
+    """Fit every rival once, and measure it on the rows of every seed."""
+    found = [Measured(fold, seed) for seed in seeds]
+    for rival in rivals(task, quick):
+        console.print(f"{rival.name} {rival.setting}")
+        for one in found:
+            one.measure(rival.name, task, rival.validated, rival.final)
+    return found
 
 
-def systems(task: Task, seed: int) -> Iterator[tuple[str, Predict]]:
-    """Train a model of each modality and of each way to fuse them, with one seed."""
-    for modality, name in (("image", "drawing"), ("text", "title"), ("tabular", "facts")):
-        alone = Task(*(only(split, modality) for split in (task.train, task.val, task.test)))
-        yield f"only the {name}", _of(trained("early", alone, seed), modality)
-    yield "fusion, early", _of(trained("early", task, seed))
-    yield "fusion, hybrid", _of(trained("hybrid", task, seed))
-    late = trained("late", task, seed)
-    yield "fusion, late (learned)", _of(late)
-    # The towers are the same, however their decisions are joined.
-    late.model.fusion.decision = "average"
-    yield "fusion, late (average)", _of(late)
+def _fusion(task: Task, fold: int, seed: int) -> Measured:
+    """Train all methods, and choose one as `FusionClassifier` does.
+
+    Its own `fit` would train each method a second time, for the rows of the table that show them
+    by themselves; so its parts are called here, which take the same steps.
+    """
+    from dataclasses import replace
+
+    from sensorium.training.fusion.estimators import METHODS, SETTINGS
+    from sensorium.training.fusion.features import Target
+    from sensorium.training.fusion.methods import Recipe, train_method
+    from sensorium.training.fusion.selection import hide, linear_losses, losses, select
+
+    measured = Measured(fold, seed)
+    recipe = Recipe(replace(SETTINGS, seed=seed, save_every=1_000_000), {})
+    known: dict[tuple[Any, ...], Trained] = {}
+
+    def train(method: Method, tables: Sequence[EncodedTable], folder: Path | None) -> Trained:
+        rows = concatenated(tables)
+        place = (method, len(tables), *(row["id"] for row in rows.rows))
+        if place not in known:
+            start = time.monotonic()
+            targets = {TARGET: Target.fit(TARGET, "category", rows.rows)}
+            known[place] = train_method(method, recipe, targets, rows, task.val, folder=folder)
+            taken = time.monotonic() - start
+            measured.seconds[method] = measured.seconds.get(method, 0.0) + taken
+        return known[place]
+
+    chosen, _, _ = select(METHODS, train, task.train, task.val, None, seed=seed)
+    measured.chose = chosen.method
+    first = {method: train(method, [task.train], None) for method in METHODS}
+    # It needs no validation rows to stop, so it learns from them when all is chosen.
+    final = {**first, "linear": train("linear", [task.train, task.val], None)}
+    hidden = hide(task.val, chosen)
+    lost = {method: losses(first[method], task.val, hidden) for method in METHODS}
+    labels = first["linear"].batches.targets
+    lost["linear"] = linear_losses(train, task.train, task.val, hidden, labels)
+    for method in METHODS[1:]:
+        gain = lost["linear"] - lost[method]
+        error = float(gain.std(ddof=1) / np.sqrt(len(gain)))
+        measured.gains[method] = (float(gain.mean()), error)
+    measured.measure(AUTO, task, _of(first[chosen.method]), _of(chosen))
+    for method in METHODS:
+        measured.measure(method, task, _of(first[method]), _of(final[method]))
+    measured.seconds[AUTO] = sum(measured.seconds.values())
+    for modality, name in ALONE.items():
+        if modality in task.train.modalities:
+            alone = (_of(one["linear"], modality) for one in (first, final))
+            measured.measure(name, task, *alone)
+    measured.measure(MAJORITY, task, _of(first["linear"], None), _of(final["linear"], None))
+    return measured
 
 
-def trained(method: str, task: Task, seed: int) -> FusionClassifier:
-    """Fit one model."""
-    from sensorium.training.fusion.estimators import FusionClassifier
-    from sensorium.training.loop import Settings
+def _of(trained: Trained, *modalities: str | None) -> Predict:
+    """Predict from all modalities, from one of them, or, with None, from nothing."""
 
-    options = {**FUSION, **METHODS[method]}
-    training = {**TRAINING, "seed": seed}
-    if "learning_rate" in options:
-        training["learning_rate"] = options.pop("learning_rate")
-    model = FusionClassifier(method, settings=Settings(**training), **options)  # type: ignore[arg-type]
-    model.fit(task.train, TARGET, validation=task.val)
-    return model
-
-
-def _of(model: FusionClassifier, modality: str | None = None) -> Predict:
     def predict(rows: EncodedTable) -> list[str]:
-        return list(model.predict(rows if modality is None else only(rows, modality))[TARGET])
+        seen = rows.of(*(m for m in modalities if m is not None)) if modalities else rows
+        labels = trained.batches.targets[TARGET].labels
+        outputs = trained.batches.outputs(seen)[TARGET]
+        return [labels[number] for number in outputs.argmax(axis=1)]
 
     return predict
 
 
-def only(table: EncodedTable, modality: str) -> EncodedTable:
-    """The columns of one modality; what is missing in it stays so."""
-    place = table.modalities.index(modality)
-    columns = tuple(column for column in table.columns if column.modality == modality)
-    tabular = modality == "tabular"
-    return dataclasses.replace(
-        table,
-        columns=columns,
-        vectors={m: v for m, v in table.vectors.items() if m == modality},
-        sources={m: s for m, s in table.sources.items() if m == modality},
-        numbers=table.numbers if tabular else table.numbers[:, :0],
-        categories=table.categories if tabular else (),
-        keep=table.keep[:, place : place + 1],
-        spaces={m: s for m, s in table.spaces.items() if m == modality},
-    )
+def _rows(folds: Sequence[Task], parts: Sequence[Measured]) -> list[Row]:
+    """Figures of a task; each system's mean over seeds, over the test rows of all folds."""
+    systems = list(dict.fromkeys(name for part in parts for name in part.hits))
+    systems.sort(key=lambda name: FUSION.index(name) if name in FUSION else len(FUSION))
+    concepts = [row["concept"] for task in folds for row in task.test.rows]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(concepts))}
+    groups = np.array([numbers[name] for name in concepts], np.intp)
+    rows: list[Row] = []
+
+    def add(case: str, system: str, metric: str, value: float, unit: str = "") -> None:
+        rows.append(Row("train_fusion", f"{folds[0].name}, {case}", system, metric, value, unit))
+
+    def of(system: str) -> list[Measured]:
+        return [part for part in parts if system in part.hits]
+
+    def right_of(system: str, case: str) -> npt.NDArray[np.float64]:
+        of_folds = [
+            [part.hits[system][case] for part in of(system) if part.fold == fold]
+            for fold in range(len(folds))
+        ]
+        return np.concatenate([np.mean(one, axis=0) for one in of_folds])
+
+    cases = list(of(AUTO)[0].hits[AUTO])
+    right = {(system, case): right_of(system, case) for system in systems for case in cases}
+    for (system, case), values in right.items():
+        accuracy = interval(mean, (values,), seed=0, groups=groups)
+        add(case, system, "accuracy", accuracy.estimate)
+        add(case, system, "95% low", accuracy.low)
+        add(case, system, "95% high", accuracy.high)
+    for system in systems:
+        add("learnt", system, "accuracy", float(np.mean([p.learnt[system] for p in of(system)])))
+        validated = float(np.mean([part.validated[system] for part in of(system)]))
+        add("validation", system, "accuracy", validated)
+        if system in FUSION:
+            seconds = float(np.mean([part.seconds[system] for part in of(system)]))
+            add("training", system, "seconds", seconds, "s")
+    for method, count in Counter(part.chose for part in of(AUTO)).items():
+        add("chosen", AUTO, method, count)
+    others = [system for system in systems if system not in FUSION]
+    best = max(others, key=lambda s: float(np.mean([part.validated[s] for part in of(s)])))
+    for theirs in dict.fromkeys((best, *others, *FUSION[1:])):
+        for case in cases:
+            found = comparison(
+                mean, (right[AUTO, case],), (right[theirs, case],), seed=0, groups=groups
+            )
+            where = f"{case}, compared"
+            add(where, theirs, "difference", found.difference)
+            add(where, theirs, "95% low", found.low)
+            add(where, theirs, "95% high", found.high)
+            add(where, theirs, "p", found.p)
+    return rows
 
 
-class Concatenation:
-    """Vectors of all modalities side by side; the training mean where one is missing."""
-
-    def __init__(self, train: EncodedTable, components: int | None = None, seed: int = 0) -> None:
-        from sklearn.decomposition import PCA
-
-        self.features = Features.fit(train)
-        self.pca = {}
-        if components is not None:
-            for modality in train.vectors:
-                there = np.stack([v.mean(axis=0) for v in train.vectors[modality] if len(v)])
-                self.pca[modality] = PCA(components, random_state=seed).fit(there)
-        self.means = [np.nanmean(block, axis=0) for block in self._blocks(train)]
-
-    def __call__(self, table: EncodedTable) -> npt.NDArray[np.float64]:
-        blocks = zip(self._blocks(table), self.means, strict=True)
-        return np.concatenate([np.where(np.isnan(b), m, b) for b, m in blocks], axis=1)
-
-    def _blocks(self, table: EncodedTable) -> list[npt.NDArray[np.float64]]:
-        """One for each modality, NaN where a row lacks it."""
-        there = table.present()
-        blocks = []
-        for m, modality in enumerate(table.modalities):
-            if modality in table.vectors:
-                vectors = table.vectors[modality]
-                block = np.full((len(table), vectors[0].shape[1]), np.nan)
-                rows = np.flatnonzero(there[:, m])
-                if len(rows):
-                    block[rows] = np.stack([vectors[row].mean(axis=0) for row in rows])
-                if modality in self.pca:
-                    small = np.full((len(table), self.pca[modality].n_components_), np.nan)
-                    if len(rows):
-                        small[rows] = self.pca[modality].transform(block[rows])
-                    block = small
-            else:
-                numbers, categories = self.features.tabular(table)
-                one_hot = [
-                    np.eye(len(words) + 1)[categories[:, c]]
-                    for c, words in enumerate(self.features.vocabularies)
-                ]
-                block = np.concatenate([numbers.astype(np.float64), *one_hot], axis=1)
-                block[~there[:, m]] = np.nan
-            blocks.append(block)
-        return blocks
-
-
-def concatenated(task: Task, seed: int = 0) -> list[tuple[str, Predict]]:
-    """scikit-learn on concatenated vectors, its settings chosen on validation rows.
-
-    One training stands for all seeds: but for the rows that are dropped, nothing in it is random.
-    """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.linear_model import LogisticRegression
-
-    found: list[tuple[str, Predict]] = []
-    rng = np.random.default_rng(seed)
-    plain, small = Concatenation(task.train), Concatenation(task.train, COMPONENTS, seed)
-    dropped = task.train
-    for modality in dropped.modalities:
-        dropped = dropped.without(modality, rng.random(len(dropped)) < FUSION["modality_dropout"])
-    validation = [
-        task.lacking(task.val, modality, share, seed) for _, modality, share in task.cases()
-    ]
-    labels = [row[TARGET] for row in task.train.rows]
-    for name, tables in (("", [task.train]), (" with drops", [task.train, dropped])):
-        inputs = np.concatenate([plain(table) for table in tables])
-        best: tuple[float, Predict] | None = None
-        for strength in STRENGTHS:
-            model = LogisticRegression(C=strength, max_iter=100)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a fit that stops at max_iter is tried, too
-                model.fit(inputs, labels * len(tables))
-
-            def predict(rows: EncodedTable, model: LogisticRegression = model) -> list[str]:
-                return [str(label) for label in model.predict(plain(rows))]
-
-            score = float(np.mean([hits(predict(rows), rows).mean() for rows in validation]))
-            if best is None or score > best[0]:
-                best = (score, predict)
-        assert best is not None
-        found.append((f"concatenated, logistic regression{name}", best[1]))
-    boosted = HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.1, max_leaf_nodes=15, random_state=seed
-    ).fit(small(task.train), labels)
-    found.append(
-        (
-            "concatenated, gradient boosting",
-            lambda rows: [str(label) for label in boosted.predict(small(rows))],
-        )
-    )
-    return found
-
-
-def load_task(quick: bool = False) -> Task:
-    """Read and encode the rows; vectors are kept in `$SENSORIUM_HOME/benchmarks`."""
-    rows = [row for row in datasets.rows("clipart") if row["category"] not in NOT_CLASSES]
-    counts: dict[str, int] = {}
+def show(rows: list[Row]) -> None:
+    """Print a table for each task: a line for each system, a column for each case."""
+    console = Console(width=max(170, Console().width), highlight=False)
+    figures: dict[str, dict[tuple[str, str], dict[str, float]]] = {}
     for row in rows:
-        counts[row["category"]] = counts.get(row["category"], 0) + 1
-    rows = [row for row in rows if counts[row["category"]] >= LEAST]
-    if quick:
-        order = np.random.default_rng(0).permutation(len(rows))[:QUICK_ROWS]
-        rows = [rows[row] for row in sorted(order)]
-    given = [{**row, "title": row["caption_en"]} for row in rows]
-    table = _encoded(given)
-    return Task(
-        *(
-            table.take([n for n, row in enumerate(given) if row["split"] == split])
-            for split in ("train", "val", "test")
-        )
-    )
+        task, case = row.case.split(", ", 1)
+        figures.setdefault(task, {}).setdefault((case, row.system), {})[row.metric] = row.value
+    for task, found in figures.items():
+        cases = [case for case, name in found if name == AUTO and (case, MAJORITY) in found]
+        cases = [case for case in cases if case not in ("learnt", "validation")]
+        table = Table(f"{task}: accuracy, 95% interval", *cases, "training rows", "validation")
+        for system in dict.fromkeys(name for case, name in found if case == WHOLE):
+            cells = [_cell(found[case, system]) for case in cases]
+            cells += [f"{found[c, system]['accuracy']:.3f}" for c in ("learnt", "validation")]
+            table.add_row(system, *cells)
+        console.print(table)
+        chosen = found["chosen", AUTO]
+        console.print("auto chose " + ", ".join(f"{m} ({n:.0f})" for m, n in chosen.items()))
+        table = Table(f"{task}: auto less", *cases)
+        for system in dict.fromkeys(name for case, name in found if case.endswith(", compared")):
+            table.add_row(system, *(_cell(found[f"{case}, compared", system]) for case in cases))
+        console.print(table)
+        console.print("the first is the best baseline by validation rows\n")
 
 
-def _encoded(rows: list[dict[str, str]]) -> EncodedTable:
-    """Encode, or take the vectors of the last time."""
-    tables = TableEncoder(COLUMNS)
-    tables.learn_columns(rows, [TARGET])
-    space = tables.encode(rows[:1]).spaces["image"]
-    identity = json.dumps([space, [[row["id"], row["title"]] for row in rows]])
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    file = sensorium_home() / "benchmarks" / f"fusion-{digest}.npz"
-    if not file.is_file():
-        table = tables.encode(rows)
-        counts = {f"{m}_counts": [len(v) for v in table.vectors[m]] for m in table.vectors}
-        vectors = {m: np.concatenate(table.vectors[m]) for m in table.vectors}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part.npz")
-        np.savez(part, **vectors, **{name: np.array(c) for name, c in counts.items()})
-        part.replace(file)
-    # The cells that are no media are read again; the pictures are not.
-    tabular = {name: kind for name, kind in COLUMNS.items() if kind in ("number", "category")}
-    plain = TableEncoder(tabular)
-    plain.learn_columns(rows, [TARGET])
-    facts = plain.encode(rows)
-    with np.load(file) as stored:
-        vectors_of = {
-            m: np.split(stored[m], np.cumsum(stored[f"{m}_counts"])[:-1]) for m in ("image", "text")
-        }
-    sources = {m: [np.zeros(len(v), np.int64) for v in vectors_of[m]] for m in vectors_of}
-    return EncodedTable(
-        rows=rows,
-        columns=tables.columns,
-        vectors=vectors_of,
-        sources=sources,
-        numbers=facts.numbers,
-        categories=facts.categories,
-        keep=np.ones((len(rows), len(tables.modalities)), bool),
-        spaces={"image": space, "text": space},
-        skipped=[],
-    )
+def _cell(of_case: dict[str, float]) -> str:
+    low, high = of_case["95% low"], of_case["95% high"]
+    if "p" in of_case:
+        difference = of_case["difference"]
+        return f"{difference:+.3f} [{low:+.3f}, {high:+.3f}] p={of_case['p']:.3f}"
+    return f"{of_case['accuracy']:.3f} [{low:.3f}, {high:.3f}]"

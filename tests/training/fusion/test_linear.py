@@ -13,15 +13,18 @@ from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge
 
 torch = pytest.importorskip("torch")
 
+from sensorium.training.fusion.encoded_tables import concatenated  # noqa: E402
 from sensorium.training.fusion.estimators import (  # noqa: E402
     SETTINGS,
     Fusion,
     FusionClassifier,
     FusionRegressor,
 )
+from sensorium.training.fusion.features import Target  # noqa: E402
 from sensorium.training.fusion.linear import PENALTIES  # noqa: E402
+from sensorium.training.fusion.methods import Recipe, Trained, train_method  # noqa: E402
 from sensorium.training.fusion.report import FusionReport  # noqa: E402
-from sensorium.training.fusion.selection import choose  # noqa: E402
+from sensorium.training.fusion.selection import choose, linear_losses, losses  # noqa: E402
 
 Rows = list[dict[str, Any]]
 
@@ -278,8 +281,9 @@ def test_what_must_be_seen_together_is_left_to_those_who_can(tmp_path: Path) -> 
     assert linear.comparison is not None and linear.comparison.p < 0.05
     assert model.evaluate(exclusive_or(100, seed=1))["kind"]["accuracy"].estimate > 0.95
     # Each is announced, the chosen one again when it learns from the test rows, too.
-    named = [f"{method} fusion" for method in ("linear", "early", "late", "hybrid", "linear")]
-    assert steps == [*named, f"{model.report.chosen} fusion"]
+    # The linear one is judged by halves of the validation rows, and is a baseline of the report.
+    tried = ("linear", "early", "late", "hybrid", "linear", "linear", "linear")
+    assert steps == [f"{method} fusion" for method in (*tried, model.report.chosen)]
     assert (tmp_path / "history.json").is_file()
     assert {p.name for p in (tmp_path / "tried").iterdir()} == {"early", "late", "hybrid"}
 
@@ -287,12 +291,35 @@ def test_what_must_be_seen_together_is_left_to_those_who_can(tmp_path: Path) -> 
 def test_another_method_must_be_clearly_better_than_the_linear_one() -> None:
     rng = np.random.default_rng(0)
     linear = rng.random(50)
-    slightly = linear - 0.01 + 0.5 * rng.normal(size=50)
-    slightly += linear.mean() - 0.01 - slightly.mean()
-    assert choose({"linear": linear, "early": slightly}) == "linear"
+    noise = rng.normal(size=50)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    for errors, chosen in ((0.1, "linear"), (1.9, "linear"), (2.1, "early")):
+        better = linear + noise - errors / np.sqrt(50)
+        assert choose({"linear": linear, "early": better}) == chosen
     assert choose({"linear": linear, "early": linear - 0.3 + 0.1 * rng.normal(size=50)}) == "early"
     assert choose({"early": linear, "late": linear - 0.01}) == "late"  # no linear one to prefer
     assert choose({"linear": linear[:1], "early": linear[:1] - 1}) == "linear"  # one row
+
+
+def test_the_linear_model_is_judged_by_rows_that_it_has_not_learnt_from() -> None:
+    tables = FusionClassifier("linear")
+    rows = tables.encode(table(40), leave_out=["kind", "price"])
+    held_out = tables.encode(table(15, seed=1))
+    known = {"kind": Target.fit("kind", "category", rows.rows)}
+    trained: list[tuple[set[float], Trained]] = []
+
+    def train(method: Any, parts: Any, folder: Path | None) -> Trained:
+        learnt = concatenated(parts)
+        model = train_method(method, Recipe(SETTINGS, {}), known, learnt, None)
+        trained.append(({row["price"] for row in learnt.rows}, model))
+        return model
+
+    found = linear_losses(train, rows, held_out, held_out, known)
+    assert len(trained) == 2
+    for number, row in enumerate(held_out.rows):
+        (judge,) = [model for learnt, model in trained if row["price"] not in learnt]
+        one = held_out.take([number])
+        assert found[number] == pytest.approx(losses(judge, one, one)[0], rel=1e-6)
 
 
 def test_what_is_written_can_be_read(
