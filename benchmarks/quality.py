@@ -46,7 +46,7 @@ from benchmarks.comparison import (
 from benchmarks.rows import Row, print_table
 from sensorium import Image, Text, ZeroShotClassifier, load_encoder
 from sensorium.encoders import Encoder
-from sensorium.encoders.base import query_side
+from sensorium.encoders.base import Role
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.evaluation.classification import top_k_accuracy
 from sensorium.evaluation.retrieval import rank_relevance, reciprocal_rank, success_at
@@ -78,19 +78,19 @@ class Embedder:
     """
 
     def __init__(self, encoder: Encoder):
-        stored: dict[Item, Vectors] = {}
-        self._sides = [(encoder, stored)]
-        self.asks_alike = query_side(encoder) is encoder
-        self._sides.append((encoder, stored) if self.asks_alike else (query_side(encoder), {}))
+        self.encoder = encoder
+        self.asks_alike = not encoder.tells_queries_apart
+        self._stored: dict[Item, Vectors] = {}
+        self._asking: dict[Item, Vectors] = self._stored if self.asks_alike else {}
 
     def learn(self, items: Iterable[Item], about: str) -> None:
         """Encode what is not known yet, with a progress bar on a terminal."""
         wanted = list(dict.fromkeys(items))
-        for encoder, known in self._sides:
-            self._learn(encoder, known, wanted, about)
+        self._learn("document", self._stored, wanted, about)
+        self._learn("query", self._asking, wanted, about)
 
     def _learn(
-        self, encoder: Encoder, known: dict[Item, Vectors], wanted: list[Item], about: str
+        self, role: Role, known: dict[Item, Vectors], wanted: list[Item], about: str
     ) -> None:
         fresh = [item for item in wanted if item not in known]
         fresh.sort(key=lambda item: isinstance(item, Path))
@@ -100,11 +100,11 @@ class Embedder:
             batches, about, console=console, disable=not sys.stderr.isatty(), transient=True
         ):
             media = [Image(item) if isinstance(item, Path) else Text(item) for item in batch]
-            known.update(zip(batch, encoder.encode(media), strict=True))
+            known.update(zip(batch, self.encoder.encode(media, role=role), strict=True))
 
     def __call__(self, items: Iterable[Item], *, asking: bool = False) -> Vectors:
         """Return the vectors of items that were learnt; shape (n, d)."""
-        known = self._sides[asking][1]
+        known = self._asking if asking else self._stored
         return np.stack([known[item] for item in items])
 
 

@@ -13,6 +13,7 @@ import pytest
 from sensorium import Collection
 from sensorium.collection import AddReport
 from sensorium.encoders import Encoder, FolderEncoder, Prepared
+from sensorium.encoders.base import Role
 from sensorium.errors import CollectionError, UsageError
 from sensorium.media import Modality
 from tests.collection.pictures import (
@@ -67,8 +68,10 @@ class Rounding(FolderEncoder):
 
     batches = 0
 
-    def encode_prepared(self, modality: Modality, batch: Sequence[Prepared]) -> np.ndarray:
-        vectors = super().encode_prepared(modality, batch)
+    def encode_prepared(
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
+    ) -> np.ndarray:
+        vectors = super().encode_prepared(modality, batch, role)
         self.batches += 1
         vectors[:, 0] += 1e-3 * (self.batches + np.arange(len(batch)) / len(batch))
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))

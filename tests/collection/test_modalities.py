@@ -8,20 +8,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import PIL.Image
 import pytest
 import trimesh
 
 from sensorium import Collection, Document, Mesh, Video, load_encoder
 from sensorium.collection import queries
-from sensorium.encoders import Encoder, ZeroShotClassifier
+from sensorium.encoders import Encoder, Prepared, ZeroShotClassifier
+from sensorium.encoders.base import Role
 from sensorium.encoders.reading import Extraction
 from sensorium.errors import MediaError
-from sensorium.media import Audio, Segment, Text
+from sensorium.media import Audio, Media, Modality, Segment, Text
 from tests.collection.pictures import png
 from tests.media.recordings import encode_sound, tone, write_video
 from tests.media.test_document import pdf
@@ -207,28 +209,27 @@ def test_a_long_item_is_never_held(encoder: Encoder, tmp_path: Path) -> None:
     """Of 500 passages no more than two batches are prepared before the first are encoded."""
     waiting = most = 0
 
-    class Counting:
+    class Counting(Encoder):
+        name = "counting"
         space = encoder.space
-        runtime = encoder.runtime
 
-        def prepare(self, item: object) -> object:
+        def prepare(self, media: Media, role: Role = "document") -> Prepared:
             nonlocal waiting, most
             waiting += 1
             most = max(most, waiting)
-            return encoder.prepare(item)  # type: ignore[arg-type]
+            return encoder.prepare(media, role)
 
-        def encode_prepared(self, modality: object, batch: list[object]) -> object:
+        def encode_prepared(
+            self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
+        ) -> npt.NDArray[np.float32]:
             nonlocal waiting
             waiting -= len(batch)
-            return encoder.encode_prepared(modality, batch)  # type: ignore[arg-type]
-
-        def encode(self, items: object, **options: object) -> object:
-            return encoder.encode(items)  # type: ignore[arg-type]
+            return encoder.encode_prepared(modality, batch, role)
 
     (tmp_path / "book.txt").write_text(
         "\n\n".join(f"The cat {'dog ' * 70}{n}." for n in range(500))
     )
-    with Collection(tmp_path / "c.sensorium", Counting()) as library:  # type: ignore[arg-type]
+    with Collection(tmp_path / "c.sensorium", Counting()) as library:
         assert library.add(tmp_path / "book.txt", batch_size=10).added == 1
         assert len(library._store.vectors(encoder.space.dimension)[0]) == 500
     assert most <= 20

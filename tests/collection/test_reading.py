@@ -11,7 +11,6 @@ import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ import pytest
 from sensorium import Collection, Document
 from sensorium.collection.adding import add_files
 from sensorium.encoders import Encoder, Prepared
+from sensorium.encoders.base import Role
 from sensorium.encoders.pipeline import HEAVY_AHEAD, Read, embed
 from sensorium.encoders.reading import is_heavy, read_segments, segments_of
 from sensorium.errors import CollectionError
@@ -74,22 +74,22 @@ def test_a_pdf_begun_in_one_thread_is_finished_or_left_in_another() -> None:
         assert len(again.result(timeout=MINUTES * 60)) == PAGES
 
 
-class Failing:
+class Failing(Encoder):
     """An encoder that does its work so many times, and then fails."""
+
+    name = "failing"
 
     def __init__(self, encoder: Encoder, error: BaseException, after: int) -> None:
         self._encoder, self._error, self._left = encoder, error, after
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._encoder, name)
+        self.space, self.prepare = encoder.space, encoder.prepare
 
     def encode_prepared(
-        self, modality: Modality, batch: Sequence[Prepared]
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
     ) -> npt.NDArray[np.float32]:
         self._left -= 1
         if self._left < 0:
             raise self._error
-        return self._encoder.encode_prepared(modality, batch)
+        return self._encoder.encode_prepared(modality, batch, role)
 
 
 LONG = ("film.mp4", "song.mp3", "talk.m4a", "talk.flac", "report.pdf")
@@ -191,19 +191,19 @@ def test_a_run_that_ends_early_lets_go_of_its_files(
     assert threading.active_count() == threads
 
 
-class Faulty:
+class Faulty(Encoder):
     """An encoder that has a fault of its own, which shows in one picture."""
+
+    name = "faulty"
 
     def __init__(self, encoder: Encoder, name: str) -> None:
         self._encoder, self._name = encoder, name
+        self.space, self.encode_prepared = encoder.space, encoder.encode_prepared
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._encoder, name)
-
-    def prepare(self, media: Media) -> Prepared:
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
         if isinstance(media, Image) and media.path and media.path.name == self._name:
             raise ZeroDivisionError("a fault of the encoder")
-        return self._encoder.prepare(media)
+        return self._encoder.prepare(media, role)
 
 
 def test_a_fault_of_the_encoder_ends_the_run_and_loses_nothing_before_it(

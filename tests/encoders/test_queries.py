@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,12 @@ import pytest
 from sensorium import Collection, Document, Image, Text, ZeroShotClassifier, load_encoder
 from sensorium.collection.derived import read_queries
 from sensorium.collection.queries import query_vectors
-from sensorium.encoders import encode_queries
+from sensorium.encoders import Encoder, Prepared, encode_queries
 from sensorium.encoders.background import PASSAGES, background
-from sensorium.encoders.base import query_side
+from sensorium.encoders.base import Role
+from sensorium.encoders.space import Space
+from sensorium.errors import EncoderError, MediaError
+from sensorium.media import Media, Modality
 from tests.media.pictures import red_blue
 
 TEXTS = ["a red cat", "the photo of a blue square", "dog"]
@@ -44,51 +46,69 @@ def test_a_folder_has_a_prefix_for_questions(tiny: Path, prompted: Path) -> None
     assert encoder.space.fingerprint != load_encoder(tiny).space.fingerprint
 
 
-def test_who_knows_no_difference_is_its_own_other_side(tiny: Path, prompted: Path) -> None:
+def test_those_that_know_no_difference_say_so(tiny: Path, prompted: Path) -> None:
     encoder = load_encoder(tiny)
-    assert query_side(encoder) is encoder
-    side = query_side(load_encoder(prompted))
-    assert (side.encode(TEXTS) == side.encode_queries(TEXTS)).all()
-    assert side.runtime == load_encoder(prompted).runtime
+    assert not encoder.tells_queries_apart
+    assert (encoder.encode(TEXTS) == encoder.encode(TEXTS, role="query")).all()
+    encoder = load_encoder(prompted)
+    assert encoder.tells_queries_apart
+    assert (encoder.encode_queries(TEXTS) == encoder.encode(TEXTS, role="query")).all()
+    assert (encode_queries(encoder, TEXTS) == encoder.encode(TEXTS, role="query")).all()
 
 
 def test_side_by_side_each_asks_in_its_own_way(
     tiny: Path, other_tiny: Path, prompted: Path
 ) -> None:
     pair = load_encoder(f"{tiny}+{other_tiny}")
-    assert query_side(pair) is pair
+    assert not pair.tells_queries_apart
     both = load_encoder(f"{prompted}+{other_tiny}")
+    assert both.tells_queries_apart
     cosines = (both.encode_queries(TEXTS) * both.encode(TEXTS)).sum(axis=1)
     of_one = plain(tiny, ASKED), plain(tiny, [f"the {text}" for text in TEXTS])
     np.testing.assert_allclose(cosines, ((of_one[0] * of_one[1]).sum(axis=1) + 1) / 2, atol=1e-5)
 
 
-class Foreign:
-    """An encoder of somebody else's, which only has the method that its users call."""
+class Letters(Encoder):
+    """An encoder of somebody else's: how often each letter stands in a text."""
 
-    def __init__(self, folder: Path) -> None:
-        self._inner: Any = load_encoder(folder)
+    name = "letters"
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "for_queries":
-            raise AttributeError(name)
-        return getattr(self._inner, name)
+    def __init__(self) -> None:
+        self.space = Space("letters", 27, (Modality.TEXT,), {}, weights="")
 
-    def encode_queries(self, items: Iterable[Any], *, batch_size: int = 32) -> Vectors:
-        texts = [f"green dog {item.text}" if isinstance(item, Text) else item for item in items]
-        vectors: Vectors = self._inner.encode(texts)
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
+        if not isinstance(media, Text):
+            raise MediaError(f"letters encodes text, not {media.modality}")
+        counts = np.array([media.text.lower().count(chr(97 + n)) for n in range(26)], np.float32)
+        return {"counts": np.append(counts, 5.0 if role == "query" else 1.0)}
+
+    def encode_prepared(
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
+    ) -> Vectors:
+        counts = np.stack([item["counts"] for item in batch])
+        vectors: Vectors = counts / np.linalg.norm(counts, axis=1, keepdims=True)
         return vectors
 
 
-def test_an_encoder_of_somebody_else(tiny: Path) -> None:
-    encoder: Any = Foreign(tiny)
-    wanted = plain(tiny, ASKED)
-    media = [Text(text) for text in TEXTS]
-    np.testing.assert_allclose(encode_queries(encoder, media), wanted, atol=1e-6)
-    np.testing.assert_allclose(query_vectors(encoder, media), wanted, atol=1e-6)
+def test_an_encoder_of_somebody_else(tmp_path: Path) -> None:
+    """Two methods are enough for everything that a collection does with an encoder."""
+    encoder = Letters()
+    asked = encoder.encode(["zebra"], role="query")
+    assert asked[0, -1] > 0.9 > encoder.encode(["zebra"])[0, -1]
+    np.testing.assert_array_equal(query_vectors(encoder, [Text("zebra")]), asked)
+    for word in ("zebra", "quagga"):
+        (tmp_path / f"{word}.txt").write_text(f"{word} " * 9)
+    with Collection(tmp_path / "c.sensorium", encoder) as library:
+        assert library.add(tmp_path / "zebra.txt", tmp_path / "quagga.txt").added == 2
+        assert Path(library.search("quagga", k=1)[0].path).name == "quagga.txt"
+    with pytest.raises(EncoderError, match=r"an encoder is a name, a folder or .*, got 5"):
+        Collection(tmp_path / "d.sensorium", 5)  # type: ignore[arg-type]
+    assert not (tmp_path / "d.sensorium").exists()
 
 
-def test_long_queries_are_sought_piece_by_piece(prompted: Path, tiny: Path, tmp_path: Path) -> None:
+def test_long_queries_are_sought_segment_by_segment(
+    prompted: Path, tiny: Path, tmp_path: Path
+) -> None:
     (tmp_path / "notes.txt").write_text("a red cat")
     document = Document(tmp_path / "notes.txt")
     found = query_vectors(load_encoder(prompted), [Text("dog"), document, Image(red_blue())])
@@ -178,8 +198,9 @@ def test_a_model_of_the_hub_has_the_prompts_of_its_files(tmp_path: Path) -> None
     from tests.encoders import tiny_hub
 
     bare = load_encoder(tiny_hub.bert(tmp_path / "bert"))
-    assert query_side(bare) is bare
+    assert not bare.tells_queries_apart
     encoder = load_encoder(tiny_hub.prompted(tmp_path / "prompted"))
+    assert encoder.tells_queries_apart
     asked, stored = ([f"{before}{text}" for text in TEXTS] for before in ("query : ", "the "))
     np.testing.assert_allclose(encoder.encode_queries(TEXTS), bare.encode(asked), atol=1e-5)
     np.testing.assert_allclose(encoder.encode(TEXTS), bare.encode(stored), atol=1e-5)

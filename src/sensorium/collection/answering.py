@@ -28,20 +28,17 @@ from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import (
     DEFAULT_ENCODER,
     Encoder,
-    FolderEncoder,
     ZeroShotClassifier,
-    load_encoder,
-    shipped_encoders,
 )
 from sensorium.encoders.background import background
 from sensorium.encoders.ordinary import JUDGED
-from sensorium.encoders.registry import encoder_name, load_recorded
+from sensorium.encoders.registry import load_named, load_ready, load_recorded
 from sensorium.encoders.vector_classifier import (
     TrainedClassifier,
     VectorClassifier,
     vector_classifier_of,
 )
-from sensorium.errors import CollectionError, SensoriumError, SensoriumWarning, UsageError
+from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 from sensorium.media import Media, Text, as_media
 
 VECTOR_MODALITIES = {"video": "image", "mesh": "image"}
@@ -466,21 +463,3 @@ class Answering:
 def _require_count(name: str, value: Any, least: int) -> None:
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
         raise UsageError(f"{name} is a whole number of at least {least}, got {value!r}")
-
-
-def load_named(encoder: str | os.PathLike[str] | Encoder) -> tuple[Encoder, str]:
-    """Load an encoder; the name is what a collection has it loaded by again."""
-    if isinstance(encoder, (str, os.PathLike)):
-        return load_encoder(encoder), encoder_name(encoder)
-    if not hasattr(encoder, "encode_prepared"):
-        raise CollectionError(f"an encoder is a name, a folder or an Encoder, got {encoder!r:.80}")
-    if isinstance(encoder, FolderEncoder) and encoder.folder not in shipped_encoders().values():
-        return encoder, encoder_name(encoder.folder)
-    return encoder, encoder.space.name
-
-
-def load_ready(encoder: str | os.PathLike[str] | Encoder) -> tuple[Encoder, str]:
-    """As `load_named`, and with its towers: before anything is made that needs them."""
-    loaded, name = load_named(encoder)
-    str(loaded.runtime)  # loads them
-    return loaded, name

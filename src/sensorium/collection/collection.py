@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sensorium.collection.adding import AddReport, add_files
-from sensorium.collection.answering import Answering, load_ready
+from sensorium.collection.answering import Answering
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
 from sensorium.collection.queries import extraction_of
@@ -15,6 +15,7 @@ from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import Item
 from sensorium.data.files import is_gone, sources_of
 from sensorium.encoders import Encoder
+from sensorium.encoders.registry import load_ready
 from sensorium.errors import UsageError
 from sensorium.index.coding import Coder
 from sensorium.media.progress import Progress

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders import Encoder, Prepared
-from sensorium.encoders.base import query_side
 from sensorium.encoders.reading import NOTHING, Extraction, segments_of
 from sensorium.encoders.space import Space
 from sensorium.errors import MediaError, UsageError
@@ -48,14 +47,13 @@ def query_vectors(encoder: Encoder, queries: Sequence[Media]) -> npt.NDArray[np.
     MediaError
         When a query is broken, or the space holds nothing of it.
     """
-    asking = query_side(encoder)
     vectors = np.empty((len(queries), encoder.space.dimension), np.float32)
     short = [n for n, media in enumerate(queries) if isinstance(media, (Text, Image))]
     if short:
-        vectors[short] = asking.encode([queries[n] for n in short])
+        vectors[short] = encoder.encode([queries[n] for n in short], role="query")
     for n, media in enumerate(queries):
         if not isinstance(media, (Text, Image)):
-            vectors[n] = _mean_of_segments(asking, media)
+            vectors[n] = _mean_of_segments(encoder, media)
     return vectors
 
 
@@ -65,14 +63,14 @@ def _mean_of_segments(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]
     if isinstance(media, Audio) and Modality.AUDIO not in encoder.space.modalities:
         extraction = extraction_of(True, False)
     total = np.zeros(encoder.space.dimension)
-    with closing(segments_of(encoder, media, extraction)) as segments:
+    with closing(segments_of(encoder, media, extraction, role="query")) as segments:
         while batch := list(islice(segments, QUERY_BATCH)):
             by_kind: dict[str, list[Prepared]] = {}
             for record, prepared in batch:
                 if prepared is not None:
                     by_kind.setdefault(str(record.modality), []).append(prepared)
             for kind, of_kind in by_kind.items():
-                total += encoder.encode_prepared(Modality(kind), of_kind).sum(axis=0)
+                total += encoder.encode_prepared(Modality(kind), of_kind, "query").sum(axis=0)
     length = float(np.linalg.norm(total))
     if not length > 0:
         raise MediaError("there is nothing in the query that can be compared")

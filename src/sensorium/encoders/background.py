@@ -12,9 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder
-from sensorium.encoders.composed import ComposedEncoder
-from sensorium.encoders.folder import FolderEncoder
-from sensorium.errors import EncoderError
 from sensorium.media import Modality
 
 PASSAGES = (
@@ -80,51 +77,9 @@ _known: dict[str, Mapping[str, npt.NDArray[np.float32]]] = {}
 
 
 def _made(encoder: Encoder) -> Mapping[str, npt.NDArray[np.float32]]:
-    found = encoder.background(background) if isinstance(encoder, ComposedEncoder) else {}
+    vectors = {}
     if Modality.TEXT in encoder.space.modalities:
-        found[str(Modality.TEXT)] = encoder.encode(PASSAGES)
-    if isinstance(encoder, FolderEncoder) and (pictures := shipped_pictures(encoder)) is not None:
-        found[str(Modality.IMAGE)] = pictures
-    return found
-
-
-def shipped_pictures(encoder: Encoder) -> npt.NDArray[np.float32] | None:
-    """Vectors of ordinary pictures that come with an encoder, or with one it is composed of.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, d), or None
-        None where there are none.
-    """
-    if isinstance(encoder, ComposedEncoder):
-
-        def of(part: Encoder) -> Mapping[str, npt.NDArray[np.float32]]:
-            pictures = shipped_pictures(part)
-            return {} if pictures is None else {str(Modality.IMAGE): pictures}
-
-        return encoder.background(of).get(str(Modality.IMAGE))
-    return shipped_vectors(encoder, "background") if isinstance(encoder, FolderEncoder) else None
-
-
-def shipped_vectors(
-    encoder: FolderEncoder, key: str, count: int | None = None
-) -> npt.NDArray[np.float32] | None:
-    """Unit vectors in the file that ``encoder.json`` names under a key; None where it names none.
-
-    Raises
-    ------
-    EncoderError
-        When they cannot be read, are of another dimension, or not `count`.
-    """
-    if not (name := encoder.config.get(key)):
-        return None
-    path = encoder.folder / name
-    try:
-        vectors = np.load(path, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError) as error:
-        raise EncoderError(f"{path}: cannot be read ({error})") from error
-    rows = vectors.shape[:1] if count is None else (count,)
-    expected = (*rows, encoder.space.dimension)
-    if vectors.shape != expected:
-        raise EncoderError(f"{path}: vectors of shape {vectors.shape}, expected {expected}")
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+        vectors[str(Modality.TEXT)] = encoder.encode(PASSAGES)
+    if (pictures := encoder.ordinary("pictures")) is not None:
+        vectors[str(Modality.IMAGE)] = pictures
+    return vectors

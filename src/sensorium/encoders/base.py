@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError
-from sensorium.media import Media, Modality, as_media
+from sensorium.media import Media, Modality, Text, as_media
 from sensorium.media.given import items_of
 
 Prepared = Mapping[str, npt.NDArray[Any]]
 """One segment, preprocessed: the model's inputs without the batch axis."""
 
 
-class Encoder(Protocol):
-    """Turns media of one or more modalities into vectors of one space.
+Role = Literal["query", "document"]
+"""Whether something is sought, or stored to be found.
+
+Models such as E5, Qwen3-Embedding and EmbeddingGemma were trained with one prompt for what is
+sought and another one, or none, for what is searched. A search, a label, a caption that stands for
+a question are queries; everything that is stored is a document."""
+
+
+class FeatureExtractor(Protocol):
+    """Turns media into vectors.
 
     The work is in two steps so that callers can decode in threads while the model computes:
     `prepare` is the CPU work of one item, `encode_prepared` the model's work on a batch.
@@ -29,27 +38,11 @@ class Encoder(Protocol):
     ----------
     space : Space
         The space the vectors belong to.
-    temperature : float
-        Softmax temperature over cosines for zero-shot classification.
-    sigmoid : tuple of float or None
-        Scale a and bias b of sigmoid(a * cosine + b), by which the encoder was trained or fitted
-        to tell pairs; None where it has none. Yes/no questions are not answered by it
-        (`sensorium.encoders.yes_no`): it carries the odds that it was trained at.
-    prompts : sequence of str
-        Templates with one ``{}`` that labels are put into.
     """
 
     space: Space
-    temperature: float
-    sigmoid: tuple[float, float] | None
-    prompts: Sequence[str]
 
-    @property
-    def runtime(self) -> str:
-        """What executes the model, as shown to people."""
-        ...
-
-    def prepare(self, media: Media) -> Prepared:
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
         """Read and preprocess one item; thread-safe.
 
         Raises
@@ -62,18 +55,54 @@ class Encoder(Protocol):
         ...
 
     def encode_prepared(
-        self, modality: Modality, batch: Sequence[Prepared]
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
     ) -> npt.NDArray[np.float32]:
         """Encode prepared items of one modality.
 
         Returns
         -------
         ndarray of float32, shape (len(batch), space.dimension)
-            Unit vectors, in the order given.
+            In the order given; unit vectors where an `Encoder` makes them.
         """
         ...
 
-    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
+
+class Encoder(FeatureExtractor):
+    """Turns media of one or more modalities into unit vectors of one space.
+
+    One of your own derives from this class and has at least `name`, `space`, `prepare` and
+    `encode_prepared`; the rest is here.
+
+    Attributes
+    ----------
+    name : str
+        What `sensorium.load_encoder` loads it by, from any working directory.
+    temperature : float
+        Softmax temperature over cosines for zero-shot classification.
+    sigmoid : tuple of float or None
+        Scale a and bias b of sigmoid(a * cosine + b), by which the encoder was trained or fitted
+        to tell pairs; None where it has none. Yes/no questions are not answered by it
+        (`sensorium.encoders.yes_no`): it carries the odds that it was trained at.
+    prompts : sequence of str
+        Templates with one ``{}`` that labels are put into.
+    tells_queries_apart : bool
+        Whether what is sought has other vectors than what is searched.
+    """
+
+    name: str
+    temperature: float = 0.05
+    sigmoid: tuple[float, float] | None = None
+    prompts: Sequence[str] = ("{}",)
+    tells_queries_apart: bool = False
+
+    @property
+    def runtime(self) -> str:
+        """What executes the model, as shown to people; loads what is not loaded yet."""
+        return type(self).__name__
+
+    def encode(
+        self, items: Iterable[Any], *, role: Role = "document", batch_size: int = 32
+    ) -> npt.NDArray[np.float32]:
         """Encode anything `sensorium.media.as_media` takes, modalities mixed as they come.
 
         Parameters
@@ -81,6 +110,8 @@ class Encoder(Protocol):
         items : iterable
             Texts, paths, ``Image`` objects, arrays and so on; a column of a frame or data set, or
             a batch of pictures with four axes. A single item is taken as a list of one.
+        role : {"query", "document"}
+            Whether they are sought, or are to be found.
         batch_size : int
             Items the model sees at once. It changes speed, not vectors (cosine >= 0.9995).
 
@@ -94,81 +125,44 @@ class Encoder(Protocol):
         MediaError, EncoderError
             As `prepare`; nothing is skipped silently here.
         """
-        ...
+        return encode_media(self, items, role, batch_size)
 
     def encode_queries(
         self, items: Iterable[Any], *, batch_size: int = 32
     ) -> npt.NDArray[np.float32]:
-        """As `encode`, for what is sought among what `encode` gave; see `query_side`."""
-        ...
+        """As `encode` with the role of a query."""
+        return self.encode(items, role="query", batch_size=batch_size)
 
+    def ordinary(self, what: Literal["pictures", "words"]) -> npt.NDArray[np.float32] | None:
+        """Vectors that come with the encoder, shape (n, space.dimension).
 
-class QuerySide:
-    """What is sought, as an encoder encodes it that tells it from what is searched.
+        Parameters
+        ----------
+        what : {"pictures", "words"}
+            Of pictures that have nothing to do with a query, or of
+            `sensorium.encoders.ordinary.WORDS` in its `prompts`.
 
-    Parameters
-    ----------
-    encoder : Encoder
-    prepare, encode_prepared : callable, optional
-        See `Encoder`; the encoder's own where only the other one differs.
-    """
+        Returns
+        -------
+        ndarray of float32, or None
+            None where it brings none.
+        """
+        return None
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        prepare: Callable[[Media], Prepared] | None = None,
-        encode_prepared: Callable[[Modality, Sequence[Prepared]], npt.NDArray[np.float32]]
-        | None = None,
-    ) -> None:
-        self.space = encoder.space
-        self.temperature, self.sigmoid = encoder.temperature, encoder.sigmoid
-        self.prompts, self._encoder = encoder.prompts, encoder
-        self.prepare = prepare or encoder.prepare
-        self.encode_prepared = encode_prepared or encoder.encode_prepared
-
-    @property
-    def runtime(self) -> str:
-        """See `Encoder.runtime`."""
-        return self._encoder.runtime
-
-    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode`."""
-        return encode_media(self, items, batch_size)
-
-    encode_queries = encode
-
-
-def query_side(encoder: Encoder) -> Encoder:
-    """The encoder by which what is sought is encoded; the same one where it knows no difference.
-
-    Models such as E5, Qwen3-Embedding and EmbeddingGemma were trained with one prompt for what is
-    sought and another one, or none, for what is searched. Whatever is compared with stored vectors
-    as a question (a search, a label, a caption that stands for a question) comes from here;
-    `Encoder.encode` is for what is stored.
-    """
-    side: Encoder | None = getattr(encoder, "for_queries", None)
-    if side is not None:
-        return side
-    asked = getattr(encoder, "encode_queries", None)
-    if asked is None:  # of somebody else's making, and older than this method
-        return encoder
-    return QuerySide(
-        encoder,
-        prepare=lambda media: {"vector": asked([media])[0]},
-        encode_prepared=lambda _, batch: np.stack([item["vector"] for item in batch]),
-    )
+    def graph(self, modality: Modality) -> Path | None:
+        """The ONNX file that computes a modality's vectors; None where there is none."""
+        return None
 
 
 def encode_queries(
     encoder: Encoder, items: Iterable[Any], *, batch_size: int = 32
 ) -> npt.NDArray[np.float32]:
-    """As `Encoder.encode`, for what is sought; see `query_side`."""
-    return query_side(encoder).encode(items, batch_size=batch_size)
+    """As `Encoder.encode` with the role of a query."""
+    return encoder.encode(items, role="query", batch_size=batch_size)
 
 
 def encode_media(
-    encoder: Encoder, items: Iterable[Any], batch_size: int
+    encoder: FeatureExtractor, items: Iterable[Any], role: Role, batch_size: int
 ) -> npt.NDArray[np.float32]:
     """`Encoder.encode` by `prepare`, in threads, and `encode_prepared`."""
     media = [as_media(item) for item in items_of(items)]
@@ -179,12 +173,16 @@ def encode_media(
         rows = [i for i, m in enumerate(media) if m.modality == modality]
         with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
             for batch_rows in _batches(rows, media, batch_size):
-                batch = list(threads.map(lambda i: encoder.prepare(media[i]), batch_rows))
-                vectors[batch_rows] = encoder.encode_prepared(modality, batch)
+                batch = list(threads.map(lambda i: encoder.prepare(media[i], role), batch_rows))
+                vectors[batch_rows] = encoder.encode_prepared(modality, batch, role)
     return vectors
 
 
 def _batches(rows: list[int], media: list[Media], size: int) -> Iterable[list[int]]:
     # Texts of like length together: a batch is padded to its longest.
-    ordered = sorted(rows, key=lambda i: len(getattr(media[i], "text", "")))
+    ordered = sorted(rows, key=lambda i: _length(media[i]))
     return (ordered[i : i + size] for i in range(0, len(ordered), size))
+
+
+def _length(media: Media) -> int:
+    return len(media.text) if isinstance(media, Text) else 0

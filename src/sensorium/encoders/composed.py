@@ -9,20 +9,14 @@ space is `sensorium.ranking.gap`'s work.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import (
-    Encoder,
-    Prepared,
-    encode_media,
-    encode_queries,
-    query_side,
-)
+from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError
 from sensorium.media import Media, Modality
@@ -30,7 +24,7 @@ from sensorium.media import Media, Modality
 SEPARATOR = "+"
 
 
-class ComposedEncoder:
+class ComposedEncoder(Encoder):
     """Encoders of different spaces side by side.
 
     Parameters
@@ -38,8 +32,6 @@ class ComposedEncoder:
     encoders : sequence of Encoder
         Two or more; ``load_encoder("mini+laion/clap-htsat-unfused")`` makes one of two names.
     """
-
-    sigmoid: tuple[float, float] | None = None
 
     def __init__(self, encoders: Sequence[Encoder]) -> None:
         if len(encoders) < 2:
@@ -52,6 +44,8 @@ class ComposedEncoder:
         self._blocks = [slice(int(a), int(b)) for a, b in pairwise(starts)]
         self.temperature = encoders[0].temperature
         self.prompts = encoders[0].prompts
+        self.name = SEPARATOR.join(encoder.name for encoder in encoders)
+        self.tells_queries_apart = any(encoder.tells_queries_apart for encoder in encoders)
         self.space = Space(
             name=SEPARATOR.join(encoder.space.name for encoder in encoders),
             dimension=int(starts[-1]),
@@ -67,66 +61,18 @@ class ComposedEncoder:
         """What executes each encoder."""
         return "; ".join(f"{encoder.space.name}: {encoder.runtime}" for encoder in self.encoders)
 
-    def prepare(self, media: Media) -> Prepared:
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
         """See `Encoder.prepare`."""
         return {
             f"{number}.{key}": value
             for number, encoder in self._holding(media.modality)
-            for key, value in encoder.prepare(media).items()
+            for key, value in encoder.prepare(media, role).items()
         }
 
     def encode_prepared(
-        self, modality: Modality, batch: Sequence[Prepared]
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
     ) -> npt.NDArray[np.float32]:
         """See `Encoder.encode_prepared`."""
-        return self._side_by_side(
-            modality, batch, lambda encoder, part: encoder.encode_prepared(modality, part)
-        )
-
-    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode`."""
-        return encode_media(self, items, batch_size)
-
-    def encode_queries(
-        self, items: Iterable[Any], *, batch_size: int = 32
-    ) -> npt.NDArray[np.float32]:
-        """Encode what is sought, by those of the encoders that tell it from what is searched."""
-        return encode_queries(self, items, batch_size=batch_size)
-
-    @property
-    def for_queries(self) -> Encoder:
-        """See `sensorium.encoders.base.query_side`."""
-        sides = [query_side(encoder) for encoder in self.encoders]
-        if all(side is encoder for side, encoder in zip(sides, self.encoders, strict=True)):
-            return self
-        return ComposedEncoder(sides)
-
-    def background(
-        self, of: Callable[[Encoder], Mapping[str, npt.NDArray[np.float32]]]
-    ) -> dict[str, npt.NDArray[np.float32]]:
-        """Backgrounds of the encoders, each in its own dimensions; texts excepted."""
-        found = {}
-        for encoder, block in zip(self.encoders, self._blocks, strict=True):
-            for modality, vectors in of(encoder).items():
-                holding = self._holding(Modality(modality))
-                if len(holding) == 1:
-                    found[modality] = np.zeros((len(vectors), self.space.dimension), np.float32)
-                    found[modality][:, block] = vectors
-        return found
-
-    def _holding(self, modality: Modality) -> list[tuple[int, Encoder]]:
-        found = [(n, e) for n, e in enumerate(self.encoders) if modality in e.space.modalities]
-        if not found:
-            known = " and ".join(self.space.modalities)
-            raise EncoderError(f"{self.space.name} encodes {known}, not {modality}")
-        return found
-
-    def _side_by_side(
-        self,
-        modality: Modality,
-        batch: Sequence[Prepared],
-        encode: Callable[[Encoder, Sequence[Prepared]], npt.NDArray[np.float32]],
-    ) -> npt.NDArray[np.float32]:
         holding = self._holding(modality)
         vectors = np.zeros((len(batch), self.space.dimension), np.float32)
         for number, encoder in holding:
@@ -135,8 +81,32 @@ class ComposedEncoder:
                 {key.removeprefix(start): v for key, v in item.items() if key.startswith(start)}
                 for item in batch
             ]
-            vectors[:, self._blocks[number]] = encode(encoder, part) / np.sqrt(len(holding))
+            encoded = encoder.encode_prepared(modality, part, role)
+            vectors[:, self._blocks[number]] = encoded / np.sqrt(len(holding))
         return vectors
+
+    def ordinary(self, what: Literal["pictures", "words"]) -> npt.NDArray[np.float32] | None:
+        """See `Encoder.ordinary`; of the one that alone holds pictures, or texts."""
+        modality = Modality.IMAGE if what == "pictures" else Modality.TEXT
+        holding = [n for n, e in enumerate(self.encoders) if modality in e.space.modalities]
+        if len(holding) != 1:
+            return None
+        number = holding[0]
+        if what == "words" and [*self.encoders[number].prompts] != [*self.prompts]:
+            return None
+        own = self.encoders[number].ordinary(what)
+        if own is None:
+            return None
+        vectors = np.zeros((len(own), self.space.dimension), np.float32)
+        vectors[:, self._blocks[number]] = own
+        return vectors
+
+    def _holding(self, modality: Modality) -> list[tuple[int, Encoder]]:
+        found = [(n, e) for n, e in enumerate(self.encoders) if modality in e.space.modalities]
+        if not found:
+            known = " and ".join(self.space.modalities)
+            raise EncoderError(f"{self.space.name} encodes {known}, not {modality}")
+        return found
 
     def __repr__(self) -> str:
         return f"ComposedEncoder({self.space.name!r})"

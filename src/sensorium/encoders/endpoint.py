@@ -15,14 +15,14 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders.base import Encoder, Prepared, encode_media
+from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.preprocessing import image_pixels
 from sensorium.encoders.space import Space
 from sensorium.encoders.trust import remember
@@ -50,7 +50,7 @@ PICTURE_SIDE = 448
 DIALECTS = ("messages", "input")
 
 
-class EndpointEncoder:
+class EndpointEncoder(Encoder):
     """An encoder that runs on a server.
 
     Parameters
@@ -71,10 +71,6 @@ class EndpointEncoder:
         When the server does not answer, has no such model, or sends what is no embedding.
     """
 
-    sigmoid: tuple[float, float] | None = None
-    temperature = 0.05
-    prompts: Sequence[str] = ("{}",)
-
     def __init__(self, url: str, *, api_key: str | None = None, timeout: float = TIMEOUT) -> None:
         parts = urllib.parse.urlsplit(url)
         options = dict(urllib.parse.parse_qsl(parts.query))
@@ -85,25 +81,28 @@ class EndpointEncoder:
         self.url = self.url.rstrip("/")
         self._key = api_key or os.environ.get("OPENAI_API_KEY")
         self._timeout = timeout
+        self._dimension: int | None = None
         self.model = parts.fragment or self._only_model()
-        dimension = len(self._embedded({"input": ["a"]}, 1)[0])
+        self._dimension = len(self._embedded({"input": ["a"]}, 1)[0])
         named = f"{self.url}#{self.model}"
+        how = f"?images={self.images}" if self.images else ""
+        self.name = f"{self.url}{how}#{self.model}"
         self.space = Space(
             name=named,
-            dimension=dimension,
+            dimension=self._dimension,
             modalities=(Modality.IMAGE, Modality.TEXT) if self.images else (Modality.TEXT,),
             preprocessing={"images": self.images, "side": PICTURE_SIDE if self.images else None},
             # What computes them cannot be seen from here; the name is all there is.
             weights=hashlib.sha256(named.encode()).hexdigest(),
         )
-        remember(named)  # what collections and classifiers know it by
+        remember(self.name)  # what collections and classifiers know it by
 
     @property
     def runtime(self) -> str:
         """Where the model runs."""
         return f"HTTP endpoint {self.url}"
 
-    def prepare(self, media: Media) -> Prepared:
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
         """See `Encoder.prepare`."""
         if isinstance(media, Text):
             return {"utf8": np.frombuffer(media.text.encode(), np.uint8)}
@@ -113,9 +112,9 @@ class EndpointEncoder:
         raise EncoderError(f"{self.space.name} encodes {known}, not {media.modality}")
 
     def encode_prepared(
-        self, modality: Modality, batch: Sequence[Prepared]
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
     ) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode_prepared`."""
+        """See `Encoder.encode_prepared`; a request does not say what is sought."""
         vectors = [np.empty((0, self.space.dimension), np.float32)]
         if modality == Modality.TEXT:
             texts = [item["utf8"].tobytes().decode() for item in batch]
@@ -132,21 +131,6 @@ class EndpointEncoder:
                     body = {"messages": [{"role": "user", "content": content}]}
                 vectors.append(self._embedded(body, 1))
         return np.concatenate(vectors)
-
-    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode`."""
-        return encode_media(self, items, batch_size)
-
-    def encode_queries(
-        self, items: Iterable[Any], *, batch_size: int = 32
-    ) -> npt.NDArray[np.float32]:
-        """As `encode`: a request does not say what is sought and what is searched."""
-        return self.encode(items, batch_size=batch_size)
-
-    @property
-    def for_queries(self) -> Encoder:
-        """See `sensorium.encoders.base.query_side`."""
-        return self
 
     def _only_model(self) -> str:
         answer = self._ask("models")
@@ -167,7 +151,7 @@ class EndpointEncoder:
             raise EncoderError(
                 f"{self.url}: the answer holds no embeddings ({error!r}): {str(answer)[:200]}"
             ) from error
-        wanted = self.space.dimension if hasattr(self, "space") else None
+        wanted = self._dimension
         if vectors.ndim != 2 or len(vectors) != count or wanted not in (None, vectors.shape[1]):
             expected = f"({count}, {wanted if wanted else 'dimension'})"
             raise EncoderError(

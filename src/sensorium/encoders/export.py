@@ -112,7 +112,7 @@ def export(
         raise UsageError(f"{folder} is not empty: name a new folder")
     modalities = [m for m in encoder.space.modalities if m in (Modality.IMAGE, Modality.TEXT)]
     if not modalities:
-        raise EncoderError(f"{encoder.name} has neither an image nor a text tower to export")
+        raise EncoderError(f"{encoder.source} has neither an image nor a text tower to export")
     if Modality.IMAGE in modalities and not images:
         raise UsageError("name pictures to check the image tower with: --images FOLDER")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -121,11 +121,11 @@ def export(
         target = Path(temporary) / "encoder"
         target.mkdir()
         config: dict[str, Any] = {
-            "name": Path(encoder.name).name,
+            "name": Path(encoder.source).name,
             "dimension": encoder.space.dimension,
             "temperature": encoder.temperature,
             "prompts": list(encoder.prompts),
-            "sources": {encoder.name: encoder.space.weights},
+            "sources": {encoder.source: encoder.space.weights},
         }
         if encoder.sigmoid is not None:
             config["sigmoid"] = dict(zip(("scale", "bias"), encoder.sigmoid, strict=True))
@@ -260,7 +260,7 @@ class _TextTower(torch.nn.Module):  # type: ignore[misc]
 def _write_image_tower(encoder: HubEncoder, folder: Path) -> dict[str, Any]:
     processor = input_module(encoder._model, Modality.IMAGE).processor
     processor = getattr(processor, "image_processor", processor)
-    tower = _image_config(processor, encoder.name)
+    tower = _image_config(processor, encoder.source)
     side = tower["size"]
     pixels = torch.zeros((2, side, side, 3), dtype=torch.uint8)
     _trace(
@@ -296,14 +296,14 @@ def _write_text_tower(encoder: HubEncoder, folder: Path) -> dict[str, Any]:
     model = encoder._model
     if has_query_route(model):
         raise EncoderError(
-            f"{encoder.name} encodes what is sought by a network of its own, which an encoder's "
+            f"{encoder.source} encodes what is sought by a network of its own, which an encoder's "
             "folder has no place for: use the model as it is"
         )
     tokenizer = input_module(model, Modality.TEXT).tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or tokenizer.padding_side != "right":
         raise EncoderError(
-            f"{encoder.name}: a text tower needs a tokenizer of the tokenizers library that pads "
+            f"{encoder.source}: a text tower needs a tokenizer of the tokenizers library that pads "
             f"on the right, this one is {type(tokenizer).__name__} and pads on the "
             f"{tokenizer.padding_side}"
         )

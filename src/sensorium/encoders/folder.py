@@ -5,16 +5,16 @@ The format is described in docs/encoder-format.md. Nothing in it is executed or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import Encoder, Prepared, QuerySide, encode_media, encode_queries
+from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels
 from sensorium.encoders.runtime import (
     PRECISIONS,
@@ -32,11 +32,17 @@ CONFIG = "encoder.json"
 
 ENCODER = Format(CONFIG, "encoder", "it is not an encoder", error=EncoderError)
 
+SHIPPED = Path(__file__).parent
+"""Encoders that come with the package are folders here."""
+
+_ORDINARY = {"pictures": "background", "words": "words"}
+"""Keys of ``encoder.json`` that name files of vectors; see `Encoder.ordinary`."""
+
 QUERY_PREFIX = "query_prefix"
 """Of a text tower: put before what is sought, where that is not the prefix of what is searched."""
 
 
-class FolderEncoder:
+class FolderEncoder(Encoder):
     """An encoder read from a folder.
 
     Parameters
@@ -58,6 +64,8 @@ class FolderEncoder:
     def __init__(self, folder: Path, runtime: str | None = None) -> None:
         self.folder = folder
         self.config = _read_config(folder)
+        is_shipped = folder.parent == SHIPPED
+        self.name: str = folder.name if is_shipped else str(folder.absolute())
         # Read now, so that a misspelt setting is said before anything is made.
         self._runtime_name = runtime_name(runtime)
         lowest_precision()
@@ -85,17 +93,15 @@ class FolderEncoder:
             (sigmoid["scale"], sigmoid["bias"]) if sigmoid else None
         )
         self.prompts: Sequence[str] = self.config["prompts"]
+        self.tells_queries_apart = QUERY_PREFIX in towers.get(Modality.TEXT, {})
 
     @property
     def runtime(self) -> str:
         """What executes each tower; loads those that are not loaded yet."""
         return ", ".join(f"{m}: {self._tower(m).description}" for m in self.space.modalities)
 
-    def prepare(self, media: Media) -> Prepared:
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
         """See `Encoder.prepare`."""
-        return self._prepared(media, "prefix")
-
-    def _prepared(self, media: Media, prefix: str) -> Prepared:
         tower = self._config(media.modality)
         if isinstance(media, Image):
             names = ("size", "fit", "resample", "crop", "oversize")
@@ -107,15 +113,18 @@ class FolderEncoder:
             end = longest if media.span is None else min(longest, media.duration)
             return {"samples": media.clip(0, end).load(rate)[: longest * rate]}
         assert isinstance(media, Text)  # _config knows no fourth modality
-        ids = self._tokenizer.encode(tower.get(prefix, "") + media.text).ids
+        prefix = tower.get("prefix", "")
+        if role == "query":
+            prefix = tower.get(QUERY_PREFIX, prefix)
+        ids = self._tokenizer.encode(prefix + media.text).ids
         if not ids:  # control characters alone, say; the mean of nothing is no vector
             raise MediaError(f"the text {media.text!r:.80} holds nothing to encode")
         return {"input_ids": np.array(ids, dtype=np.int64)}
 
     def encode_prepared(
-        self, modality: Modality, batch: Sequence[Prepared]
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
     ) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode_prepared`."""
+        """See `Encoder.encode_prepared`; the role is in what was prepared."""
         self._config(modality)
         if not batch:
             return np.empty((0, self.space.dimension), np.float32)
@@ -134,22 +143,30 @@ class FolderEncoder:
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
-    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode`."""
-        return encode_media(self, items, batch_size)
+    def ordinary(self, what: Literal["pictures", "words"]) -> npt.NDArray[np.float32] | None:
+        """See `Encoder.ordinary`; in the files that ``encoder.json`` names.
 
-    def encode_queries(
-        self, items: Iterable[Any], *, batch_size: int = 32
-    ) -> npt.NDArray[np.float32]:
-        """Encode what is sought; as `encode` does where the folder names no prefix of its own."""
-        return encode_queries(self, items, batch_size=batch_size)
+        Raises
+        ------
+        EncoderError
+            When they cannot be read, or are of another dimension.
+        """
+        if not (name := self.config.get(_ORDINARY[what])):
+            return None
+        path = self.folder / name
+        try:
+            vectors = np.load(path, allow_pickle=False).astype(np.float32)
+        except (OSError, ValueError) as error:
+            raise EncoderError(f"{path}: cannot be read ({error})") from error
+        if vectors.ndim != 2 or vectors.shape[1] != self.space.dimension:
+            expected = f"(n, {self.space.dimension})"
+            raise EncoderError(f"{path}: vectors of shape {vectors.shape}, expected {expected}")
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
-    @property
-    def for_queries(self) -> Encoder:
-        """See `sensorium.encoders.base.query_side`."""
-        if QUERY_PREFIX not in self._towers.get(Modality.TEXT, {}):
-            return self
-        return QuerySide(self, prepare=lambda media: self._prepared(media, QUERY_PREFIX))
+    def graph(self, modality: Modality) -> Path | None:
+        """See `Encoder.graph`."""
+        tower = self._towers.get(modality)
+        return None if tower is None else self.folder / tower["model"]
 
     def _config(self, modality: Modality) -> dict[str, Any]:
         if modality not in self._towers:

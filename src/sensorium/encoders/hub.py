@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders.base import Encoder, Prepared, QuerySide, encode_media, encode_queries
+from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.hub_loading import (
     choose_device,
     choose_dtype,
@@ -49,7 +50,7 @@ TRAINING = "training"
 """Folder beside a model trained here: checkpoints, losses, a report."""
 
 
-class HubEncoder:
+class HubEncoder(Encoder):
     """An encoder that sentence-transformers loads.
 
     Parameters
@@ -72,8 +73,6 @@ class HubEncoder:
         When the model cannot be loaded, and why.
     """
 
-    sigmoid: tuple[float, float] | None = None
-
     def __init__(
         self,
         name: str | os.PathLike[str],
@@ -83,19 +82,21 @@ class HubEncoder:
         device: str | None = None,
         dtype: str | None = None,
     ) -> None:
-        self.name = os.fspath(name)
+        self.source = os.fspath(name)
+        options = {"revision": revision, "dimension": dimension, "device": device, "dtype": dtype}
+        self.name = _name(self.source, {key: value for key, value in options.items() if value})
         chosen, device_reason = choose_device(device)
-        self.dtype, dtype_reason = choose_dtype(dtype, chosen, self.name)
+        self.dtype, dtype_reason = choose_dtype(dtype, chosen, self.source)
         self._reason = f"{device_reason}; {dtype_reason}"
         self._computing = Lock()
         self._model = load_model(
-            self.name, device=chosen, dtype=self.dtype, revision=revision, dimension=dimension
+            self.source, device=chosen, dtype=self.dtype, revision=revision, dimension=dimension
         )
         known = [Modality(m) for m in self._model.modalities if m in {*Modality}]
         modalities = tuple(m for m in _ENCODED if m in known)
         if not modalities:
             raise EncoderError(
-                f"{self.name} encodes {', '.join(map(str, self._model.modalities))}, "
+                f"{self.source} encodes {', '.join(map(str, self._model.modalities))}, "
                 "none of which Sensorium can give it"
             )
         self._rate = _sampling_rate(self._model) if Modality.AUDIO in modalities else None
@@ -109,9 +110,9 @@ class HubEncoder:
         self.prompts: Sequence[str] = ("a photo of a {}", "{}") if clip_like else ("{}",)
         self._read_notes()
         asked, stored = self._model.prompts.get("query") or "", document_prompt(self._model)
-        self._asks_otherwise = asked != stored or has_query_route(self._model)
+        self.tells_queries_apart = asked != stored or has_query_route(self._model)
         self.space = Space(
-            name=self.name,
+            name=self.source,
             dimension=self._measured_dimension(modalities),
             modalities=modalities,
             preprocessing={
@@ -120,13 +121,13 @@ class HubEncoder:
                 "dimension": dimension,
                 "sampling_rate": self._rate,
             },
-            weights=hash_files(_files(self._model, self.name)),
+            weights=hash_files(_files(self._model, self.source)),
         )
         if dimension is not None and self.space.dimension != dimension:
             raise EncoderError(
-                f"{self.name} has {self.space.dimension} dimensions, not {dimension} or more"
+                f"{self.source} has {self.space.dimension} dimensions, not {dimension} or more"
             )
-        if not is_local(self.name):
+        if not is_local(self.source):
             remember(self.name)  # what collections and classifiers know it by
 
     def _other_prompt(self) -> dict[str, str]:
@@ -136,7 +137,7 @@ class HubEncoder:
 
     def _read_notes(self) -> None:
         """Read what `sensorium train contrastive` learnt beside the weights."""
-        path = Path(self.name) / NOTES
+        path = Path(self.source) / NOTES
         if not path.is_file():
             return
         try:
@@ -154,7 +155,7 @@ class HubEncoder:
         version = sentence_transformers.__version__
         return f"sentence-transformers {version} on {self._model.device} ({self._reason})"
 
-    def prepare(self, media: Media) -> Prepared:
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
         """See `Encoder.prepare`."""
         if media.modality not in self.space.modalities:
             known = " and ".join(self.space.modalities)
@@ -166,52 +167,15 @@ class HubEncoder:
         if isinstance(media, Audio):
             assert self._rate is not None
             return {"samples": media.load(self._rate)}
-        raise MediaError(f"{media!r:.80} is encoded piece by piece: take its segments()")
+        raise MediaError(f"{media!r:.80} is encoded segment by segment: take its segments()")
 
     def encode_prepared(
-        self, modality: Modality, batch: Sequence[Prepared]
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
     ) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode_prepared`; as what is searched, not what is sought."""
-        return self._encoded(modality, batch, is_query=False)
-
-    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode`; as what is searched, not what is sought."""
-        return encode_media(self, items, batch_size)
-
-    def encode_queries(
-        self, items: Iterable[Any], *, batch_size: int = 32
-    ) -> npt.NDArray[np.float32]:
-        """Encode what is sought, with the prompt that the model was trained with for it."""
-        return encode_queries(self, items, batch_size=batch_size)
-
-    @property
-    def for_queries(self) -> Encoder:
-        """See `sensorium.encoders.base.query_side`."""
-        if not self._asks_otherwise:
-            return self
-
-        def encode(modality: Modality, batch: Sequence[Prepared]) -> npt.NDArray[np.float32]:
-            return self._encoded(modality, batch, is_query=True)
-
-        return QuerySide(self, encode_prepared=encode)
-
-    @property
-    def model(self) -> Any:
-        """The model of sentence-transformers, a torch module, which a training changes."""
-        return self._model
-
-    def features(self, modality: Modality, batch: Sequence[Prepared]) -> dict[str, Any]:
-        """What `model` takes of prepared items, as `encode_prepared` gives it to the model."""
-        inputs = [self._input(modality, item) for item in batch]
-        prompt = document_prompt(self._model) or None
-        found: dict[str, Any] = self._model.preprocess(inputs, prompt=prompt)
-        return found
-
-    def _encoded(
-        self, modality: Modality, batch: Sequence[Prepared], *, is_query: bool
-    ) -> npt.NDArray[np.float32]:
+        """See `Encoder.encode_prepared`; with the prompt that the model was trained with for it."""
         if not batch:
             return np.empty((0, self.space.dimension), np.float32)
+        is_query = role == "query" and self.tells_queries_apart
         encode = self._model.encode_query if is_query else self._model.encode_document
         prompt = None if is_query else document_prompt(self._model) or None
         with self._computing, torch.inference_mode():
@@ -225,8 +189,20 @@ class HubEncoder:
         vectors = np.asarray(vectors, np.float32)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(norms).all() or not (norms > 0).all():
-            raise EncoderError(f"{self.name} gave a vector that has no direction")
+            raise EncoderError(f"{self.source} gave a vector that has no direction")
         return np.asarray(vectors / norms, np.float32)
+
+    @property
+    def model(self) -> Any:
+        """The model of sentence-transformers, a torch module, which a training changes."""
+        return self._model
+
+    def features(self, modality: Modality, batch: Sequence[Prepared]) -> dict[str, Any]:
+        """What `model` takes of prepared items, as `encode_prepared` gives it to the model."""
+        inputs = [self._input(modality, item) for item in batch]
+        prompt = document_prompt(self._model) or None
+        found: dict[str, Any] = self._model.preprocess(inputs, prompt=prompt)
+        return found
 
     def _input(self, modality: Modality, prepared: Prepared) -> Any:
         if modality == Modality.TEXT:
@@ -250,7 +226,7 @@ class HubEncoder:
             return int(self._model.encode([probe], show_progress_bar=False).shape[1])
 
     def __repr__(self) -> str:
-        return f"HubEncoder({self.name!r}, space={self.space})"
+        return f"HubEncoder({self.source!r}, space={self.space})"
 
 
 _ENCODED = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
@@ -319,6 +295,13 @@ def _commit(model: Any) -> str | None:
     return commit
 
 
+def _name(source: str, options: Mapping[str, Any]) -> str:
+    """What `options_of` takes apart again, from any working directory."""
+    query = urlencode(options)
+    base = str(Path(source).absolute()) if is_local(source) else source
+    return f"{base}?{query}" if query else base
+
+
 def options_of(name: str) -> tuple[str, Mapping[str, Any]]:
     """Split ``"org/model?dimension=256&revision=main"`` into the id and what `HubEncoder` takes.
 
@@ -327,8 +310,6 @@ def options_of(name: str) -> tuple[str, Mapping[str, Any]]:
     EncoderError
         For another option, or a dimension that is no number.
     """
-    from urllib.parse import parse_qsl
-
     base, _, query = name.partition("?")
     options: dict[str, Any] = dict(parse_qsl(query))
     if unknown := options.keys() - {"revision", "dimension", "device", "dtype"}:

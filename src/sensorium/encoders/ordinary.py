@@ -13,11 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders.background import background, shipped_pictures, shipped_vectors
-from sensorium.encoders.base import Encoder, encode_queries
-from sensorium.encoders.composed import ComposedEncoder
-from sensorium.encoders.folder import FolderEncoder
-from sensorium.errors import UsageError
+from sensorium.encoders.background import background
+from sensorium.encoders.base import Encoder
+from sensorium.errors import EncoderError, UsageError
 from sensorium.media import Image, Modality, Text
 
 Vectors = npt.NDArray[np.float32]
@@ -73,7 +71,7 @@ def label_vectors(encoder: Encoder, labels: Sequence[str], prompts: Sequence[str
     ndarray of float32, shape (len(labels), d)
     """
     filled = [Text(prompt.replace("{}", label)) for label in labels for prompt in prompts]
-    asked = encode_queries(encoder, filled)  # labels are what is sought among stored vectors
+    asked = encoder.encode(filled, role="query")  # labels are what is sought among stored vectors
     vectors = asked.reshape(len(labels), len(prompts), -1).mean(axis=1)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
@@ -121,7 +119,7 @@ def ordinary_media(encoder: Encoder, modality: str) -> Vectors:
         )
     key = encoder.space.fingerprint
     if key not in _pictures:
-        shipped = shipped_pictures(encoder)
+        shipped = encoder.ordinary("pictures")
         _pictures[key] = encoder.encode(drawings()) if shipped is None else shipped
     return _pictures[key]
 
@@ -144,13 +142,11 @@ def drawings() -> list[Image]:
 
 def _shipped_words(encoder: Encoder, prompts: Sequence[str]) -> Vectors | None:
     """Vectors of `WORDS` in these prompts that come with an encoder; None where there are none."""
-    if isinstance(encoder, ComposedEncoder):
-
-        def of(part: Encoder) -> dict[str, Vectors]:
-            words = _shipped_words(part, prompts)
-            return {} if words is None else {str(Modality.TEXT): words}
-
-        return encoder.background(of).get(str(Modality.TEXT))
-    if not isinstance(encoder, FolderEncoder) or [*prompts] != [*encoder.prompts]:
+    if [*prompts] != [*encoder.prompts]:
         return None
-    return shipped_vectors(encoder, "words", len(WORDS))
+    vectors = encoder.ordinary("words")
+    if vectors is not None and len(vectors) != len(WORDS):
+        raise EncoderError(
+            f"{encoder.name} brings vectors of {len(vectors)} ordinary words, not {len(WORDS)}"
+        )
+    return vectors

@@ -8,13 +8,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders import Encoder, Prepared
+from sensorium.encoders.base import FeatureExtractor, Prepared, Role
 from sensorium.errors import MediaError
 from sensorium.media import Media, Modality
 from sensorium.media.segments import SegmentRecord
@@ -55,7 +55,9 @@ class Read(Generic[T]):
     close: Callable[[], None] = lambda: None
 
 
-def prepare_segments(encoder: Encoder, media: Media) -> list[PreparedSegment]:
+def prepare_segments(
+    encoder: FeatureExtractor, media: Media, role: Role = "document"
+) -> list[PreparedSegment]:
     """Preprocess all segments of a short item.
 
     Raises
@@ -67,11 +69,11 @@ def prepare_segments(encoder: Encoder, media: Media) -> list[PreparedSegment]:
     for segment in media.segments():
         require_held(encoder, segment.modality)
         record = SegmentRecord(segment.span, segment.modality, details=segment.details)
-        prepared.append((record, encoder.prepare(segment.media)))
+        prepared.append((record, encoder.prepare(segment.media, role)))
     return prepared
 
 
-def require_held(encoder: Encoder, modality: Modality) -> None:
+def require_held(encoder: FeatureExtractor, modality: Modality) -> None:
     """Refuse media of a modality that the encoder's space does not hold."""
     if modality not in encoder.space.modalities:
         known = " and ".join(encoder.space.modalities)
@@ -79,11 +81,12 @@ def require_held(encoder: Encoder, modality: Modality) -> None:
 
 
 def embed(
-    encoder: Encoder,
+    encoder: FeatureExtractor,
     items: Iterable[T],
     read: Callable[[T], Read[T]],
     *,
     batch_size: int,
+    role: Role = "document",
     is_heavy: Callable[[T], bool] = lambda _: False,
 ) -> Iterator[list[Embedded[T]]]:
     """Read items in threads and encode them in batches, overlapped.
@@ -93,13 +96,15 @@ def embed(
 
     Parameters
     ----------
-    encoder : Encoder
+    encoder : FeatureExtractor
     items : iterable
         Consumed in this thread, a bounded way ahead.
     read : callable
         Turns an item into a `Read`; called in threads.
     batch_size : int
         Segments the model sees at once.
+    role : {"query", "document"}
+        What `read` prepared them as.
     is_heavy : callable
         Whether much memory is taken by an item that was begun and waits for its turn: only
         `HEAVY_AHEAD` of these are.
@@ -130,11 +135,11 @@ def embed(
                 is_long = not isinstance(batch[0].segments, Sequence)
                 finished, encoding = encoding, None
                 if not is_long:
-                    encoding = model.submit(_encode, encoder, batch, batch_size)
+                    encoding = model.submit(_encode, encoder, batch, role, batch_size)
                 if finished is not None:
                     yield finished.result()
                 if is_long:
-                    yield [_encode_long(encoder, batch[0], batch_size, model)]
+                    yield [_encode_long(encoder, batch[0], role, batch_size, model)]
         finished, encoding = encoding, None
         if finished is not None:
             yield finished.result()
@@ -201,9 +206,11 @@ def _in_order(
                 future.result().close()
 
 
-def _encode(encoder: Encoder, batch: list[Read[T]], batch_size: int) -> list[Embedded[T]]:
+def _encode(
+    encoder: FeatureExtractor, batch: list[Read[T]], role: Role, batch_size: int
+) -> list[Embedded[T]]:
     segments = [list(read.segments) for read in batch]
-    vectors = _vectors(encoder, [segment for of_one in segments for segment in of_one], batch_size)
+    vectors = _vectors(encoder, list(chain.from_iterable(segments)), role, batch_size)
     embedded = []
     start = 0
     for read, of_one in zip(batch, segments, strict=True):
@@ -215,7 +222,7 @@ def _encode(encoder: Encoder, batch: list[Read[T]], batch_size: int) -> list[Emb
 
 
 def _encode_long(
-    encoder: Encoder, read: Read[T], batch_size: int, model: ThreadPoolExecutor
+    encoder: FeatureExtractor, read: Read[T], role: Role, batch_size: int, model: ThreadPoolExecutor
 ) -> Embedded[T]:
     """Encode one batch while the next is decoded."""
     segments = iter(read.segments)
@@ -224,7 +231,7 @@ def _encode_long(
     encoding: Future[npt.NDArray[np.float32]] | None = None
     while batch := list(islice(segments, batch_size)):
         records += [record for record, _ in batch]
-        finished, encoding = encoding, model.submit(_vectors, encoder, batch, batch_size)
+        finished, encoding = encoding, model.submit(_vectors, encoder, batch, role, batch_size)
         if finished is not None:
             vectors.append(finished.result())
     if encoding is not None:
@@ -233,7 +240,7 @@ def _encode_long(
 
 
 def _vectors(
-    encoder: Encoder, segments: Sequence[PreparedSegment], batch_size: int
+    encoder: FeatureExtractor, segments: Sequence[PreparedSegment], role: Role, batch_size: int
 ) -> npt.NDArray[np.float32]:
     """Vectors of the segments that have one, in order."""
     taken = [(record, prepared) for record, prepared in segments if prepared is not None]
@@ -243,6 +250,6 @@ def _vectors(
         for start in range(0, len(rows), batch_size):
             some = rows[start : start + batch_size]
             vectors[some] = encoder.encode_prepared(
-                Modality(modality), [taken[row][1] for row in some]
+                Modality(modality), [taken[row][1] for row in some], role
             )
     return vectors

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sensorium.encoders import Encoder
+from sensorium.encoders.base import Encoder, Role
 from sensorium.encoders.pipeline import PreparedSegment, Read, require_held
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import (
@@ -82,6 +82,7 @@ def segments_of(
     extraction: Extraction = NOTHING,
     stored: Sequence[tuple[int, SegmentRecord]] | None = None,
     journal: Any = None,
+    role: Role = "document",
 ) -> Generator[PreparedSegment, None, None]:
     """Yield what is stored of an item, each segment decoded when its turn comes.
 
@@ -95,6 +96,7 @@ def segments_of(
         Texts that are stored of it: their vectors are made anew, and no words are extracted.
     journal : optional
         What is said is written down there, and taken from there after a kill.
+    role : {"query", "document"}
 
     Raises
     ------
@@ -113,10 +115,10 @@ def segments_of(
             continue
         try:
             if words:
-                prepared = _words(encoder, segment)
+                prepared = _words(encoder, segment, role)
             elif segment.modality in held:
                 record = SegmentRecord(segment.span, str(segment.modality), details=segment.details)
-                prepared = (record, encoder.prepare(inner))
+                prepared = (record, encoder.prepare(inner, role))
             else:
                 foreign = segment.modality
                 continue
@@ -128,19 +130,19 @@ def segments_of(
         if extraction.writing is not None and stored is None and isinstance(inner, Image):
             for line in extraction.writing.read(inner):
                 count += 1
-                yield _words(encoder, replace(line, span=segment.span))
+                yield _words(encoder, replace(line, span=segment.span), role)
     if stored is not None:
         for number, record in stored:
             if record.source and Modality.TEXT in held and record.text is not None:
                 count += 1
                 yield (
                     replace(record, has_vector=True, text_id=number),
-                    encoder.prepare(Text(record.text)),
+                    encoder.prepare(Text(record.text), role),
                 )
     elif extraction.speech is not None and (sound := sound_of(media)) is not None:
         for said in extraction.speech.segments(sound, journal):
             count += 1
-            yield _words(encoder, said)
+            yield _words(encoder, said, role)
     if count:
         return
     if broken is not None:
@@ -183,7 +185,7 @@ def _advice(media: Media, extraction: Extraction) -> str:
     return "; with --speech it is found by what is said in it"
 
 
-def _words(encoder: Encoder, words: Segment) -> PreparedSegment:
+def _words(encoder: Encoder, words: Segment, role: Role) -> PreparedSegment:
     """A segment of words; without a vector where the space holds no text."""
     assert isinstance(words.media, Text)
     details = dict(words.details)
@@ -192,7 +194,7 @@ def _words(encoder: Encoder, words: Segment) -> PreparedSegment:
     if Modality.TEXT not in encoder.space.modalities:
         return replace(record, has_vector=False), None
     try:
-        return record, encoder.prepare(words.media)
+        return record, encoder.prepare(words.media, role)
     except MediaError:  # signs that no tokenizer knows: words that can still be searched
         return replace(record, has_vector=False), None
 

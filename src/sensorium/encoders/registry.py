@@ -8,19 +8,16 @@ from pathlib import Path
 
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.composed import SEPARATOR, ComposedEncoder
-from sensorium.encoders.folder import CONFIG, FolderEncoder
+from sensorium.encoders.folder import CONFIG, SHIPPED, FolderEncoder
 from sensorium.encoders.trust import is_elsewhere, remember, require_named
 from sensorium.errors import EncoderError
 
 DEFAULT_ENCODER = "mini"
 
-_SHIPPED = Path(__file__).parent
-"""Encoders that come with the package are folders here."""
-
 
 def shipped_encoders() -> dict[str, Path]:
     """Name and folder of every encoder that installs with the package."""
-    return {path.parent.name: path.parent for path in sorted(_SHIPPED.glob(f"*/{CONFIG}"))}
+    return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{CONFIG}"))}
 
 
 def load_encoder(
@@ -51,6 +48,36 @@ def load_encoder(
     collections and classifiers may name it, too (`sensorium.encoders.trust`).
     """
     return _load(name, runtime, None)
+
+
+def load_named(encoder: str | os.PathLike[str] | Encoder) -> tuple[Encoder, str]:
+    """Load an encoder, or take one that is loaded.
+
+    Returns
+    -------
+    encoder : Encoder
+    name : str
+        What it is loaded by again, from any working directory.
+
+    Raises
+    ------
+    EncoderError
+        For what is neither a name nor an encoder.
+    """
+    if isinstance(encoder, (str, os.PathLike)):
+        return load_encoder(encoder), encoder_name(encoder)
+    if not isinstance(encoder, Encoder):
+        raise EncoderError(
+            f"an encoder is a name, a folder or a sensorium.encoders.Encoder, got {encoder!r:.80}"
+        )
+    return encoder, encoder.name
+
+
+def load_ready(encoder: str | os.PathLike[str] | Encoder) -> tuple[Encoder, str]:
+    """As `load_named`, and with its towers: before anything is made that needs them."""
+    loaded, name = load_named(encoder)
+    str(loaded.runtime)  # loads them
+    return loaded, name
 
 
 def load_recorded(name: object, where: str | os.PathLike[str]) -> Encoder:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders import Encoder
+from sensorium.encoders.base import Role
 from sensorium.encoders.pipeline import Read, embed, prepare_segments
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality, Text
@@ -64,7 +65,10 @@ def require_modalities(encoder: Encoder, *modalities: Modality) -> None:
 
 
 def encode_pictures(
-    encoder: Encoder, pictures: Mapping[str, Path], progress: Progress | None = None
+    encoder: Encoder,
+    pictures: Mapping[str, Path],
+    progress: Progress | None = None,
+    role: Role = "document",
 ) -> Encoded:
     """Encode picture files; one that cannot be read is skipped and named.
 
@@ -81,21 +85,21 @@ def encode_pictures(
         try:
             content = read_file(path)
             digest = content_digest(content)
-            segments = prepare_segments(encoder, Image.from_encoded(content, path))
+            segments = prepare_segments(encoder, Image.from_encoded(content, path), role)
         except MediaError as error:
             return Read(_Item(item.name, digest, error.reason))
         return Read(_Item(item.name, digest), segments)
 
-    return _encode(encoder, pictures, read, progress)
+    return _encode(encoder, pictures, read, role, progress)
 
 
-def encode_texts(encoder: Encoder, texts: Iterable[str]) -> Encoded:
+def encode_texts(encoder: Encoder, texts: Iterable[str], role: Role = "document") -> Encoded:
     """Encode texts, which are their own names; one that holds nothing to encode is skipped."""
 
     def read(item: _Item) -> Read[_Item]:
         digest = text_digest(item.name)
         try:
-            segments = prepare_segments(encoder, Text(item.name))
+            segments = prepare_segments(encoder, Text(item.name), role)
         except MediaError as error:
             return Read(_Item(item.name, digest, error.reason))
         return Read(_Item(item.name, digest), segments)
@@ -103,7 +107,7 @@ def encode_texts(encoder: Encoder, texts: Iterable[str]) -> Encoded:
     names = list(dict.fromkeys(texts))
     # Texts of like length together: a batch is padded to its longest.
     by_length = sorted(names, key=len)
-    encoded = _encode(encoder, by_length, read, None)
+    encoded = _encode(encoder, by_length, read, role, None)
     rows = {name: row for row, name in enumerate(encoded.names)}
     kept = [name for name in names if name in rows]
     vectors = encoded.vectors[[rows[name] for name in kept]]
@@ -114,13 +118,14 @@ def _encode(
     encoder: Encoder,
     names: Mapping[str, Path] | Sequence[str],
     read: Callable[[_Item], Read[_Item]],
+    role: Role,
     progress: Progress | None,
 ) -> Encoded:
     kept: list[str] = []
     digests: dict[str, str] = {}
     skipped: list[Skipped] = []
     parts = [np.empty((0, encoder.space.dimension), np.float32)]
-    for batch in embed(encoder, map(_Item, names), read, batch_size=BATCH_SIZE):
+    for batch in embed(encoder, map(_Item, names), read, batch_size=BATCH_SIZE, role=role):
         for item, _, vectors in batch:
             digests[item.name] = item.digest
             if len(vectors):

@@ -13,13 +13,9 @@ from sensorium.collection import Skipped
 from sensorium.encoders import (
     DEFAULT_ENCODER,
     Encoder,
-    FolderEncoder,
     ZeroShotClassifier,
-    load_encoder,
-    shipped_encoders,
 )
-from sensorium.encoders.base import query_side
-from sensorium.encoders.registry import encoder_name
+from sensorium.encoders.registry import load_named
 from sensorium.errors import UsageError
 from sensorium.evaluation.data import (
     ClassFolders,
@@ -94,11 +90,10 @@ def evaluate_pairs(
     pictures = encode_pictures(loaded, pairs.pictures, progress)
     texts = encode_texts(loaded, spoken)
     # What asks is encoded as a search of a collection would: of the pictures, or of the captions.
-    asking = query_side(loaded)
     seen, said = pictures, texts
-    if asking is not loaded:
-        seen = encode_pictures(asking, pairs.pictures, progress)
-        said = encode_texts(asking, spoken)
+    if loaded.tells_queries_apart:
+        seen = encode_pictures(loaded, pairs.pictures, progress, role="query")
+        said = encode_texts(loaded, spoken, role="query")
     unusable = [*pictures.skipped, *texts.skipped, *seen.skipped, *said.skipped]
     skipped = [*pairs.skipped, *dict.fromkeys(unusable)]
     # Of pictures of equal content the first stands for all.
@@ -283,13 +278,7 @@ def _class_probabilities(
 
 def load_both_ways(encoder: AnyEncoder | None) -> tuple[Encoder, str]:
     """An encoder that takes pictures and texts, and the name it loads by."""
-    if encoder is None or isinstance(encoder, (str, os.PathLike)):
-        named = DEFAULT_ENCODER if encoder is None else encoder
-        loaded, name = load_encoder(named), encoder_name(named)
-    else:
-        loaded, name = encoder, encoder.space.name
-        if isinstance(encoder, FolderEncoder) and encoder.folder not in shipped_encoders().values():
-            name = encoder_name(encoder.folder)
+    loaded, name = load_named(DEFAULT_ENCODER if encoder is None else encoder)
     require_modalities(loaded, Modality.IMAGE, Modality.TEXT)
     return loaded, name
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import sensorium
 from sensorium.encoders import Encoder
-from sensorium.encoders.base import query_side
 from sensorium.errors import UsageError
 from sensorium.evaluation.encoding import digest_of
 from sensorium.evaluation.intervals import Interval
@@ -129,7 +128,6 @@ class Result:
 
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:
     """What a result says of an encoder; loads its towers."""
-    otherwise = query_side(encoder) is not encoder
     return {
         "name": encoder.space.name,
         "fingerprint": encoder.space.fingerprint,
@@ -137,7 +135,7 @@ def describe_encoder(encoder: Encoder) -> dict[str, Any]:
         "runtime": encoder.runtime,
         "temperature": encoder.temperature,
         "prompts": list(encoder.prompts),
-        **({"queries": "encoded as what is sought"} if otherwise else {}),
+        **({"queries": "encoded as what is sought"} if encoder.tells_queries_apart else {}),
     }
 
 

@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders import FolderEncoder, load_encoder
-from sensorium.encoders.base import encode_queries
+from sensorium.encoders import FolderEncoder
 from sensorium.encoders.folder import CONFIG
 from sensorium.encoders.hub_loading import load_model
 from sensorium.encoders.pretrained import safe_loading
@@ -111,7 +110,7 @@ class FolderTower:
     def encode(self, items: Sequence[Image | str]) -> npt.NDArray[np.float32]:
         """See `Tower.encode`; captions as what is sought, which they are trained to be."""
         media = [Text(item) if isinstance(item, str) else item for item in items]
-        return encode_queries(self.encoder, media)
+        return self.encoder.encode(media, role="query")
 
 
 class TorchTower(nn.Module):  # type: ignore[misc]
@@ -260,8 +259,7 @@ def load_tower(
         raise UsageError(f"unknown pooling {pooling!r}; there are {', '.join(POOLINGS)}")
     path = Path(os.path.expanduser(name))  # noqa: PTH111
     if name in shipped_encoders() or (path / CONFIG).exists():
-        encoder = load_encoder(name)
-        assert isinstance(encoder, FolderEncoder)
+        encoder = FolderEncoder(shipped_encoders().get(name, path))
         if pooling is not None:
             raise UsageError(f"{name} is an encoder's folder: its pooling is part of its graph")
         return FolderTower(encoder, name, modality)

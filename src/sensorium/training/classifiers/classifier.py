@@ -20,8 +20,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders import DEFAULT_ENCODER, Encoder, FolderEncoder, load_encoder
-from sensorium.encoders.registry import encoder_name, load_recorded, shipped_encoders
+from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
+from sensorium.encoders.registry import encoder_name, load_recorded
 from sensorium.encoders.vector_classifier import VectorClassifier
 from sensorium.encoders.zero_shot import most_probable
 from sensorium.errors import UsageError
@@ -204,12 +204,8 @@ class Classifier:
         )  # fmt: skip
 
     def _encoder_name(self) -> str:
-        if isinstance(self._given, (str, os.PathLike)):
-            return encoder_name(self._given)
-        if isinstance(self._given, FolderEncoder):
-            known = {folder: name for name, folder in shipped_encoders().items()}
-            return known.get(self._given.folder, str(self._given.folder))
-        return self._given.space.name
+        given = self._given
+        return encoder_name(given) if isinstance(given, (str, os.PathLike)) else given.name
 
     @property
     def encoder(self) -> Encoder:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders import Encoder
+from sensorium.encoders.base import FeatureExtractor
 from sensorium.encoders.pipeline import PreparedSegment, Read, embed
 from sensorium.errors import EncoderError, MediaError, UsageError
 from sensorium.media import Audio, Document, Image, Media, Mesh, Modality, Segment, Text, Video
@@ -181,12 +181,12 @@ def concatenated(tables: Sequence[EncodedTable]) -> EncodedTable:
     )
 
 
-def require_encoders(columns: Iterable[Column], encoders: Mapping[str, Encoder]) -> None:
+def require_encoders(columns: Iterable[Column], encoders: Mapping[str, FeatureExtractor]) -> None:
     """Refuse columns that no encoder is given for, or one that lacks what they hold.
 
     Parameters
     ----------
-    encoders : mapping of str to Encoder
+    encoders : mapping of str to FeatureExtractor
         By modality of the columns.
 
     Raises
@@ -210,7 +210,7 @@ def require_encoders(columns: Iterable[Column], encoders: Mapping[str, Encoder])
 def encode_table(
     rows: Sequence[Row],
     columns: Sequence[Column],
-    encoders: Mapping[str, Encoder],
+    encoders: Mapping[str, FeatureExtractor],
     *,
     crops: bool = False,
     progress: Progress | None = None,
@@ -223,7 +223,7 @@ def encode_table(
         Paths in them are absolute, or relative to the working directory.
     columns : sequence of Column
         What is read; others are passed over.
-    encoders : mapping of str to Encoder
+    encoders : mapping of str to FeatureExtractor
         By modality.
     crops : bool
         Take five vectors of a picture: of the whole, and of four overlapping corner crops.
@@ -315,7 +315,7 @@ def _distinct(rows: Sequence[Row], column: Column) -> dict[Any, int]:
 def _encoded(
     rows: Sequence[Row],
     column: Column,
-    encoder: Encoder,
+    encoder: FeatureExtractor,
     crops: bool,
     skipped: list[Skipped],
     count: Callable[[int], None],
@@ -351,7 +351,9 @@ def _encoded(
     return cells
 
 
-def _prepared(value: Any, column: Column, encoder: Encoder, crops: bool) -> list[PreparedSegment]:
+def _prepared(
+    value: Any, column: Column, encoder: FeatureExtractor, crops: bool
+) -> list[PreparedSegment]:
     """Preprocess what a cell holds, as far as the encoder's space takes it."""
     prepared: list[PreparedSegment] = []
     lacking = ""

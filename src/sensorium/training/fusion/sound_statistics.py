@@ -1,14 +1,13 @@
-"""Sound described by statistics of its mel bands: for who has no encoder that hears."""
+"""Sound described by statistics of its mel bands: for those who have no encoder that hears."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import Prepared, encode_media
+from sensorium.encoders.base import FeatureExtractor, Prepared, Role
 from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Audio, Media, Modality
@@ -23,17 +22,12 @@ FRAME, HOP, FFT = 400, 160, 512  # samples: 25 ms every 10 ms, as in most speech
 BANDS = 64
 
 
-class SoundStatistics:
+class SoundStatistics(FeatureExtractor):
     """Mean and deviation over time of log-mel energies and of their changes, for each window.
 
-    It takes the place of an encoder for audio in fusion: nothing in it is learned, and it knows
-    timbre and loudness, not what made a sound.
+    It takes the place of an encoder for audio in fusion, but is none: its vectors have no unit
+    length. Nothing in it is learned, and it knows timbre and loudness, not what made a sound.
     """
-
-    temperature = 1.0
-    sigmoid: tuple[float, float] | None = None
-    prompts: Sequence[str] = ("{}",)
-    runtime = "NumPy"
 
     def __init__(self) -> None:
         self.space = Space(
@@ -49,8 +43,8 @@ class SoundStatistics:
         )
         self._window = window_function(FRAME, "hann")
 
-    def prepare(self, media: Media) -> Prepared:
-        """See `Encoder.prepare`."""
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
+        """See `FeatureExtractor.prepare`."""
         if not isinstance(media, Audio):
             raise EncoderError(f"mel encodes audio, not {media.modality}")
         samples = media.load(RATE)
@@ -65,15 +59,9 @@ class SoundStatistics:
         return {"statistics": np.concatenate(values).astype(np.float32)}
 
     def encode_prepared(
-        self, modality: Modality, batch: Sequence[Prepared]
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
     ) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode_prepared`; the vectors have no unit length."""
+        """See `FeatureExtractor.encode_prepared`."""
         if not batch:
             return np.empty((0, self.space.dimension), np.float32)
         return np.stack([item["statistics"] for item in batch])
-
-    def encode(self, items: Iterable[Any], *, batch_size: int = 32) -> npt.NDArray[np.float32]:
-        """See `Encoder.encode`; the vectors have no unit length."""
-        return encode_media(self, items, batch_size)
-
-    encode_queries = encode  # nothing asks it

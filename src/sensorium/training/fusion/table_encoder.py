@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
+from sensorium.encoders import DEFAULT_ENCODER, load_encoder
+from sensorium.encoders.base import FeatureExtractor
 from sensorium.encoders.registry import encoder_name, load_recorded
 from sensorium.errors import SpaceMismatchError, UsageError
 from sensorium.media.given import rows_of
@@ -66,7 +67,7 @@ class TableEncoder:
         self.columns: tuple[Column, ...] = ()
         self.spaces: dict[str, str] = {}
         self._wanted = dict(columns) if columns is not None else None
-        self._loaded: dict[str, Encoder] = {}
+        self._loaded: dict[str, FeatureExtractor] = {}
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -156,7 +157,7 @@ class TableEncoder:
             return self.encoder.get(modality, DEFAULT_ENCODER)
         return self.encoder
 
-    def _encoder_of(self, modality: str) -> Encoder:
+    def _encoder_of(self, modality: str) -> FeatureExtractor:
         name = self._encoder_name(modality)
         if name not in self._loaded:
             if name == SOUND_STATISTICS:

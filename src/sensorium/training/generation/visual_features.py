@@ -20,7 +20,7 @@ import numpy.typing as npt
 import PIL.Image
 import PIL.ImageEnhance
 
-from sensorium.encoders import Encoder, FolderEncoder
+from sensorium.encoders import Encoder
 from sensorium.encoders.runtime import import_openvino, runtime_name
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality
@@ -109,8 +109,8 @@ class FeatureReader:
         self.shapes = {VECTOR: (1, encoder.space.dimension)}
         self._tower: Any = None
         self._running = Lock()
-        if spatial and isinstance(encoder, FolderEncoder) and runtime_name() == "openvino":
-            model = encoder.folder / encoder.config["image"]["model"]
+        model = encoder.graph(Modality.IMAGE) if spatial else None
+        if model is not None and runtime_name() == "openvino":
             self._tower, width = _with_feature_map(model)
             if width:
                 self.shapes[MAP] = (GRID * GRID, width)
