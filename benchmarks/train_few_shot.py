@@ -28,10 +28,10 @@ from rich.table import Table
 from benchmarks import datasets
 from benchmarks.rows import Row, print_table
 from sensorium import Text, load_encoder
+from sensorium.data.class_folders import label_of_folder
+from sensorium.data.encoding import encode_examples
 from sensorium.errors import MissingExtraError
 from sensorium.evaluation.classification import expected_calibration_error
-from sensorium.evaluation.data import label_of_folder
-from sensorium.evaluation.encoding import encode_pictures, encode_texts
 from sensorium.evaluation.intervals import bootstrap_interval
 from sensorium.training import Classifier
 
@@ -137,7 +137,7 @@ def _of_texts(name: str, captioned: Sequence[tuple[str, str]]) -> Set | None:
         first.setdefault(caption.strip().lower(), category)
     kept = _large_enough([(text, category) for text, category in first.items() if text])
     encoder = load_encoder(Path(spec.origin).parent / "model")
-    encoded = encode_texts(encoder, [text for text, _ in kept])
+    encoded = encode_examples(encoder, [Text(text) for text, _ in kept], [text for text, _ in kept])
     known = dict(kept)
     labels = [label_of_folder(known[text]) for text in encoded.names]
     sources = [Text(text) for text in encoded.names]
@@ -154,7 +154,7 @@ def _of_pictures(name: str, rows: Sequence[dict[str, str]]) -> Set:
     kept = dict(_large_enough([(row["id"], row["category"]) for row in rows]))
     files = {row["id"]: Path(row["image"]) for row in rows if row["id"] in kept}
     encoder = load_encoder("mini")
-    encoded = encode_pictures(encoder, files)
+    encoded = encode_examples(encoder, list(files.values()), list(files))
     return Set(
         name, encoder, encoded.vectors, [label_of_folder(kept[row]) for row in encoded.names]
     )

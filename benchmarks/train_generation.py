@@ -29,6 +29,8 @@ from rich.console import Console
 from benchmarks.datasets import rows as pictures_of
 from benchmarks.datasets.manifest import Row as Picture
 from benchmarks.rows import Row, print_table
+from sensorium.data.captioned import CaptionedPictures
+from sensorium.data.sources import Picture as Opened
 from sensorium.evaluation.text_generation import SCORES
 from sensorium.evaluation.text_pairs import TextPairs
 from sensorium.training.generation.captioning import train_captioner
@@ -37,8 +39,6 @@ from sensorium.training.generation.decoding import Search, Shape
 from sensorium.training.generation.report import BASELINE, Example, Report, compared
 from sensorium.training.generation.translation import train_translator
 from sensorium.training.loop import Settings
-from sensorium.training.pairs import CaptionedPictures
-from sensorium.training.pairs import Picture as Opened
 
 BENCHMARK = "train/generation"
 

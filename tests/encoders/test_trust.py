@@ -227,13 +227,13 @@ def by_fusion(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
 def by_captioner(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     pytest.importorskip("torch")
     pytest.importorskip("sacrebleu")
+    from sensorium.data.captioned import read_captioned
     from sensorium.tasks.captioning import load_captioner
     from sensorium.training.generation.captioned import Captioned
     from sensorium.training.generation.captioner import CAPTIONER
     from sensorium.training.generation.captioning_features import Design, new_captions
     from sensorium.training.generation.decoding import Shape
     from sensorium.training.generation.visual_features import FeatureReader
-    from sensorium.training.pairs import read_captioned
     from tests.training import tiny_generation
 
     data = Captioned.of(read_captioned(tiny_generation.table(folder, broken=False)))

@@ -101,12 +101,12 @@ def _hash(folder: Path) -> None:
 
 
 def _captioner(folder: Path) -> None:
+    from sensorium.data.captioned import read_captioned
     from sensorium.training.generation.captioning import train_captioner
     from sensorium.training.generation.captioning_features import Design
     from sensorium.training.generation.decoding import Search
     from sensorium.training.generation.translation import Shape
     from sensorium.training.loop import Settings
-    from sensorium.training.pairs import read_captioned
     from tests.training import tiny_generation
 
     with tempfile.TemporaryDirectory() as pictures:

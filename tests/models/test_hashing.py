@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 
 from sensorium.index.learned import ANY  # noqa: E402
 from sensorium.models.hashing import HashingHeads  # noqa: E402
+from sensorium.training.hashing.training import coder_of  # noqa: E402
 
 DIMENSION, BITS = 24, 32
 
@@ -24,7 +25,7 @@ def heads() -> HashingHeads:
 def test_the_exported_coder_gives_the_bits_of_the_heads(heads: HashingHeads) -> None:
     rows = np.random.default_rng(1).normal(size=(200, DIMENSION))
     vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    coder = heads.coder(space="abc", training={"step": 1})
+    coder = coder_of(heads, space="abc", training={"step": 1})
     assert (coder.space, coder.bits, dict(coder.training)) == ("abc", BITS, {"step": 1})
     for modality in heads.modalities:
         values = heads(torch.from_numpy(vectors), modality).detach().numpy()
@@ -39,7 +40,7 @@ def test_the_exported_coder_gives_the_bits_of_the_heads(heads: HashingHeads) -> 
 
 
 def test_other_modalities_get_what_the_heads_started_from(heads: HashingHeads) -> None:
-    coder = heads.coder()
+    coder = coder_of(heads)
     base = heads.base.numpy()
     largest = np.abs(base).max(axis=0)
     np.testing.assert_allclose(coder.weights[ANY] / np.abs(coder.weights[ANY]).max(axis=0),

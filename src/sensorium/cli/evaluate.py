@@ -91,8 +91,8 @@ def evaluate(
             raise UsageError("--rerun takes everything from the result: give nothing else")
         _rerun(rerun, as_json)
         return
+    from sensorium.data.questions import find_kind
     from sensorium.evaluation.against import require_comparable
-    from sensorium.evaluation.data import find_kind
     from sensorium.evaluation.result import read_result
 
     kind = find_kind(data) if data is not None else "queries"
@@ -166,8 +166,8 @@ def _of_queries(
     folder: Path | None,
     options: dict[str, Any],
 ) -> tuple[Result, Path]:
+    from sensorium.data.questions import QUERIES_FILE, find_qrels
     from sensorium.evaluation.collection_retrieval import DEPTH, evaluate_retrieval
-    from sensorium.evaluation.data import QUERIES_FILE, find_qrels
     from sensorium.evaluation.evaluate import absolute
     from sensorium.evaluation.report import require_free
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
@@ -15,8 +14,8 @@ import numpy.typing as npt
 from sensorium.collection.bulk import Batch, VectorRow, file_state
 from sensorium.collection.exchange import SPACE_FILE, Columns, Content, Origin, Source
 from sensorium.collection.rows import FileState
-from sensorium.data.files import MANIFEST_SUFFIXES, PATH_COLUMN, read_csv, read_json_lines
-from sensorium.data.metadata import dump_metadata
+from sensorium.data.metadata import dump_metadata, read_metadata
+from sensorium.data.tables import PATH_COLUMN, TABLE_SUFFIXES
 from sensorium.errors import UsageError
 from sensorium.media.skipped import Skipped
 
@@ -125,7 +124,7 @@ def open_array(file: Path) -> npt.NDArray[Any]:
 
 def _items_of(file: Path) -> Path:
     stems = (file.stem, "items")
-    names = [f"{stem}{suffix}" for stem in stems for suffix in sorted(MANIFEST_SUFFIXES)]
+    names = [f"{stem}{suffix}" for stem in stems for suffix in sorted(TABLE_SUFFIXES)]
     for name in names:
         if (file.parent / name).is_file():
             return file.parent / name
@@ -133,11 +132,7 @@ def _items_of(file: Path) -> Path:
 
 
 def _lines(items: Path) -> Iterator[dict[str, Any] | Skipped]:
-    try:
-        read_rows = read_csv if items.suffix.lower() == ".csv" else read_json_lines
-        yield from (row for _, row in read_rows(items))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{items}: cannot be read ({error})") from error
+    yield from (row for _, row in read_metadata(items))
 
 
 def _row(

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import glob
-import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from sensorium.data.metadata import dump_metadata
+from sensorium.data.metadata import dump_metadata, read_metadata
+from sensorium.data.tables import (
+    JSON_SUFFIXES,
+    PATH_COLUMN,
+    PATH_COLUMNS,
+    TABLE_SUFFIXES,
+    columns_of,
+    first_column,
+)
 from sensorium.errors import CollectionError, UsageError
 from sensorium.media import open_media
 from sensorium.media.given import array_of, rows_of
 from sensorium.media.skipped import Skipped
 from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url, undecoded
-
-MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson"})
-
-PATH_COLUMN = "path"
-"""Column (CSV) or key (JSON lines) of a manifest that names the file; all others are metadata."""
-
-MAX_MANIFEST_FIELD = 16 * 1024 * 1024
-"""Characters in one CSV field; the csv module's own limit of 131,072 is below a long document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,6 @@ def told_ignored(kinds: Mapping[str, int]) -> str:
     return f"{total:,} other file{'s' if total > 1 else ''} ignored: {', '.join(shown)}"
 
 
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-"""JSON's numbers: "12.50" is one, "007", "1_000", " 5" and "nan" are the text they are."""
-
 Found = Candidate | Skipped | Ignored
 
 
@@ -106,7 +100,9 @@ def sources_of(given: Iterable[Any]) -> list[Source]:
 
 def _require_paths(rows: list[dict[str, Any]], table: str) -> None:
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    if rows and PATH_COLUMN not in columns:
+    column = first_column(columns, PATH_COLUMNS)
+    cells = [row[column] for row in rows if row.get(column) is not None] if column else []
+    if rows and not any(isinstance(cell, (str, os.PathLike)) for cell in cells):
         raise UsageError(
             f"{table}: needs a {PATH_COLUMN!r} column that names files; it has {', '.join(columns)}"
         )
@@ -250,7 +246,7 @@ def _absolute(path: str | Path) -> Path:
 def _file(path: Path) -> Iterator[Found]:
     """Take a file that was named: its suffix may be anything, its content decides."""
     suffix = path.suffix.lower()
-    if suffix in MANIFEST_SUFFIXES:
+    if suffix in TABLE_SUFFIXES:
         yield from _manifest(path)
     elif suffix in UNDECODED_SUFFIXES:
         yield Skipped(str(path), undecoded(UNDECODED_SUFFIXES[suffix]))
@@ -331,7 +327,7 @@ def _glob(text: str, pattern: str) -> Iterator[Found]:
 
 def _matched(path: Path) -> Iterator[Found]:
     """Take a file that a pattern names: a manifest is one, other files need a media suffix."""
-    if path.suffix.lower() in MANIFEST_SUFFIXES:
+    if path.suffix.lower() in TABLE_SUFFIXES:
         yield from _file(path)
     else:
         yield _in_folder(path)
@@ -347,29 +343,36 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _manifest(path: Path) -> Iterator[Found]:
-    read = read_csv if path.suffix.lower() == ".csv" else read_json_lines
     try:
-        for line, row in read(path):
+        if path.suffix.lower() not in JSON_SUFFIXES:
+            columns = columns_of(path)
+            if first_column(columns, PATH_COLUMNS) is None:
+                has = ", ".join(columns) or "nothing"
+                yield Skipped(str(path), f"manifest needs a {PATH_COLUMN!r} column; it has {has}")
+                return
+        for line, row in read_metadata(path):
             yield row if isinstance(row, Skipped) else _row(path, line, row)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UsageError as error:
         yield Skipped(str(path), f"manifest cannot be read ({error})")
 
 
 def _row_in_memory(number: int, row: Mapping[str, Any]) -> Found:
     where = f"row {number}"
     known = {name: value for name, value in row.items() if value is not None}
-    if isinstance(known.get(PATH_COLUMN), os.PathLike):
-        known[PATH_COLUMN] = os.fspath(known[PATH_COLUMN])
+    named = first_column(known, PATH_COLUMNS)
+    if named is not None and isinstance(known[named], os.PathLike):
+        known[named] = os.fspath(known[named])
     try:
-        dump_metadata({name: value for name, value in known.items() if name != PATH_COLUMN})
+        dump_metadata({name: value for name, value in known.items() if name != named})
     except CollectionError as error:
-        return Skipped(str(known.get(PATH_COLUMN, where)), str(error))
+        return Skipped(str(known[named]) if named else where, str(error))
     return _row(Path.cwd() / "rows", number, known, where)
 
 
 def _row(manifest: Path, line: int, row: dict[str, Any], where: str = "") -> Found:
     where = where or f"{manifest}:{line}"
-    named = row.pop(PATH_COLUMN, None)
+    column = first_column(row, PATH_COLUMNS)
+    named = None if column is None else row.pop(column)
     if not isinstance(named, str) or not named.strip():
         return Skipped(where, f"row has no {PATH_COLUMN!r}")
     if is_url(named):
@@ -380,52 +383,3 @@ def _row(manifest: Path, line: int, row: dict[str, Any], where: str = "") -> Fou
     if path.suffix.lower() in UNDECODED_SUFFIXES:
         return Skipped(str(path), undecoded(UNDECODED_SUFFIXES[path.suffix.lower()]))
     return Candidate(path, row, named=True)
-
-
-def read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:
-    """Read a CSV manifest: for every row its line, and its values or why it has none."""
-    csv.field_size_limit(MAX_MANIFEST_FIELD)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        if PATH_COLUMN not in columns:
-            found = ", ".join(columns) or "nothing"
-            yield 1, Skipped(str(path), f"manifest needs a {PATH_COLUMN!r} column; it has {found}")
-            return
-        for row in reader:
-            if None in row:
-                reason = f"row has more than {len(columns)} fields"
-                yield reader.line_num, Skipped(f"{path}:{reader.line_num}", reason)
-                continue
-            # A column without a name is a row number that a spreadsheet library wrote.
-            values = {k: _csv_value(v) for k, v in row.items() if k and v and k != PATH_COLUMN}
-            yield reader.line_num, {**values, PATH_COLUMN: row[PATH_COLUMN]}
-
-
-def _csv_value(text: str) -> str | int | float:
-    """Read numbers as numbers, so that ``year > 2000`` compares numbers; 007 stays text."""
-    if not _NUMBER.fullmatch(text):
-        return text
-    value = float(text)
-    if abs(value) >= 2**63:  # beyond SQLite's integers; also infinity
-        return text
-    return int(text) if text.lstrip("-").isdigit() else value
-
-
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:
-    """Read a JSON lines manifest, as `read_csv` does."""
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                if isinstance(row, dict):
-                    dump_metadata(row)  # Python reads NaN, which is no JSON
-            except (ValueError, RecursionError, CollectionError) as error:
-                yield number, Skipped(f"{path}:{number}", f"line is not JSON ({error})")
-                continue
-            if isinstance(row, dict):
-                yield number, row
-            else:
-                yield number, Skipped(f"{path}:{number}", "line is not a JSON object")

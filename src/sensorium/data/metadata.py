@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from sensorium.data.tables import JSON_SUFFIXES, PATH_COLUMNS, first_column, read_rows
 from sensorium.errors import CollectionError
+from sensorium.media.skipped import Skipped
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+"""JSON's numbers: "12.50" is one, "007", "1_000", " 5" and "nan" are the text they are."""
 
 
 def storable(value: Any) -> Any:
@@ -42,3 +50,49 @@ def dump_metadata(values: dict[str, Any]) -> str:
             f"metadata must be JSON values: {error} in {values!r:.200}"
         ) from error
     return text
+
+
+def read_metadata(table: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]:
+    """Read a table whose rows say something of files: their path, and JSON values by name.
+
+    Yields
+    ------
+    (int, dict or Skipped)
+        The line and its row, or why it has none. Numbers of a ``.csv`` or ``.tsv`` are numbers, so
+        that ``year > 2000`` compares numbers, and empty cells are left out.
+
+    Raises
+    ------
+    UsageError
+        When the file cannot be read.
+    """
+    is_typed = table.suffix.lower() in JSON_SUFFIXES
+    for line, row in read_rows(table):
+        where = f"{table}:{line}"
+        if isinstance(row, str):
+            yield line, Skipped(where, row)
+            continue
+        named = first_column(row, PATH_COLUMNS)
+        values = row
+        if not is_typed:
+            values = {
+                name: value if name == named else _typed(value)
+                for name, value in row.items()
+                if value or name == named
+            }
+        try:
+            dump_metadata(values)  # Python reads NaN, which is no JSON
+        except CollectionError as error:
+            yield line, Skipped(where, f"line is not JSON ({error})")
+            continue
+        yield line, values
+
+
+def _typed(text: str) -> str | int | float:
+    """Read numbers as numbers, so that ``year > 2000`` compares numbers; 007 stays text."""
+    if not _NUMBER.fullmatch(text):
+        return text
+    value = float(text)
+    if abs(value) >= 2**63:  # beyond SQLite's integers; also infinity
+        return text
+    return int(text) if text.lstrip("-").isdigit() else value

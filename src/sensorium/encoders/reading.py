@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sensorium.encoders.base import Encoder, Role
+from sensorium.encoders.base import FeatureExtractor, Role
 from sensorium.encoders.pipeline import PreparedSegment, Read, require_held
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import (
@@ -77,7 +77,7 @@ of sound takes 2 MB. Pictures and 3-D objects have few in any case."""
 
 
 def segments_of(
-    encoder: Encoder,
+    encoder: FeatureExtractor,
     media: Media,
     extraction: Extraction = NOTHING,
     stored: Sequence[tuple[int, SegmentRecord]] | None = None,
@@ -88,7 +88,7 @@ def segments_of(
 
     Parameters
     ----------
-    encoder : Encoder
+    encoder : FeatureExtractor
     media : Media
     extraction : Extraction
         What reads words out of it.
@@ -185,7 +185,7 @@ def _advice(media: Media, extraction: Extraction) -> str:
     return "; with --speech it is found by what is said in it"
 
 
-def _words(encoder: Encoder, words: Segment, role: Role) -> PreparedSegment:
+def _words(encoder: FeatureExtractor, words: Segment, role: Role) -> PreparedSegment:
     """A segment of words; without a vector where the space holds no text."""
     assert isinstance(words.media, Text)
     details = dict(words.details)

@@ -14,10 +14,12 @@ import numpy.typing as npt
 from sensorium.collection import Collection, Hit, Skipped
 from sensorium.collection.asking import MODES, WITH_WORDS
 from sensorium.collection.store import SQLiteStore
+from sensorium.data.encoding import content_digest, text_digest
+from sensorium.data.questions import Query, read_qrels, read_queries
+from sensorium.data.tables import beside
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import MediaError, UsageError
-from sensorium.evaluation.data import Query, beside, read_qrels, read_queries
-from sensorium.evaluation.encoding import content_digest, digest_of, text_digest
+from sensorium.evaluation.digests import digest_of
 from sensorium.evaluation.evaluate import (
     AnyEncoder,
     AnyPath,
@@ -67,7 +69,7 @@ def evaluate_retrieval(
     ----------
     collection : str, Path or Collection
     queries : str or Path
-        BEIR's ``queries.jsonl``; see `sensorium.evaluation.data.read_queries`.
+        BEIR's ``queries.jsonl``; see `sensorium.data.questions.read_queries`.
     qrels : str or Path
         BEIR's or TREC's judgements. Documents are items of the collection: see
         `match_documents`.

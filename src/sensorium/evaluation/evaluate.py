@@ -5,32 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection import Skipped
+from sensorium.data.class_folders import ClassFolders, read_class_folders
+from sensorium.data.encoding import EncodedExamples, encode_examples, require_modalities
+from sensorium.data.pairs import Pairs, read_pairs
 from sensorium.encoders import (
     DEFAULT_ENCODER,
     Encoder,
     ZeroShotClassifier,
 )
+from sensorium.encoders.base import Role
 from sensorium.encoders.registry import load_named
 from sensorium.errors import UsageError
-from sensorium.evaluation.data import (
-    ClassFolders,
-    Pairs,
-    read_class_folders,
-    read_pairs,
-)
-from sensorium.evaluation.encoding import (
-    Encoded,
-    digest_files,
-    digest_of,
-    encode_pictures,
-    encode_texts,
-    require_modalities,
-)
+from sensorium.evaluation.digests import digest_files, digest_of
 from sensorium.evaluation.measuring import (
     MAX_CELLS,
     by_cosine,
@@ -43,7 +35,7 @@ from sensorium.evaluation.result import (
     describe_encoder,
     describe_versions,
 )
-from sensorium.media import Modality
+from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress
 
 AnyPath = str | os.PathLike[str]
@@ -65,7 +57,7 @@ def evaluate_pairs(
     Parameters
     ----------
     table : str or Path
-        See `sensorium.evaluation.data.read_pairs`.
+        See `sensorium.data.pairs.read_pairs`.
     encoder : str, Path or Encoder, optional
         What `sensorium.load_encoder` takes, or a loaded encoder; None is ``"mini"``.
     seed : int
@@ -86,14 +78,14 @@ def evaluate_pairs(
     table = absolute(table)
     pairs = read_pairs(table)
     loaded, name = load_both_ways(encoder)
-    spoken = [caption for _, caption in pairs.captions]
-    pictures = encode_pictures(loaded, pairs.pictures, progress)
-    texts = encode_texts(loaded, spoken)
+    spoken = dict.fromkeys(caption for _, caption in pairs.captions)
+    pictures = _encoded(loaded, pairs.pictures, progress=progress)
+    texts = _encoded(loaded, {caption: Text(caption) for caption in spoken})
     # What asks is encoded as a search of a collection would: of the pictures, or of the captions.
     seen, said = pictures, texts
     if loaded.tells_queries_apart:
-        seen = encode_pictures(loaded, pairs.pictures, progress, role="query")
-        said = encode_texts(loaded, spoken, role="query")
+        seen = _encoded(loaded, pairs.pictures, role="query", progress=progress)
+        said = _encoded(loaded, {caption: Text(caption) for caption in spoken}, role="query")
     unusable = [*pictures.skipped, *texts.skipped, *seen.skipped, *said.skipped]
     skipped = [*pairs.skipped, *dict.fromkeys(unusable)]
     # Of pictures of equal content the first stands for all.
@@ -101,9 +93,9 @@ def evaluate_pairs(
     both = {*pictures.names} & {*seen.names}
     readable = [picture for picture in pictures.names if picture in both]
     for picture in readable:
-        first.setdefault(pictures.digests[picture], picture)
+        first.setdefault(pictures.digest_of[picture], picture)
     numbers = {picture: number for number, picture in enumerate(first.values())}
-    same = {picture: numbers[first[pictures.digests[picture]]] for picture in readable}
+    same = {picture: numbers[first[pictures.digest_of[picture]]] for picture in readable}
     captions_of: dict[int, dict[str, None]] = {}
     pictures_of: dict[str, dict[int, None]] = {}
     usable = {*texts.names} & {*said.names}
@@ -117,7 +109,7 @@ def evaluate_pairs(
     asked = list(captions_of)
     measurements = {
         "text_to_image": measure_retrieval(
-            by_cosine(_of(said, captions), _of(pictures, names), lambda n: {"picture": names[n]}),
+            by_cosine(said.of(captions), pictures.of(names), lambda n: {"picture": names[n]}),
             [dict.fromkeys(pictures_of[caption], 1.0) for caption in captions],
             [
                 {
@@ -131,14 +123,12 @@ def evaluate_pairs(
             seed=seed,
         ),
         "image_to_text": measure_retrieval(
-            by_cosine(
-                _of(seen, names)[asked], _of(texts, captions), lambda n: {"text": captions[n]}
-            ),
+            by_cosine(seen.of(names)[asked], texts.of(captions), lambda n: {"text": captions[n]}),
             [{number_of[caption]: 1.0 for caption in captions_of[n]} for n in asked],
             [
                 {
                     "picture": names[n],
-                    "digest": sample_digest(pictures.digests[names[n]], *sorted(captions_of[n])),
+                    "digest": sample_digest(pictures.digest_of[names[n]], *sorted(captions_of[n])),
                 }
                 for n in asked
             ],
@@ -152,7 +142,7 @@ def evaluate_pairs(
         arguments={"data": str(table), "encoder": name},
         seed=seed,
         encoder=describe_encoder(loaded),
-        data=describe_data(_pairs_digests(pairs, pictures.digests), counts),
+        data=describe_data(_pairs_digests(pairs, pictures.digest_of), counts),
         versions=describe_versions(),
         skipped=skipped,
     )
@@ -177,7 +167,7 @@ def evaluate_folder(
     encoder : str, Path or Encoder, optional
         None is ``"mini"``.
     labels : str or Path, optional
-        What the classes are called; see `sensorium.evaluation.data.read_class_folders`.
+        What the classes are called; see `sensorium.data.class_folders.read_class_folders`.
     seed, progress
         As for `evaluate_pairs`.
 
@@ -195,9 +185,8 @@ def evaluate_folder(
     labels = None if labels is None else absolute(labels)
     found = read_class_folders(folder, labels)
     loaded, name = load_both_ways(encoder)
-    pictures = encode_pictures(
-        loaded, {key: path for key, (path, _) in found.pictures.items()}, progress
-    )
+    files = {key: path for key, (path, _) in found.pictures.items()}
+    pictures = _encoded(loaded, files, progress=progress)
     skipped = [*found.skipped, *pictures.skipped]
     require_two(len(pictures.names), "pictures", folder, skipped)
     number_of = {class_name: number for number, class_name in enumerate(found.classes)}
@@ -207,7 +196,7 @@ def evaluate_folder(
         np.array([number_of[class_name] for class_name in classes], np.intp),
         found.classes,
         [
-            {"picture": key, "digest": sample_digest(pictures.digests[key], class_name)}
+            {"picture": key, "digest": sample_digest(pictures.digest_of[key], class_name)}
             for key, class_name in zip(pictures.names, classes, strict=True)
         ],
         seed=seed,
@@ -220,7 +209,7 @@ def evaluate_folder(
         seed=seed,
         encoder=describe_encoder(loaded),
         data=describe_data(
-            _folder_digests(found, pictures.digests),
+            _folder_digests(found, pictures.digest_of),
             {"pictures": len(pictures.names), "classes": len(found.classes)},
         ),
         versions=describe_versions(),
@@ -292,14 +281,21 @@ def require_two(count: int, what: str, where: Path, skipped: Sequence[Skipped]) 
         )
 
 
-def _of(encoded: Encoded, names: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Vectors of these names, shape (len(names), d)."""
-    rows = {name: row for row, name in enumerate(encoded.names)}
-    return encoded.vectors[[rows[name] for name in names]]
+def _encoded(
+    encoder: Encoder,
+    sources: Mapping[str, Any],
+    role: Role = "document",
+    progress: Progress | None = None,
+) -> EncodedExamples:
+    return encode_examples(
+        encoder, list(sources.values()), list(sources), role=role, progress=progress
+    )
 
 
-def _digests(pictures: Encoded, names: Sequence[str], numbers: Mapping[int, None]) -> list[str]:
-    return [pictures.digests[names[number]] for number in numbers]
+def _digests(
+    pictures: EncodedExamples, names: Sequence[str], numbers: Mapping[int, None]
+) -> list[str]:
+    return [pictures.digest_of[names[number]] for number in numbers]
 
 
 def sample_digest(*values: str) -> str:

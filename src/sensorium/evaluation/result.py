@@ -14,7 +14,7 @@ from typing import Any
 import sensorium
 from sensorium.encoders import Encoder
 from sensorium.errors import UsageError
-from sensorium.evaluation.encoding import digest_of
+from sensorium.evaluation.digests import digest_of
 from sensorium.evaluation.intervals import Interval
 from sensorium.media.skipped import Skipped
 

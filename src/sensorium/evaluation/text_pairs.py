@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sensorium.data.tables import TABLE_SUFFIXES, cell_text, cell_texts, read_rows
 from sensorium.errors import UsageError
-from sensorium.evaluation.data import (
-    BEYOND,
-    TABLE_SUFFIXES,
-    cell_text,
-    cell_texts,
-    read_rows,
-)
 from sensorium.media.skipped import Skipped
 
 
@@ -50,7 +44,6 @@ def read_text_pairs(table: Path, source: str | None = None, target: str | None =
         raise UsageError(f"{table}: is no table ({', '.join(sorted(TABLE_SUFFIXES))})")
     rows = list(read_rows(table))
     columns = [*dict.fromkeys(name for _, row in rows if isinstance(row, dict) for name in row)]
-    columns = [name for name in columns if name != BEYOND]
     has = f"it has {', '.join(columns) or 'no rows'}"
     if (source is None or target is None) and len(columns) < 2:
         raise UsageError(f"{table}: needs a column of texts and one of their translations; {has}")
@@ -66,10 +59,7 @@ def read_text_pairs(table: Path, source: str | None = None, target: str | None =
             pairs.skipped.append(Skipped(where, row))
             continue
         text, targets = cell_text(row.get(names[0])), cell_texts(row.get(names[1]))
-        if row.get(BEYOND):
-            reason = "row has more fields than the header: put texts with commas in quotes"
-            pairs.skipped.append(Skipped(where, reason))
-        elif not text or not targets:
+        if not text or not targets:
             empty = names[1] if text else names[0]
             pairs.skipped.append(Skipped(where, f"row has no {empty}"))
         else:

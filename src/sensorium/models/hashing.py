@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError
-from sensorium.index.learned import ANY, LearnedCoder
 
 try:
     import torch
@@ -71,17 +70,3 @@ class HashingHeads(nn.Module):  # type: ignore[misc]
     def weights(self, number: int) -> Tensor:
         """Of one head, shape (d, bits)."""
         return self.base + self.unit * self.change[number]
-
-    def coder(self, *, space: str = "", training: Mapping[str, Any] | None = None) -> LearnedCoder:
-        """The same hash function without torch; see `LearnedCoder` for the parameters."""
-        with torch.no_grad():
-            numbers = range(len(self.modalities))
-            weights = [self.weights(number).double().cpu().numpy() for number in numbers]
-            means = self.means.cpu().numpy()
-            base = self.base.double().cpu().numpy()
-        return LearnedCoder.of(
-            dict(zip((*self.modalities, ANY), (*means, means.mean(axis=0)), strict=True)),
-            dict(zip((*self.modalities, ANY), (*weights, base), strict=True)),
-            space=space,
-            training=training,
-        )

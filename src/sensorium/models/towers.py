@@ -19,12 +19,14 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.encoders import FolderEncoder
+from sensorium.encoders.base import FeatureExtractor, Prepared, Role
 from sensorium.encoders.folder import CONFIG
 from sensorium.encoders.hub_loading import load_model
 from sensorium.encoders.pretrained import safe_loading
 from sensorium.encoders.registry import shipped_encoders
+from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
-from sensorium.media import Image, Modality, Text
+from sensorium.media import Image, Media, Modality, Text
 
 try:
     import torch
@@ -85,6 +87,11 @@ class Tower(Protocol):
         """Encode pictures or texts as they come, in evaluation mode; shape (n, dimension)."""
         ...
 
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """What encodes many of them, captions in the role of queries."""
+        ...
+
 
 class FolderTower:
     """One modality of an encoder's folder, or of a shipped encoder such as ``mini``.
@@ -111,6 +118,11 @@ class FolderTower:
         """See `Tower.encode`; captions as what is sought, which they are trained to be."""
         media = [Text(item) if isinstance(item, str) else item for item in items]
         return self.encoder.encode(media, role="query")
+
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """See `Tower.extractor`."""
+        return self.encoder
 
 
 class TorchTower(nn.Module):  # type: ignore[misc]
@@ -214,6 +226,36 @@ class TorchTower(nn.Module):  # type: ignore[misc]
             vectors = self(self.prepare(items))
         self.train(was_training)
         return np.asarray(vectors.cpu().numpy(), np.float32)
+
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """See `Tower.extractor`."""
+        return _TorchExtractor(self)
+
+
+class _TorchExtractor(FeatureExtractor):
+    """A tower in torch as the one encode loop takes it: decoding in threads, then the model."""
+
+    def __init__(self, tower: TorchTower) -> None:
+        self._tower = tower
+        self.space = Space(
+            tower.name, tower.dimension, (tower.modality,), {}, tower.identity, "none"
+        )
+
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
+        """See `FeatureExtractor.prepare`."""
+        if isinstance(media, Image):
+            return {"pixels": np.asarray(media.load())}
+        assert isinstance(media, Text)
+        return {"utf8": np.frombuffer(media.text.encode("utf-8", "replace"), np.uint8)}
+
+    def encode_prepared(
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
+    ) -> npt.NDArray[np.float32]:
+        """See `FeatureExtractor.encode_prepared`."""
+        if modality == Modality.IMAGE:
+            return self._tower.encode([Image(item["pixels"]) for item in batch])
+        return self._tower.encode([item["utf8"].tobytes().decode() for item in batch])
 
 
 def load_tower(

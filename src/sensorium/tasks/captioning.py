@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sensorium.data.sources import Picture
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.training.pairs import Picture
 
 try:
     from sensorium.training.generation.captioner import CAPTIONER

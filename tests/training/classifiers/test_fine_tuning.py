@@ -16,10 +16,10 @@ import transformers
 from safetensors.torch import load_file
 
 from sensorium import Collection, Image, load_encoder
+from sensorium.data.examples import class_numbers, read_examples
 from sensorium.errors import SpaceMismatchError, UsageError
 from sensorium.media import Modality
 from sensorium.training import Classifier, load_classifier
-from sensorium.training.classifiers.examples import class_numbers, read_examples
 from sensorium.training.classifiers.fine_tuning import EncoderWithHead, tune
 from sensorium.training.loop import Settings
 from tests.encoders import tiny_hub

@@ -15,6 +15,8 @@ pytest.importorskip("torch")
 pytest.importorskip("soundfile")
 
 from sensorium import Image
+from sensorium.data.columns import resolve_paths
+from sensorium.data.tables import read_good_rows
 from sensorium.errors import EncoderError, SpaceMismatchError, UsageError
 from sensorium.models.fusion import LateFusion
 from sensorium.training.fusion.decisions import fit_temperatures
@@ -25,7 +27,6 @@ from sensorium.training.fusion.estimators import (
     FusionClassifier,
     FusionRegressor,
 )
-from sensorium.training.fusion.tables import read_table, resolve_paths
 from tests.training.multimodal import write_table
 
 FAST = dataclasses.replace(
@@ -122,7 +123,7 @@ def test_a_missing_cell_is_a_hidden_one(
     fitted: dict[str, FusionClassifier], table: Path, unseen: EncodedTable
 ) -> None:
     model = fitted["hybrid"]
-    rows = resolve_paths(read_table(table)[0][75:], unseen.columns, table)
+    rows = resolve_paths(read_good_rows(Path(table))[0][75:], unseen.columns, table)
     missing = [{**row, "sound": "", "photo": None} for row in rows]
     hidden = unseen.without("audio").without("image")
     found = model.predict_proba(missing)["kind"]
@@ -306,7 +307,7 @@ def test_broken_media_count_as_missing_and_are_named(
     fitted: dict[str, FusionClassifier], table: Path, tmp_path: Path
 ) -> None:
     model = fitted["early"]
-    rows = resolve_paths(read_table(table)[0][:8], model.tables.columns, table)
+    rows = resolve_paths(read_good_rows(Path(table))[0][:8], model.tables.columns, table)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     rows[3]["photo"] = str(tmp_path / "broken.png")
     rows[4]["sound"] = str(tmp_path / "gone.wav")

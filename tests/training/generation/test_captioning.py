@@ -16,6 +16,7 @@ pytest.importorskip("sacrebleu")
 import torch
 
 from sensorium import load_encoder
+from sensorium.data.captioned import read_captioned
 from sensorium.errors import EncoderError, SpaceMismatchError, UsageError
 from sensorium.tasks.captioning import load_captioner
 from sensorium.training.generation.captioned import Captioned
@@ -34,7 +35,6 @@ from sensorium.training.generation.captioning_pixels import (
 from sensorium.training.generation.decoding import Search, Shape
 from sensorium.training.generation.visual_features import MAP, VECTOR, FeatureReader
 from sensorium.training.loop import Settings
-from sensorium.training.pairs import read_captioned
 from tests.tiny_encoder import make_tiny_encoder
 from tests.training import tiny_generation as tiny
 
@@ -259,7 +259,7 @@ def test_what_cannot_be_joined_or_frozen_is_refused(folder: Path) -> None:
 
 
 def test_mini_s_maps_are_those_it_averages(sample_pictures: list[Path], tmp_path: Path) -> None:
-    from sensorium.training.pairs import Picture
+    from sensorium.data.sources import Picture
 
     (tmp_path / "broken.jpg").write_bytes(b"x")
     pictures = {path.name: Picture.of_file(path) for path in sample_pictures}
@@ -277,7 +277,7 @@ def test_mini_s_maps_are_those_it_averages(sample_pictures: list[Path], tmp_path
 
 
 def test_augmented_views_differ_and_repeat(sample_pictures: list[Path], encoder: str) -> None:
-    from sensorium.training.pairs import Picture
+    from sensorium.data.sources import Picture
 
     pictures = {path.name: Picture.of_file(path) for path in sample_pictures}
     reader = FeatureReader(load_encoder(encoder), encoder)

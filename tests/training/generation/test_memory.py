@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensorium.data.splits import split_groups
 from sensorium.errors import UsageError
 from sensorium.training.generation.memory import Memory
-from sensorium.training.generation.splitting import split_groups
 
 
 def memory(n: int = 200, texts: int = 40) -> tuple[Memory, np.ndarray]:

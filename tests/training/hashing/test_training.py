@@ -23,6 +23,7 @@ from sensorium.training.hashing.training import (  # noqa: E402
     HashingModel,
     HashingSettings,
     code_terms,
+    coder_of,
     contrastive_loss,
     ranking_loss,
     train_hash,
@@ -122,7 +123,7 @@ def test_pairs_of_one_batch_are_learnt_by_heart() -> None:
         loss = model(units)["loss"]
         loss.backward()
         optimizer.step()
-    coder = model.heads.coder()
+    coder = coder_of(model.heads)
     distances = hamming(
         coder.encode(data.vectors["image"], "image"), coder.encode(data.vectors["text"], "text")
     )

@@ -80,11 +80,11 @@ def caption(
     as_json: JsonOption = False,
 ) -> None:
     """Train a model that captions pictures, and measure it beside the nearest neighbour."""
+    from sensorium.data.captioned import read_captioned
     from sensorium.training.generation.captioning import FINE_TUNING, SETTINGS, train_captioner
     from sensorium.training.generation.captioning_features import Design
     from sensorium.training.generation.captioning_pixels import pretrained_captions
     from sensorium.training.generation.decoding import Search
-    from sensorium.training.pairs import read_captioned
 
     joined = image_tower is not None or decoder is not None
     new = model is None and not joined

@@ -142,8 +142,8 @@ def train_fusion(
 
 
 def _targets(named: list[str], rows: Any) -> dict[str, TargetKind]:
+    from sensorium.data.columns import require_columns
     from sensorium.training.fusion.features import detect_target
-    from sensorium.training.fusion.tables import require_columns
 
     there = {name for row in rows for name in row}
     targets: dict[str, TargetKind] = {}

@@ -20,17 +20,19 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.class_folders import label_of_folder
+from sensorium.data.examples import Examples, read_examples
+from sensorium.data.sources import media_of
+from sensorium.data.splits import held_out
 from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
 from sensorium.encoders.registry import encoder_name, load_recorded
 from sensorium.encoders.vector_classifier import VectorClassifier
 from sensorium.encoders.zero_shot import most_probable
 from sensorium.errors import UsageError
-from sensorium.evaluation.data import label_of_folder
 from sensorium.media import Modality
 from sensorium.media.given import array_of, items_of, names_of
 from sensorium.media.progress import Progress
 from sensorium.training.classifiers.evaluating import evaluate_predictor, words_of
-from sensorium.training.classifiers.examples import Examples, media_of, read_examples
 from sensorium.training.classifiers.fitting import METHODS, OWN_MODEL_METHODS, TUNED_METHODS
 from sensorium.training.classifiers.folder import Stored, read_classifier, write_classifier
 from sensorium.training.classifiers.linear_probe import require_solver
@@ -44,7 +46,6 @@ from sensorium.training.classifiers.predictors import (
     fit_predictor,
 )
 from sensorium.training.classifiers.report import ClassifierReport
-from sensorium.training.classifiers.splits import held_out
 
 
 class Classifier:

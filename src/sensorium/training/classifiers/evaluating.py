@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.examples import class_numbers
+from sensorium.data.splits import held_out, stratified_folds
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.zero_shot import softmax
 from sensorium.errors import UsageError
 from sensorium.media import Modality
-from sensorium.training.classifiers.examples import class_numbers
 from sensorium.training.classifiers.few_shot import text_vectors
 from sensorium.training.classifiers.fitting import OWN_MODEL_METHODS, TUNED_METHODS, Words
 from sensorium.training.classifiers.heads import Labels, Vectors
@@ -31,7 +32,6 @@ from sensorium.training.classifiers.report import (
     measure,
     measure_forgetting,
 )
-from sensorium.training.classifiers.splits import held_out, stratified_folds
 
 FOLDS = 5
 

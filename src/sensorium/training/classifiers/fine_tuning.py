@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from sensorium.data.sources import media_of
 from sensorium.encoders.base import Encoder, Prepared
 from sensorium.encoders.folder import CONFIG
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Modality
 from sensorium.media.progress import Progress
-from sensorium.training.classifiers.examples import media_of
 from sensorium.training.classifiers.heads import Labels, Vectors
 from sensorium.training.loop import Settings, train
 
@@ -152,7 +152,7 @@ def tune(
     name : str
         A hub id or folder, as `sensorium.load_encoder` takes it.
     sources : sequence
-        Examples, as `sensorium.training.classifiers.examples.Examples` has them.
+        Examples, as `sensorium.data.examples.Examples` has them.
     labels : ndarray of int, shape (n,)
     modality : Modality
         Of the examples; one that the encoder takes whole.

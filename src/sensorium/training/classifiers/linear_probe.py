@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensorium.data.splits import stratified_folds
 from sensorium.errors import UsageError
 from sensorium.training.classifiers.calibration import fit_temperature
 from sensorium.training.classifiers.heads import (
@@ -14,7 +15,6 @@ from sensorium.training.classifiers.heads import (
     calibrated,
     rows_left_out,
 )
-from sensorium.training.classifiers.splits import stratified_folds
 from sensorium.training.linear import Ridge, minimise_log_loss
 
 SOLVERS = ("closed-form", "lbfgs")

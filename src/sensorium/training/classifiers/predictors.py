@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.encoding import encode_examples, require_modality
+from sensorium.data.examples import Examples, class_numbers
+from sensorium.data.splits import held_out
 from sensorium.encoders import Encoder, load_encoder
 from sensorium.encoders.vector_classifier import VectorClassifier
 from sensorium.encoders.zero_shot import softmax
@@ -19,12 +22,10 @@ from sensorium.media import Modality
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 from sensorium.training.classifiers.calibration import fit_temperature
-from sensorium.training.classifiers.examples import Examples, class_numbers, encode_examples
 from sensorium.training.classifiers.few_shot import fit_nearest_mean
 from sensorium.training.classifiers.fitting import OWN_MODEL_METHODS, TUNED_METHODS, Words, fit_head
 from sensorium.training.classifiers.heads import Labels, Vectors
 from sensorium.training.classifiers.report import Interpolation
-from sensorium.training.classifiers.splits import held_out
 
 if TYPE_CHECKING:
     from sensorium.training.classifiers.single_tower import SingleTower
@@ -87,8 +88,10 @@ class Data:
 
 def encode(encoder: Encoder, examples: Examples, progress: Progress | None = None) -> Data:
     """Read and encode examples; broken ones are skipped and named."""
-    found = encode_examples(encoder, examples, progress)
-    return of_encoded(examples, found.rows, found.vectors, found.digests, found.skipped)
+    require_modality(encoder, examples.modality)
+    encoded = encode_examples(encoder, examples.sources, examples.names, progress=progress)
+    digests = [encoded.digests[row] for row in encoded.rows]
+    return of_encoded(examples, encoded.rows, encoded.vectors, digests, encoded.skipped)
 
 
 def of_encoded(
@@ -189,12 +192,11 @@ def vectors_of(encoder: Encoder, data: Data) -> Vectors:
     """
     if data.sources is None:
         raise UsageError("a tuned encoder takes media: vectors are of the encoder as it was")
-    examples = Examples(data.names, data.sources, data.labels, data.texts, data.modality)
-    found = encode_examples(encoder, examples)
-    if found.skipped:
-        first = found.skipped[0]
+    encoded = encode_examples(encoder, data.sources, data.names)
+    if encoded.skipped:
+        first = encoded.skipped[0]
         raise MediaError(first.reason, first.path)
-    return found.vectors
+    return encoded.vectors
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.sources import media_of
 from sensorium.encoders.pretrained import load_pretrained
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
 from sensorium.media.progress import Progress
-from sensorium.training.classifiers.examples import media_of
 from sensorium.training.classifiers.heads import Labels
 from sensorium.training.loop import Settings, train
 

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sensorium.data.sources import Picture
 from sensorium.encoders.folder import CONFIG, ENCODER
 from sensorium.encoders.hub import NOTES, TRAINING, HubEncoder
 from sensorium.errors import MissingExtraError
 from sensorium.folders import write_json
 from sensorium.media import Modality
-from sensorium.training.pairs import Picture
 
 try:
     from sentence_transformers import SentenceTransformer

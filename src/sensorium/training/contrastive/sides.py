@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.captioned import CaptionedPictures, leave_out_broken
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.retrieval import rank_relevance, success_at
 from sensorium.media.progress import Said
 from sensorium.media.skipped import Skipped
-from sensorium.training.pairs import CaptionedPictures, leave_out_broken
 
 try:
     import torch

@@ -17,17 +17,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from sensorium.data.captioned import (
+    CaptionedPictures,
+    read_captioned,
+    split_off,
+)
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.folders import require_same, write_json
 from sensorium.media import Modality
 from sensorium.media.progress import Progress, Said
 from sensorium.media.skipped import Skipped
 from sensorium.training.history import History
-from sensorium.training.pairs import (
-    CaptionedPictures,
-    read_captioned,
-    split_off,
-)
 
 try:
     import torch
@@ -158,7 +158,7 @@ def train_contrastive(
     Parameters
     ----------
     data : str or path
-        See `sensorium.training.pairs.read_captioned`.
+        See `sensorium.data.captioned.read_captioned`.
     folder : path
         Gets the encoder, and a folder ``training`` with losses, curves, features and checkpoints.
     options : Options

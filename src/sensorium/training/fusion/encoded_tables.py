@@ -14,16 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import FeatureExtractor
-from sensorium.encoders.pipeline import PreparedSegment, Read, embed
-from sensorium.errors import EncoderError, MediaError, UsageError
-from sensorium.media import Audio, Document, Image, Media, Mesh, Modality, Segment, Text, Video
-from sensorium.media.document import cut
-from sensorium.media.progress import Progress
-from sensorium.media.segments import SegmentRecord
-from sensorium.media.skipped import Skipped
-from sensorium.media.sources import printable
-from sensorium.training.fusion.tables import (
+from sensorium.data.columns import (
     Column,
     Row,
     category_of,
@@ -32,8 +23,14 @@ from sensorium.training.fusion.tables import (
     number_of,
     require_columns,
 )
-
-BATCH_SIZE = 32
+from sensorium.data.encoding import encode_examples
+from sensorium.encoders.base import FeatureExtractor
+from sensorium.errors import EncoderError, MediaError, UsageError
+from sensorium.media import Audio, Document, Image, Media, Mesh, Modality, Segment, Text, Video
+from sensorium.media.document import cut
+from sensorium.media.progress import NO_FIGURES, Progress
+from sensorium.media.skipped import Skipped
+from sensorium.media.sources import printable
 
 MAX_TOKENS = 64
 """Vectors of one cell; of a longer recording or text, neighbours are averaged."""
@@ -257,7 +254,7 @@ def encode_table(
             if column.kind == "vectors":
                 cells = _given_vectors(rows, column, skipped)
             else:
-                count = _Counting(progress, done, total)
+                count = _after(progress, done, total)
                 cells = _encoded(rows, column, encoders[modality], crops, skipped, count)
                 done += len(_distinct(rows, column))
             for row, cell in enumerate(cells):
@@ -281,22 +278,15 @@ def encode_table(
     )
 
 
-class _Counting:
-    def __init__(self, progress: Progress | None, before: int, total: int) -> None:
-        self.progress, self.done, self.total = progress, before, total
+def _after(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Counts what is done of one column of several."""
+    if progress is None:
+        return None
 
-    def __call__(self, more: int) -> None:
-        self.done += more
-        if self.progress is not None:
-            self.progress(self.done, self.total)
+    def counted(done: int, _: int, figures: Mapping[str, float] = NO_FIGURES, /) -> None:
+        progress(before + done, total, figures)
 
-
-@dataclass(frozen=True)
-class _Item:
-    """A distinct cell: where it first stands, and why it has no vectors."""
-
-    row: int
-    reason: str = ""
+    return counted
 
 
 def _key(value: Any) -> Any:
@@ -318,54 +308,34 @@ def _encoded(
     encoder: FeatureExtractor,
     crops: bool,
     skipped: list[Skipped],
-    count: Callable[[int], None],
+    progress: Progress | None,
 ) -> list[Vectors]:
     """Vectors of every row's cell of one column."""
     nothing = np.empty((0, encoder.space.dimension), np.float32)
-
-    def read(item: _Item) -> Read[_Item]:
-        try:
-            prepared = _prepared(rows[item.row][column.name], column, encoder, crops)
-        except MediaError as error:
-            return Read(replace(item, reason=error.reason))
-        return Read(item, prepared)
-
     distinct = _distinct(rows, column)
-    # Texts of like length together: a batch is padded to its longest.
-    order = sorted(distinct.values(), key=lambda row: len(str(rows[row][column.name])))
-    found: dict[int, Vectors] = {}
-    reasons: dict[int, str] = {}
-    for batch in embed(encoder, map(_Item, order), read, batch_size=BATCH_SIZE):
-        for item, _, vectors in batch:
-            found[item.row] = _pooled(vectors)
-            if item.reason:
-                reasons[item.row] = item.reason
-        count(len(batch))
+    firsts = list(distinct.values())
+    encoded = encode_examples(
+        encoder,
+        [rows[row][column.name] for row in firsts],
+        divide=lambda value: _segments(value, column, crops),
+        progress=progress,
+    )
+    vectors = dict.fromkeys(firsts, nothing)
+    vectors.update(
+        {
+            firsts[place]: _pooled(own)
+            for place, own in zip(encoded.rows, encoded.segments, strict=True)
+        }
+    )
+    reasons = {firsts[place]: reason for place, reason in encoded.reasons.items()}
     cells = []
     for number, row in enumerate(rows):
         value = row.get(column.name)
         first = None if is_missing(value) else distinct[_key(value)]
-        cells.append(nothing if first is None else found[first])
+        cells.append(nothing if first is None else vectors[first])
         if first in reasons:
             skipped.append(_unreadable(number, column, value, reasons[first]))
     return cells
-
-
-def _prepared(
-    value: Any, column: Column, encoder: FeatureExtractor, crops: bool
-) -> list[PreparedSegment]:
-    """Preprocess what a cell holds, as far as the encoder's space takes it."""
-    prepared: list[PreparedSegment] = []
-    lacking = ""
-    for segment in _segments(value, column, crops):
-        if segment.modality in encoder.space.modalities:
-            record = SegmentRecord(segment.span, segment.modality, details=segment.details)
-            prepared.append((record, encoder.prepare(segment.media)))
-        else:
-            lacking = f"holds only {segment.modality}, which {encoder.space.name} does not encode"
-    if not prepared:
-        raise MediaError(lacking or "holds nothing to encode")
-    return prepared
 
 
 def _segments(value: Any, column: Column, crops: bool) -> Iterable[Segment]:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.columns import is_missing
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import SensoriumWarning, UsageError
 from sensorium.media.progress import NO_FIGURES, Progress, Said
@@ -30,7 +31,6 @@ from sensorium.training.fusion.report import FusionReport
 from sensorium.training.fusion.scores import Scores, scores_of, softmax
 from sensorium.training.fusion.selection import select
 from sensorium.training.fusion.table_encoder import Encoders, Table, TableEncoder
-from sensorium.training.fusion.tables import is_missing
 from sensorium.training.history import History
 from sensorium.training.loop import Settings
 

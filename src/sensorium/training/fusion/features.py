@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.columns import Row, category_of, is_missing, number_of
 from sensorium.errors import UsageError
 from sensorium.models.fusion_config import MISSING_CLASS
 from sensorium.training.fusion.encoded_tables import EncodedTable
-from sensorium.training.fusion.tables import Row, category_of, is_missing, number_of
 
 TargetKind = Literal["category", "number"]
 

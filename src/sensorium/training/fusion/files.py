@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sensorium.errors import UsageError
 from sensorium.evaluation.intervals import Interval
+from sensorium.data.columns import Column
 from sensorium.folders import Format, read_tensors, write_tensors
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig
@@ -14,7 +15,6 @@ from sensorium.training.fusion.batches import Batches
 from sensorium.training.fusion.estimators import Fusion, FusionClassifier, FusionRegressor
 from sensorium.training.fusion.features import Features, Target
 from sensorium.training.fusion.report import FusionReport
-from sensorium.training.fusion.tables import Column
 from sensorium.training.loop import Settings
 
 FUSION = Format(

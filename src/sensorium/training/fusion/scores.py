@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.columns import Row, category_of, is_missing
 from sensorium.evaluation.intervals import Interval
 from sensorium.evaluation.resampling import Columns, calibration_error, interval, macro, mean
 from sensorium.training.fusion.features import Target
-from sensorium.training.fusion.tables import Row, category_of, is_missing
 
 Scores = dict[str, dict[str, Interval]]
 """By target and name of the score."""

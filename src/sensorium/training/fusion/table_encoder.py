@@ -7,6 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sensorium.data.columns import (
+    KINDS,
+    Column,
+    Row,
+    detect_columns,
+    require_columns,
+    resolve_paths,
+)
+from sensorium.data.tables import read_good_rows
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.base import FeatureExtractor
 from sensorium.encoders.registry import encoder_name, load_recorded
@@ -15,15 +24,6 @@ from sensorium.media.given import rows_of
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 from sensorium.training.fusion.encoded_tables import EncodedTable, encode_table, modalities_of
-from sensorium.training.fusion.tables import (
-    KINDS,
-    Column,
-    Row,
-    detect_columns,
-    read_table,
-    require_columns,
-    resolve_paths,
-)
 
 Table = str | os.PathLike[str] | Sequence[Row] | EncodedTable
 Encoders = str | Mapping[str, str]
@@ -181,7 +181,7 @@ def read_rows_of(table: Table) -> tuple[list[Row], list[Skipped]]:
         For no rows, or rows that are no dicts.
     """
     if isinstance(table, (str, os.PathLike)):
-        rows, skipped = read_table(table)
+        rows, skipped = read_good_rows(Path(table))
         return list(rows), skipped
     if not isinstance(table, EncodedTable) and (held := rows_of(table)) is not None:
         table = held

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sensorium.data.captioned import CaptionedPictures
+from sensorium.data.sources import Picture
 from sensorium.errors import UsageError
-from sensorium.training.pairs import CaptionedPictures, Picture
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sensorium.data.sources import Picture
 from sensorium.folders import Format
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.training.pairs import Picture
 
 if TYPE_CHECKING:
     from sensorium.training.generation.decoding import Search

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sensorium.data.captioned import CaptionedPictures
+from sensorium.data.splits import split_groups
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress, Said
@@ -24,9 +26,7 @@ from sensorium.training.generation.captioning_features import (
 from sensorium.training.generation.feature_captions import FeatureCaptions
 from sensorium.training.generation.memory import Memory
 from sensorium.training.generation.report import Example, Report, compared
-from sensorium.training.generation.splitting import split_groups
 from sensorium.training.generation.visual_features import VECTOR, FeatureReader, VisualFeatures
-from sensorium.training.pairs import CaptionedPictures
 
 try:
     from sensorium.training.generation.captioning_pixels import (
@@ -81,7 +81,7 @@ def train_captioner(
     Parameters
     ----------
     pairs : CaptionedPictures
-        See `sensorium.training.pairs.read_captioned`.
+        See `sensorium.data.captioned.read_captioned`.
     folder : path
         Gets the model in the format of Transformers, ``captioner.json``, ``report.json``, the
         history of the training and its curves.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sensorium.data.sources import Picture
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import MissingExtraError, SpaceMismatchError, UsageError
 from sensorium.folders import read_tensors, write_tensors
@@ -16,7 +17,6 @@ from sensorium.training.generation.captioner import CAPTIONER, Candidates, Found
 from sensorium.training.generation.consensus import consensus
 from sensorium.training.generation.memory import Memory, keys
 from sensorium.training.generation.visual_features import FeatureReader, Tokens, VisualFeatures
-from sensorium.training.pairs import Picture
 
 try:
     import torch

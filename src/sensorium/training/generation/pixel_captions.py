@@ -9,11 +9,11 @@ from typing import Any
 
 import PIL.Image
 
+from sensorium.data.sources import Picture
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 from sensorium.training.generation.captioner import CAPTIONER, Candidates, Found
-from sensorium.training.pairs import Picture
 
 try:
     import torch

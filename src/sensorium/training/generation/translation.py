@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sensorium.data.splits import split_groups
 from sensorium.encoders import Encoder, load_encoder
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
@@ -19,7 +20,6 @@ from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress, Said
 from sensorium.training.generation.memory import Memory
 from sensorium.training.generation.report import Example, Report, compared
-from sensorium.training.generation.splitting import split_groups
 
 try:
     import torch

@@ -20,13 +20,13 @@ import numpy.typing as npt
 import PIL.Image
 import PIL.ImageEnhance
 
+from sensorium.data.sources import Picture
 from sensorium.encoders import Encoder
 from sensorium.encoders.runtime import import_openvino, runtime_name
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.training.pairs import Picture
 
 VECTOR = "vector"
 """Name of the features that every encoder has: its vector."""

@@ -11,15 +11,16 @@ import numpy.typing as npt
 
 from sensorium.collection import Collection, Skipped
 from sensorium.collection.optimizing import CAPTION_FIELDS, made_up_questions, write_trained
-from sensorium.collection.queries import query_vectors
 from sensorium.collection.results import Item
 from sensorium.collection.store import SQLiteStore
+from sensorium.data.encoding import encode_examples
+from sensorium.data.pairs import read_pairs
+from sensorium.data.tables import TABLE_SUFFIXES
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
-from sensorium.evaluation.data import TABLE_SUFFIXES, read_pairs
 from sensorium.index.base import Vectors
 from sensorium.index.coding import LEAST_BITS
-from sensorium.media import Image, Media, Modality, Text
+from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress
 from sensorium.training.hashing.data import FEWEST, HashingData
 from sensorium.training.hashing.scores import Score, compare_coders
@@ -34,9 +35,6 @@ LEAST_TEXTS = 200
 COMPARED_BITS = 256
 """Longest codes that are compared with ITQ's; those of 512 bits take 50 decompositions of a large
 matrix, and find nearly what float search does."""
-
-ENCODED = 64
-"""Texts or pictures between two steps of the progress."""
 
 Ids = npt.NDArray[np.int64]
 
@@ -237,7 +235,7 @@ class _Gathered:
         if texts:
             name = Modality.TEXT.value
             numbers = np.array([self.texts.get(text, (-1, -1)) for text in texts], np.int64)
-            encoded = _encode([Text(text) for text in texts], encoder, progress)
+            encoded = _encode(texts, encoder, progress)
             nothing = np.empty(0, np.int64)
             parts[name] = np.concatenate([parts.get(name, encoded[:0]), encoded])
             pairs[name] = np.concatenate([pairs.get(name, nothing), numbers[:, 0]])
@@ -380,37 +378,31 @@ def _read_table(
         for name, entries in gathered.rows.items()
         for place, (row, _, _) in enumerate(entries)
     }
-    vectors: list[Vectors] = []
-    names = list(texts)
-    for done, name in enumerate(names):
-        path = str(pairs.pictures[name].absolute())
-        known = rows_of_path.get(path)
-        if known:
-            group = gathered.caption(texts[name])
-            for row in known:
-                modality, place = places[row]
-                _, _, label = gathered.rows[modality][place]
-                gathered.rows[modality][place] = (row, group, label)
-        else:
-            try:
-                (vector,) = encoder.encode([Image(pairs.pictures[name])])
-            except MediaError as error:
-                skipped.append(Skipped(path, error.reason))
-                continue
-            row = len(stored.vectors) + len(vectors)
-            gathered.add(Modality.IMAGE.value, row, gathered.caption(texts[name]), -1)
-            vectors.append(vector[None])
-        if progress is not None:
-            progress(done + 1, len(names))
-    empty = np.empty((0, encoder.space.dimension), np.float32)
-    return np.concatenate([empty, *vectors])
+    fresh = []
+    for name in texts:
+        known = rows_of_path.get(str(pairs.pictures[name].absolute()), [])
+        if not known:
+            fresh.append(name)
+            continue
+        group = gathered.caption(texts[name])
+        for row in known:
+            modality, place = places[row]
+            _, _, label = gathered.rows[modality][place]
+            gathered.rows[modality][place] = (row, group, label)
+    paths = [pairs.pictures[name].absolute() for name in fresh]
+    encoded = encode_examples(encoder, paths, [str(path) for path in paths], progress=progress)
+    skipped += encoded.skipped
+    for place, number in enumerate(encoded.rows):
+        group = gathered.caption(texts[fresh[number]])
+        gathered.add(Modality.IMAGE.value, len(stored.vectors) + place, group, -1)
+    return encoded.vectors
 
 
-def _encode(media: Sequence[Media], encoder: Encoder, progress: Progress | None) -> Vectors:
+def _encode(texts: Sequence[str], encoder: Encoder, progress: Progress | None) -> Vectors:
     """Captions and labels: they are what a collection will be asked."""
-    parts = []
-    for start in range(0, len(media), ENCODED):
-        parts.append(query_vectors(encoder, media[start : start + ENCODED]))
-        if progress is not None:
-            progress(min(start + ENCODED, len(media)), len(media))
-    return np.concatenate(parts)
+    encoded = encode_examples(
+        encoder, [Text(text) for text in texts], texts, role="query", progress=progress
+    )
+    if encoded.skipped:
+        raise MediaError(encoded.skipped[0].reason, encoded.skipped[0].path)
+    return encoded.vectors

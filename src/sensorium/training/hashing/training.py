@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError, UsageError
-from sensorium.index.learned import LearnedCoder
+from sensorium.index.learned import ANY, LearnedCoder
 from sensorium.models.hashing import HashingHeads
 from sensorium.training.hashing.base import nested_projection
 from sensorium.training.hashing.data import HashingData
@@ -380,7 +380,7 @@ def train_hash(
 
     def validate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, HashingModel)
-        return {"score": held_out_score(model.heads.coder(), kept, settings.lengths)}
+        return {"score": held_out_score(coder_of(model.heads), kept, settings.lengths)}
 
     before = validate(model)["score"]
     units = data.units(settings.steps * settings.batch_size, settings.seed)
@@ -414,9 +414,26 @@ def train_hash(
         "held_out": {"before": before, "after": after},
         "step": history.best_step,
     }
-    coder = model.heads.coder(space=space, training=facts)
+    coder = coder_of(model.heads, space=space, training=facts)
     return TrainedHash(coder, history, data, held_out, before, after)
 
 
 def _collate(units: list[npt.NDArray[np.int64]]) -> dict[str, Tensor]:
     return {"rows": torch.from_numpy(np.stack(units))}
+
+
+def coder_of(
+    heads: HashingHeads, *, space: str = "", training: Mapping[str, Any] | None = None
+) -> LearnedCoder:
+    """The same hash function without torch; see `LearnedCoder` for the parameters."""
+    with torch.no_grad():
+        numbers = range(len(heads.modalities))
+        weights = [heads.weights(number).double().cpu().numpy() for number in numbers]
+        means = heads.means.cpu().numpy()
+        base = heads.base.double().cpu().numpy()
+    return LearnedCoder.of(
+        dict(zip((*heads.modalities, ANY), (*means, means.mean(axis=0)), strict=True)),
+        dict(zip((*heads.modalities, ANY), (*weights, base), strict=True)),
+        space=space,
+        training=training,
+    )

@@ -17,20 +17,14 @@ from dataclasses import dataclass, field
 from glob import glob
 from itertools import product
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+from sensorium.data.class_folders import label_of_folder, read_class_folders
+from sensorium.data.pairs import read_pairs
+from sensorium.data.sources import Picture
+from sensorium.data.tables import CAPTION_COLUMN, PATH_COLUMNS, TABLE_SUFFIXES, TEXT_COLUMNS, beside
 from sensorium.encoders.registry import is_hub_id
 from sensorium.errors import MediaError, MissingExtraError, UsageError
-from sensorium.evaluation.data import (
-    CAPTION_COLUMN,
-    PATH_COLUMNS,
-    TABLE_SUFFIXES,
-    TEXT_COLUMNS,
-    beside,
-    label_of_folder,
-    read_class_folders,
-    read_pairs,
-)
 from sensorium.media import Image
 from sensorium.media.decoding import decoding
 from sensorium.media.given import rows_of
@@ -48,35 +42,6 @@ CHECKED_SIDE = 64
 
 MAX_VALIDATION = 2000
 """Pictures that a validation takes from the data at most: it happens once an epoch."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture that is opened when it is needed.
-
-    Attributes
-    ----------
-    name : str
-        As reports show it.
-    stamp : str
-        Changes when the picture does; what was computed from it is kept under it.
-    open : callable
-        Takes nothing, returns an `Image`.
-    """
-
-    name: str
-    stamp: str
-    open: Callable[[], Image]
-
-    @classmethod
-    def of_file(cls, path: Path, name: str | None = None) -> Self:
-        """Make one of a file."""
-        try:
-            found = path.stat()
-            stamp = f"{path}:{found.st_size}:{found.st_mtime_ns}"
-        except OSError:  # reported when it is opened
-            stamp = str(path)
-        return cls(name or str(path), stamp, lambda: Image(path))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorium.training.classifiers.splits import held_out, stratified_folds
+from sensorium.data.splits import held_out, stratified_folds
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40)
 

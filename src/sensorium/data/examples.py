@@ -1,4 +1,4 @@
-"""Labelled examples as users bring them, and their vectors.
+"""Labelled examples as users bring them.
 
 A folder per class, a table with a label column, or lists in Python; pictures, sounds, videos,
 documents or texts. What cannot be read is skipped and named.
@@ -6,9 +6,6 @@ documents or texts. What cannot be read is skipped and named.
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,46 +15,32 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.data.files import MAX_MANIFEST_FIELD
-from sensorium.encoders import Encoder
-from sensorium.encoders.pipeline import Read, embed
-from sensorium.encoders.reading import is_heavy, read_segments, segments_of
-from sensorium.errors import EncoderError, MediaError, UsageError
-from sensorium.evaluation.data import (
+from sensorium.data.class_folders import label_of_folder, read_class_folders
+from sensorium.data.sources import media_of
+from sensorium.data.splits import Labels
+from sensorium.data.tables import (
+    LABEL_COLUMNS,
     PATH_COLUMNS,
     TABLE_SUFFIXES,
+    TEXT_COLUMNS,
     beside,
-    label_of_folder,
-    read_class_folders,
+    cell_text,
+    first_column,
+    read_rows,
 )
+from sensorium.errors import MediaError, UsageError
 from sensorium.media import (
     Audio,
     Document,
     Image,
-    Media,
     Mesh,
     Modality,
     Text,
     Video,
-    as_media,
-    open_media,
 )
-from sensorium.media.decoding import decoding
 from sensorium.media.given import items_of, names_of, rows_of
-from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.media.sources import is_url, read_file
-from sensorium.training.classifiers.heads import Labels, Vectors
-
-LABEL_COLUMNS = ("label", "class", "category")
-"""Names of the column that holds an example's class, in the order they are looked for."""
-
-TEXT_COLUMNS = ("text", "sentence", "caption", "title")
-
-BATCH_SIZE = 32  # segments the model sees at once, as in `sensorium.collection`
-
-MAX_DIGEST = 64 << 20
-"""Larger files are not compared with each other by content: that would mean reading them twice."""
+from sensorium.media.sources import is_url
 
 
 @dataclass(frozen=True)
@@ -89,29 +72,17 @@ class Examples:
     def __len__(self) -> int:
         return len(self.names)
 
-
-@dataclass(frozen=True)
-class Encoded:
-    """Examples with their vectors; those that could not be read are left out.
-
-    Attributes
-    ----------
-    vectors : ndarray of float32, shape (n, d)
-    labels : list of str
-    digests : list of str
-        SHA-256 (hex) of each one's content; empty where it is unknown.
-    names : list of str
-    rows : list of int
-        Which of the given examples they are.
-    skipped : list of Skipped
-    """
-
-    vectors: Vectors
-    labels: list[str]
-    digests: list[str]
-    names: list[str]
-    rows: list[int]
-    skipped: list[Skipped]
+    def take(self, rows: Sequence[int]) -> Examples:
+        """Some of the examples; the classes stay that still have one."""
+        labels = [self.labels[row] for row in rows]
+        present = set(labels)
+        return replace(
+            self,
+            names=[self.names[row] for row in rows],
+            sources=[self.sources[row] for row in rows],
+            labels=labels,
+            texts={label: texts for label, texts in self.texts.items() if label in present},
+        )
 
 
 def read_examples(
@@ -133,7 +104,7 @@ def read_examples(
         The class of each element of a list.
     labels : str or Path, optional
         CSV that says what class folders are called
-        (`sensorium.evaluation.data.read_class_folders`).
+        (`sensorium.data.class_folders.read_class_folders`).
     modality : str, optional
         Take only these of mixed examples; without it what most of them are.
 
@@ -202,7 +173,7 @@ _KINDS = (Audio, Document, Image, Mesh, Video)
 
 
 def _of_table(table: Path, wanted: Modality | None) -> Examples:
-    rows = _rows(table)
+    rows = read_rows(table)
     return _of_cells(rows, wanted, str(table), lambda value: beside(table, value), table.name)
 
 
@@ -231,8 +202,8 @@ def _of_cells(
             continue
         if columns is None:
             columns = _columns(table, list(row))
-        label, held = _cell(row.get(columns["label"])), row.get(columns["value"])
-        value = _cell(held)
+        label, held = cell_text(row.get(columns["label"])), row.get(columns["value"])
+        value = cell_text(held)
         if label and held is not None and not isinstance(held, (str, int, float)):
             names.append(where)
             sources.append(held)  # a picture of a data set
@@ -255,12 +226,9 @@ def _of_cells(
 
 
 def _columns(table: str, names: list[str]) -> dict[str, str]:
-    by_name = {name.lower(): name for name in reversed(names)}
-
-    def first(wanted: Sequence[str]) -> str | None:
-        return next((by_name[name] for name in wanted if name in by_name), None)
-
-    label, path, text = first(LABEL_COLUMNS), first(PATH_COLUMNS), first(TEXT_COLUMNS)
+    label, path, text = (
+        first_column(names, wanted) for wanted in (LABEL_COLUMNS, PATH_COLUMNS, TEXT_COLUMNS)
+    )
     if label is None or (path is None and text is None):
         raise UsageError(
             f"{table}: needs a column with the class ({', '.join(LABEL_COLUMNS)}) and one with a "
@@ -269,46 +237,6 @@ def _columns(table: str, names: list[str]) -> dict[str, str]:
         )
     kind = "text" if path is None else "path"
     return {"label": label, "value": str(text if path is None else path), "kind": kind}
-
-
-def _rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Rows with their line; a string says what is wrong with one."""
-    csv.field_size_limit(MAX_MANIFEST_FIELD)
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            if table.suffix.lower() in (".jsonl", ".ndjson"):
-                for number, line in enumerate(file, 1):
-                    if line.strip():
-                        yield number, _json_object(line)
-                return
-            tabs = table.suffix.lower() == ".tsv"
-            reader = csv.DictReader(file, dialect="excel-tab" if tabs else "excel")
-            for row in reader:
-                if None in row:
-                    reason = "row has more fields than the header: quote texts with commas"
-                    yield reader.line_num, reason
-                else:
-                    yield reader.line_num, {k.strip(): v for k, v in row.items() if k}
-    except FileNotFoundError as error:
-        raise UsageError(f"{table}: there is no such file") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{table}: is not UTF-8 text ({error}): save it as UTF-8") from error
-    except (OSError, csv.Error) as error:
-        raise UsageError(f"{table}: cannot be read as a table ({error})") from error
-
-
-def _json_object(line: str) -> dict[str, Any] | str:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return f"line is not JSON ({error})"
-    return row if isinstance(row, dict) else "line is not a JSON object"
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return " ".join(str(value).split())
-    return ""
 
 
 def _of_lists(items: list[Any], labels: list[str], wanted: Modality | None) -> Examples:
@@ -346,135 +274,13 @@ def _of_one_modality(examples: Examples, wanted: Modality | None, where: str) ->
         elif modality is not None:
             reason = f"is {modality} among examples of {chosen}"
             skipped.append(Skipped(examples.names[row], reason))
-    kept = replace(take(examples, rows), modality=chosen, skipped=skipped)
+    kept = replace(examples.take(rows), modality=chosen, skipped=skipped)
     if len(set(kept.labels)) < 2:
         holds = ", ".join(sorted(set(kept.labels))) or "none"
         raise UsageError(
             f"{where}: a classifier needs {chosen} examples of two or more classes, found {holds}"
         )
     return kept
-
-
-def take(examples: Examples, rows: Sequence[int]) -> Examples:
-    """Some of the examples; the classes stay that still have one."""
-    labels = [examples.labels[row] for row in rows]
-    present = set(labels)
-    return replace(
-        examples,
-        names=[examples.names[row] for row in rows],
-        sources=[examples.sources[row] for row in rows],
-        labels=labels,
-        texts={label: texts for label, texts in examples.texts.items() if label in present},
-    )
-
-
-def media_of(source: Any) -> Media:
-    """The media object of a source; see `sensorium.media.as_media`."""
-    if isinstance(source, os.PathLike):
-        return open_media(Path(source))
-    return as_media(source)
-
-
-@dataclass(frozen=True)
-class _Item:
-    row: int
-    digest: str = ""
-    reason: str = ""
-
-
-def encode_examples(
-    encoder: Encoder, examples: Examples, progress: Progress | None = None
-) -> Encoded:
-    """Encode examples; one of several segments (pages, windows, frames) has their mean.
-
-    Parameters
-    ----------
-    encoder : Encoder
-    examples : Examples
-    progress : callable, optional
-        Called with (done, total).
-
-    Raises
-    ------
-    EncoderError
-        When the encoder's space does not hold what the examples are.
-    """
-    require_modality(encoder, examples.modality)
-
-    def read(item: _Item) -> Read[_Item]:
-        def failed(reason: str) -> _Item:
-            return replace(item, reason=reason)
-
-        source, digest = examples.sources[item.row], ""
-        try:
-            media = media_of(source)
-            if isinstance(source, os.PathLike) and _size(Path(source)) <= MAX_DIGEST:
-                content = read_file(Path(source))
-                digest = hashlib.sha256(content).hexdigest()
-                if isinstance(media, Image):
-                    media = Image.from_encoded(content, Path(source))
-            elif isinstance(media, Text):
-                digest = hashlib.sha256(media.text.encode("utf-8", "replace")).hexdigest()
-            found = replace(item, digest=digest)
-            return read_segments(found, media, segments_of(encoder, media), failed)
-        except MediaError as error:
-            return Read(failed(error.reason))
-
-    vectors: dict[int, Vectors] = {}
-    digests: dict[int, str] = {}
-    skipped: list[Skipped] = []
-    done = 0
-    batches = embed(
-        encoder, map(_Item, range(len(examples))), read, batch_size=BATCH_SIZE,
-        is_heavy=lambda item: _is_heavy(examples.sources[item.row]),
-    )  # fmt: skip
-    for batch in batches:
-        for item, _, segments in batch:
-            mean = segments.sum(axis=0)
-            length = float(np.linalg.norm(mean))
-            if item.reason or not len(segments) or not length > 0:
-                reason = item.reason or "there is nothing in it that can be encoded"
-                skipped.append(Skipped(examples.names[item.row], reason))
-            else:
-                vectors[item.row] = segments[0] if len(segments) == 1 else mean / length
-                digests[item.row] = item.digest
-        done += len(batch)
-        if progress is not None:
-            progress(done, len(examples))
-    rows = sorted(vectors)
-    stacked = [vectors[row] for row in rows]
-    return Encoded(
-        np.array(stacked, np.float32).reshape(-1, encoder.space.dimension),
-        [examples.labels[row] for row in rows],
-        [digests[row] for row in rows],
-        [examples.names[row] for row in rows],
-        rows,
-        skipped,
-    )
-
-
-def _size(path: Path) -> int:
-    with decoding(str(path), "cannot be read"):
-        return path.stat().st_size
-
-
-def _is_heavy(source: Any) -> bool:
-    return isinstance(source, os.PathLike) and is_heavy(Path(source))
-
-
-PIECES_OF = {Modality.VIDEO: Modality.IMAGE, Modality.MESH: Modality.IMAGE}
-"""What the segments of media are that no encoder takes whole."""
-
-
-def require_modality(encoder: Encoder, modality: Modality) -> None:
-    """Refuse an encoder whose space holds nothing of a modality."""
-    held = encoder.space.modalities
-    if modality not in held and PIECES_OF.get(modality) not in held:
-        known = " and ".join(held)
-        raise EncoderError(
-            f"{encoder.space.name} encodes {known}, the examples are {modality}: choose another "
-            "encoder"
-        )
 
 
 def class_numbers(labels: Sequence[str], classes: Mapping[str, Any] | Sequence[str]) -> Labels:

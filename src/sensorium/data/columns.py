@@ -18,9 +18,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from sensorium.data.tables import beside
 from sensorium.errors import UsageError
-from sensorium.evaluation.data import BEYOND, beside, read_rows
-from sensorium.media.skipped import Skipped
 from sensorium.media.sources import (
     AUDIO_SUFFIXES,
     DOCUMENT_SUFFIXES,
@@ -82,35 +81,6 @@ class Column:
         if self.kind == "vectors":
             return self.name
         return "text" if self.kind == "document" else self.kind
-
-
-def read_table(table: str | os.PathLike[str]) -> tuple[list[dict[str, Any]], list[Skipped]]:
-    """Read a table file; rows that cannot be read are named and passed over.
-
-    Returns
-    -------
-    rows : list of dict
-        Paths in them are still relative to the table; `resolve_paths` makes them absolute.
-    skipped : list of Skipped
-
-    Raises
-    ------
-    UsageError
-        When the file cannot be read or holds no row.
-    """
-    path = Path(table)
-    rows, skipped = [], []
-    for line, row in read_rows(path):
-        if isinstance(row, str):
-            skipped.append(Skipped(f"{path.name}:{line}", row))
-        elif row.get(BEYOND):
-            reason = "row has more fields than the header: put texts with commas in quotes"
-            skipped.append(Skipped(f"{path.name}:{line}", reason))
-        else:
-            rows.append(row)
-    if not rows:
-        raise UsageError(f"{path}: holds no row")
-    return rows, skipped
 
 
 def resolve_paths(

@@ -10,13 +10,13 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from sensorium.errors import UsageError
-from sensorium.training.pairs import (
+from sensorium.data.captioned import (
     _expanded,
     leave_out_broken,
     read_captioned,
     split_off,
 )
+from sensorium.errors import UsageError
 
 COLORS = ("red", "green", "blue", "white")
 

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from sensorium import Image
-from sensorium.errors import UsageError
-from sensorium.training.fusion.tables import (
+from sensorium.data.columns import (
     Column,
     category_of,
     detect_columns,
     detect_kind,
     is_missing,
     number_of,
-    read_table,
     resolve_paths,
 )
+from sensorium.data.tables import read_good_rows
+from sensorium.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_does_not_fit(columns: Any, leave_out: list[str], message: str) -> 
 def test_reading(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text("photo,note\nred.png,one\ngone.png,a,b\nhttps://x.org/y.jpg,two\n,three\n")
-    rows, skipped = read_table(table)
+    rows, skipped = read_good_rows(Path(table))
     assert [row["note"] for row in rows] == ["one", "two", "three"]
     assert [item.path for item in skipped] == ["t.csv:3"]
     assert "more fields than the header" in skipped[0].reason
@@ -105,8 +105,8 @@ def test_reading(tmp_path: Path) -> None:
     ]  # fmt: skip
     lines = tmp_path / "t.jsonl"
     lines.write_text('{"v": [1, 2], "n": 3}\nno json\n')
-    rows, skipped = read_table(lines)
+    rows, skipped = read_good_rows(lines)
     assert rows == [{"v": [1, 2], "n": 3}] and "not JSON" in skipped[0].reason
     lines.write_text("")
     with pytest.raises(UsageError, match="holds no row"):
-        read_table(lines)
+        read_good_rows(lines)

@@ -7,17 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sensorium.data.class_folders import label_of_folder, read_class_folders
+from sensorium.data.pairs import read_pairs
+from sensorium.data.questions import find_kind, find_qrels, read_qrels, read_queries
 from sensorium.errors import UsageError
 from sensorium.evaluation.collection_retrieval import match_documents
-from sensorium.evaluation.data import (
-    find_kind,
-    find_qrels,
-    label_of_folder,
-    read_class_folders,
-    read_pairs,
-    read_qrels,
-    read_queries,
-)
 from tests.evaluation.conftest import COLORS, EACH
 
 

@@ -1,0 +1,178 @@
+"""Reading tables: rows of ``.csv``, ``.tsv`` and JSON lines, and what their columns are called.
+
+Every reader of the package begins here, so that a table means the same wherever it is given.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sensorium.errors import UsageError
+from sensorium.media.skipped import Skipped
+from sensorium.media.sources import is_url
+
+PATH_COLUMN = "path"
+PATH_COLUMNS = (PATH_COLUMN, "image", "filepath", "image_path", "file_name", "file")
+"""Names of the column that holds a file's path, in the order they are looked for."""
+
+CAPTION_COLUMN = "caption"
+"""Every column whose name begins so holds captions: ``caption``, ``caption_en``, ``caption_zh``."""
+
+TEXT_COLUMNS = ("text", "sentence", "caption", "title")
+"""Names of the column that holds a text, and a caption where none begins with `CAPTION_COLUMN`."""
+
+LABEL_COLUMNS = ("label", "class", "category")
+"""Names of the column that holds an example's class, in the order they are looked for."""
+
+JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", *JSON_SUFFIXES})
+
+MAX_FIELD = 16 * 1024 * 1024
+"""Characters in one CSV field; the csv module's own limit of 131,072 is below a long document."""
+
+
+def read_rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Read a table row by row: ``.csv``, ``.tsv`` (with a header) or JSON lines.
+
+    Yields
+    ------
+    (int, dict or str)
+        The line in the file, and the row; a string says what is wrong with it.
+
+    Raises
+    ------
+    UsageError
+        When the file cannot be read.
+    """
+    if table.suffix.lower() in JSON_SUFFIXES:
+        yield from read_json_lines(table)
+        return
+    csv.field_size_limit(MAX_FIELD)
+    dialect = "excel-tab" if table.suffix.lower() == ".tsv" else "excel"
+    with closing(lines_of(table)) as lines:
+        reader = csv.DictReader(lines, dialect=dialect)
+        try:
+            for row in reader:
+                if None in row:
+                    yield reader.line_num, "row has more fields than the header: quote its commas"
+                    continue
+                # A column without a name is a row number that a spreadsheet library wrote.
+                yield reader.line_num, {key.strip(): value for key, value in row.items() if key}
+        except csv.Error as error:
+            raise UsageError(
+                f"{table}:{reader.line_num}: cannot be read as a table ({error})"
+            ) from None
+
+
+def columns_of(table: Path) -> list[str]:
+    """The header of a ``.csv`` or ``.tsv``, as it is written.
+
+    Raises
+    ------
+    UsageError
+        When the file cannot be read.
+    """
+    dialect = "excel-tab" if table.suffix.lower() == ".tsv" else "excel"
+    with closing(lines_of(table)) as lines:
+        return [name.strip() for name in next(csv.reader(lines, dialect=dialect), []) if name]
+
+
+def read_good_rows(table: Path) -> tuple[list[dict[str, Any]], list[Skipped]]:
+    """The rows of a table that can be read, and the others.
+
+    Raises
+    ------
+    UsageError
+        When the file cannot be read or holds no row.
+    """
+    rows, skipped = [], []
+    for line, row in read_rows(table):
+        if isinstance(row, str):
+            skipped.append(Skipped(f"{table.name}:{line}", row))
+        else:
+            rows.append(row)
+    if not rows:
+        raise UsageError(f"{table}: holds no row")
+    return rows, skipped
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Read objects, one a line, whatever the file is called; see `read_rows`."""
+    for number, line in enumerate(lines_of(path), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield number, f"line is not JSON ({error})"
+            continue
+        yield number, row if isinstance(row, dict) else "line is not a JSON object"
+
+
+def lines_of(path: Path) -> Generator[str, None, None]:
+    """Lines of a file of text in UTF-8.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from file
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: there is no such file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 text ({error}): save it as UTF-8") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def first_column(columns: Iterable[str], wanted: Iterable[str]) -> str | None:
+    """The first of some names that a table has, as it writes it."""
+    by_name = {name.lower(): name for name in reversed(list(columns))}
+    return next((by_name[name] for name in wanted if name in by_name), None)
+
+
+def cell_text(value: Any) -> str:
+    """A cell as text on one line; identifiers in JSON may be numbers."""
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return sound(" ".join(str(value).split()))
+    return ""
+
+
+def sound(text: str) -> str:
+    """Text without halves of surrogate pairs, which no file, font or tokenizer takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def cell_path(value: Any) -> str:
+    """A cell as a path, which may hold two spaces in a row."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def cell_texts(value: Any) -> list[str]:
+    """The texts of a cell, which may be a list of them."""
+    values = value if isinstance(value, list) else [value]
+    return [text for one in values if (text := cell_text(one))]
+
+
+def unusable_path(name: str, column: str) -> str:
+    """What is wrong with a path in a table; empty where nothing is."""
+    if not name:
+        return f"row has no {column}"
+    if is_url(name):
+        return f"{name:.80}: URLs are not fetched: download the file and name it"
+    return f"{column} holds a NUL character: {name!r:.80}" if "\0" in name else ""
+
+
+def beside(file: Path, name: str) -> Path:
+    """The path that a file means by a name: relative to the file's folder."""
+    joined = os.path.join(file.parent, os.path.expanduser(name))  # noqa: PTH111, PTH118
+    return Path(os.path.abspath(joined))  # noqa: PTH100
