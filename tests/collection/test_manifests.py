@@ -85,7 +85,7 @@ def test_bad_rows_of_a_csv(folder: Path) -> None:
     )
     assert rows(table) == {"good.png": {"a": 1}, "short.png": {}}
     assert reasons(table) == [
-        "row has more fields than the header: quote its commas",
+        "row has more fields than the header: put texts with commas in quotes",
         "row has no 'path'",
         "row has no 'path'",
         "https://example.org/x.png: URLs are not indexed: download the file and name it",

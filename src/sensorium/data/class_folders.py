@@ -94,7 +94,7 @@ def label_of_folder(name: str) -> str:
 
 def _relabel(classes: dict[str, list[str]], labels: Path) -> None:
     named: dict[str, list[str]] = {}
-    for line, row in read_rows(labels):
+    for line, row in read_rows(labels, beyond="further labels"):
         if isinstance(row, str):
             raise UsageError(f"{labels}:{line}: {row}")
         if missing := [name for name in LABELS_COLUMNS if name not in row]:

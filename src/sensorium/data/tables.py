@@ -37,8 +37,17 @@ MAX_FIELD = 16 * 1024 * 1024
 """Characters in one CSV field; the csv module's own limit of 131,072 is below a long document."""
 
 
-def read_rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def read_rows(
+    table: Path, *, beyond: str | None = None
+) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Read a table row by row: ``.csv``, ``.tsv`` (with a header) or JSON lines.
+
+    Parameters
+    ----------
+    table : Path
+    beyond : str, optional
+        What a list of the fields that no column of the header stands for is called; without it, a
+        row that has such fields is wrong.
 
     Yields
     ------
@@ -59,11 +68,18 @@ def read_rows(table: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
         reader = csv.DictReader(lines, dialect=dialect)
         try:
             for row in reader:
-                if None in row:
-                    yield reader.line_num, "row has more fields than the header: quote its commas"
+                further = row.pop(None, None)
+                if further and beyond is None:
+                    yield (
+                        reader.line_num,
+                        "row has more fields than the header: put texts with commas in quotes",
+                    )
                     continue
                 # A column without a name is a row number that a spreadsheet library wrote.
-                yield reader.line_num, {key.strip(): value for key, value in row.items() if key}
+                values = {key.strip(): value for key, value in row.items() if key}
+                if further and beyond is not None:
+                    values[beyond] = further
+                yield reader.line_num, values
         except csv.Error as error:
             raise UsageError(
                 f"{table}:{reader.line_num}: cannot be read as a table ({error})"
