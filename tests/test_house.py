@@ -9,8 +9,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "src" / "sensorium"
 
 ORDER = (
-    "errors", "home", "media", "extraction", "encoders", "data", "models", "tasks", "index", "ranking",
-    "collection", "evaluation", "explain", "training", "dialogue", "scale", "serve", "cli",
+    "errors", "home", "folders", "media", "extraction", "encoders", "data", "models", "tasks",
+    "index", "ranking", "collection", "evaluation", "explain", "training", "dialogue", "scale",
+    "serve", "cli",
 )  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from sensorium.encoders.base import Encoder, FeatureExtractor, Role
 from sensorium.encoders.pipeline import PreparedSegment, Read, embed
 from sensorium.encoders.reading import is_heavy, read_segments, segments_of
 from sensorium.errors import EncoderError, MediaError, UsageError
+from sensorium.folders import read_arrays, write_arrays
 from sensorium.media import Image, Media, Modality, Segment, Text
 from sensorium.media.decoding import decoding
 from sensorium.media.progress import Progress
@@ -314,18 +314,14 @@ def _write(path: Path, block: EncodedExamples) -> None:
         "reasons": list(block.reasons.items()),
     }
     empty = np.empty((0, block.dimension), np.float32)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
-        np.savez(
-            file, vectors=np.concatenate([empty, *block.segments]), said=np.array(json.dumps(said))
-        )
-    part.replace(path)
+    vectors = np.concatenate([empty, *block.segments])
+    write_arrays(path, {"vectors": vectors, "said": np.array(json.dumps(said))})
 
 
 def _read(path: Path, dimension: int) -> EncodedExamples:
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            vectors, said = kept["vectors"], json.loads(str(kept["said"]))
+        kept = read_arrays(path)
+        vectors, said = kept["vectors"], json.loads(str(kept["said"]))
         records = [
             [
                 SegmentRecord(None if span is None else (span[0], span[1]), modality, details=more)
@@ -343,7 +339,7 @@ def _read(path: Path, dimension: int) -> EncodedExamples:
             reasons=dict(said["reasons"]),
             dimension=dimension,
         )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: is damaged ({error!r:.200}); delete it") from error
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from sensorium.data.columns import Column
 from sensorium.errors import UsageError
 from sensorium.evaluation.intervals import Interval
-from sensorium.data.columns import Column
 from sensorium.folders import Format, read_tensors, write_tensors
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig
