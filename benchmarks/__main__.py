@@ -19,6 +19,7 @@ BENCHMARKS = {
     "hashing": "what binary codes of each length find, weigh and cost, against float search",
     "search": "latency, recall, memory and build time of indexes against N, beside their rivals",
     "encoders": "exported encoders beside torch and other runtimes, pictures and texts a second",
+    "runtimes": "OpenVINO and ONNX Runtime for each tower: starts, first items, speeds",
     "train": "classifiers, encoders, fusion, texts and codes that are trained, beside baselines",
     "scores": "what a cosine is worth: thresholds against ranking",
     "yes_no": "whether one label fits: yes, no or cannot tell, and how often that is right",
