@@ -19,13 +19,22 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sensorium.data.class_folders import label_of_folder, read_class_folders
 from sensorium.data.pairs import read_pairs
 from sensorium.data.sources import Picture
-from sensorium.data.tables import CAPTION_COLUMN, PATH_COLUMNS, TABLE_SUFFIXES, TEXT_COLUMNS, beside
+from sensorium.data.tables import (
+    CAPTION_COLUMN,
+    PATH_COLUMNS,
+    TABLE_SUFFIXES,
+    TEXT_COLUMNS,
+    beside,
+    first_column,
+)
 from sensorium.encoders.registry import is_hub_id
 from sensorium.errors import MediaError, MissingExtraError, UsageError
-from sensorium.media import Image
+from sensorium.media import Image, as_media
 from sensorium.media.decoding import decoding
 from sensorium.media.given import rows_of
 from sensorium.media.progress import Progress
@@ -206,7 +215,7 @@ def _datasets() -> Any:
     try:
         import datasets
     except ImportError as error:
-        raise MissingExtraError("datasets", "train") from error
+        raise MissingExtraError("datasets", "datasets") from error
     return datasets
 
 
@@ -236,13 +245,55 @@ def _load_from_hub(name: str, split: str) -> Any:
 
 
 def _read_in_memory(table: Any) -> CaptionedPictures:
-    library, name = _datasets(), type(table).__name__
-    if not isinstance(table, library.Dataset):
-        rows = rows_of(table)
-        if rows is None:
-            raise UsageError(f"captioned pictures are a path, Dataset or DataFrame, got {name}")
-        table = library.Dataset.from_list(rows)
-    return _checked(_read_dataset(table, name, Path.cwd()), name)
+    name = type(table).__name__
+    if hasattr(table, "features") and hasattr(table, "cast_column"):
+        return _checked(_read_dataset(table, name, Path.cwd()), name)
+    rows = rows_of(table)
+    if rows is None:
+        raise UsageError(f"captioned pictures are a path, Dataset or DataFrame, got {name}")
+    return _checked(_read_rows(rows, name), name)
+
+
+def _read_rows(rows: Sequence[dict[str, Any]], name: str) -> CaptionedPictures:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    column = first_column(columns, PATH_COLUMNS)
+    captions = [key for key in columns if key.lower().startswith(CAPTION_COLUMN)]
+    if not captions and (text := first_column(columns, TEXT_COLUMNS)) is not None:
+        captions = [text]
+    if column is None or not captions:
+        raise UsageError(_lacking(name, columns))
+    result = CaptionedPictures([], [])
+    for number, row in enumerate(rows):
+        where, cell = f"{name}:{number}", row.get(column)
+        texts = list(dict.fromkeys(text for key in captions for text in _texts(row.get(key))))
+        try:
+            if not texts or cell is None:
+                raise MediaError(f"row has no {'caption' if cell is not None else column}")
+            result.pictures.append(_picture_of_cell(cell, where))
+        except MediaError as error:
+            result.skipped.append(Skipped(where, error.reason))
+            continue
+        result.captions.append(texts)
+    return result
+
+
+def _picture_of_cell(cell: Any, where: str) -> Picture:
+    if isinstance(cell, (str, os.PathLike)):
+        return Picture.of_file(beside(Path.cwd() / "rows", os.fspath(cell)), where)
+    picture = as_media(cell)
+    if not isinstance(picture, Image):
+        raise MediaError(f"is {picture.modality}, and captions here are of pictures")
+    pixels = np.asarray(picture.load())
+    digest = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+    return Picture(where, digest, lambda: picture)
+
+
+def _lacking(name: str, columns: Iterable[str]) -> str:
+    return (
+        f"{name}: needs a column of pictures (or {', '.join(PATH_COLUMNS)}) and one with "
+        f"their captions (any that begins with {CAPTION_COLUMN!r}, {', '.join(TEXT_COLUMNS)}, "
+        f"or a class {LABEL_COLUMN!r}); it has {', '.join(columns)}"
+    )
 
 
 def _read_dataset(dataset: Any, name: str, folder: Path | None = None) -> CaptionedPictures:
@@ -257,11 +308,7 @@ def _read_dataset(dataset: Any, name: str, folder: Path | None = None) -> Captio
     if not captions and isinstance(label, library.ClassLabel):
         captions = [LABEL_COLUMN]
     if column is None or not captions:
-        raise UsageError(
-            f"{name}: needs a column of pictures (or {', '.join(PATH_COLUMNS)}) and one with "
-            f"their captions (any that begins with {CAPTION_COLUMN!r}, {', '.join(TEXT_COLUMNS)}, "
-            f"or a class {LABEL_COLUMN!r}); it has {', '.join(dataset.features)}"
-        )
+        raise UsageError(_lacking(name, dataset.features))
     if column in pictured:  # the file as it is: decoding is ours, in threads
         dataset = dataset.cast_column(column, library.Image(decode=False))
     fingerprint = getattr(dataset, "_fingerprint", "")

@@ -1,21 +1,23 @@
 """The state of a training beside its weights: tensors as safetensors, everything else as JSON.
 
-`Trainer` itself writes and reads pickles here, and a checkpoint may come from anywhere.
+A checkpoint may come from anywhere, so nothing in it is a pickle.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.folders import read_tensors, require_same, write_json, write_tensors
+from sensorium.training.history import History
 from sensorium.training.settings import Settings
 
 try:
@@ -28,6 +30,8 @@ except ImportError as error:
 
 TENSORS = "optimizer.safetensors"
 NUMBERS = "optimizer.json"
+
+STATE = "trainer_state.json"
 
 PICKLED = "optimizer.pt"
 """What checkpoints of other programs hold instead."""
@@ -51,11 +55,126 @@ def latest(checkpoints: Path) -> Path | None:
     numbered = {int(path.name.split("-")[1]): path for path in checkpoints.glob("checkpoint-*")}
     for _, path in sorted(numbered.items(), reverse=True):
         try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            json.loads((path / STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         return path
     return None
+
+
+@dataclasses.dataclass
+class TrainingState:
+    """How far a training is, and what was noted on the way.
+
+    Attributes
+    ----------
+    decides : tuple of str
+        The metric that decides, and whether "min" or "max" is best.
+    step : int
+        Optimizer steps done.
+    log : list of dict
+        In order, with their ``step``: losses (``loss``, ``learning_rate``), validations
+        (``eval_`` and a metric's name), checkpoints (``seconds`` until then).
+    """
+
+    decides: tuple[str, str]
+    step: int = 0
+    log: list[dict[str, float]] = dataclasses.field(default_factory=list)
+
+    def note(self, **values: float) -> None:
+        """Note values of this step."""
+        self.log.append({**values, "step": self.step})
+
+    @property
+    def seconds(self) -> float:
+        """Time that was spent up to the last checkpoint."""
+        return next((entry["seconds"] for entry in reversed(self.log) if "seconds" in entry), 0.0)
+
+    @property
+    def _key(self) -> str:
+        return f"eval_{self.decides[0]}"
+
+    @property
+    def _validations(self) -> list[dict[str, float]]:
+        return [entry for entry in self.log if self._key in entry]
+
+    @property
+    def _best(self) -> dict[str, float] | None:
+        best: dict[str, float] | None = None
+        for entry in self._validations:
+            if self._beats(entry[self._key], None if best is None else best[self._key]):
+                best = entry
+        return best
+
+    def _beats(self, value: float, best: float | None) -> bool:
+        if best is None or math.isnan(best):
+            return True
+        return value < best if self.decides[1] == "min" else value > best
+
+    @property
+    def best_value(self) -> float | None:
+        """The best value of the metric that decides, so far."""
+        best = self._best
+        return None if best is None else best[self._key]
+
+    def is_better(self, value: float) -> bool:
+        """Whether a value of the metric that decides is the best so far."""
+        return self._beats(value, self.best_value)
+
+    def has_waited(self, patience: int | None) -> bool:
+        """Whether patience is at its end."""
+        best = self._best
+        if patience is None or best is None:
+            return False
+        return sum(entry["step"] > best["step"] for entry in self._validations) >= patience
+
+    def is_over(self, total: int, patience: int | None) -> bool:
+        """Whether there is nothing left to do."""
+        return self.step >= total or self.has_waited(patience)
+
+    def save(self, folder: Path) -> None:
+        """Write the state into a checkpoint; last, since it says that the rest is whole."""
+        write_json(folder / STATE, {"global_step": self.step, "log_history": self.log})
+
+    @classmethod
+    def load(cls, folder: Path, decides: tuple[str, str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        UsageError
+            When it is damaged.
+        """
+        try:
+            said = json.loads((folder / STATE).read_text(encoding="utf-8"))
+            return cls(decides, int(said["global_step"]), [dict(e) for e in said["log_history"]])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{folder / STATE} is damaged ({error!r:.200}); delete {folder}"
+            ) from error
+
+    def history(self, total: int, seconds: float, patience: int | None) -> History:
+        """What was noted, when it is over."""
+        losses = [entry for entry in self.log if "loss" in entry]
+        best = self._best
+        return History(
+            steps=[int(entry["step"]) for entry in losses],
+            losses=[entry["loss"] for entry in losses],
+            learning_rates=[entry["learning_rate"] for entry in losses],
+            metrics=[
+                {
+                    "step": entry["step"],
+                    **{k.removeprefix("eval_"): v for k, v in entry.items() if k[:5] == "eval_"},
+                }
+                for entry in self.log
+                if any(name.startswith("eval_") for name in entry)
+            ],
+            best_step=None if best is None else int(best["step"]),
+            total_steps=total,
+            stopped_early=self.has_waited(patience) and self.step < total,
+            finished=True,
+            seconds=seconds,
+        )
 
 
 def save_optimizer(folder: Path, optimizer: Any, scheduler: Any, scaler: Any | None) -> None:

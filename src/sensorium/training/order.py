@@ -1,13 +1,14 @@
 """In which order examples come, and what is random in them: by seed and epoch alone.
 
-`Trainer`'s loader reads a batch ahead of its checkpoints. So nothing here may depend on where the
-random generators happen to stand, or a resumed training would see other data.
+Nothing here may depend on where the random generators happen to stand, or a resumed training would
+see other data.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,18 +32,59 @@ class Examples(Protocol):
 
 
 class Batches(torch.utils.data.Dataset):  # type: ignore[misc]
-    """Examples that come as collated batches, with whatever is random in them seeded."""
+    """Examples that come as collated batches, with whatever is random in them seeded.
+
+    Parameters
+    ----------
+    examples : Examples
+    collate : callable
+    seed : int
+    size : int
+        Examples in a batch of one process.
+    rank, processes : int
+        Which of how many processes this is: they take turns. Where the last turn is not whole,
+        it is filled up from the beginning, so that all have as many batches.
+    drop_last : bool
+        Whether the last turn is left out instead.
+
+    Attributes
+    ----------
+    epoch : int
+        Set before each.
+    """
 
     def __init__(
-        self, examples: Examples, collate: Callable[[list[Any]], Mapping[str, Any]], seed: int
+        self,
+        examples: Examples,
+        collate: Callable[[list[Any]], Mapping[str, Any]],
+        seed: int,
+        size: int,
+        *,
+        rank: int = 0,
+        processes: int = 1,
+        drop_last: bool = False,
     ) -> None:
         self.examples = examples
         self.collate = collate
         self.seed = seed
         self.epoch = 0
+        self._size, self._rank, self._processes = size, rank, processes
+        self._drop_last = drop_last
 
     def __len__(self) -> int:
-        return len(self.examples)
+        """Count the batches of an epoch."""
+        whole = math.floor if self._drop_last else math.ceil
+        return whole(whole(len(self.examples) / self._size) / self._processes)
+
+    def numbers(self) -> list[list[int]]:
+        """The examples of each batch of this epoch."""
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.examples))
+        turn = self._size * self._processes
+        wanted = len(self) * turn
+        if self._drop_last or self._processes > 1:
+            order = np.resize(order, wanted)
+        starts = range(self._rank * self._size, wanted, turn)
+        return [order[start : start + self._size].tolist() for start in starts]
 
     def __getitem__(self, index: int) -> Any:
         return self.examples[index]
@@ -61,15 +103,8 @@ class Batches(torch.utils.data.Dataset):  # type: ignore[misc]
                 np.random.set_state(before[1])
 
 
-class Order(torch.utils.data.Sampler):  # type: ignore[misc]
-    """The examples in the order of an epoch, which depends on seed and epoch alone."""
-
-    def __init__(self, batches: Batches) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[int]:
-        generator = np.random.default_rng([self.batches.seed, self.batches.epoch])
-        return iter(generator.permutation(len(self.batches)).tolist())
+def seed_everything(seed: int) -> None:
+    """Seed the generators of Python, NumPy and torch."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)

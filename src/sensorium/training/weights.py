@@ -54,6 +54,8 @@ def give_all(model: nn.Module, processes: int) -> None:
 
 def average_gradients(model: nn.Module, processes: int) -> None:
     """Give all processes the mean of their gradients; one that has none counts as zero."""
+    if processes == 1:
+        return
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in trained:
         if parameter.grad is None:
