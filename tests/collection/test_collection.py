@@ -165,9 +165,9 @@ def test_only_new_vectors_are_read(collection: Collection, folder: Path) -> None
     files = write_many(folder, range(4))
     collection.add(*files[:2])
     collection.search("dog")
-    held = collection._searcher._held
+    held = collection._vectors._last
     collection.search("cat")
-    assert collection._searcher._held is held
+    assert collection._vectors._last is held
     after = []
     read = collection._store.vectors
     collection._store.vectors = lambda dimension, after_id=0, **k: (  # type: ignore[method-assign]

@@ -84,7 +84,7 @@ def queries(encoder: Encoder) -> Vectors:
 
 
 def has_index(collection: Collection) -> bool:
-    return collection._searcher.snapshot(collection.encoder.space).index is not None
+    return collection._vectors.snapshot(collection.encoder.space).index is not None
 
 
 @pytest.mark.parametrize("kind", ["ivf", "hnsw"])
@@ -98,9 +98,10 @@ def test_an_index_finds_what_is_there(
     assert has_index(filled)
     assert share(found(filled, queries), exact(filled, queries)) >= 0.9
     for query, line in zip(queries, filled.search_vectors(queries), strict=True):
-        vectors = filled._store.segments([hit.id for hit in line])  # one segment an item
+        ids, vectors = filled._store.vectors_of([hit.id for hit in line])  # one segment an item
+        cosines = dict(zip(ids, (vectors @ query).tolist(), strict=True))
         for hit in line:
-            assert hit.score == pytest.approx(float(vectors[hit.id].vector @ query), abs=1e-6)
+            assert hit.score == pytest.approx(cosines[hit.id], abs=1e-6)
         assert [hit.score for hit in line] == sorted((h.score for h in line), reverse=True)
     with Collection(filled.path, encoder) as again:
         assert found(again, queries) == found(filled, queries)
@@ -129,7 +130,7 @@ def test_what_is_added_and_removed_counts_at_once(
         filled.optimize(recall=0.95, kind="ivf")
         for collection in (filled, other):
             assert share(found(collection, queries), exact(filled, queries)) >= 0.9
-            assert len(collection._searcher.snapshot(encoder.space).segment_ids) == 0
+            assert len(collection._vectors.snapshot(encoder.space).segment_ids) == 0
 
 
 def test_all_items_can_go(filled: Collection, queries: Vectors) -> None:
@@ -191,7 +192,7 @@ def test_an_index_of_another_space_is_not_used(
     pointer.write_text(json.dumps({"checksum": zlib.crc32(body.encode()), "facts": body}))
     with Collection(filled.path, encoder) as again:
         assert found(again, queries) == exact(filled, queries)
-        assert "another space" in (again._searcher.problem or "")
+        assert "another space" in (again._vectors.problem or "")
 
 
 def test_pages_neither_overlap_nor_leave_out(filled: Collection, queries: Vectors) -> None:
@@ -222,7 +223,7 @@ def test_pages_of_several_modalities_neither_overlap_nor_leave_out(
         assert report.kind == report.chosen.kind == "hnsw"
         settings = [(point.kind, str(point.parameters)) for point in report.curve]
         assert len(settings) == len({*settings}) and settings[0] == ("exact", "{}")
-        held = library._searcher.snapshot(encoder.space).index
+        held = library._vectors.snapshot(encoder.space).index
         assert held is not None
         held.index.ef = 1  # type: ignore[attr-defined]  # it misses what a deeper search finds
         for query in unit(rng.normal(size=(20, dimension))):
@@ -271,7 +272,7 @@ def test_small_collections_need_none(tmp_path: Path, encoder: Encoder) -> None:
 def test_recall_is_measured_with_given_questions(filled: Collection) -> None:
     texts = [f"question {n}" for n in range(40)]
     filled.optimize(recall=0.9, kind="ivf", questions=texts)
-    held = filled._searcher.snapshot(filled.encoder.space).index
+    held = filled._vectors.snapshot(filled.encoder.space).index
     assert held is not None
     asked = read_queries(held)
     assert (asked[0] == filled.encoder.encode([Text(text) for text in texts])).all()
@@ -292,7 +293,7 @@ def test_an_index_that_fell_behind_is_built_again(
     thread = filled._rebuilding
     if thread is not None:
         thread.join(60)
-    held = filled._searcher.snapshot(filled.encoder.space)
+    held = filled._vectors.snapshot(filled.encoder.space)
     assert held.index is not None
     assert len(held.index.segment_ids) == 2 * ROWS
     assert share(found(filled, queries), exact(filled, queries)) >= 0.85

@@ -144,7 +144,7 @@ def test_an_index_is_measured_with_the_vectors_that_search_asks_with(
     filled: Collection, tiny: Path
 ) -> None:
     def measured_with() -> Vectors:
-        held = filled._searcher.snapshot(filled.encoder.space).index
+        held = filled._vectors.snapshot(filled.encoder.space).index
         assert held is not None
         return read_queries(held)[0]
 
@@ -158,7 +158,7 @@ def test_an_index_is_measured_with_the_vectors_that_search_asks_with(
     asked = plain(tiny, [f"green dog {caption}" for caption in captions])
     assert (measured_with() @ asked.T).max(axis=1).min() > 0.999
     hit = filled.search("dog", 1)[0]
-    (vector,) = (row.vector for row in filled._store.segments([hit.id]).values())
+    (vector,) = filled._store.vectors_of([hit.id])[1]
     assert hit.score == pytest.approx(float(plain(tiny, ["green dog dog"])[0] @ vector), abs=1e-5)
     assert [
         line[0].id for line in filled.search_vectors(filled.encoder.encode_queries(["dog"]))

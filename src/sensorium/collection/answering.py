@@ -23,7 +23,7 @@ from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebu
 from sensorium.collection.queries import query_vectors, vector_given
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.searching import Searcher, Snapshot
+from sensorium.collection.snapshots import Snapshot, Snapshots
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import (
     DEFAULT_ENCODER,
@@ -63,8 +63,8 @@ class Answering:
         self._store = SQLiteStore(self.path, create=create)
         self._encoder: Encoder | None = None
         self._encoder_name = ""
-        self._searcher = Searcher(self._store)
-        self._hashed = Searcher(self._store, "hash")
+        self._vectors = Snapshots(self._store)
+        self._codes = Snapshots(self._store, "hash")
         self._auto_optimize = auto_optimize
         self._rebuilding: Thread | None = None
         if encoder is not None:
@@ -78,8 +78,8 @@ class Answering:
         loaded, name = named
         self._store.require_space(loaded.space, name)
         self._encoder, self._encoder_name = loaded, name
-        for searcher in (self._searcher, self._hashed):
-            searcher.background = lambda: background(loaded)
+        for snapshots in (self._vectors, self._codes):
+            snapshots.background = lambda: background(loaded)
         return loaded
 
     @property
@@ -150,7 +150,7 @@ class Answering:
         media = as_media(query)
         _require_count("k", k, 1)
         _require_count("offset", offset, 0)
-        allowed = self._searcher.allowed(where, modality)
+        allowed = self._vectors.allowed(where, modality)
         return self._asked(media, mode, allowed)(int(k), int(offset))
 
     def search_pages(
@@ -180,7 +180,7 @@ class Answering:
         _require_count("depth", depth, 1)
         ask = self._asked(as_media(query), mode, None)
         start = 0
-        for stop in page_ends(int(depth), mode, lambda: self._held(mode)):
+        for stop in page_ends(int(depth), mode, lambda: self._snapshot_for(mode)):
             yield ask(stop - start, start)
             start = stop
 
@@ -194,10 +194,10 @@ class Answering:
             raise UsageError(f"a search by words takes a text, not {media!r:.80}")
         vectors = None if mode == "words" else query_vectors(self.encoder, [media])
         return lambda k, offset: page(
-            self._store, mode, media, vectors, k, offset, allowed, lambda: self._held(mode)
+            self._store, mode, media, vectors, k, offset, allowed, lambda: self._snapshot_for(mode)
         )
 
-    def _held(self, mode: str) -> Snapshot:
+    def _snapshot_for(self, mode: str) -> Snapshot:
         return self._hash_snapshot() if mode == "hash" else self._snapshot(self.encoder)
 
     @contextmanager
@@ -248,9 +248,9 @@ class Answering:
             raise UsageError(
                 f"vectors have the shape (n, {encoder.space.dimension}), got {vectors.shape}"
             )
-        allowed = self._searcher.allowed(where, modality)
+        allowed = self._vectors.allowed(where, modality)
         return nearest(
-            self._store, vectors, int(k), int(offset), allowed, lambda: self._held("vector")
+            self._store, vectors, int(k), int(offset), allowed, lambda: self._snapshot_for("vector")
         )
 
     def classify(
@@ -350,16 +350,16 @@ class Answering:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Ids of the segments that a filter allows, ids of their items, and their vectors."""
         encoder = self.encoder
-        allowed = self._searcher.allowed(where, None)
-        held = self._snapshot(encoder)
-        if held.index is None:
-            found = held.segment_ids, held.item_ids, held.vectors
+        allowed = self._vectors.allowed(where, None)
+        snapshot = self._snapshot(encoder)
+        if snapshot.index is None:
+            segments = snapshot.segment_ids, snapshot.item_ids, snapshot.vectors
         else:
-            found = self._store.vectors(encoder.space.dimension)
+            segments = self._store.vectors(encoder.space.dimension)
         if allowed is None:
-            return found
-        mask = np.isin(found[1], allowed)
-        return found[0][mask], found[1][mask], found[2][mask]
+            return segments
+        mask = np.isin(segments[1], allowed)
+        return segments[0][mask], segments[1][mask], segments[2][mask]
 
     def get(self, target: int | str | os.PathLike[str]) -> Item | None:
         """Look up an item by id or path; None when there is none."""
@@ -423,25 +423,25 @@ class Answering:
     def _snapshot(self, encoder: Encoder) -> Snapshot:
         """All vectors, read anew only as far as they have changed since the last call."""
         with self._lock:
-            held = self._searcher.snapshot(encoder.space, self._encoder_name)
+            snapshot = self._vectors.snapshot(encoder.space, self._encoder_name)
             if self._auto_optimize and self._rebuilding is None:
-                in_index = len(held.index.segment_ids) if held.index else 0
-                dead = 0 if held.alive is None else int((~held.alive).sum())
-                if is_stale(in_index, dead, len(held.segment_ids)):
+                in_index = len(snapshot.index.segment_ids) if snapshot.index else 0
+                dead = 0 if snapshot.alive is None else int((~snapshot.alive).sum())
+                if is_stale(in_index, dead, len(snapshot.segment_ids)):
                     self._rebuilding = Thread(
                         target=self._rebuild, args=(encoder, in_index > 0), daemon=True
                     )
                     self._rebuilding.start()
-            return held
+            return snapshot
 
     def _hash_snapshot(self) -> Snapshot:
         encoder = self.encoder
         with self._lock:
-            held = self._hashed.snapshot(encoder.space, self._encoder_name)
-            if held.index is None and len(held.segment_ids):
+            snapshot = self._codes.snapshot(encoder.space, self._encoder_name)
+            if snapshot.index is None and len(snapshot.segment_ids):
                 build_hash(self._store, encoder)
-                held = self._hashed.snapshot(encoder.space, self._encoder_name)
-            return held
+                snapshot = self._codes.snapshot(encoder.space, self._encoder_name)
+            return snapshot
 
     def _rebuild(self, encoder: Encoder, again: bool) -> None:
         """Bring the index up to date from a thread of its own, on a connection of its own."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from sensorium.collection.hits import hits_by_words, hits_of
+from sensorium.collection.hits import hits_of
 from sensorium.collection.results import Hit
-from sensorium.collection.searching import LEVELS, Snapshot, nearest_items
+from sensorium.collection.searching import LEVELS, exactly, nearest_items
+from sensorium.collection.snapshots import Ids, Snapshot
 from sensorium.collection.store import SQLiteStore
-from sensorium.collection.words import Match
 from sensorium.index.base import Vectors
 from sensorium.media import Media, Text
-from sensorium.ranking.fusion import reciprocal_rank_fusion
+from sensorium.ranking.scoring import rank
 
 MODES = ("vector", "words", "hybrid", "hash")
 
@@ -30,7 +27,7 @@ FUSED = (1000, 10_000, 100_000)
 """Depths to which rankings are fused: what is far down in both is worth a place, too. Pages within
 one of them are cut from the same ranking."""
 
-Allowed = npt.NDArray[np.int64] | None
+Allowed = Ids | None
 TakeSnapshot = Callable[[], Snapshot]
 
 
@@ -61,21 +58,20 @@ def page(
     take_snapshot : callable
         Gives the vectors as they are now, in the index that the mode takes.
     """
+    stop = offset + k
     if mode == "words":
         assert isinstance(media, Text)
-        found = store.match_words(media.text, k + offset, allowed)[offset:]
-        ranked = [(match.item, match.score) for match in found]
-        return hits_by_words(store, ranked, _texts(found))
+        ranked = rank(matches=store.match_words(media.text, stop, allowed))
+        return hits_of(store, [ranked[offset:]])[0]
     assert vectors is not None
     if mode == "hybrid":
         assert isinstance(media, Text)
-        wanted = k + offset
-        depth = next((depth for depth in FUSED if depth >= wanted), wanted)
-        (line,) = nearest_items(take_snapshot(), vectors, depth, allowed)
-        matches = store.match_words(media.text, depth, allowed)
-        fused = reciprocal_rank_fusion([[f.item for f in line], [m.item for m in matches]])
-        segments = {found.item: found for found in line}
-        return hits_by_words(store, fused[offset:wanted], _texts(matches), segments)
+        depth = next((depth for depth in FUSED if depth >= stop), stop)
+        snapshot = take_snapshot()
+        scales = snapshot.scales(vectors)
+        (neighbours,) = nearest_items(snapshot, vectors, scales, depth, allowed)
+        ranked = rank(neighbours, store.match_words(media.text, depth, allowed))
+        return hits_of(store, [ranked[offset:stop]])[0]
     options = {"modality": media.modality.value} if mode == "hash" else {}
     return nearest(store, vectors, k, offset, allowed, take_snapshot, **options)[0]
 
@@ -92,9 +88,12 @@ def nearest(
     """Nearest items, looked for again where others deleted what had just been found."""
     answers: list[list[Hit]] = []
     for _ in range(TRIES):
-        held = take_snapshot()
-        lines = nearest_items(held, vectors, k, allowed, offset=offset, **options)
-        answers = hits_of(store, vectors, lines, held)
+        snapshot = take_snapshot()
+        scales = snapshot.scales(vectors)
+        lines = nearest_items(snapshot, vectors, scales, k, allowed, offset=offset, **options)
+        lines = exactly(store, snapshot, vectors, lines)
+        ranked = [rank(line, scale=scale) for line, scale in zip(lines, scales, strict=True)]
+        answers = hits_of(store, ranked)
         if list(map(len, answers)) == list(map(len, lines)):
             break
     return answers
@@ -109,7 +108,3 @@ def page_ends(depth: int, mode: str, take_snapshot: TakeSnapshot) -> list[int]:
     if mode in WITH_WORDS or take_snapshot().index is None:
         return [depth]
     return [level for level in LEVELS if level < depth] + [depth]
-
-
-def _texts(matches: Sequence[Match]) -> dict[int, int]:
-    return {match.item: match.text_id for match in matches if match.text_id is not None}

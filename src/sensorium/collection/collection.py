@@ -180,7 +180,7 @@ class Collection(Answering):
             How many there were; naming one that is not there is no error.
         """
         ids = {item.id for target in targets if (item := self._find(target)) is not None}
-        if (matching := self._searcher.allowed(where, None)) is not None:
+        if (matching := self._vectors.allowed(where, None)) is not None:
             ids.update(matching.tolist())
         return self._store.delete(sorted(ids)) if ids else 0
 

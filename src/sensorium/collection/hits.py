@@ -1,89 +1,54 @@
-"""Looking up what a search found: items, places, exact scores."""
+"""Looking up what a search found: items, places, texts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any
 
 from sensorium.collection.results import Hit
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.searching import Found, Snapshot
 from sensorium.collection.store import SQLiteStore
-from sensorium.index.base import Vectors
 from sensorium.media.segments import SegmentRecord
-from sensorium.ranking.gap import on_one_scale, spreads
+from sensorium.ranking.scoring import Ranked
 
 
-def hits_of(
-    store: SQLiteStore,
-    queries: Vectors,
-    lines: Sequence[Sequence[Found]],
-    held: Snapshot | None = None,
-) -> list[list[Hit]]:
-    """Look up what was found, with exact scores.
+def hits_of(store: SQLiteStore, lines: Sequence[Sequence[Ranked]]) -> list[list[Hit]]:
+    """Look up the ranked items of some queries; what is gone is left out.
 
-    An approximate index ranks by compressed vectors; of what it found the order and the scores
-    are made exact here, at no further cost: the rows are read anyway.
+    A hit tells of the stored text that it was found by, or else of the segment.
     """
-    wanted = dict.fromkeys(found.segment for line in lines for found in line)
-    rows = store.segments(list(wanted))
+    ranked = [result for line in lines for result in line]
+    wanted = dict.fromkeys(result.segment for result in ranked if result.segment is not None)
+    segments = store.segments(list(wanted))
+    texts = store.texts([result.text_id for result in ranked if result.text_id is not None])
     # Another process may have replaced a segment since the vectors were read.
-    gone = {found.item for line in lines for found in line if found.segment not in rows}
-    items = store.items(list(gone)) if gone else {}
+    rest = dict.fromkeys(result.item for result in ranked if result.segment not in segments)
+    items = store.items(list(rest))
     answers = []
-    kinds = held.kinds if held is not None else None
-    for query, line in zip(queries, lines, strict=True):
+    for line in lines:
         hits = []
-        scale = spreads(query, kinds.samples) if kinds else {}
-        shared = kinds.shared_with(query) if kinds else []
-        for found in line:
-            if (row := rows.get(found.segment)) is not None:
-                score = min(1.0, max(-1.0, float((row.vector * query).sum())))
-                if row.record.modality in shared:
-                    own, reference = scale[row.record.modality], scale[shared[0]]
-                    score = on_one_scale(score, own, reference)
-                hit = Hit(
-                    row.item, row.path, row.modality, {**row.metadata}, row.record.span, score,
-                    row.record.text, details_of(row.record),
-                )  # fmt: skip
-            elif found.item in items:
-                hit = Hit(**item_fields(items[found.item]), span=None, score=found.score)
+        for item, score, segment, text_id in line:
+            record = texts.get(text_id) if text_id is not None else None
+            row = segments.get(segment) if segment is not None else None
+            if row is not None:
+                of_item: dict[str, Any] = {
+                    "id": item, "path": row.path, "modality": row.modality,
+                    "metadata": {**row.metadata},
+                }  # fmt: skip
+                record = record or row.record
+            elif item in items:
+                of_item = item_fields(items[item])
+                record = record or SegmentRecord()
             else:
                 continue
-            hits.append((-hit.score, found.segment, hit))
-        hits.sort(key=itemgetter(0, 1))
-        answers.append([hit for _, _, hit in hits])
-    return answers
-
-
-def hits_by_words(
-    store: SQLiteStore,
-    found: Sequence[tuple[int, float]],
-    texts: Mapping[int, int],
-    segments: Mapping[int, Found] | None = None,
-) -> list[Hit]:
-    """Look up items with the scores of a search by words, or of a fusion.
-
-    `texts` has where the words were found in items, `segments` the best segment of items that
-    were found by their vectors, too.
-    """
-    items = store.items([item for item, _ in found])
-    best = [segments[item].segment for item, _ in found if item in segments] if segments else []
-    records = {row.item: row.record for row in store.segments(best).values()}
-    said = store.texts([texts[item] for item, _ in found if item in texts])
-    records.update({item: said[text] for item, text in texts.items() if text in said})
-    hits = []
-    for item, score in found:
-        if item in items:
-            record = records.get(item, SegmentRecord())
             hits.append(
                 Hit(
-                    **item_fields(items[item]), span=record.span, score=score,
-                    text=record.text, details=details_of(record),
+                    **of_item, span=record.span, score=score, text=record.text,
+                    details=details_of(record),
                 )
             )  # fmt: skip
-    return hits
+        answers.append(hits)
+    return answers
 
 
 def details_of(record: SegmentRecord) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from sensorium.collection.hits import item_fields
 from sensorium.collection.results import Labelled
 from sensorium.collection.store import SQLiteStore
-from sensorium.encoders.yes_no import answer, odds
+from sensorium.encoders.yes_no import answer
 from sensorium.encoders.zero_shot import most_probable
+from sensorium.ranking.labels import counting_segments, of_items
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
@@ -49,32 +50,17 @@ def label_items(
     Returns
     -------
     list of Labelled
-        In the order of adding. Each has the mean of its segments' probabilities. Where labels are
-        judged by themselves it is the mean of their odds: what is asked is whether a label fits any
-        part of an item, and a part that it fits ten times better than chance makes it five times
-        likelier beside one that tells nothing.
+        In the order of adding; see `sensorium.ranking.labels.of_items`.
     """
     segment_ids, item_ids, vectors = segments
     modalities = store.modalities(segment_ids) if len(segment_ids) else np.array([], str)
     if kinds is not None:
-        rank = {kind: place for place, kind in enumerate(kinds)}
-        places = np.array([rank.get(kind, len(kinds)) for kind in modalities.tolist()], int)
-        ids, rows = np.unique(item_ids, return_inverse=True)
-        best = np.full(len(ids), len(kinds))
-        np.minimum.at(best, rows, places)
-        mask = (places == best[rows]) & (places < len(kinds))
-        item_ids, vectors, modalities = item_ids[mask], vectors[mask], modalities[mask]
-    ids, rows = np.unique(item_ids, return_inverse=True)
+        counting = counting_segments(item_ids, modalities, kinds)
+        item_ids, vectors, modalities = item_ids[counting], vectors[counting], modalities[counting]
     by_segment = np.zeros((len(item_ids), len(labels)))
     for kind in {*modalities.tolist()}:
-        found = probabilities(vectors[modalities == kind], kind)
-        by_segment[modalities == kind] = odds(found) if judged else found
-    means = np.zeros((len(ids), len(labels)))
-    np.add.at(means, rows, by_segment)
-    means /= np.bincount(rows, minlength=len(ids))[:, None]
-    if judged:
-        means = means / (1 + means)
-    top = most_probable(labels, means.astype(np.float32), k)
+        by_segment[modalities == kind] = probabilities(vectors[modalities == kind], kind)
+    ids, by_item = of_items(item_ids, by_segment, judged=judged)
     items = store.items(ids.tolist())
     return [
         Labelled(
@@ -82,6 +68,6 @@ def label_items(
             labels=best_labels,
             answers={label: answer(p) for label, p in best_labels} if judged else {},
         )
-        for i, best_labels in zip(ids.tolist(), top, strict=True)
+        for i, best_labels in zip(ids.tolist(), most_probable(labels, by_item, k), strict=True)
         if i in items
     ]

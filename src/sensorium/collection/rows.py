@@ -49,14 +49,13 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A row of the segments table and what a hit tells of its item; `vector` is of shape (d,)."""
+    """A row of the segments table and what a hit tells of its item."""
 
     item: int
     path: str
     modality: str
     metadata: dict[str, Any]
     record: SegmentRecord
-    vector: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,12 @@ from sensorium.collection.rows import (
 )
 from sensorium.collection.schema import MODALITY_INDEX
 from sensorium.collection.spaces import SpaceStore
-from sensorium.collection.words import Match, match, write_texts, write_words
+from sensorium.collection.words import match, write_texts, write_words
 from sensorium.data.metadata import dump_metadata
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError
 from sensorium.media.segments import SegmentRecord
+from sensorium.ranking.scoring import Match
 
 
 class SQLiteStore(SpaceStore):
@@ -283,14 +284,14 @@ class SQLiteStore(SpaceStore):
                 raise CollectionError(f"{self.path}: vectors are damaged ({error})") from error
         return ids[0], ids[1], vectors
 
-    def some_vectors(self, segment_ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        """Vectors of these segments, those that are there, shape (n, d)."""
-        blobs = []
+    def vectors_of(self, segment_ids: Sequence[int]) -> tuple[list[int], npt.NDArray[np.float32]]:
+        """Which of these segments are there, and their vectors, shape (n, d)."""
+        rows = []
         for some in _portions(segment_ids):
             marks = ",".join("?" * len(some))
-            sql = f"SELECT vector FROM segments WHERE id IN ({marks})"
-            blobs += [blob for (blob,) in self._read(sql, some)]
-        return np.array([np.frombuffer(blob, "<f4") for blob in blobs], np.float32)
+            rows += self._read(f"SELECT id, vector FROM segments WHERE id IN ({marks})", some)
+        vectors = np.frombuffer(b"".join([vector for _, vector in rows]), "<f4")
+        return [segment for segment, _ in rows], vectors.reshape(len(rows), -1 if rows else 0)
 
     def removed_segments(self, after: int) -> tuple[npt.NDArray[np.int64], int]:
         """Read the log of removed vectors.
@@ -325,13 +326,13 @@ class SQLiteStore(SpaceStore):
         for some in _portions(ids):
             marks = ",".join("?" * len(some))
             for row in self._read(
-                "SELECT segments.id, vector, segments.item_id, path, items.modality, properties, "
+                "SELECT segments.id, segments.item_id, path, items.modality, properties, "
                 f"metadata, {SEGMENT}, passages.text, passages.source FROM segments "
                 "JOIN items ON items.id = segments.item_id "
                 f"LEFT JOIN passages ON passages.id = passage_id WHERE segments.id IN ({marks})",
                 some,
             ):
-                segment, vector, item, path, modality, properties, metadata, *of_segment = row
+                segment, item, path, modality, properties, metadata, *of_segment = row
                 values = json_values(properties)
                 values.update(json_values(metadata))
                 start, stop, kind, details, text_id, text, source = of_segment
@@ -339,9 +340,7 @@ class SQLiteStore(SpaceStore):
                     span_of(start, stop), kind, text, source or "",
                     json_values(details) if details else {}, text_id=text_id,
                 )  # fmt: skip
-                found[segment] = StoredSegment(
-                    item, path, modality, values, record, np.frombuffer(vector, "<f4")
-                )
+                found[segment] = StoredSegment(item, path, modality, values, record)
         return found
 
     def texts(self, ids: Sequence[int]) -> dict[int, SegmentRecord]:

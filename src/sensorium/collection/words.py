@@ -13,13 +13,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.sqlite import Connection
+from sensorium.ranking.scoring import Match
 
 SCHEMA = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 "
@@ -117,14 +118,6 @@ def write_texts(db: Connection, texts: Iterable[tuple[int, str]]) -> None:
         "INSERT INTO words (rowid, name, text) VALUES (?, '', ?)",
         [(-text_id, _spaced(text[:MAX_TEXT])) for text_id, text in texts],
     )
-
-
-class Match(NamedTuple):
-    """An item that holds the words, how well, and the stored text they are in, if any."""
-
-    item: int
-    score: float
-    text_id: int | None = None
 
 
 def match_expression(query: str) -> str | None:

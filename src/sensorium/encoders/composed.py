@@ -3,7 +3,7 @@
 A picture has zeros where the sound encoder's dimensions are and the other way round, so a dot
 product compares two vectors in the spaces that both have a part in. Texts, which all hold, are
 compared in each, and the mean counts. What a search makes of cosines that differ from space to
-space is `sensorium.ranking.gap`'s work.
+space is `sensorium.ranking.scale`'s work.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def scores(
     return centred @ (labels - middle).T / spread[:, None], of_words.max(axis=1) / spread
 
 
-def odds(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def odds(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Odds of probabilities that `independent` gave."""
     exact = probabilities.astype(np.float64)
     return np.asarray(exact / (1 - exact))

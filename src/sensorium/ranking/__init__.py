@@ -1,1 +1,1 @@
-"""From the scores of one or more searches to one ranking."""
+"""From what a search has near, or has read, to scored items: the one place that makes scores."""

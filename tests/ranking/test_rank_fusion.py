@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorium.ranking.fusion import reciprocal_rank_fusion
+from sensorium.ranking.rank_fusion import reciprocal_rank_fusion
 
 rankings = st.lists(st.lists(st.integers(0, 20), unique=True, max_size=12), max_size=4)
 

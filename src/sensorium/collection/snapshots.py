@@ -1,0 +1,267 @@
+"""The vectors of a collection in memory, kept in step with its file."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.collection.derived import DamagedIndexError, DerivedIndex, read_index, signature
+from sensorium.collection.filters import matching_ids
+from sensorium.collection.rows import Changes
+from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import Space
+from sensorium.index.base import Mask, Vectors
+from sensorium.ranking.scale import COSINES, SAMPLE, Samples, Scale
+
+KEPT_FILTERS = 8
+"""Filters whose items are remembered while the collection does not change: for further pages."""
+
+Ids = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Modalities of the vectors of a snapshot, where there are several.
+
+    Attributes
+    ----------
+    in_index, outside : ndarray of uint8
+        Which of the snapshot's modalities each row has.
+    samples : Samples
+        Tell how far a query is from each modality by chance.
+    """
+
+    in_index: Codes
+    outside: Codes
+    samples: Samples
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that may be found, in the index and outside; None for all."""
+
+    in_index: Mask | None
+    outside: Mask | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Vectors as of one moment: those in the index, less the removed, and those outside of it.
+
+    Attributes
+    ----------
+    index : DerivedIndex or None
+    alive : ndarray of bool or None
+        Rows of the index that still exist; None when all do.
+    segment_ids, item_ids, vectors
+        What is in memory: everything without an index, what was added since with one.
+    modalities : tuple of str
+        That vectors have, or once had.
+    kinds : Kinds or None
+        None while all vectors are of one modality.
+    """
+
+    space: str
+    changes: Changes
+    removed: int
+    index: DerivedIndex | None
+    alive: Mask | None
+    segment_ids: Ids
+    item_ids: Ids
+    vectors: Vectors
+    signature: tuple[int, int] | None = None
+    modalities: tuple[str, ...] = ()
+    kinds: Kinds | None = None
+    marked: OrderedDict[int, tuple[Ids, Rows]] = field(
+        default_factory=OrderedDict, init=False, repr=False, compare=False
+    )
+    """For the last filters: a million rows take milliseconds to mark."""
+
+    def scales(self, queries: Vectors) -> list[Scale]:
+        """What cosines of queries, shape (q, d), to each modality are worth beside each other."""
+        if self.kinds is None:
+            return [COSINES] * len(queries)
+        return [self.kinds.samples.scale(query) for query in queries]
+
+    def rows(self, allowed: Ids | None) -> Rows:
+        """The rows of the items that may be found; None allows all."""
+        if allowed is None:
+            return Rows(self.alive, None)
+        kept = self.marked.get(id(allowed))
+        if kept is None or kept[0] is not allowed:
+            kept = self.marked[id(allowed)] = (allowed, self._rows(allowed))
+            while len(self.marked) > KEPT_FILTERS:
+                self.marked.popitem(last=False)
+        return kept[1]
+
+    def _rows(self, allowed: Ids) -> Rows:
+        in_index = self.alive
+        last = max(
+            int(allowed[-1]) if len(allowed) else 0,
+            int(self.item_ids.max(initial=0)),
+            int(self.index.item_ids.max(initial=0)) if self.index else 0,
+        )
+        table = np.zeros(last + 1, bool)
+        table[allowed] = True
+        if self.index is not None:
+            chosen = table[self.index.item_ids]
+            in_index = chosen if in_index is None else chosen & in_index
+        return Rows(in_index, table[self.item_ids])
+
+
+class Snapshots:
+    """Holds what searches need in memory and keeps it in step with the collection.
+
+    Parameters
+    ----------
+    store : SQLiteStore
+    slot : str
+        Which of the collection's indexes is asked.
+    """
+
+    def __init__(self, store: SQLiteStore, slot: str = "vectors") -> None:
+        self._store = store
+        self._slot = slot
+        self._last: Snapshot | None = None
+        self._version = (0, 0)
+        self._filters: OrderedDict[tuple[Any, ...], Ids] = OrderedDict()
+        self.background: Callable[[], Mapping[str, Vectors]] = dict
+        """Gives vectors of segments that have nothing to do with any query, by modality."""
+        self.problem: str | None = None
+        """Why index files that are there are not used."""
+
+    @property
+    def path(self) -> Path:
+        """The collection's file."""
+        return self._store.path
+
+    def snapshot(self, space: Space, encoder: str = "") -> Snapshot:
+        """The vectors as they are now, read anew only as far as they have changed.
+
+        Raises
+        ------
+        SpaceMismatchError
+            When the collection is in another space than `space`.
+        """
+        last, version = self._last, self._store.version()
+        files = signature(self.path, self._slot)
+        if last is not None and (last.space, last.signature, self._version) == (
+            space.fingerprint, files, version,
+        ):  # fmt: skip
+            return last  # as nearly always: nothing else is read
+        # A snapshot: vectors of another space, or of a later state than the counters tell, must
+        # not get in between.
+        with self._store.snapshot():
+            self._store.require_space(space, encoder)
+            changes = self._store.changes()
+            if last is None or last.space != space.fingerprint or last.signature != files:
+                last = self._open(space, changes, files)
+            if last.changes != changes:
+                last = self._follow(last, space.dimension, changes)
+            self._last, self._version = last, version
+            return last
+
+    def _open(self, space: Space, changes: Changes, files: tuple[int, int] | None) -> Snapshot:
+        index, self.problem = None, None
+        if files is not None:
+            try:
+                index = read_index(self.path, self._slot, space.fingerprint)
+            except DamagedIndexError as error:
+                self.problem = str(error)
+        empty = np.empty(0, np.int64)
+        opened = Snapshot(
+            space=space.fingerprint,
+            changes=changes,
+            removed=index.state["removed"] if index else self._store.removed_segments(0)[1],
+            index=index,
+            alive=None,
+            segment_ids=empty,
+            item_ids=empty,
+            vectors=np.empty((0, space.dimension), np.float32),
+            signature=files,
+        )
+        return self._follow(opened, space.dimension, changes)
+
+    def _follow(self, last: Snapshot, dimension: int, changes: Changes) -> Snapshot:
+        """Take in what was added and removed since."""
+        gone, removed = self._store.removed_segments(last.removed)
+        alive, segment_ids, item_ids, vectors = (
+            last.alive, last.segment_ids, last.item_ids, last.vectors,
+        )  # fmt: skip
+        if len(gone) and last.index is not None:
+            rows = _rows_in(last.index.segment_ids, gone)
+            if len(rows):
+                size = len(last.index.segment_ids)
+                alive = np.ones(size, bool) if alive is None else alive.copy()
+                alive[rows] = False
+        if len(gone):
+            rows = _rows_in(segment_ids, gone)
+            segment_ids, item_ids = np.delete(segment_ids, rows), np.delete(item_ids, rows)
+            vectors = np.delete(vectors, rows, axis=0) if len(rows) else vectors
+        end = last.index.state["last_segment"] if last.index else 0
+        end = max(end, int(last.segment_ids[-1]) if len(last.segment_ids) else 0)
+        new = self._store.vectors(dimension, after=end)
+        if len(new[0]):
+            segment_ids = np.concatenate([segment_ids, new[0]])
+            item_ids = np.concatenate([item_ids, new[1]])
+            vectors = np.concatenate([vectors, new[2]]) if len(vectors) else new[2]
+        followed = replace(
+            last, changes=changes, removed=removed, alive=alive,
+            segment_ids=segment_ids, item_ids=item_ids, vectors=vectors,
+            modalities=tuple(self._store.segment_modalities()),
+        )  # fmt: skip
+        return replace(followed, kinds=self._kinds(followed))
+
+    def _kinds(self, snapshot: Snapshot) -> Kinds | None:
+        names = snapshot.modalities
+        if len(names) < 2:
+            return None
+        ids, codes = self._store.modalities_of_segments(names)
+        in_index = np.empty(0, np.int64) if snapshot.index is None else snapshot.index.segment_ids
+        # What was deleted since the index was built has no modality any more, and no need of one.
+        places = np.searchsorted(ids, in_index)
+        of_index = codes[np.minimum(places, len(codes) - 1)] if len(codes) else codes
+        rng = np.random.default_rng(0)
+        segments: dict[str, Vectors] = {}
+        for code, name in enumerate(names):
+            chosen = rng.permutation(ids[codes == code])[:SAMPLE].tolist()
+            if chosen:
+                segments[name] = self._store.vectors_of(chosen)[1]
+        counts = np.bincount(codes, minlength=len(names))
+        frequent = [names[code] for code in np.argsort(-counts, kind="stable").tolist()]
+        return Kinds(
+            of_index,
+            codes[np.searchsorted(ids, snapshot.segment_ids)],
+            Samples.of(
+                {name: segments[name] for name in frequent if name in segments}, self.background()
+            ),
+        )
+
+    def allowed(self, where: str | None, modality: str | None) -> Ids | None:
+        """Ids of the items that meet the conditions; None where there is no condition."""
+        if where is None and modality is None:
+            return None
+        key = (where, modality, self._store.changes().total)
+        if key not in self._filters:
+            everything = "1" if where is None else where
+            fields = self._store.fields()
+            self._filters[key] = matching_ids(self.path, everything, fields, modality)
+            while len(self._filters) > KEPT_FILTERS:
+                self._filters.popitem(last=False)
+        return self._filters[key]
+
+
+def _rows_in(ids: Ids, ranges: Ids) -> npt.NDArray[np.intp]:
+    """Where sorted ids lie in any of some ranges, first and last included."""
+    starts = np.searchsorted(ids, ranges[:, 0])
+    stops = np.searchsorted(ids, ranges[:, 1], side="right")
+    some = stops > starts
+    parts = [np.arange(a, b) for a, b in zip(starts[some], stops[some], strict=True)]
+    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.intp)

@@ -1,0 +1,115 @@
+"""One scale for segments of several modalities.
+
+A text is nearer to any other text than to the picture it describes: vectors of each modality lie in
+a cone of their own (the modality gap, Liang et al. 2022). In a list of both, every passage would
+stand before every photo. So a query's cosines are compared with those to what it has nothing to do
+with: how many standard deviations a segment stands out from the segments of its own modality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+HIGHEST = 0.999
+
+SAMPLE = 1000
+"""Segments of each modality whose cosines tell how far a query is from them by chance."""
+
+FEW = 8
+"""Segments of a modality, the encoder's background included, that are too few to tell a spread."""
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Spread(NamedTuple):
+    """Mean and standard deviation of cosines to segments that have nothing to do with a query."""
+
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What one query's cosines to segments of each modality are worth beside each other.
+
+    Attributes
+    ----------
+    spreads : mapping of str to Spread
+        Of the query's cosines to each modality by chance.
+    modalities : sequence of str
+        Those in whose space the query has a part; all scores are on the scale of the first.
+        Encoders side by side hold different modalities, and to segments of a space that it has no
+        part in, a query has a cosine of zero.
+    """
+
+    spreads: Mapping[str, Spread] = field(default_factory=dict)
+    modalities: Sequence[str] = ()
+
+    def score(self, cosine: float, modality: str) -> float:
+        """Bring a cosine to the scale of the first modality: as many deviations from its mean.
+
+        What is not on that scale already stays under 1, which only what is equal to the query has.
+        """
+        if modality not in self.modalities:
+            return cosine
+        own, reference = self.spreads[modality], self.spreads[self.modalities[0]]
+        if own == reference:
+            return cosine
+        deviations = (cosine - own.mean) / own.deviation
+        return min(HIGHEST, reference.mean + reference.deviation * deviations)
+
+
+COSINES = Scale()
+"""While all segments are of one modality, cosines are the scale."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Segments of each modality that tell what a query's cosines to it are by chance.
+
+    Attributes
+    ----------
+    vectors : mapping of str to ndarray of float32, shape (n, d)
+        Of which nearly all have nothing to do with any one query. Modalities of which there is
+        most come first.
+    spaces : mapping of str to ndarray of float32, shape (m, d)
+        A few vectors of each modality alone: whether a query has a part in their space.
+    """
+
+    vectors: Mapping[str, Vectors]
+    spaces: Mapping[str, Vectors]
+
+    @classmethod
+    def of(cls, segments: Mapping[str, Vectors], background: Mapping[str, Vectors]) -> Samples:
+        """Take what is stored, the most frequent modality first, and what an encoder brings along.
+
+        Two or three segments say nothing of their modality: they are taken for like the others.
+        """
+        spaces = {name: vectors[:FEW] for name, vectors in segments.items()}
+        samples = {
+            name: np.concatenate([vectors, background[name]]) if name in background else vectors
+            for name, vectors in segments.items()
+        }
+        for name in sorted(samples):
+            if len(samples[name]) < FEW:
+                others = [
+                    spaces[other]
+                    for other in sorted(samples)
+                    if other != name and (spaces[other] @ spaces[name].T).any()  # of one space
+                ]
+                samples[name] = np.concatenate([samples[name], *others])
+        return cls(samples, spaces)
+
+    def scale(self, query: Vectors) -> Scale:
+        """The scale of a query, which is a vector of shape (d,)."""
+        spreads = {}
+        for modality, vectors in self.vectors.items():
+            cosines = (vectors @ query).astype(np.float64)
+            spreads[modality] = Spread(float(cosines.mean()), max(float(cosines.std()), 1e-3))
+        shared = [name for name, vectors in self.spaces.items() if (vectors @ query).any()]
+        return Scale(spreads, shared)

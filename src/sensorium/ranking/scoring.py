@@ -1,0 +1,84 @@
+"""What a search has near, and what it has read, as items with scores: what a score is.
+
+=============  =======================================================================
+a search by    gives an item the score
+=============  =======================================================================
+vectors, hash  cosine of the query and the item's best segment; of several modalities
+               all are brought to the scale of one (`sensorium.ranking.scale`)
+words          BM25 of the item's words
+both           sum of reciprocal ranks (`sensorium.ranking.rank_fusion`)
+=============  =======================================================================
+
+Only what one search found is compared by it: none is a probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sensorium.ranking.rank_fusion import reciprocal_rank_fusion
+from sensorium.ranking.scale import COSINES, Scale
+
+
+class Neighbour(NamedTuple):
+    """A segment near a query: the best one of its item."""
+
+    segment: int
+    item: int
+    cosine: float
+    modality: str
+
+
+class Match(NamedTuple):
+    """An item that holds the words, how well, and the stored text they are in, if any."""
+
+    item: int
+    score: float
+    text_id: int | None = None
+
+
+class Ranked(NamedTuple):
+    """An item with its score, and what it was found by: a segment, a stored text."""
+
+    item: int
+    score: float
+    segment: int | None = None
+    text_id: int | None = None
+
+
+def rank(
+    neighbours: Sequence[Neighbour] | None = None,
+    matches: Sequence[Match] | None = None,
+    *,
+    scale: Scale = COSINES,
+) -> list[Ranked]:
+    """Score what was found for a query.
+
+    Parameters
+    ----------
+    neighbours : sequence of Neighbour, optional
+        What a search by vectors found, each item once, the nearest first.
+    matches : sequence of Match, optional
+        What a search by words found, best first. With `neighbours` the two are fused by rank.
+    scale : Scale
+        Of the query, where its neighbours are of several modalities.
+
+    Returns
+    -------
+    list of Ranked
+        Best first, each item once. Neighbours of equal score are in the order of their segments'
+        ids.
+    """
+    if neighbours is None:
+        return [Ranked(item, score, None, text_id) for item, score, text_id in matches or ()]
+    if matches is None:
+        scored = [
+            Ranked(item, scale.score(cosine, modality), segment)
+            for segment, item, cosine, modality in neighbours
+        ]
+        return sorted(scored, key=lambda item: (-item.score, item.segment or 0))
+    segments = {neighbour.item: neighbour.segment for neighbour in neighbours}
+    texts = {match.item: match.text_id for match in matches}
+    fused = reciprocal_rank_fusion([list(segments), list(texts)])
+    return [Ranked(item, score, segments.get(item), texts.get(item)) for item, score in fused]

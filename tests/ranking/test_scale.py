@@ -1,0 +1,60 @@
+"""One scale for modalities whose vectors lie apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sensorium.ranking.scale import COSINES, FEW, HIGHEST, Samples, Scale, Spread
+
+
+def cone(rng: np.random.Generator, axis: int, rows: int, width: float) -> np.ndarray:
+    vectors = rng.normal(size=(rows, 64)) * width
+    vectors[:, axis] += 1
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_the_gap_is_bridged() -> None:
+    """A query in the texts' cone is nearer to every text than to the picture it is about."""
+    rng = np.random.default_rng(0)
+    texts, pictures = cone(rng, 0, 200, 0.08), cone(rng, 1, 200, 0.08)
+    query = texts[7] + 0.5 * (pictures[3] - pictures.mean(axis=0))
+    query /= np.linalg.norm(query)
+    assert (texts @ query).min() > (pictures @ query).max()
+    scale = Samples.of({"text": texts[20:], "image": pictures[20:]}, {}).scale(query)
+    assert list(scale.modalities) == ["text", "image"]
+    seen = scale.score(float(pictures[3] @ query), "image")
+    others = np.delete(texts, 7, axis=0) @ query
+    assert seen > np.quantile(others, 0.95)
+    unrelated = [scale.score(float(picture @ query), "image") for picture in pictures[20:]]
+    assert np.mean(unrelated) == pytest.approx(scale.spreads["text"].mean, abs=1e-3)
+    assert np.std(unrelated) == pytest.approx(scale.spreads["text"].deviation, abs=1e-3)
+
+
+def test_the_first_modality_keeps_its_cosines() -> None:
+    scale = Scale({"text": Spread(0.2, 0.05), "image": Spread(0.1, 0.02)}, ("text", "image"))
+    assert scale.score(0.43, "text") == 0.43
+    assert scale.score(0.12, "image") == pytest.approx(0.25)
+    assert scale.score(1.0, "image") == HIGHEST  # 1 is only what is equal
+    assert scale.score(0.3, "audio") == 0.3  # nothing is known of it
+    assert COSINES.score(0.43, "image") == 0.43
+
+
+def test_equal_vectors_have_a_spread() -> None:
+    vectors = np.ones((FEW, 4), np.float32) / 2
+    assert Samples.of({"text": vectors}, {}).scale(vectors[0]).spreads["text"] == Spread(1.0, 1e-3)
+
+
+def test_few_segments_are_taken_for_like_others_of_their_space() -> None:
+    """Three pictures tell nothing of pictures; sounds of another encoder tell nothing of them."""
+    rng = np.random.default_rng(1)
+    texts, pictures, sounds = cone(rng, 0, 50, 0.1), cone(rng, 1, 3, 0.1), cone(rng, 2, 50, 0.1)
+    texts[:, 32:], pictures[:, 32:], sounds[:, :32] = 0, 0, 0
+    stored = {"text": texts, "audio": sounds, "image": pictures}
+    alone = Samples.of(stored, {})
+    assert len(alone.vectors["image"]) == 3 + FEW
+    np.testing.assert_array_equal(alone.vectors["image"][3:], texts[:FEW])
+    known = Samples.of(stored, {"image": cone(rng, 1, 40, 0.1)})
+    assert len(known.vectors["image"]) == 43
+    query = texts[0] / np.linalg.norm(texts[0])
+    assert list(alone.scale(query).modalities) == ["text", "image"]  # it has no part in sounds

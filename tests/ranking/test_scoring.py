@@ -1,0 +1,45 @@
+"""What a score is, for each way of searching."""
+
+from __future__ import annotations
+
+import pytest
+
+from sensorium.ranking.rank_fusion import RANK_CONSTANT
+from sensorium.ranking.scale import Scale, Spread
+from sensorium.ranking.scoring import Match, Neighbour, Ranked, rank
+
+
+def test_neighbours_are_ranked_by_their_cosines() -> None:
+    """Not by the order that an approximate index gave them; of equal ones the first added leads."""
+    near = [
+        Neighbour(5, 50, 0.4, "image"), Neighbour(9, 90, 0.7, "image"),
+        Neighbour(3, 30, 0.4, "image"),
+    ]  # fmt: skip
+    assert rank(near) == [Ranked(90, 0.7, 9), Ranked(30, 0.4, 3), Ranked(50, 0.4, 5)]
+    assert rank([]) == []
+
+
+def test_several_modalities_are_on_one_scale() -> None:
+    """A picture that stands out from pictures comes before a text that does not from texts."""
+    scale = Scale({"text": Spread(0.6, 0.1), "image": Spread(0.1, 0.02)}, ("text", "image"))
+    ranked = rank([Neighbour(1, 1, 0.65, "text"), Neighbour(2, 2, 0.14, "image")], scale=scale)
+    assert [result.item for result in ranked] == [2, 1]
+    assert [result.score for result in ranked] == pytest.approx([0.8, 0.65])
+
+
+def test_words_keep_their_scores() -> None:
+    assert rank(matches=[Match(2, 7.5, 20), Match(1, 3.0)]) == [
+        Ranked(2, 7.5, None, 20),
+        Ranked(1, 3.0, None, None),
+    ]
+
+
+def test_both_are_fused_by_rank() -> None:
+    """What was found twice leads, and is known by its segment and by its text."""
+    near = [Neighbour(11, 1, 0.9, "text"), Neighbour(12, 2, 0.2, "text")]
+    ranked = rank(near, [Match(2, 3.0, 7), Match(4, 1.0)])
+    assert ranked == [
+        Ranked(2, pytest.approx(1 / (RANK_CONSTANT + 2) + 1 / (RANK_CONSTANT + 1)), 12, 7),
+        Ranked(1, pytest.approx(1 / (RANK_CONSTANT + 1)), 11, None),
+        Ranked(4, pytest.approx(1 / (RANK_CONSTANT + 2)), None, None),
+    ]
