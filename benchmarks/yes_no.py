@@ -27,7 +27,7 @@ from benchmarks.rows import Row
 from benchmarks.yes_no_cases import Question, cases, questions
 from sensorium import load_encoder
 from sensorium.encoders.ordinary import label_vectors, ordinary_media, ordinary_words
-from sensorium.encoders.yes_no import NO, YES, judged
+from sensorium.tasks.yes_no import NO, YES, judged
 
 OURS, RIVAL = "pictures and words in general", "sigmoid of the cosine"
 BINS = 10

@@ -14,13 +14,13 @@ import pytest
 from sensorium import Collection, load_encoder
 from sensorium.collection.exchange import export_collection, import_collection
 from sensorium.encoders.background import background
-from sensorium.encoders.vector_classifier import VectorClassifier, load_vector_classifier
 from sensorium.errors import EncoderError, SensoriumError
 from sensorium.index.coding import HashCoder, load_coder
 from sensorium.index.exact import ExactIndex
 from sensorium.index.hash import HashIndex
 from sensorium.index.kinds import load_index
 from sensorium.index.learned import ANY, LearnedCoder
+from sensorium.tasks.classification import VectorClassifier, load_vector_classifier
 from tests.planted import Planted, plant_array
 from tests.tiny_encoder import make_tiny_encoder
 
@@ -189,7 +189,7 @@ def tower(folder: Path) -> Callable[[], object]:
 
 
 def text_classifier(folder: Path) -> Callable[[], object]:
-    from sensorium.training.classifiers.single_tower import SingleTower
+    from sensorium.tasks.single_tower import SingleTower
     from tests.encoders import tiny_hub
 
     tiny_hub.bert(folder)
@@ -197,7 +197,7 @@ def text_classifier(folder: Path) -> Callable[[], object]:
 
 
 def image_classifier(folder: Path) -> Callable[[], object]:
-    from sensorium.training.classifiers.single_tower import SingleTower
+    from sensorium.tasks.single_tower import SingleTower
     from tests.encoders import tiny_hub
 
     tiny_hub.vit(folder)

@@ -20,7 +20,7 @@ from recipes.mini.convert_sound import read_weights
 from recipes.mini.sounds import Sound, sounds
 from sensorium import load_encoder
 from sensorium.errors import MediaError
-from sensorium.extraction.speech import packaged_folder
+from sensorium.tasks.transcription import packaged_folder
 
 LAYERS = 3
 DIMENSION = 256

@@ -12,8 +12,8 @@ from recipes.ear.whisper import Tensors
 from recipes.ear.whitening import Whitening
 from recipes.mini.convert_sound import FEATURES, RATE, SOUND_WEIGHTS, Weights
 from recipes.mini.sounds import PACKAGES
-from sensorium.extraction.speech import PACKAGED_FILES
 from sensorium.media.audio import SHORTEST_WINDOW, WINDOW_SECONDS
+from sensorium.tasks.transcription import PACKAGED_FILES
 
 VERSION = "1"
 SECONDS = round(WINDOW_SECONDS * (1 + SHORTEST_WINDOW))

@@ -4,7 +4,7 @@
 
 Writes 64 drawings of things from the training split of Openclipart as one sheet, for encoders that
 bring no vectors of ordinary pictures; writes `mini`'s vectors of the ordinary words; and prints the
-constants of `src/sensorium/encoders/yes_no.py`, fitted on the validation splits of emoji and clip
+constants of `src/sensorium/tasks/yes_no.py`, fitted on the validation splits of emoji and clip
 art, with what answers are worth there at other thresholds.
 """
 
@@ -29,7 +29,7 @@ from sensorium.encoders.ordinary import (
     ordinary_media,
     ordinary_words,
 )
-from sensorium.encoders.yes_no import scores
+from sensorium.tasks.yes_no import scores
 
 Vectors = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]

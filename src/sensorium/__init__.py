@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sensorium.collection import Collection as Collection
     from sensorium.collection import Hit as Hit
-    from sensorium.encoders import ZeroShotClassifier as ZeroShotClassifier
     from sensorium.encoders import load_encoder as load_encoder
     from sensorium.errors import SensoriumError as SensoriumError
     from sensorium.media import Audio as Audio
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from sensorium.media import Mesh as Mesh
     from sensorium.media import Text as Text
     from sensorium.media import Video as Video
+    from sensorium.tasks.zero_shot import ZeroShotClassifier as ZeroShotClassifier
 
 __version__ = "0.1.0"
 
@@ -30,7 +30,7 @@ _HOMES = {
     "SensoriumError": "sensorium.errors",
     "Text": "sensorium.media",
     "Video": "sensorium.media",
-    "ZeroShotClassifier": "sensorium.encoders",
+    "ZeroShotClassifier": "sensorium.tasks.zero_shot",
     "load_encoder": "sensorium.encoders",
 }
 

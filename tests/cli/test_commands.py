@@ -13,7 +13,7 @@ import pytest
 
 import sensorium
 from sensorium import Collection
-from sensorium.encoders import answer
+from sensorium.tasks.yes_no import answer
 from tests.cli.conftest import COLORS, Run
 from tests.media.pictures import encode, red_blue
 

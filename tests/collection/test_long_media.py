@@ -126,7 +126,7 @@ from pathlib import Path
 from sensorium import Collection
 from sensorium.collection import collection as module
 from sensorium.encoders.reading import Extraction
-from sensorium.extraction import Transcriber
+from sensorium.tasks.transcription import Transcriber
 from sensorium.media import Segment, Text
 
 path, encoder, log, fatal, media = sys.argv[1:]

@@ -19,11 +19,12 @@ import trimesh
 
 from sensorium import Collection, Document, Mesh, Video, load_encoder
 from sensorium.collection import queries
-from sensorium.encoders import Encoder, Prepared, ZeroShotClassifier
+from sensorium.encoders import Encoder, Prepared
 from sensorium.encoders.base import Role
 from sensorium.encoders.reading import Extraction
 from sensorium.errors import MediaError
 from sensorium.media import Audio, Media, Modality, Segment, Text
+from sensorium.tasks.zero_shot import ZeroShotClassifier
 from tests.collection.pictures import png
 from tests.media.recordings import encode_sound, tone, write_video
 from tests.media.test_document import pdf

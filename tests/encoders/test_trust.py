@@ -21,12 +21,12 @@ from sensorium.collection.exchange import export_collection, import_collection
 from sensorium.encoders import endpoint, trust
 from sensorium.encoders.endpoint import EndpointEncoder
 from sensorium.encoders.registry import load_recorded
-from sensorium.encoders.vector_classifier import (
+from sensorium.errors import EncoderError, SensoriumError
+from sensorium.tasks.classification import (
     VectorClassifier,
-    classify_media,
+    load_classifier,
     load_vector_classifier,
 )
-from sensorium.errors import EncoderError, SensoriumError
 from tests.cli.conftest import run as run  # a fixture
 from tests.media.pictures import encode, red_blue
 
@@ -155,7 +155,12 @@ def classifier(name: str, folder: Path, tiny: Path) -> Path:
 
 def by_classifier(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     head = load_vector_classifier(classifier(name, folder, tiny))
-    return lambda: classify_media(head, ["a secret question"])
+    return head.load_encoder
+
+
+def by_loaded_classifier(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
+    loaded = load_classifier(classifier(name, folder, tiny))
+    return lambda: loaded.classify(["a secret question"])
 
 
 def by_trained_classifier(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
@@ -247,8 +252,9 @@ def by_captioner(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
 
 
 NAMING = [
-    by_collection, by_collection_hash, by_export, by_classifier, by_trained_classifier,
-    by_tuned_classifier, by_result, by_result_of_classes, by_fusion, by_captioner,
+    by_collection, by_collection_hash, by_export, by_classifier, by_loaded_classifier,
+    by_trained_classifier, by_tuned_classifier, by_result, by_result_of_classes, by_fusion,
+    by_captioner,
 ]  # fmt: skip
 
 

@@ -12,10 +12,12 @@ from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
 from sensorium.collection import Collection, Labelled, Skipped
 from sensorium.data.files import Selection, select_files
-from sensorium.encoders import DEFAULT_ENCODER, ZeroShotClassifier, answer, load_encoder
+from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.home import default_collection_path
 from sensorium.media import open_media
+from sensorium.tasks.yes_no import answer
+from sensorium.tasks.zero_shot import ZeroShotClassifier
 
 Labels = list[tuple[str, float]]
 Classify = Callable[[Any], Labels]
@@ -117,7 +119,7 @@ def label(
 
 
 def _by_classifier(folder: Path, chosen: Selection, k: int) -> list[tuple[str, Labels]]:
-    from sensorium.training import load_classifier
+    from sensorium.tasks.classification import load_classifier
 
     trained = load_classifier(folder)
     return _label_files(lambda media: trained.classify([media], k=k)[0], chosen)
@@ -126,7 +128,7 @@ def _by_classifier(folder: Path, chosen: Selection, k: int) -> list[tuple[str, L
 def _select(sources: list[str], classifier: Path | None) -> Selection:
     if classifier is None:
         return select_files(sources, "image", "only pictures are labelled by names")
-    from sensorium.encoders.vector_classifier import read_config
+    from sensorium.tasks.classification import read_config
 
     modality = read_config(classifier)["modality"]
     return select_files(sources, modality, f"this classifier is one of {modality}")

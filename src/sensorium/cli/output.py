@@ -17,10 +17,10 @@ from rich.text import Text
 
 from sensorium.collection import Collection, Hit, Item, OptimizeReport, Skipped
 from sensorium.data.files import told_ignored
-from sensorium.encoders import answer
 from sensorium.home import index_command
 from sensorium.index.tuning import Measured
 from sensorium.media.skipped import group_skipped
+from sensorium.tasks.yes_no import answer
 
 SKIPPED_SHOWN = 20
 """Reasons of skipping that are told on a terminal; a pipe gets all, ``--json`` every file."""

@@ -28,7 +28,7 @@ from sensorium.media.skipped import Skipped
 from sensorium.media.sources import hash_file, read_file
 
 if TYPE_CHECKING:
-    from sensorium.extraction.journal import Journal
+    from sensorium.tasks.journal import Journal
 
 
 @dataclass
@@ -224,7 +224,7 @@ class _Adder:
         """Where what is said in a recording is kept until the recording is stored."""
         if self.extraction.speech is None:
             return None
-        from sensorium.extraction.journal import Journal
+        from sensorium.tasks.journal import Journal
 
         name = "".join(c if c.isalnum() or c in "-." else "_" for c in self.extraction.speech.name)
         folder = folder_of(self.store.path) / "transcripts"

@@ -28,18 +28,18 @@ from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import (
     DEFAULT_ENCODER,
     Encoder,
-    ZeroShotClassifier,
 )
 from sensorium.encoders.background import background
 from sensorium.encoders.ordinary import JUDGED
 from sensorium.encoders.registry import load_named, load_ready, load_recorded
-from sensorium.encoders.vector_classifier import (
+from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
+from sensorium.media import Media, Text, as_media
+from sensorium.tasks.classification import (
     TrainedClassifier,
     VectorClassifier,
     vector_classifier_of,
 )
-from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
-from sensorium.media import Media, Text, as_media
+from sensorium.tasks.zero_shot import ZeroShotClassifier
 
 VECTOR_MODALITIES = {"video": "image", "mesh": "image"}
 """Modality of the segments of items that are encoded as frames or views."""
@@ -305,7 +305,7 @@ class Answering:
         ----------
         classifier : str, Path or classifier
             The folder that ``sensorium train classifier`` wrote, or a trained classifier over
-            vectors: `sensorium.encoders.vector_classifier.VectorClassifier`, or a
+            vectors: `sensorium.tasks.classification.VectorClassifier`, or a
             `sensorium.training.Classifier` that has one.
         k : int
             Labels to give each item.

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from sensorium.collection.hits import item_fields
 from sensorium.collection.results import Labelled
 from sensorium.collection.store import SQLiteStore
-from sensorium.encoders.yes_no import answer
-from sensorium.encoders.zero_shot import most_probable
 from sensorium.ranking.labels import counting_segments, of_items
+from sensorium.tasks.yes_no import answer
+from sensorium.tasks.zero_shot import most_probable
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]

@@ -31,7 +31,8 @@ def extraction_of(speech: bool | str, ocr: bool) -> Extraction:
     """
     if not speech and not ocr:
         return NOTHING
-    from sensorium.extraction import load_transcriber, load_writing_reader
+    from sensorium.tasks.reading import load_writing_reader
+    from sensorium.tasks.transcription import load_transcriber
 
     heard = load_transcriber(*([speech] if isinstance(speech, str) else [])) if speech else None
     return Extraction(speech=heard, writing=load_writing_reader() if ocr else None)

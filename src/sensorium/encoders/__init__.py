@@ -1,11 +1,13 @@
 """Encoders: media of one modality become unit vectors of one `Space`."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from sensorium.encoders.base import Encoder, Prepared, encode_queries
 from sensorium.encoders.folder import FolderEncoder
 from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder, shipped_encoders
 from sensorium.encoders.space import Space
-from sensorium.encoders.yes_no import answer
-from sensorium.encoders.zero_shot import ZeroShotClassifier
 
 __all__ = [
     "DEFAULT_ENCODER",
@@ -19,3 +21,18 @@ __all__ = [
     "load_encoder",
     "shipped_encoders",
 ]
+
+# Public names that were here before tasks had a place of their own.
+_MOVED = {"ZeroShotClassifier": "sensorium.tasks.zero_shot", "answer": "sensorium.tasks.yes_no"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MOVED:
+        from importlib import import_module
+
+        return getattr(import_module(_MOVED[name]), name)
+    raise AttributeError(f"module 'sensorium.encoders' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MOVED])

@@ -82,7 +82,7 @@ class Encoder(FeatureExtractor):
     sigmoid : tuple of float or None
         Scale a and bias b of sigmoid(a * cosine + b), by which the encoder was trained or fitted
         to tell pairs; None where it has none. Yes/no questions are not answered by it
-        (`sensorium.encoders.yes_no`): it carries the odds that it was trained at.
+        (`sensorium.tasks.yes_no`): it carries the odds that it was trained at.
     prompts : sequence of str
         Templates with one ``{}`` that labels are put into.
     tells_queries_apart : bool

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.yes_no import odds
+from sensorium.tasks.yes_no import odds
 
 Ids = npt.NDArray[np.int64]
 

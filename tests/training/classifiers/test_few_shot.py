@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sensorium import load_encoder
-from sensorium.encoders.vector_classifier import centred, compute_logits
+from sensorium.tasks.classification import centred, compute_logits
 from sensorium.training.classifiers.calibration import fit_temperature, log_loss
 from sensorium.training.classifiers.few_shot import (
     ALPHAS,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sensorium.encoders.vector_classifier import compute_logits
+from sensorium.tasks.classification import compute_logits
 from sensorium.training.classifiers.linear_probe import (
     PENALTIES,
     fit_logistic,

@@ -26,14 +26,18 @@ from sensorium.data.sources import media_of
 from sensorium.data.splits import held_out
 from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
 from sensorium.encoders.registry import encoder_name, load_recorded
-from sensorium.encoders.vector_classifier import VectorClassifier
-from sensorium.encoders.zero_shot import most_probable
 from sensorium.errors import UsageError
 from sensorium.media import Modality
 from sensorium.media.given import array_of, items_of, names_of
 from sensorium.media.progress import Progress
+from sensorium.tasks.classification import (
+    OWN_MODEL_METHODS,
+    TUNED_METHODS,
+    VectorClassifier,
+)
+from sensorium.tasks.zero_shot import most_probable
 from sensorium.training.classifiers.evaluating import evaluate_predictor, words_of
-from sensorium.training.classifiers.fitting import METHODS, OWN_MODEL_METHODS, TUNED_METHODS
+from sensorium.training.classifiers.fitting import METHODS
 from sensorium.training.classifiers.folder import Stored, read_classifier, write_classifier
 from sensorium.training.classifiers.linear_probe import require_solver
 from sensorium.training.classifiers.predictors import (

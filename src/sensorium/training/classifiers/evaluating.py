@@ -11,11 +11,12 @@ import numpy.typing as npt
 from sensorium.data.examples import class_numbers
 from sensorium.data.splits import held_out, stratified_folds
 from sensorium.encoders.base import Encoder
-from sensorium.encoders.zero_shot import softmax
 from sensorium.errors import UsageError
 from sensorium.media import Modality
+from sensorium.tasks.classification import OWN_MODEL_METHODS, TUNED_METHODS
+from sensorium.tasks.zero_shot import softmax
 from sensorium.training.classifiers.few_shot import text_vectors
-from sensorium.training.classifiers.fitting import OWN_MODEL_METHODS, TUNED_METHODS, Words
+from sensorium.training.classifiers.fitting import Words
 from sensorium.training.classifiers.heads import Labels, Vectors
 from sensorium.training.classifiers.predictors import (
     Data,

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder
-from sensorium.encoders.vector_classifier import centred, class_shares
-from sensorium.encoders.zero_shot import ZeroShotClassifier
+from sensorium.tasks.classification import centred, class_shares
+from sensorium.tasks.zero_shot import ZeroShotClassifier
 from sensorium.training.classifiers.calibration import fit_temperature
 from sensorium.training.classifiers.heads import (
     UNTUNED,

@@ -9,15 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensorium.errors import UsageError
+from sensorium.tasks.classification import FROZEN_METHODS, OWN_MODEL_METHODS, TUNED_METHODS
 from sensorium.training.classifiers.few_shot import fit_nearest_mean, fit_tip_adapter, fit_zero_shot
 from sensorium.training.classifiers.heads import Fitted, Labels, Vectors
 from sensorium.training.classifiers.linear_probe import fit_logistic, fit_ridge
 
-FROZEN_METHODS = ("zero-shot", "nearest-mean", "tip-adapter", "linear-probe")
-"""Methods that leave the encoder as it is, from the least to the most that is learnt."""
-
-TUNED_METHODS = ("lora", "full")
-OWN_MODEL_METHODS = ("text", "image")
 METHODS = ("auto", *FROZEN_METHODS, *TUNED_METHODS, *OWN_MODEL_METHODS)
 
 

@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.encoders.space import Space
-from sensorium.encoders.vector_classifier import (
+from sensorium.errors import UsageError
+from sensorium.folders import write_json
+from sensorium.tasks.classification import (
     CLASSIFIER,
     ENCODER,
+    MODEL,
+    OWN_MODEL_METHODS,
+    TUNED_METHODS,
     VECTOR_METHODS,
     load_vector_classifier,
     read_config,
 )
-from sensorium.errors import UsageError
-from sensorium.folders import write_json
-from sensorium.training.classifiers.fitting import METHODS, OWN_MODEL_METHODS, TUNED_METHODS
+from sensorium.training.classifiers.fitting import METHODS
 from sensorium.training.classifiers.predictors import HeadPredictor, ModelPredictor, Predictor
 from sensorium.training.classifiers.report import ClassifierReport
 
 REPORT = "report.json"
-MODEL = "model"
 ADAPTER = "adapter"
 
 
@@ -122,7 +124,7 @@ def read_classifier(folder: str | os.PathLike[str]) -> Stored:
         encoder = head.load_encoder() if method in TUNED_METHODS else None
         predictor = HeadPredictor(head, str(settings.get("reason", "")), encoder=encoder)
     elif method in OWN_MODEL_METHODS:
-        from sensorium.training.classifiers.single_tower import SingleTower
+        from sensorium.tasks.single_tower import SingleTower
 
         model = SingleTower(method, folder / MODEL, list(texts))
         predictor = ModelPredictor(model, temperature, settings)

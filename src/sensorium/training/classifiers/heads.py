@@ -25,7 +25,7 @@ UNTUNED = (
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted head: what `sensorium.encoders.vector_classifier.VectorClassifier` needs to run.
+    """A fitted head: what `sensorium.tasks.classification.VectorClassifier` needs to run.
 
     Attributes
     ----------

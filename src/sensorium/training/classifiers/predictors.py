@@ -15,20 +15,25 @@ from sensorium.data.encoding import encode_examples, require_modality
 from sensorium.data.examples import Examples, class_numbers
 from sensorium.data.splits import held_out
 from sensorium.encoders import Encoder, load_encoder
-from sensorium.encoders.vector_classifier import VectorClassifier
-from sensorium.encoders.zero_shot import softmax
-from sensorium.errors import MediaError, UsageError
+from sensorium.errors import UsageError
 from sensorium.media import Modality
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
+from sensorium.tasks.classification import (
+    OWN_MODEL_METHODS,
+    TUNED_METHODS,
+    VectorClassifier,
+    media_vectors,
+)
+from sensorium.tasks.zero_shot import softmax
 from sensorium.training.classifiers.calibration import fit_temperature
 from sensorium.training.classifiers.few_shot import fit_nearest_mean
-from sensorium.training.classifiers.fitting import OWN_MODEL_METHODS, TUNED_METHODS, Words, fit_head
+from sensorium.training.classifiers.fitting import Words, fit_head
 from sensorium.training.classifiers.heads import Labels, Vectors
 from sensorium.training.classifiers.report import Interpolation
 
 if TYPE_CHECKING:
-    from sensorium.training.classifiers.single_tower import SingleTower
+    from sensorium.tasks.single_tower import SingleTower
 
 VALIDATION = 0.2
 """Share of each class's training examples that choose the epoch and WiSE-FT's alpha."""
@@ -192,11 +197,7 @@ def vectors_of(encoder: Encoder, data: Data) -> Vectors:
     """
     if data.sources is None:
         raise UsageError("a tuned encoder takes media: vectors are of the encoder as it was")
-    encoded = encode_examples(encoder, data.sources, data.names)
-    if encoded.skipped:
-        first = encoded.skipped[0]
-        raise MediaError(first.reason, first.path)
-    return encoded.vectors
+    return media_vectors(encoder, data.sources, data.names)
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,7 @@ def _fit_tuned(
     progress: Progress | None,
 ) -> HeadPredictor:
     from sensorium.training.classifiers.fine_tuning import DEFAULTS, RANK, tune
-    from sensorium.training.classifiers.single_tower import settings_for
+    from sensorium.training.classifiers.own_model import settings_for
 
     if data.sources is None:
         raise UsageError(f"{recipe.method} trains the encoder: give media, not vectors")
@@ -357,12 +358,8 @@ def _fit_model(
     folder: Path,
     progress: Progress | None,
 ) -> ModelPredictor:
-    from sensorium.training.classifiers.single_tower import (
-        DEFAULTS,
-        MODALITIES,
-        SingleTower,
-        settings_for,
-    )
+    from sensorium.tasks.single_tower import MODALITIES, SingleTower
+    from sensorium.training.classifiers.own_model import DEFAULTS, settings_for, train_tower
 
     if data.sources is None:
         raise UsageError(f"{recipe.method} trains a model of its own: give media, not vectors")
@@ -375,7 +372,8 @@ def _fit_model(
     model = SingleTower(recipe.method, recipe.name, labels)
     trained, validated = _split(data, numbers, recipe.seed)
     checked = [data.sources[row] for row in validated]
-    model.train(
+    train_tower(
+        model,
         [data.sources[row] for row in trained],
         numbers[trained],
         folder,

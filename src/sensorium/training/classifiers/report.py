@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.zero_shot import softmax
 from sensorium.errors import MissingExtraError, install_command
 from sensorium.evaluation.classification import (
     confusion_matrix,
@@ -19,6 +18,7 @@ from sensorium.evaluation.classification import (
     top_k_accuracy,
 )
 from sensorium.media.skipped import Skipped
+from sensorium.tasks.zero_shot import softmax
 from sensorium.training.classifiers.heads import Labels, Vectors
 
 NO_INTERVALS = "intervals and tests need SciPy"

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import EncoderError, MissingExtraError
-from sensorium.extraction.journal import Journal
 from sensorium.home import sensorium_home
 from sensorium.media import Audio, Segment, Text
 from sensorium.media.decoding import decoding
+from sensorium.tasks.journal import Journal
 
 RATE = 16_000
 """Samples a second that Whisper takes."""
@@ -262,3 +262,9 @@ def _joined(first: Segment, second: Segment) -> Segment:
 def _words(segment: Segment) -> str:
     assert isinstance(segment.media, Text)
     return segment.media.text
+
+
+@cache
+def load_transcriber(model: str = DEFAULT_MODEL) -> Transcriber:
+    """A transcriber, made once for each model."""
+    return Transcriber(model)

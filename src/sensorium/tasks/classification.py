@@ -1,7 +1,9 @@
-"""Classifiers over the vectors of a space: what a trained one needs to run, and its folder.
+"""Trained classifiers: `load_classifier` reads one of any kind, and it labels media.
 
-Training is `sensorium.training.classifiers`. Running needs NumPy alone, so that a collection or a
-server labels what it has stored without the packages that trained the classifier.
+Most are a few arrays over the vectors of a space (`VectorClassifier`), which need NumPy alone, so
+that a collection labels what it has stored without the packages that trained the classifier; the
+others are a model of their own (`sensorium.tasks.single_tower`). Training is
+`sensorium.training.classifiers`.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,13 +19,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.encoding import encode_examples
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.registry import load_recorded
 from sensorium.encoders.space import Space
-from sensorium.encoders.zero_shot import most_probable, softmax
-from sensorium.errors import SpaceMismatchError, UsageError
+from sensorium.errors import MediaError, SpaceMismatchError, UsageError
 from sensorium.folders import Format, read_arrays, write_arrays
 from sensorium.media import Modality
+from sensorium.media.given import items_of
+from sensorium.tasks.zero_shot import most_probable, softmax
 
 CLASSIFIER = Format(
     "classifier.json", "classifier", "give the folder that `sensorium train classifier` wrote",
@@ -33,8 +37,19 @@ WEIGHTS = "weights.npz"
 ENCODER = "encoder"
 """Folder of a tuned encoder, beside the head that stands on it."""
 
-VECTOR_METHODS = ("zero-shot", "nearest-mean", "tip-adapter", "linear-probe", "lora", "full")
-"""Methods whose classifier takes vectors of a space; the others have a model of their own."""
+FROZEN_METHODS = ("zero-shot", "nearest-mean", "tip-adapter", "linear-probe")
+"""Methods whose classifier stands on vectors of an encoder as it is."""
+
+TUNED_METHODS = ("lora", "full")
+"""Methods whose classifier stands on vectors of an encoder that was tuned with it."""
+
+OWN_MODEL_METHODS = ("text", "image")
+"""Methods whose classifier is a model of its own, and takes media alone."""
+
+VECTOR_METHODS = FROZEN_METHODS + TUNED_METHODS
+
+MODEL = "model"
+"""Folder of a model of its own beside ``classifier.json``, in the format of Transformers."""
 
 CHUNK = 4096  # rows at a time: a cache of 10,000 keys takes 160 MB for them
 
@@ -137,7 +152,7 @@ class VectorClassifier:
             return
         mend = (
             f"re-embed what it is to label: sensorium reembed --encoder {shlex.quote(self.encoder)}"
-            if self.method in ("lora", "full")
+            if self.method in TUNED_METHODS
             else "train it again with the encoder of what it is to label"
         )
         raise SpaceMismatchError(
@@ -253,29 +268,95 @@ def class_shares(values: npt.NDArray[Any], classes: int) -> npt.NDArray[np.float
     return shares
 
 
-def classify_media(
-    classifier: VectorClassifier, items: Iterable[Any], encoder: Encoder | None = None, k: int = 5
-) -> list[list[tuple[str, float]]]:
-    """Label media with a trained classifier.
+class MediaClassifier:
+    """A trained classifier of any method, which labels media.
 
     Parameters
     ----------
-    classifier : VectorClassifier
-    items : iterable
-        Anything `Encoder.encode` takes.
-    encoder : Encoder, optional
-        Of the classifier's space; None loads it.
-    k : int
-        Labels to give for each item.
-
-    Returns
-    -------
-    list of list of (label, probability)
-        For each item the `k` most probable labels, most probable first.
+    labels : sequence of str
+        Names of the classes.
+    modality : str
+        Of the media it was trained on.
+    probabilities : callable
+        Gives the probabilities for media, shape (n, c); raises `MediaError` for what cannot be
+        read.
     """
-    encoder = classifier.load_encoder() if encoder is None else encoder
-    classifier.require_space(encoder.space)
-    return classifier.top(classifier.probabilities(encoder.encode(items)), k)
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        modality: str,
+        probabilities: Callable[[Sequence[Any]], npt.NDArray[Any]],
+    ) -> None:
+        self.labels, self.modality = list(labels), modality
+        self._probabilities = probabilities
+
+    def probabilities(self, items: Iterable[Any]) -> Vectors:
+        """Probability of every label for every item, anything that `Encoder.encode` takes."""
+        return np.asarray(self._probabilities(items_of(items)), np.float32)
+
+    def classify(self, items: Iterable[Any], *, k: int = 5) -> list[list[tuple[str, float]]]:
+        """The `k` most probable labels of each item with their probability, best first.
+
+        Raises
+        ------
+        MediaError
+            When one cannot be read; nothing is skipped silently here.
+        """
+        return most_probable(self.labels, self.probabilities(items), k)
+
+
+def load_classifier(folder: str | os.PathLike[str]) -> MediaClassifier:
+    """Load a saved classifier of any method; its encoder is loaded when it is first needed.
+
+    Raises
+    ------
+    UsageError
+        When there is none, or it is damaged.
+    """
+    folder = Path(os.path.abspath(os.path.expanduser(folder)))  # noqa: PTH100, PTH111
+    config = read_config(folder)
+    labels, modality, method = config["labels"], str(config.get("modality")), config.get("method")
+    if method in OWN_MODEL_METHODS:
+        from sensorium.tasks.single_tower import SingleTower
+
+        with CLASSIFIER.reading(folder):
+            temperature = float(config["temperature"])
+        tower = SingleTower(method, folder / MODEL, labels)
+        return MediaClassifier(
+            labels, modality, lambda items: softmax(tower.logits(items) / temperature)
+        )
+    head = load_vector_classifier(folder)
+    encoder: list[Encoder] = []
+
+    def of_vectors(items: Sequence[Any]) -> Vectors:
+        if not encoder:
+            loaded = load_recorded(head.encoder, folder)
+            head.require_space(loaded.space)
+            encoder.append(loaded)
+        return head.probabilities(media_vectors(encoder[0], items))
+
+    return MediaClassifier(labels, modality, of_vectors)
+
+
+def media_vectors(
+    encoder: Encoder, items: Sequence[Any], names: Sequence[str] | None = None
+) -> Vectors:
+    """One vector for each item, shape (n, d): of several segments, such as pages, their mean.
+
+    Errors call items by their `names`, or as they are given.
+
+    Raises
+    ------
+    MediaError
+        When one cannot be read.
+    """
+    names = [str(item)[:200] for item in items] if names is None else names
+    encoded = encode_examples(encoder, items, names)
+    if encoded.skipped:
+        first = encoded.skipped[0]
+        raise MediaError(first.reason, first.path)
+    return encoded.vectors
 
 
 def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:

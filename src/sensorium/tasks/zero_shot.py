@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.ordinary import JUDGED, label_vectors
-from sensorium.encoders.yes_no import independent, odds, require_judgeable, rest
 from sensorium.errors import UsageError
 from sensorium.media import as_media
 from sensorium.media.given import items_of
+from sensorium.tasks.yes_no import independent, odds, require_judgeable, rest
 
 
 class ZeroShotClassifier:
@@ -70,7 +70,7 @@ class ZeroShotClassifier:
             False: exactly one label holds; softmax over cosines divided by the space's
             temperature, so rows sum to one. "Something else", or "not a cat" beside "a cat", is
             what the others leave over. True, or a single label: each holds or not by itself, at
-            even odds before looking (`sensorium.encoders.yes_no`).
+            even odds before looking (`sensorium.tasks.yes_no`).
         modality : str
             What the vectors are of.
 

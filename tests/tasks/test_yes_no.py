@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sensorium import Collection, load_encoder
-from sensorium.encoders import Encoder, FolderEncoder, ZeroShotClassifier, answer, shipped_encoders
+from sensorium.encoders import Encoder, FolderEncoder, shipped_encoders
 from sensorium.encoders.background import PASSAGES
 from sensorium.encoders.composed import ComposedEncoder
 from sensorium.encoders.ordinary import (
@@ -19,9 +19,10 @@ from sensorium.encoders.ordinary import (
     ordinary_media,
     ordinary_words,
 )
-from sensorium.encoders.yes_no import BEST, BIAS, LABEL, NO, YES, judged, odds, rest
 from sensorium.errors import EncoderError, UsageError
 from sensorium.media import Image, Text
+from sensorium.tasks.yes_no import BEST, BIAS, LABEL, NO, YES, answer, judged, odds, rest
+from sensorium.tasks.zero_shot import ZeroShotClassifier
 from tests.media.pictures import red_blue
 from tests.tiny_encoder import make_tiny_encoder
 

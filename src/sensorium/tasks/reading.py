@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from threading import Lock
 from typing import Any
 
@@ -108,3 +108,9 @@ def _grouped(lines: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
         group.append(line)
     if group:
         yield group
+
+
+@cache
+def load_writing_reader() -> WritingReader:
+    """The reader of writing, made once."""
+    return WritingReader()

@@ -13,9 +13,15 @@ import pytest
 
 from sensorium import Audio, Collection, Text, Video
 from sensorium.errors import EncoderError
-from sensorium.extraction import Transcriber, load_transcriber, speech
-from sensorium.extraction.speech import CHUNK_SECONDS, RATE, _chunks
 from sensorium.media import Segment
+from sensorium.tasks import transcription
+from sensorium.tasks.transcription import (
+    CHUNK_SECONDS,
+    RATE,
+    Transcriber,
+    _chunks,
+    load_transcriber,
+)
 from tests.media.recordings import RATE as VIDEO_RATE
 from tests.media.recordings import write_video
 from tests.media.test_video import scenes
@@ -119,23 +125,23 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "packed_weights_part1" / "data" / name).write_bytes(content)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(speech, "PACKAGED", ("packed_weights_part1", "packed_weights_part2"))
+    monkeypatch.setattr(transcription, "PACKAGED", ("packed_weights_part1", "packed_weights_part2"))
     files["model.bin"] = b"first half, second half"
-    digests = {n: hashlib.sha256(files[n]).hexdigest() for n in speech.PACKAGED_FILES}
-    monkeypatch.setattr(speech, "PACKAGED_FILES", digests)
+    digests = {n: hashlib.sha256(files[n]).hexdigest() for n in transcription.PACKAGED_FILES}
+    monkeypatch.setattr(transcription, "PACKAGED_FILES", digests)
     return tmp_path
 
 
 def test_packaged_weights_are_joined_and_checked_once(packages: Path) -> None:
-    folder = speech.packaged_folder()
+    folder = transcription.packaged_folder()
     assert folder is not None
-    assert {p.name for p in folder.iterdir()} == {*speech.PACKAGED_FILES}
+    assert {p.name for p in folder.iterdir()} == {*transcription.PACKAGED_FILES}
     model = folder / "model.bin"
     assert model.read_bytes() == b"first half, second half"
     written = model.stat().st_mtime_ns
-    assert speech.packaged_folder() == folder and model.stat().st_mtime_ns == written
+    assert transcription.packaged_folder() == folder and model.stat().st_mtime_ns == written
     model.write_bytes(b"cut off")
-    assert speech.packaged_folder() == folder
+    assert transcription.packaged_folder() == folder
     assert model.read_bytes() == b"first half, second half"
 
 
@@ -146,19 +152,19 @@ def test_other_weights_than_those_that_were_checked(packages: Path, name: str) -
     file.write_bytes(wrong)
     whole = wrong + b"second half" if name.startswith("model") else wrong
     with pytest.raises(EncoderError, match=hashlib.sha256(whole).hexdigest()) as caught:
-        speech.packaged_folder()
-    assert speech.PACKAGED_FILES[name.removesuffix(".part1")] in str(caught.value)
+        transcription.packaged_folder()
+    assert transcription.PACKAGED_FILES[name.removesuffix(".part1")] in str(caught.value)
     assert not list(packages.glob("home/*/model.bin"))
     assert not list(packages.glob("home/*/*.part"))
     file.unlink()  # a package that lacks a file holds something else, too
     if not name.startswith("model"):
         with pytest.raises(EncoderError, match=name):
-            speech.packaged_folder()
+            transcription.packaged_folder()
 
 
 @pytest.mark.skipif(WEIGHTS is None, reason="needs the extra speech-weights")
 def test_the_packaged_weights_are_those_that_were_checked() -> None:
-    folder = speech.packaged_folder()
+    folder = transcription.packaged_folder()
     assert folder is not None
-    for name, digest in speech.PACKAGED_FILES.items():
+    for name, digest in transcription.PACKAGED_FILES.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest

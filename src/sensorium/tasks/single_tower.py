@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,12 @@ from sensorium.data.sources import media_of
 from sensorium.encoders.pretrained import load_pretrained
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
-from sensorium.media.progress import Progress
-from sensorium.training.classifiers.heads import Labels
-from sensorium.training.loop import Settings, train
 
 try:
     import torch
     import transformers
-    from torch import nn
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
-
-MODEL = "model"
-"""Folder of the model beside ``classifier.json``, in the format of Transformers."""
-
-DEFAULTS = {
-    "text": Settings(epochs=4, batch_size=16, learning_rate=5e-5, warmup=0.1),
-    "image": Settings(epochs=8, batch_size=16, learning_rate=5e-5, warmup=0.1),
-}
-"""The middle of what BERT's authors searched (Devlin et al. 2019, A.3)."""
 
 MODALITIES = {"text": Modality.TEXT, "image": Modality.IMAGE}
 
@@ -133,60 +119,7 @@ class SingleTower:
             parts.append(self.model(**moved).logits.double().cpu().numpy())
         return np.concatenate(parts)
 
-    def train(
-        self,
-        sources: Sequence[Any],
-        labels: Labels,
-        folder: Path,
-        *,
-        validation: tuple[Sequence[Any], Labels] = ((), np.empty(0, np.intp)),
-        settings: Settings | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        """Train all weights; see `sensorium.training.loop.train` for `folder`.
-
-        The weights of the epoch with the lowest loss on `validation` are kept, if there is any.
-        """
-        checked, right = validation
-
-        def collate(batch: list[tuple[Any, int]]) -> dict[str, Any]:
-            inputs = self.inputs([source for source, _ in batch])
-            return {**inputs, "labels": torch.tensor([label for _, label in batch])}
-
-        def validate(_: nn.Module) -> dict[str, float]:
-            found = torch.from_numpy(self.logits(checked))
-            target = torch.from_numpy(right)
-            accuracy = (found.argmax(1) == target).double().mean()
-            loss = nn.functional.cross_entropy(found, target)
-            return {"loss": float(loss), "accuracy": float(accuracy)}
-
-        train(
-            self.model,
-            list(zip(sources, labels.tolist(), strict=True)),
-            collate,
-            folder,
-            settings or DEFAULTS[self.method],
-            validate=validate if len(checked) else None,
-            best=("loss", "min"),
-            progress=progress,
-        )
-        self.model.eval()
-
     def save(self, folder: Path) -> None:
         """Write the model and its processor in the format of Transformers."""
         self.model.save_pretrained(folder, safe_serialization=True)
         self.processor.save_pretrained(folder)
-
-
-def settings_for(defaults: Settings, overrides: Mapping[str, Any], seed: int) -> Settings:
-    """A method's settings with some of them replaced.
-
-    Raises
-    ------
-    UsageError
-        For a setting that there is none of, or that cannot be.
-    """
-    known = Settings.__dataclass_fields__.keys()
-    if unknown := overrides.keys() - known:
-        raise UsageError(f"no setting {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-    return replace(defaults, seed=seed, **overrides)

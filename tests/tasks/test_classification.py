@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from sensorium import load_encoder
-from sensorium.encoders.vector_classifier import (
+from sensorium.errors import MediaError, UsageError
+from sensorium.tasks.classification import (
     VectorClassifier,
     class_shares,
-    classify_media,
+    load_classifier,
     load_vector_classifier,
 )
-from sensorium.errors import UsageError
 
 
 @pytest.fixture
@@ -46,7 +46,16 @@ def test_saved_and_loaded_it_gives_the_same(classifier: VectorClassifier, tmp_pa
     assert loaded.space == classifier.space and loaded.scores == {"accuracy": 0.5}
     np.testing.assert_allclose(loaded.probabilities(vectors).sum(axis=1), 1, atol=1e-6)
     assert loaded.probabilities(vectors[:0]).shape == (0, 2)
-    assert classify_media(loaded, ["red"])[0][0][0] == "warm"
+    whole = load_classifier(tmp_path)
+    assert (whole.labels, whole.modality) == (["warm", "cold"], "text")
+    np.testing.assert_allclose(
+        whole.probabilities(["red", "a blue dog", "photo"]),
+        loaded.probabilities(vectors),
+        atol=1e-5,
+    )
+    assert whole.classify(["red"], k=1)[0][0][0] == "warm"
+    with pytest.raises(MediaError, match=r"gone\.png"):
+        whole.classify(["red", Path("gone.png")])
 
 
 def test_logits_are_the_same_in_chunks(
@@ -55,7 +64,7 @@ def test_logits_are_the_same_in_chunks(
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(50, classifier.space.dimension)).astype(np.float32)
     whole = classifier.logits(vectors)
-    monkeypatch.setattr("sensorium.encoders.vector_classifier.CHUNK", 7)
+    monkeypatch.setattr("sensorium.tasks.classification.CHUNK", 7)
     np.testing.assert_allclose(classifier.logits(vectors), whole, rtol=1e-5)
 
 

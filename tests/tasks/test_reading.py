@@ -10,9 +10,9 @@ import pytest
 
 from sensorium import Collection, Image
 from sensorium.collection.duplicates import find_duplicate_items
-from sensorium.extraction import load_writing_reader
 from sensorium.media import Segment, Text
 from sensorium.media.lettering import write_line
+from sensorium.tasks.reading import load_writing_reader
 
 
 def sign(*lines: tuple[tuple[int, int], str]) -> PIL.Image.Image:
