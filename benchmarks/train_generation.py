@@ -33,11 +33,12 @@ from sensorium.data.captioned import CaptionedPictures
 from sensorium.data.sources import Picture as Opened
 from sensorium.evaluation.text_generation import SCORES
 from sensorium.evaluation.text_pairs import TextPairs
-from sensorium.training.generation.captioning import train_captioner
-from sensorium.training.generation.captioning_features import Design
-from sensorium.training.generation.decoding import Search, Shape
+from sensorium.tasks.generating import Search
+from sensorium.training.generation.new_models import Shape
 from sensorium.training.generation.report import BASELINE, Example, Report, compared
-from sensorium.training.generation.translation import train_translator
+from sensorium.training.generation.train_captioner import train_captioner
+from sensorium.training.generation.train_on_features import Design
+from sensorium.training.generation.train_translator import train_translator
 from sensorium.training.loop import Settings
 
 BENCHMARK = "train/generation"

@@ -99,7 +99,7 @@ def learned(folder: Path, tiny: Path) -> Callable[[], object]:
 
 
 def memory(folder: Path, tiny: Path) -> Callable[[], object]:
-    memory_of = pytest.importorskip("sensorium.training.generation.memory").Memory
+    memory_of = pytest.importorskip("sensorium.tasks.memory").Memory
     memory_of(np.eye(2, 48, dtype=np.float16), ["a", "b"], ["a", "b"]).save(folder / "memory.npz")
     return lambda: memory_of.load(folder / "memory.npz")
 
@@ -213,7 +213,7 @@ def captioner(folder: Path) -> Callable[[], object]:
 
 
 def joined_captioner(folder: Path) -> Callable[[], object]:
-    from sensorium.training.generation.captioning_pixels import pretrained_captions
+    from sensorium.training.generation.train_on_pixels import pretrained_captions
     from tests.training import tiny_generation
 
     tiny_generation.image_tower(folder / "tower")
@@ -231,7 +231,7 @@ def translator(folder: Path) -> Callable[[], object]:
 
 
 def joined_translator(folder: Path) -> Callable[[], object]:
-    from sensorium.training.generation.translation import pretrained_translation
+    from sensorium.training.generation.train_translator import pretrained_translation
     from tests.training import tiny_generation
 
     tiny_generation.bert(folder / "encoder")

@@ -233,12 +233,11 @@ def by_captioner(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     pytest.importorskip("torch")
     pytest.importorskip("sacrebleu")
     from sensorium.data.captioned import read_captioned
-    from sensorium.tasks.captioning import load_captioner
-    from sensorium.training.generation.captioned import Captioned
-    from sensorium.training.generation.captioner import CAPTIONER
-    from sensorium.training.generation.captioning_features import Design, new_captions
-    from sensorium.training.generation.decoding import Shape
-    from sensorium.training.generation.visual_features import FeatureReader
+    from sensorium.tasks.captioning import CAPTIONER, load_captioner
+    from sensorium.tasks.visual_features import FeatureReader
+    from sensorium.training.generation.grouped import Captioned
+    from sensorium.training.generation.new_models import Shape
+    from sensorium.training.generation.train_on_features import Design, new_captions
     from tests.training import tiny_generation
 
     data = Captioned.of(read_captioned(tiny_generation.table(folder, broken=False)))

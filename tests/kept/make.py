@@ -101,11 +101,12 @@ def _hash(folder: Path) -> None:
 
 
 def _captioner(folder: Path) -> None:
-    from sensorium.data.captioned import read_captioned
     from sensorium.training.generation.captioning import train_captioner
     from sensorium.training.generation.captioning_features import Design
     from sensorium.training.generation.decoding import Search
     from sensorium.training.generation.translation import Shape
+    from sensorium.training.pairs import read_captioned
+
     from sensorium.training.loop import Settings
     from tests.training import tiny_generation
 
@@ -121,9 +122,10 @@ def _captioner(folder: Path) -> None:
 
 
 def _translator(folder: Path, place: Path) -> None:
-    from sensorium.evaluation.text_pairs import read_text_pairs
     from sensorium.training.generation.decoding import Search
     from sensorium.training.generation.translation import Shape, train_translator
+
+    from sensorium.evaluation.text_pairs import read_text_pairs
     from sensorium.training.loop import Settings
     from tests.training.tiny_generation import COLOURS
 

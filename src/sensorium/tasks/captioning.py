@@ -4,27 +4,67 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from sensorium.data.sources import Picture
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.folders import Format
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 
 try:
-    from sensorium.training.generation.captioner import CAPTIONER
-    from sensorium.training.generation.captioning_pixels import pretrained_captions
-    from sensorium.training.generation.decoding import Search
-    from sensorium.training.generation.feature_captions import FeatureCaptions
-    from sensorium.training.generation.pixel_captions import PixelCaptions
+    from sensorium.tasks.generating import Search
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
-if TYPE_CHECKING:
-    from sensorium.training.generation.captioner import CaptionModel
+CAPTIONER = Format(
+    "captioner.json", "captioner", "give the folder that `sensorium train caption` wrote",
+    kind="captioner",
+)  # fmt: skip
+
+Candidates = list[list[tuple[str, float]]]
+"""For each picture its texts with their scores, best first."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Captions of pictures that could be read.
+
+    Attributes
+    ----------
+    names : list of str
+    candidates : list of list of (str, float), one for each name
+        Texts and scores, best first.
+    skipped : list of Skipped
+    """
+
+    names: list[str]
+    candidates: Candidates
+    skipped: list[Skipped]
+
+
+class CaptionModel(Protocol):
+    """Something that captions pictures."""
+
+    tokenizer: Any
+
+    @property
+    def module(self) -> Any:
+        """What is trained: ``module(**batch)`` gives a loss."""
+        ...
+
+    def caption(
+        self, pictures: Mapping[str, Picture], search: Search, progress: Progress | None = None
+    ) -> Found:
+        """Caption picture files; one that cannot be read is skipped and named."""
+        ...
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write files and return what ``captioner.json`` is to say of them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -134,6 +174,9 @@ def load_captioner(name: str | os.PathLike[str]) -> Captioner:
     SpaceMismatchError
         When the encoder that it was trained on is another one now.
     """
+    from sensorium.tasks.captioning_by_features import FeatureCaptions
+    from sensorium.tasks.captioning_by_pixels import PixelCaptions
+
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
     if CAPTIONER.is_in(folder):
         description = CAPTIONER.read(folder)
@@ -145,4 +188,4 @@ def load_captioner(name: str | os.PathLike[str]) -> Captioner:
             f"{folder}: holds neither {CAPTIONER.file} nor a model of Transformers: "
             f"{CAPTIONER.instead}"
         )
-    return Captioner(pretrained_captions(os.fspath(name)), {"reads": "pixels"})
+    return Captioner(PixelCaptions.pretrained(os.fspath(name)), {"reads": "pixels"})

@@ -19,21 +19,22 @@ from sensorium import load_encoder
 from sensorium.data.captioned import read_captioned
 from sensorium.errors import EncoderError, SpaceMismatchError, UsageError
 from sensorium.tasks.captioning import load_captioner
-from sensorium.training.generation.captioned import Captioned
-from sensorium.training.generation.captioning import train_captioner
-from sensorium.training.generation.captioning_features import (
+from sensorium.tasks.generating import Search
+from sensorium.tasks.visual_features import MAP, VECTOR, FeatureReader
+from sensorium.training.generation.grouped import Captioned
+from sensorium.training.generation.new_models import Shape
+from sensorium.training.generation.train_captioner import train_captioner
+from sensorium.training.generation.train_on_features import (
     Design,
     FeatureTraining,
     new_captions,
     train_on_features,
 )
-from sensorium.training.generation.captioning_pixels import (
+from sensorium.training.generation.train_on_pixels import (
     PixelData,
     freeze_tower,
     pretrained_captions,
 )
-from sensorium.training.generation.decoding import Search, Shape
-from sensorium.training.generation.visual_features import MAP, VECTOR, FeatureReader
 from sensorium.training.loop import Settings
 from tests.tiny_encoder import make_tiny_encoder
 from tests.training import tiny_generation as tiny

@@ -17,9 +17,10 @@ import torch
 from sensorium import load_encoder
 from sensorium.errors import EncoderError, UsageError
 from sensorium.evaluation.text_pairs import TextPairs
+from sensorium.tasks.generating import Search
 from sensorium.tasks.translation import load_translator
-from sensorium.training.generation.decoding import Search, Shape, train_tokenizer
-from sensorium.training.generation.translation import (
+from sensorium.training.generation.new_models import Shape, train_tokenizer
+from sensorium.training.generation.train_translator import (
     new_translation,
     pretrained_translation,
     train_translator,

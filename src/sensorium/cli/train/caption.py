@@ -81,10 +81,10 @@ def caption(
 ) -> None:
     """Train a model that captions pictures, and measure it beside the nearest neighbour."""
     from sensorium.data.captioned import read_captioned
-    from sensorium.training.generation.captioning import FINE_TUNING, SETTINGS, train_captioner
-    from sensorium.training.generation.captioning_features import Design
-    from sensorium.training.generation.captioning_pixels import pretrained_captions
-    from sensorium.training.generation.decoding import Search
+    from sensorium.tasks.generating import Search
+    from sensorium.training.generation.train_captioner import FINE_TUNING, SETTINGS, train_captioner
+    from sensorium.training.generation.train_on_features import Design
+    from sensorium.training.generation.train_on_pixels import pretrained_captions
 
     joined = image_tower is not None or decoder is not None
     new = model is None and not joined

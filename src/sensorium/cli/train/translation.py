@@ -82,8 +82,8 @@ def translation(
 ) -> None:
     """Train a model that translates texts, and measure it beside the nearest known text."""
     from sensorium.evaluation.text_pairs import read_text_pairs
-    from sensorium.training.generation.decoding import Search
-    from sensorium.training.generation.translation import (
+    from sensorium.tasks.generating import Search
+    from sensorium.training.generation.train_translator import (
         FINE_TUNING,
         SETTINGS,
         pretrained_translation,

@@ -15,27 +15,27 @@ from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress, Said
 from sensorium.media.skipped import Skipped
-from sensorium.training.generation.captioned import Captioned
-from sensorium.training.generation.captioner import CAPTIONER, CaptionModel
-from sensorium.training.generation.captioning_features import (
+from sensorium.tasks.captioning import CAPTIONER, CaptionModel
+from sensorium.tasks.captioning_by_features import FeatureCaptions
+from sensorium.tasks.memory import Memory
+from sensorium.tasks.visual_features import VECTOR, FeatureReader, VisualFeatures
+from sensorium.training.generation.grouped import Captioned
+from sensorium.training.generation.report import Example, Report, compared
+from sensorium.training.generation.train_on_features import (
     Design,
     FeatureTraining,
     new_captions,
     train_on_features,
 )
-from sensorium.training.generation.feature_captions import FeatureCaptions
-from sensorium.training.generation.memory import Memory
-from sensorium.training.generation.report import Example, Report, compared
-from sensorium.training.generation.visual_features import VECTOR, FeatureReader, VisualFeatures
 
 try:
-    from sensorium.training.generation.captioning_pixels import (
+    from sensorium.tasks.captioning_by_pixels import PixelCaptions
+    from sensorium.tasks.generating import Search
+    from sensorium.training.generation.train_on_pixels import (
         PixelData,
         freeze_tower,
         train_on_pixels,
     )
-    from sensorium.training.generation.decoding import Search
-    from sensorium.training.generation.pixel_captions import PixelCaptions
     from sensorium.training.history import History
     from sensorium.training.loop import Settings
 except ImportError as error:
@@ -91,7 +91,7 @@ def train_captioner(
     design : Design, optional
         Of the decoder on the frozen encoder.
     model : PixelCaptions, optional
-        See `sensorium.training.generation.captioning_pixels.pretrained_captions`.
+        See `sensorium.training.generation.train_on_pixels.pretrained_captions`.
     frozen : bool
         Keep the picture tower of `model` as it is; what it sees is then computed once.
     validation, test : CaptionedPictures, optional

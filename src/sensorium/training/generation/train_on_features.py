@@ -13,18 +13,18 @@ import numpy as np
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.media import Modality
-from sensorium.training.generation.captioned import Captioned
-from sensorium.training.generation.feature_captions import FeatureCaptions
-from sensorium.training.generation.memory import Memory, centres_of, keys
-from sensorium.training.generation.visual_features import FeatureReader, VisualFeatures
+from sensorium.tasks.captioning_by_features import FeatureCaptions
+from sensorium.tasks.memory import Memory, centres_of, keys
+from sensorium.tasks.visual_features import FeatureReader, VisualFeatures
+from sensorium.training.generation.grouped import Captioned
 
 try:
     import torch
 
     from sensorium.media.progress import Progress
     from sensorium.models.captioning import FeatureCaptioner
-    from sensorium.training.generation.decoding import (
-        Search,
+    from sensorium.tasks.generating import Search
+    from sensorium.training.generation.new_models import (
         Shape,
         new_seq2seq,
         piece_vectors,

@@ -7,7 +7,7 @@ import pytest
 
 from sensorium.data.splits import split_groups
 from sensorium.errors import UsageError
-from sensorium.training.generation.memory import Memory
+from sensorium.tasks.memory import Memory
 
 
 def memory(n: int = 200, texts: int = 40) -> tuple[Memory, np.ndarray]:

@@ -10,17 +10,23 @@ from typing import Any
 import PIL.Image
 
 from sensorium.data.sources import Picture
-from sensorium.errors import EncoderError, MediaError, MissingExtraError
+from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.training.generation.captioner import CAPTIONER, Candidates, Found
+from sensorium.tasks.captioning import CAPTIONER, Candidates, Found
 
 try:
     import torch
     import transformers
 
     from sensorium.encoders.pretrained import load_pretrained
-    from sensorium.training.generation.decoding import Search, TextGenerator, decoded, label_pieces
+    from sensorium.tasks.generating import (
+        Search,
+        TextGenerator,
+        cannot_be_loaded,
+        decoded,
+        label_pieces,
+    )
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -127,6 +133,25 @@ class PixelCaptions:
             processor = load_pretrained(transformers.AutoImageProcessor, folder)
         return cls(pretrained_captioner(folder), tokenizer, processor)
 
+    @classmethod
+    def pretrained(cls, name: str | Path, *, label_smoothing: float = 0.0) -> PixelCaptions:
+        """Take a captioner of a hub, or of a folder in the format of Transformers.
+
+        Raises
+        ------
+        EncoderError
+            When it cannot be loaded.
+        """
+        network = pretrained_captioner(name)
+        try:
+            tokenizer = load_pretrained(transformers.AutoTokenizer, name)
+            processor = load_pretrained(transformers.AutoImageProcessor, name)
+        except Exception as error:  # Transformers raises nearly any exception here
+            raise cannot_be_loaded(name, "for captioning", error) from error
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return cls(network, tokenizer, processor, label_smoothing)
+
 
 def load_picture(picture: Picture) -> PIL.Image.Image | MediaError:
     """A picture as Pillow has it, or the error that says why there is none."""
@@ -148,5 +173,4 @@ def pretrained_captioner(name: str | Path) -> Any:
         kind = transformers.AutoModelForImageTextToText
         return load_pretrained(kind, name, use_safetensors=True, dtype=torch.float32)
     except Exception as error:  # Transformers raises nearly any exception here
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EncoderError(f"{name} cannot be loaded as a captioning model: {reason}") from error
+        raise cannot_be_loaded(name, "as a captioning model", error) from error

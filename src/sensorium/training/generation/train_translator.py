@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,13 @@ import numpy as np
 
 from sensorium.data.splits import split_groups
 from sensorium.encoders import Encoder, load_encoder
-from sensorium.errors import EncoderError, MissingExtraError, UsageError
+from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.evaluation.text_pairs import TextPairs
-from sensorium.folders import Format
 from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress, Said
-from sensorium.training.generation.memory import Memory
+from sensorium.tasks.memory import Memory
+from sensorium.tasks.translation import TRANSLATOR, Translation
 from sensorium.training.generation.report import Example, Report, compared
 
 try:
@@ -26,34 +25,19 @@ try:
     import transformers
 
     from sensorium.encoders.pretrained import load_pretrained
-    from sensorium.training.generation.decoding import (
-        Search,
+    from sensorium.tasks.generating import Search, cannot_be_loaded
+    from sensorium.training.generation.new_models import (
         Shape,
-        TextGenerator,
-        decoded,
         join_decoder,
         join_pretrained,
-        label_pieces,
         new_seq2seq,
         piece_vectors,
         set_word_vectors,
-        text_pieces,
         train_tokenizer,
     )
     from sensorium.training.loop import Settings, train
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
-
-TRANSLATOR = Format(
-    "translator.json", "translator", "give the folder that `sensorium train translation` wrote",
-    kind="translator",
-)  # fmt: skip
-
-TARGET_TOKENIZER = "target_tokenizer"
-"""Folder of the decoder's tokenizer, where encoder and decoder have one each."""
-
-
-BATCH_SIZE = 32
 
 VALIDATED = 400
 """Texts that are translated after each epoch, at most; the loss is that of all."""
@@ -63,95 +47,6 @@ SETTINGS = Settings(epochs=20, batch_size=64, learning_rate=5e-4, warmup=0.1)
 
 FINE_TUNING = Settings(epochs=3, batch_size=16, learning_rate=5e-5, warmup=0.1)
 """For a pretrained model."""
-
-
-@dataclass
-class Translation:
-    """A seq2seq model and its word pieces.
-
-    Attributes
-    ----------
-    module : TextGenerator
-    source_tokenizer, target_tokenizer : PreTrainedTokenizer
-        One and the same but for an encoder and a decoder that come from two models.
-    max_length : int
-        Word pieces of a source text that are read.
-    """
-
-    module: TextGenerator
-    source_tokenizer: Any
-    target_tokenizer: Any
-    max_length: int = 128
-
-    @property
-    def model(self) -> Any:
-        """The model of Transformers."""
-        return self.module.model
-
-    def batch(
-        self, sources: Sequence[str], targets: Sequence[str], max_length: int
-    ) -> dict[str, torch.Tensor]:
-        """Arguments of the module for texts and their translations."""
-        ids, mask = text_pieces(self.source_tokenizer, sources, self.max_length)
-        labels = label_pieces(self.target_tokenizer, targets, self.model, max_length)
-        return {"input_ids": ids, "attention_mask": mask, "labels": labels}
-
-    def translate(
-        self, texts: Sequence[str], search: Search, told: Progress | None = None
-    ) -> list[list[tuple[str, float]]]:
-        """Translations of each text with their scores, best first.
-
-        A score is the length-normalised log-probability of beam search; `told` takes texts done
-        and texts in all.
-        """
-        self.module.eval()
-        device = next(self.module.parameters()).device
-        # Texts of like length together: a batch is padded to its longest.
-        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-        found: dict[int, list[tuple[str, float]]] = {}
-        for start in range(0, len(order), BATCH_SIZE):
-            places = order[start : start + BATCH_SIZE]
-            ids, mask = text_pieces(
-                self.source_tokenizer, [texts[place] for place in places], self.max_length
-            )
-            with torch.inference_mode():
-                generated = self.model.generate(
-                    input_ids=ids.to(device),
-                    attention_mask=mask.to(device),
-                    **search.options(search.beams),
-                )
-            candidates = decoded(self.target_tokenizer, generated, search.beams)
-            found.update(zip(places, candidates, strict=True))
-            if told is not None:
-                told(len(found), len(order))
-        return [found[place] for place in range(len(texts))]
-
-    def save(self, folder: Path, description: Mapping[str, Any]) -> None:
-        """Write a folder that `load_translation` reads, and that Transformers does, too."""
-        self.model.save_pretrained(folder)
-        self.source_tokenizer.save_pretrained(folder)
-        if self.target_tokenizer is not self.source_tokenizer:
-            self.target_tokenizer.save_pretrained(folder / TARGET_TOKENIZER)
-        TRANSLATOR.write(folder, {"max_length": self.max_length, **description})
-
-
-def load_translation(folder: Path) -> tuple[Translation, dict[str, Any]]:
-    """Load what `train_translator` wrote, and what its ``translator.json`` says.
-
-    Raises
-    ------
-    UsageError
-        When it is no such folder, or damaged.
-    """
-    description = TRANSLATOR.read(folder)
-    with TRANSLATOR.reading(folder):
-        model = load_pretrained(transformers.AutoModelForSeq2SeqLM, folder, use_safetensors=True)
-        source = load_pretrained(transformers.AutoTokenizer, folder)
-        own = folder / TARGET_TOKENIZER
-        target = load_pretrained(transformers.AutoTokenizer, own) if own.is_dir() else source
-    _set_languages(source, description.get("codes"))
-    max_length = int(description.get("max_length", 128))
-    return Translation(TextGenerator(model).eval(), source, target, max_length), description
 
 
 def pretrained_translation(
@@ -185,45 +80,20 @@ def pretrained_translation(
     """
     if (model is None) == (encoder is None and decoder is None):
         raise UsageError("name a model, or an encoder and a decoder to be joined")
-    name: str | Path | None = model
+    if model is not None:
+        return Translation.pretrained(model, codes=codes, label_smoothing=label_smoothing)
+    if encoder is None or decoder is None:
+        raise UsageError("an encoder and a decoder are joined: name both")
     try:
-        if model is not None:
-            tokenizer = load_pretrained(transformers.AutoTokenizer, model)
-            network = load_pretrained(
-                transformers.AutoModelForSeq2SeqLM, model,
-                use_safetensors=True, dtype=torch.float32,
-            )  # fmt: skip
-            tokens = (tokenizer, tokenizer)
-        else:
-            if encoder is None or decoder is None:
-                raise UsageError("an encoder and a decoder are joined: name both")
-            name = f"{encoder} with {decoder}"
-            network = join_pretrained(transformers.EncoderDecoderModel, encoder, decoder)
-            source = load_pretrained(transformers.AutoTokenizer, encoder)
-            tokens = (source, load_pretrained(transformers.AutoTokenizer, decoder))
-            join_decoder(network, tokens[1])
+        network = join_pretrained(transformers.EncoderDecoderModel, encoder, decoder)
+        source = load_pretrained(transformers.AutoTokenizer, encoder)
+        target = load_pretrained(transformers.AutoTokenizer, decoder)
+        join_decoder(network, target)
     except UsageError:
         raise
     except Exception as error:  # Transformers raises nearly any exception here
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EncoderError(f"{name} cannot be loaded for translation: {reason}") from error
-    begin = _set_languages(tokens[0], codes)
-    if begin is not None:
-        network.generation_config.forced_bos_token_id = begin
-    return Translation(TextGenerator(network, label_smoothing), *tokens)
-
-
-def _set_languages(tokenizer: Any, codes: Sequence[str] | None) -> int | None:
-    """Tell a multilingual tokenizer its languages; return the word piece of the target's."""
-    if codes is None:
-        return None
-    if not hasattr(tokenizer, "src_lang"):
-        raise UsageError("this model's tokenizer knows no languages: leave their codes out")
-    begin = tokenizer.convert_tokens_to_ids(codes[1])
-    if begin is None or begin == tokenizer.unk_token_id:
-        raise UsageError(f"this model's tokenizer knows no language {codes[1]!r}")
-    tokenizer.src_lang, tokenizer.tgt_lang = codes
-    return int(begin)
+        raise cannot_be_loaded(f"{encoder} with {decoder}", "for translation", error) from error
+    return Translation.of(network, source, target, codes, label_smoothing)
 
 
 def new_translation(
@@ -245,7 +115,7 @@ def new_translation(
     model = new_seq2seq(tokenizer, shape, seed)
     if encoder is not None and Modality.TEXT in encoder.space.modalities:
         set_word_vectors(model, piece_vectors(encoder, tokenizer))
-    return Translation(TextGenerator(model, label_smoothing), tokenizer, tokenizer)
+    return Translation.of(model, tokenizer, tokenizer, label_smoothing=label_smoothing)
 
 
 def train_translator(

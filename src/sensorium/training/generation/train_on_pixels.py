@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
+from sensorium.errors import MediaError, MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.media.skipped import Skipped
-from sensorium.training.generation.captioned import Captioned
-from sensorium.training.generation.pixel_captions import (
+from sensorium.tasks.captioning_by_pixels import (
     BATCH_SIZE,
     READERS,
     PixelCaptions,
     load_picture,
-    pretrained_captioner,
 )
+from sensorium.training.generation.grouped import Captioned
 
 try:
     import torch
@@ -29,7 +28,8 @@ try:
 
     from sensorium.encoders.pretrained import load_pretrained
     from sensorium.media.progress import Progress
-    from sensorium.training.generation.decoding import Search, join_decoder, join_pretrained
+    from sensorium.tasks.generating import Search, cannot_be_loaded
+    from sensorium.training.generation.new_models import join_decoder, join_pretrained
     from sensorium.training.history import History
     from sensorium.training.loop import Settings, train
 except ImportError as error:
@@ -68,25 +68,16 @@ def pretrained_captions(
     if (model is None) == (tower is None and decoder is None):
         raise UsageError("name a model, or a picture tower and a decoder to be joined")
     if model is not None:
-        network = pretrained_captioner(model)
-        words, pictures = model, model
-    else:
-        if tower is None or decoder is None:
-            raise UsageError("a picture tower and a decoder are joined: name both")
-        words, pictures = decoder, tower
+        return PixelCaptions.pretrained(model, label_smoothing=label_smoothing)
+    if tower is None or decoder is None:
+        raise UsageError("a picture tower and a decoder are joined: name both")
     try:
-        tokenizer = load_pretrained(transformers.AutoTokenizer, words)
-        processor = load_pretrained(transformers.AutoImageProcessor, pictures)
-        if model is None:
-            assert tower is not None and decoder is not None
-            network = join_pretrained(transformers.VisionEncoderDecoderModel, tower, decoder)
-            join_decoder(network, tokenizer)
+        tokenizer = load_pretrained(transformers.AutoTokenizer, decoder)
+        processor = load_pretrained(transformers.AutoImageProcessor, tower)
+        network = join_pretrained(transformers.VisionEncoderDecoderModel, tower, decoder)
+        join_decoder(network, tokenizer)
     except Exception as error:  # Transformers raises nearly any exception here
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        name = model if model is not None else f"{tower} with {decoder}"
-        raise EncoderError(f"{name} cannot be loaded for captioning: {reason}") from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+        raise cannot_be_loaded(f"{tower} with {decoder}", "for captioning", error) from error
     return PixelCaptions(network, tokenizer, processor, label_smoothing)
 
 

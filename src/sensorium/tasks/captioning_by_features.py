@@ -13,10 +13,10 @@ from sensorium.encoders.registry import load_recorded
 from sensorium.errors import MissingExtraError, SpaceMismatchError, UsageError
 from sensorium.folders import read_tensors, write_tensors
 from sensorium.media.progress import Progress
-from sensorium.training.generation.captioner import CAPTIONER, Candidates, Found
-from sensorium.training.generation.consensus import consensus
-from sensorium.training.generation.memory import Memory, keys
-from sensorium.training.generation.visual_features import FeatureReader, Tokens, VisualFeatures
+from sensorium.tasks.captioning import CAPTIONER, Candidates, Found
+from sensorium.tasks.consensus import consensus
+from sensorium.tasks.memory import Memory, keys
+from sensorium.tasks.visual_features import FeatureReader, Tokens, VisualFeatures
 
 try:
     import torch
@@ -24,7 +24,7 @@ try:
 
     from sensorium.encoders.pretrained import load_pretrained
     from sensorium.models.captioning import FeatureCaptioner
-    from sensorium.training.generation.decoding import Search, decoded, label_pieces, text_pieces
+    from sensorium.tasks.generating import Search, decoded, label_pieces, text_pieces
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 

@@ -7,8 +7,8 @@ pytest.importorskip("sacrebleu")
 
 import sacrebleu
 
-from sensorium.training.generation.consensus import consensus
-from sensorium.training.generation.memory import Memory, centres_of, keys
+from sensorium.tasks.consensus import consensus
+from sensorium.tasks.memory import Memory, centres_of, keys
 
 NEAR = [("flag of ecuador", 0.9), ("flag of peru", 0.9), ("water balloon", 0.9)]
 
