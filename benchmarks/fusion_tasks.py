@@ -18,9 +18,9 @@ import numpy as np
 from benchmarks import datasets
 from benchmarks.cases import all_stamps
 from benchmarks.datasets.manifest import Row as Picture
+from sensorium.data.encoded_tables import EncodedTable
+from sensorium.data.table_encoder import TableEncoder
 from sensorium.home import sensorium_home
-from sensorium.training.fusion.encoded_tables import EncodedTable
-from sensorium.training.fusion.table_encoder import TableEncoder
 
 TARGET = "category"
 

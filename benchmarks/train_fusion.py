@@ -39,8 +39,8 @@ from rich.table import Table
 from benchmarks.fusion_rivals import Predict, hits, rivals
 from benchmarks.fusion_tasks import TARGET, TASKS, WHOLE, Task
 from benchmarks.rows import Row
+from sensorium.data.encoded_tables import EncodedTable, concatenated
 from sensorium.evaluation.resampling import comparison, interval, mean
-from sensorium.training.fusion.encoded_tables import EncodedTable, concatenated
 
 if TYPE_CHECKING:  # which needs torch
     from sensorium.models.fusion_config import Method
@@ -169,8 +169,8 @@ def _fusion(task: Task, fold: int, seed: int) -> Measured:
     """
     from dataclasses import replace
 
+    from sensorium.tasks.fusion_features import Target
     from sensorium.training.fusion.estimators import METHODS, SETTINGS
-    from sensorium.training.fusion.features import Target
     from sensorium.training.fusion.methods import Recipe, train_method
     from sensorium.training.fusion.selection import hide, linear_losses, losses, select
 

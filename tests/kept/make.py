@@ -4,7 +4,8 @@
 
 `OLD` is a checkout of the commit that these formats are of; the folders that are here now were
 written by 46b051c. Also writes what that code answered (``answers.json``) and the public names that
-it had (``names.json``). Whoever makes all anew keeps nothing: a new format gets folders of its own.
+it had (``names.json``). What is imported here is where that code has it. Whoever makes all anew
+keeps nothing: a new format gets folders of its own.
 """
 
 from __future__ import annotations

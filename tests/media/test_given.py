@@ -257,7 +257,7 @@ def test_captioned_pictures_and_fusion_take_tables(
     pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sensorium.data.captioned import read_captioned
-    from sensorium.training.fusion.table_encoder import read_rows_of
+    from sensorium.data.table_encoder import read_rows_of
 
     monkeypatch.chdir(pictures[0].parent)
     rows = [{"path": path.name, "caption": f"a {path.stem} square"} for path in pictures]

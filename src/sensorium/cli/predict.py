@@ -25,9 +25,9 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict the targets of rows; cells and columns may be missing."""
-    from sensorium.training.fusion.estimators import Fusion
+    from sensorium.tasks.fusion import load_fusion
 
-    loaded: Fusion = Fusion.load(model)
+    loaded = load_fusion(model)
     with progress_bar("encoding") as progress:
         encoded = loaded.encode(table, progress=progress)
     rows: list[dict[str, Any]] = [{"row": n + 1} for n in range(len(encoded))]

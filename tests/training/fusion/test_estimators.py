@@ -16,11 +16,11 @@ pytest.importorskip("soundfile")
 
 from sensorium import Image
 from sensorium.data.columns import resolve_paths
+from sensorium.data.encoded_tables import EncodedTable
 from sensorium.data.tables import read_good_rows
 from sensorium.errors import EncoderError, SpaceMismatchError, UsageError
 from sensorium.models.fusion import LateFusion
 from sensorium.training.fusion.decisions import fit_temperatures
-from sensorium.training.fusion.encoded_tables import EncodedTable
 from sensorium.training.fusion.estimators import (
     SETTINGS,
     Fusion,

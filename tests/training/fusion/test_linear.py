@@ -13,14 +13,14 @@ from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge
 
 torch = pytest.importorskip("torch")
 
-from sensorium.training.fusion.encoded_tables import concatenated  # noqa: E402
+from sensorium.data.encoded_tables import concatenated  # noqa: E402
+from sensorium.tasks.fusion_features import Target  # noqa: E402
 from sensorium.training.fusion.estimators import (  # noqa: E402
     SETTINGS,
     Fusion,
     FusionClassifier,
     FusionRegressor,
 )
-from sensorium.training.fusion.features import Target  # noqa: E402
 from sensorium.training.fusion.linear import PENALTIES  # noqa: E402
 from sensorium.training.fusion.methods import Recipe, Trained, train_method  # noqa: E402
 from sensorium.training.fusion.report import FusionReport  # noqa: E402

@@ -16,8 +16,8 @@ from sensorium.cli.progress import progress_of_steps
 from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
+    from sensorium.tasks.fusion_features import TargetKind
     from sensorium.training.fusion.estimators import Fusion
-    from sensorium.training.fusion.features import TargetKind
     from sensorium.training.fusion.report import System
 
 TEST_SHARE = 0.15
@@ -91,8 +91,8 @@ def train_fusion(
     """Train one model on pictures, texts, sounds and numbers of a table together."""
     import dataclasses
 
+    from sensorium.data.table_encoder import read_rows_of
     from sensorium.training.fusion.estimators import SETTINGS, FusionClassifier, FusionRegressor
-    from sensorium.training.fusion.table_encoder import read_rows_of
 
     settings = dataclasses.replace(SETTINGS, seed=seed)
     if epochs is not None:
@@ -143,7 +143,7 @@ def train_fusion(
 
 def _targets(named: list[str], rows: Any) -> dict[str, TargetKind]:
     from sensorium.data.columns import require_columns
-    from sensorium.training.fusion.features import detect_target
+    from sensorium.tasks.fusion_features import detect_target
 
     there = {name for row in rows for name in row}
     targets: dict[str, TargetKind] = {}

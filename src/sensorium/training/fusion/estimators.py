@@ -8,29 +8,25 @@ row has, and say what each modality contributed.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from sensorium.data.columns import is_missing
+from sensorium.data.encoded_tables import EncodedTable, concatenated
+from sensorium.data.table_encoder import Encoders, Table, TableEncoder
 from sensorium.encoders import DEFAULT_ENCODER
-from sensorium.errors import SensoriumWarning, UsageError
+from sensorium.errors import UsageError
 from sensorium.media.progress import NO_FIGURES, Progress, Said
-from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig, Method, VectorInput
-from sensorium.training.fusion.batches import Batches
-from sensorium.training.fusion.contributions import Contributions, contributions_of
-from sensorium.training.fusion.encoded_tables import EncodedTable, concatenated
-from sensorium.training.fusion.features import Target, TargetKind
+from sensorium.tasks.fusion import FusionPredictor
+from sensorium.tasks.fusion_features import Target, TargetKind
 from sensorium.training.fusion.methods import ClassWeights, Recipe, Trained, train_method
 from sensorium.training.fusion.report import FusionReport
-from sensorium.training.fusion.scores import Scores, scores_of, softmax
+from sensorium.training.fusion.scores import Scores, scores_of
 from sensorium.training.fusion.selection import select
-from sensorium.training.fusion.table_encoder import Encoders, Table, TableEncoder
 from sensorium.training.history import History
 from sensorium.training.loop import Settings
 
@@ -48,11 +44,8 @@ VALIDATION_SHARE = 0.15
 FEWEST_ROWS = 8
 """Fewer rows than this are no training."""
 
-_LEAST = 1e-6
-"""Probabilities nearer to 0 or 1 count as this near, so that log-odds are finite."""
 
-
-class Fusion:
+class Fusion(FusionPredictor):
     """What `FusionClassifier` and `FusionRegressor` have in common; see there.
 
     Parameters
@@ -65,7 +58,7 @@ class Fusion:
         targets are, by what they seem to hold.
     encoder : str or mapping of str to str
         Encoder of media and texts, of all modalities or by modality; "mel" describes sound
-        without one (`sensorium.training.fusion.sound_statistics`).
+        without one (`sensorium.encoders.sound_statistics`).
     crops : bool
         Take five vectors of a picture: of the whole, and of four overlapping corner crops.
     class_weights : {"balanced"} or mapping of str to mapping, optional
@@ -134,34 +127,9 @@ class Fusion:
         self.test_share = test_share
         self.settings = settings
         self.architecture = architecture
-        self.tables = TableEncoder(columns, encoder, crops=crops)
-        self.targets: dict[str, Target] = {}
+        super().__init__(TableEncoder(columns, encoder, crops=crops))
         self.scores: Scores = {}
         self.report: FusionReport | None = None
-        self._batches: Batches | None = None
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities, in the order of the table's columns."""
-        return self.tables.modalities
-
-    @property
-    def batches(self) -> Batches:
-        """The torch module, and what makes its batches.
-
-        Raises
-        ------
-        UsageError
-            Before `fit`.
-        """
-        if self._batches is None:
-            raise UsageError("this model is not fitted: call fit(table, targets), or load one")
-        return self._batches
-
-    @property
-    def model(self) -> FusionModel:
-        """The torch module."""
-        return self.batches.model
 
     def fit(
         self,
@@ -244,53 +212,6 @@ class Fusion:
         self._batches = chosen.batches
         return chosen.history
 
-    def encode(
-        self, table: Table, *, leave_out: Sequence[str] = (), progress: Progress | None = None
-    ) -> EncodedTable:
-        """Encode a table, so that it can be used several times.
-
-        Parameters
-        ----------
-        table : path, sequence of dict, EncodedTable
-            The last is checked and given back.
-        leave_out : sequence of str
-            Before `fit`: columns that are not to be read, the targets above all.
-        progress : callable, optional
-            Takes (done, total).
-
-        Returns
-        -------
-        EncodedTable
-            Its ``skipped`` names cells that could not be read, and columns that the table lacks:
-            they count as missing.
-        """
-        if not self.tables.columns:
-            self.tables.learn_columns(table, leave_out)
-        return self.tables.encode(table, progress)
-
-    def predict(self, table: Table) -> dict[str, list[str] | npt.NDArray[np.float64]]:
-        """Predict every target of every row.
-
-        Returns
-        -------
-        dict
-            By target: labels, or an array of numbers of shape (n,).
-        """
-        outputs = self._outputs(table)
-        return {name: _decided(self.targets[name], found) for name, found in outputs.items()}
-
-    def predict_proba(self, table: Table) -> dict[str, npt.NDArray[np.float64]]:
-        """Probabilities of the classes of every target that is a category.
-
-        Returns
-        -------
-        dict
-            By target an array of shape (n, classes), in the order of ``targets[name].labels``.
-        """
-        outputs = self._outputs(table)
-        categories = [name for name, target in self.targets.items() if target.kind == "category"]
-        return {name: softmax(outputs[name]) for name in categories}
-
     def evaluate(self, table: Table, *, seed: int = 0) -> Scores:
         """Score predictions on rows that have the targets.
 
@@ -302,49 +223,6 @@ class Fusion:
         """
         encoded = self._encoded(table)
         return scores_of(self.targets, encoded.rows, self.batches.outputs(encoded), seed)
-
-    def contributions(
-        self,
-        table: Table,
-        target: str | None = None,
-        *,
-        of: Literal["probability", "log_odds"] = "probability",
-        orders: int = 64,
-        seed: int = 0,
-    ) -> Contributions:
-        """Say what each modality contributed to each prediction (Shapley values).
-
-        Parameters
-        ----------
-        table : path, sequence of dict, EncodedTable
-        target : str, optional
-            Needed where there are several.
-        of : {"probability", "log_odds"}
-            What is explained of the predicted class; of a number, the number itself.
-        orders, seed : int
-            For sampling, which more than five modalities need.
-
-        Returns
-        -------
-        Contributions
-        """
-        chosen = self._one_target(target)
-        if of not in ("probability", "log_odds"):
-            raise UsageError(f"of is 'probability' or 'log_odds', got {of!r}")
-        encoded = self._encoded(table)
-        whole = self.batches.outputs(encoded)[chosen.name]
-        labels, predicted = None, whole.argmax(axis=1)
-        if chosen.kind == "category":
-            labels = [chosen.labels[i] for i in predicted]
-
-        def worth(kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-            found = self.batches.outputs(encoded.only(kept))[chosen.name]
-            if chosen.kind == "number":
-                return _numbers(chosen, found)
-            probability = softmax(found)[np.arange(len(found)), predicted]
-            return probability if of == "probability" else _log_odds(probability)
-
-        return contributions_of(worth, self.modalities, orders=orders, seed=seed, labels=labels)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model into a folder: ``fusion.json`` and ``model.safetensors``."""
@@ -385,21 +263,6 @@ class Fusion:
             raise UsageError(f"{type(self).__name__} needs a target that is a {self._kind}")
         return dict(targets)
 
-    def _encoded(self, table: Table, progress: Progress | None = None) -> EncodedTable:
-        """Encode, and say aloud what could not be read: only `encode` gives a list of it."""
-        encoded = self.tables.encode(table, progress)
-        if encoded.skipped and not isinstance(table, EncodedTable):
-            first = encoded.skipped[0]
-            more = f", and {len(encoded.skipped) - 1} more" if len(encoded.skipped) > 1 else ""
-            warnings.warn(
-                f"not read: {first.path}: {first.reason}{more}", SensoriumWarning, stacklevel=3
-            )
-        return encoded
-
-    def _outputs(self, table: Table) -> dict[str, npt.NDArray[np.float64]]:
-        batches = self.batches
-        return batches.outputs(self._encoded(table))
-
     def _methods(self) -> list[Method]:
         """The methods that are tried; hybrid fusion needs two layers to exchange."""
         if self.method != AUTO:
@@ -431,14 +294,6 @@ class Fusion:
         held_out = parts[0] if parts[0] is not None else rows.take([])
         return rows.take(np.sort(order)), held_out, parts[1]
 
-    def _one_target(self, name: str | None) -> Target:
-        if name is None and len(self.targets) == 1:
-            (name,) = self.targets
-        if name is None or name not in self.targets:
-            asked = "say which target" if name is None else f"there is no target {name!r}"
-            raise UsageError(f"{asked}; there are {', '.join(self.targets) or 'none: fit first'}")
-        return self.targets[name]
-
 
 class FusionClassifier(Fusion):
     """Predicts categories, and numbers beside them, from all modalities of a row.
@@ -466,20 +321,3 @@ def _labelled(table: EncodedTable, targets: Mapping[str, TargetKind]) -> Encoded
         if any(not is_missing(cells.get(name)) for name in targets)
     ]
     return table if len(rows) == len(table) else table.take(rows)
-
-
-def _decided(
-    target: Target, outputs: npt.NDArray[np.float64]
-) -> list[str] | npt.NDArray[np.float64]:
-    if target.kind == "category":
-        return [target.labels[i] for i in outputs.argmax(axis=1)]
-    return _numbers(target, outputs)
-
-
-def _numbers(target: Target, outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.asarray(outputs[:, 0] * target.deviation + target.mean)
-
-
-def _log_odds(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    kept = np.clip(probability, _LEAST, 1 - _LEAST)
-    return np.asarray(np.log(kept) - np.log1p(-kept))

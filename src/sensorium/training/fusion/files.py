@@ -5,25 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from sensorium.data.columns import Column
-from sensorium.errors import UsageError
 from sensorium.evaluation.intervals import Interval
-from sensorium.folders import Format, read_tensors, write_tensors
-from sensorium.models.fusion import FusionModel
-from sensorium.models.fusion_config import FusionConfig
-from sensorium.training.fusion.batches import Batches
+from sensorium.folders import write_tensors
+from sensorium.tasks.fusion import FUSION, WEIGHTS, read_fusion
 from sensorium.training.fusion.estimators import Fusion, FusionClassifier, FusionRegressor
-from sensorium.training.fusion.features import Features, Target
 from sensorium.training.fusion.report import FusionReport
 from sensorium.training.loop import Settings
-
-FUSION = Format(
-    "fusion.json", "fusion model", "give the folder that `sensorium train fusion` wrote",
-    kind="fusion", formats=(1, 2),
-)  # fmt: skip
-"""The second format may be linear and have a report."""
-
-WEIGHTS = "model.safetensors"
 
 _CLASSES: dict[str, type[Fusion]] = {
     "classifier": FusionClassifier,
@@ -85,23 +72,12 @@ def load_fusion(folder: Path) -> Fusion:
             settings=Settings(**content["settings"]),
             **architecture,
         )
-        loaded.tables.columns = tuple(Column(**column) for column in content["columns"])
-        loaded.tables.spaces = content["spaces"]
-        loaded.tables.recorded_in = folder / FUSION.file
-        targets = [{**one, "labels": tuple(one["labels"])} for one in content["targets"]]
-        loaded.targets = {one["name"]: Target(**one) for one in targets}
         loaded.scores = {
             target: {name: Interval(**score) for name, score in scores.items()}
             for target, scores in content["scores"].items()
         }
         if content.get("report") is not None:
             loaded.report = FusionReport.from_json(content["report"])
-        features = Features.from_json(content["features"])
-        model = FusionModel(FusionConfig.from_json(content["model"]))
-    try:
-        model.load_state_dict(read_tensors(folder / WEIGHTS))
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"{folder / WEIGHTS}: does not fit {FUSION.file} ({reason})") from error
-    loaded._batches = Batches(model.eval(), features, loaded.targets)
+    read = read_fusion(folder, content)
+    loaded.tables, loaded.targets, loaded._batches = read.tables, read.targets, read.batches
     return loaded

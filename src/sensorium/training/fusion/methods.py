@@ -21,13 +21,13 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
+from sensorium.data.encoded_tables import EncodedTable
 from sensorium.media.progress import Progress
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig, Method
-from sensorium.training.fusion.batches import Batches, fit_scales, modality_inputs
+from sensorium.tasks.fusion_batches import Batches, fit_scales, modality_inputs
+from sensorium.tasks.fusion_features import Features, Target
 from sensorium.training.fusion.decisions import fit_gates, fit_temperatures
-from sensorium.training.fusion.encoded_tables import EncodedTable
-from sensorium.training.fusion.features import Features, Target
 from sensorium.training.fusion.linear import solve_linear
 from sensorium.training.history import History
 from sensorium.training.loop import Settings, train

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.data.encoded_tables import EncodedTable
 from sensorium.evaluation.comparison import Comparison, compare, holm
 from sensorium.evaluation.intervals import Interval
-from sensorium.training.fusion.encoded_tables import EncodedTable
-from sensorium.training.fusion.features import Target
+from sensorium.tasks.fusion_features import Target
 from sensorium.training.fusion.methods import Trained
 from sensorium.training.fusion.scores import FEWEST, hits_or_errors, scores_of
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from sensorium.data.columns import Row, category_of, is_missing
 from sensorium.evaluation.intervals import Interval
 from sensorium.evaluation.resampling import Columns, calibration_error, interval, macro, mean
-from sensorium.training.fusion.features import Target
+from sensorium.tasks.fusion_features import Target
+from sensorium.tasks.zero_shot import softmax
 
 Scores = dict[str, dict[str, Interval]]
 """By target and name of the score."""
@@ -19,12 +20,6 @@ Scores = dict[str, dict[str, Interval]]
 FEWEST = 2  # rows that an interval needs
 
 LEAST = 1e-12  # probability whose logarithm is taken, at the least
-
-
-def softmax(outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Probabilities of outputs, shape (n, classes)."""
-    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def scores_of(

@@ -15,10 +15,10 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
+from sensorium.data.encoded_tables import EncodedTable
 from sensorium.models.fusion import drop_modalities
 from sensorium.models.fusion_config import Method
-from sensorium.training.fusion.encoded_tables import EncodedTable
-from sensorium.training.fusion.features import Target
+from sensorium.tasks.fusion_features import Target
 from sensorium.training.fusion.methods import Trained
 from sensorium.training.fusion.report import FusionReport, measure
 from sensorium.training.fusion.scores import Scores, scores_of

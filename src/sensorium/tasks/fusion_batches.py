@@ -17,10 +17,10 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
+from sensorium.data.encoded_tables import EncodedTable
 from sensorium.models.fusion import FusionModel, Inputs, VectorTokens, drop_modalities
 from sensorium.models.fusion_config import TABULAR, TabularInput, VectorInput
-from sensorium.training.fusion.encoded_tables import EncodedTable
-from sensorium.training.fusion.features import Features, Target, pad_vectors
+from sensorium.tasks.fusion_features import Features, Target, pad_vectors
 
 AT_ONCE = 256  # rows that are predicted at a time
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorium.errors import UsageError
-from sensorium.training.fusion.contributions import (
+from sensorium.tasks.contributions import (
     MOST_EXACT,
     Worth,
     contributions_of,

@@ -15,6 +15,7 @@ from sensorium.data.columns import (
     require_columns,
     resolve_paths,
 )
+from sensorium.data.encoded_tables import EncodedTable, encode_table, modalities_of
 from sensorium.data.tables import read_good_rows
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.base import FeatureExtractor
@@ -23,7 +24,6 @@ from sensorium.errors import SpaceMismatchError, UsageError
 from sensorium.media.given import rows_of
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.training.fusion.encoded_tables import EncodedTable, encode_table, modalities_of
 
 Table = str | os.PathLike[str] | Sequence[Row] | EncodedTable
 Encoders = str | Mapping[str, str]
@@ -161,7 +161,7 @@ class TableEncoder:
         name = self._encoder_name(modality)
         if name not in self._loaded:
             if name == SOUND_STATISTICS:
-                from sensorium.training.fusion.sound_statistics import SoundStatistics
+                from sensorium.encoders.sound_statistics import SoundStatistics
 
                 self._loaded[name] = SoundStatistics()
             else:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.data.columns import Row, category_of, is_missing, number_of
+from sensorium.data.encoded_tables import EncodedTable
 from sensorium.errors import UsageError
 from sensorium.models.fusion_config import MISSING_CLASS
-from sensorium.training.fusion.encoded_tables import EncodedTable
 
 TargetKind = Literal["category", "number"]
 

@@ -1,0 +1,251 @@
+"""Fusion models: what a row's pictures, texts, sounds and numbers together say of its targets.
+
+`load_fusion` reads what `sensorium.training.fusion` wrote. A fitted estimator predicts in the same
+way: it is a `FusionPredictor`, too.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.data.columns import Column
+from sensorium.data.encoded_tables import EncodedTable
+from sensorium.data.table_encoder import Table, TableEncoder
+from sensorium.errors import SensoriumWarning, UsageError
+from sensorium.folders import Format, read_tensors
+from sensorium.media.progress import Progress
+from sensorium.models.fusion import FusionModel
+from sensorium.models.fusion_config import FusionConfig
+from sensorium.tasks.contributions import Contributions, contributions_of
+from sensorium.tasks.fusion_batches import Batches
+from sensorium.tasks.fusion_features import Features, Target
+from sensorium.tasks.zero_shot import softmax
+
+FUSION = Format(
+    "fusion.json", "fusion model", "give the folder that `sensorium train fusion` wrote",
+    kind="fusion", formats=(1, 2),
+)  # fmt: skip
+"""The second format may be linear and have a report."""
+
+WEIGHTS = "model.safetensors"
+
+_LEAST = 1e-6
+"""Probabilities nearer to 0 or 1 count as this near, so that log-odds are finite."""
+
+
+class FusionPredictor:
+    """A model over all columns of a table.
+
+    Parameters
+    ----------
+    tables : TableEncoder
+        What reads and encodes its tables.
+    targets : mapping of str to Target, optional
+        What it predicts; empty before a training.
+    batches : Batches, optional
+        The torch module, and what makes its batches; None before a training.
+    """
+
+    def __init__(
+        self,
+        tables: TableEncoder,
+        targets: dict[str, Target] | None = None,
+        batches: Batches | None = None,
+    ) -> None:
+        self.tables = tables
+        self.targets: dict[str, Target] = targets or {}
+        self._batches = batches
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the order of the table's columns."""
+        return self.tables.modalities
+
+    @property
+    def batches(self) -> Batches:
+        """The torch module, and what makes its batches.
+
+        Raises
+        ------
+        UsageError
+            Before `fit`.
+        """
+        if self._batches is None:
+            raise UsageError("this model is not fitted: call fit(table, targets), or load one")
+        return self._batches
+
+    @property
+    def model(self) -> FusionModel:
+        """The torch module."""
+        return self.batches.model
+
+    def encode(
+        self, table: Table, *, leave_out: Sequence[str] = (), progress: Progress | None = None
+    ) -> EncodedTable:
+        """Encode a table, so that it can be used several times.
+
+        Parameters
+        ----------
+        table : path, sequence of dict, EncodedTable
+            The last is checked and given back.
+        leave_out : sequence of str
+            Before `fit`: columns that are not to be read, the targets above all.
+        progress : callable, optional
+            Takes (done, total).
+
+        Returns
+        -------
+        EncodedTable
+            Its ``skipped`` names cells that could not be read, and columns that the table lacks:
+            they count as missing.
+        """
+        if not self.tables.columns:
+            self.tables.learn_columns(table, leave_out)
+        return self.tables.encode(table, progress)
+
+    def predict(self, table: Table) -> dict[str, list[str] | npt.NDArray[np.float64]]:
+        """Predict every target of every row.
+
+        Returns
+        -------
+        dict
+            By target: labels, or an array of numbers of shape (n,).
+        """
+        outputs = self._outputs(table)
+        return {name: _decided(self.targets[name], found) for name, found in outputs.items()}
+
+    def predict_proba(self, table: Table) -> dict[str, npt.NDArray[np.float64]]:
+        """Probabilities of the classes of every target that is a category.
+
+        Returns
+        -------
+        dict
+            By target an array of shape (n, classes), in the order of ``targets[name].labels``.
+        """
+        outputs = self._outputs(table)
+        categories = [name for name, target in self.targets.items() if target.kind == "category"]
+        return {name: softmax(outputs[name]) for name in categories}
+
+    def contributions(
+        self,
+        table: Table,
+        target: str | None = None,
+        *,
+        of: Literal["probability", "log_odds"] = "probability",
+        orders: int = 64,
+        seed: int = 0,
+    ) -> Contributions:
+        """Say what each modality contributed to each prediction (Shapley values).
+
+        Parameters
+        ----------
+        table : path, sequence of dict, EncodedTable
+        target : str, optional
+            Needed where there are several.
+        of : {"probability", "log_odds"}
+            What is explained of the predicted class; of a number, the number itself.
+        orders, seed : int
+            For sampling, which more than five modalities need.
+
+        Returns
+        -------
+        Contributions
+        """
+        chosen = self._one_target(target)
+        if of not in ("probability", "log_odds"):
+            raise UsageError(f"of is 'probability' or 'log_odds', got {of!r}")
+        encoded = self._encoded(table)
+        whole = self.batches.outputs(encoded)[chosen.name]
+        labels, predicted = None, whole.argmax(axis=1)
+        if chosen.kind == "category":
+            labels = [chosen.labels[i] for i in predicted]
+
+        def worth(kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+            found = self.batches.outputs(encoded.only(kept))[chosen.name]
+            if chosen.kind == "number":
+                return _numbers(chosen, found)
+            probability = softmax(found)[np.arange(len(found)), predicted]
+            return probability if of == "probability" else _log_odds(probability)
+
+        return contributions_of(worth, self.modalities, orders=orders, seed=seed, labels=labels)
+
+    def _encoded(self, table: Table, progress: Progress | None = None) -> EncodedTable:
+        """Encode, and say aloud what could not be read: only `encode` gives a list of it."""
+        encoded = self.tables.encode(table, progress)
+        if encoded.skipped and not isinstance(table, EncodedTable):
+            first = encoded.skipped[0]
+            more = f", and {len(encoded.skipped) - 1} more" if len(encoded.skipped) > 1 else ""
+            warnings.warn(
+                f"not read: {first.path}: {first.reason}{more}", SensoriumWarning, stacklevel=3
+            )
+        return encoded
+
+    def _outputs(self, table: Table) -> dict[str, npt.NDArray[np.float64]]:
+        batches = self.batches
+        return batches.outputs(self._encoded(table))
+
+    def _one_target(self, name: str | None) -> Target:
+        if name is None and len(self.targets) == 1:
+            (name,) = self.targets
+        if name is None or name not in self.targets:
+            asked = "say which target" if name is None else f"there is no target {name!r}"
+            raise UsageError(f"{asked}; there are {', '.join(self.targets) or 'none: fit first'}")
+        return self.targets[name]
+
+
+def load_fusion(folder: str | os.PathLike[str]) -> FusionPredictor:
+    """Read a fusion model to predict with.
+
+    Encoders are loaded when they are needed, and refused when their space is not the one that the
+    model was trained in.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds no such model, one of another format, or it is damaged.
+    """
+    folder = Path(folder)
+    return read_fusion(folder, FUSION.read(folder))
+
+
+def read_fusion(folder: Path, content: dict[str, Any]) -> FusionPredictor:
+    """Read what a folder describes that `FUSION` has read; see `load_fusion`."""
+    with FUSION.reading(folder):
+        tables = TableEncoder(None, content["encoders"], crops=content["crops"])
+        tables.columns = tuple(Column(**column) for column in content["columns"])
+        tables.spaces = content["spaces"]
+        tables.recorded_in = folder / FUSION.file
+        known = [{**one, "labels": tuple(one["labels"])} for one in content["targets"]]
+        targets = {one["name"]: Target(**one) for one in known}
+        features = Features.from_json(content["features"])
+        model = FusionModel(FusionConfig.from_json(content["model"]))
+    try:
+        model.load_state_dict(read_tensors(folder / WEIGHTS))
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{folder / WEIGHTS}: does not fit {FUSION.file} ({reason})") from error
+    return FusionPredictor(tables, targets, Batches(model.eval(), features, targets))
+
+
+def _decided(
+    target: Target, outputs: npt.NDArray[np.float64]
+) -> list[str] | npt.NDArray[np.float64]:
+    if target.kind == "category":
+        return [target.labels[i] for i in outputs.argmax(axis=1)]
+    return _numbers(target, outputs)
+
+
+def _numbers(target: Target, outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(outputs[:, 0] * target.deviation + target.mean)
+
+
+def _log_odds(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    kept = np.clip(probability, _LEAST, 1 - _LEAST)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
