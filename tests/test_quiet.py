@@ -136,13 +136,13 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "duplicates": ["duplicates", "-c", library],
         "export": ["export", here["out"], "-c", library],
         "import": ["import", here["out"], "-c", folder / "in.sensorium"],
-        "evaluate": ["evaluate", here["pairs.csv"], "--encoder", tiny, "--output", here["eval"]],
+        "evaluate": ["evaluate", here["pairs.csv"], "--encoder", tiny, "--out", here["eval"]],
         "evaluate classes": [
-            "evaluate", here["classes"], "--encoder", tiny, "--output", folder / "eval2"
+            "evaluate", here["classes"], "--encoder", tiny, "--out", folder / "eval2"
         ],
         "evaluate a collection": [
             "evaluate", "-c", library, "--queries", folder / "queries.jsonl",
-            "--qrels", folder / "qrels.tsv", "--output", folder / "eval3",
+            "--qrels", folder / "qrels.tsv", "--out", folder / "eval3",
         ],
         "evaluate again": ["evaluate", "--rerun", here["eval"]],
         "reembed": ["reembed", "--encoder", other, "-c", library],
@@ -211,7 +211,7 @@ def trainings(folder: Path) -> dict[str, list[str]]:
         "train contrastive": [
             "train", "contrastive", folder / "pairs.csv", "--image-tower", tiny, "--text-tower",
             folder / "other", "--out", folder / "pair", "--epochs", "1", "--batch-size", "2",
-            "--dimension", "8", "--validation", folder / "pairs.csv",
+            "--validation", folder / "pairs.csv",
         ],
         "use it": ["index", folder / "classes", "-c", folder / "p", "--encoder", folder / "pair"],
         "train hash": [

@@ -104,8 +104,8 @@ def test_examples_of_a_classifier_and_of_an_evaluation(
         pictures = {f"{n}.png": encode(red_blue((20 + n, 30 + picture)), "PNG") for n in range(3)}
         write(tmp_path / "classes" / label, {**pictures, "z.tif": UNUSUAL})
     trained = run("train", "classifier", tmp_path / "classes", "--encoder", tiny,
-                  "--output", tmp_path / "out")  # fmt: skip
-    measured = run("evaluate", tmp_path / "classes", "--encoder", tiny, "--output", tmp_path / "e")
+                  "--out", tmp_path / "out")  # fmt: skip
+    measured = run("evaluate", tmp_path / "classes", "--encoder", tiny, "--out", tmp_path / "e")
     for done in (trained, measured):
         assert len(re.findall(r"kind of TIFF that cannot be read", done.err)) >= 1, done
         assert done.code in (0, 1)
@@ -118,7 +118,7 @@ def test_a_document_with_an_unreadable_part_of_a_classifier(
         texts = {f"{n}.txt": f"a {word} {n}".encode() for n in range(3)}
         write(tmp_path / "texts" / label, {**texts, "broken.pdf": b"%PDF-1.7\n"})
     done = run("train", "classifier", tmp_path / "texts", "--encoder", tiny,
-               "--output", tmp_path / "out")  # fmt: skip
+               "--out", tmp_path / "out")  # fmt: skip
     assert done.code in (0, 1)
     assert (tmp_path / "out").is_dir()
     assert "broken PDF (PdfiumError" in done.err

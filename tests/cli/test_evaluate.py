@@ -34,7 +34,7 @@ def test_a_table_of_pairs(run: Run, pairs: Path, tiny: Path, tmp_path: Path) -> 
 def test_a_folder_of_classes_with_a_broken_picture(
     run: Run, classes: Path, tiny: Path, tmp_path: Path
 ) -> None:
-    done = run("evaluate", classes, "--encoder", tiny, "--output", tmp_path / "out")
+    done = run("evaluate", classes, "--encoder", tiny, "--out", tmp_path / "out")
     assert done.code == 1
     assert done.err.splitlines()[0] == "1 skipped"
     assert "the_red/broken.png: no picture" in done.err
@@ -81,14 +81,14 @@ def test_queries_in_another_mode(run: Run, library: Path, beir: Path, tmp_path: 
         ("--mode", "meaning", "unknown mode 'meaning'; known: vector, words, hybrid, hash"),
         ("--depth", 0, "depth is a whole number of at least 1, got 0"),
     ):
-        refused = run("evaluate", beir, "-c", library, option, value, "--output", tmp_path / "new")
+        refused = run("evaluate", beir, "-c", library, option, value, "--out", tmp_path / "new")
         assert refused.code == 2 and said in refused.err
     codes = run("evaluate", beir, "-c", library, "--mode", "hash", cwd=tmp_path)
     assert codes.code == 0 and codes.lines[0].endswith("]; mode hash, index hash")
 
 
 def test_as_json(run: Run, classes: Path, tiny: Path, tmp_path: Path) -> None:
-    done = run("evaluate", classes, "--encoder", tiny, "--output", tmp_path / "out", "--json")
+    done = run("evaluate", classes, "--encoder", tiny, "--out", tmp_path / "out", "--json")
     rows = [json.loads(line) for line in done.lines]
     assert (done.code, done.err) == (1, "")
     assert rows[0].keys() == {"skipped", "reason"}
@@ -101,7 +101,7 @@ def test_a_rerun_is_equal_until_something_changes(
     run: Run, classes: Path, tiny: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    run("evaluate", classes, "--encoder", tiny, "--output", out, "--seed", 5)
+    run("evaluate", classes, "--encoder", tiny, "--out", out, "--seed", 5)
     again = run("evaluate", "--rerun", out / "result.json")
     assert (again.code, again.err) == (0, "")
     assert again.out == f"reproduced to the last digit: 5 scores of {PICTURES} samples\n"
@@ -131,8 +131,8 @@ def test_against_another_result(
     run: Run, pairs: Path, tiny: Path, other_tiny: Path, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    run("evaluate", pairs, "--encoder", tiny, "--output", first)
-    both = run("evaluate", pairs, "--encoder", other_tiny, "--output", second, "--against", first)
+    run("evaluate", pairs, "--encoder", tiny, "--out", first)
+    both = run("evaluate", pairs, "--encoder", other_tiny, "--out", second, "--against", first)
     assert both.code == 0
     later = run("evaluate", second, "--against", first / "result.json")
     assert (later.code, later.err) == (0, "")
@@ -146,11 +146,11 @@ def test_against_another_result(
     assert row["p"] <= row["p_holm"]
     same = run("evaluate", first, "--against", first)
     assert (same.code, same.out) == (0, "") and "there is nothing to compare" in same.err
-    again = run("evaluate", pairs, "--encoder", tiny, "--output", first, "--against", first)
+    again = run("evaluate", pairs, "--encoder", tiny, "--out", first, "--against", first)
     assert again.code == 0 and "there is nothing to compare" in again.err
     with pairs.open("a") as file:
         file.write("classes/the_red/red0.png,one more,\n")
-    run("evaluate", pairs, "--encoder", tiny, "--output", tmp_path / "third")
+    run("evaluate", pairs, "--encoder", tiny, "--out", tmp_path / "third")
     refused = run("evaluate", tmp_path / "third", "--against", first)
     assert refused.code == 2 and "the captions differ" in refused.err
     assert "samples are shared" in refused.err

@@ -38,13 +38,16 @@ def test_one_command_trains_classifies_and_labels(
     library = tmp_path / "c.sensorium"
     with Collection(library, tiny) as collection:
         collection.add(folder)
-    labelled = run("label", saved, "-c", library, "--save", "kind")
+    labelled = run("classify", "--classifier", saved, "-c", library, "--save", "kind")
     assert labelled.code == 0 and len(labelled.lines) == 1 + 20
     assert "20 labels stored as kind" in labelled.err
     found = run("search", "red", "-c", library, "--where", "kind = 'red'", "--paths")
     assert len(found.lines) >= 4
     same = run("classify", "--classifier", saved, "-c", library, "-k", "1")
     assert same.lines == labelled.lines
+    assert run("label", saved, "-c", library).lines == labelled.lines  # as it was called once
+    for options in (("--labels", "a,b", "--save", "x"), ("--classifier", saved, "--contributions")):
+        assert run("classify", *options, "-c", library).code == 2
     as_json = run("label", saved, "-c", library, "--json", "--where", "kind = 'blue'")
     assert all(json.loads(line)["labels"] for line in as_json.lines)
 

@@ -20,9 +20,11 @@ def test_training_and_using_it(
     rows = (folder / "captions.csv").read_text().splitlines()
     table = folder / "pairs.csv"
     table.write_text("\n".join([*rows, "gone.png,not there,9"]))
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"dimension": 8, "warmup": 0.1, "epochs": 9}')  # options go before
     command = ("train", "contrastive", table, "--image-tower", tiny, "--text-tower", other_tiny,
                "--out", tmp_path / "mine", "--validation", folder / "captions.csv", "--epochs", "3",
-               "--batch-size", "4", "--dimension", "8")  # fmt: skip
+               "--batch-size", "4", "--settings", settings)  # fmt: skip
     done = run(*command)
     assert done.code == 1, done.err  # a picture was skipped
     assert "skipped gone.png" in done.err
@@ -46,3 +48,20 @@ def test_what_is_refused(run: Run, folder: Path, tiny: Path, tmp_path: Path) -> 
     assert bad.code == 2 and "epochs is 0" in bad.err
     lost = run("train", "contrastive", folder / "captions.csv", *towers, "--tune", "text")
     assert lost.code == 2 and "cannot be tuned" in lost.err
+
+
+def test_settings_that_cannot_be(run: Run, folder: Path, tiny: Path, tmp_path: Path) -> None:
+    file = tmp_path / "s.json"
+    command = ("train", "contrastive", folder / "captions.csv", "--image-tower", tiny,
+               "--text-tower", tiny, "-o", tmp_path / "x", "--settings", file)  # fmt: skip
+    assert "there is no such file" in run(*command).err
+    for content, said in (
+        ("[1]", "give an object"), ("{", "cannot be read as JSON"),
+        ('{"warm": 1}', "no setting 'warm'; there are accumulation, batch_size, dimension"),
+        ('{"epochs": "ten"}', "epochs is 'ten'"), ('{"patience": true}', "patience is True"),
+        ('{"tune": "text"}', "tune is 'text'"), ('{"dimension": -3}', "it must be above 0"),
+    ):  # fmt: skip
+        file.write_text(content)
+        done = run(*command)
+        assert done.code == 2 and said in done.err, done.err
+    assert not (tmp_path / "x").exists()

@@ -66,14 +66,15 @@ def test_training_and_predicting(
     assert done.lines[-1].endswith("model: fusion.json, model.safetensors, training")
     assert (model / "training" / "history.json").is_file()
 
-    done = run("predict", model, new_rows)
+    done = run("classify", new_rows, "--classifier", model)
+    assert done.out == run("predict", model, new_rows).out  # as it was called once
     assert done.code == 1  # for the broken picture, which is named
     assert "broken.png: no picture" in done.err and "row 2, column photo" in done.err
     rows = [*csv.DictReader(io.StringIO(done.out))]
     assert [row["row"] for row in rows] == ["1", "2", "3", "4", "5"]
     assert [*rows[0]] == ["row", "kind", "kind_probability", "price"]
 
-    done = run("predict", model, new_rows, "--contributions", "--json")
+    done = run("classify", new_rows, "--classifier", model, "--contributions", "--json")
     found = [json.loads(line) for line in done.lines]
     assert found[-1].keys() == {"skipped", "reason"}
     for row, plain in zip(found[:-1], rows, strict=True):
@@ -112,7 +113,7 @@ def test_methods_are_compared_by_default(run: Run, data: Path, tiny: Path, tmp_p
     told = json.loads(done.lines[-1])
     assert told["report"]["counts"] == {"train": 34, "validation": 6, "test": 40}
     assert told["report"]["validation"].keys() == {"linear", "early", "late", "hybrid"}
-    predicted = run("predict", tmp_path / "m", data)
+    predicted = run("classify", data, "--classifier", tmp_path / "m")
     assert predicted.code == 0 and len(predicted.lines) == 41
 
 
@@ -143,3 +144,10 @@ def test_what_cannot_be(
 def test_predicting_with_no_model(run: Run, data: Path, tmp_path: Path) -> None:
     done = run("predict", tmp_path, data)
     assert done.code == 2 and "holds no fusion.json" in done.err
+
+
+def test_a_fusion_model_takes_one_table(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "fusion.json").write_text("{}")
+    for options in ((), ("a.csv", "b.csv"), ("a.csv", "--save", "x")):
+        done = run("classify", *options, "--classifier", tmp_path)
+        assert done.code == 2 and "predicts the rows of one table" in done.err

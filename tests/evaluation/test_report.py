@@ -128,7 +128,7 @@ def test_another_evaluation_is_never_written_over(
         (evaluate_pairs(pairs, other_tiny), "other encoder"),
         (evaluate_folder(classes, tiny), "other kind and data"),
     ):
-        with pytest.raises(UsageError, match=f"another evaluation .{words}.*--output"):
+        with pytest.raises(UsageError, match=f"another evaluation .{words}.*--out"):
             write_evaluation(other, folder)
     with pairs.open("a") as file:
         file.write("classes/the_red/red0.png,one more,\n")

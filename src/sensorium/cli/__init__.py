@@ -10,6 +10,8 @@ import warnings
 
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 
+OLD_OPTIONS = {"--output": "--out"}
+
 EXIT_DONE = 0
 EXIT_PARTLY = 1  # nothing found, or some inputs were skipped
 EXIT_USAGE = 2
@@ -27,12 +29,19 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")
     _keep_libraries_quiet()
+    sys.argv = [_as_called_now(word) for word in sys.argv]
     try:
         with speaking(" ".join(["sensorium", *sys.argv[1:2]])):
             app()
     except SensoriumError as error:
         print(f"sensorium: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+
+
+def _as_called_now(word: str) -> str:
+    """An option by its name of today; old ones are understood for one release."""
+    name, equals, value = word.partition("=")
+    return f"{OLD_OPTIONS.get(name, name)}{equals}{value}"
 
 
 def _let_threads_sleep() -> None:

@@ -9,12 +9,11 @@ import typer
 
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.bulk import duplicates, export, import_
-from sensorium.cli.classify import classify, label
+from sensorium.cli.classify import classify, label, predict_rows
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.generate import caption, translate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
-from sensorium.cli.predict import predict
 from sensorium.cli.progress import progress_bar, progress_of_steps
 from sensorium.cli.train import train_app
 from sensorium.collection import AddReport, Collection, Skipped
@@ -275,9 +274,9 @@ def reembed(
 
 
 app.command()(classify)
-app.command()(label)
+app.command(hidden=True)(label)
 app.command()(evaluate)
-app.command()(predict)
+app.command("predict", hidden=True)(predict_rows)
 app.command()(models)
 app.command("import")(import_)
 app.command()(export)

@@ -1,4 +1,4 @@
-"""``sensorium classify`` and ``sensorium label``: labels for files and for a collection."""
+"""``sensorium classify``: what files, a collection, or the rows of a table are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
-from sensorium.collection import Collection, Labelled, Skipped
+from sensorium.cli.predict import FUSION_FILE, predict
+from sensorium.collection import Collection, Skipped
 from sensorium.data.files import Selection, select_files
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
@@ -26,7 +27,10 @@ Classify = Callable[[Any], Labels]
 def classify(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(help="Files, folders or globs; none: everything in the collection."),
+        typer.Argument(
+            help="Files, folders or globs; none: everything in the collection. For a fusion model: "
+            "a table of new rows."
+        ),
     ] = None,
     labels: Annotated[
         str,
@@ -37,12 +41,34 @@ def classify(
     ] = "",
     classifier: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="A trained classifier, instead of labels."),
+        typer.Option(
+            metavar="FOLDER", help="A trained classifier or fusion model, instead of labels."
+        ),
     ] = None,
     multi: Annotated[
         bool, typer.Option("--multi", help="Answer for each label by itself: any number may hold.")
     ] = False,
-    k: Annotated[int, typer.Option("-k", help="Labels to print for each picture.")] = 3,
+    save: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Store the first label as metadata of the collection, for --where.",
+        ),
+    ] = None,
+    contributions: Annotated[
+        bool,
+        typer.Option(
+            "--contributions", help="Say what each modality contributed to a fusion (Shapley)."
+        ),
+    ] = False,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "-k",
+            help="Labels to print for each.",
+            show_default="3; of a collection by a classifier 1",
+        ),
+    ] = None,
     collection: CollectionOption = None,
     where: WhereOption = None,
     encoder: Annotated[
@@ -59,7 +85,24 @@ def classify(
         )
     if classifier is not None and (multi or encoder is not None):
         raise UsageError("--multi and --encoder go with --labels: a classifier has its own")
+    is_fusion = classifier is not None and (classifier / FUSION_FILE).is_file()
+    if contributions and not is_fusion:
+        raise UsageError("--contributions goes with --classifier and a fusion model")
+    if is_fusion:
+        assert classifier is not None
+        if (
+            save is not None
+            or where is not None
+            or collection is not None
+            or len(sources or ()) != 1
+        ):
+            raise UsageError("a fusion model predicts the rows of one table: name that alone")
+        predict(classifier, Path((sources or [""])[0]), contributions, as_json)
+        return
+    if save is not None and (classifier is None or sources):
+        raise UsageError("--save goes with --classifier and a collection: name no files")
     judged = classifier is None and (multi or len(names) == 1)
+    k = k if k is not None else 1 if classifier is not None and not sources else 3
     chosen = Selection()
     if sources:
         if where is not None or collection is not None:
@@ -77,7 +120,7 @@ def classify(
     else:
         with _open(collection, encoder) as library:
             if classifier is not None:
-                found = library.label(classifier, k=k, where=where)
+                found = library.label(classifier, k=k, where=where, save=save)
             else:
                 found = library.classify(names, k=k, multi=multi, where=where)
             left_out = len(library) - len(found) if judged and where is None else 0
@@ -87,35 +130,33 @@ def classify(
             elif not found:
                 output.notices.print(output.found_nothing(library), soft_wrap=True, markup=False)
         rows = [(item.path, item.labels) for item in found]
+    if save is not None:
+        output.notices.print(f"{len(rows)} labels stored as {save}", markup=False)
     _print(rows, chosen, as_json, judged)
 
 
 def label(
-    classifier: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FOLDER",
-            help="A classifier that sensorium train classifier wrote.",
-            show_default=False,
-        ),
-    ],
+    classifier: Path,
     collection: CollectionOption = None,
     where: WhereOption = None,
-    k: Annotated[int, typer.Option("-k", help="Labels to print for each item.")] = 1,
-    save: Annotated[
-        str | None,
-        typer.Option(metavar="FIELD", help="Store the first label as metadata, for --where."),
-    ] = None,
+    k: Annotated[int | None, typer.Option("-k")] = None,
+    save: str | None = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Label a collection by a trained classifier, from its stored vectors."""
-    with _open(collection) as library:
-        found: list[Labelled] = library.label(classifier, k=k, where=where, save=save)
-        if not found:
-            output.notices.print(output.found_nothing(library), soft_wrap=True, markup=False)
-    _print([(item.path, item.labels) for item in found], Selection(), as_json)
-    if save is not None:
-        output.notices.print(f"{len(found)} labels stored as {save}", markup=False)
+    """What ``classify --classifier`` was called for a collection."""
+    classify(
+        classifier=classifier, collection=collection, where=where, k=k, save=save, as_json=as_json
+    )
+
+
+def predict_rows(
+    model: Path,
+    table: str,
+    contributions: Annotated[bool, typer.Option("--contributions")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What ``classify --classifier`` was called for a fusion model."""
+    predict(model, Path(table), contributions, as_json)
 
 
 def _by_classifier(folder: Path, chosen: Selection, k: int) -> list[tuple[str, Labels]]:

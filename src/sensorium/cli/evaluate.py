@@ -69,7 +69,7 @@ def evaluate(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--output", metavar="DIR", help="Folder to write; else evaluation-NAME."),
+        typer.Option("--out", "-o", metavar="DIR", help="Folder to write; else evaluation-NAME."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the resampling behind intervals and tests.")] = 0,
     against: Annotated[

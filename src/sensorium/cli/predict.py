@@ -1,29 +1,23 @@
-"""``sensorium predict``: what a trained model says of new rows."""
+"""What a fusion model says of the rows of a table; part of ``sensorium classify``."""
 
 from __future__ import annotations
 
 import csv
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.table import Table
 
 from sensorium.cli import EXIT_PARTLY, output
-from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_bar
 
+FUSION_FILE = "fusion.json"
+"""In the folder of a fusion model."""
 
-def predict(
-    model: Annotated[Path, typer.Argument(help="Folder that a training wrote.")],
-    table: Annotated[Path, typer.Argument(help="New rows: .csv, .tsv or .jsonl.")],
-    contributions: Annotated[
-        bool,
-        typer.Option("--contributions", help="Say what each modality contributed (Shapley)."),
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
+
+def predict(model: Path, table: Path, contributions: bool, as_json: bool) -> None:
     """Predict the targets of rows; cells and columns may be missing."""
     from sensorium.tasks.fusion import load_fusion
 

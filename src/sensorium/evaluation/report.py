@@ -109,7 +109,7 @@ def require_free(folder: Path, kind: str, arguments: dict[str, str], fingerprint
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / RESULT_FILE).is_file():
-        raise UsageError(f"{folder} exists and is no evaluation: give another folder with --output")
+        raise UsageError(f"{folder} exists and is no evaluation: give another folder with --out")
     before = read_result(folder)
     differ = [
         name
@@ -123,7 +123,7 @@ def require_free(folder: Path, kind: str, arguments: dict[str, str], fingerprint
     if differ:
         raise UsageError(
             f"{folder} holds another evaluation (other {' and '.join(differ)}): "
-            "give another folder with --output"
+            "give another folder with --out"
         )
     if (now := data_fingerprint(before)) is not None:
         _require_same_data(folder, now, before)
@@ -133,7 +133,7 @@ def _require_same_data(folder: Path, fingerprint: str, before: Result) -> None:
     if before.fingerprint != fingerprint:
         raise UsageError(
             f"{folder} holds an evaluation of these data as they were before they changed: "
-            "give another folder with --output, or remove it"
+            "give another folder with --out, or remove it"
         )
 
 

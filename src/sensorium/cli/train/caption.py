@@ -19,8 +19,8 @@ from sensorium.cli.train.generation import (
     RateOption,
     SeedOption,
     print_report,
-    settings_of,
 )
+from sensorium.cli.train.settings import SettingsOption, read_settings, replaced
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
 
@@ -77,6 +77,7 @@ def caption(
     beams: BeamsOption = 5,
     max_length: Annotated[int, typer.Option(help="Word pieces of a caption, at most.")] = 32,
     seed: SeedOption = 0,
+    settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model that captions pictures, and measure it beside the nearest neighbour."""
@@ -95,7 +96,11 @@ def caption(
     if model is not None and joined:
         raise UsageError("--model is a whole captioner: leave out --image-tower and --decoder")
     search = Search(beams, max_length)
-    settings = settings_of(SETTINGS if new else FINE_TUNING, epochs, batch_size, learning_rate)
+    default = SETTINGS if new else FINE_TUNING
+    how = replaced(
+        default, read_settings(settings, type(default)),
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+    )  # fmt: skip
     chosen = {"neighbours": neighbours, "vocabulary": vocabulary}
     given_design: dict[str, Any] = {n: value for n, value in chosen.items() if value is not None}
     design = Design(**given_design)
@@ -107,7 +112,7 @@ def caption(
         with progress_of_steps() as line:
             report = train_captioner(
                 pairs, folder, encoder=encoder, design=design, model=pretrained, frozen=frozen,
-                validation=given[0], test=given[1], language=language, settings=settings,
+                validation=given[0], test=given[1], language=language, settings=how,
                 search=search, seed=seed, said=line.said, progress=line.training,
             )  # fmt: skip
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ import typer
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_of_steps
+from sensorium.cli.train.settings import SettingsOption, read_settings
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
 
@@ -56,9 +57,7 @@ def classifier(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="Folder to write; else classifier-NAME."
-        ),
+        typer.Option("--out", "-o", metavar="DIR", help="Folder to write; else classifier-NAME."),
     ] = None,
     modality: Annotated[
         str | None, typer.Option(help="Take only these of mixed examples: image, text, audio ...")
@@ -77,10 +76,12 @@ def classifier(
         typer.Option(help="Share of tuned weights, 0 to 1 (WiSE-FT); else chosen by validation."),
     ] = None,
     rank: Annotated[int | None, typer.Option(help="Of LoRA.")] = None,
+    settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a classifier on your own examples and measure it beside zero-shot."""
     from sensorium.training.classifiers.classifier import Classifier
+    from sensorium.training.settings import Settings
 
     data = data.expanduser().absolute()
     folder = folder or Path(f"classifier-{data.stem if data.suffix else data.name}")
@@ -93,7 +94,10 @@ def classifier(
         solver=solver,
         seed=seed,
         holdout=0.0 if test is not None else 0.2,
-        settings={key: value for key, value in given.items() if value is not None},
+        settings={
+            **read_settings(settings, Settings),
+            **{key: value for key, value in given.items() if value is not None},
+        },
         alpha=alpha,
         rank=rank,
         folder=folder / TRAINING,
@@ -132,7 +136,7 @@ def _require_free(folder: Path) -> None:
     if folder.is_file() or (
         folder.is_dir() and any(folder.iterdir()) and not known & {p.name for p in folder.iterdir()}
     ):
-        raise UsageError(f"{folder} holds something else: name another folder with --output")
+        raise UsageError(f"{folder} holds something else: name another folder with --out")
 
 
 def print_report(report: ClassifierReport, folder: Path) -> None:

@@ -12,6 +12,7 @@ import typer
 from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_of_steps
+from sensorium.cli.train.settings import SettingsOption, made_of, read_settings, replaced
 
 if TYPE_CHECKING:
     from sensorium.training.contrastive.training import Report
@@ -44,8 +45,9 @@ def contrastive(
         ),
     ] = None,
     validation_share: Annotated[
-        float, typer.Option(help="Share of the pictures that is split off.")
-    ] = 0.1,
+        float | None,
+        typer.Option(help="Share of the pictures that is split off.", show_default="0.1"),
+    ] = None,
     split: Annotated[str, typer.Option(help="Split of a Hugging Face dataset.")] = "train",
     tune: Annotated[
         list[str] | None,
@@ -53,55 +55,22 @@ def contrastive(
             metavar="image|text", help="Tower that is tuned; it is locked otherwise. Repeatable."
         ),
     ] = None,
-    loss: Annotated[str, typer.Option(metavar="infonce|sigmoid")] = "infonce",
-    projection: Annotated[str, typer.Option(metavar="linear|mlp")] = "linear",
-    dimension: Annotated[
-        int | None,
-        typer.Option(help="Of the vectors.", show_default="the larger tower's, at most 512"),
+    loss: Annotated[
+        str | None, typer.Option(metavar="infonce|sigmoid", show_default="infonce")
     ] = None,
-    hidden: Annotated[int, typer.Option(help="Width of an MLP's hidden layer.")] = 1024,
-    dropout: Annotated[float, typer.Option(help="Share left out in the projections.")] = 0.0,
-    epochs: Annotated[float, typer.Option(help="Passes over the captions.")] = 20,
-    batch_size: Annotated[int, typer.Option(help="Examples that are compared at a time.")] = 256,
+    epochs: Annotated[
+        float | None, typer.Option(help="Passes over the captions.", show_default="20")
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Examples that are compared at a time.", show_default="256"),
+    ] = None,
     piece: Annotated[
         int | None,
         typer.Option(help="Examples in memory at a time: gradient caching for large batches."),
     ] = None,
-    accumulation: Annotated[int, typer.Option(help="Batches for one optimizer step.")] = 1,
-    learning_rate: Annotated[float, typer.Option(help="Of the projections.")] = 1e-3,
-    tower_learning_rate: Annotated[
-        float | None,
-        typer.Option(help="Of the towers.", show_default="tuned ones 2e-5, new ones 5e-4"),
-    ] = None,
-    weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.05,
-    warmup: Annotated[float, typer.Option(help="Share of the steps.")] = 0.05,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            metavar="float32|bfloat16|float16",
-            help="What is computed in.",
-            show_default="bfloat16 on a GPU that computes in it, else float32",
-        ),
-    ] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Validations without improvement before it stops.")
-    ] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Optimizer steps, not epochs.")] = None,
-    validate_every: Annotated[
-        int | None, typer.Option(help="Steps between validations.", show_default="an epoch")
-    ] = None,
-    save_every: Annotated[
-        int | None, typer.Option(help="Steps between checkpoints.", show_default="an epoch")
-    ] = None,
-    image_pooling: Annotated[
-        str | None, typer.Option(metavar="cls|mean|max|pooler", show_default="as the model says")
-    ] = None,
-    text_pooling: Annotated[
-        str | None, typer.Option(metavar="cls|mean|max|pooler", show_default="as the model says")
-    ] = None,
-    text_prefix: Annotated[
-        str | None,
-        typer.Option(help="Before each text.", show_default='as the model says; E5 "query: "'),
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of the projections.", show_default="0.001")
     ] = None,
     features: Annotated[
         Path | None,
@@ -111,7 +80,10 @@ def contrastive(
             show_default="in --out",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is random.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Of everything that is random.", show_default="0")
+    ] = None,
+    settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train an encoder of pictures and texts from any two towers.
@@ -122,23 +94,21 @@ def contrastive(
     from sensorium.training.contrastive.training import Options, train_contrastive
     from sensorium.training.loop import Settings
 
-    options = Options(
-        image_tower=image_tower, text_tower=text_tower, tune=tuple(tune or ()), loss=loss,
-        projection=projection, dimension=dimension, hidden=hidden, dropout=dropout,
-        tower_learning_rate=tower_learning_rate, piece=piece, image_pooling=image_pooling,
-        text_pooling=text_pooling, text_prefix=text_prefix, validation_share=validation_share,
+    said = read_settings(settings, Options, Settings)
+    options = made_of(
+        Options, said, image_tower=image_tower, text_tower=text_tower,
+        tune=None if tune is None else tuple(tune), loss=loss, piece=piece,
+        validation_share=validation_share,
     )  # fmt: skip
-    settings = Settings(
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-        weight_decay=weight_decay, warmup=warmup, precision=precision, patience=patience,
-        seed=seed, accumulation=accumulation, max_steps=max_steps,
-        validate_every=validate_every, save_every=save_every,
+    how = replaced(
+        Settings(epochs=20, batch_size=256, weight_decay=0.05), said,
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
     )  # fmt: skip
     with progress_of_steps() as line:
         try:
             report = train_contrastive(
-                data, out, options, settings, validation=validation, split=split,
-                features=features,                 said=line.said, progress=line.training,
+                data, out, options, how, validation=validation, split=split,
+                features=features, said=line.said, progress=line.training,
             )  # fmt: skip
         except KeyboardInterrupt:
             output.notices.print("interrupted; run it again to go on from the last checkpoint")

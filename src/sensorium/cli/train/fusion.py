@@ -13,6 +13,7 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_of_steps
+from sensorium.cli.train.settings import SettingsOption, read_settings, replaced
 from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,17 +87,14 @@ def train_fusion(
     ] = False,
     epochs: Annotated[float | None, typer.Option(help="Passes over the rows, at most.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train one model on pictures, texts, sounds and numbers of a table together."""
-    import dataclasses
-
     from sensorium.data.table_encoder import read_rows_of
     from sensorium.training.fusion.estimators import SETTINGS, FusionClassifier, FusionRegressor
 
-    settings = dataclasses.replace(SETTINGS, seed=seed)
-    if epochs is not None:
-        settings = dataclasses.replace(settings, epochs=epochs)
+    how = replaced(SETTINGS, read_settings(settings, type(SETTINGS)), epochs=epochs, seed=seed)
     rows, _ = read_rows_of(table)
     targets = _targets(target, rows)
     columns = _columns(column)
@@ -110,7 +108,7 @@ def train_fusion(
         crops=crops,
         class_weights="balanced" if balanced else None,
         test_share=TEST_SHARE,
-        settings=settings,
+        settings=how,
         decision=decision,
         modality_dropout=modality_dropout,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,14 +11,13 @@ from sensorium.cli import EXIT_PARTLY, output
 
 if TYPE_CHECKING:
     from sensorium.training.generation.report import Report
-    from sensorium.training.loop import Settings
 
 SHOWN = 5
 """Examples that are printed."""
 
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="DIR", help="Folder to write; else named after DATA."),
+    typer.Option("--out", "-o", metavar="DIR", help="Folder to write; else named after DATA."),
 ]
 EpochsOption = Annotated[float | None, typer.Option(help="Passes over the examples.")]
 BatchOption = Annotated[int | None, typer.Option(help="Examples that make one step.")]
@@ -29,15 +27,6 @@ LanguageOption = Annotated[
     str, typer.Option(metavar="CODE", help="Language of the texts that are written.")
 ]
 SeedOption = Annotated[int, typer.Option(help="Of what is held out, the weights and the order.")]
-
-
-def settings_of(
-    default: Settings, epochs: float | None, batch_size: int | None, learning_rate: float | None
-) -> Settings:
-    """The default settings, but for what was given."""
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return dataclasses.replace(default, **wanted)
 
 
 def print_report(report: Report, as_json: bool, use: str) -> None:

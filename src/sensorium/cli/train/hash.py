@@ -10,6 +10,7 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_bar
+from sensorium.cli.train.settings import SettingsOption, made_of, read_settings
 from sensorium.collection import Collection, Skipped
 from sensorium.home import default_collection_path
 
@@ -64,14 +65,14 @@ def train_hash(
         int | None, typer.Option(help="Steps of the training at most.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is random.")] = 0,
+    settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train hash codes on a collection; `search --mode hash` then compares by them."""
     from sensorium.training.hashing.collection import hash_collection, read_collection
     from sensorium.training.hashing.training import HashingSettings
 
-    options: dict[str, Any] = {"seed": seed} if steps is None else {"seed": seed, "steps": steps}
-    settings = HashingSettings(**options)
+    how = made_of(HashingSettings, read_settings(settings, HashingSettings), seed=seed, steps=steps)
     path = collection or default_collection_path()
     with Collection(path, create=False, auto_optimize=False) as library:
         with progress_bar("encoding captions") as bar:
@@ -80,7 +81,7 @@ def train_hash(
             )
         with progress_bar("training") as bar:
             report = hash_collection(
-                library, data, bits=bits, settings=settings, folder=folder,
+                library, data, bits=bits, settings=how, folder=folder,
                 progress=bar,
             )  # fmt: skip
         if out is not None:

@@ -19,8 +19,8 @@ from sensorium.cli.train.generation import (
     RateOption,
     SeedOption,
     print_report,
-    settings_of,
 )
+from sensorium.cli.train.settings import SettingsOption, read_settings, replaced
 from sensorium.encoders import DEFAULT_ENCODER
 
 
@@ -78,6 +78,7 @@ def translation(
     beams: BeamsOption = 5,
     max_length: Annotated[int, typer.Option(help="Word pieces of a translation, at most.")] = 64,
     seed: SeedOption = 0,
+    settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model that translates texts, and measure it beside the nearest known text."""
@@ -100,6 +101,11 @@ def translation(
         translation = pretrained_translation(
             model, encoder=text_encoder, decoder=decoder, codes=codes
         )
+    default = SETTINGS if new else FINE_TUNING
+    how = replaced(
+        default, read_settings(settings, type(default)),
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+    )  # fmt: skip
     folder = folder or Path(f"translator-{data.stem}")
     try:
         with progress_of_steps() as line:
@@ -107,9 +113,7 @@ def translation(
                 pairs, folder, translation=translation, validation=given[0], test=given[1],
                 language=language, codes=codes, vocabulary=vocabulary,
                 search=Search(beams, max_length),
-                settings=settings_of(
-                    SETTINGS if new else FINE_TUNING, epochs, batch_size, learning_rate
-                ),
+                settings=how,
                 encoder=encoder, seed=seed, said=line.said, progress=line.training,
             )  # fmt: skip
     except KeyboardInterrupt:
