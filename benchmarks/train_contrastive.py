@@ -104,7 +104,7 @@ def chance(case: Retrieval) -> dict[str, float]:
 def train(home: Path, *, quick: bool) -> tuple[Path, float]:
     """Train from the published towers; return the encoder's folder and the seconds it took."""
     from recipes.mini.towers import write_folders
-    from sensorium.training.contrastive.training import Options, train_contrastive
+    from sensorium.training.contrastive import Options, train_contrastive
     from sensorium.training.loop import Settings
 
     home.mkdir(parents=True, exist_ok=True)

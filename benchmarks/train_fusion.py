@@ -44,7 +44,7 @@ from sensorium.evaluation.resampling import comparison, interval, mean
 
 if TYPE_CHECKING:  # which needs torch
     from sensorium.models.fusion_config import Method
-    from sensorium.training.fusion.methods import Trained
+    from sensorium.training.fusion_methods import Trained
 
 AUTO = "auto"
 FUSION = (AUTO, "linear", "early", "late", "hybrid")
@@ -170,9 +170,9 @@ def _fusion(task: Task, fold: int, seed: int) -> Measured:
     from dataclasses import replace
 
     from sensorium.tasks.fusion_features import Target
-    from sensorium.training.fusion.estimators import METHODS, SETTINGS
-    from sensorium.training.fusion.methods import Recipe, train_method
-    from sensorium.training.fusion.selection import hide, linear_losses, losses, select
+    from sensorium.training.fusion import METHODS, SETTINGS
+    from sensorium.training.fusion_methods import Recipe, train_method
+    from sensorium.training.fusion_selection import hide, linear_losses, losses, select
 
     measured = Measured(fold, seed)
     recipe = Recipe(replace(SETTINGS, seed=seed, save_every=1_000_000), {})

@@ -34,12 +34,12 @@ from sensorium.data.sources import Picture as Opened
 from sensorium.evaluation.text_generation import SCORES
 from sensorium.evaluation.text_pairs import TextPairs
 from sensorium.tasks.generating import Search
-from sensorium.training.generation.new_models import Shape
-from sensorium.training.generation.report import BASELINE, Example, Report, compared
-from sensorium.training.generation.train_captioner import train_captioner
-from sensorium.training.generation.train_on_features import Design
-from sensorium.training.generation.train_translator import train_translator
+from sensorium.training.captioner import train_captioner
+from sensorium.training.captioner_on_features import Design
+from sensorium.training.generation_report import BASELINE, Example, Report, compared
 from sensorium.training.loop import Settings
+from sensorium.training.new_models import Shape
+from sensorium.training.translator import train_translator
 
 BENCHMARK = "train/generation"
 

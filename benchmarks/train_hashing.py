@@ -40,8 +40,8 @@ from sensorium.evaluation.retrieval import average_precision, rank_relevance
 from sensorium.home import sensorium_home
 from sensorium.index.base import Vectors
 from sensorium.index.coding import Codes, HashCoder
-from sensorium.training.hashing.data import HashingData
-from sensorium.training.hashing.scores import grades_by_distance, hamming
+from sensorium.training.hash_data import HashingData
+from sensorium.training.hash_scores import grades_by_distance, hamming
 
 TRAINED_ON = ("emoji", "stamps", "clipart")
 UNSEEN = "gcompris"
@@ -225,7 +225,7 @@ def fitted_coders(data: Captioned, quick: bool = False) -> dict[tuple[str, int],
 
 def train(data: Captioned, name: str, quick: bool = False, **options: Any) -> Any:
     """Train with nothing but vectors, with captions, or with captions and labels."""
-    from sensorium.training.hashing.training import HashingSettings, train_hash
+    from sensorium.training.hash import HashingSettings, train_hash
 
     pairs = labels = None
     if name != LEARNED[0]:

@@ -125,7 +125,7 @@ def features(folder: Path, tiny: Path) -> Callable[[], object]:
     pytest.importorskip("torch")
     from sensorium.media import Modality
     from sensorium.models.towers import load_tower
-    from sensorium.training.contrastive.features import tower_features
+    from sensorium.training.tower_features import tower_features
 
     tower = load_tower(str(tiny), Modality.TEXT, made=folder / "made")
     return lambda: tower_features(tower, ["a cat", "a dog"], folder)
@@ -213,7 +213,7 @@ def captioner(folder: Path) -> Callable[[], object]:
 
 
 def joined_captioner(folder: Path) -> Callable[[], object]:
-    from sensorium.training.generation.train_on_pixels import pretrained_captions
+    from sensorium.training.captioner_on_pixels import pretrained_captions
     from tests.training import tiny_generation
 
     tiny_generation.image_tower(folder / "tower")
@@ -231,7 +231,7 @@ def translator(folder: Path) -> Callable[[], object]:
 
 
 def joined_translator(folder: Path) -> Callable[[], object]:
-    from sensorium.training.generation.train_translator import pretrained_translation
+    from sensorium.training.translator import pretrained_translation
     from tests.training import tiny_generation
 
     tiny_generation.bert(folder / "encoder")

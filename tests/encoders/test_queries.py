@@ -167,7 +167,7 @@ def test_an_index_is_measured_with_the_vectors_that_search_asks_with(
 
 def test_hash_codes_are_fitted_to_questions(filled: Collection, tiny: Path) -> None:
     pytest.importorskip("torch")
-    from sensorium.training.hashing.collection import read_collection
+    from sensorium.training.collection_hash import read_collection
 
     data, _ = read_collection(filled, captions="caption")
     (wanted,) = plain(tiny, ["green dog a blue photo 0"])

@@ -214,7 +214,7 @@ def by_result_of_classes(name: str, folder: Path, tiny: Path) -> Callable[[], ob
 def by_fusion(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     pytest.importorskip("torch")
     pytest.importorskip("scipy")
-    from sensorium.training.fusion.estimators import SETTINGS, Fusion, FusionClassifier
+    from sensorium.training.fusion import SETTINGS, Fusion, FusionClassifier
     from sensorium.training.settings import Settings
 
     rows = [{"note": f"a {w} {n}", "kind": w} for n in range(12) for w in ("cat", "dog")]
@@ -235,9 +235,9 @@ def by_captioner(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     from sensorium.data.captioned import read_captioned
     from sensorium.tasks.captioning import CAPTIONER, load_captioner
     from sensorium.tasks.visual_features import FeatureReader
-    from sensorium.training.generation.grouped import Captioned
-    from sensorium.training.generation.new_models import Shape
-    from sensorium.training.generation.train_on_features import Design, new_captions
+    from sensorium.training.captioner_on_features import Design, new_captions
+    from sensorium.training.grouped import Captioned
+    from sensorium.training.new_models import Shape
     from tests.training import tiny_generation
 
     data = Captioned.of(read_captioned(tiny_generation.table(folder, broken=False)))
@@ -518,7 +518,7 @@ def test_playlists_and_objects_fetch_nothing(server: Server, tmp_path: Path) -> 
 def test_tables_fetch_nothing(server: Server, tmp_path: Path, tiny: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("scipy")
-    from sensorium.training.fusion.estimators import FusionClassifier
+    from sensorium.training.fusion import FusionClassifier
 
     (tmp_path / "a.png").write_bytes(encode(red_blue(), "PNG"))
     (tmp_path / "t.csv").write_text(f"photo\na.png\n{server.url}/b.png\n")

@@ -88,8 +88,9 @@ def _fusion(folder: Path, table: Path, method: str, target: str) -> None:
 
 
 def _hash(folder: Path) -> None:
-    from sensorium.index.coding import HashCoder
     from sensorium.training.hashing.data import HashingData
+
+    from sensorium.index.coding import HashCoder
     from sensorium.training.hashing.training import HashingSettings, train_hash
     from tests.training.vectors import blobs
 

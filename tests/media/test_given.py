@@ -226,7 +226,7 @@ def test_rows_of_tables(pictures: list[Path]) -> None:
 
 
 def test_classifiers_take_tables(tiny: Path, pictures: list[Path]) -> None:
-    from sensorium.training.classifiers.classifier import Classifier
+    from sensorium.training.classifier import Classifier
 
     many = [path for path in pictures for _ in range(4)]
     labels = [path.stem for path in many]

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from sensorium.index.learned import ANY  # noqa: E402
 from sensorium.models.hashing import HashingHeads  # noqa: E402
-from sensorium.training.hashing.training import coder_of  # noqa: E402
+from sensorium.training.hash import coder_of  # noqa: E402
 
 DIMENSION, BITS = 24, 32
 

@@ -19,8 +19,8 @@ import torch
 
 from sensorium.media.progress import Progress
 from sensorium.models.dual_encoder import DualEncoder, Projection
-from sensorium.training.contrastive.gradient_cache import cached_loss
-from sensorium.training.contrastive.losses import ContrastiveLoss
+from sensorium.training.contrastive_losses import ContrastiveLoss
+from sensorium.training.gradient_cache import cached_loss
 from sensorium.training.history import History
 from sensorium.training.loop import Settings, train
 

@@ -293,7 +293,7 @@ class Collection(Answering):
             16 to 512, a multiple of 8.
         method : {"itq", "lsh", "sign", "learned"}
             See `sensorium.index.coding`; "learned" is what was trained on this collection last
-            (`sensorium.training.hashing.collection`), used without torch.
+            (`sensorium.training.collection_hash`), used without torch.
         rerank : int
             Nearest codes that are ranked again by their vectors; with 0 the codes alone rank.
         coder : Coder, optional

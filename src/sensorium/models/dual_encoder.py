@@ -175,7 +175,7 @@ class DualEncoder(nn.Module):  # type: ignore[misc]
     loss : Module
         Takes vectors of both sides and the numbers of pictures and captions.
     cached : callable, optional
-        Computes the loss in pieces: `sensorium.training.contrastive.gradient_cache.cached_loss`.
+        Computes the loss in pieces: `sensorium.training.gradient_cache.cached_loss`.
     piece : int, optional
         Examples in a piece.
     """

@@ -208,7 +208,7 @@ class LateFusion(nn.Module):  # type: ignore[misc]
     "average" takes the mean of the towers' probabilities. "learned" adds up what each tower says
     beyond the prior, prior + sum of w_m (logits_m - prior), with weights that depend on which
     modalities are present: w = softplus(gate(present)). The gate is fitted to rows that the towers
-    were not trained on (stacking, Wolpert 1992), by `sensorium.training.fusion.estimators`.
+    were not trained on (stacking, Wolpert 1992), by `sensorium.training.fusion`.
     """
 
     def __init__(self, config: FusionConfig) -> None:

@@ -3,7 +3,7 @@
 A linear layer cannot be told to do without a modality, as the others here are; so there is a layer
 for each set of modalities that may be present, which a row's own set chooses (reduced models,
 Saar-Tsechansky and Provost 2007). The layers are solved, not trained
-(`sensorium.training.fusion.linear`).
+(`sensorium.training.fusion_linear`).
 """
 
 from __future__ import annotations

@@ -5,17 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sensorium.training.classifiers.classifier import Classifier as Classifier
-    from sensorium.training.classifiers.classifier import load_classifier as load_classifier
-    from sensorium.training.fusion.estimators import FusionClassifier as FusionClassifier
-    from sensorium.training.fusion.estimators import FusionRegressor as FusionRegressor
+    from sensorium.training.classifier import Classifier as Classifier
+    from sensorium.training.classifier import load_classifier as load_classifier
+    from sensorium.training.collection_hash import hash_collection as hash_collection
+    from sensorium.training.collection_hash import read_collection as read_collection
+    from sensorium.training.fusion import FusionClassifier as FusionClassifier
+    from sensorium.training.fusion import FusionRegressor as FusionRegressor
+    from sensorium.training.hash import HashingSettings as HashingSettings
 
 # Imported when first used: parts need torch, and no part needs another's.
 _HOMES = {
-    "Classifier": "classifiers.classifier",
-    "FusionClassifier": "fusion.estimators",
-    "FusionRegressor": "fusion.estimators",
-    "load_classifier": "classifiers.classifier",
+    "Classifier": "classifier",
+    "FusionClassifier": "fusion",
+    "FusionRegressor": "fusion",
+    "HashingSettings": "hash",
+    "hash_collection": "collection_hash",
+    "load_classifier": "classifier",
+    "read_collection": "collection_hash",
 }
 
 __all__ = [*_HOMES]

@@ -83,9 +83,9 @@ def caption(
     """Train a model that captions pictures, and measure it beside the nearest neighbour."""
     from sensorium.data.captioned import read_captioned
     from sensorium.tasks.generating import Search
-    from sensorium.training.generation.train_captioner import FINE_TUNING, SETTINGS, train_captioner
-    from sensorium.training.generation.train_on_features import Design
-    from sensorium.training.generation.train_on_pixels import pretrained_captions
+    from sensorium.training.captioner import FINE_TUNING, SETTINGS, train_captioner
+    from sensorium.training.captioner_on_features import Design
+    from sensorium.training.captioner_on_pixels import pretrained_captions
 
     joined = image_tower is not None or decoder is not None
     new = model is None and not joined

@@ -16,7 +16,7 @@ from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
-    from sensorium.training.classifiers.report import ClassifierReport, Score
+    from sensorium.training.classifier_report import ClassifierReport, Score
 
 METHODS_HELP = (
     "auto, zero-shot, nearest-mean, tip-adapter, linear-probe; with torch: lora, full, or text "
@@ -80,7 +80,7 @@ def classifier(
     as_json: JsonOption = False,
 ) -> None:
     """Train a classifier on your own examples and measure it beside zero-shot."""
-    from sensorium.training.classifiers.classifier import Classifier
+    from sensorium.training.classifier import Classifier
     from sensorium.training.settings import Settings
 
     data = data.expanduser().absolute()

@@ -15,7 +15,7 @@ from sensorium.cli.progress import progress_of_steps
 from sensorium.cli.train.settings import SettingsOption, made_of, read_settings, replaced
 
 if TYPE_CHECKING:
-    from sensorium.training.contrastive.training import Report
+    from sensorium.training.contrastive import Report
 
 # What trains is imported in the function: it needs an extra and takes seconds.
 
@@ -91,7 +91,7 @@ def contrastive(
     Run it again with the same options to go on after an interruption. With several GPUs or
     machines: torchrun --nproc-per-node 2 -m sensorium train contrastive ...
     """
-    from sensorium.training.contrastive.training import Options, train_contrastive
+    from sensorium.training.contrastive import Options, train_contrastive
     from sensorium.training.loop import Settings
 
     said = read_settings(settings, Options, Settings)

@@ -18,14 +18,14 @@ from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
     from sensorium.tasks.fusion_features import TargetKind
-    from sensorium.training.fusion.estimators import Fusion
-    from sensorium.training.fusion.report import System
+    from sensorium.training.fusion import Fusion
+    from sensorium.training.fusion_report import System
 
 TEST_SHARE = 0.15
 """Rows that a report is made of; as many as decide."""
 
 COMPARED = {"category": "accuracy", "number": "mae"}
-"""The score that is compared, of a target's kind (`sensorium.training.fusion.report`)."""
+"""The score that is compared, of a target's kind (`sensorium.training.fusion_report`)."""
 
 
 def train_fusion(
@@ -92,7 +92,7 @@ def train_fusion(
 ) -> None:
     """Train one model on pictures, texts, sounds and numbers of a table together."""
     from sensorium.data.table_encoder import read_rows_of
-    from sensorium.training.fusion.estimators import SETTINGS, FusionClassifier, FusionRegressor
+    from sensorium.training.fusion import SETTINGS, FusionClassifier, FusionRegressor
 
     how = replaced(SETTINGS, read_settings(settings, type(SETTINGS)), epochs=epochs, seed=seed)
     rows, _ = read_rows_of(table)

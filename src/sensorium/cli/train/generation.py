@@ -10,7 +10,7 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 
 if TYPE_CHECKING:
-    from sensorium.training.generation.report import Report
+    from sensorium.training.generation_report import Report
 
 SHOWN = 5
 """Examples that are printed."""
@@ -31,7 +31,7 @@ SeedOption = Annotated[int, typer.Option(help="Of what is held out, the weights 
 
 def print_report(report: Report, as_json: bool, use: str) -> None:
     """Print scores beside the baseline's, a few texts, and how the folder is used."""
-    from sensorium.training.generation.report import BASELINE, REPORT
+    from sensorium.training.generation_report import BASELINE, REPORT
 
     if as_json:
         for one in report.skipped:

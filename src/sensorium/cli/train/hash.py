@@ -15,8 +15,8 @@ from sensorium.collection import Collection, Skipped
 from sensorium.home import default_collection_path
 
 if TYPE_CHECKING:
-    from sensorium.training.hashing.collection import HashReport
-    from sensorium.training.hashing.scores import Score
+    from sensorium.training.collection_hash import HashReport
+    from sensorium.training.hash_scores import Score
 
 # What trains is imported in the function: it needs an extra, and other commands do not.
 
@@ -69,8 +69,8 @@ def train_hash(
     as_json: JsonOption = False,
 ) -> None:
     """Train hash codes on a collection; `search --mode hash` then compares by them."""
-    from sensorium.training.hashing.collection import hash_collection, read_collection
-    from sensorium.training.hashing.training import HashingSettings
+    from sensorium.training.collection_hash import hash_collection, read_collection
+    from sensorium.training.hash import HashingSettings
 
     how = made_of(HashingSettings, read_settings(settings, HashingSettings), seed=seed, steps=steps)
     path = collection or default_collection_path()

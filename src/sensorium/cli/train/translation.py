@@ -84,7 +84,7 @@ def translation(
     """Train a model that translates texts, and measure it beside the nearest known text."""
     from sensorium.evaluation.text_pairs import read_text_pairs
     from sensorium.tasks.generating import Search
-    from sensorium.training.generation.train_translator import (
+    from sensorium.training.translator import (
         FINE_TUNING,
         SETTINGS,
         pretrained_translation,

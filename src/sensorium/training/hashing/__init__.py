@@ -1,1 +1,1 @@
-"""Hash functions that are learnt from the vectors of a collection."""
+"""Where `sensorium.training.hash` and `collection_hash` were; understood for one more release."""

@@ -1,0 +1,263 @@
+"""Training a small decoder on what a frozen encoder sees and what similar pictures are called."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensorium.errors import MissingExtraError, UsageError
+from sensorium.evaluation.text_generation import score_texts
+from sensorium.media import Modality
+from sensorium.tasks.captioning_by_features import FeatureCaptions
+from sensorium.tasks.memory import Memory, centres_of, keys
+from sensorium.tasks.visual_features import FeatureReader, VisualFeatures
+from sensorium.training.grouped import Captioned
+
+try:
+    import torch
+
+    from sensorium.media.progress import Progress
+    from sensorium.models.captioning import FeatureCaptioner
+    from sensorium.tasks.generating import Search
+    from sensorium.training.history import History
+    from sensorium.training.loop import Settings, train
+    from sensorium.training.new_models import (
+        Shape,
+        new_seq2seq,
+        piece_vectors,
+        set_word_vectors,
+        train_tokenizer,
+    )
+except ImportError as error:
+    raise MissingExtraError(error.name or "torch", "train") from error
+
+TRUSTS = (0.0, 0.25, 0.5, 0.75, 0.9)
+"""Weights of what similar pictures are called that the validation chooses from."""
+
+SPARE_NEIGHBOURS = 2
+"""Neighbours are drawn, in training, from this many times as many: the decoder must not learn
+which of them is right by heart."""
+
+VALIDATED = 200
+"""Pictures that are captioned after each epoch, at most; the loss is that of all."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is built on the frozen encoder.
+
+    Parameters
+    ----------
+    vocabulary : int
+        Word pieces that are learnt from the captions, at most.
+    shape : Shape
+        Of the new seq2seq model.
+    neighbours : int
+        Captions of similar pictures that the decoder sees; 0 for none.
+    views : int
+        Times each picture is seen: once as it is, further times augmented.
+    dropout : float
+        Of features and of whole sources of them.
+    label_smoothing : float
+    spatial : bool
+        Whether the encoder's feature maps are read, too, where it has any.
+    """
+
+    vocabulary: int = 3000
+    shape: Shape = field(default_factory=lambda: Shape(256, 2, 4, 0.2))
+    neighbours: int = 4
+    views: int = 2
+    dropout: float = 0.2
+    label_smoothing: float = 0.1
+    spatial: bool = True
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 0 or self.views < 1:
+            raise UsageError(
+                f"{self.neighbours} neighbours, {self.views} views: neighbours are 0 or more, "
+                "views 1 or more"
+            )
+        for name in ("dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it lies from 0 to below 1")
+
+
+def new_captions(
+    reader: FeatureReader,
+    features: VisualFeatures,
+    data: Captioned,
+    design: Design,
+    seed: int = 0,
+) -> FeatureCaptions:
+    """Make an untrained decoder, with word pieces and a memory of the training's captions.
+
+    Parameters
+    ----------
+    reader : FeatureReader
+    features : VisualFeatures
+        Of the training's pictures as they are.
+    data : Captioned
+        The training's pictures.
+    design : Design
+    seed : int
+        Of the random weights.
+    """
+    tokenizer = train_tokenizer(
+        [text for name in features.names for text in data.captions[name]], design.vocabulary
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = FeatureCaptioner(
+            new_seq2seq(tokenizer, design.shape, seed), reader.shapes,
+            dropout=design.dropout, label_smoothing=design.label_smoothing,
+        )  # fmt: skip
+    if Modality.TEXT in reader.encoder.space.modalities:
+        set_word_vectors(module.seq2seq, piece_vectors(reader.encoder, tokenizer))
+    centres = centres_of(features.tokens)
+    memory = Memory(
+        keys(features.tokens, centres).astype(np.float16),
+        [data.captions[name][0] for name in features.names],
+        [data.groups[name] for name in features.names],
+        centres,
+    )
+    return FeatureCaptions(module, tokenizer, reader, memory, design.neighbours)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture in one of its views, and one of its captions."""
+
+    view: int
+    row: int
+    caption: str
+
+
+@dataclass
+class FeatureTraining:
+    """Everything that a decoder is trained on.
+
+    Parameters
+    ----------
+    captions : FeatureCaptions
+    views : list of VisualFeatures
+        Of the training's pictures; the first as they are, further ones augmented.
+    data : Captioned
+        The training's pictures.
+    max_length : int
+        Word pieces of a caption, at most.
+    """
+
+    captions: FeatureCaptions
+    views: Sequence[VisualFeatures]
+    data: Captioned
+    max_length: int
+    examples: list[Example] = field(init=False)
+    neighbours: list[list[list[int]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.examples = [
+            Example(view, row, caption)
+            for view, features in enumerate(self.views)
+            for row, name in enumerate(features.names)
+            for caption in self.data.captions[name]
+        ]
+        self.neighbours = [self._near(features) for features in self.views]
+
+    def _near(self, features: VisualFeatures) -> list[list[int]]:
+        memory, wanted = self.captions.memory, self.captions.neighbours
+        if not wanted or memory is None:
+            return [[] for _ in features.names]
+        groups = [self.data.groups[name] for name in features.names]
+        queries = keys(features.tokens, memory.centres)
+        return memory.neighbours(queries, wanted * SPARE_NEIGHBOURS, groups)
+
+    def collate(self, batch: list[Example]) -> dict[str, Any]:
+        """Make a batch; the neighbours that are shown are drawn anew each time."""
+        tokens = {
+            source: np.stack([self.views[one.view].tokens[source][one.row] for one in batch])
+            for source in self.captions.module.sources
+        }
+        shown = None
+        if self.captions.neighbours and self.captions.memory is not None:
+            texts = self.captions.memory.texts
+            shown = [
+                [texts[place] for place in self._drawn(self.neighbours[one.view][one.row])]
+                for one in batch
+            ]
+        labels = self.captions.labels([one.caption for one in batch], self.max_length)
+        return {**self.captions.inputs(tokens, shown), "labels": labels}
+
+    def _drawn(self, places: list[int]) -> list[int]:
+        wanted = min(self.captions.neighbours, len(places))
+        chosen = np.sort(np.random.permutation(len(places))[:wanted])
+        return [places[one] for one in chosen]
+
+
+def train_on_features(
+    training: FeatureTraining,
+    validation: tuple[VisualFeatures, Captioned],
+    folder: Path,
+    settings: Settings,
+    search: Search,
+    *,
+    language: str = "en",
+    progress: Progress | None = None,
+) -> History:
+    """Train a decoder, keep the weights that validate best, and choose its trust."""
+    captions = training.captions
+    features, data = validation
+    context = captions.context_of(features)
+    right = [data.captions[name] for name in features.names]
+    sample = np.linspace(0, len(right) - 1, min(VALIDATED, len(right))).astype(np.intp)
+    part = VisualFeatures([features.names[row] for row in sample], features.take(sample), [])
+    greedy = dataclasses.replace(search, beams=1)
+
+    def validate(module: Any) -> dict[str, float]:
+        total, count = 0.0, 0
+        for start in range(0, len(right), settings.batch_size):
+            rows = np.arange(start, min(start + settings.batch_size, len(right)))
+            inputs = captions.inputs(
+                features.take(rows), None if context is None else [context[row] for row in rows]
+            )
+            labels = captions.labels([right[row][0] for row in rows], search.max_length)
+            total += float(module(**inputs, labels=labels)["loss"]) * len(rows)
+            count += len(rows)
+        found = captions.caption_features(
+            part, greedy, context=None if context is None else [context[r] for r in sample]
+        )
+        scores = score_texts(
+            [one[0][0] for one in found], [right[row] for row in sample],
+            language=language, lowercase=True,
+        ).estimates()  # fmt: skip
+        return {"loss": total / count, "cider-d": scores["cider-d"], "chrf": scores["chrf"]}
+
+    history = train(
+        captions.module, training.examples, training.collate, folder, settings,
+        validate=validate, best=("cider-d", "max"), progress=progress,
+    )  # fmt: skip
+    if captions.memory is not None:
+        captions.trust = choose_trust(captions, features, right, search, context, language)
+    return history
+
+
+def choose_trust(
+    captions: FeatureCaptions,
+    features: VisualFeatures,
+    right: Sequence[Sequence[str]],
+    search: Search,
+    context: Sequence[Sequence[str]] | None,
+    language: str,
+) -> float:
+    """The weight of neighbours' captions with the best CIDEr-D on the validation's pictures."""
+    found = captions.caption_features(features, search, context=context)
+
+    def score(trust: float) -> float:
+        texts = [one[0][0] if one else "" for one in captions.agreed(features, found, trust)]
+        return score_texts(texts, right, language=language, lowercase=True).estimates()["cider-d"]
+
+    return max(TRUSTS, key=score)  # the first, smallest one of equals

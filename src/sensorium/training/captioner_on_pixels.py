@@ -1,0 +1,205 @@
+"""Training any captioning model of Transformers, with its picture tower or, frozen, without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensorium.errors import MediaError, MissingExtraError, UsageError
+from sensorium.evaluation.text_generation import score_texts
+from sensorium.media.skipped import Skipped
+from sensorium.tasks.captioning_by_pixels import (
+    BATCH_SIZE,
+    READERS,
+    PixelCaptions,
+    load_picture,
+)
+from sensorium.training.grouped import Captioned
+
+try:
+    import torch
+    import transformers
+    from transformers.modeling_outputs import BaseModelOutput
+
+    from sensorium.encoders.pretrained import load_pretrained
+    from sensorium.media.progress import Progress
+    from sensorium.tasks.generating import Search, cannot_be_loaded
+    from sensorium.training.history import History
+    from sensorium.training.loop import Settings, train
+    from sensorium.training.new_models import join_decoder, join_pretrained
+except ImportError as error:
+    raise MissingExtraError(error.name or "torch", "train") from error
+
+VALIDATED = 200
+"""Pictures that are captioned after each epoch, at most; the loss is that of all."""
+
+
+def pretrained_captions(
+    model: str | Path | None = None,
+    *,
+    tower: str | Path | None = None,
+    decoder: str | Path | None = None,
+    label_smoothing: float = 0.0,
+) -> PixelCaptions:
+    """Take a pretrained captioner, or join a picture tower and a text decoder.
+
+    Parameters
+    ----------
+    model : str or Path, optional
+        Hub id or folder of a `VisionEncoderDecoderModel`, BLIP, GIT or the like.
+    tower, decoder : str or Path, optional
+        Instead of `model`: a picture tower (ViT, DeiT, Swin, BEiT ...) and a text model (GPT-2,
+        BERT, RoBERTa ...) that become one `VisionEncoderDecoderModel`. What joins them, the
+        decoder's attention to the tower, is new and has to be trained.
+    label_smoothing : float
+
+    Raises
+    ------
+    EncoderError
+        When one cannot be loaded.
+    UsageError
+        When neither a model nor both parts are named.
+    """
+    if (model is None) == (tower is None and decoder is None):
+        raise UsageError("name a model, or a picture tower and a decoder to be joined")
+    if model is not None:
+        return PixelCaptions.pretrained(model, label_smoothing=label_smoothing)
+    if tower is None or decoder is None:
+        raise UsageError("a picture tower and a decoder are joined: name both")
+    try:
+        tokenizer = load_pretrained(transformers.AutoTokenizer, decoder)
+        processor = load_pretrained(transformers.AutoImageProcessor, tower)
+        network = join_pretrained(transformers.VisionEncoderDecoderModel, tower, decoder)
+        join_decoder(network, tokenizer)
+    except Exception as error:  # Transformers raises nearly any exception here
+        raise cannot_be_loaded(f"{tower} with {decoder}", "for captioning", error) from error
+    return PixelCaptions(network, tokenizer, processor, label_smoothing)
+
+
+def freeze_tower(captions: PixelCaptions) -> None:
+    """Let only the decoder learn.
+
+    Raises
+    ------
+    UsageError
+        When the model is no encoder-decoder: only there, what the tower says of a picture is the
+        same whatever the caption, and can be computed once.
+    """
+    if not isinstance(captions.model, transformers.VisionEncoderDecoderModel):
+        raise UsageError(
+            f"{type(captions.model).__name__} has no picture tower that stands apart: only one of "
+            "a VisionEncoderDecoderModel can be frozen"
+        )
+    for parameter in captions.model.encoder.parameters():
+        parameter.requires_grad_(False)
+
+
+@dataclass
+class PixelData:
+    """Pictures that could be read, as the model takes them.
+
+    Attributes
+    ----------
+    captions : PixelCaptions
+    data : Captioned
+    names : list of str
+    states : dict of str to ndarray of float16, shape (tokens, width)
+        What a frozen tower makes of each picture; empty where the tower is trained.
+    skipped : list of Skipped
+    """
+
+    captions: PixelCaptions
+    data: Captioned
+    names: list[str]
+    states: dict[str, Any]
+    skipped: list[Skipped]
+
+    @classmethod
+    def read(cls, captions: PixelCaptions, data: Captioned, *, frozen: bool) -> PixelData:
+        """Look at every picture once: which can be read and, for a frozen tower, what it sees."""
+        found = cls(captions, data, [], {}, [])
+        items = list(data.pictures.items())
+        with ThreadPoolExecutor(READERS) as threads:
+            for start in range(0, len(items), BATCH_SIZE):
+                batch = items[start : start + BATCH_SIZE]
+                loaded = list(threads.map(lambda item: load_picture(item[1]), batch))
+                good = []
+                for (name, _), one in zip(batch, loaded, strict=True):
+                    if isinstance(one, MediaError):
+                        found.skipped.append(Skipped(name, one.reason))
+                    else:
+                        good.append((name, one))
+                found.names.extend(name for name, _ in good)
+                if frozen and good:
+                    captions.model.encoder.eval()
+                    with torch.inference_mode():
+                        pixels = captions.pixels([picture for _, picture in good])
+                        states = captions.model.encoder(pixel_values=pixels).last_hidden_state
+                    values = states.float().cpu().numpy().astype(np.float16)
+                    found.states.update(zip((name for name, _ in good), values, strict=True))
+        return found
+
+    def inputs(self, names: Sequence[str]) -> dict[str, Any]:
+        """Arguments of the model for pictures."""
+        device = next(self.captions.module.parameters()).device
+        if self.states:
+            values = np.stack([self.states[name] for name in names]).astype(np.float32)
+            return {"encoder_outputs": BaseModelOutput(torch.from_numpy(values).to(device))}
+        with ThreadPoolExecutor(READERS) as threads:
+            loaded = list(threads.map(load_picture, [self.data.pictures[name] for name in names]))
+        for one in loaded:
+            if isinstance(one, MediaError):  # it was readable when the training began
+                raise one
+        return {"pixel_values": self.captions.pixels(loaded)}
+
+    def batch(self, items: Sequence[tuple[str, str]], max_length: int) -> dict[str, Any]:
+        """Arguments of the model for pictures with one caption each."""
+        names, texts = zip(*items, strict=True)
+        labels = self.captions.labels(texts, max_length)
+        device = next(self.captions.module.parameters()).device
+        return {**self.inputs(names), **{name: one.to(device) for name, one in labels.items()}}
+
+
+def train_on_pixels(
+    training: PixelData,
+    validation: PixelData,
+    folder: Path,
+    settings: Settings,
+    search: Search,
+    *,
+    language: str = "en",
+    progress: Progress | None = None,
+) -> History:
+    """Train a captioning model of Transformers on pictures."""
+    captions = training.captions
+    examples = [(name, text) for name in training.names for text in training.data.captions[name]]
+    greedy = Search(1, search.max_length)
+    names = validation.names
+    sample = [
+        names[place]
+        for place in np.linspace(0, len(names) - 1, min(VALIDATED, len(names))).astype(int)
+    ]
+
+    def validate(module: Any) -> Mapping[str, float]:
+        total = 0.0
+        for start in range(0, len(names), settings.batch_size):
+            part = names[start : start + settings.batch_size]
+            items = [(name, validation.data.captions[name][0]) for name in part]
+            total += float(module(**validation.batch(items, search.max_length))["loss"]) * len(part)
+        texts = []
+        for start in range(0, len(sample), BATCH_SIZE):
+            inputs = validation.inputs(sample[start : start + BATCH_SIZE])
+            texts += [one[0][0] for one in captions.search(inputs, greedy)]
+        right = [validation.data.captions[name] for name in sample]
+        scores = score_texts(texts, right, language=language, lowercase=True).estimates()
+        return {"loss": total / len(names), "cider-d": scores["cider-d"], "chrf": scores["chrf"]}
+
+    return train(
+        captions.module, examples, lambda batch: training.batch(batch, search.max_length), folder,
+        settings, validate=validate, best=("cider-d", "max"), progress=progress,
+    )  # fmt: skip

@@ -1,0 +1,372 @@
+"""What a classifier is worth: accuracy beside zero-shot, and what it forgot."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.errors import MissingExtraError, install_command
+from sensorium.evaluation.classification import (
+    confusion_matrix,
+    expected_calibration_error,
+    precision_recall_f1,
+    top_k_accuracy,
+)
+from sensorium.media.skipped import Skipped
+from sensorium.tasks.zero_shot import softmax
+from sensorium.training.heads import Labels, Vectors
+
+NO_INTERVALS = "intervals and tests need SciPy"
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A share and its 95% interval; the ends are None where SciPy is not installed."""
+
+    estimate: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Accuracy gained over zero-shot on the same examples, and how probable it is by chance."""
+
+    estimate: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """One class: how many examples, and the shares that were found and that were right.
+
+    Attributes
+    ----------
+    label : str
+    trained, tested : int
+    recall, precision : float
+    zero_shot_recall : float or None
+    confused_with : str
+        The class it is most often taken for; empty where it never is.
+    """
+
+    label: str
+    trained: int
+    tested: int
+    recall: float
+    precision: float
+    zero_shot_recall: float | None
+    confused_with: str = ""
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """What became of classes that were not trained on.
+
+    All labels are offered at once. The space's zero-shot probabilities decide between the trained
+    classes as a whole and each of the others; within the trained ones the classifier decides::
+
+        p(own class) = p0(any own class) * p_classifier(own class | any own class)
+        p(other class) = p0(other class)
+
+    "Before" is p0 alone with the encoder as it was, "after" with the encoder as it now is.
+
+    Attributes
+    ----------
+    how : str
+        What the other classes are.
+    others : list of str
+        Their labels.
+    own_before, own_after : float
+        Accuracy on examples of the trained classes among all labels.
+    others_before, others_after : float
+        Accuracy on examples of the other classes among all labels.
+    zero_shot_before, zero_shot_after : float
+        Zero-shot accuracy among the other labels alone: what became of the encoder itself. Equal
+        where it was left as it was.
+    own_tested, others_tested : int
+    """
+
+    how: str
+    others: list[str]
+    own_before: float
+    own_after: float
+    others_before: float
+    others_after: float
+    zero_shot_before: float
+    zero_shot_after: float
+    own_tested: int
+    others_tested: int
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """WiSE-FT (Wortsman et al. 2022): weights between the encoder as it was and as it was tuned.
+
+    Attributes
+    ----------
+    alpha : float
+        The share of the tuned weights that was chosen on validation examples.
+    curve : list of (float, float)
+        Alpha and validation accuracy.
+    """
+
+    alpha: float
+    curve: list[tuple[float, float]]
+
+
+@dataclass
+class ClassifierReport:
+    """What was measured of a classifier.
+
+    Attributes
+    ----------
+    method, reason : str
+        And why this method, where it was chosen.
+    encoder : str
+    modality : str
+    labels : list of str
+    trained, tested : int
+        Examples.
+    how : str
+        What it was tested with.
+    accuracy : Score
+    zero_shot : Score or None
+        Of the class names alone on the same examples; None where the space holds no text, and
+        where what was tested is zero-shot itself.
+    difference : Difference or None
+    is_zero_shot : bool
+        Whether what was tested is zero-shot itself: then there is nothing to compare it with.
+    calibration_error : float
+        Expected calibration error (Guo et al. 2017).
+    classes : list of ClassScores
+    forgetting : Forgetting or None
+    forgetting_note : str
+        Why it was not measured.
+    interpolation : Interpolation or None
+    settings : dict
+    notes : list of str
+    skipped : list of Skipped
+    seconds : float
+    """
+
+    method: str
+    reason: str
+    encoder: str
+    modality: str
+    labels: list[str]
+    trained: int
+    tested: int
+    how: str
+    accuracy: Score | None
+    zero_shot: Score | None = None
+    difference: Difference | None = None
+    is_zero_shot: bool = False
+    calibration_error: float | None = None
+    classes: list[ClassScores] = field(default_factory=list)
+    forgetting: Forgetting | None = None
+    forgetting_note: str = ""
+    interpolation: Interpolation | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        return dataclasses.asdict(self)
+
+
+def measure(
+    report: ClassifierReport,
+    probabilities: npt.NDArray[Any],
+    labels: Labels,
+    trained: Labels,
+    zero_shot: npt.NDArray[Any] | None,
+    *,
+    seed: int = 0,
+) -> ClassifierReport:
+    """Fill the scores of a report in.
+
+    Parameters
+    ----------
+    report : ClassifierReport
+    probabilities : array of float, shape (n, c)
+        Of the tested examples.
+    labels : ndarray of int, shape (n,)
+        Their right classes.
+    trained : ndarray of int, shape (m,)
+        Classes of the training examples.
+    zero_shot : array of float, shape (n, c), optional
+        Probabilities of the class names alone for the same examples; None where there are none,
+        or where `probabilities` are theirs.
+    seed : int
+        Of the resampling.
+    """
+    c = len(report.labels)
+    right = top_k_accuracy(probabilities, labels, 1)
+    report.tested = len(labels)
+    report.accuracy = score_of(right, seed)
+    report.calibration_error = expected_calibration_error(np.clip(probabilities, 0, 1), labels)
+    confusion = confusion_matrix(probabilities.argmax(axis=1), labels, c)
+    precision, recall, _ = precision_recall_f1(confusion)
+    known: Values | None = None
+    if zero_shot is not None:
+        before = top_k_accuracy(zero_shot, labels, 1)
+        report.zero_shot = score_of(before, seed)
+        report.difference = difference_of(right, before, seed)
+        known = precision_recall_f1(confusion_matrix(zero_shot.argmax(axis=1), labels, c))[1]
+    counts, tested = np.bincount(trained, minlength=c), confusion.sum(axis=1)
+    wrong = confusion - np.diag(np.diag(confusion))
+    report.classes = [
+        ClassScores(
+            label,
+            int(counts[n]),
+            int(tested[n]),
+            float(recall[n]),
+            float(precision[n]),
+            None if known is None else float(known[n]),
+            report.labels[int(wrong[n].argmax())] if wrong[n].any() else "",
+        )
+        for n, label in enumerate(report.labels)
+    ]
+    note = f"{NO_INTERVALS}: {install_command('evaluate')}"
+    if report.accuracy.low is None and note not in report.notes and len(right) > 1:
+        report.notes.append(note)
+    return report
+
+
+def score_of(right: Values, seed: int = 0) -> Score:
+    """The mean of ones and zeros, with its interval where SciPy is installed."""
+    mean = float(right.mean())
+    if len(right) < 2:
+        return Score(mean)
+    try:
+        from sensorium.evaluation.intervals import bootstrap_interval
+    except MissingExtraError:
+        return Score(mean)
+    found = bootstrap_interval(right, "mean", seed=seed)
+    return Score(mean, found.low, found.high)
+
+
+def difference_of(right: Values, before: Values, seed: int = 0) -> Difference | None:
+    """The gain over a baseline on the same examples, by a paired randomisation test."""
+    if len(right) < 2:
+        return None
+    try:
+        from sensorium.evaluation.comparison import compare
+    except MissingExtraError:
+        return None
+    found = compare(right, before, seed=seed)
+    return Difference(found.difference, found.low, found.high, found.p)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Vectors that forgetting is measured with, in one space.
+
+    Attributes
+    ----------
+    own, others : ndarray of float32, shape (n, d) and (m, d)
+        Examples of the trained and of the other classes.
+    own_words, other_words : ndarray of float32, shape (c, d) and (o, d)
+        Vectors of the class names.
+    temperature : float
+        The space's.
+    """
+
+    own: Vectors
+    others: Vectors
+    own_words: Vectors
+    other_words: Vectors
+    temperature: float
+
+
+def measure_forgetting(
+    before: Tested,
+    after: Tested,
+    own_probabilities: npt.NDArray[Any],
+    other_probabilities: npt.NDArray[Any],
+    own_labels: Labels,
+    other_labels: Labels,
+    *,
+    how: str,
+    others: Sequence[str],
+) -> Forgetting:
+    """Compare all classes before and after a training; see `Forgetting`.
+
+    Parameters
+    ----------
+    before, after : Tested
+        In the space as it was, and as it is now; the same where the encoder was left alone.
+    own_probabilities, other_probabilities : array of float, shape (n, c) and (m, c)
+        What the classifier gives to the examples of the trained and of the other classes.
+    own_labels, other_labels : ndarray of int
+        Right classes, 0 to c - 1 and 0 to o - 1.
+    how : str
+    others : sequence of str
+    """
+    c = own_probabilities.shape[1]
+    known = {
+        when: [_zero_shot(tested, vectors) for vectors in (tested.own, tested.others)]
+        for when, tested in (("before", before), ("after", after))
+    }
+    joint = [
+        np.hstack([zero_shot[:, :c].sum(axis=1, keepdims=True) * given, zero_shot[:, c:]])
+        for zero_shot, given in zip(
+            known["after"], (own_probabilities, other_probabilities), strict=True
+        )
+    ]
+
+    def accuracy(probabilities: npt.NDArray[Any], labels: Labels) -> float:
+        return float(top_k_accuracy(probabilities, labels, 1).mean()) if len(labels) else 0.0
+
+    return Forgetting(
+        how=how,
+        others=list(others),
+        own_before=accuracy(known["before"][0], own_labels),
+        own_after=accuracy(joint[0], own_labels),
+        others_before=accuracy(known["before"][1], other_labels + c),
+        others_after=accuracy(joint[1], other_labels + c),
+        zero_shot_before=accuracy(known["before"][1][:, c:], other_labels),
+        zero_shot_after=accuracy(known["after"][1][:, c:], other_labels),
+        own_tested=len(own_labels),
+        others_tested=len(other_labels),
+    )
+
+
+def _zero_shot(tested: Tested, vectors: Vectors) -> Values:
+    words = np.concatenate([tested.own_words, tested.other_words])
+    return softmax(vectors @ words.T / tested.temperature)
+
+
+def average_forgetting(parts: Sequence[Forgetting], how: str) -> Forgetting:
+    """Several measurements as one, each with the weight of its examples."""
+    own = np.array([part.own_tested for part in parts], float)
+    others = np.array([part.others_tested for part in parts], float)
+
+    def mean(name: str, weights: Values) -> float:
+        values = np.array([getattr(part, name) for part in parts])
+        return float((values * weights).sum() / max(1, weights.sum()))
+
+    return Forgetting(
+        how=how,
+        others=[label for part in parts for label in part.others],
+        own_before=mean("own_before", own),
+        own_after=mean("own_after", own),
+        others_before=mean("others_before", others),
+        others_after=mean("others_after", others),
+        zero_shot_before=mean("zero_shot_before", others),
+        zero_shot_after=mean("zero_shot_after", others),
+        own_tested=int(own.sum()),
+        others_tested=int(others.sum()),
+    )

@@ -1,1 +1,0 @@
-"""Dual encoders of pictures and texts, trained by contrasting what belongs together."""

@@ -1,1 +1,0 @@
-"""One model over all columns of a table: pictures, texts, sounds, numbers, categories."""

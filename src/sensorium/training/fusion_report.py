@@ -1,0 +1,168 @@
+"""What a fusion model is worth: its scores on rows it has not seen, beside those of its baselines.
+
+The baselines are what every fusion should beat: the most frequent label (or the mean), each
+modality alone, and all modalities joined in a linear model with a tuned penalty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.data.encoded_tables import EncodedTable
+from sensorium.evaluation.comparison import Comparison, compare, holm
+from sensorium.evaluation.intervals import Interval
+from sensorium.tasks.fusion_features import Target
+from sensorium.training.fusion_methods import Trained
+from sensorium.training.fusion_scores import FEWEST, hits_or_errors, scores_of
+
+Predicted = tuple[Target, npt.NDArray[np.float64]]
+"""A target as a model knows it, and what the model says of each row."""
+
+LINEAR = {"category": "logistic regression", "number": "ridge regression"}
+TRIVIAL = {"category": "majority", "number": "mean"}
+
+COMPARED = {"category": "accuracy", "number": "mae"}
+"""The score that tests compare."""
+
+
+@dataclass(frozen=True)
+class System:
+    """One way to predict a target.
+
+    Attributes
+    ----------
+    name : str
+        A method of fusion, or what the baseline is.
+    scores : dict of str to Interval
+        See `sensorium.training.fusion_scores.scores_of`.
+    comparison : Comparison or None
+        What the chosen method's accuracy is above this one's, or its mean absolute error; the
+        p-value is Holm-corrected over the systems. None for the chosen method itself.
+    """
+
+    name: str
+    scores: dict[str, Interval]
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class FusionReport:
+    """Scores on rows that neither trained nor chose anything.
+
+    Attributes
+    ----------
+    chosen : str
+        The method.
+    counts : dict of str to int
+        Rows in "train", "validation" and "test".
+    validation : dict of str to float
+        Mean loss on validation rows of each method that was tried; the choice rests on it.
+    systems : dict of str to list of System
+        By target, the chosen method first; none for a target that fewer than two test rows have.
+    """
+
+    chosen: str
+    counts: dict[str, int]
+    validation: dict[str, float]
+    systems: dict[str, list[System]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a JSON file; `from_json` reads them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> FusionReport:
+        """Read what `to_json` gave."""
+        systems = {
+            target: [
+                System(
+                    one["name"],
+                    {name: Interval(**score) for name, score in one["scores"].items()},
+                    None if one["comparison"] is None else Comparison(**one["comparison"]),
+                )
+                for one in found
+            ]
+            for target, found in values["systems"].items()
+        }
+        return cls(values["chosen"], values["counts"], values["validation"], systems)
+
+
+def measure(
+    chosen: Trained,
+    others: list[Trained],
+    linear: Trained,
+    tested: EncodedTable,
+    *,
+    counts: dict[str, int],
+    validation: dict[str, float],
+    seed: int = 0,
+) -> FusionReport:
+    """Score a model, others and the baselines on the same rows, and compare them with the first.
+
+    Parameters
+    ----------
+    chosen : Trained
+    others : list of Trained
+        By other methods, from the same rows.
+    linear : Trained
+        By the method "linear"; with some modalities it is the baselines, too.
+    tested : EncodedTable
+    counts, validation
+        See `FusionReport`.
+    seed : int
+        Of the resampling.
+    """
+    systems: dict[str, list[System]] = {}
+    whole = [(one, one.batches.outputs(tested)) for one in _distinct([chosen, linear, *others])]
+    alone = {
+        f"{modality} alone": linear.batches.outputs(tested.of(modality))
+        for modality in tested.modalities
+        if len(tested.modalities) > 1
+    }
+    nothing = linear.batches.outputs(tested.of())
+    for name, target in chosen.batches.targets.items():
+        # Each with its own labels: the linear model has seen validation rows, and theirs.
+        outputs = {
+            _spelt(one.method, target): (one.batches.targets[name], found[name])
+            for one, found in whole
+        }
+        ours = linear.batches.targets[name]
+        outputs |= {known: (ours, found[name]) for known, found in alone.items()}
+        outputs[TRIVIAL[target.kind]] = (ours, nothing[name])
+        systems[name] = _compared(outputs, tested, seed)
+    return FusionReport(chosen.method, counts, validation, systems)
+
+
+def _spelt(method: str, target: Target) -> str:
+    return f"{method} ({LINEAR[target.kind]})" if method == "linear" else method
+
+
+def _distinct(trained: Sequence[Trained]) -> list[Trained]:
+    return [*{id(one): one for one in trained}.values()]
+
+
+def _compared(outputs: Mapping[str, Predicted], tested: EncodedTable, seed: int) -> list[System]:
+    """Scores of each system, and comparisons of the first with the others."""
+    rows = tested.rows
+    values = {name: hits_or_errors(*one, rows) for name, one in outputs.items()}
+    first, *rest = values
+    if len(values[first]) < FEWEST:
+        return []
+    scores = {
+        name: scores_of({target.name: target}, rows, {target.name: found}, seed)[target.name]
+        for name, (target, found) in outputs.items()
+    }
+    compared = [compare(values[first], values[name], seed=seed) for name in rest]
+    adjusted = holm([one.p for one in compared])
+    return [
+        System(first, scores[first]),
+        *(
+            System(name, scores[name], Comparison(one.difference, one.low, one.high, float(p)))
+            for name, one, p in zip(rest, compared, adjusted, strict=True)
+        ),
+    ]

@@ -1,0 +1,392 @@
+"""One interface to a fitted classifier of any method: examples in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.data.encoding import encode_examples, require_modality
+from sensorium.data.examples import Examples, class_numbers
+from sensorium.data.splits import held_out
+from sensorium.encoders import Encoder, load_encoder
+from sensorium.errors import UsageError
+from sensorium.media import Modality
+from sensorium.media.progress import Progress
+from sensorium.media.skipped import Skipped
+from sensorium.tasks.classification import (
+    OWN_MODEL_METHODS,
+    TUNED_METHODS,
+    VectorClassifier,
+    media_vectors,
+)
+from sensorium.tasks.zero_shot import softmax
+from sensorium.training.calibration import fit_temperature
+from sensorium.training.classifier_report import Interpolation
+from sensorium.training.few_shot import fit_nearest_mean
+from sensorium.training.fitting import Words, fit_head
+from sensorium.training.heads import Labels, Vectors
+
+if TYPE_CHECKING:
+    from sensorium.tasks.single_tower import SingleTower
+
+VALIDATION = 0.2
+"""Share of each class's training examples that choose the epoch and WiSE-FT's alpha."""
+
+UNVALIDATED = (
+    "a class has fewer than three examples: none were taken to choose the epoch and the share of "
+    "tuned weights by, and probabilities are not calibrated"
+)
+
+WITHOUT_WORDS_TEMPERATURE = 0.05  # of an encoder without texts: logits between -20 and 20
+
+
+@dataclass(frozen=True)
+class Data:
+    """Examples with their vectors in the space of the zero-shot baseline.
+
+    Attributes
+    ----------
+    names : list of str
+    sources : list or None
+        What was encoded; None where vectors were given.
+    labels : list of str
+    digests : list of str
+    vectors : ndarray of float32, shape (n, d)
+    modality : Modality
+    texts : dict of str to list of str
+        Every class and the words that stand for it.
+    skipped : list of Skipped
+    """
+
+    names: list[str]
+    sources: list[Any] | None
+    labels: list[str]
+    digests: list[str]
+    vectors: Vectors
+    modality: Modality
+    texts: dict[str, list[str]]
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Data:
+        """Some of the examples; the classes stay that still have one."""
+        labels = [self.labels[row] for row in rows]
+        present = set(labels)
+        return replace(
+            self,
+            names=[self.names[row] for row in rows],
+            sources=None if self.sources is None else [self.sources[row] for row in rows],
+            labels=labels,
+            digests=[self.digests[row] for row in rows],
+            vectors=self.vectors[np.asarray(rows, np.intp)],
+            texts={label: words for label, words in self.texts.items() if label in present},
+        )
+
+
+def encode(encoder: Encoder, examples: Examples, progress: Progress | None = None) -> Data:
+    """Read and encode examples; broken ones are skipped and named."""
+    require_modality(encoder, examples.modality)
+    encoded = encode_examples(encoder, examples.sources, examples.names, progress=progress)
+    digests = [encoded.digests[row] for row in encoded.rows]
+    return of_encoded(examples, encoded.rows, encoded.vectors, digests, encoded.skipped)
+
+
+def of_encoded(
+    examples: Examples,
+    rows: Sequence[int],
+    vectors: Vectors,
+    digests: Sequence[str],
+    skipped: Sequence[Skipped],
+) -> Data:
+    """Examples whose rows were encoded."""
+    labels = [examples.labels[row] for row in rows]
+    present = set(labels)
+    return Data(
+        [examples.names[row] for row in rows],
+        [examples.sources[row] for row in rows],
+        labels,
+        list(digests),
+        vectors,
+        examples.modality,
+        {label: words for label, words in examples.texts.items() if label in present},
+        [*examples.skipped, *skipped],
+    )
+
+
+@dataclass
+class HeadPredictor:
+    """A head on vectors: of the encoder as it was, or of a tuned one."""
+
+    head: VectorClassifier
+    reason: str = ""
+    note: str = ""
+    interpolation: Interpolation | None = None
+    encoder: Encoder | None = None
+    """The tuned encoder; None where data has the vectors already."""
+
+    working: TemporaryDirectory[str] | None = field(default=None, repr=False)
+    """Where the tuned encoder lies until it is saved; goes with the predictor."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self.head.labels
+
+    @property
+    def method(self) -> str:
+        return self.head.method
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self.head.settings
+
+    def vectors(self, data: Data) -> Vectors:
+        """The examples' vectors in the head's space."""
+        if self.encoder is None:
+            return data.vectors
+        return vectors_of(self.encoder, data)
+
+    def probabilities(self, data: Data) -> npt.NDArray[Any]:
+        return self.head.probabilities(self.vectors(data))
+
+
+@dataclass
+class ModelPredictor:
+    """A model of its own, with a head: BERT, ViT."""
+
+    model: SingleTower
+    temperature: float
+    settings: Mapping[str, Any]
+    reason: str = ""
+    note: str = ""
+    interpolation: Interpolation | None = None
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self.model.labels
+
+    @property
+    def method(self) -> str:
+        return self.model.method
+
+    def probabilities(self, data: Data) -> npt.NDArray[Any]:
+        if data.sources is None:
+            raise UsageError(f"a {self.method} classifier takes media, not vectors")
+        return softmax(self.model.logits(data.sources) / self.temperature)
+
+
+Predictor = HeadPredictor | ModelPredictor
+"""A fitted classifier: `labels`, `method`, why it was chosen (`reason`), what to say of
+the fit (`note`), the chosen `settings`, and `probabilities` of examples, shape (n, c)."""
+
+
+def vectors_of(encoder: Encoder, data: Data) -> Vectors:
+    """Vectors of examples that were readable before.
+
+    Raises
+    ------
+    MediaError
+        When one no longer is.
+    """
+    if data.sources is None:
+        raise UsageError("a tuned encoder takes media: vectors are of the encoder as it was")
+    return media_vectors(encoder, data.sources, data.names)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How predictors are fitted.
+
+    Attributes
+    ----------
+    method : str
+    encoder : Encoder
+        Of the vectors.
+    name : str
+        What it, or for "text" and "image" the model, is loaded by.
+    solver : str
+    seed : int
+    settings : mapping
+        Overrides of `sensorium.training.loop.Settings`.
+    alpha : float or None
+        Fixes WiSE-FT's.
+    rank : int or None
+        Of LoRA.
+    """
+
+    method: str
+    encoder: Encoder
+    name: str
+    solver: str = "closed-form"
+    seed: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    alpha: float | None = None
+    rank: int | None = None
+
+
+def fit_predictor(
+    recipe: Recipe,
+    data: Data,
+    labels: Sequence[str],
+    words: Words | None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> Predictor:
+    """Fit a classifier of any method.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : Data
+        Training examples, at least one of each label.
+    labels : sequence of str
+    words : Words or None
+        Of the labels, in their order.
+    folder : Path, optional
+        Where what trains in torch keeps its checkpoints and model; None: a temporary one.
+    progress : callable, optional
+        See `sensorium.training.loop.train`.
+    """
+    numbers = class_numbers(data.labels, labels)
+    if recipe.method in TUNED_METHODS + OWN_MODEL_METHODS:
+        working = TemporaryDirectory(prefix="sensorium-") if folder is None else None
+        place = Path(working.name) if working is not None else folder
+        assert place is not None
+        if recipe.method in OWN_MODEL_METHODS:
+            return _fit_model(recipe, data, numbers, labels, place, progress)
+        tuned = _fit_tuned(recipe, data, numbers, labels, words, place, progress)
+        return replace(tuned, working=working)
+    method, fitted, reason = fit_head(
+        recipe.method, data.vectors, numbers, len(labels), words,
+        solver=recipe.solver, seed=recipe.seed,
+    )  # fmt: skip
+    head = VectorClassifier(
+        labels=list(labels),
+        space=recipe.encoder.space,
+        encoder=recipe.name,
+        method=method,
+        modality=str(data.modality),
+        arrays=fitted.arrays,
+        temperature=fitted.temperature,
+        settings=fitted.settings,
+    )
+    return HeadPredictor(head, reason, fitted.note)
+
+
+def _split(data: Data, numbers: Labels, seed: int) -> tuple[npt.NDArray[np.intp], ...]:
+    """Rows to train on and rows to validate with; none of the latter where a class is too small."""
+    counts = np.bincount(numbers)
+    if counts.min() < 3:
+        return np.arange(len(numbers)), np.empty(0, np.intp)
+    marked = held_out(numbers, VALIDATION, groups=data.digests, seed=seed)
+    return np.flatnonzero(~marked), np.flatnonzero(marked)
+
+
+def _fit_tuned(
+    recipe: Recipe,
+    data: Data,
+    numbers: Labels,
+    labels: Sequence[str],
+    words: Words | None,
+    folder: Path,
+    progress: Progress | None,
+) -> HeadPredictor:
+    from sensorium.training.fine_tuning import DEFAULTS, RANK, tune
+    from sensorium.training.own_model import settings_for
+
+    if data.sources is None:
+        raise UsageError(f"{recipe.method} trains the encoder: give media, not vectors")
+    trained, validated = _split(data, numbers, recipe.seed)
+    if words is None:
+        means = fit_nearest_mean(data.vectors[trained], numbers[trained], len(labels))
+        directions = means.arrays["weights"]
+        temperature = WITHOUT_WORDS_TEMPERATURE
+    else:
+        directions, temperature = words.vectors, words.temperature
+    tuned = tune(
+        recipe.method,
+        recipe.name,
+        [data.sources[row] for row in trained],
+        numbers[trained],
+        data.modality,
+        directions,
+        temperature,
+        folder,
+        validation=([data.sources[row] for row in validated], numbers[validated]),
+        settings=settings_for(DEFAULTS[recipe.method], recipe.settings, recipe.seed),
+        alpha=recipe.alpha,
+        rank=recipe.rank or RANK,
+        progress=progress,
+    )
+    encoder = load_encoder(tuned.folder)
+    head = VectorClassifier(
+        labels=list(labels),
+        space=encoder.space,
+        encoder=str(tuned.folder),
+        method=recipe.method,
+        modality=str(data.modality),
+        arrays={"weights": tuned.weights, "bias": tuned.bias},
+        settings={
+            "base": recipe.name,
+            "base_fingerprint": recipe.encoder.space.fingerprint,
+            "alpha": tuned.alpha,
+            "trained_parameters": tuned.trained,
+            **dict(recipe.settings),
+        },
+    )
+    predictor = HeadPredictor(head, encoder=encoder, note="" if len(validated) else UNVALIDATED)
+    if len(validated):
+        predictor.interpolation = Interpolation(tuned.alpha, tuned.curve)
+        vectors = vectors_of(encoder, data.take(validated))
+        temperature, _ = fit_temperature(head.logits(vectors), numbers[validated])
+        predictor.head = replace(head, temperature=temperature)
+    return predictor
+
+
+def _fit_model(
+    recipe: Recipe,
+    data: Data,
+    numbers: Labels,
+    labels: Sequence[str],
+    folder: Path,
+    progress: Progress | None,
+) -> ModelPredictor:
+    from sensorium.tasks.single_tower import MODALITIES, SingleTower
+    from sensorium.training.own_model import DEFAULTS, settings_for, train_tower
+
+    if data.sources is None:
+        raise UsageError(f"{recipe.method} trains a model of its own: give media, not vectors")
+    if data.modality != MODALITIES[recipe.method]:
+        raise UsageError(
+            f"method {recipe.method} takes {MODALITIES[recipe.method]}, the examples are "
+            f"{data.modality}"
+        )
+    settings = settings_for(DEFAULTS[recipe.method], recipe.settings, recipe.seed)
+    model = SingleTower(recipe.method, recipe.name, labels)
+    trained, validated = _split(data, numbers, recipe.seed)
+    checked = [data.sources[row] for row in validated]
+    train_tower(
+        model,
+        [data.sources[row] for row in trained],
+        numbers[trained],
+        folder,
+        validation=(checked, numbers[validated]),
+        settings=settings,
+        progress=progress,
+    )
+    temperature = 1.0
+    if len(validated):
+        temperature, _ = fit_temperature(model.logits(checked), numbers[validated])
+    return ModelPredictor(
+        model,
+        temperature,
+        {"base": recipe.name, **dict(recipe.settings)},
+        note="" if len(validated) else UNVALIDATED,
+    )

@@ -1,0 +1,44 @@
+"""What a report says of a model that does as its baseline does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sacrebleu")
+
+from sensorium.cli.train.generation import print_report
+from sensorium.training.generation_report import Example, Report, compared
+
+
+def report_of(texts: list[str], folder: Path) -> Report:
+    right = [["a red cat"], ["a blue dog"], ["two green squares"]]
+    near = ["a red cat", "a dog", "a square"]
+    rows = zip(texts, right, near, strict=True)
+    return compared(
+        "captioner", texts, near, right,
+        folder=folder, language="en", counts={"test": 3},
+        examples=[Example(f"{n}.png", *row) for n, row in enumerate(rows)],
+    )  # fmt: skip
+
+
+def test_the_nearest_neighbour_is_not_compared_with_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = report_of(["a red cat", "a dog", "a square"], tmp_path)
+    assert same.comparison == {}
+    assert {name: s.estimate for name, s in same.scores.items()} == {
+        name: s.estimate for name, s in same.baseline.items()
+    }
+    for as_json in (False, True):
+        print_report(same, as_json, "use")
+    printed = capsys.readouterr().out
+    assert "every text is that of the nearest neighbour" in printed
+    assert '"p": null' in printed and "p (Holm)" not in printed
+    other = report_of(["a red cat", "a blue dog", "a square"], tmp_path)
+    assert other.comparison.keys() == other.scores.keys()
+    print_report(other, False, "use")
+    assert "p (Holm)" in capsys.readouterr().out
+    same.save()
+    other.save()
