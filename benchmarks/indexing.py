@@ -27,11 +27,8 @@ from benchmarks.photos import MEGAPIXELS, make_photos
 from benchmarks.rows import Row, readable
 from benchmarks.sample import sample_rows
 from sensorium import Collection, Text, load_encoder
-from sensorium.collection.rows import EmbeddedFile, FileState
-from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder, Prepared
 from sensorium.media import Modality
-from sensorium.media.segments import SegmentRecord
 
 OURS, BUDGET = "sensorium", "budget"
 ON_ONNX = "sensorium on ONNX Runtime"
@@ -271,23 +268,9 @@ def cold_search(name: str, encoder: Encoder, folder: Path, rounds: int) -> Itera
 def fill(library: Path, name: str, encoder: Encoder) -> None:
     """Make a collection of random unit vectors, as if that many files had been indexed."""
     random = np.random.default_rng(0)
-    vectors = random.normal(size=(ITEMS, 1, encoder.space.dimension)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
-    store = SQLiteStore(library)
-    store.claim_space(encoder.space, name)
-    files = [
-        EmbeddedFile(
-            FileState(f"/photos/{number}.jpg", 1, 1, number.to_bytes(32, "big")),
-            Modality.IMAGE,
-            {},
-            {},
-            [SegmentRecord()],
-            vector,
-        )
-        for number, vector in enumerate(vectors)
-    ]
-    store.write(encoder.space, embedded=files)
-    store.close()
+    vectors = random.normal(size=(ITEMS, encoder.space.dimension)).astype(np.float32)
+    with Collection(library, name, auto_optimize=False) as collection:
+        collection.add_vectors(vectors, [f"/photos/{number}.jpg" for number in range(ITEMS)])
 
 
 def installed_size(quick: bool) -> Iterator[Row]:

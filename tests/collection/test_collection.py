@@ -165,9 +165,9 @@ def test_only_new_vectors_are_read(collection: Collection, folder: Path) -> None
     files = write_many(folder, range(4))
     collection.add(*files[:2])
     collection.search("dog")
-    held = collection._vectors._last
+    held = collection._asking._vectors._last
     collection.search("cat")
-    assert collection._vectors._last is held
+    assert collection._asking._vectors._last is held
     after = []
     read = collection._store.vectors
     collection._store.vectors = lambda dimension, after_id=0, **k: (  # type: ignore[method-assign]
@@ -283,8 +283,8 @@ def test_the_encoder_is_remembered(
 
 
 def test_what_is_no_encoder(tmp_path: Path) -> None:
-    for bad, error in [("no-such", EncoderError), (7, CollectionError)]:
-        with pytest.raises(error):
+    for bad in ("no-such", 7):
+        with pytest.raises(EncoderError):
             Collection(tmp_path / "c", bad)  # type: ignore[arg-type]
 
 

@@ -84,7 +84,7 @@ def queries(encoder: Encoder) -> Vectors:
 
 
 def has_index(collection: Collection) -> bool:
-    return collection._vectors.snapshot(collection.encoder.space).index is not None
+    return collection._asking.snapshot("vector").index is not None
 
 
 @pytest.mark.parametrize("kind", ["ivf", "hnsw"])
@@ -130,7 +130,7 @@ def test_what_is_added_and_removed_counts_at_once(
         filled.optimize(recall=0.95, kind="ivf")
         for collection in (filled, other):
             assert share(found(collection, queries), exact(filled, queries)) >= 0.9
-            assert len(collection._vectors.snapshot(encoder.space).segment_ids) == 0
+            assert len(collection._asking.snapshot("vector").segment_ids) == 0
 
 
 def test_all_items_can_go(filled: Collection, queries: Vectors) -> None:
@@ -192,7 +192,7 @@ def test_an_index_of_another_space_is_not_used(
     pointer.write_text(json.dumps({"checksum": zlib.crc32(body.encode()), "facts": body}))
     with Collection(filled.path, encoder) as again:
         assert found(again, queries) == exact(filled, queries)
-        assert "another space" in (again._vectors.problem or "")
+        assert "another space" in (again._asking._vectors.problem or "")
 
 
 def test_pages_neither_overlap_nor_leave_out(filled: Collection, queries: Vectors) -> None:
@@ -223,7 +223,7 @@ def test_pages_of_several_modalities_neither_overlap_nor_leave_out(
         assert report.kind == report.chosen.kind == "hnsw"
         settings = [(point.kind, str(point.parameters)) for point in report.curve]
         assert len(settings) == len({*settings}) and settings[0] == ("exact", "{}")
-        held = library._vectors.snapshot(encoder.space).index
+        held = library._asking.snapshot("vector").index
         assert held is not None
         held.index.ef = 1  # type: ignore[attr-defined]  # it misses what a deeper search finds
         for query in unit(rng.normal(size=(20, dimension))):
@@ -272,7 +272,7 @@ def test_small_collections_need_none(tmp_path: Path, encoder: Encoder) -> None:
 def test_recall_is_measured_with_given_questions(filled: Collection) -> None:
     texts = [f"question {n}" for n in range(40)]
     filled.optimize(recall=0.9, kind="ivf", questions=texts)
-    held = filled._vectors.snapshot(filled.encoder.space).index
+    held = filled._asking.snapshot("vector").index
     assert held is not None
     asked = read_queries(held)
     assert (asked[0] == filled.encoder.encode([Text(text) for text in texts])).all()
@@ -290,10 +290,10 @@ def test_an_index_that_fell_behind_is_built_again(
     monkeypatch.setattr("sensorium.collection.optimizing.STALE_ROWS", 100)
     write(filled, ROWS, some_vectors(ROWS, queries.shape[1], seed=3))
     found(filled, queries)
-    thread = filled._rebuilding
+    thread = filled._asking._rebuilding
     if thread is not None:
         thread.join(60)
-    held = filled._vectors.snapshot(filled.encoder.space)
+    held = filled._asking.snapshot("vector")
     assert held.index is not None
     assert len(held.index.segment_ids) == 2 * ROWS
     assert share(found(filled, queries), exact(filled, queries)) >= 0.85

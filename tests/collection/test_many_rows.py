@@ -84,7 +84,7 @@ def recall(collection: Collection, queries: Vectors) -> float:
 
 
 def in_index(collection: Collection) -> int:
-    held = collection._vectors.snapshot(collection.encoder.space)
+    held = collection._asking.snapshot("vector")
     return len(held.index.segment_ids) if held.index else 0
 
 

@@ -154,7 +154,7 @@ def test_no_modality_stands_before_all_others(
     pictures = far[:, None] * query + np.sqrt(1 - far[:, None] ** 2) * side[40:]
     collection.add_vectors(texts, [f"t{n}" for n in range(40)], modality="text")
     collection.add_vectors(pictures, [f"p{n}" for n in range(40)], modality="image")
-    collection._vectors.background = dict  # nothing is known of this encoder
+    collection._asking._vectors.background = dict  # nothing is known of this encoder
     hits = collection.search("dog", k=80)
     assert hits[0].path == "p7"
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)

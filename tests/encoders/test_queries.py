@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from sensorium import Collection, Document, Image, Text, ZeroShotClassifier, load_encoder
-from sensorium.collection.derived import read_queries
+from sensorium.collection.derived import read_index, read_queries
 from sensorium.collection.queries import query_vectors
 from sensorium.encoders import Encoder, Prepared, encode_queries
 from sensorium.encoders.background import PASSAGES, background
@@ -144,7 +144,7 @@ def test_an_index_is_measured_with_the_vectors_that_search_asks_with(
     filled: Collection, tiny: Path
 ) -> None:
     def measured_with() -> Vectors:
-        held = filled._vectors.snapshot(filled.encoder.space).index
+        held = read_index(filled.path, "vectors", filled.encoder.space.fingerprint)
         assert held is not None
         return read_queries(held)[0]
 
@@ -158,7 +158,7 @@ def test_an_index_is_measured_with_the_vectors_that_search_asks_with(
     asked = plain(tiny, [f"green dog {caption}" for caption in captions])
     assert (measured_with() @ asked.T).max(axis=1).min() > 0.999
     hit = filled.search("dog", 1)[0]
-    (vector,) = filled._store.vectors_of([hit.id])[1]
+    (vector,) = filled.segments(where=f"id = {hit.id}").vectors
     assert hit.score == pytest.approx(float(plain(tiny, ["green dog dog"])[0] @ vector), abs=1e-5)
     assert [
         line[0].id for line in filled.search_vectors(filled.encoder.encode_queries(["dog"]))

@@ -122,7 +122,8 @@ def test_ranks_are_those_of_the_search(
             assert ranks(result)[name] == rank_among([hits], right, items), name
         picture = library.get("/lib/p7")
         (dog,) = library.encoder.encode_queries(["dog"])
-        _, owners, vectors = library._store.vectors(len(dog))
+        stored = library.segments()
+        owners, vectors = stored.item_ids, stored.vectors
     assert result.data["counts"]["items"] == items == 50
     samples = {s["id"]: s for s in result.measurements["retrieval"].samples}
     if mode == "words":

@@ -30,6 +30,11 @@ from sensorium.media.sources import hash_file, read_file
 if TYPE_CHECKING:
     from sensorium.tasks.journal import Journal
 
+BATCH_SIZE = 32
+"""Files a batch: what is lost when the process is killed, and what the model sees at once.
+
+Larger batches are no faster with the shipped encoder (benchmarks/indexing.py)."""
+
 
 @dataclass
 class AddReport:

@@ -1,17 +1,26 @@
-"""Finding a page of hits in each mode: by vectors, by words, by both, by hash codes."""
+"""Answering what a collection is asked: by vectors, by words, by both, by hash codes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from threading import RLock, Thread
 from typing import Any
 
+import numpy as np
+
 from sensorium.collection.hits import hits_of
-from sensorium.collection.results import Hit
+from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
+from sensorium.collection.own_encoder import OwnEncoder
+from sensorium.collection.queries import query_vectors, vector_given
+from sensorium.collection.results import Hit, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
-from sensorium.collection.snapshots import Ids, Snapshot
+from sensorium.collection.snapshots import Ids, Snapshot, Snapshots
 from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import Encoder
+from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 from sensorium.index.base import Vectors
-from sensorium.media import Media, Text
+from sensorium.media import Media, Text, as_media
 from sensorium.ranking.scoring import rank
 
 MODES = ("vector", "words", "hybrid", "hash")
@@ -27,84 +36,182 @@ FUSED = (1000, 10_000, 100_000)
 """Depths to which rankings are fused: what is far down in both is worth a place, too. Pages within
 one of them are cut from the same ranking."""
 
-Allowed = Ids | None
-TakeSnapshot = Callable[[], Snapshot]
 
-
-def page(
-    store: SQLiteStore,
-    mode: str,
-    media: Media,
-    vectors: Vectors | None,
-    k: int,
-    offset: int,
-    allowed: Allowed,
-    take_snapshot: TakeSnapshot,
-) -> list[Hit]:
-    """The `k` best hits behind the `offset` best; see `Collection.search`.
+class Asking:
+    """What is asked of one open collection; see `sensorium.Collection` for arguments and errors.
 
     Parameters
     ----------
     store : SQLiteStore
-    mode : str
-        One of `MODES`; a text in those of `WITH_WORDS`.
-    media : Media
-        What asks.
-    vectors : ndarray of float32, shape (1, d), or None
-        Its vector, which only words need not have.
-    k, offset : int
-    allowed : ndarray of int64, optional
-        Ids of the items that may be found.
-    take_snapshot : callable
-        Gives the vectors as they are now, in the index that the mode takes.
+    own : OwnEncoder
+    auto_optimize : bool
+        Whether an index is built, in a thread, when a search finds very many vectors outside.
     """
-    stop = offset + k
-    if mode == "words":
-        assert isinstance(media, Text)
-        ranked = rank(matches=store.match_words(media.text, stop, allowed))
-        return hits_of(store, [ranked[offset:]])[0]
-    assert vectors is not None
-    if mode == "hybrid":
-        assert isinstance(media, Text)
+
+    def __init__(self, store: SQLiteStore, own: OwnEncoder, *, auto_optimize: bool) -> None:
+        self._store = store
+        self._own = own
+        self._lock = RLock()
+        self._vectors = Snapshots(store, own.background)
+        self._codes = Snapshots(store, own.background, "hash")
+        self._auto_optimize = auto_optimize
+        self._rebuilding: Thread | None = None
+
+    def search(
+        self, query: Any, k: int, mode: str, offset: int, where: str | None, modality: str | None
+    ) -> list[Hit]:
+        """See `Collection.search`."""
+        if (vector := vector_given(query, lambda: self._own.load().space)) is not None:
+            if mode != "vector":
+                raise UsageError(f"a vector is asked by mode 'vector', not {mode!r}")
+            return self.near(vector, k, offset, where, modality)[0]
+        media = as_media(query)
+        require_count("k", k, 1)
+        require_count("offset", offset, 0)
+        allowed = self.allowed(where, modality)
+        return self._pages(media, mode, allowed)(int(k), int(offset))
+
+    def pages(self, query: Any, depth: int, mode: str) -> Iterator[list[Hit]]:
+        """See `Collection.search_pages`."""
+        require_count("depth", depth, 1)
+        page = self._pages(as_media(query), mode, None)
+        ends = [int(depth)]
+        # What an approximate index finds depends on how much is wanted of it: the first ten are
+        # those of a search for ten. All else gives the same ranking to any depth.
+        if mode not in WITH_WORDS and self.snapshot(mode).index is not None:
+            ends = [level for level in LEVELS if level < depth] + ends
+        start = 0
+        for end in ends:
+            yield page(end - start, start)
+            start = end
+
+    def near(
+        self, vectors: Vectors, k: int, offset: int, where: str | None, modality: str | None
+    ) -> list[list[Hit]]:
+        """See `Collection.search_vectors`."""
+        require_count("k", k, 1)
+        require_count("offset", offset, 0)
+        dimension = self._own.load().space.dimension
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != dimension:
+            raise UsageError(f"vectors have the shape (n, {dimension}), got {vectors.shape}")
+        return self._nearest("vector", vectors, int(k), int(offset), self.allowed(where, modality))
+
+    def allowed(self, where: str | None, modality: str | None = None) -> Ids | None:
+        """Ids of the items that meet conditions; None where there is no condition."""
+        return self._vectors.allowed(where, modality)
+
+    def segments(self, where: str | None) -> Segments:
+        """See `Collection.segments`."""
+        allowed = self.allowed(where)
+        snapshot = self.snapshot("vector")
+        ids, item_ids, vectors = snapshot.segment_ids, snapshot.item_ids, snapshot.vectors
+        if snapshot.index is not None:
+            ids, item_ids, vectors = self._store.vectors(self._own.load().space.dimension)
+        if allowed is not None:
+            mask = np.isin(item_ids, allowed)
+            ids, item_ids, vectors = ids[mask], item_ids[mask], vectors[mask]
+        modalities = self._store.modalities(ids) if len(ids) else np.array([], str)
+        return Segments(ids, item_ids, modalities, vectors)
+
+    def _pages(
+        self, media: Media, mode: str, allowed: Ids | None
+    ) -> Callable[[int, int], list[Hit]]:
+        """What gives pages of hits for a query, by how many are wanted and passed over."""
+        if mode not in MODES:
+            raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+        if mode not in WITH_WORDS:
+            vectors = query_vectors(self._own.load(), [media])
+            options = {"modality": media.modality.value} if mode == "hash" else {}
+            return lambda k, offset: self._nearest(mode, vectors, k, offset, allowed, **options)[0]
+        if not isinstance(media, Text):
+            raise UsageError(f"a search by words takes a text, not {media!r:.80}")
+        if mode == "words":
+            return lambda k, offset: self._with_words(media.text, k, offset, allowed)
+        vectors = query_vectors(self._own.load(), [media])
+        return lambda k, offset: self._with_both(media.text, vectors, k, offset, allowed)
+
+    def _with_words(self, words: str, k: int, offset: int, allowed: Ids | None) -> list[Hit]:
+        ranked = rank(matches=self._store.match_words(words, k + offset, allowed))
+        return hits_of(self._store, [ranked[offset:]])[0]
+
+    def _with_both(
+        self, words: str, vectors: Vectors, k: int, offset: int, allowed: Ids | None
+    ) -> list[Hit]:
+        stop = offset + k
         depth = next((depth for depth in FUSED if depth >= stop), stop)
-        snapshot = take_snapshot()
+        snapshot = self.snapshot("hybrid")
         scales = snapshot.scales(vectors)
         (neighbours,) = nearest_items(snapshot, vectors, scales, depth, allowed)
-        ranked = rank(neighbours, store.match_words(media.text, depth, allowed))
-        return hits_of(store, [ranked[offset:stop]])[0]
-    options = {"modality": media.modality.value} if mode == "hash" else {}
-    return nearest(store, vectors, k, offset, allowed, take_snapshot, **options)[0]
+        ranked = rank(neighbours, self._store.match_words(words, depth, allowed))
+        return hits_of(self._store, [ranked[offset:stop]])[0]
+
+    def _nearest(
+        self,
+        mode: str,
+        vectors: Vectors,
+        k: int,
+        offset: int,
+        allowed: Ids | None,
+        **options: Any,
+    ) -> list[list[Hit]]:
+        """Nearest items, looked for again where others deleted what had just been found."""
+        answers: list[list[Hit]] = []
+        for _ in range(TRIES):
+            snapshot = self.snapshot(mode)
+            scales = snapshot.scales(vectors)
+            lines = nearest_items(snapshot, vectors, scales, k, allowed, offset=offset, **options)
+            lines = exactly(self._store, snapshot, vectors, lines)
+            ranked = [rank(line, scale=scale) for line, scale in zip(lines, scales, strict=True)]
+            answers = hits_of(self._store, ranked)
+            if list(map(len, answers)) == list(map(len, lines)):
+                break
+        return answers
+
+    def snapshot(self, mode: str) -> Snapshot:
+        """The vectors as they are now, in the index that a mode asks."""
+        encoder = self._own.load()
+        with self._lock:
+            if mode != "hash":
+                snapshot = self._vectors.snapshot(encoder.space, self._own.name)
+                self._rebuild_if_stale(snapshot, encoder)
+                return snapshot
+            snapshot = self._codes.snapshot(encoder.space, self._own.name)
+            if snapshot.index is None and len(snapshot.segment_ids):
+                build_hash(self._store, encoder)
+                snapshot = self._codes.snapshot(encoder.space, self._own.name)
+            return snapshot
+
+    def _rebuild_if_stale(self, snapshot: Snapshot, encoder: Encoder) -> None:
+        if not self._auto_optimize or self._rebuilding is not None:
+            return
+        in_index = len(snapshot.index.segment_ids) if snapshot.index else 0
+        dead = 0 if snapshot.alive is None else int((~snapshot.alive).sum())
+        if is_stale(in_index, dead, len(snapshot.segment_ids)):
+            self._rebuilding = Thread(
+                target=self._rebuild, args=(encoder, in_index > 0), daemon=True
+            )
+            self._rebuilding.start()
+
+    def _rebuild(self, encoder: Encoder, again: bool) -> None:
+        """Bring the index up to date from a thread of its own, on a connection of its own."""
+        store = SQLiteStore(self._store.path, create=False)
+        try:
+            if not (again and rebuild(store, encoder.space)):
+                optimize(store, encoder)
+            self._rebuilding = None
+        except (SensoriumError, OSError, MemoryError) as error:
+            # Searches stay right without an index; `_rebuilding` stays set, so that it is not
+            # tried again and again.
+            warnings.warn(
+                f"{self._store.path}: the index was not built ({error})",
+                SensoriumWarning, stacklevel=1,
+            )  # fmt: skip
+        finally:
+            store.close()
 
 
-def nearest(
-    store: SQLiteStore,
-    vectors: Vectors,
-    k: int,
-    offset: int,
-    allowed: Allowed,
-    take_snapshot: TakeSnapshot,
-    **options: Any,
-) -> list[list[Hit]]:
-    """Nearest items, looked for again where others deleted what had just been found."""
-    answers: list[list[Hit]] = []
-    for _ in range(TRIES):
-        snapshot = take_snapshot()
-        scales = snapshot.scales(vectors)
-        lines = nearest_items(snapshot, vectors, scales, k, allowed, offset=offset, **options)
-        lines = exactly(store, snapshot, vectors, lines)
-        ranked = [rank(line, scale=scale) for line, scale in zip(lines, scales, strict=True)]
-        answers = hits_of(store, ranked)
-        if list(map(len, answers)) == list(map(len, lines)):
-            break
-    return answers
-
-
-def page_ends(depth: int, mode: str, take_snapshot: TakeSnapshot) -> list[int]:
-    """Where pages end that show to a depth what a search shows first, and so on.
-
-    What an approximate index finds depends on how much is wanted of it: the first ten are those of
-    a search for ten. All else gives the same ranking to any depth.
-    """
-    if mode in WITH_WORDS or take_snapshot().index is None:
-        return [depth]
-    return [level for level in LEVELS if level < depth] + [depth]
+def require_count(name: str, value: Any, least: int) -> None:
+    """Refuse what is no number of things."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise UsageError(f"{name} is a whole number of at least {least}, got {value!r}")

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Self
 
-from sensorium.collection.adding import AddReport, add_files
-from sensorium.collection.answering import Answering
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.collection.adding import BATCH_SIZE, AddReport, add_files
+from sensorium.collection.asking import Asking
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
+from sensorium.collection.items import find, info_of, items_of, stored_items
+from sensorium.collection.labelling import label_by_texts, label_by_trained
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
+from sensorium.collection.own_encoder import open_store
 from sensorium.collection.queries import extraction_of
 from sensorium.collection.reembedding import ReembedReport, reembed
-from sensorium.collection.results import Item
+from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled, Segments
 from sensorium.data.files import is_gone, sources_of
 from sensorium.encoders import Encoder
 from sensorium.encoders.registry import load_ready
@@ -20,15 +28,14 @@ from sensorium.errors import UsageError
 from sensorium.index.coding import Coder
 from sensorium.media.progress import Progress
 from sensorium.media.segments import Span
+from sensorium.tasks.classification import TrainedClassifier, VectorClassifier
 
-BATCH_SIZE = 32
-"""Files a batch: what is lost when the process is killed, and what the model sees at once.
-
-Larger batches are no faster with the shipped encoder (benchmarks/indexing.py)."""
+AnyEncoder = str | os.PathLike[str] | Encoder
+Target = int | str | os.PathLike[str]
 
 
-class Collection(Answering):
-    """A collection of media in one file.
+class Collection:
+    """A collection of media in one file, which any number of processes search while one adds.
 
     Parameters
     ----------
@@ -46,15 +53,27 @@ class Collection(Answering):
 
     Raises
     ------
-    CollectionError
-        When the file cannot be opened or is something else.
-    SpaceMismatchError
-        When `encoder` makes vectors of another space than those that are stored.
-
-    Notes
-    -----
-    Several processes may use one collection at once: any number search while one adds.
+    CollectionError, SpaceMismatchError
+        When the file cannot be opened, is something else, or holds vectors of another space than
+        those that `encoder` makes.
     """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        encoder: AnyEncoder | None = None,
+        *,
+        create: bool = True,
+        auto_optimize: bool = True,
+    ) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self._store, self._own = open_store(self.path, encoder, create=create)
+        self._asking = Asking(self._store, self._own, auto_optimize=auto_optimize)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the collection's space, loaded when it is first asked for."""
+        return self._own.load()
 
     def add(
         self,
@@ -68,7 +87,8 @@ class Collection(Answering):
         """Bring the collection up to date with files.
 
         A file that is stored with the same size and time is not read again; one whose content is
-        known is not embedded again, whether it was touched, moved or copied.
+        known is not embedded again, whether it was touched, moved or copied. A bad file never stops
+        the rest: the report has every one that was skipped, and why.
 
         Parameters
         ----------
@@ -86,15 +106,9 @@ class Collection(Answering):
             Whether writing in pictures, frames and scanned pages is read, likewise. Files that
             were added without these are read again for them, and keep them from then on.
         batch_size : int
-            Files that are stored at a time. A process that is killed loses the batch in flight;
-            the next `add` does what is missing.
+            Files stored at a time. A kill loses the batch in flight, which the next `add` repeats.
         progress : callable, optional
             Called with (done, total) after every batch that is safely stored.
-
-        Returns
-        -------
-        AddReport
-            With every file that was skipped and why: a bad file never stops the rest.
 
         Raises
         ------
@@ -108,11 +122,9 @@ class Collection(Answering):
             raise UsageError("name at least one file, folder, glob or manifest to add")
         if batch_size < 1:
             raise UsageError(f"batch_size is at least 1, got {batch_size}")
-        encoder = self.encoder
-        self._store.require_space(encoder.space, self._encoder_name)
         return add_files(
-            self._store, encoder, named,
-            encoder_name=self._encoder_name, metadata=metadata, batch_size=batch_size,
+            self._store, self._own.load_for_writing(), named,
+            encoder_name=self._own.name, metadata=metadata, batch_size=batch_size,
             progress=progress, extraction=extraction_of(speech, ocr),
         )  # fmt: skip
 
@@ -126,7 +138,7 @@ class Collection(Answering):
         spans: Sequence[Span] | None = None,
         progress: Progress | None = None,
     ) -> BulkReport:
-        """Add vectors that the collection's encoder made elsewhere.
+        """Add vectors that its encoder made elsewhere; the report has what was skipped.
 
         Parameters
         ----------
@@ -144,61 +156,240 @@ class Collection(Answering):
         progress : callable, optional
             Called with (rows done, rows).
 
-        Returns
-        -------
-        BulkReport
-            With the rows that were skipped and why.
-
         Raises
         ------
         UsageError
             When lengths, the number of dimensions, or the modality do not fit.
         """
-        encoder = self.encoder
-        self._store.require_space(encoder.space, self._encoder_name)
+        space = self._own.load_for_writing().space
         return add_vectors(
-            self._store, encoder.space, vectors, paths,
-            encoder_name=self._encoder_name, modality=modality, metadata=metadata, spans=spans,
-            progress=progress,
+            self._store, space, vectors, paths, encoder_name=self._own.name, modality=modality,
+            metadata=metadata, spans=spans, progress=progress,
         )  # fmt: skip
 
-    def delete(
-        self, *targets: int | str | os.PathLike[str] | Item, where: str | None = None
-    ) -> int:
-        """Forget items; their files are left alone.
+    def search(
+        self,
+        query: Any,
+        k: int = 10,
+        *,
+        mode: str = "vector",
+        hybrid: bool = False,
+        offset: int = 0,
+        where: str | None = None,
+        modality: str | None = None,
+    ) -> list[Hit]:
+        """Find the items nearest to a query.
 
         Parameters
         ----------
-        *targets : int, str, Path or Item
-            Ids, paths, hits.
+        query : str, Text, Image, path, URL, bytes, array or tensor
+            Words or media; `sensorium.media.as_media` has the rule for strings. An array with one
+            axis, or of shape ``(1, d)`` for vectors of d dimensions, is a vector of the space.
+        k : int
+            Hits wanted.
+        mode : {"vector", "words", "hybrid", "hash"}
+            How items are compared with the query: by their vectors; by the words of their names
+            and metadata; by both, fused by reciprocal rank; or by binary codes of the vectors and
+            then, for the nearest few hundred, by vectors (see `hash`).
+        hybrid : bool
+            The same as ``mode="hybrid"``.
+        offset : int
+            Better hits that are passed over: a second page has ``offset=k``. Pages of an
+            unchanged collection neither overlap nor leave anything out.
         where : str, optional
-            Items for which this holds, too (see `search`).
+            A SQL expression that hits must meet, over metadata and ``id``, ``path``,
+            ``modality``, ``size``, ``modified``, ``added``:
+            ``"taken >= '2024-01-01' AND camera LIKE 'Canon%'"``.
+        modality : str, optional
+            Only items of this modality.
 
         Returns
         -------
-        int
-            How many there were; naming one that is not there is no error.
+        list of Hit
+            Best first, one for each item; equal scores in the order of adding.
+
+        Raises
+        ------
+        MediaError
+            When the query cannot be read.
+        UsageError
+            For k under 1 or a malformed `where`.
+        SpaceMismatchError
+            When the collection has been re-embedded for another encoder.
         """
-        ids = {item.id for target in targets if (item := self._find(target)) is not None}
-        if (matching := self._vectors.allowed(where, None)) is not None:
+        mode = "hybrid" if hybrid else mode
+        return self._asking.search(query, k, mode, offset, where, modality)
+
+    def search_pages(
+        self, query: Any, depth: int = 1000, *, mode: str = "vector"
+    ) -> Iterator[list[Hit]]:
+        """Find items page by page, as somebody does who asks for more and more.
+
+        Parameters
+        ----------
+        query : str, Text, Image, path, URL or bytes
+        depth : int
+            Hits wanted in all.
+        mode : str
+            See `search`.
+
+        Yields
+        ------
+        list of Hit
+            With an index that finds nearly all, the first ten, up to a hundred, a thousand and so
+            on: each what `search` gives for these `k` and `offset`. Everything else is one page.
+
+        Raises as `search` does.
+        """
+        return self._asking.pages(query, depth, mode)
+
+    def search_vectors(
+        self,
+        vectors: npt.NDArray[np.float32],
+        k: int = 10,
+        *,
+        offset: int = 0,
+        where: str | None = None,
+        modality: str | None = None,
+    ) -> list[list[Hit]]:
+        """Find the items nearest to each of many vectors of the collection's space.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (q, d)
+            Unit vectors, as `Encoder.encode_queries` gives them.
+        k, offset, where, modality
+            As for `search`.
+
+        Raises
+        ------
+        UsageError
+            For vectors of another shape; else as `search`.
+        """
+        return self._asking.near(vectors, k, offset, where, modality)
+
+    def classify(
+        self,
+        labels: Sequence[str],
+        *,
+        k: int = 5,
+        multi: bool = False,
+        where: str | None = None,
+        prompts: Sequence[str] | None = None,
+    ) -> list[Labelled]:
+        """Label every item by texts alone, from its stored vectors.
+
+        Parameters
+        ----------
+        labels : sequence of str
+        k : int
+            Labels to give each item.
+        multi, prompts
+            See `sensorium.ZeroShotClassifier`.
+        where : str, optional
+            Only items for which this holds.
+
+        Returns
+        -------
+        list of Labelled
+            In the order of adding. An item of several segments has the mean of their
+            probabilities. One label, or independent ones (`multi`), are judged of an item's
+            pictures, or of its texts where it has no picture; what has neither is left out
+            (`sensorium.collection.labelling`).
+        """
+        return label_by_texts(
+            self._store, self.encoder, lambda: self.segments(where), labels, k, multi=multi,
+            prompts=prompts,
+        )  # fmt: skip
+
+    def label(
+        self,
+        classifier: str | os.PathLike[str] | VectorClassifier | TrainedClassifier,
+        *,
+        k: int = 1,
+        where: str | None = None,
+        save: str | None = None,
+    ) -> list[Labelled]:
+        """Label every item by a trained classifier, from its stored vectors.
+
+        Parameters
+        ----------
+        classifier : str, Path or classifier
+            The folder that ``sensorium train classifier`` wrote, or a trained classifier over
+            vectors: `sensorium.tasks.classification.VectorClassifier`, or a
+            `sensorium.training.Classifier` that has one.
+        k, where
+            As for `classify`.
+        save : str, optional
+            Store each item's first label under this name in its metadata, where ``where=`` and
+            searches by words find it.
+
+        Returns
+        -------
+        list of Labelled
+            In the order of adding; items that have nothing of the modality that the classifier was
+            trained on are left out. An item of several segments has the mean of their
+            probabilities.
+
+        Raises
+        ------
+        SpaceMismatchError
+            When the classifier stands on vectors of another space.
+        UsageError
+            When there is no such classifier, it takes no vectors, or `save` is no name.
+        """
+        return label_by_trained(
+            self._store, self.encoder.space, lambda: self.segments(where), classifier, k, save=save
+        )
+
+    def get(self, target: Target) -> Item | None:
+        """Look up an item by id or path; None when there is none."""
+        return find(self._store, target)
+
+    def items(
+        self, where: str | None = None, *, ids: Sequence[int] | None = None
+    ) -> Iterator[Item]:
+        """Every item, those for which `where` holds, or those with some ids, in this order."""
+        return items_of(self._store, self._asking.allowed(where) if ids is None else ids)
+
+    def contents(self) -> dict[int, str]:
+        """SHA-256 (hex) of what each item was made of, by its id.
+
+        Empty where that is unknown: of vectors from elsewhere, of files that changed since then.
+        """
+        return {item.id: item.file.content_hash.hex() for item in stored_items(self._store)}
+
+    def segments(self, where: str | None = None) -> Segments:
+        """The segments that have vectors, of every item or of those for which `where` holds."""
+        return self._asking.segments(where)
+
+    def spans(self, segment_ids: Sequence[int]) -> dict[int, Span]:
+        """Where segments are in their items, by their ids; see `Hit.span`."""
+        return {n: row.record.span for n, row in self._store.segments(segment_ids).items()}
+
+    def at_one_moment(self) -> AbstractContextManager[None]:
+        """Let all that is asked inside see the collection as it is now, whatever others write."""
+        return self._store.snapshot()
+
+    def info(self) -> CollectionInfo:
+        """Facts about the collection; loads no encoder."""
+        return info_of(self._store)
+
+    def delete(self, *targets: Target | Item, where: str | None = None) -> int:
+        """Forget items, given by ids, paths and hits, and those for which `where` holds.
+
+        Their files are left alone. Gives how many there were; one that is not there is no error.
+        """
+        ids = {item.id for target in targets if (item := find(self._store, target)) is not None}
+        if (matching := self._asking.allowed(where)) is not None:
             ids.update(matching.tolist())
         return self._store.delete(sorted(ids)) if ids else 0
 
     def prune(self, *, dry_run: bool = False) -> list[str]:
-        """Forget the items whose files are gone.
+        """Forget the items whose files are gone, or only tell (`dry_run`); gives their paths.
 
         A file that cannot be reached for another reason (no permission) stays. Mind drives that
         are not connected: their files look gone.
-
-        Parameters
-        ----------
-        dry_run : bool
-            Only tell.
-
-        Returns
-        -------
-        list of str
-            Paths of the items.
         """
         gone = {item: path for item, path in self._store.paths() if is_gone(path)}
         if gone and not dry_run:
@@ -206,33 +397,23 @@ class Collection(Answering):
         return list(gone.values())
 
     def reembed(
-        self,
-        encoder: str | os.PathLike[str] | Encoder,
-        *,
-        batch_size: int = BATCH_SIZE,
-        progress: Progress | None = None,
+        self, encoder: AnyEncoder, *, batch_size: int = BATCH_SIZE, progress: Progress | None = None
     ) -> ReembedReport:
         """Move the whole collection into the space of another encoder.
 
         Until the last vector is there, searches go on in the old space; then all change over in
-        one step. A run that was killed is resumed by the next.
+        one step. A run that was killed is resumed by the next. Items that could not be read stay,
+        without vectors, until their files are back and added again; the report has them.
 
         Parameters
         ----------
         encoder : str, Path or Encoder
         batch_size, progress
             As for `add`.
-
-        Returns
-        -------
-        ReembedReport
-            With the items that could not be read: they stay, without vectors, until their files
-            are back and added again.
         """
         loaded, name = load_ready(encoder)
         report = reembed(self._store, loaded, name, batch_size=batch_size, progress=progress)
-        with self._lock:
-            self._encoder, self._encoder_name = loaded, name
+        self._own.change(loaded, name)
         return report
 
     def optimize(
@@ -261,10 +442,6 @@ class Collection(Answering):
         tell : callable, optional
             Is called with a line of text before each long step.
 
-        Returns
-        -------
-        OptimizeReport
-
         Raises
         ------
         UsageError
@@ -275,12 +452,7 @@ class Collection(Answering):
         )
 
     def hash(
-        self,
-        bits: int = 256,
-        *,
-        method: str = "itq",
-        rerank: int = 500,
-        coder: Coder | None = None,
+        self, bits: int = 256, *, method: str = "itq", rerank: int = 500, coder: Coder | None = None
     ) -> None:
         """Make binary codes of the vectors, for ``search(..., mode="hash")``.
 
@@ -306,3 +478,22 @@ class Collection(Answering):
             trained in another space, or not at all.
         """
         build_hash(self._store, self.encoder, bits=bits, method=method, rerank=rerank, coder=coder)
+
+    def __len__(self) -> int:
+        return sum(self._store.count_items().values())
+
+    def __contains__(self, target: Target) -> bool:
+        return find(self._store, target) is not None
+
+    def close(self) -> None:
+        """Close the file. What was added is on disk already."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"

@@ -2,27 +2,86 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.filters import COLUMNS
 from sensorium.collection.hits import item_fields
-from sensorium.collection.results import Labelled
+from sensorium.collection.results import Labelled, Segments
 from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import Encoder
+from sensorium.encoders.ordinary import JUDGED
+from sensorium.encoders.space import Space
+from sensorium.errors import UsageError
 from sensorium.ranking.labels import counting_segments, of_items
+from sensorium.tasks.classification import (
+    TrainedClassifier,
+    VectorClassifier,
+    vector_classifier_of,
+)
 from sensorium.tasks.yes_no import answer
-from sensorium.tasks.zero_shot import most_probable
+from sensorium.tasks.zero_shot import ZeroShotClassifier, most_probable
 
-Ids = npt.NDArray[np.int64]
+VECTOR_MODALITIES = {"video": "image", "mesh": "image"}
+"""Modality of the segments of items that are encoded as frames or views."""
+
 Vectors = npt.NDArray[np.float32]
 Probabilities = Callable[[Vectors, str], npt.NDArray[np.float32]]
 """Takes vectors, shape (n, d), and the modality they are of; gives shape (n, labels)."""
 
 
+def label_by_texts(
+    store: SQLiteStore,
+    encoder: Encoder,
+    segments: Callable[[], Segments],
+    labels: Sequence[str],
+    k: int,
+    *,
+    multi: bool,
+    prompts: Sequence[str] | None,
+) -> list[Labelled]:
+    """See `Collection.classify`."""
+    classifier = ZeroShotClassifier(encoder, labels, prompts)
+    judged = classifier.judges(multi=multi)
+    return label_items(
+        store, segments(),
+        lambda vectors, kind: classifier.probabilities(vectors, multi=multi, modality=kind),
+        classifier.labels, k, kinds=JUDGED if judged else None, judged=judged,
+    )  # fmt: skip
+
+
+def label_by_trained(
+    store: SQLiteStore,
+    space: Space,
+    segments: Callable[[], Segments],
+    given: str | os.PathLike[str] | VectorClassifier | TrainedClassifier,
+    k: int,
+    *,
+    save: str | None,
+) -> list[Labelled]:
+    """See `Collection.label`."""
+    if save is not None and (not save.isidentifier() or save in COLUMNS):
+        raise UsageError(
+            f"a label is saved under a name such as kind, not {', '.join(COLUMNS)}; got {save!r}"
+        )
+    classifier = vector_classifier_of(given)
+    classifier.require_space(space)
+    kind = VECTOR_MODALITIES.get(classifier.modality, classifier.modality)
+    labelled = label_items(
+        store, segments(), lambda vectors, _: classifier.probabilities(vectors),
+        classifier.labels, k, kinds=(kind,),
+    )  # fmt: skip
+    if save is not None:
+        store.describe({item.id: {save: item.labels[0][0]} for item in labelled})
+    return labelled
+
+
 def label_items(
     store: SQLiteStore,
-    segments: tuple[Ids, Ids, Vectors],
+    segments: Segments,
     probabilities: Probabilities,
     labels: Sequence[str],
     k: int,
@@ -35,8 +94,7 @@ def label_items(
     Parameters
     ----------
     store : SQLiteStore
-    segments : tuple of ndarray
-        Ids of segments and of their items, shape (n,), and their vectors, shape (n, d).
+    segments : Segments
     probabilities : callable
     labels : sequence of str
     k : int
@@ -52,8 +110,7 @@ def label_items(
     list of Labelled
         In the order of adding; see `sensorium.ranking.labels.of_items`.
     """
-    segment_ids, item_ids, vectors = segments
-    modalities = store.modalities(segment_ids) if len(segment_ids) else np.array([], str)
+    item_ids, modalities, vectors = segments.item_ids, segments.modalities, segments.vectors
     if kinds is not None:
         counting = counting_segments(item_ids, modalities, kinds)
         item_ids, vectors, modalities = item_ids[counting], vectors[counting], modalities[counting]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from sensorium.encoders import Space
 from sensorium.media.segments import Span
 
@@ -73,6 +76,25 @@ class Labelled(Item):
 
     labels: list[tuple[str, float]]
     answers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Segments that have vectors, in the order of adding.
+
+    Attributes
+    ----------
+    ids, item_ids : ndarray of int64, shape (n,)
+        Of the segments, and of their items.
+    modalities : ndarray of str, shape (n,)
+    vectors : ndarray of float32, shape (n, d)
+        Of unit length.
+    """
+
+    ids: npt.NDArray[np.int64]
+    item_ids: npt.NDArray[np.int64]
+    modalities: npt.NDArray[np.str_]
+    vectors: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -122,18 +122,24 @@ class Snapshots:
     Parameters
     ----------
     store : SQLiteStore
+    background : callable
+        Gives vectors of segments that have nothing to do with any query, by modality.
     slot : str
         Which of the collection's indexes is asked.
     """
 
-    def __init__(self, store: SQLiteStore, slot: str = "vectors") -> None:
+    def __init__(
+        self,
+        store: SQLiteStore,
+        background: Callable[[], Mapping[str, Vectors]] = dict,
+        slot: str = "vectors",
+    ) -> None:
         self._store = store
         self._slot = slot
         self._last: Snapshot | None = None
         self._version = (0, 0)
         self._filters: OrderedDict[tuple[Any, ...], Ids] = OrderedDict()
-        self.background: Callable[[], Mapping[str, Vectors]] = dict
-        """Gives vectors of segments that have nothing to do with any query, by modality."""
+        self.background = background
         self.problem: str | None = None
         """Why index files that are there are not used."""
 

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from sensorium.collection import Collection, Hit, Skipped
 from sensorium.collection.asking import MODES, WITH_WORDS
-from sensorium.collection.store import SQLiteStore
 from sensorium.data.encoding import content_digest, text_digest
 from sensorium.data.questions import Query, read_qrels, read_queries
 from sensorium.data.tables import beside
@@ -38,9 +37,6 @@ from sensorium.home import index_command
 from sensorium.media import Image, Modality, Text
 from sensorium.media.progress import Progress
 from sensorium.media.sources import read_file
-
-ITEMS_READ = 10_000
-"""Items of a collection that are read at a time: their metadata takes memory."""
 
 DEPTH = 1000
 """Hits of each query that are looked at, as trec_eval does; to this depth every page of a search by
@@ -110,10 +106,10 @@ def evaluate_retrieval(
     skipped += judgements.skipped
     with (
         Collection(path, encoder, create=False, auto_optimize=False) as library,
-        library.at_one_moment() as store,
+        library.at_one_moment(),
     ):
         loaded, name = library.encoder, library.info().encoder or DEFAULT_ENCODER
-        stored = _read_items(store)
+        stored = _read_items(library)
         documents = (document for grades in judgements.grades.values() for document in grades)
         items = dict(zip(stored.ids, stored.paths, strict=True))
         known, unknown = match_documents(documents, items, qrels)
@@ -253,19 +249,18 @@ class _Items:
         return {kind: self.paths[row]}
 
 
-def _read_items(store: SQLiteStore) -> _Items:
-    ids = [item for item, _ in store.paths()]
-    if not ids:
-        command = index_command(store.path)
-        raise UsageError(f"{store.path}: holds nothing to search; `{command}` fills it")
-    found = _Items(ids, [], [], [])
-    for start in range(0, len(ids), ITEMS_READ):
-        part = ids[start : start + ITEMS_READ]
-        items = store.items(part)
-        found.paths.extend(items[item].file.path for item in part)
-        found.modalities.extend(items[item].modality for item in part)
-        found.contents.extend(items[item].file.content_hash.hex() for item in part)
-    return found
+def _read_items(library: Collection) -> _Items:
+    stored = _Items([], [], [], [])
+    contents = library.contents()
+    for item in library.items():
+        stored.ids.append(item.id)
+        stored.paths.append(item.path)
+        stored.modalities.append(item.modality)
+        stored.contents.append(contents[item.id])
+    if not stored.ids:
+        command = index_command(library.path)
+        raise UsageError(f"{library.path}: holds nothing to search; `{command}` fills it")
+    return stored
 
 
 @dataclass(frozen=True)

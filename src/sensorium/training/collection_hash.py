@@ -12,7 +12,6 @@ import numpy.typing as npt
 from sensorium.collection import Collection, Skipped
 from sensorium.collection.optimizing import CAPTION_FIELDS, made_up_questions, write_trained
 from sensorium.collection.results import Item
-from sensorium.collection.store import SQLiteStore
 from sensorium.data.encoding import encode_examples
 from sensorium.data.pairs import read_pairs
 from sensorium.data.tables import TABLE_SUFFIXES
@@ -154,7 +153,7 @@ def read_collection(
         The collection is empty, or a field has no values.
     """
     encoder = library.encoder
-    stored = _read(library.path, encoder.space.dimension, seed)
+    stored = _read(library, seed)
     if not len(stored.vectors):
         raise UsageError(f"{library.path} holds no vectors yet: add some before a hash is trained")
     gathered = _Gathered()
@@ -171,7 +170,7 @@ def read_collection(
                 group_of_item[item.id] = gathered.caption(texts, label)
         if captions is not None and not group_of_item:
             raise UsageError(_no_values(library, str(captions), "captions"))
-    moments = _moments(library.path, stored, gathered)
+    moments = _moments(library, stored, gathered)
     for row, item_id in enumerate(stored.item_ids.tolist()):
         group = moments.get(row, group_of_item.get(item_id, -1))
         gathered.add(stored.modalities[row], row, group, label_of_item.get(item_id, -1))
@@ -251,33 +250,24 @@ class _Gathered:
         )
 
 
-def _read(path: Path, dimension: int, seed: int) -> _Stored:
-    store = SQLiteStore(path, create=False)
-    try:
-        with store.snapshot():
-            segment_ids, item_ids, vectors = store.vectors(dimension)
-            modalities = store.modalities(segment_ids)
+def _read(library: Collection, seed: int) -> _Stored:
+    with library.at_one_moment():
+        segments = library.segments()
         rng = np.random.default_rng(seed)
         rows = []
-        for name in np.unique(modalities).tolist():
-            of_kind = np.flatnonzero(modalities == name)
+        for name in np.unique(segments.modalities).tolist():
+            of_kind = np.flatnonzero(segments.modalities == name)
             rows.append(rng.permutation(of_kind)[:MOST_VECTORS])
         chosen = np.sort(np.concatenate(rows)) if rows else np.empty(0, np.int64)
-        item_ids = item_ids[chosen]
-        items = {
-            number: Item(
-                number, item.file.path, item.modality, {**item.properties, **item.metadata}
-            )
-            for number, item in store.items(np.unique(item_ids).tolist()).items()
-        }
+        item_ids = segments.item_ids[chosen]
         return _Stored(
-            segment_ids[chosen], item_ids, vectors[chosen], modalities[chosen].tolist(), items
-        )
-    finally:
-        store.close()
+            segments.ids[chosen], item_ids, segments.vectors[chosen],
+            segments.modalities[chosen].tolist(),
+            {item.id: item for item in library.items(ids=np.unique(item_ids).tolist())},
+        )  # fmt: skip
 
 
-def _moments(path: Path, stored: _Stored, gathered: _Gathered) -> dict[int, int]:
+def _moments(library: Collection, stored: _Stored, gathered: _Gathered) -> dict[int, int]:
     """Group of each segment of items that have segments of several modalities, by time.
 
     The segments of the modality that has the fewest make the groups; every other one joins the one
@@ -292,18 +282,14 @@ def _moments(path: Path, stored: _Stored, gathered: _Gathered) -> dict[int, int]
     if not mixed:
         return {}
     rows = [row for parts in mixed.values() for group in parts.values() for row in group]
-    store = SQLiteStore(path, create=False)
-    try:
-        segments = store.segments(stored.segment_ids[rows].tolist())
-    finally:
-        store.close()
+    spans = library.spans(stored.segment_ids[rows].tolist())
     groups: dict[int, int] = {}
     for parts in mixed.values():
         middles = {}
         for row in (row for part in parts.values() for row in part):
-            segment = segments.get(int(stored.segment_ids[row]))
-            if segment is not None and segment.record.span is not None:
-                middles[row] = sum(segment.record.span) / 2
+            span = spans.get(int(stored.segment_ids[row]))
+            if span is not None:
+                middles[row] = sum(span) / 2
         fewest = min(parts, key=lambda name: (len(parts[name]), name))
         centres = [row for row in parts[fewest] if row in middles]
         if not centres:

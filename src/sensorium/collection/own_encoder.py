@@ -1,0 +1,84 @@
+"""The encoder of a collection's space, loaded when it is first needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from threading import RLock
+
+from sensorium.collection.store import SQLiteStore
+from sensorium.encoders import DEFAULT_ENCODER, Encoder
+from sensorium.encoders.background import background
+from sensorium.encoders.registry import load_named, load_ready, load_recorded
+from sensorium.index.base import Vectors
+
+
+class OwnEncoder:
+    """The encoder that an open collection uses, and the name that it is loaded by again.
+
+    Parameters
+    ----------
+    store : SQLiteStore
+    given : str, Path, Encoder or (Encoder, str), optional
+        What the caller named, or has loaded with its name; None is what the collection was made
+        with.
+
+    Raises
+    ------
+    SpaceMismatchError
+        When `given` makes vectors of another space than those that are stored.
+    """
+
+    def __init__(
+        self,
+        store: SQLiteStore,
+        given: str | os.PathLike[str] | Encoder | tuple[Encoder, str] | None = None,
+    ) -> None:
+        self._store = store
+        self._lock = RLock()
+        self._loaded: Encoder | None = None
+        self.name = ""
+        if given is not None:
+            self.change(*(given if isinstance(given, tuple) else load_named(given)))
+
+    def change(self, encoder: Encoder, name: str) -> None:
+        """Use another encoder of the stored vectors' space."""
+        self._store.require_space(encoder.space, name)
+        with self._lock:
+            self._loaded, self.name = encoder, name
+
+    def load(self) -> Encoder:
+        """The encoder; loads it the first time."""
+        with self._lock:
+            if self._loaded is None:
+                stored = self._store.space()
+                name = stored[1] if stored else DEFAULT_ENCODER
+                self.change(load_recorded(name, self._store.path), name)
+            assert self._loaded is not None
+            return self._loaded
+
+    def load_for_writing(self) -> Encoder:
+        """The encoder, after making sure that nobody re-embedded the collection for another one."""
+        encoder = self.load()
+        self._store.require_space(encoder.space, self.name)
+        return encoder
+
+    def background(self) -> Mapping[str, Vectors]:
+        """Vectors of segments that have nothing to do with any query, by modality."""
+        return background(self.load())
+
+
+def open_store(
+    path: Path, encoder: str | os.PathLike[str] | Encoder | None, *, create: bool
+) -> tuple[SQLiteStore, OwnEncoder]:
+    """Open a collection's file, and name its encoder; see `sensorium.Collection`."""
+    is_new = create and not path.exists()
+    # Nothing is made before its encoder is there.
+    given = load_ready(encoder) if encoder is not None and is_new else encoder
+    store = SQLiteStore(path, create=create)
+    try:
+        return store, OwnEncoder(store, given)
+    except BaseException:
+        store.close()
+        raise
