@@ -32,7 +32,7 @@ def library(folder: Path, tiny: Path, tmp_path: Path) -> Collection:
 def test_labels_are_the_classifiers(
     library: Collection, classifier: Classifier, folder: Path, tmp_path: Path
 ) -> None:
-    labelled = library.label(classifier, k=3)
+    labelled = library.classify(classifier, k=3)
     paths = [Path(item.path) for item in labelled]
     assert len(paths) == 15  # the note is a text, and no picture
     expected = classifier.classify(paths, k=3)
@@ -46,7 +46,7 @@ def test_labels_are_the_classifiers(
 
 
 def test_a_label_that_is_saved_is_found(library: Collection, classifier: Classifier) -> None:
-    library.label(classifier, save="kind")
+    library.classify(classifier, k=1, save="kind")
     hits = library.search("red", k=20, where="kind = 'red'")
     assert {Path(hit.path).parent.name for hit in hits} == {"red"} and len(hits) == 5
     assert all(hit.metadata["kind"] == "red" for hit in hits)

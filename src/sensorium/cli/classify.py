@@ -119,10 +119,7 @@ def classify(
             rows = _label_files(by_names, chosen)
     else:
         with _open(collection, encoder) as library:
-            if classifier is not None:
-                found = library.label(classifier, k=k, where=where, save=save)
-            else:
-                found = library.classify(names, k=k, multi=multi, where=where)
+            found = library.classify(classifier or names, k=k, multi=multi, where=where, save=save)
             left_out = len(library) - len(found) if judged and where is None else 0
             if left_out:
                 told = f"{left_out} left out that have neither a picture nor words to judge"

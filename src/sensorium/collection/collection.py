@@ -15,7 +15,7 @@ from sensorium.collection.adding import BATCH_SIZE, AddReport, add_files
 from sensorium.collection.asking import Asking
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
 from sensorium.collection.items import find, info_of, items_of, stored_items
-from sensorium.collection.labelling import label_by_texts, label_by_trained
+from sensorium.collection.labelling import classify
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
 from sensorium.collection.own_encoder import open_store
 from sensorium.collection.queries import extraction_of
@@ -270,36 +270,49 @@ class Collection:
 
     def classify(
         self,
-        labels: Sequence[str],
+        labels: Sequence[str] | str | os.PathLike[str] | VectorClassifier | TrainedClassifier,
         *,
         k: int = 5,
         multi: bool = False,
         where: str | None = None,
         prompts: Sequence[str] | None = None,
+        save: str | None = None,
     ) -> list[Labelled]:
-        """Label every item by texts alone, from its stored vectors.
+        """Label every item by texts alone or by a trained classifier, from its stored vectors.
 
         Parameters
         ----------
-        labels : sequence of str
+        labels : sequence of str; or str, Path or classifier
+            Texts; or the folder that ``sensorium train classifier`` wrote, or a classifier over
+            vectors (`sensorium.training.Classifier` has one).
         k : int
             Labels to give each item.
         multi, prompts
-            See `sensorium.ZeroShotClassifier`.
+            Of texts; see `sensorium.ZeroShotClassifier`.
         where : str, optional
             Only items for which this holds.
+        save : str, optional
+            Store each item's first label under this name in its metadata, where ``where=`` and
+            searches by words find it.
 
         Returns
         -------
         list of Labelled
             In the order of adding. An item of several segments has the mean of their
-            probabilities. One label, or independent ones (`multi`), are judged of an item's
-            pictures, or of its texts where it has no picture; what has neither is left out
-            (`sensorium.collection.labelling`).
+            probabilities. One text, or independent ones (`multi`), are judged of an item's
+            pictures, or of its texts where it has no picture; what has neither is left out, and so
+            is what is not of the modality that a classifier was trained on.
+
+        Raises
+        ------
+        SpaceMismatchError
+            When the classifier stands on vectors of another space.
+        UsageError
+            When there is no such classifier, it takes no vectors, or `save` is no name.
         """
-        return label_by_texts(
+        return classify(
             self._store, self.encoder, lambda: self.segments(where), labels, k, multi=multi,
-            prompts=prompts,
+            prompts=prompts, save=save,
         )  # fmt: skip
 
     def label(
@@ -310,37 +323,8 @@ class Collection:
         where: str | None = None,
         save: str | None = None,
     ) -> list[Labelled]:
-        """Label every item by a trained classifier, from its stored vectors.
-
-        Parameters
-        ----------
-        classifier : str, Path or classifier
-            The folder that ``sensorium train classifier`` wrote, or a trained classifier over
-            vectors: `sensorium.tasks.classification.VectorClassifier`, or a
-            `sensorium.training.Classifier` that has one.
-        k, where
-            As for `classify`.
-        save : str, optional
-            Store each item's first label under this name in its metadata, where ``where=`` and
-            searches by words find it.
-
-        Returns
-        -------
-        list of Labelled
-            In the order of adding; items that have nothing of the modality that the classifier was
-            trained on are left out. An item of several segments has the mean of their
-            probabilities.
-
-        Raises
-        ------
-        SpaceMismatchError
-            When the classifier stands on vectors of another space.
-        UsageError
-            When there is no such classifier, it takes no vectors, or `save` is no name.
-        """
-        return label_by_trained(
-            self._store, self.encoder.space, lambda: self.segments(where), classifier, k, save=save
-        )
+        """As `classify` with a classifier is called for one more release."""
+        return self.classify(classifier, k=k, where=where, save=save)
 
     def get(self, target: Target) -> Item | None:
         """Look up an item by id or path; None when there is none."""

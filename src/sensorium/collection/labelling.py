@@ -14,7 +14,6 @@ from sensorium.collection.results import Labelled, Segments
 from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder
 from sensorium.encoders.ordinary import JUDGED
-from sensorium.encoders.space import Space
 from sensorium.errors import UsageError
 from sensorium.ranking.labels import counting_segments, of_items
 from sensorium.tasks.classification import (
@@ -33,47 +32,40 @@ Probabilities = Callable[[Vectors, str], npt.NDArray[np.float32]]
 """Takes vectors, shape (n, d), and the modality they are of; gives shape (n, labels)."""
 
 
-def label_by_texts(
+def classify(
     store: SQLiteStore,
     encoder: Encoder,
     segments: Callable[[], Segments],
-    labels: Sequence[str],
+    labels: Sequence[str] | str | os.PathLike[str] | VectorClassifier | TrainedClassifier,
     k: int,
     *,
     multi: bool,
     prompts: Sequence[str] | None,
-) -> list[Labelled]:
-    """See `Collection.classify`."""
-    classifier = ZeroShotClassifier(encoder, labels, prompts)
-    judged = classifier.judges(multi=multi)
-    return label_items(
-        store, segments(),
-        lambda vectors, kind: classifier.probabilities(vectors, multi=multi, modality=kind),
-        classifier.labels, k, kinds=JUDGED if judged else None, judged=judged,
-    )  # fmt: skip
-
-
-def label_by_trained(
-    store: SQLiteStore,
-    space: Space,
-    segments: Callable[[], Segments],
-    given: str | os.PathLike[str] | VectorClassifier | TrainedClassifier,
-    k: int,
-    *,
     save: str | None,
 ) -> list[Labelled]:
-    """See `Collection.label`."""
+    """See `Collection.classify`."""
     if save is not None and (not save.isidentifier() or save in COLUMNS):
         raise UsageError(
             f"a label is saved under a name such as kind, not {', '.join(COLUMNS)}; got {save!r}"
         )
-    classifier = vector_classifier_of(given)
-    classifier.require_space(space)
-    kind = VECTOR_MODALITIES.get(classifier.modality, classifier.modality)
-    labelled = label_items(
-        store, segments(), lambda vectors, _: classifier.probabilities(vectors),
-        classifier.labels, k, kinds=(kind,),
-    )  # fmt: skip
+    if isinstance(labels, Sequence) and not isinstance(labels, str):
+        by_texts = ZeroShotClassifier(encoder, labels, prompts)
+        judged = by_texts.judges(multi=multi)
+        labelled = label_items(
+            store, segments(),
+            lambda vectors, kind: by_texts.probabilities(vectors, multi=multi, modality=kind),
+            by_texts.labels, k, kinds=JUDGED if judged else None, judged=judged,
+        )  # fmt: skip
+    else:
+        if multi or prompts is not None:
+            raise UsageError("multi and prompts go with texts: a classifier has its own labels")
+        trained = vector_classifier_of(labels)
+        trained.require_space(encoder.space)
+        kind = VECTOR_MODALITIES.get(trained.modality, trained.modality)
+        labelled = label_items(
+            store, segments(), lambda vectors, _: trained.probabilities(vectors),
+            trained.labels, k, kinds=(kind,),
+        )  # fmt: skip
     if save is not None:
         store.describe({item.id: {save: item.labels[0][0]} for item in labelled})
     return labelled
