@@ -39,7 +39,8 @@ from sensorium.evaluation.intervals import bootstrap_interval
 from sensorium.evaluation.retrieval import average_precision, rank_relevance
 from sensorium.home import sensorium_home
 from sensorium.index.base import Vectors
-from sensorium.index.coding import Codes, HashCoder
+from sensorium.index.codes import Codes
+from sensorium.index.coding import HashCoder
 from sensorium.training.hash_data import HashingData
 from sensorium.training.hash_scores import grades_by_distance, hamming
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sensorium.lazy import lazily
 
 if TYPE_CHECKING:
     from sensorium.tasks.reading import WritingReader as WritingReader
@@ -19,10 +21,4 @@ _HOMES = {
 
 __all__ = [*_HOMES]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'sensorium.extraction' has no attribute {name!r}")
+__getattr__, __dir__ = lazily(__name__, _HOMES)

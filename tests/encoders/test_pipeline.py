@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorium.encoders import Encoder
-from sensorium.encoders.pipeline import READ_AHEAD, PreparedSegment, Read, embed, prepare_segments
+from sensorium.encoders.pipeline import READ_AHEAD, PreparedSegment, Read, embed
+from sensorium.encoders.reading import segments_of
 from sensorium.errors import MediaError
 from sensorium.media import Image, Modality, Segment, Text
 from tests.agreement import assert_agree
@@ -42,7 +43,7 @@ def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int) 
     def read(item: int) -> Read[int]:
         if not sizes[item]:
             return Read(item)
-        return Read(item, prepare_segments(encoder, Film(range(item, item + sizes[item]))))
+        return Read(item, list(segments_of(encoder, Film(range(item, item + sizes[item])))))
 
     batches = list(embed(encoder, range(len(sizes)), read, batch_size=batch_size))
     results = [result for batch in batches for result in batch]
@@ -70,7 +71,7 @@ def test_look_ahead_is_bounded(encoder: Encoder) -> None:
             taken += 1
             yield taken
 
-    piece: list[PreparedSegment] = prepare_segments(encoder, Image(png(1)))
+    piece: list[PreparedSegment] = list(segments_of(encoder, Image(png(1))))
     running = embed(encoder, items(), lambda item: Read(item, piece), batch_size=4)
     for done in range(1, 4):
         next(running)
@@ -110,4 +111,4 @@ def test_a_modality_the_space_does_not_hold(encoder: Encoder) -> None:
             return [Segment(self)]
 
     with pytest.raises(MediaError, match="the space tiny holds image and text, not audio"):
-        prepare_segments(encoder, Sound([]))
+        list(segments_of(encoder, Sound([])))

@@ -25,7 +25,7 @@ from sensorium.data.files import is_gone, sources_of
 from sensorium.encoders import Encoder
 from sensorium.encoders.registry import load_ready
 from sensorium.errors import UsageError
-from sensorium.index.coding import Coder
+from sensorium.index.codes import Coder
 from sensorium.media.progress import Progress
 from sensorium.media.segments import Span
 from sensorium.tasks.classification import TrainedClassifier, VectorClassifier

@@ -26,7 +26,7 @@ from sensorium.collection.store import SQLiteStore
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import UsageError
 from sensorium.index.base import Index, Vectors
-from sensorium.index.coding import Coder
+from sensorium.index.codes import Coder
 from sensorium.index.kinds import KINDS, build_index
 from sensorium.index.learned import METHOD as LEARNED
 from sensorium.index.learned import LearnedCoder
@@ -283,15 +283,6 @@ def is_stale(in_index: int, dead: int, outside: int) -> bool:
     if not in_index:
         return outside >= AUTO_ROWS
     return max(outside, dead) > max(STALE_ROWS, STALE_SHARE * in_index)
-
-
-def last_report(store: SQLiteStore) -> dict[str, Any] | None:
-    """What the last `optimize` found, as JSON values; None when there was none."""
-    try:
-        stored: dict[str, Any] = json.loads((folder_of(store.path) / "report.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return stored
 
 
 def _exact(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sensorium.encoders.base import Encoder, Prepared, encode_queries
 from sensorium.encoders.folder import FolderEncoder
 from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder, shipped_encoders
 from sensorium.encoders.space import Space
+from sensorium.lazy import lazily
 
 __all__ = [
     "DEFAULT_ENCODER",
@@ -25,14 +24,4 @@ __all__ = [
 # Public names that were here before tasks had a place of their own.
 _MOVED = {"ZeroShotClassifier": "sensorium.tasks.zero_shot", "answer": "sensorium.tasks.yes_no"}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MOVED:
-        from importlib import import_module
-
-        return getattr(import_module(_MOVED[name]), name)
-    raise AttributeError(f"module 'sensorium.encoders' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_MOVED])
+__getattr__, __dir__ = lazily(__name__, _MOVED)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sensorium.encoders.base import FeatureExtractor, Prepared, Role
 from sensorium.errors import MediaError
-from sensorium.media import Media, Modality
+from sensorium.media import Modality
 from sensorium.media.segments import SegmentRecord
 
 READ_AHEAD = 2
@@ -53,24 +53,6 @@ class Read(Generic[T]):
     segments: Iterable[PreparedSegment] = ()
     finish: Callable[[], T] | None = None
     close: Callable[[], None] = lambda: None
-
-
-def prepare_segments(
-    encoder: FeatureExtractor, media: Media, role: Role = "document"
-) -> list[PreparedSegment]:
-    """Preprocess all segments of a short item.
-
-    Raises
-    ------
-    MediaError
-        When the media is broken or the encoder's space does not hold its modality.
-    """
-    prepared: list[PreparedSegment] = []
-    for segment in media.segments():
-        require_held(encoder, segment.modality)
-        record = SegmentRecord(segment.span, segment.modality, details=segment.details)
-        prepared.append((record, encoder.prepare(segment.media, role)))
-    return prepared
 
 
 def require_held(encoder: FeatureExtractor, modality: Modality) -> None:

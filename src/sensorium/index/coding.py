@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,10 +17,9 @@ import numpy.typing as npt
 
 from sensorium.errors import UsageError
 from sensorium.index.base import Vectors
-
-Codes = npt.NDArray[np.uint8]
-
-LEAST_BITS, MOST_BITS = 16, 512
+from sensorium.index.codes import ENCODED_ROWS, LEAST_BITS, MOST_BITS, Coder, Codes
+from sensorium.index.learned import METHOD as LEARNED
+from sensorium.index.learned import LearnedCoder
 
 FIT_ROWS = 5_000
 """Vectors of a modality that the hyperplanes are fitted to; its mean is that of all of them. With
@@ -29,48 +28,6 @@ no more."""
 
 ITQ_ROUNDS = 50
 """As in Gong and Lazebnik (2011), section 2.2."""
-
-ENCODED_ROWS = 16_384
-"""Vectors that are encoded at a time; bounds the memory for very many."""
-
-
-class Coder(Protocol):
-    """What an index needs of a hash function, fitted here or trained elsewhere.
-
-    One that is trained elsewhere names its `method`, and adds what reads its file to `LOADERS`.
-    """
-
-    @property
-    def bits(self) -> int:
-        """Length of a code, a multiple of 8."""
-        ...
-
-    @property
-    def method(self) -> str:
-        """What kind of hash function it is, as in its file."""
-        ...
-
-    def encode(self, vectors: Vectors, modality: str) -> Codes:
-        """Codes of vectors of one modality.
-
-        Parameters
-        ----------
-        vectors : ndarray of float32, shape (n, d)
-        modality : str
-
-        Returns
-        -------
-        ndarray of uint8, shape (n, bits / 8)
-        """
-        ...
-
-    def save(self, path: Path) -> None:
-        """Write an `.npz` file without pickles, in which `method` is a string."""
-        ...
-
-    def describe(self) -> dict[str, Any]:
-        """Method, number of bits and how it was fitted, as JSON values."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,14 +262,8 @@ METHODS: dict[str, Fit] = {
 }
 
 
-def _load_learned(path: Path) -> Coder:
-    from sensorium.index.learned import LearnedCoder  # which builds on this module
-
-    return LearnedCoder.load(path)
-
-
 LOADERS: dict[str, Callable[[Path], Coder]] = {
     **dict.fromkeys(METHODS, HashCoder.load),
-    "learned": _load_learned,
+    LEARNED: LearnedCoder.load,
 }
 """What reads a coder's file, by its method."""

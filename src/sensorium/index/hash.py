@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from sensorium.errors import UsageError
 from sensorium.index.base import Mask, Neighbours, Vectors
-from sensorium.index.coding import Coder, Codes, HashCoder, load_coder
+from sensorium.index.codes import Coder, Codes
+from sensorium.index.coding import HashCoder, load_coder
 from sensorium.index.refining import selector, threads_for
 
 CODER = "coder.npz"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sensorium.errors import UsageError
 from sensorium.index.base import Vectors
-from sensorium.index.coding import ENCODED_ROWS, LEAST_BITS, Codes
+from sensorium.index.codes import ENCODED_ROWS, LEAST_BITS, Codes
 
 METHOD = "learned"
 FORMAT = 1

@@ -18,7 +18,7 @@ from sensorium.data.tables import TABLE_SUFFIXES
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.index.base import Vectors
-from sensorium.index.coding import LEAST_BITS
+from sensorium.index.codes import LEAST_BITS
 from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress
 from sensorium.training.hash import HashingSettings, TrainedHash, train_hash

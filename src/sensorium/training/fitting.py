@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from sensorium.errors import UsageError
 from sensorium.tasks.classification import FROZEN_METHODS, OWN_MODEL_METHODS, TUNED_METHODS
@@ -119,14 +116,3 @@ def _fit(
         probe = fit_ridge if solver == "closed-form" else fit_logistic
         return probe(vectors, labels, classes, seed=seed)
     raise UsageError(f"method is one of {', '.join(METHODS)}, got {method!r}")
-
-
-def subset(labels: Labels, classes: Sequence[int]) -> tuple[Labels, Labels]:
-    """Rows of some classes, and their labels counted anew in the order of `classes`."""
-    place = np.full(int(labels.max(initial=0)) + 1, -1, np.intp)
-    for number, name in enumerate(classes):
-        if name < len(place):
-            place[name] = number
-    renumbered = place[labels]
-    rows = np.flatnonzero(renumbered >= 0)
-    return rows, renumbered[rows]

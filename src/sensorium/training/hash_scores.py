@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.evaluation.retrieval import average_precision, rank_relevance
-from sensorium.index.coding import Coder, Codes, HashCoder
+from sensorium.index.codes import Coder, Codes
+from sensorium.index.coding import HashCoder
 from sensorium.index.learned import LearnedCoder
 from sensorium.training.hash_data import HashingData
 
