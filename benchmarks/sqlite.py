@@ -33,7 +33,7 @@ from sensorium import load_encoder
 from sensorium.collection import sqlite
 from sensorium.collection.filters import matching_ids
 from sensorium.collection.rows import EmbeddedFile, FileState
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
 from sensorium.collection.words import write_all_words
 from sensorium.encoders import Space
@@ -267,7 +267,7 @@ def make_safe(path: Path) -> None:
     """What an old library must do before it may read a file of a stranger."""
     with library(GUARDED):
         store = SQLiteStore(path)
-        with store._transaction() as db:
+        with store.transaction() as db:
             assert db.execute("PRAGMA quick_check").fetchall() == [("ok",)]
             db.execute("DROP TABLE words")
             for statement in WORDS_SCHEMA:

@@ -20,7 +20,7 @@ from benchmarks.sqlite import (
     store_times,
 )
 from sensorium.collection import sqlite
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.sqlite_store import SQLiteStore
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks a file as POSIX does")
 
@@ -44,7 +44,7 @@ def test_the_library_named_is_the_one_used(tmp_path: Path, name: str) -> None:
     before = sqlite.connect
     with library(name):
         store = SQLiteStore(tmp_path / "c.sensorium")
-        assert isinstance(store._connection, sqlite3.Connection) == (name != OURS)
+        assert isinstance(store.connection, sqlite3.Connection) == (name != OURS)
         store.close()
     assert sqlite.connect is before
 

@@ -306,10 +306,10 @@ def test_metadata_alone_is_no_reason_to_embed(collection: Collection, folder: Pa
     with Collection(collection.path) as other:
         assert counts(other.add(folder, metadata={"tags": ("a", "b")})) == {"unchanged": 10}
         assert len(other.search("dog", where="json_extract(metadata, '$.tags[1]') = 'b'")) == 10
-        changes = other._store.changes()
+        changes = other._store.state().changes
         # A tuple comes back as a list; that is no change.
         other.add(folder, metadata={"tags": ("a", "b")})
-        assert other._store.changes() == changes
+        assert other._store.state().changes == changes
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_segments(collection: Collection) -> None:
     )  # fmt: skip
     assert counts(report) == (3, 0, 0, 0)
     sql = "SELECT item_id, ordinal, start, vector FROM segments ORDER BY item_id, ordinal"
-    rows = collection._store._read(sql)
+    rows = collection._store.read(sql)
     assert [row[:3] for row in rows] == [
         *((1, n, n) for n in range(5)), *((2, n, n + 5) for n in range(4)), (3, 0, None)
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def test_local_files(
     collection.add_vectors(some(1), ["a.png"])
     item = collection.get(file)
     assert item is not None and item.path == str(file)
-    (size, mtime, digest) = collection._store._read(
+    (size, mtime, digest) = collection._store.read(
         "SELECT size, mtime_ns, content_hash FROM items"
     )[0]
     assert (size, mtime, digest) == (file.stat().st_size, file.stat().st_mtime_ns, b"")

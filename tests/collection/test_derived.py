@@ -98,7 +98,9 @@ def test_an_index_finds_what_is_there(
     assert has_index(filled)
     assert share(found(filled, queries), exact(filled, queries)) >= 0.9
     for query, line in zip(queries, filled.search_vectors(queries), strict=True):
-        ids, vectors = filled._store.vectors_of([hit.id for hit in line])  # one segment an item
+        ids, _, vectors = filled._store.vectors(
+            queries.shape[1], ids=[hit.id for hit in line]
+        )  # one segment an item
         cosines = dict(zip(ids, (vectors @ query).tolist(), strict=True))
         for hit in line:
             assert hit.score == pytest.approx(cosines[hit.id], abs=1e-6)

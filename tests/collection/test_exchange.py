@@ -41,7 +41,7 @@ def filled(collection: Collection, folder: Path) -> Collection:
 
 def rows(collection: Collection) -> list[Any]:
     """Everything that is exchanged."""
-    return collection._store._read(
+    return collection._store.read(
         "SELECT path, size, mtime_ns, content_hash, items.modality, metadata, properties, ordinal, "
         "start, stop, vector FROM items JOIN segments ON item_id = items.id "
         "ORDER BY items.id, ordinal"
@@ -141,7 +141,7 @@ def test_adding_during_an_export_does_not_enter_it(filled: Collection, tmp_path:
         filled.add_vectors(some(1, 9), ["late"])
 
     assert export_collection(filled, tmp_path / "out", progress=add).rows == 11
-    assert filled._store.item("late") is not None
+    assert filled._store.items(["late"]).get("late") is not None
     assert len(np.load(tmp_path / "out" / "vectors.npy")) == 11
 
 
@@ -180,10 +180,10 @@ def test_two_shards_of_clip_retrieval(
     stored = np.stack([np.frombuffer(row[-1], "<f4") for row in found])
     np.testing.assert_allclose(stored, vectors, atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(stored, axis=1), 1, atol=1e-5)
-    seventh = collection._store.item("000000007")
+    seventh = collection._store.items(["000000007"]).get("000000007")
     assert seventh is not None
     assert seventh.metadata == {"caption": "caption 7", "similarity": 0.25, "width": 7}
-    sixth = collection._store.item("000000006")
+    sixth = collection._store.items(["000000006"]).get("000000006")
     assert sixth is not None and sixth.metadata == {"width": 6}
 
 
@@ -196,7 +196,7 @@ def test_captions_of_clip_retrieval(
     columns = Columns(modality="text")
     import_collection(collection, tmp_path / "emb", encoder=encoder, columns=columns)
     assert collection.info().items == {"image": 3, "text": 3}
-    assert collection._store.item("000000001#caption") is not None
+    assert collection._store.items(["000000001#caption"]).get("000000001#caption") is not None
 
 
 def test_shards_that_do_not_fit(collection: Collection, encoder: Encoder, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_numpy_of_others(
     source = tmp_path / "mine.npy" if beside else tmp_path
     report = import_collection(collection, source, encoder=encoder)
     assert (report.added, len(report.skipped)) == (2, 1)
-    item = collection._store.item("1")
+    item = collection._store.items(["1"]).get("1")
     assert item is not None and item.metadata == {"caption": "a dog", "year": 2000}
     np.save(tmp_path / f"{stem[0]}.npy", some(4))
     with pytest.raises(UsageError, match=r"has 3 rows, .* has 4"):
@@ -260,7 +260,7 @@ def test_tables_of_others(
     assert (report.added, [item.path for item in report.skipped]) == (
         4, ["https://x/4", "https://x/5"]
     )  # fmt: skip
-    item = collection._store.item("https://x/2")
+    item = collection._store.items(["https://x/2"]).get("https://x/2")
     assert item is not None
     assert item.metadata == {"taken": "1970-01-01T00:00:00", "tags": ["a", "b"]}
     with pytest.raises(UsageError, match="no column nothing for the path; it has url, taken"):

@@ -116,7 +116,7 @@ def test_a_4k_video(tmp_path: Path, tiny: Path, sample: Path, film: Path) -> Non
     assert done["grown"] < LIMIT
     with Collection(path) as library:
         assert library.info().items["video"] == 1
-        spans = [part.span for part in library._store.texts_of(2).values()]
+        spans = [part.span for part in library._store.texts(item=2).values()]
         assert spans[:4] == [(10.0 * n, 10.0 * n + 10) for n in range(4)]  # AAC pads the end
 
 
@@ -169,7 +169,7 @@ def test_what_was_heard_before_a_kill_is_not_heard_again(tmp_path: Path, tiny: P
     after = log.read_text().split()[4:]
     assert after[0] == before[-1] and not {*before[:-1]} & {*after}
     with Collection(path) as library:
-        said = [part.span for part in library._store.texts_of(1).values()]
+        said = [part.span for part in library._store.texts(item=1).values()]
         assert sorted(round(span[0]) for span in said if span) == sorted(
             {*map(int, before), *map(int, after)}
         )

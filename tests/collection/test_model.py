@@ -209,7 +209,7 @@ class Walk(RuleBasedStateMachine):
         for path, stored in found.items():
             wanted = vector(self.space, self.stored[path])
             assert_agree(stored, wanted)
-        if self.collection._store.space() is not None:
+        if self.collection._store.state().space is not None:
             hits = self.collection.search("dog", k=50)
             assert {hit.path for hit in hits} == found.keys()
             assert [hit.score for hit in hits] == sorted((h.score for h in hits), reverse=True)

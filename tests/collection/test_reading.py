@@ -240,11 +240,11 @@ def test_a_full_disk_is_not_taken_for_a_bad_file(collection: Collection, folder:
     for n in range(300):
         (folder / f"{n:03}.png").write_bytes(png(n))
     collection.add(folder / "000.png")
-    ((pages,),) = collection._store._connection.execute("PRAGMA page_count")
-    collection._store._connection.execute(f"PRAGMA max_page_count = {pages + 4}")
+    ((pages,),) = collection._store.connection.execute("PRAGMA page_count")
+    collection._store.connection.execute(f"PRAGMA max_page_count = {pages + 4}")
     with pytest.raises(CollectionError, match=r"cannot be written \(database or disk is full\)"):
         collection.add(folder, batch_size=8)
     stored = len(collection)
     assert 0 < stored < 300
-    collection._store._connection.execute("PRAGMA max_page_count = 1000000")
+    collection._store.connection.execute("PRAGMA max_page_count = 1000000")
     assert collection.add(folder).added == 300 - stored

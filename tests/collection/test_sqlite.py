@@ -18,10 +18,10 @@ from sensorium.collection import guard, sqlite
 from sensorium.collection.database import Database
 from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.collection.schema import objection
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.errors import CollectionError
 from sensorium.media.segments import SegmentRecord
-from tests.collection.test_store import DIMENSION, embedded, space
+from tests.collection.test_sqlite_store import DIMENSION, embedded, space
 
 
 @pytest.fixture

@@ -105,8 +105,8 @@ def test_words_follow_their_items(library: Collection, tmp_path: Path) -> None:
     assert names(library, "lighthouse") == names(library, "seaside") == ["seaside.png"]
     library.delete(moved)
     assert names(library, "lighthouse") == []
-    ids = {row[0] for row in library._store._read("SELECT rowid FROM words")}
-    assert ids == {row[0] for row in library._store._read("SELECT id FROM items")}
+    ids = {row[0] for row in library._store.read("SELECT rowid FROM words")}
+    assert ids == {row[0] for row in library._store.read("SELECT id FROM items")}
 
 
 def test_filters_and_pages(library: Collection) -> None:
@@ -159,5 +159,5 @@ def test_a_file_of_the_first_version_gets_words_and_a_log(
     with Collection(library.path, encoder) as upgraded:
         assert names(upgraded, "风车") == ["DSC_0004.png"]
         upgraded.delete(1)
-        assert upgraded._store.removed_segments(0)[0].tolist() == [[1, 1]]
+        assert upgraded._store.removed(0)[0].tolist() == [[1, 1]]
         assert names(upgraded, "windmill") == []

@@ -91,7 +91,7 @@ def test_a_table_brings_captions_and_pictures(library: Collection, tmp_path: Pat
 
 def test_pieces_of_an_item_are_paired_by_time(tiny: Path, tmp_path: Path) -> None:
     from sensorium.collection.rows import EmbeddedFile, FileState
-    from sensorium.collection.store import SQLiteStore
+    from sensorium.collection.sqlite_store import SQLiteStore
     from sensorium.media.segments import SegmentRecord
 
     library = Collection(tmp_path / "c.sensorium", tiny)

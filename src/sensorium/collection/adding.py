@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from sensorium.collection.derived import folder_of
 from sensorium.collection.rows import EmbeddedFile, FileState
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.store import Store
 from sensorium.data.files import Candidate, Ignored, Source, find_files, is_gone
 from sensorium.data.metadata import dump_metadata, storable
 from sensorium.encoders import Encoder
@@ -89,7 +89,7 @@ class _Work:
 
 
 def add_files(
-    store: SQLiteStore,
+    store: Store,
     encoder: Encoder,
     sources: Iterable[Source],
     *,
@@ -110,7 +110,7 @@ def add_files(
 class _Adder:
     def __init__(
         self,
-        store: SQLiteStore,
+        store: Store,
         encoder: Encoder,
         encoder_name: str,
         batch_size: int,
@@ -167,10 +167,10 @@ class _Adder:
                 self._advance(1)
                 continue
             file = FileState.of(path, status)
-            stored = self.store.item(path)
+            stored = self.store.items([path]).get(path)
             if stored is None:
                 yield _Work(candidate, file, is_known=False)
-            elif not self.store.has_vectors(stored.id):
+            elif not stored.is_findable:
                 yield _Work(candidate, file, is_known=True)
             elif (
                 (stored.file.size, stored.file.mtime_ns) != (file.size, file.mtime_ns)
@@ -201,7 +201,7 @@ class _Adder:
             file = replace(work.file, content_hash=content_hash)
             if work.is_known and work.file.content_hash == content_hash:
                 return Read(replace(work, file=file, change="touch"))
-            if work.reuse and (twins := self.store.same_content(content_hash)):
+            if work.reuse and (twins := self.store.paths(content_hash)):
                 gone = [(item, path) for item, path in twins if is_gone(path)]
                 if gone and not work.is_known:
                     return Read(replace(work, file=file, change="move", moved_from=gone))
@@ -254,7 +254,7 @@ class _Adder:
         for work, segments, vectors in batch:
             metadata = work.candidate.metadata
             content = work.file.content_hash
-            if work.change == "embed" and work.reuse and self.store.same_content(content):
+            if work.change == "embed" and work.reuse and self.store.paths(content):
                 # It was on its way when its like was stored. The vectors of another batch round
                 # otherwise, and equal files are to be equally near to everything.
                 copies.append((work.file, metadata))

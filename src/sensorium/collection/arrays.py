@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.bulk import Batch, VectorRow, file_state
+from sensorium.collection.bulk import Batch, file_state
 from sensorium.collection.exchange import SPACE_FILE, Columns, Content, Origin, Source
-from sensorium.collection.rows import FileState
+from sensorium.collection.rows import FileState, VectorRow
 from sensorium.data.metadata import dump_metadata, read_metadata
 from sensorium.data.tables import PATH_COLUMN, TABLE_SUFFIXES
 from sensorium.errors import UsageError

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from sensorium.collection.hits import hits_of
+from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
 from sensorium.collection.queries import query_vectors, vector_given
 from sensorium.collection.results import Hit, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
 from sensorium.collection.snapshots import Ids, Snapshot, Snapshots
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.store import Store, modalities_of
 from sensorium.encoders import Encoder
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 from sensorium.index.base import Vectors
@@ -42,13 +43,13 @@ class Asking:
 
     Parameters
     ----------
-    store : SQLiteStore
+    store : Store
     own : OwnEncoder
     auto_optimize : bool
         Whether an index is built, in a thread, when a search finds very many vectors outside.
     """
 
-    def __init__(self, store: SQLiteStore, own: OwnEncoder, *, auto_optimize: bool) -> None:
+    def __init__(self, store: Store, own: OwnEncoder, *, auto_optimize: bool) -> None:
         self._store = store
         self._own = own
         self._lock = RLock()
@@ -111,8 +112,7 @@ class Asking:
         if allowed is not None:
             mask = np.isin(item_ids, allowed)
             ids, item_ids, vectors = ids[mask], item_ids[mask], vectors[mask]
-        modalities = self._store.modalities(ids) if len(ids) else np.array([], str)
-        return Segments(ids, item_ids, modalities, vectors)
+        return Segments(ids, item_ids, modalities_of(self._store, ids), vectors)
 
     def _pages(
         self, media: Media, mode: str, allowed: Ids | None
@@ -195,7 +195,7 @@ class Asking:
 
     def _rebuild(self, encoder: Encoder, again: bool) -> None:
         """Bring the index up to date from a thread of its own, on a connection of its own."""
-        store = SQLiteStore(self._store.path, create=False)
+        store = open_store(self._store.path, create=False)
         try:
             if not (again and rebuild(store, encoder.space)):
                 optimize(store, encoder)

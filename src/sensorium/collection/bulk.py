@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.rows import EmbeddedFile, FileState
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.rows import EmbeddedFile, FileState, VectorRow
+from sensorium.collection.store import Store
 from sensorium.data.files import item_key
 from sensorium.data.metadata import dump_metadata
 from sensorium.encoders import Space
@@ -57,17 +57,6 @@ class BulkReport:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class VectorRow:
-    """What is stored beside one vector; rows of one path that follow one another are one item."""
-
-    file: FileState
-    modality: str
-    metadata: dict[str, Any]
-    span: Span = None
-    properties: dict[str, Any] = field(default_factory=dict)
-
-
 RowVectors = npt.NDArray[Any] | Sequence[npt.ArrayLike | None]
 """An array of shape (n, d), or n arrays of which some may be missing or of another shape."""
 
@@ -76,7 +65,7 @@ Batch = tuple[Sequence[VectorRow | Skipped], RowVectors]
 
 
 def add_vectors(
-    store: SQLiteStore,
+    store: Store,
     space: Space,
     vectors: RowVectors,
     paths: Sequence[str | os.PathLike[str]],
@@ -94,7 +83,7 @@ def add_vectors(
 
     Parameters
     ----------
-    store : SQLiteStore
+    store : Store
     space : Space
         The space the vectors are in.
     vectors : array of shape (n, d), or sequence of n arrays
@@ -175,7 +164,7 @@ def file_state(path: str | os.PathLike[str]) -> FileState:
 
 
 def write_batches(
-    store: SQLiteStore,
+    store: Store,
     space: Space,
     batches: Iterable[Batch],
     *,
@@ -224,7 +213,7 @@ def _items(rows: Segments) -> Iterator[Segments]:
 
 
 def _write(
-    store: SQLiteStore,
+    store: Store,
     space: Space,
     encoder_name: str | None,
     items: Sequence[Segments],
@@ -232,7 +221,7 @@ def _write(
 ) -> None:
     if not items:
         return
-    known = _stored(store, [item[0][0].file.path for item in items])
+    known = {*store.items([item[0][0].file.path for item in items])}
     store.write(
         space,
         encoder=encoder_name,
@@ -253,18 +242,6 @@ def _write(
         report.updated += path in known
         report.added += path not in known
         known.add(path)
-
-
-def _stored(store: SQLiteStore, paths: Sequence[str]) -> set[str]:
-    """Which of these paths hold items already."""
-    found: set[str] = set()
-    for start in range(0, len(paths), 500):  # SQLite limits the parameters of a statement
-        part = paths[start : start + 500]
-        marks = ",".join("?" * len(part))
-        found.update(
-            p for (p,) in store._read(f"SELECT path FROM items WHERE path IN ({marks})", part)
-        )
-    return found
 
 
 def _good_rows(

@@ -17,7 +17,7 @@ from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
 from sensorium.collection.items import find, info_of, items_of, stored_items
 from sensorium.collection.labelling import classify
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
-from sensorium.collection.own_encoder import open_store
+from sensorium.collection.own_encoder import open_with_encoder
 from sensorium.collection.queries import extraction_of
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled, Segments
@@ -67,7 +67,7 @@ class Collection:
         auto_optimize: bool = True,
     ) -> None:
         self.path = Path(path).expanduser().absolute()
-        self._store, self._own = open_store(self.path, encoder, create=create)
+        self._store, self._own = open_with_encoder(self.path, encoder, create=create)
         self._asking = Asking(self._store, self._own, auto_optimize=auto_optimize)
 
     @property
@@ -464,7 +464,7 @@ class Collection:
         build_hash(self._store, self.encoder, bits=bits, method=method, rerank=rerank, coder=coder)
 
     def __len__(self) -> int:
-        return sum(self._store.count_items().values())
+        return len(self._store.paths())
 
     def __contains__(self, target: Target) -> bool:
         return find(self._store, target) is not None

@@ -57,12 +57,12 @@ class Database:
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
             _refuse_too_short(path)
-            self._connection = sqlite.connect(path, create=create)
+            self.connection = sqlite.connect(path, create=create)
             try:
                 self._prepare()
-                self._connection.keep_log(path)
+                self.connection.keep_log(path)
             except BaseException:
-                self._connection.close()
+                self.connection.close()
                 raise
         except (sqlite.Error, OSError) as error:
             if isinstance(error, sqlite.NotADatabaseError):
@@ -70,7 +70,7 @@ class Database:
             raise CollectionError(f"{path}: cannot be opened as a collection ({error})") from error
 
     def _prepare(self) -> None:
-        run = self._connection.execute
+        run = self.connection.execute
         run("BEGIN")  # all three of one moment: another process may be making the file just now
         ((application,),) = run("PRAGMA application_id").fetchall()
         ((version,),) = run("PRAGMA user_version").fetchall()
@@ -94,7 +94,7 @@ class Database:
             run(f"PRAGMA page_size = {PAGE_BYTES}")
             # WAL lets other processes search while this one adds.
             self._use_wal()
-            with self._transaction():
+            with self.transaction():
                 # Two processes may create at once: every statement says IF NOT EXISTS.
                 for statement in SCHEMA:
                     run(statement)
@@ -103,7 +103,7 @@ class Database:
                     for statement in MIGRATION:
                         run(statement)
                     if stored < 2:
-                        write_all_words(self._connection)
+                        write_all_words(self.connection)
                 run(f"PRAGMA application_id = {APPLICATION_ID}")
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
         run(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")
@@ -114,7 +114,7 @@ class Database:
         deadline = time.monotonic() + sqlite.BUSY_TIMEOUT
         while True:
             try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
+                self.connection.execute("PRAGMA journal_mode = WAL")
             except sqlite.BusyError:
                 # SQLite does not wait for another process here, whatever the timeout.
                 if time.monotonic() > deadline:
@@ -124,24 +124,25 @@ class Database:
                 return
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite.Connection]:
+    def transaction(self) -> Iterator[sqlite.Connection]:
+        """Write all that is written inside, durably, or nothing of it."""
         with self._lock:
             self._require_log()
             try:
                 # IMMEDIATE takes the write lock first, so that a read never has to be upgraded.
-                self._connection.execute("BEGIN IMMEDIATE")
+                self.connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield self._connection
+                    yield self.connection
                 except BaseException:
-                    if self._connection.in_transaction:  # SQLite ends it itself on a full disk
-                        self._connection.execute("ROLLBACK")
+                    if self.connection.in_transaction:  # SQLite ends it itself on a full disk
+                        self.connection.execute("ROLLBACK")
                     raise
-                self._connection.execute("COMMIT")
+                self.connection.execute("COMMIT")
             except sqlite.Error as error:
                 raise CollectionError(f"{self.path}: cannot be written ({error})") from error
 
     def _require_log(self) -> None:
-        if not self._connection.has_log:
+        if not self.connection.has_log:
             raise CollectionError(
                 f"{self.path}: another SQLite library in this process took its log away when it "
                 "closed the file; what was written before is kept. Close the collection, open it "
@@ -153,21 +154,22 @@ class Database:
         """Let everything that is read inside be of one moment, whatever others write."""
         with self._lock:
             try:
-                outermost = not self._connection.in_transaction
+                outermost = not self.connection.in_transaction
                 if outermost:
-                    self._connection.execute("BEGIN")
+                    self.connection.execute("BEGIN")
                 try:
                     yield
                 finally:
-                    if outermost and self._connection.in_transaction:
-                        self._connection.execute("COMMIT")
+                    if outermost and self.connection.in_transaction:
+                        self.connection.execute("COMMIT")
             except sqlite.Error as error:
                 raise CollectionError(f"{self.path}: cannot be read ({error})") from error
 
-    def _read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """The rows that a statement gives."""
         with self._lock:
             try:
-                return self._connection.execute(sql, parameters).fetchall()
+                return self.connection.execute(sql, parameters).fetchall()
             except sqlite.Error as error:
                 raise CollectionError(f"{self.path}: cannot be read ({error})") from error
 
@@ -175,13 +177,13 @@ class Database:
         """Differs from what it was if anybody, this connection included, may have written."""
         with self._lock:
             self._require_log()
-            ((version,),) = self._read("PRAGMA data_version")
-            return version, self._connection.total_changes()
+            ((version,),) = self.read("PRAGMA data_version")
+            return version, self.connection.total_changes()
 
     def close(self) -> None:
         """Close the file; calling it twice is fine."""
         with self._lock:
-            self._connection.close()
+            self.connection.close()
 
 
 def _refuse_too_short(path: Path) -> None:

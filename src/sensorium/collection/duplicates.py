@@ -23,9 +23,10 @@ import numpy.typing as npt
 
 from sensorium.collection.confirming import VECTORS_COSINE, Copies, Thumbnails
 from sensorium.collection.hits import item_fields
+from sensorium.collection.opening import store_of
 from sensorium.collection.results import Item
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.store import Store, modalities_of
 from sensorium.errors import MediaError, UsageError
 from sensorium.index.base import Index, Neighbours, Vectors
 from sensorium.media import Modality
@@ -43,6 +44,9 @@ EXACT_ROWS = 200_000
 """Above so many, an index finds the candidates if there is one: all pairs of 100,000 vectors of
 640 numbers are 3.2 million million multiplications, half a minute on two cores, four times that for
 twice as many."""
+
+ROWS_READ = 10_000
+"""Segments that are looked up at a time: their items' metadata takes memory."""
 
 BLOCK = 1024
 """Rows that are compared with `COLUMNS` others at a time: 16 MB of cosines."""
@@ -229,7 +233,7 @@ def _first_of_neighbours(
 
 
 def find_duplicate_items(
-    collection: Collection | SQLiteStore,
+    collection: Collection | Store,
     *,
     threshold: float | None = None,
     pixels: bool = True,
@@ -242,7 +246,7 @@ def find_duplicate_items(
 
     Parameters
     ----------
-    collection : Collection or SQLiteStore
+    collection : Collection or Store
     threshold : float, optional
         Cosine of pictures that are compared; None takes `CANDIDATE_COSINE` with pixels and
         `VECTORS_COSINE` without. Files of equal bytes are found whatever it is.
@@ -264,7 +268,7 @@ def find_duplicate_items(
         indexed. Two names of one file (links) are not copies of each other. Neither they nor
         symbolic links are anybody's copy, so that deleting copies never deletes what is kept.
     """
-    store = collection if isinstance(collection, SQLiteStore) else collection._store
+    store = store_of(collection)
     items, vectors = _whole_pictures(store)
     if threshold is None:
         threshold = CANDIDATE_COSINE if pixels else VECTORS_COSINE
@@ -315,27 +319,28 @@ def find_duplicate_items(
     return found
 
 
-def _whole_pictures(store: SQLiteStore) -> tuple[list[StoredItem], Vectors]:
+def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors]:
     """Pictures that have one vector, and the vectors, of shape (n, d)."""
-    space = store.space()
-    if space is None:
+    stored = store.state().space
+    if stored is None:
         return [], np.empty((0, 0), np.float32)
     with store.snapshot():
-        segments, owners, vectors = store.vectors(space[0].dimension)
+        segments, owners, vectors = store.vectors(stored[0].dimension)
         # Not what is written in a picture, which has vectors of its own.
-        pictures = store.modalities(segments) == str(Modality.IMAGE)
-        owners, vectors = owners[pictures], vectors[pictures]
-        items = store.items(np.unique(owners).tolist())
-        in_parts = (
-            "SELECT item_id FROM segments "
-            "WHERE (start IS NOT NULL OR ordinal > 0) AND modality = 'image'"
-        )
-        parts = {item for (item,) in store._read(in_parts)}
-    rows = [
-        row
-        for row, owner in enumerate(owners.tolist())
-        if items[owner].modality == Modality.IMAGE and owner not in parts
-    ]
+        pictures = modalities_of(store, segments) == str(Modality.IMAGE)
+        segments, owners, vectors = segments[pictures], owners[pictures], vectors[pictures]
+        ids, places, counts = np.unique(owners, return_inverse=True, return_counts=True)
+        items = store.items(ids.tolist())
+        alone = (counts == 1)[places]
+        whole = [
+            row for row in np.flatnonzero(alone).tolist()
+            if items[int(owners[row])].modality == Modality.IMAGE
+        ]  # fmt: skip
+        rows = []
+        for start in range(0, len(whole), ROWS_READ):
+            some = whole[start : start + ROWS_READ]
+            stored_segments = store.segments(segments[some].tolist())
+            rows += [r for r in some if stored_segments[int(segments[r])].record.span is None]
     return [items[owner] for owner in owners[rows].tolist()], vectors[rows]
 
 

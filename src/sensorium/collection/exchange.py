@@ -11,15 +11,15 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sensorium.collection.bulk import BULK_BATCH, Batch, BulkReport, VectorRow, write_batches
-from sensorium.collection.rows import FileState
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.bulk import BULK_BATCH, Batch, BulkReport, write_batches
+from sensorium.collection.opening import open_store, store_of
+from sensorium.collection.rows import VectorRow
+from sensorium.collection.store import Store, require_space
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import CollectionError, SpaceMismatchError, UsageError
 from sensorium.media import Modality
@@ -160,7 +160,7 @@ class ExportReport:
 
 
 def export_collection(
-    collection: Collection | SQLiteStore,
+    collection: Collection | Store,
     target: str | os.PathLike[str],
     layout: str | None = None,
     *,
@@ -174,7 +174,7 @@ def export_collection(
 
     Parameters
     ----------
-    collection : Collection or SQLiteStore
+    collection : Collection or Store
     target : str or Path
         A new folder, or a file that ends in ``.parquet``.
     layout : {"numpy", "clip-retrieval", "parquet", "lance"}, optional
@@ -199,25 +199,26 @@ def export_collection(
     writer = _layout(chosen)
     _require_free(path, overwrite)
     # A connection of its own: the snapshot of a long export must not stop this process's writes.
-    store = SQLiteStore(_store(collection).path, create=False)
+    store = open_store(store_of(collection).path)
     try:
         with store.snapshot():
-            stored = store.space()
-            rows = store._read("SELECT count(*) FROM segments")[0][0]
-            if stored is None or not rows:
+            stored, counts = store.state().space, store.counts()
+            if stored is None or not counts.vectors:
                 raise CollectionError(f"{store.path} holds no vectors to export")
-            content = Content(Origin(*stored), rows, _rows(store, stored[0], rows, progress))
+            rows = _rows(store, stored[0].dimension, counts.vectors, progress)
+            content = Content(Origin(*stored), counts.vectors, rows)
             with _whole(path) as unfinished:
                 writer.write(chosen, unfinished, content)
-            without = store.count_without_vectors()
-            items = sum(store.count_items().values()) - without
+            items = sum(counts.items.values()) - counts.without_vectors
     finally:
         store.close()
-    return ExportReport(str(path), chosen, items, rows, without, time.monotonic() - started)
+    return ExportReport(
+        str(path), chosen, items, counts.vectors, counts.without_vectors, time.monotonic() - started
+    )
 
 
 def import_collection(
-    collection: Collection | SQLiteStore,
+    collection: Collection | Store,
     source: str | os.PathLike[str],
     layout: str | None = None,
     *,
@@ -231,7 +232,7 @@ def import_collection(
 
     Parameters
     ----------
-    collection : Collection or SQLiteStore
+    collection : Collection or Store
         One that is new becomes one of the vectors' space.
     source : str or Path
         A folder of ``vectors.npy`` and ``items.jsonl`` or ``items.csv``; a ``.npy`` with such a
@@ -262,8 +263,8 @@ def import_collection(
     if batch_size < 1:
         raise UsageError(f"batch_size is at least 1, got {batch_size}")
     found, origin = find_import(source, layout, encoder, encoder_name, columns)
-    store = _store(collection)
-    store.require_space(origin.space, origin.encoder)
+    store = store_of(collection)
+    require_space(store, origin.space, origin.encoder)
     with closing(found.batches(batch_size)) as batches:
         return write_batches(
             store, origin.space, batches,
@@ -336,10 +337,6 @@ def _origin(path: Path, found: Source, encoder: Encoder | None, name: str) -> Or
     return stated or found.origin
 
 
-def _store(collection: Collection | SQLiteStore) -> SQLiteStore:
-    return collection if isinstance(collection, SQLiteStore) else collection._store
-
-
 def _layout(name: str) -> _Layout:
     if name not in LAYOUTS:
         raise UsageError(f"unknown layout {name!r}; known: {', '.join(LAYOUTS)}")
@@ -348,31 +345,12 @@ def _layout(name: str) -> _Layout:
 
 
 def _rows(
-    store: SQLiteStore, space: Space, total: int, progress: Progress | None
+    store: Store, dimension: int, total: int, progress: Progress | None
 ) -> Iterator[tuple[list[VectorRow], np.ndarray[Any, np.dtype[np.float32]]]]:
-    """All rows of the snapshot that is held, in the order of items and their segments."""
-    cursor = store._connection.execute(
-        "SELECT path, size, mtime_ns, content_hash, items.modality, metadata, properties, start, "
-        "stop, vector FROM items JOIN segments ON item_id = items.id ORDER BY items.id, ordinal"
-    )
+    """All rows of the snapshot that is held; tells how far it is."""
     done = 0
-    while found := list(islice(cursor, BULK_BATCH)):
-        rows = [
-            VectorRow(
-                file=FileState(path, size, mtime_ns, content_hash),
-                modality=modality,
-                metadata=json.loads(metadata),
-                span=None if start is None else (start, stop),
-                properties=json.loads(properties),
-            )
-            for path, size, mtime_ns, content_hash, modality, metadata, properties, start, stop, _
-            in found
-        ]  # fmt: skip
-        blobs = [row[-1] for row in found]
-        if any(len(blob) != 4 * space.dimension for blob in blobs):
-            raise CollectionError(f"{store.path}: vectors are damaged (of another length)")
-        vectors = np.frombuffer(b"".join(blobs), "<f4").reshape(-1, space.dimension)
-        yield rows, vectors.astype(np.float32, copy=False)
+    for rows, vectors in store.rows(dimension, BULK_BATCH):
+        yield rows, vectors
         done += len(rows)
         if progress is not None:
             progress(done, total)

@@ -7,12 +7,12 @@ from typing import Any
 
 from sensorium.collection.results import Hit
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.store import Store
 from sensorium.media.segments import SegmentRecord
 from sensorium.ranking.scoring import Ranked
 
 
-def hits_of(store: SQLiteStore, lines: Sequence[Sequence[Ranked]]) -> list[list[Hit]]:
+def hits_of(store: Store, lines: Sequence[Sequence[Ranked]]) -> list[list[Hit]]:
     """Look up the ranked items of some queries; what is gone is left out.
 
     A hit tells of the stored text that it was found by, or else of the segment.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sensorium.collection.filters import COLUMNS
 from sensorium.collection.hits import item_fields
 from sensorium.collection.results import Labelled, Segments
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.store import Store
 from sensorium.encoders import Encoder
 from sensorium.encoders.ordinary import JUDGED
 from sensorium.errors import UsageError
@@ -33,7 +33,7 @@ Probabilities = Callable[[Vectors, str], npt.NDArray[np.float32]]
 
 
 def classify(
-    store: SQLiteStore,
+    store: Store,
     encoder: Encoder,
     segments: Callable[[], Segments],
     labels: Sequence[str] | str | os.PathLike[str] | VectorClassifier | TrainedClassifier,
@@ -67,12 +67,12 @@ def classify(
             trained.labels, k, kinds=(kind,),
         )  # fmt: skip
     if save is not None:
-        store.describe({item.id: {save: item.labels[0][0]} for item in labelled})
+        store.write(encoder.space, described=[(i.id, {save: i.labels[0][0]}) for i in labelled])
     return labelled
 
 
 def label_items(
-    store: SQLiteStore,
+    store: Store,
     segments: Segments,
     probabilities: Probabilities,
     labels: Sequence[str],
@@ -85,7 +85,7 @@ def label_items(
 
     Parameters
     ----------
-    store : SQLiteStore
+    store : Store
     segments : Segments
     probabilities : callable
     labels : sequence of str

@@ -22,7 +22,7 @@ from sensorium.collection.derived import (
     write_index,
 )
 from sensorium.collection.queries import query_vectors
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.store import Store, modalities_of
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import UsageError
 from sensorium.index.base import Index, Vectors
@@ -116,7 +116,7 @@ class OptimizeReport:
 
 
 def optimize(
-    store: SQLiteStore,
+    store: Store,
     encoder: Encoder,
     *,
     recall: float = RECALL,
@@ -183,7 +183,7 @@ def optimize(
 
 
 def build_hash(
-    store: SQLiteStore,
+    store: Store,
     encoder: Encoder,
     *,
     bits: int = HASH_BITS,
@@ -198,7 +198,7 @@ def build_hash(
     ids, vectors, state = _read(store, encoder.space.dimension)
     if not len(vectors):
         raise UsageError(f"{store.path} holds no vectors yet: add some before they are hashed")
-    modalities = store.modalities(ids[0])
+    modalities = modalities_of(store, ids[0])
     if coder is None and method in (None, LEARNED):
         coder = _trained_coder(store.path, encoder.space, bits, required=method is not None)
     if isinstance(coder, LearnedCoder) and coder.space not in ("", encoder.space.fingerprint):
@@ -253,7 +253,7 @@ def _trained_coder(
     return coder.shorten(bits if required else min(bits, coder.bits))
 
 
-def rebuild(store: SQLiteStore, space: Space) -> bool:
+def rebuild(store: Store, space: Space) -> bool:
     """Build the stored kind of index again, over what is there now.
 
     Returns
@@ -302,12 +302,12 @@ def _exact(
     return tune(index, vectors, queries, recall, masks=masks)[-1]
 
 
-def _kinds(store: SQLiteStore, segment_ids: npt.NDArray[np.int64]) -> Masks:
+def _kinds(store: Store, segment_ids: npt.NDArray[np.int64]) -> Masks:
     """Rows of each modality, which a search asks one after the other."""
-    names = store.segment_modalities()
+    names = store.state().modalities
     if len(names) < 2 or not len(segment_ids):
         return EVERYTHING
-    modalities = store.modalities(segment_ids)
+    modalities = modalities_of(store, segment_ids)
     return [mask for name in names if (mask := modalities == name).any()]
 
 
@@ -316,10 +316,10 @@ def _family(point: Measured) -> tuple[str, Any]:
 
 
 def _read(
-    store: SQLiteStore, dimension: int
+    store: Store, dimension: int
 ) -> tuple[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], Vectors, dict[str, Any]]:
     with store.snapshot():
-        state = {"changes": store.changes().total, "removed": store.removed_segments(0)[1]}
+        state = {"changes": store.state().changes.total, "removed": store.removed(0)[1]}
         segment_ids, item_ids, vectors = store.vectors(dimension)
         state["last_segment"] = int(segment_ids[-1]) if len(segment_ids) else 0
     return (segment_ids, item_ids), vectors, state
@@ -342,7 +342,7 @@ def _build(
 
 
 def _write(
-    store: SQLiteStore,
+    store: Store,
     space: str,
     index: Index,
     ids: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
@@ -362,10 +362,10 @@ def _write(
         "curve": [asdict(point) for point in curve],
     }
     write_index(store.path, "vectors", index, ids, facts, queries)
-    store.trim_removed(state["removed"])
+    store.forget_removed(state["removed"])
 
 
-def _keep(store: SQLiteStore, report: OptimizeReport) -> None:
+def _keep(store: Store, report: OptimizeReport) -> None:
     folder = folder_of(store.path)
     folder.mkdir(exist_ok=True)
     unfinished = folder / "report.part"
@@ -386,7 +386,7 @@ def _phrases(rng: np.random.Generator) -> list[str]:
     return [str(text) for text in rng.permutation(mixed)]
 
 
-def _captions(store: SQLiteStore, item_ids: npt.NDArray[np.int64]) -> list[str]:
+def _captions(store: Store, item_ids: npt.NDArray[np.int64]) -> list[str]:
     """Captions of the first of some items that have any, each once."""
     texts: dict[str, None] = {}
     for item in store.items(item_ids[: 4 * QUERIES].tolist()).values():
@@ -399,7 +399,7 @@ def _captions(store: SQLiteStore, item_ids: npt.NDArray[np.int64]) -> list[str]:
 
 
 def _queries(
-    store: SQLiteStore,
+    store: Store,
     encoder: Encoder,
     item_ids: npt.NDArray[np.int64],
     vectors: Vectors,

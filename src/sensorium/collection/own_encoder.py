@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
 
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.opening import open_store
+from sensorium.collection.store import Store, require_space
 from sensorium.encoders import DEFAULT_ENCODER, Encoder
 from sensorium.encoders.background import background
 from sensorium.encoders.registry import load_named, load_ready, load_recorded
@@ -19,7 +20,7 @@ class OwnEncoder:
 
     Parameters
     ----------
-    store : SQLiteStore
+    store : Store
     given : str, Path, Encoder or (Encoder, str), optional
         What the caller named, or has loaded with its name; None is what the collection was made
         with.
@@ -32,7 +33,7 @@ class OwnEncoder:
 
     def __init__(
         self,
-        store: SQLiteStore,
+        store: Store,
         given: str | os.PathLike[str] | Encoder | tuple[Encoder, str] | None = None,
     ) -> None:
         self._store = store
@@ -44,7 +45,7 @@ class OwnEncoder:
 
     def change(self, encoder: Encoder, name: str) -> None:
         """Use another encoder of the stored vectors' space."""
-        self._store.require_space(encoder.space, name)
+        require_space(self._store, encoder.space, name)
         with self._lock:
             self._loaded, self.name = encoder, name
 
@@ -52,7 +53,7 @@ class OwnEncoder:
         """The encoder; loads it the first time."""
         with self._lock:
             if self._loaded is None:
-                stored = self._store.space()
+                stored = self._store.state().space
                 name = stored[1] if stored else DEFAULT_ENCODER
                 self.change(load_recorded(name, self._store.path), name)
             assert self._loaded is not None
@@ -61,7 +62,7 @@ class OwnEncoder:
     def load_for_writing(self) -> Encoder:
         """The encoder, after making sure that nobody re-embedded the collection for another one."""
         encoder = self.load()
-        self._store.require_space(encoder.space, self.name)
+        require_space(self._store, encoder.space, self.name)
         return encoder
 
     def background(self) -> Mapping[str, Vectors]:
@@ -69,14 +70,14 @@ class OwnEncoder:
         return background(self.load())
 
 
-def open_store(
+def open_with_encoder(
     path: Path, encoder: str | os.PathLike[str] | Encoder | None, *, create: bool
-) -> tuple[SQLiteStore, OwnEncoder]:
+) -> tuple[Store, OwnEncoder]:
     """Open a collection's file, and name its encoder; see `sensorium.Collection`."""
     is_new = create and not path.exists()
     # Nothing is made before its encoder is there.
     given = load_ready(encoder) if encoder is not None and is_new else encoder
-    store = SQLiteStore(path, create=create)
+    store = open_store(path, create=create)
     try:
         return store, OwnEncoder(store, given)
     except BaseException:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sensorium.collection.rows import ReembeddedItem
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.store import Store
 from sensorium.encoders import Encoder
 from sensorium.encoders.pipeline import Read, embed
 from sensorium.encoders.reading import is_heavy, read_segments, segments_of
@@ -51,7 +51,7 @@ class _Item:
 
 
 def reembed(
-    store: SQLiteStore,
+    store: Store,
     encoder: Encoder,
     encoder_name: str,
     *,
@@ -60,9 +60,9 @@ def reembed(
 ) -> ReembedReport:
     """See `Collection.reembed`."""
     started = time.monotonic()
-    store.begin_reembedding(encoder.space, encoder_name)
-    total = sum(store.count_items().values())
-    report = ReembedReport(resumed=total - len(store.not_reembedded()))
+    reembedding = store.reembedding(encoder.space, encoder_name)
+    total = len(store.paths())
+    report = ReembedReport(resumed=total - len(reembedding.missing()))
     # By content, too: a file that is put back in order and added again gets another try.
     failed: dict[tuple[int, bytes], Skipped] = {}
 
@@ -76,7 +76,7 @@ def reembed(
                 digest = hashlib.sha256(encoded).digest()
             else:
                 digest = hash_file(path)
-            stored = list(store.texts_of(item.id).items())
+            stored = list(store.texts(item=item.id).items())
             segments = segments_of(encoder, media, stored=stored)
             found = replace(item, file_hash=digest)
         except MediaError as error:
@@ -86,7 +86,7 @@ def reembed(
         return read_segments(found, media, segments, lambda reason: replace(found, failure=reason))
 
     def waiting() -> Iterator[_Item]:
-        for item, path, content_hash in store.not_reembedded():
+        for item, path, content_hash in reembedding.missing():
             if (item, content_hash) not in failed:
                 yield _Item(item, path, content_hash)
 
@@ -102,7 +102,7 @@ def reembed(
                 for item, segments, vectors in batch
                 if len(vectors) and not item.failure
             ]
-            finished = not store.write_reembedded(encoder.space, done)
+            finished = not reembedding.write(done)
             if finished:
                 break
             report.embedded += len(done)
@@ -113,7 +113,7 @@ def reembed(
                 stored = report.resumed + report.embedded + len(failed)
                 progress(stored, max(stored, total))
         # Another process may have added items with the old encoder: go round until none is left.
-        finished = finished or store.finish_reembedding(encoder.space, failed)
+        finished = finished or reembedding.finish(failed)
     report.skipped = list(failed.values())
     report.seconds = time.monotonic() - started
     return report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,11 @@ LATEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class StoredItem:
-    """A row of the items table; `extracted` names the models that read words out of its media."""
+    """A row of the items table.
+
+    `extracted` names the models that read words out of its media; `is_findable` says whether search
+    can find it, by a vector or by words of a space without text.
+    """
 
     id: int
     file: FileState
@@ -45,6 +49,7 @@ class StoredItem:
     properties: dict[str, Any]
     metadata: dict[str, Any]
     extracted: Sequence[str] = ()
+    is_findable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,17 @@ class EmbeddedFile:
     extracted: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class VectorRow:
+    """What is stored beside one vector; rows of one path that follow one another are one item."""
+
+    file: FileState
+    modality: str
+    metadata: dict[str, Any]
+    span: Span = None
+    properties: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Changes:
     """Counters that only grow: of all changes, and of those that touched existing vectors."""
@@ -97,7 +113,11 @@ class ReembeddedItem:
     vectors: npt.NDArray[np.float32]
 
 
-ITEM = "id, path, size, mtime_ns, content_hash, modality, added, properties, metadata, extracted"
+ITEM = (
+    "id, path, size, mtime_ns, content_hash, modality, added, properties, metadata, extracted, "
+    "EXISTS (SELECT 1 FROM segments WHERE item_id = items.id) "
+    "OR EXISTS (SELECT 1 FROM passages WHERE item_id = items.id)"
+)
 
 SEGMENT = "segments.start, segments.stop, segments.modality, segments.details, segments.passage_id"
 PASSAGE = "passages.start, passages.stop, text, source, passages.details"
@@ -182,7 +202,8 @@ def span_of(start: float | None, stop: float | None) -> Span:
 
 def stored_item(row: Sequence[Any]) -> StoredItem:
     """Read a row of the columns `ITEM`."""
-    item, path, size, mtime_ns, content_hash, modality, added, properties, metadata, read = row
+    item, path, size, mtime_ns, content_hash, modality, added, properties, metadata, *rest = row
+    extracted, is_findable = rest
     return StoredItem(
         id=item,
         file=FileState(path, size, mtime_ns, content_hash),
@@ -190,7 +211,8 @@ def stored_item(row: Sequence[Any]) -> StoredItem:
         added=added,
         properties=json_values(properties),
         metadata=json_values(metadata),
-        extracted=tuple(json.loads(read)) if read else (),
+        extracted=tuple(json.loads(extracted)) if extracted else (),
+        is_findable=bool(is_findable),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sensorium.collection.snapshots import Ids, Kinds, Rows, Snapshot
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.store import Store
 from sensorium.index.base import Vectors
 from sensorium.index.exact import ExactIndex
 from sensorium.ranking.scale import Scale
@@ -69,7 +69,7 @@ def nearest_items(
 
 
 def exactly(
-    store: SQLiteStore,
+    store: Store,
     snapshot: Snapshot,
     queries: Vectors,
     lines: Sequence[Sequence[Neighbour]],
@@ -82,8 +82,8 @@ def exactly(
     if snapshot.index is None:
         return [list(line) for line in lines]
     shown = dict.fromkeys(neighbour.segment for line in lines for neighbour in line)
-    ids, vectors = store.vectors_of(list(shown))
-    place = {segment: row for row, segment in enumerate(ids)}
+    ids, _, vectors = store.vectors(queries.shape[1], ids=list(shown))
+    place = {segment: row for row, segment in enumerate(ids.tolist())}
     exact = []
     for query, line in zip(queries, lines, strict=True):
         there = [neighbour for neighbour in line if neighbour.segment in place]

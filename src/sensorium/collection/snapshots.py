@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.derived import DamagedIndexError, DerivedIndex, read_index, signature
-from sensorium.collection.filters import matching_ids
 from sensorium.collection.rows import Changes
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.store import Store, require_space
 from sensorium.encoders import Space
 from sensorium.index.base import Mask, Vectors
 from sensorium.ranking.scale import COSINES, SAMPLE, Samples, Scale
@@ -121,7 +120,7 @@ class Snapshots:
 
     Parameters
     ----------
-    store : SQLiteStore
+    store : Store
     background : callable
         Gives vectors of segments that have nothing to do with any query, by modality.
     slot : str
@@ -130,14 +129,14 @@ class Snapshots:
 
     def __init__(
         self,
-        store: SQLiteStore,
+        store: Store,
         background: Callable[[], Mapping[str, Vectors]] = dict,
         slot: str = "vectors",
     ) -> None:
         self._store = store
         self._slot = slot
         self._last: Snapshot | None = None
-        self._version = (0, 0)
+        self._version: object = None
         self._filters: OrderedDict[tuple[Any, ...], Ids] = OrderedDict()
         self.background = background
         self.problem: str | None = None
@@ -165,8 +164,8 @@ class Snapshots:
         # A snapshot: vectors of another space, or of a later state than the counters tell, must
         # not get in between.
         with self._store.snapshot():
-            self._store.require_space(space, encoder)
-            changes = self._store.changes()
+            require_space(self._store, space, encoder)
+            changes = self._store.state().changes
             if last is None or last.space != space.fingerprint or last.signature != files:
                 last = self._open(space, changes, files)
             if last.changes != changes:
@@ -185,7 +184,7 @@ class Snapshots:
         opened = Snapshot(
             space=space.fingerprint,
             changes=changes,
-            removed=index.state["removed"] if index else self._store.removed_segments(0)[1],
+            removed=index.state["removed"] if index else self._store.removed(0)[1],
             index=index,
             alive=None,
             segment_ids=empty,
@@ -197,7 +196,7 @@ class Snapshots:
 
     def _follow(self, last: Snapshot, dimension: int, changes: Changes) -> Snapshot:
         """Take in what was added and removed since."""
-        gone, removed = self._store.removed_segments(last.removed)
+        gone, removed = self._store.removed(last.removed)
         alive, segment_ids, item_ids, vectors = (
             last.alive, last.segment_ids, last.item_ids, last.vectors,
         )  # fmt: skip
@@ -221,7 +220,7 @@ class Snapshots:
         followed = replace(
             last, changes=changes, removed=removed, alive=alive,
             segment_ids=segment_ids, item_ids=item_ids, vectors=vectors,
-            modalities=tuple(self._store.segment_modalities()),
+            modalities=self._store.state().modalities,
         )  # fmt: skip
         return replace(followed, kinds=self._kinds(followed))
 
@@ -229,7 +228,7 @@ class Snapshots:
         names = snapshot.modalities
         if len(names) < 2:
             return None
-        ids, codes = self._store.modalities_of_segments(names)
+        ids, codes = self._store.modalities(names)
         in_index = np.empty(0, np.int64) if snapshot.index is None else snapshot.index.segment_ids
         # What was deleted since the index was built has no modality any more, and no need of one.
         places = np.searchsorted(ids, in_index)
@@ -239,7 +238,8 @@ class Snapshots:
         for code, name in enumerate(names):
             chosen = rng.permutation(ids[codes == code])[:SAMPLE].tolist()
             if chosen:
-                segments[name] = self._store.vectors_of(chosen)[1]
+                dimension = snapshot.vectors.shape[1]
+                segments[name] = self._store.vectors(dimension, ids=chosen)[2]
         counts = np.bincount(codes, minlength=len(names))
         frequent = [names[code] for code in np.argsort(-counts, kind="stable").tolist()]
         return Kinds(
@@ -254,11 +254,10 @@ class Snapshots:
         """Ids of the items that meet the conditions; None where there is no condition."""
         if where is None and modality is None:
             return None
-        key = (where, modality, self._store.changes().total)
+        key = (where, modality, self._store.version())
         if key not in self._filters:
             everything = "1" if where is None else where
-            fields = self._store.fields()
-            self._filters[key] = matching_ids(self.path, everything, fields, modality)
+            self._filters[key] = self._store.matching(everything, modality)
             while len(self._filters) > KEPT_FILTERS:
                 self._filters.popitem(last=False)
         return self._filters[key]

@@ -1,259 +1,133 @@
-"""The SQLite file that holds a collection: items, their vectors, and the space they belong to.
-
-The file is described in docs/collection-format.md; any SQLite tool can open it.
-"""
+"""What a collection keeps its rows in: the protocol, and what follows from it for every store."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.rows import (
-    ITEM,
-    PASSAGE,
-    SEGMENT,
     Changes,
     EmbeddedFile,
     FileState,
+    ReembeddedItem,
     StoredItem,
     StoredSegment,
-    insert_segments,
-    json_values,
-    span_of,
-    stored_item,
-    stored_segments,
-    text_record,
+    VectorRow,
 )
-from sensorium.collection.schema import MODALITY_INDEX
-from sensorium.collection.spaces import SpaceStore
-from sensorium.collection.words import match, write_texts, write_words
-from sensorium.data.metadata import dump_metadata
 from sensorium.encoders import Space
-from sensorium.errors import CollectionError
+from sensorium.errors import SpaceMismatchError
 from sensorium.media.segments import SegmentRecord
 from sensorium.ranking.scoring import Match
 
+Ids = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.float32]
+Key = TypeVar("Key", int, str)
 
-class SQLiteStore(SpaceStore):
-    """Rows of one collection in one SQLite file.
 
-    Writes are single transactions, durable when the method returns.
+@dataclass(frozen=True)
+class State:
+    """What is known of all rows without reading them.
+
+    Attributes
+    ----------
+    space : tuple of (Space, str) or None
+        Space of the stored vectors and the name its encoder loads by; None while nothing was added.
+    next_space : tuple of (Space, str) or None
+        The same of an unfinished re-embedding.
+    changes : Changes
+    modalities : tuple of str
+        That vectors have, or once had, in the order of names.
+    fields : tuple of str
+        Names that metadata has anywhere.
     """
 
-    # Items
+    space: tuple[Space, str] | None
+    next_space: tuple[Space, str] | None
+    changes: Changes
+    modalities: tuple[str, ...]
+    fields: tuple[str, ...]
 
-    def item(self, key: int | str) -> StoredItem | None:
-        """The item with this id or path."""
-        column = "id" if isinstance(key, int) else "path"
-        rows = self._read(f"SELECT {ITEM} FROM items WHERE {column} = ?", (key,))
-        return stored_item(rows[0]) if rows else None
 
-    def items(self, ids: Sequence[int]) -> dict[int, StoredItem]:
-        """The items with these ids; an id that is gone is left out."""
-        found: dict[int, StoredItem] = {}
-        for some in _portions(ids):
-            marks = ",".join("?" * len(some))
-            for row in self._read(f"SELECT {ITEM} FROM items WHERE id IN ({marks})", some):
-                found[row[0]] = stored_item(row)
-        return found
+@dataclass(frozen=True)
+class Counts:
+    """Items by modality, items that search cannot find for lack of a vector, and vectors."""
 
-    def paths(self) -> list[tuple[int, str]]:
-        """Id and path of every item, in the order of ids."""
-        return self._read("SELECT id, path FROM items ORDER BY id")
+    items: dict[str, int]
+    without_vectors: int
+    vectors: int
 
-    def has_vectors(self, item: int) -> bool:
-        """Whether search can find an item: by a vector, or by words of a space without text."""
-        sql = (
-            "SELECT EXISTS (SELECT 1 FROM segments WHERE item_id = ?1) "
-            "OR EXISTS (SELECT 1 FROM passages WHERE item_id = ?1)"
-        )
-        return bool(self._read(sql, (item,))[0][0])
 
-    def same_content(self, content_hash: bytes) -> list[tuple[int, str]]:
-        """Id and path of the items with this content that have vectors."""
-        return self._read(
-            "SELECT id, path FROM items WHERE content_hash = ? "
-            "AND EXISTS (SELECT 1 FROM segments WHERE item_id = items.id) ORDER BY id",
-            (content_hash,),
-        )
+class Store(Protocol):
+    """Rows of one collection, durable and open to several processes at once.
 
-    def write(
-        self,
-        space: Space,
-        *,
-        encoder: str | None = None,
-        embedded: Iterable[EmbeddedFile] = (),
-        copied: Iterable[tuple[FileState, dict[str, Any]]] = (),
-        moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]] = (),
-        described: Iterable[tuple[FileState, dict[str, Any]]] = (),
-    ) -> set[str]:
-        """Write one batch, whole or not at all.
+    A write is whole or not at all, and durable when its method returns. Every method may be called
+    from any thread. Ids only grow, and none is given twice.
 
-        Parameters
-        ----------
-        space : Space
-            The space the writer's vectors belong to.
-        encoder : str, optional
-            Name that the space's encoder loads by: the first vectors make the space that of a
-            collection that has none.
-        embedded : iterable of EmbeddedFile
-            Inserted, or replaces what is stored under the same path.
-        copied : iterable of (FileState, metadata)
-            A file whose content, and so whose vectors, another item has already.
-        moved : iterable of ((id, old path), FileState, metadata)
-            An item whose file has a new path, under which nothing is stored.
-        described : iterable of (FileState, metadata)
-            A file that is the same but was touched, or has new metadata.
+    Attributes
+    ----------
+    path : Path
+    """
 
-        Returns
-        -------
-        set of str
-            Paths that could not be copied or moved, because the item they were to follow has
-            changed in the meantime; they have to be embedded.
+    path: Path
+
+    def version(self) -> object:
+        """Differs from what it was if anybody may have written; every search asks."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Let everything that is read inside be of one moment, whatever others write."""
+        ...
+
+    def state(self) -> State:
+        """What is known of all rows; cheap."""
+        ...
+
+    def counts(self) -> Counts:
+        """How much there is; takes time with the number of items."""
+        ...
+
+    def paths(self, content_hash: bytes | None = None) -> list[tuple[int, str]]:
+        """Id and path of every item, or of those of one content that have vectors, by id."""
+        ...
+
+    def items(self, keys: Sequence[Key]) -> dict[Key, StoredItem]:
+        """The items with these ids or paths; what is not there is left out."""
+        ...
+
+    def matching(self, where: str, modality: str | None) -> Ids:
+        """Ids of the items for which an expression holds, ascending; see `Collection.search`.
 
         Raises
         ------
-        SpaceMismatchError
-            When the collection has been re-embedded into another space in the meantime.
+        UsageError
+            When it is malformed.
         """
-        embedded = list(embedded)
-        with self._transaction() as db:
-            if embedded and encoder is not None:
-                self._claim_space(space, encoder)
-            else:
-                self.require_space(space)
-            removals, stale = 0, set()
-            # All that is copied is read before anything is replaced: two files may have changed
-            # names, and `embedded` may replace the vectors of a copy's source.
-            sources = []
-            for file, metadata in copied:
-                twins = self.same_content(file.content_hash)
-                if twins and (twin := self.item(twins[0][0])) is not None:
-                    sources.append((file, metadata, twin, stored_segments(db, twin.id)))
-                else:
-                    stale.add(file.path)
-            for file, metadata, twin, (segments, vectors) in sources:
-                removals += self._replace(
-                    EmbeddedFile(
-                        file,
-                        twin.modality,
-                        twin.properties,
-                        metadata,
-                        segments,
-                        vectors,
-                        twin.extracted,
-                    )
-                )
-            for (item, old_path), file, metadata in moved:
-                # The old path must still be the item's: another process may have found the file
-                # elsewhere, under a path that is not ours to take away again.
-                db.execute(
-                    "UPDATE OR IGNORE items SET path = ?, size = ?, mtime_ns = ? "
-                    "WHERE id = ? AND content_hash = ? AND path IN (?, ?)",
-                    (
-                        file.path, file.size, file.mtime_ns,
-                        item, file.content_hash, old_path, file.path,
-                    ),
-                )  # fmt: skip
-                if db.changes():
-                    self._describe(item, metadata)
-                    write_words(db, item)
-                else:
-                    stale.add(file.path)
-            for new in embedded:
-                removals += self._replace(new)
-            if len(self.segment_modalities()) > 1:
-                db.execute(MODALITY_INDEX)
-            for file, metadata in described:
-                rows = self._read("SELECT id FROM items WHERE path = ?", (file.path,))
-                for (item,) in rows:
-                    db.execute(
-                        "UPDATE items SET size = ?, mtime_ns = ? WHERE id = ?",
-                        (file.size, file.mtime_ns, item),
-                    )
-                    if metadata:
-                        self._describe(item, metadata)
-                        write_words(db, item)
-            self._count_change(removals)
-        return stale
+        ...
 
-    def _replace(self, new: EmbeddedFile) -> bool:
-        """Insert or replace the item of a path; returns whether it had vectors."""
-        file, db = new.file, self._connection
-        ((item, old),) = self._read(
-            "INSERT INTO items "
-            "(path, modality, size, mtime_ns, content_hash, added, properties, extracted) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
-            "modality = excluded.modality, size = excluded.size, mtime_ns = excluded.mtime_ns, "
-            "content_hash = excluded.content_hash, properties = excluded.properties, "
-            "extracted = excluded.extracted "
-            "RETURNING id, EXISTS (SELECT 1 FROM segments WHERE item_id = items.id)",
-            (
-                file.path, str(new.modality), file.size, file.mtime_ns, file.content_hash,
-                time.time(), dump_metadata(new.properties),
-                json.dumps(list(new.extracted)) if new.extracted else None,
-            ),
-        )  # fmt: skip
-        if old:
-            db.execute("DELETE FROM segments WHERE item_id = ?", (item,))
-        # Even without vectors of this space: a re-embedding may have read the old content.
-        db.execute("DELETE FROM next_segments WHERE item_id = ?", (item,))
-        db.execute("DELETE FROM passages WHERE item_id = ?", (item,))
-        self._add_fields(new.properties)
-        self._describe(item, new.metadata)
-        write_words(db, item)
-        write_texts(db, insert_segments(db, item, new.segments, new.vectors))
-        return bool(old)
+    def match_words(self, query: str, k: int, allowed: Ids | None = None) -> list[Match]:
+        """The `k` items that hold the words best; see `sensorium.collection.words.match`."""
+        ...
 
-    def _describe(self, item: int, metadata: dict[str, Any]) -> None:
-        """Merge user metadata into what is stored: a key that is not named again stays."""
-        if not metadata:
-            return
-        ((stored,),) = self._read("SELECT metadata FROM items WHERE id = ?", (item,))
-        merged = {**json.loads(stored), **metadata}
-        self._connection.execute(
-            "UPDATE items SET metadata = ? WHERE id = ?", (dump_metadata(merged), item)
-        )
-        self._add_fields(metadata)
+    def segments(self, ids: Sequence[int]) -> dict[int, StoredSegment]:
+        """The segments with these ids; an id that is gone is left out."""
+        ...
 
-    def describe(self, values: Mapping[int, dict[str, Any]]) -> None:
-        """Merge metadata into items; one that is gone is passed over."""
-        with self._transaction() as db:
-            for item, metadata in values.items():
-                if self._read("SELECT 1 FROM items WHERE id = ?", (item,)):
-                    self._describe(item, metadata)
-                    write_words(db, item)
-            self._count_change(0)
-
-    def _add_fields(self, values: dict[str, Any]) -> None:
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO fields VALUES (?)", [(name,) for name in values]
-        )
-
-    def delete(self, ids: Sequence[int]) -> int:
-        """Delete items and their vectors; returns how many there were."""
-        with self._transaction() as db:
-            rows = 0
-            for item in ids:
-                db.execute("DELETE FROM items WHERE id = ?", (item,))
-                rows += db.changes()  # without the segments that go with it
-            self._count_change(rows)
-        return rows
-
-    # Vectors
-
-    def changes(self) -> Changes:
-        """Counters that tell a reader whether what it holds in memory is still true."""
-        return Changes(*self._read("SELECT changes, removals FROM counters")[0])
+    def texts(
+        self, ids: Sequence[int] = (), *, item: int | None = None
+    ) -> dict[int, SegmentRecord]:
+        """The stored texts with these ids, those that are there, or all of an item in order."""
+        ...
 
     def vectors(
-        self, dimension: int, after: int = 0
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        self, dimension: int, after: int = 0, *, ids: Sequence[int] | None = None
+    ) -> tuple[Ids, Ids, Vectors]:
         """Read vectors in the order of their segments' ids.
 
         Parameters
@@ -261,39 +135,26 @@ class SQLiteStore(SpaceStore):
         dimension : int
         after : int
             Only segments with a larger id.
+        ids : sequence of int, optional
+            Only these segments, those that are there.
 
         Returns
         -------
         segment_ids, item_ids : ndarray of int64, shape (n,)
         vectors : ndarray of float32, shape (n, dimension)
+
+        Raises
+        ------
+        CollectionError
+            When vectors are damaged.
         """
-        with self.snapshot():  # count and rows of one moment
-            db = self._connection
-            sql = "SELECT count(*) FROM segments WHERE id > ?"
-            ((count,),) = db.execute(sql, (after,)).fetchall()
-            ids = np.empty((2, count), np.int64)
-            vectors = np.empty((count, dimension), np.float32)
-            rows = db.execute(
-                "SELECT id, item_id, vector FROM segments WHERE id > ? ORDER BY id", (after,)
-            )
-            try:
-                for n, (segment, item, blob) in enumerate(rows):
-                    ids[0, n], ids[1, n] = segment, item
-                    vectors[n] = np.frombuffer(blob, dtype="<f4")
-            except (ValueError, TypeError) as error:
-                raise CollectionError(f"{self.path}: vectors are damaged ({error})") from error
-        return ids[0], ids[1], vectors
+        ...
 
-    def vectors_of(self, segment_ids: Sequence[int]) -> tuple[list[int], npt.NDArray[np.float32]]:
-        """Which of these segments are there, and their vectors, shape (n, d)."""
-        rows = []
-        for some in _portions(segment_ids):
-            marks = ",".join("?" * len(some))
-            rows += self._read(f"SELECT id, vector FROM segments WHERE id IN ({marks})", some)
-        vectors = np.frombuffer(b"".join([vector for _, vector in rows]), "<f4")
-        return [segment for segment, _ in rows], vectors.reshape(len(rows), -1 if rows else 0)
+    def modalities(self, names: Sequence[str]) -> tuple[Ids, npt.NDArray[np.uint8]]:
+        """Ids of all segments, and where each one's modality is in `names`; reads no vectors."""
+        ...
 
-    def removed_segments(self, after: int) -> tuple[npt.NDArray[np.int64], int]:
+    def removed(self, after: int) -> tuple[Ids, int]:
         """Read the log of removed vectors.
 
         Parameters
@@ -308,103 +169,132 @@ class SQLiteStore(SpaceStore):
         position : int
             The end of the log; it only grows.
         """
-        rows = self._read(
-            "SELECT id, first, last FROM removed_segments WHERE id > ? ORDER BY id", (after,)
-        )
-        sql = "SELECT seq FROM sqlite_sequence WHERE name = 'removed_segments'"
-        position = rows[-1][0] if rows else max(after, *(seq for (seq,) in self._read(sql)), 0)
-        return np.array([row[1:] for row in rows], np.int64).reshape(-1, 2), position
+        ...
 
-    def trim_removed(self, position: int) -> None:
+    def forget_removed(self, position: int) -> None:
         """Forget the log of removed vectors up to a position."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM removed_segments WHERE id <= ?", (position,))
+        ...
 
-    def segments(self, ids: Sequence[int]) -> dict[int, StoredSegment]:
-        """The segments with these ids; an id that is gone is left out."""
-        found: dict[int, StoredSegment] = {}
-        for some in _portions(ids):
-            marks = ",".join("?" * len(some))
-            for row in self._read(
-                "SELECT segments.id, segments.item_id, path, items.modality, properties, "
-                f"metadata, {SEGMENT}, passages.text, passages.source FROM segments "
-                "JOIN items ON items.id = segments.item_id "
-                f"LEFT JOIN passages ON passages.id = passage_id WHERE segments.id IN ({marks})",
-                some,
-            ):
-                segment, item, path, modality, properties, metadata, *of_segment = row
-                values = json_values(properties)
-                values.update(json_values(metadata))
-                start, stop, kind, details, text_id, text, source = of_segment
-                record = SegmentRecord(
-                    span_of(start, stop), kind, text, source or "",
-                    json_values(details) if details else {}, text_id=text_id,
-                )  # fmt: skip
-                found[segment] = StoredSegment(item, path, modality, values, record)
-        return found
+    def rows(self, dimension: int, size: int) -> Iterator[tuple[list[VectorRow], Vectors]]:
+        """Everything, `size` vectors at a time, in the order of items and their segments.
 
-    def texts(self, ids: Sequence[int]) -> dict[int, SegmentRecord]:
-        """The stored texts with these ids; an id that is gone is left out."""
-        found: dict[int, SegmentRecord] = {}
-        for some in _portions(ids):
-            marks = ",".join("?" * len(some))
-            sql = f"SELECT id, {PASSAGE} FROM passages WHERE id IN ({marks})"
-            found.update((row[0], text_record(row[1:])) for row in self._read(sql, some))
-        return found
+        To be read inside of `snapshot`.
+        """
+        ...
 
-    def texts_of(self, item: int) -> dict[int, SegmentRecord]:
-        """The stored texts of an item by their ids, in order."""
-        sql = f"SELECT id, {PASSAGE} FROM passages WHERE item_id = ? ORDER BY ordinal"
-        return {row[0]: text_record(row[1:]) for row in self._read(sql, (item,))}
+    def write(
+        self,
+        space: Space,
+        *,
+        encoder: str | None = None,
+        embedded: Iterable[EmbeddedFile] = (),
+        copied: Iterable[tuple[FileState, dict[str, Any]]] = (),
+        moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]] = (),
+        described: Iterable[tuple[FileState | int, dict[str, Any]]] = (),
+    ) -> set[str]:
+        """Write one batch.
 
-    def segment_modalities(self) -> list[str]:
-        """Modalities that vectors have, or once had, in the order of names."""
-        return [name for (name,) in self._read("SELECT name FROM segment_modalities ORDER BY name")]
+        Parameters
+        ----------
+        space : Space
+            The space the writer's vectors belong to.
+        encoder : str, optional
+            Name that the space's encoder loads by: the first vectors make the space that of a
+            collection that has none.
+        embedded : iterable of EmbeddedFile
+            Inserted, or replaces what is stored under the same path.
+        copied : iterable of (FileState, metadata)
+            A file whose content, and so whose vectors, another item has already.
+        moved : iterable of ((id, old path), FileState, metadata)
+            An item whose file has a new path, under which nothing is stored.
+        described : iterable of (FileState or id, metadata)
+            A file that is the same but was touched, or an item, that has new metadata. User
+            metadata is merged into what is stored: a key that is not named again stays.
 
-    def modalities_of_segments(
-        self, names: Sequence[str], after: int = 0
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-        """Ids of the segments after one, and where each one's modality is in `names`."""
-        with self.snapshot():
-            rows = self._read(
-                "SELECT id, modality FROM segments WHERE id > ? ORDER BY id", (after,)
-            )
-        place = {name: n for n, name in enumerate(names)}
-        ids = np.array([row[0] for row in rows], np.int64)
-        return ids, np.array([place[row[1]] for row in rows], np.uint8)
+        Returns
+        -------
+        set of str
+            Paths that could not be copied or moved, because the item they were to follow has
+            changed in the meantime; they have to be embedded.
 
-    def match_words(
-        self, query: str, k: int, allowed: npt.NDArray[np.int64] | None = None
-    ) -> list[Match]:
-        """Find items by their words; see `sensorium.collection.words.match`."""
-        with self.snapshot():
-            return match(self._connection, query, k, allowed)
+        Raises
+        ------
+        SpaceMismatchError
+            When the collection has been re-embedded into another space in the meantime.
+        """
+        ...
 
-    def modalities(self, segment_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
-        """The modality of each of some segments, shape (n,); "" of those that are gone."""
-        names = self.segment_modalities()
-        if len(names) == 1:
-            return np.full(len(segment_ids), names[0])
-        ids, codes = self.modalities_of_segments(names)
-        known = dict(zip(ids.tolist(), codes.tolist(), strict=True))
-        return np.array([names[known[n]] if n in known else "" for n in segment_ids.tolist()], str)
+    def delete(self, ids: Sequence[int]) -> int:
+        """Delete items and their vectors; returns how many there were."""
+        ...
 
-    # Facts
+    def reembedding(self, space: Space, encoder: str) -> Reembedding:
+        """Set out for a new space, or resume when the last, unfinished run had the same."""
+        ...
 
-    def count_items(self) -> dict[str, int]:
-        """Items by modality."""
-        return dict(self._read("SELECT modality, count(*) FROM items GROUP BY modality"))
-
-    def count_without_vectors(self) -> int:
-        """Items that search cannot find, because they have no vector."""
-        sql = "SELECT count(*) FROM items WHERE id NOT IN (SELECT item_id FROM segments)"
-        return int(self._read(sql)[0][0])
-
-    def fields(self) -> list[str]:
-        """Names that metadata has anywhere in the collection."""
-        return [name for (name,) in self._read("SELECT name FROM fields ORDER BY name")]
+    def close(self) -> None:
+        """Close the store; calling it twice is fine."""
+        ...
 
 
-def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), 500):  # SQLite limits the parameters of a statement
-        yield ids[start : start + 500]
+class Reembedding(Protocol):
+    """Vectors of the next space, kept beside those of the present one until all are there.
+
+    `write` and `finish` raise `CollectionError` when another process has begun to re-embed into yet
+    another space.
+    """
+
+    def missing(self) -> list[tuple[int, str, bytes]]:
+        """Id, path and content hash of the items that have no vector of the next space yet."""
+        ...
+
+    def write(self, batch: Iterable[ReembeddedItem]) -> bool:
+        """Keep vectors; False when another process has finished this re-embedding."""
+        ...
+
+    def finish(self, failed: Iterable[tuple[int, bytes]]) -> bool:
+        """Change over to the next space in one step.
+
+        Parameters
+        ----------
+        failed : iterable of (id, content hash)
+            Items that could not be embedded; they stay, without vectors.
+
+        Returns
+        -------
+        bool
+            False when items were added or changed in the meantime that still need a vector.
+        """
+        ...
+
+
+def require_space(store: Store, space: Space, encoder: str = "") -> None:
+    """Refuse vectors of another space than the stored one; `encoder` loads by this name.
+
+    Raises
+    ------
+    SpaceMismatchError
+    """
+    stored = store.state().space
+    if stored is not None and stored[0].fingerprint != space.fingerprint:
+        raise SpaceMismatchError(
+            f"{store.path} holds vectors of the space {stored[0]}, the encoder makes {space}; "
+            "they cannot be compared. Open it with the encoder it was made with, or re-embed: "
+            f"sensorium reembed --collection {shlex.quote(str(store.path))} "
+            f"--encoder {shlex.quote(encoder or space.name)}"
+        )
+
+
+def modalities_of(store: Store, segment_ids: Ids) -> npt.NDArray[np.str_]:
+    """The modality of each of some segments, shape (n,); "" of those that are gone."""
+    names = store.state().modalities
+    if len(names) == 1 or not len(segment_ids):
+        return np.full(len(segment_ids), names[0] if names else "")
+    ids, codes = store.modalities(names)
+    places = np.searchsorted(ids, segment_ids)
+    there = np.zeros(len(segment_ids), bool)
+    inside = places < len(ids)
+    there[inside] = ids[places[inside]] == segment_ids[inside]
+    found = np.full(len(segment_ids), "", dtype=f"U{max(map(len, names))}")
+    found[there] = np.array(names)[codes[places[there]]]
+    return found

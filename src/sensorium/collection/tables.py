@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.arrays import json_text, open_array, plain_row, write_header
-from sensorium.collection.bulk import Batch, RowVectors, VectorRow
+from sensorium.collection.bulk import Batch, RowVectors
 from sensorium.collection.exchange import (
     SPACE_FILE,
     SPACE_KEY,
@@ -24,7 +24,7 @@ from sensorium.collection.exchange import (
     Origin,
     Source,
 )
-from sensorium.collection.rows import FileState
+from sensorium.collection.rows import FileState, VectorRow
 from sensorium.errors import CollectionError, MissingExtraError, UsageError
 from sensorium.media.skipped import Skipped
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sensorium.collection.rows import EmbeddedFile, FileState, ReembeddedItem
-from sensorium.collection.store import SQLiteStore
+from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SpaceMismatchError
 from sensorium.media import Modality
@@ -126,7 +126,7 @@ def test_damaged_vectors_are_told(store: SQLiteStore, path: Path) -> None:
 
 def test_a_batch_is_whole_or_not_at_all(store: SQLiteStore) -> None:
     store.write(space(), embedded=[embedded("a", "old")])
-    before = store.item("a"), store.changes()
+    before = store.items(["a"]).get("a"), store.state().changes
     for bad in (
         [embedded("a", "new"), embedded("b", x=float("nan"))],
         [
@@ -136,18 +136,18 @@ def test_a_batch_is_whole_or_not_at_all(store: SQLiteStore) -> None:
     ):
         with pytest.raises((CollectionError, ValueError)):
             store.write(space(), embedded=bad)
-        assert (store.item("a"), store.changes()) == before
+        assert (store.items(["a"]).get("a"), store.state().changes) == before
         assert len(store.paths()) == 1
 
 
 def test_a_full_disk_is_named(store: SQLiteStore) -> None:
     store.write(space(), embedded=[embedded("a")])
-    (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
-    store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    (pages,) = store.connection.execute("PRAGMA page_count").fetchone()
+    store.connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(CollectionError, match=r"cannot be written \(database or disk is full\)"):
         store.write(space(), embedded=[embedded(f"{n}", x="y" * 5_000) for n in range(50)])
     assert store.paths() == [(1, "a")]
-    store._connection.execute("PRAGMA max_page_count = 1000000")
+    store.connection.execute("PRAGMA max_page_count = 1000000")
     store.write(space(), embedded=[embedded("b")])
     assert [path for _, path in store.paths()] == ["a", "b"]
 
@@ -163,7 +163,7 @@ def test_ids_are_never_given_again(store: SQLiteStore) -> None:
 def test_replacing_keeps_the_id(store: SQLiteStore) -> None:
     store.write(space(), embedded=[embedded("a", "long content", segments=3, caption="x")])
     store.write(space(), embedded=[embedded("a", "short", segments=2)])
-    item = store.item("a")
+    item = store.items(["a"]).get("a")
     assert item is not None
     assert (item.id, item.metadata, item.file.content_hash) == (1, {"caption": "x"}, b"short")
     ids, items, vectors = store.vectors(DIMENSION)
@@ -189,7 +189,7 @@ def test_copies_see_what_the_batch_replaces(store: SQLiteStore) -> None:
         == set()
     )
     assert store.write(space(), copied=[(file("d", "never seen"), {})]) == {"d"}
-    assert store.item("d") is None
+    assert store.items(["d"]).get("d") is None
 
 
 def test_an_item_that_another_process_moved_is_not_taken_away(
@@ -201,7 +201,7 @@ def test_an_item_that_another_process_moved_is_not_taken_away(
     assert other.write(space(), moved=[((1, "old"), file("theirs", "x"), {})]) == {"theirs"}
     assert store.write(space(), moved=[((1, "old"), file("mine", "x"), {"a": 1})]) == set()
     assert other.paths() == [(1, "mine")]
-    assert other.item(1).metadata == {"a": 1}  # type: ignore[union-attr]
+    assert other.items([1]).get(1).metadata == {"a": 1}  # type: ignore[union-attr]
 
 
 def test_moves_that_came_too_late(store: SQLiteStore) -> None:
@@ -220,12 +220,12 @@ def test_metadata_describes_only_what_is_there(store: SQLiteStore) -> None:
     store.write(
         space(), described=[(file("a", mtime=7), {"b": None, "d": 2}), (file("z"), {"e": 1})]
     )
-    item = store.item("a")
+    item = store.items(["a"]).get("a")
     assert item is not None
     assert item.file.mtime_ns == 7
     assert item.metadata == {"a": 1, "b": None, "d": 2}
-    assert store.item("z") is None
-    assert store.fields() == ["a", "b", "d", "width"]
+    assert store.items(["z"]).get("z") is None
+    assert list(store.state().fields) == ["a", "b", "d", "width"]
 
 
 # Spaces
@@ -244,7 +244,7 @@ def test_another_space_is_refused(store: SQLiteStore, path: Path) -> None:
             assert part in str(caught.value)
     with pytest.raises(SpaceMismatchError, match=r"--encoder '/it'\"'\"'s/two'"):
         other.claim_space(space("two"), "/it's/two")
-    assert other.space() == (space(), "some encoder")
+    assert other.state().space == (space(), "some encoder")
     assert other.paths() == []
 
 
@@ -253,7 +253,7 @@ def test_only_the_name_differs(store: SQLiteStore) -> None:
     store.claim_space(one, "a")
     renamed = Space("renamed", one.dimension, one.modalities, one.preprocessing, one.weights)
     store.claim_space(renamed, "b")
-    assert store.space() == (one, "a")
+    assert store.state().space == (one, "a")
 
 
 # Reading while others write
@@ -263,19 +263,19 @@ def test_a_snapshot_stands_still(store: SQLiteStore, path: Path) -> None:
     store.write(space(), embedded=[embedded("a")])
     other = SQLiteStore(path)
     with store.snapshot():
-        before = store.changes()
+        before = store.state().changes
         other.write(space(), embedded=[embedded("b")])
         other.delete([1])
-        assert store.changes() == before
+        assert store.state().changes == before
         assert store.paths() == [(1, "a")]
         assert store.vectors(DIMENSION)[1].tolist() == [1]
     assert store.paths() == [(2, "b")]
-    assert store.changes().removals == before.removals + 1
+    assert store.state().changes.removals == before.removals + 1
 
 
 def test_counters(store: SQLiteStore) -> None:
     """`removals` tells readers that vectors they hold are gone; adding alone does not."""
-    seen = [store.changes()]
+    seen = [store.state().changes]
     for change, removals in (
         (lambda: store.write(space(), embedded=[embedded("a"), embedded("b")]), 0),
         (lambda: store.write(space(), copied=[(file("c", "a"), {})]), 0),
@@ -285,7 +285,7 @@ def test_counters(store: SQLiteStore) -> None:
         (lambda: store.delete([1, 3]), 0),
     ):
         change()
-        seen.append(store.changes())
+        seen.append(store.state().changes)
         assert seen[-1].total > seen[-2].total
         assert seen[-1].removals - seen[-2].removals == removals
 
@@ -300,7 +300,7 @@ def test_more_rows_than_a_statement_takes(store: SQLiteStore) -> None:
 
 
 def reembedded(store: SQLiteStore, item: int, content: bytes = b"") -> ReembeddedItem:
-    stored = store.item(item)
+    stored = store.items([item]).get(item)
     assert stored is not None
     content_hash = stored.file.content_hash
     return ReembeddedItem(
@@ -315,42 +315,42 @@ def reembedded(store: SQLiteStore, item: int, content: bytes = b"") -> Reembedde
 def test_reembedding_step_by_step(store: SQLiteStore) -> None:
     store.claim_space(space(), "one")
     store.write(space(), embedded=[embedded("a"), embedded("b"), embedded("c")])
-    store.begin_reembedding(space("two"), "two")
-    assert store.write_reembedded(space("two"), [reembedded(store, 1)])
-    store.begin_reembedding(space("two"), "two")  # resumes
-    assert [path for _, path, _ in store.not_reembedded()] == ["b", "c"]
-    assert not store.finish_reembedding(space("two"), [(2, b"b")])
-    assert store.space() == (space(), "one")
-    assert store.finish_reembedding(space("two"), [(2, b"b"), (3, b"c")])
-    assert store.space() == (space("two"), "two")
-    assert store.next_space() is None
+    two = store.reembedding(space("two"), "two")
+    assert two.write([reembedded(store, 1)])
+    two = store.reembedding(space("two"), "two")  # resumes
+    assert [path for _, path, _ in two.missing()] == ["b", "c"]
+    assert not two.finish([(2, b"b")])
+    assert store.state().space == (space(), "one")
+    assert two.finish([(2, b"b"), (3, b"c")])
+    assert store.state().space == (space("two"), "two")
+    assert store.state().next_space is None
     _, items, vectors = store.vectors(DIMENSION)
     assert (items.tolist(), vectors[0, 0]) == ([1], 9)
-    assert store.count_without_vectors() == 2
+    assert store.counts().without_vectors == 2
 
 
 def test_a_failure_counts_only_for_the_content_it_was_met_with(store: SQLiteStore) -> None:
     store.claim_space(space(), "one")
     store.write(space(), embedded=[embedded("a", "old")])
-    store.begin_reembedding(space("two"), "two")
+    two = store.reembedding(space("two"), "two")
     store.write(space(), embedded=[embedded("a", "new")])
-    assert not store.finish_reembedding(space("two"), [(1, b"old")])
+    assert not two.finish([(1, b"old")])
 
 
 def test_vectors_of_old_content_are_not_kept(store: SQLiteStore) -> None:
     """An item may be added anew while a re-embedding has read what it was before."""
     store.claim_space(space(), "one")
     store.write(space(), embedded=[embedded("a", "old"), embedded("b")])
-    store.begin_reembedding(space("two"), "two")
+    two = store.reembedding(space("two"), "two")
     late = [reembedded(store, 1), reembedded(store, 2)]
     store.write(space(), embedded=[embedded("a", "new")])
     store.delete([2])
-    store.write_reembedded(space("two"), late)
-    assert [item for item, _, _ in store.not_reembedded()] == [1]
-    store.write_reembedded(space("two"), [reembedded(store, 1)])
-    assert store.not_reembedded() == []
+    two.write(late)
+    assert [item for item, _, _ in two.missing()] == [1]
+    two.write([reembedded(store, 1)])
+    assert two.missing() == []
     store.write(space(), embedded=[embedded("a", "newer")])
-    assert [item for item, _, _ in store.not_reembedded()] == [1]
+    assert [item for item, _, _ in two.missing()] == [1]
 
 
 def test_vectors_of_old_content_are_not_kept_for_an_item_without_vectors(
@@ -358,44 +358,41 @@ def test_vectors_of_old_content_are_not_kept_for_an_item_without_vectors(
 ) -> None:
     store.claim_space(space(), "one")
     store.write(space(), embedded=[embedded("a")])
-    store.begin_reembedding(space("two"), "two")
-    assert store.finish_reembedding(space("two"), [(1, b"a")])  # its file was gone
-    store.begin_reembedding(space("three"), "three")
-    store.write_reembedded(space("three"), [reembedded(store, 1)])  # it is back
+    two = store.reembedding(space("two"), "two")
+    assert two.finish([(1, b"a")])  # its file was gone
+    three = store.reembedding(space("three"), "three")
+    three.write([reembedded(store, 1)])  # it is back
     store.write(space("two"), embedded=[embedded("a", "edited")])
-    assert [item for item, _, _ in store.not_reembedded()] == [1]
+    assert [item for item, _, _ in three.missing()] == [1]
 
 
 def test_two_reembed_at_once(store: SQLiteStore, path: Path) -> None:
     store.claim_space(space(), "one")
     store.write(space(), embedded=[embedded("a"), embedded("b")])
     other = SQLiteStore(path)
-    for one in (store, other):
-        one.begin_reembedding(space("two"), "two")
-    for one in (store, other):
-        assert one.write_reembedded(space("two"), [reembedded(one, 1)])
-    assert other.write_reembedded(space("two"), [reembedded(other, 2)])
-    assert other.finish_reembedding(space("two"), [])
-    assert not store.write_reembedded(space("two"), [reembedded(store, 2)])  # nothing left to do
-    assert store.finish_reembedding(space("two"), [])
+    both = [each.reembedding(space("two"), "two") for each in (store, other)]
+    for reembedding in both:
+        assert reembedding.write([reembedded(store, 1)])
+    ours, theirs = both
+    assert theirs.write([reembedded(other, 2)])
+    assert theirs.finish([])
+    assert not ours.write([reembedded(store, 2)])  # nothing left to do
+    assert ours.finish([])
     assert len(store.vectors(DIMENSION)[0]) == 2
 
 
 def test_another_target_midway(store: SQLiteStore, path: Path) -> None:
     store.claim_space(space(), "one")
     store.write(space(), embedded=[embedded("a")])
-    store.begin_reembedding(space("two"), "two")
-    store.write_reembedded(space("two"), [reembedded(store, 1)])
+    two = store.reembedding(space("two"), "two")
+    two.write([reembedded(store, 1)])
     other = SQLiteStore(path)
-    other.begin_reembedding(space("three"), "three")
-    for use in (
-        lambda: store.write_reembedded(space("two"), []),
-        lambda: store.finish_reembedding(space("two"), []),
-    ):
+    three = other.reembedding(space("three"), "three")
+    for use in (lambda: two.write([]), lambda: two.finish([])):
         with pytest.raises(CollectionError, match="another process re-embeds it into three"):
             use()
-    assert other.not_reembedded() == [(1, "a", b"a")]
-    other.write_reembedded(space("three"), [reembedded(other, 1)])
-    assert other.finish_reembedding(space("three"), [])
+    assert three.missing() == [(1, "a", b"a")]
+    three.write([reembedded(other, 1)])
+    assert three.finish([])
     with pytest.raises(CollectionError, match="another process"):
-        store.finish_reembedding(space("two"), [])
+        two.finish([])

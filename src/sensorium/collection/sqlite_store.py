@@ -1,0 +1,271 @@
+"""The SQLite file that holds a collection: items, their vectors, and the space they belong to.
+
+The file is described in docs/collection-format.md; any SQLite tool can open it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from sensorium.collection.database import Database
+from sensorium.collection.filters import matching_ids
+from sensorium.collection.rows import (
+    ITEM,
+    PASSAGE,
+    SEGMENT,
+    Changes,
+    EmbeddedFile,
+    FileState,
+    StoredItem,
+    StoredSegment,
+    VectorRow,
+    json_values,
+    span_of,
+    stored_item,
+    text_record,
+)
+from sensorium.collection.sqlite_reembedding import SQLiteReembedding
+from sensorium.collection.sqlite_writing import claim, count_change, write_batch
+from sensorium.collection.store import Counts, Ids, Key, State, Vectors, require_space
+from sensorium.collection.words import match
+from sensorium.encoders import Space
+from sensorium.errors import CollectionError
+from sensorium.media.segments import SegmentRecord
+from sensorium.ranking.scoring import Match
+
+_parsed_space = lru_cache(maxsize=16)(Space.from_json)
+"""Reading and hashing a space anew takes 0.1 ms."""
+
+_SAME_CONTENT = (
+    "WHERE content_hash = ? "
+    "AND EXISTS (SELECT 1 FROM segments WHERE item_id = items.id) ORDER BY id"
+)
+
+
+class SQLiteStore(Database):
+    """A collection's rows in one SQLite file; see `sensorium.collection.store.Store`."""
+
+    # What there is
+
+    def state(self) -> State:
+        """See `Store.state`."""
+        with self.snapshot():
+            meta = dict(self.read("SELECT key, value FROM meta"))
+            changes = Changes(*self.read("SELECT changes, removals FROM counters")[0])
+            modalities = self.read("SELECT name FROM segment_modalities ORDER BY name")
+            fields = self.read("SELECT name FROM fields ORDER BY name")
+        spaces = [
+            (_parsed_space(meta[space]), meta[encoder]) if space in meta else None
+            for space, encoder in (("space", "encoder"), ("next_space", "next_encoder"))
+        ]
+        return State(
+            spaces[0], spaces[1], changes,
+            tuple(name for (name,) in modalities), tuple(name for (name,) in fields),
+        )  # fmt: skip
+
+    def counts(self) -> Counts:
+        """See `Store.counts`."""
+        with self.snapshot():
+            items = dict(self.read("SELECT modality, count(*) FROM items GROUP BY modality"))
+            sql = "SELECT count(*) FROM items WHERE id NOT IN (SELECT item_id FROM segments)"
+            ((without,),) = self.read(sql)
+            ((vectors,),) = self.read("SELECT count(*) FROM segments")
+        return Counts(items, without, vectors)
+
+    # Items
+
+    def paths(self, content_hash: bytes | None = None) -> list[tuple[int, str]]:
+        """See `Store.paths`."""
+        if content_hash is None:
+            return self.read("SELECT id, path FROM items ORDER BY id")
+        return self.read(f"SELECT id, path FROM items {_SAME_CONTENT}", (content_hash,))
+
+    def items(self, keys: Sequence[Key]) -> dict[Key, StoredItem]:
+        """See `Store.items`."""
+        stored: dict[Any, StoredItem] = {}
+        place = 1 if keys and isinstance(keys[0], str) else 0
+        for some in _portions(keys):
+            marks = ",".join("?" * len(some))
+            column = ("id", "path")[place]
+            for row in self.read(f"SELECT {ITEM} FROM items WHERE {column} IN ({marks})", some):
+                stored[row[place]] = stored_item(row)
+        return stored
+
+    def matching(self, where: str, modality: str | None) -> Ids:
+        """See `Store.matching`."""
+        return matching_ids(self.path, where, list(self.state().fields), modality)
+
+    def match_words(self, query: str, k: int, allowed: Ids | None = None) -> list[Match]:
+        """See `Store.match_words`."""
+        with self.snapshot():
+            return match(self.connection, query, k, allowed)
+
+    # Segments
+
+    def segments(self, ids: Sequence[int]) -> dict[int, StoredSegment]:
+        """See `Store.segments`."""
+        stored: dict[int, StoredSegment] = {}
+        for some in _portions(ids):
+            marks = ",".join("?" * len(some))
+            for row in self.read(
+                "SELECT segments.id, segments.item_id, path, items.modality, properties, "
+                f"metadata, {SEGMENT}, passages.text, passages.source FROM segments "
+                "JOIN items ON items.id = segments.item_id "
+                f"LEFT JOIN passages ON passages.id = passage_id WHERE segments.id IN ({marks})",
+                some,
+            ):
+                segment, item, path, modality, properties, metadata, *of_segment = row
+                values = json_values(properties)
+                values.update(json_values(metadata))
+                start, stop, kind, details, text_id, text, source = of_segment
+                record = SegmentRecord(
+                    span_of(start, stop), kind, text, source or "",
+                    json_values(details) if details else {}, text_id=text_id,
+                )  # fmt: skip
+                stored[segment] = StoredSegment(item, path, modality, values, record)
+        return stored
+
+    def texts(
+        self, ids: Sequence[int] = (), *, item: int | None = None
+    ) -> dict[int, SegmentRecord]:
+        """See `Store.texts`."""
+        if item is not None:
+            sql = f"SELECT id, {PASSAGE} FROM passages WHERE item_id = ? ORDER BY ordinal"
+            return {row[0]: text_record(row[1:]) for row in self.read(sql, (item,))}
+        stored: dict[int, SegmentRecord] = {}
+        for some in _portions(ids):
+            marks = ",".join("?" * len(some))
+            sql = f"SELECT id, {PASSAGE} FROM passages WHERE id IN ({marks})"
+            stored.update((row[0], text_record(row[1:])) for row in self.read(sql, some))
+        return stored
+
+    def vectors(
+        self, dimension: int, after: int = 0, *, ids: Sequence[int] | None = None
+    ) -> tuple[Ids, Ids, Vectors]:
+        """See `Store.vectors`."""
+        if ids is not None:
+            rows = []
+            for some in _portions(ids):
+                marks = ",".join("?" * len(some))
+                sql = f"SELECT id, item_id, vector FROM segments WHERE id IN ({marks})"
+                rows += self.read(sql, some)
+            numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
+            blobs = b"".join([vector for _, _, vector in rows])
+            return numbers[:, 0], numbers[:, 1], self._from_blobs(blobs, len(rows), dimension)
+        with self.snapshot():  # count and rows of one moment
+            run = self.connection.execute
+            ((count,),) = run("SELECT count(*) FROM segments WHERE id > ?", (after,)).fetchall()
+            numbers = np.empty((2, count), np.int64)
+            vectors = np.empty((count, dimension), np.float32)
+            sql = "SELECT id, item_id, vector FROM segments WHERE id > ? ORDER BY id"
+            try:
+                for n, (segment, item, blob) in enumerate(run(sql, (after,))):
+                    numbers[0, n], numbers[1, n] = segment, item
+                    vectors[n] = np.frombuffer(blob, dtype="<f4")
+            except (ValueError, TypeError) as error:
+                raise CollectionError(f"{self.path}: vectors are damaged ({error})") from error
+        return numbers[0], numbers[1], vectors
+
+    def _from_blobs(self, blobs: bytes, count: int, dimension: int) -> Vectors:
+        if len(blobs) != 4 * dimension * count:
+            raise CollectionError(f"{self.path}: vectors are damaged (of another length)")
+        return np.frombuffer(blobs, "<f4").reshape(count, dimension).astype(np.float32, copy=False)
+
+    def modalities(self, names: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.uint8]]]:
+        """See `Store.modalities`."""
+        rows = self.read("SELECT id, modality FROM segments ORDER BY id")
+        place = {name: n for n, name in enumerate(names)}
+        ids = np.array([row[0] for row in rows], np.int64)
+        return ids, np.array([place[row[1]] for row in rows], np.uint8)
+
+    def removed(self, after: int) -> tuple[Ids, int]:
+        """See `Store.removed`."""
+        rows = self.read(
+            "SELECT id, first, last FROM removed_segments WHERE id > ? ORDER BY id", (after,)
+        )
+        sql = "SELECT seq FROM sqlite_sequence WHERE name = 'removed_segments'"
+        position = rows[-1][0] if rows else max(after, *(seq for (seq,) in self.read(sql)), 0)
+        return np.array([row[1:] for row in rows], np.int64).reshape(-1, 2), position
+
+    def forget_removed(self, position: int) -> None:
+        """See `Store.forget_removed`."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM removed_segments WHERE id <= ?", (position,))
+
+    def rows(self, dimension: int, size: int) -> Iterator[tuple[list[VectorRow], Vectors]]:
+        """See `Store.rows`."""
+        rows = iter(
+            self.connection.execute(
+                "SELECT path, size, mtime_ns, content_hash, items.modality, metadata, properties, "
+                "start, stop, vector FROM items JOIN segments ON item_id = items.id "
+                "ORDER BY items.id, ordinal"
+            )
+        )
+        while some := list(islice(rows, size)):
+            described = [
+                VectorRow(
+                    FileState(path, size, mtime_ns, content_hash), modality,
+                    json.loads(metadata), span_of(start, stop), json.loads(properties),
+                )
+                for path, size, mtime_ns, content_hash, modality, metadata, properties,
+                    start, stop, _ in some
+            ]  # fmt: skip
+            blobs = b"".join([row[-1] for row in some])
+            yield described, self._from_blobs(blobs, len(some), dimension)
+
+    # Writing
+
+    def write(
+        self,
+        space: Space,
+        *,
+        encoder: str | None = None,
+        embedded: Iterable[EmbeddedFile] = (),
+        copied: Iterable[tuple[FileState, dict[str, Any]]] = (),
+        moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]] = (),
+        described: Iterable[tuple[FileState | int, dict[str, Any]]] = (),
+    ) -> set[str]:
+        """See `Store.write`."""
+        embedded = list(embedded)
+        with self.transaction() as db:
+            if embedded and encoder is not None:
+                claim(db, space, encoder)
+            require_space(self, space, encoder or "")
+            return write_batch(db, embedded, copied, moved, described)
+
+    def delete(self, ids: Sequence[int]) -> int:
+        """See `Store.delete`."""
+        with self.transaction() as db:
+            rows = 0
+            for item in ids:
+                db.execute("DELETE FROM items WHERE id = ?", (item,))
+                rows += db.changes()  # without the segments that go with it
+            count_change(db, rows)
+        return rows
+
+    def claim_space(self, space: Space, encoder: str) -> None:
+        """Make `space` the collection's own when it has none.
+
+        Raises
+        ------
+        SpaceMismatchError
+            When the collection holds another space.
+        """
+        with self.transaction() as db:
+            claim(db, space, encoder)
+            require_space(self, space, encoder)
+
+    def reembedding(self, space: Space, encoder: str) -> SQLiteReembedding:
+        """See `Store.reembedding`."""
+        return SQLiteReembedding(self, space, encoder)
+
+
+def _portions(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    for start in range(0, len(keys), 500):  # SQLite limits the parameters of a statement
+        yield keys[start : start + 500]

@@ -1,0 +1,139 @@
+"""Writing batches into a collection's SQLite file, inside of a transaction."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from sensorium.collection.rows import (
+    ITEM,
+    EmbeddedFile,
+    FileState,
+    insert_segments,
+    stored_item,
+    stored_segments,
+)
+from sensorium.collection.schema import MODALITY_INDEX
+from sensorium.collection.sqlite import Connection
+from sensorium.collection.words import write_texts, write_words
+from sensorium.data.metadata import dump_metadata
+from sensorium.encoders import Space
+
+_TWIN = (
+    f"SELECT {ITEM} FROM items WHERE content_hash = ? "
+    "AND EXISTS (SELECT 1 FROM segments WHERE item_id = items.id) ORDER BY id LIMIT 1"
+)
+
+
+def claim(db: Connection, space: Space, encoder: str) -> None:
+    """Make `space` the collection's own when it has none."""
+    for key, value in (("space", space.to_json()), ("encoder", encoder)):
+        db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
+
+
+def count_change(db: Connection, removals: int) -> None:
+    """Let readers know that something has changed, and how many items' vectors are gone."""
+    db.execute("UPDATE counters SET changes = changes + 1, removals = removals + ?", (removals,))
+
+
+def write_batch(
+    db: Connection,
+    embedded: Iterable[EmbeddedFile],
+    copied: Iterable[tuple[FileState, dict[str, Any]]],
+    moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]],
+    described: Iterable[tuple[FileState | int, dict[str, Any]]],
+) -> set[str]:
+    """See `sensorium.collection.store.Store.write`."""
+    removals, stale = 0, set()
+    # All that is copied is read before anything is replaced: two files may have changed names, and
+    # `embedded` may replace the vectors of a copy's source.
+    copies = []
+    for file, metadata in copied:
+        for row in db.execute(_TWIN, (file.content_hash,)).fetchall():
+            twin = stored_item(row)
+            copies.append(
+                EmbeddedFile(
+                    file, twin.modality, twin.properties, metadata,
+                    *stored_segments(db, twin.id), twin.extracted,
+                )
+            )  # fmt: skip
+            break
+        else:
+            stale.add(file.path)
+    for copy in copies:
+        removals += _replace(db, copy)
+    for (item, old_path), file, metadata in moved:
+        # The old path must still be the item's: another process may have found the file
+        # elsewhere, under a path that is not ours to take away again.
+        db.execute(
+            "UPDATE OR IGNORE items SET path = ?, size = ?, mtime_ns = ? "
+            "WHERE id = ? AND content_hash = ? AND path IN (?, ?)",
+            (file.path, file.size, file.mtime_ns, item, file.content_hash, old_path, file.path),
+        )
+        if db.changes():
+            _describe(db, item, metadata)
+            write_words(db, item)
+        else:
+            stale.add(file.path)
+    for new in embedded:
+        removals += _replace(db, new)
+    if len(db.execute("SELECT name FROM segment_modalities").fetchall()) > 1:
+        db.execute(MODALITY_INDEX)
+    for target, metadata in described:
+        column, key = ("id", target) if isinstance(target, int) else ("path", target.path)
+        for (item,) in db.execute(f"SELECT id FROM items WHERE {column} = ?", (key,)).fetchall():
+            if isinstance(target, FileState):
+                db.execute(
+                    "UPDATE items SET size = ?, mtime_ns = ? WHERE id = ?",
+                    (target.size, target.mtime_ns, item),
+                )
+            if metadata:
+                _describe(db, item, metadata)
+                write_words(db, item)
+    count_change(db, removals)
+    return stale
+
+
+def _replace(db: Connection, new: EmbeddedFile) -> bool:
+    """Insert or replace the item of a path; returns whether it had vectors."""
+    file = new.file
+    ((item, old),) = db.execute(
+        "INSERT INTO items "
+        "(path, modality, size, mtime_ns, content_hash, added, properties, extracted) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
+        "modality = excluded.modality, size = excluded.size, mtime_ns = excluded.mtime_ns, "
+        "content_hash = excluded.content_hash, properties = excluded.properties, "
+        "extracted = excluded.extracted "
+        "RETURNING id, EXISTS (SELECT 1 FROM segments WHERE item_id = items.id)",
+        (
+            file.path, str(new.modality), file.size, file.mtime_ns, file.content_hash,
+            time.time(), dump_metadata(new.properties),
+            json.dumps(list(new.extracted)) if new.extracted else None,
+        ),
+    ).fetchall()  # fmt: skip
+    if old:
+        db.execute("DELETE FROM segments WHERE item_id = ?", (item,))
+    # Even without vectors of this space: a re-embedding may have read the old content.
+    db.execute("DELETE FROM next_segments WHERE item_id = ?", (item,))
+    db.execute("DELETE FROM passages WHERE item_id = ?", (item,))
+    _add_fields(db, new.properties)
+    _describe(db, item, new.metadata)
+    write_words(db, item)
+    write_texts(db, insert_segments(db, item, new.segments, new.vectors))
+    return bool(old)
+
+
+def _describe(db: Connection, item: int, metadata: dict[str, Any]) -> None:
+    """Merge user metadata into what is stored: a key that is not named again stays."""
+    if not metadata:
+        return
+    ((stored,),) = db.execute("SELECT metadata FROM items WHERE id = ?", (item,)).fetchall()
+    merged = dump_metadata({**json.loads(stored), **metadata})
+    db.execute("UPDATE items SET metadata = ? WHERE id = ?", (merged, item))
+    _add_fields(db, metadata)
+
+
+def _add_fields(db: Connection, values: dict[str, Any]) -> None:
+    db.executemany("INSERT OR IGNORE INTO fields VALUES (?)", [(name,) for name in values])
