@@ -25,6 +25,7 @@ from sensorium.collection.queries import query_vectors
 from sensorium.collection.store import Store, modalities_of
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import UsageError
+from sensorium.folders import write_json
 from sensorium.index.base import Index, Vectors
 from sensorium.index.codes import Coder
 from sensorium.index.kinds import KINDS, build_index
@@ -228,9 +229,7 @@ def write_trained(collection: Path, coder: LearnedCoder) -> None:
     """Keep a trained hash function beside a collection."""
     folder = folder_of(collection)
     folder.mkdir(exist_ok=True)
-    unfinished = folder / f"{TRAINED}.part"
-    coder.save(unfinished)
-    unfinished.replace(folder / TRAINED)
+    coder.save(folder / TRAINED)
 
 
 def _trained_coder(
@@ -368,9 +367,7 @@ def _write(
 def _keep(store: Store, report: OptimizeReport) -> None:
     folder = folder_of(store.path)
     folder.mkdir(exist_ok=True)
-    unfinished = folder / "report.part"
-    unfinished.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(folder / "report.json")
+    write_json(folder / "report.json", report)
 
 
 def made_up_questions(seed: int = 0) -> list[str]:

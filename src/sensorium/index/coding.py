@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import UsageError
+from sensorium.folders import read_arrays, write_arrays
 from sensorium.index.base import Vectors
 from sensorium.index.codes import ENCODED_ROWS, LEAST_BITS, MOST_BITS, Coder, Codes
 from sensorium.index.learned import METHOD as LEARNED
@@ -150,22 +150,21 @@ class HashCoder:
 
     def save(self, path: Path) -> None:
         """Write everything to one `.npz` file."""
-        with path.open("wb") as file:  # given a name, NumPy would append .npz to it
-            np.savez(
-                file,
-                method=np.array(self.method),
-                seed=np.array(self.seed),
-                projection=self.projection,
-                modalities=np.array(list(self.means)),
-                means=np.stack(list(self.means.values())),
-            )
+        arrays = {
+            "method": np.array(self.method),
+            "seed": np.array(self.seed),
+            "projection": self.projection,
+            "modalities": np.array(list(self.means)),
+            "means": np.stack(list(self.means.values())),
+        }
+        write_arrays(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            means = zip(file["modalities"].tolist(), file["means"], strict=True)
-            return cls(str(file["method"]), int(file["seed"]), file["projection"], dict(means))
+        file = read_arrays(path)
+        means = zip(file["modalities"].tolist(), file["means"], strict=True)
+        return cls(str(file["method"]), int(file["seed"]), file["projection"], dict(means))
 
     def describe(self) -> dict[str, Any]:
         """Method, bits, seed, and the modalities that have a mean of their own."""
@@ -186,13 +185,12 @@ def load_coder(path: Path) -> Coder:
         The file's method is not in `LOADERS`, or it is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            method = str(file["method"])
+        method = str(read_arrays(path)["method"])
         if method in LOADERS:
             return LOADERS[method](path)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: the hash function is damaged ({error!r:.200})") from error
     known = ", ".join(LOADERS)
     raise UsageError(f"{path}: no hash method {method!r} is known here, only {known}")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import UsageError
+from sensorium.folders import read_arrays, write_arrays
 from sensorium.index.base import Vectors
 from sensorium.index.codes import ENCODED_ROWS, LEAST_BITS, Codes
 
@@ -191,17 +192,16 @@ class LearnedCoder:
 
     def save(self, path: Path) -> None:
         """Write everything to one `.npz` file without pickles."""
-        with path.open("wb") as file:  # given a name, NumPy would append .npz to it
-            np.savez(
-                file,
-                method=np.array(METHOD),
-                format=np.array(FORMAT),
-                space=np.array(self.space),
-                training=np.array(json.dumps(dict(self.training))),
-                modalities=np.array(list(self.weights)),
-                means=np.stack([self.means[name] for name in self.weights]),
-                weights=np.stack(list(self.weights.values())),
-            )
+        arrays = {
+            "method": np.array(METHOD),
+            "format": np.array(FORMAT),
+            "space": np.array(self.space),
+            "training": np.array(json.dumps(dict(self.training))),
+            "modalities": np.array(list(self.weights)),
+            "means": np.stack([self.means[name] for name in self.weights]),
+            "weights": np.stack(list(self.weights.values())),
+        }
+        write_arrays(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -212,18 +212,18 @@ class LearnedCoder:
         UsageError
             A later version of Sensorium wrote the file.
         """
-        with np.load(path, allow_pickle=False) as file:
-            if int(file["format"]) != FORMAT:
-                raise UsageError(
-                    f"{path} has format {int(file['format'])}, and this version reads {FORMAT}"
-                )
-            names = file["modalities"].tolist()
-            return cls(
-                dict(zip(names, file["means"], strict=True)),
-                dict(zip(names, file["weights"], strict=True)),
-                str(file["space"]),
-                json.loads(str(file["training"])),
+        file = read_arrays(path)
+        if int(file["format"]) != FORMAT:
+            raise UsageError(
+                f"{path} has format {int(file['format'])}, and this version reads {FORMAT}"
             )
+        names = file["modalities"].tolist()
+        return cls(
+            dict(zip(names, file["means"], strict=True)),
+            dict(zip(names, file["weights"], strict=True)),
+            str(file["space"]),
+            json.loads(str(file["training"])),
+        )
 
     def describe(self) -> dict[str, Any]:
         """Method, bits, the modalities that have a head, and how they were trained."""
