@@ -29,10 +29,10 @@ from rich.console import Console
 from benchmarks.datasets import rows as pictures_of
 from benchmarks.datasets.manifest import Row as Picture
 from benchmarks.rows import Row, print_table
-from sensorium.data.captioned import CaptionedPictures
+from sensorium.data.examples import Examples
+from sensorium.data.pairs import text_pairs
 from sensorium.data.sources import Picture as Opened
 from sensorium.evaluation.text_generation import SCORES
-from sensorium.evaluation.text_pairs import TextPairs
 from sensorium.tasks.generating import Search
 from sensorium.training.captioner import train_captioner
 from sensorium.training.captioner_on_features import Design
@@ -117,11 +117,12 @@ def _captions(folder: Path, quick: bool) -> list[Row]:
     return _rows_of(report, sets, groups, "captions", lowercase=True)
 
 
-def _pictures(rows: Iterable[Picture]) -> CaptionedPictures:
+def _pictures(rows: Iterable[Picture]) -> Examples:
     chosen = list(rows)
-    return CaptionedPictures(
-        [Opened.of_file(Path(row["image"]), row["id"]) for row in chosen],
-        [[row["caption_en"].lower().rstrip(".")] for row in chosen],
+    return Examples(
+        [row["id"] for row in chosen],
+        [Opened.of_file(Path(row["image"])) for row in chosen],
+        texts=[[row["caption_en"].lower().rstrip(".")] for row in chosen],
     )
 
 
@@ -135,7 +136,7 @@ def _translations(folder: Path, quick: bool) -> list[Row]:
             split = "train" if row["split"] == "flags" else row["split"]
             texts[split].setdefault(row["caption_en"], []).append(german)
             groups[row["caption_en"]] = row["cluster"]
-    train, validation, test = (TextPairs(texts[split]) for split in ("train", "val", "test"))
+    train, validation, test = (text_pairs(texts[split]) for split in ("train", "val", "test"))
     report = train_translator(
         train, folder, validation=validation, test=test, groups=groups, language=LANGUAGE,
         vocabulary=1500, shape=TRANSLATION_SHAPE, settings=TRANSLATING,

@@ -14,8 +14,8 @@ from sensorium.data.captioned import (
     _expanded,
     leave_out_broken,
     read_captioned,
-    split_off,
 )
+from sensorium.data.splits import split_off
 from sensorium.errors import UsageError
 
 COLORS = ("red", "green", "blue", "white")
@@ -40,18 +40,18 @@ def test_a_table_with_several_captions(folder: Path) -> None:
     lines += ["red.png,another caption,", "gone.png,not there,", ",no path,"]
     (folder / "t.csv").write_text("\n".join(lines), encoding="utf-8")
     found = read_captioned(folder / "t.csv")
-    assert [picture.name for picture in found.pictures] == [
+    assert found.names == [
         *(f"{c}.png" for c in COLORS),
         "gone.png",
     ]
-    assert found.captions[0] == ["a red square", "red方", "another caption"]
+    assert found.texts[0] == ["a red square", "red方", "another caption"]
     assert [one.path for one in found.skipped] == ["t.csv:8"]
-    assert found.pictures[0].open().load().getpixel((0, 0)) == (255, 0, 0)
+    assert found.sources[0].open().load().getpixel((0, 0)) == (255, 0, 0)
     (folder / "green.png").write_bytes(png("green")[:40])
     seen: list[int] = []
     sound = leave_out_broken(found, lambda done, total: seen.append(done))
-    assert [picture.name for picture in sound.pictures] == ["red.png", "blue.png", "white.png"]
-    assert sound.captions[2] == ["a white square", "white方"]
+    assert sound.names == ["red.png", "blue.png", "white.png"]
+    assert sound.texts[2] == ["a white square", "white方"]
     assert {one.path for one in sound.skipped} == {"t.csv:8", "green.png", "gone.png"}
     assert seen == [1, 2, 3, 4, 5]
 
@@ -61,7 +61,7 @@ def test_folders_of_classes(tmp_path: Path) -> None:
         (tmp_path / f"dark_{color}").mkdir()
         (tmp_path / f"dark_{color}" / "1.png").write_bytes(png(color))
     found = read_captioned(tmp_path)
-    assert found.captions == [["dark green"], ["dark red"]]
+    assert found.texts == [["dark green"], ["dark red"]]
 
 
 def test_datasets(tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_datasets(tmp_path: Path) -> None:
     dataset = datasets.Dataset.from_dict(rows, features=features)
     dataset.save_to_disk(tmp_path / "d")
     found = read_captioned(tmp_path / "d")
-    assert found.captions == [[f"a {color} square", color] for color in COLORS[:-1]]
-    assert found.pictures[2].open().load().getpixel((0, 0)) == (0, 0, 255)
+    assert found.texts == [[f"a {color} square", color] for color in COLORS[:-1]]
+    assert found.sources[2].open().load().getpixel((0, 0)) == (0, 0, 255)
     assert [one.reason for one in found.skipped] == ["row has no caption"]
 
     labels = datasets.ClassLabel(names=["sea_lion", "cat"])
@@ -86,7 +86,7 @@ def test_datasets(tmp_path: Path) -> None:
         {"image": rows["image"][:2], "label": [0, 1]}, features=features
     )
     datasets.DatasetDict({"train": classes, "test": classes}).save_to_disk(tmp_path / "c")
-    assert read_captioned(tmp_path / "c", split="test").captions == [["sea lion"], ["cat"]]
+    assert read_captioned(tmp_path / "c", split="test").texts == [["sea lion"], ["cat"]]
     with pytest.raises(UsageError, match=r"no split 'val'; it has train, test"):
         read_captioned(tmp_path / "c", split="val")
     bare = datasets.Dataset.from_dict({"a": [1]})
@@ -114,14 +114,14 @@ def test_webdataset_tars(tmp_path: Path) -> None:
             add(tar, f"{shard}/said.png", png("blue"))
             add(tar, f"{shard}/said.json", b'{"text": "by its text"}')
     found = read_captioned(tmp_path / "s-{0000..0001}.tar")
-    assert found.captions[0] == ["red in 0", "json red"]
-    assert found.captions[2] == ["by its text"] and len(found) == 6
-    assert found.pictures[4].open().load().getpixel((0, 0)) == (0, 128, 0)
+    assert found.texts[0] == ["red in 0", "json red"]
+    assert found.texts[2] == ["by its text"] and len(found) == 6
+    assert found.sources[4].open().load().getpixel((0, 0)) == (0, 128, 0)
     assert [one.path for one in found.skipped][:2] == ["s-0000.tar:0/lost", "s-0000.tar:0/mute"]
-    names = [picture.name for picture in found.pictures]
-    assert [p.name for p in read_captioned(tmp_path / "s-*.tar").pictures] == names
-    assert [p.name for p in read_captioned(tmp_path).pictures] == names
-    assert len({picture.stamp for picture in found.pictures}) == 6
+    names = found.names
+    assert read_captioned(tmp_path / "s-*.tar").names == names
+    assert read_captioned(tmp_path).names == names
+    assert len({picture.stamp for picture in found.sources}) == 6
     with pytest.raises(UsageError, match="there is no file"):
         read_captioned(tmp_path / "s-{0000..0002}.tar")
     (tmp_path / "x.tar").write_bytes(b"no tar" * 200)
@@ -135,13 +135,13 @@ def test_the_split_is_by_picture_and_stays(folder: Path) -> None:
     (folder / "t.csv").write_text("\n".join([*lines, "p3.png,third again"]))
     training, validation = split_off(read_captioned(folder / "t.csv"), 0.2, seed=5)
     assert (len(training), len(validation)) == (80, 20)
-    held = {picture.name for picture in validation.pictures}
-    assert not held & {picture.name for picture in training.pictures}
+    held = set(validation.names)
+    assert not held & set(training.names)
     (folder / "t.csv").write_text("\n".join([*reversed(lines[1:]), *lines[:1]][::-1]))
     _, again = split_off(read_captioned(folder / "t.csv"), 0.2, seed=5)
-    assert {picture.name for picture in again.pictures} == held
+    assert set(again.names) == held
     _, other = split_off(read_captioned(folder / "t.csv"), 0.2, seed=6)
-    assert {picture.name for picture in other.pictures} != held
+    assert set(other.names) != held
     with pytest.raises(UsageError, match="between 0 and 1"):
         split_off(training, 1.0)
 

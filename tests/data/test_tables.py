@@ -53,8 +53,10 @@ def test_what_is_none_of_them(tmp_path: Path, name: str) -> None:
 )  # fmt: skip
 def test_tables_of_pairs(tmp_path: Path, name: str, text: str) -> None:
     pairs = read_pairs(write(tmp_path / name, text))
-    assert pairs.captions == [("a.png", "a cat, asleep"), ("b.png", "a dog"), ("b.png", "the dog")]
-    assert pairs.pictures == {"a.png": tmp_path / "a.png", "b.png": tmp_path / "b.png"}
+    assert pairs.pairs == [("a.png", "a cat, asleep"), ("b.png", "a dog"), ("b.png", "the dog")]
+    assert dict(zip(pairs.names, pairs.sources, strict=True)) == {
+        "a.png": tmp_path / "a.png", "b.png": tmp_path / "b.png"
+    }  # fmt: skip
     assert pairs.skipped == []
 
 
@@ -64,7 +66,7 @@ def test_rows_that_cannot_be_used_are_named_with_their_line(tmp_path: Path) -> N
         "https://x.org/a.png,far away\na\0.png,odd\ngood.png,good\n"
     )
     pairs = read_pairs(write(tmp_path / "t.csv", text))
-    assert pairs.captions == [("good.png", "good")]
+    assert pairs.pairs == [("good.png", "good")]
     reasons = {item.path: item.reason for item in pairs.skipped}
     assert list(reasons) == [f"t.csv:{line}" for line in range(2, 7)]
     assert reasons["t.csv:2"] == "row has no path"
@@ -79,7 +81,7 @@ def test_rows_that_cannot_be_used_are_named_with_their_line(tmp_path: Path) -> N
 def test_half_a_character_does_no_harm(tmp_path: Path) -> None:
     row = json.dumps({"path": "a.png", "caption": "a \ud83d cat"})
     pairs = read_pairs(write(tmp_path / "t.jsonl", row))
-    assert pairs.captions == [("a.png", "a ? cat")]
+    assert pairs.pairs == [("a.png", "a ? cat")]
 
 
 @pytest.mark.parametrize(
@@ -112,10 +114,11 @@ def test_a_folder_per_class(classes: Path) -> None:
     (classes / "notes").mkdir()
     (classes / "notes" / "todo.txt").write_text("no picture")
     found = read_class_folders(classes)
-    assert found.classes == {f"the_{color}": [f"the {color}"] for color in sorted(COLORS)}
-    assert len(found.pictures) == len(COLORS) * EACH + 1  # also the one that is broken
+    assert found.words == {f"the_{color}": [f"the {color}"] for color in sorted(COLORS)}
+    assert len(found) == len(COLORS) * EACH + 1  # also the one that is broken
     path = classes / "the_red" / "deep" / "red0.png"
-    assert found.pictures["the_red/deep/red0.png"] == (path, "the_red")
+    row = found.names.index("the_red/deep/red0.png")
+    assert (found.sources[row], found.labels[row]) == (path, "the_red")
     assert [(item.path, item.reason[:30]) for item in found.skipped] == [
         (str(classes / "loose.png"), "lies beside the class folders:")
     ]
@@ -132,7 +135,7 @@ def test_labels_of_classes(classes: Path, tmp_path: Path) -> None:
         tmp_path / "labels.csv",
         "folder,label,zh\nthe_red,red,红\nthe_blue,blue,,navy,blue\nthe_red,crimson,\n",
     )
-    assert read_class_folders(classes, labels).classes == {
+    assert read_class_folders(classes, labels).words == {
         "the_blue": ["blue", "navy"],
         "the_green": ["the green"],
         "the_red": ["red", "红", "crimson"],

@@ -236,14 +236,13 @@ def by_captioner(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     from sensorium.tasks.captioning import CAPTIONER, load_captioner
     from sensorium.tasks.visual_features import FeatureReader
     from sensorium.training.captioner_on_features import Design, new_captions
-    from sensorium.training.grouped import Captioned
     from sensorium.training.new_models import Shape
     from tests.training import tiny_generation
 
-    data = Captioned.of(read_captioned(tiny_generation.table(folder, broken=False)))
+    data = read_captioned(tiny_generation.table(folder, broken=False)).grouped()
     reader = FeatureReader(load_encoder(tiny), str(tiny))
     design = Design(vocabulary=300, shape=Shape(32, 1, 2, 0.0), neighbours=0, views=1)
-    captions = new_captions(reader, reader.read(data.pictures), data, design)
+    captions = new_captions(reader, reader.read(data.sources), data, design)
     target = folder / "captioner"
     target.mkdir()
     CAPTIONER.write(target, {**captions.save(target), "encoder": name})

@@ -124,10 +124,10 @@ def _captioner(folder: Path) -> None:
 
 
 def _translator(folder: Path, place: Path) -> None:
+    from sensorium.evaluation.text_pairs import read_text_pairs
     from sensorium.training.generation.decoding import Search
     from sensorium.training.generation.translation import Shape, train_translator
 
-    from sensorium.evaluation.text_pairs import read_text_pairs
     from sensorium.training.loop import Settings
     from tests.training.tiny_generation import COLOURS
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensorium.data.splits import split_groups
 from sensorium.errors import UsageError
 from sensorium.tasks.memory import Memory
 
@@ -63,21 +62,3 @@ def test_a_damaged_memory_is_refused(tmp_path: Path) -> None:
     Memory(known.vectors, known.texts[1:], known.groups).save(tmp_path / "n.npz")
     with pytest.raises(UsageError, match="200 vectors, 199 texts"):
         Memory.load(tmp_path / "n.npz")
-
-
-def test_groups_stay_together_when_parts_are_held_out() -> None:
-    groups = {f"item {n}": f"group {n // 3}" for n in range(90)}
-    parts = split_groups(groups, [0.1, 0.2], seed=1)
-    assert [len(part) for part in parts] == [63, 9, 18]
-    assert sorted(item for part in parts for item in part) == sorted(groups)
-    seen = [{groups[item] for item in part} for part in parts]
-    assert not (seen[0] & seen[1] or seen[0] & seen[2] or seen[1] & seen[2])
-    assert split_groups(groups, [0.1, 0.2], seed=1) == parts != split_groups(groups, [0.1, 0.2])
-    assert split_groups(groups, []) == [list(groups)]
-
-
-def test_too_few_groups_cannot_be_split() -> None:
-    with pytest.raises(UsageError, match="2 different texts are too few"):
-        split_groups({"a": "x", "b": "y"}, [0.1, 0.1])
-    with pytest.raises(UsageError, match="must lie in 0 to 1"):
-        split_groups({"a": "x", "b": "y"}, [1.0])

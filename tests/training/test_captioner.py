@@ -33,7 +33,6 @@ from sensorium.training.captioner_on_pixels import (
     freeze_tower,
     pretrained_captions,
 )
-from sensorium.training.grouped import Captioned
 from sensorium.training.loop import Settings
 from sensorium.training.new_models import Shape
 from tests.tiny_encoder import make_tiny_encoder
@@ -65,9 +64,9 @@ def pictures(folder: Path) -> Path:
 
 
 def test_one_batch_is_learnt_by_heart(pictures: Path, encoder: str, tmp_path: Path) -> None:
-    data = Captioned.of(read_captioned(pictures))
+    data = read_captioned(pictures).grouped()
     reader = FeatureReader(load_encoder(encoder), encoder)
-    features = reader.read(data.pictures)
+    features = reader.read(data.sources, data.names)
     captions = new_captions(reader, features, data, dataclasses.replace(DESIGN, neighbours=0))
     captions.memory = None  # the picture alone is to tell
     training = FeatureTraining(captions, [features], data, 12)
@@ -75,7 +74,7 @@ def test_one_batch_is_learnt_by_heart(pictures: Path, encoder: str, tmp_path: Pa
         training, (features, data), tmp_path, SEARCH_SETTINGS, SEARCH, language="en"
     )
     found = captions.caption_features(features, SEARCH)
-    assert [one[0][0] for one in found] == [data.captions[name][0] for name in features.names]
+    assert [one[0][0] for one in found] == [texts[0] for texts in data.take(features.rows).texts]
     assert history.losses[-1] < history.losses[0] / 10
     assert all(texts == sorted(texts, key=lambda one: -one[1]) for texts in found)
 
@@ -183,14 +182,14 @@ def test_too_little_data_is_refused(encoder: str, tmp_path: Path) -> None:
 
 
 def test_neighbours_of_the_training_are_of_other_groups(pictures: Path, encoder: str) -> None:
-    data = Captioned.of(read_captioned(pictures))
+    data = read_captioned(pictures).grouped()
     reader = FeatureReader(load_encoder(encoder), encoder)
-    features = reader.read(data.pictures)
+    features = reader.read(data.sources, data.names)
     captions = new_captions(reader, features, data, DESIGN)
     training = FeatureTraining(captions, [features], data, 12)
     for row, places in enumerate(training.neighbours[0]):
         assert len(places) == 4  # twice as many as are shown
-        own = data.groups[features.names[row]]
+        own = data.groups[features.rows[row]]
         assert own not in {captions.memory.groups[place] for place in places}
     batch = training.collate(training.examples[:4])
     assert batch["context"].shape[0] == 4 and batch["labels"].shape[0] == 4
@@ -207,11 +206,11 @@ def test_a_frozen_tower_is_asked_once_and_gives_the_same_loss(
     words = getattr(tiny, decoder)(folder / decoder)
     captions = pretrained_captions(tower=tower, decoder=words)
     freeze_tower(captions)
-    data = Captioned.of(read_captioned(pictures))
+    data = read_captioned(pictures).grouped()
     seen, computed = (PixelData.read(captions, data, frozen=frozen) for frozen in (False, True))
     assert [one.path for one in seen.skipped] == ["broken.png"]
-    assert seen.names == computed.names and len(seen.names) == 27
-    items = [(name, data.captions[name][0]) for name in seen.names[:4]]
+    assert seen.data.names == computed.data.names and len(seen.data) == 27
+    items = [(row, seen.data.texts[row][0]) for row in range(4)]
     captions.module.eval()
     with torch.no_grad():
         losses = [
@@ -222,17 +221,18 @@ def test_a_frozen_tower_is_asked_once_and_gives_the_same_loss(
     assert trained and not any(name.startswith("model.encoder.") for name in trained)
 
 
-@pytest.mark.parametrize("kind", ["joined", "blip", "git"])
+@pytest.mark.parametrize("kind", ["joined", "frozen", "blip", "git"])
 def test_models_of_transformers_learn_to_caption(
     kind: str, pictures: Path, encoder: str, folder: Path, tmp_path: Path
 ) -> None:
-    if kind == "joined":
+    if kind in ("joined", "frozen"):
         tower, words = tiny.image_tower(folder / "vit"), tiny.bert(folder / "bert")
         captions = pretrained_captions(tower=tower, decoder=words)
     else:
         captions = pretrained_captions(getattr(tiny, kind)(folder / kind))
     report = train_captioner(
         read_captioned(pictures), tmp_path / "model", encoder=encoder, model=captions,
+        frozen=kind == "frozen",
         settings=Settings(max_steps=40, batch_size=8, learning_rate=1e-2, validate_every=40),
         search=Search(2, 6),
     )  # fmt: skip
@@ -263,14 +263,13 @@ def test_mini_s_maps_are_those_it_averages(sample_pictures: list[Path], tmp_path
     from sensorium.data.sources import Picture
 
     (tmp_path / "broken.jpg").write_bytes(b"x")
-    pictures = {path.name: Picture.of_file(path) for path in sample_pictures}
-    pictures["broken.jpg"] = Picture.of_file(tmp_path / "broken.jpg")
+    paths = [*sample_pictures[:1], tmp_path / "broken.jpg", *sample_pictures[1:]]
     mini = load_encoder("mini")
     reader = FeatureReader(mini, "mini")
     assert reader.shapes == {VECTOR: (1, 640), MAP: (9, 1280)}
-    features = reader.read(pictures)
+    features = reader.read([*map(Picture.of_file, paths)], [path.name for path in paths])
     assert [one.path for one in features.skipped] == ["broken.jpg"]
-    assert features.names == [path.name for path in sample_pictures]
+    assert [paths[row] for row in features.rows] == sample_pictures
     vectors = mini.encode(sample_pictures)
     cosines = (features.tokens[VECTOR][:, 0].astype(np.float32) * vectors).sum(1)
     assert cosines == pytest.approx(1, abs=2e-3)
@@ -280,7 +279,7 @@ def test_mini_s_maps_are_those_it_averages(sample_pictures: list[Path], tmp_path
 def test_augmented_views_differ_and_repeat(sample_pictures: list[Path], encoder: str) -> None:
     from sensorium.data.sources import Picture
 
-    pictures = {path.name: Picture.of_file(path) for path in sample_pictures}
+    pictures = [*map(Picture.of_file, sample_pictures)]
     reader = FeatureReader(load_encoder(encoder), encoder)
     plain, first, again, second = (
         reader.read(pictures, view=view).tokens[VECTOR] for view in (0, 1, 1, 2)

@@ -16,7 +16,8 @@ import transformers
 from safetensors.torch import load_file
 
 from sensorium import Collection, Image, load_encoder
-from sensorium.data.examples import class_numbers, read_examples
+from sensorium.data.labelled import read_examples
+from sensorium.data.splits import class_numbers
 from sensorium.errors import SpaceMismatchError, UsageError
 from sensorium.media import Modality
 from sensorium.training import Classifier, load_classifier
@@ -47,7 +48,7 @@ def test_training_lowers_the_loss_and_keeps_the_base(
     clip: Path, folder: Path, tmp_path: Path
 ) -> None:
     examples = read_examples(folder)
-    labels = class_numbers(examples.labels, examples.texts)
+    labels = class_numbers(examples.labels, examples.words)
     before = load_encoder(clip)
     found = {}
     for method in ("lora", "full"):
@@ -71,7 +72,7 @@ def test_alpha_0_and_1_are_the_encoders_before_and_after(
     clip: Path, folder: Path, tmp_path: Path
 ) -> None:
     examples = read_examples(folder)
-    labels = class_numbers(examples.labels, examples.texts)
+    labels = class_numbers(examples.labels, examples.words)
     base = load_encoder(clip)
     words = base.encode(["red", "green", "blue"])
     pictures = base.encode(examples.sources)

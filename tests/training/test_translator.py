@@ -15,8 +15,8 @@ pytest.importorskip("sacrebleu")
 import torch
 
 from sensorium import load_encoder
+from sensorium.data.pairs import text_pairs
 from sensorium.errors import EncoderError, UsageError
-from sensorium.evaluation.text_pairs import TextPairs
 from sensorium.tasks.generating import Search
 from sensorium.tasks.translation import load_translator
 from sensorium.training.loop import Settings
@@ -44,10 +44,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(folder: Path) -> tuple[Path, Any]:
     encoder = load_encoder(make_tiny_encoder(folder / "encoder"))
     translation = new_translation(
-        TEXTS, vocabulary=320, shape=Shape(64, 1, 4, 0.0), label_smoothing=0.0, encoder=encoder
+        text_pairs(TEXTS),
+        vocabulary=320,
+        shape=Shape(64, 1, 4, 0.0),
+        label_smoothing=0.0,
+        encoder=encoder,
     )
     report = train_translator(
-        TextPairs(TEXTS), folder / "model", translation=translation, encoder=encoder,
+        text_pairs(TEXTS), folder / "model", translation=translation, encoder=encoder,
         language="fr", search=SEARCH,
         settings=Settings(max_steps=80, batch_size=20, learning_rate=5e-3, validate_every=80),
     )  # fmt: skip
@@ -70,7 +74,7 @@ def test_what_is_done_is_told(folder: Path, tmp_path: Path) -> None:
         return lambda done, total: told[what].append((done, total))
 
     train_translator(
-        TextPairs(TEXTS), tmp_path / "model", vocabulary=320, shape=Shape(32, 1, 2), said=said,
+        text_pairs(TEXTS), tmp_path / "model", vocabulary=320, shape=Shape(32, 1, 2), said=said,
         encoder=load_encoder(make_tiny_encoder(folder / "encoder")), search=Search(1, 4),
         settings=Settings(max_steps=1, batch_size=20),
     )  # fmt: skip
@@ -101,7 +105,9 @@ def test_learnt_by_heart_when_it_is_trained_on(trained: tuple[Path, Any]) -> Non
 
 
 def test_the_loss_is_that_of_the_model(folder: Path) -> None:
-    translation = new_translation(TEXTS, vocabulary=320, shape=Shape(32, 1, 2), label_smoothing=0.1)
+    translation = new_translation(
+        text_pairs(TEXTS), vocabulary=320, shape=Shape(32, 1, 2), label_smoothing=0.1
+    )
     batch = translation.batch([*TEXTS][:4], [one[0] for one in TEXTS.values()][:4], 16)
     translation.module.eval()
     with torch.no_grad():
@@ -116,7 +122,7 @@ def test_a_pretrained_model_is_fine_tuned(folder: Path, tmp_path: Path) -> None:
     encoder = load_encoder(make_tiny_encoder(folder / "encoder"))
     texts = {text: [text.replace("a ", "the ")] for text in TEXTS}
     report = train_translator(
-        TextPairs(texts), tmp_path / "model",
+        text_pairs(texts), tmp_path / "model",
         translation=pretrained_translation(tiny.bart(tmp_path / "bart")), encoder=encoder,
         settings=Settings(max_steps=40, batch_size=20, learning_rate=1e-2, validate_every=40),
         search=Search(2, 6),

@@ -13,7 +13,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
 from glob import glob
 from itertools import product
 from pathlib import Path
@@ -22,19 +22,21 @@ from typing import Any
 import numpy as np
 
 from sensorium.data.class_folders import label_of_folder, read_class_folders
-from sensorium.data.pairs import read_pairs
-from sensorium.data.sources import Picture
+from sensorium.data.examples import Examples
+from sensorium.data.pairs import caption_columns, read_pairs
+from sensorium.data.sources import Picture, picture_of
 from sensorium.data.tables import (
     CAPTION_COLUMN,
     PATH_COLUMNS,
     TABLE_SUFFIXES,
     TEXT_COLUMNS,
     beside,
+    cell_texts,
     first_column,
 )
 from sensorium.encoders.registry import is_hub_id
 from sensorium.errors import MediaError, MissingExtraError, UsageError
-from sensorium.media import Image, as_media
+from sensorium.media import Image
 from sensorium.media.decoding import decoding
 from sensorium.media.given import rows_of
 from sensorium.media.progress import Progress
@@ -49,41 +51,8 @@ LABEL_COLUMN = "label"
 CHECKED_SIDE = 64
 """Pixels that a picture is decoded to when it is only to be known whether it can be."""
 
-MAX_VALIDATION = 2000
-"""Pictures that a validation takes from the data at most: it happens once an epoch."""
 
-
-@dataclass(frozen=True)
-class CaptionedPictures:
-    """Pictures, and one or more captions for each.
-
-    Attributes
-    ----------
-    pictures : list of Picture
-    captions : list of list of str
-        Those of each picture; none is empty.
-    skipped : list of Skipped
-        What could not be used, and why.
-    """
-
-    pictures: list[Picture]
-    captions: list[list[str]]
-    skipped: list[Skipped] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def only(self, kept: Iterable[int], skipped: Sequence[Skipped] = ()) -> CaptionedPictures:
-        """Keep some of the pictures, by number."""
-        kept = list(kept)
-        return CaptionedPictures(
-            [self.pictures[number] for number in kept],
-            [self.captions[number] for number in kept],
-            [*self.skipped, *skipped],
-        )
-
-
-def read_captioned(data: Any, *, split: str = "train") -> CaptionedPictures:
+def read_captioned(data: Any, *, split: str = "train") -> Examples:
     """Read captioned pictures of any kind.
 
     Parameters
@@ -125,56 +94,18 @@ def read_captioned(data: Any, *, split: str = "train") -> CaptionedPictures:
     )
 
 
-def split_off(
-    data: CaptionedPictures, share: float, seed: int = 0
-) -> tuple[CaptionedPictures, CaptionedPictures]:
-    """Split data into two by picture: for training, and for validation.
-
-    Which pictures are split off depends on their names and the seed alone: those of a data set
-    that grew stay where they were.
-
-    Parameters
-    ----------
-    data : CaptionedPictures
-    share : float
-        Of the pictures, for validation; at most `MAX_VALIDATION` of them, at least one.
-    seed : int
-
-    Raises
-    ------
-    UsageError
-        If there are fewer than two pictures, or the share is not between 0 and 1.
-    """
-    if not 0 < share < 1:
-        raise UsageError(f"the validation's share is {share}; it lies between 0 and 1")
-    if len(data) < 2:
-        raise UsageError("one picture cannot be split into training and validation: bring more")
-
-    def drawn(number: int) -> bytes:
-        return hashlib.sha256(f"{seed}:{data.pictures[number].name}".encode()).digest()
-
-    order = sorted(range(len(data)), key=drawn)
-    count = min(max(1, round(len(data) * share)), MAX_VALIDATION, len(data) - 1)
-    validation = data.only(sorted(order[:count]))
-    return data.only(sorted(order[count:])), CaptionedPictures(
-        validation.pictures, validation.captions
-    )
-
-
-def leave_out_broken(
-    data: CaptionedPictures, progress: Progress | None = None
-) -> CaptionedPictures:
+def leave_out_broken(data: Examples, progress: Progress | None = None) -> Examples:
     """Decode every picture once, small, and leave out those that cannot be."""
     kept, skipped = [], []
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-        for number, reason in enumerate(threads.map(_fault, data.pictures)):
+        for number, reason in enumerate(threads.map(_fault, data.sources)):
             if reason is None:
                 kept.append(number)
             else:
-                skipped.append(Skipped(data.pictures[number].name, reason))
+                skipped.append(Skipped(data.names[number], reason))
             if progress:
                 progress(number + 1, len(data))
-    return data.only(kept, skipped)
+    return data.take(kept, skipped)
 
 
 def _fault(picture: Picture) -> str | None:
@@ -185,27 +116,24 @@ def _fault(picture: Picture) -> str | None:
     return None
 
 
-def _checked(found: CaptionedPictures, name: str) -> CaptionedPictures:
-    if not found.pictures:
+def _checked(found: Examples, name: str) -> Examples:
+    if not found.names:
         first = f" ({found.skipped[0].path}: {found.skipped[0].reason})" if found.skipped else ""
         raise UsageError(f"{name}: holds no picture with a caption{first}")
     return found
 
 
-def _read_table(path: Path) -> CaptionedPictures:
-    pairs = read_pairs(path)
-    captions: dict[str, list[str]] = {}
-    for name, text in pairs.captions:
-        captions.setdefault(name, []).append(text)
-    pictures = [Picture.of_file(pairs.pictures[name], name) for name in captions]
-    return CaptionedPictures(pictures, list(captions.values()), list(pairs.skipped))
+def _read_table(path: Path) -> Examples:
+    return _pictured(read_pairs(path).gathered())
 
 
-def _read_classes(path: Path) -> CaptionedPictures:
+def _read_classes(path: Path) -> Examples:
     found = read_class_folders(path)
-    pictures = [Picture.of_file(file, name) for name, (file, _) in found.pictures.items()]
-    captions = [found.classes[folder] for _, folder in found.pictures.values()]
-    return CaptionedPictures(pictures, captions, list(found.skipped))
+    return replace(_pictured(found), texts=[found.words[label] for label in found.labels])
+
+
+def _pictured(files: Examples) -> Examples:
+    return replace(files, sources=[Picture.of_file(path) for path in files.sources])
 
 
 # Hugging Face datasets
@@ -244,7 +172,7 @@ def _load_from_hub(name: str, split: str) -> Any:
         raise UsageError(f"the dataset {name} cannot be loaded: {first}") from error
 
 
-def _read_in_memory(table: Any) -> CaptionedPictures:
+def _read_in_memory(table: Any) -> Examples:
     name = type(table).__name__
     if hasattr(table, "features") and hasattr(table, "cast_column"):
         return _checked(_read_dataset(table, name, Path.cwd()), name)
@@ -254,38 +182,32 @@ def _read_in_memory(table: Any) -> CaptionedPictures:
     return _checked(_read_rows(rows, name), name)
 
 
-def _read_rows(rows: Sequence[dict[str, Any]], name: str) -> CaptionedPictures:
+def _read_rows(rows: Sequence[dict[str, Any]], name: str) -> Examples:
     columns = list(dict.fromkeys(column for row in rows for column in row))
     column = first_column(columns, PATH_COLUMNS)
-    captions = [key for key in columns if key.lower().startswith(CAPTION_COLUMN)]
-    if not captions and (text := first_column(columns, TEXT_COLUMNS)) is not None:
-        captions = [text]
+    captions = caption_columns(columns)
     if column is None or not captions:
         raise UsageError(_lacking(name, columns))
-    result = CaptionedPictures([], [])
+    result = Examples()
     for number, row in enumerate(rows):
         where, cell = f"{name}:{number}", row.get(column)
-        texts = list(dict.fromkeys(text for key in captions for text in _texts(row.get(key))))
+        texts = list(dict.fromkeys(text for key in captions for text in cell_texts(row.get(key))))
         try:
             if not texts or cell is None:
                 raise MediaError(f"row has no {'caption' if cell is not None else column}")
-            result.pictures.append(_picture_of_cell(cell, where))
+            result.add(where, _picture_of_cell(cell), texts)
         except MediaError as error:
             result.skipped.append(Skipped(where, error.reason))
-            continue
-        result.captions.append(texts)
     return result
 
 
-def _picture_of_cell(cell: Any, where: str) -> Picture:
+def _picture_of_cell(cell: Any) -> Picture:
     if isinstance(cell, (str, os.PathLike)):
-        return Picture.of_file(beside(Path.cwd() / "rows", os.fspath(cell)), where)
-    picture = as_media(cell)
-    if not isinstance(picture, Image):
-        raise MediaError(f"is {picture.modality}, and captions here are of pictures")
+        return Picture.of_file(beside(Path.cwd() / "rows", os.fspath(cell)))
+    picture = picture_of(cell)
     pixels = np.asarray(picture.load())
     digest = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
-    return Picture(where, digest, lambda: picture)
+    return Picture(digest, lambda: picture)
 
 
 def _lacking(name: str, columns: Iterable[str]) -> str:
@@ -296,14 +218,11 @@ def _lacking(name: str, columns: Iterable[str]) -> str:
     )
 
 
-def _read_dataset(dataset: Any, name: str, folder: Path | None = None) -> CaptionedPictures:
+def _read_dataset(dataset: Any, name: str, folder: Path | None = None) -> Examples:
     library = _datasets()
     pictured = [key for key, kind in dataset.features.items() if isinstance(kind, library.Image)]
-    by_name = {key.lower(): key for key in dataset.features}
-    named = [by_name[key] for key in PATH_COLUMNS if key in by_name]
-    column = next(iter([*pictured, *named]), None)
-    captions = [key for key in dataset.features if key.lower().startswith(CAPTION_COLUMN)]
-    captions = captions or [by_name[key] for key in TEXT_COLUMNS if key in by_name][:1]
+    column = pictured[0] if pictured else first_column(dataset.features, PATH_COLUMNS)
+    captions = caption_columns(dataset.features)
     label = dataset.features.get(LABEL_COLUMN)
     if not captions and isinstance(label, library.ClassLabel):
         captions = [LABEL_COLUMN]
@@ -312,10 +231,10 @@ def _read_dataset(dataset: Any, name: str, folder: Path | None = None) -> Captio
     if column in pictured:  # the file as it is: decoding is ours, in threads
         dataset = dataset.cast_column(column, library.Image(decode=False))
     fingerprint = getattr(dataset, "_fingerprint", "")
-    result = CaptionedPictures([], [])
+    result = Examples()
     texts = {key: dataset[key] for key in captions}
     for row in range(len(dataset)):
-        found = [text for key in captions for text in _texts(texts[key][row])]
+        found = [text for key in captions for text in dict.fromkeys(cell_texts(texts[key][row]))]
         if captions == [LABEL_COLUMN] and isinstance(label, library.ClassLabel):
             found = [label_of_folder(label.int2str(texts[LABEL_COLUMN][row]))]
         where = f"{name}:{row}"
@@ -323,8 +242,7 @@ def _read_dataset(dataset: Any, name: str, folder: Path | None = None) -> Captio
             result.skipped.append(Skipped(where, "row has no caption"))
             continue
         opened = _row_opener(dataset, column, row, folder or Path(name))
-        result.pictures.append(Picture(where, f"{fingerprint}:{row}", opened))
-        result.captions.append(found)
+        result.add(where, Picture(f"{fingerprint}:{row}", opened), found)
     return result
 
 
@@ -340,12 +258,6 @@ def _row_opener(dataset: Any, column: str, row: int, folder: Path) -> Callable[[
         return Image(beside(folder / "dataset", cell))
 
     return opened
-
-
-def _texts(value: Any) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    found = [" ".join(one.split()) for one in values if isinstance(one, str)]
-    return list(dict.fromkeys(text for text in found if text))
 
 
 # WebDataset tars
@@ -389,8 +301,8 @@ def _choices(braced: str) -> list[str]:
     return braced.split(",")
 
 
-def _read_tars(tars: Sequence[Path]) -> CaptionedPictures:
-    result = CaptionedPictures([], [])
+def _read_tars(tars: Sequence[Path]) -> Examples:
+    result = Examples()
     for tar in tars:
         try:
             for key, members in _samples(tar):
@@ -420,14 +332,12 @@ def _samples(tar: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
         yield key, members
 
 
-def _add_sample(
-    result: CaptionedPictures, tar: Path, key: str, members: dict[str, tarfile.TarInfo]
-) -> None:
+def _add_sample(result: Examples, tar: Path, key: str, members: dict[str, tarfile.TarInfo]) -> None:
     where = f"{tar.name}:{key}"
     picture = next((members[name] for name in IMAGE_MEMBERS if name in members), None)
     texts: list[str] = []
     if "txt" in members:
-        texts += _texts(_bytes(tar, members["txt"]).decode("utf-8", "replace"))
+        texts += cell_texts(_bytes(tar, members["txt"]).decode("utf-8", "replace"))
     if "json" in members:
         try:
             row = json.loads(_bytes(tar, members["json"]))
@@ -435,20 +345,19 @@ def _add_sample(
             result.skipped.append(Skipped(where, f"its .json is not JSON ({error})"))
             return
         row = row if isinstance(row, dict) else {}
-        named = [name for name in row if name.lower().startswith(CAPTION_COLUMN)]
-        named = named or ([] if texts else [name for name in TEXT_COLUMNS if name in row][:1])
-        texts += [text for name in named for text in _texts(row[name])]
+        # A text beside it is the caption, where none is called so.
+        named = [
+            n for n in caption_columns(row) if not texts or n.lower().startswith(CAPTION_COLUMN)
+        ]
+        texts += [text for name in named for text in cell_texts(row[name])]
     if picture is None or not texts:
         lacks = "picture" if picture is None else "caption (.txt, or .json with a caption)"
         result.skipped.append(Skipped(where, f"sample has no {lacks}"))
         return
     found = tar.stat()
     stamp = f"{tar}:{found.st_size}:{found.st_mtime_ns}:{picture.offset_data}"
-    member = picture
-    result.pictures.append(
-        Picture(f"{where}.{member.name.rpartition('.')[2]}", stamp, _member_opener(tar, member))
-    )
-    result.captions.append(list(dict.fromkeys(texts)))
+    name = f"{where}.{picture.name.rpartition('.')[2]}"
+    result.add(name, Picture(stamp, _member_opener(tar, picture)), list(dict.fromkeys(texts)))
 
 
 def _member_opener(tar: Path, member: tarfile.TarInfo) -> Callable[[], Image]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from sensorium.data.examples import Examples
 from sensorium.data.files import Candidate, find_files
 from sensorium.data.tables import cell_path, cell_texts, read_rows, sound
 from sensorium.errors import UsageError
@@ -16,27 +16,9 @@ from sensorium.media.skipped import Skipped
 LABELS_COLUMNS = ("folder", "label")
 
 
-@dataclass(frozen=True)
-class ClassFolders:
-    """Pictures in a folder per class.
-
-    Attributes
-    ----------
-    classes : dict of str to list of str
-        Folder name, and the labels that stand for the class; the first is shown.
-    pictures : dict of str to (Path, str)
-        Name relative to the folder of folders; the file, and its class's folder name.
-    skipped : list of Skipped
-    """
-
-    classes: dict[str, list[str]]
-    pictures: dict[str, tuple[Path, str]]
-    skipped: list[Skipped] = field(default_factory=list)
-
-
 def read_class_folders(
     folder: Path, labels: Path | None = None, *, kinds: tuple[type, ...] = (Image,)
-) -> ClassFolders:
+) -> Examples:
     """Read a folder that holds a folder of pictures per class, nested to any depth.
 
     Parameters
@@ -49,6 +31,13 @@ def read_class_folders(
     kinds : tuple of type
         Media that are taken; other files are passed over.
 
+    Returns
+    -------
+    examples : Examples
+    --------
+        Named by their paths relative to the folder; the name of a class's folder is its label,
+        and what stands for the class its words.
+
     Raises
     ------
     UsageError
@@ -56,7 +45,7 @@ def read_class_folders(
     """
     # Links in it stay as the user knows them.
     folder = Path(os.path.abspath(folder))  # noqa: PTH100
-    found = ClassFolders({}, {})
+    found = Examples()
     loose = 0
     # An evaluation that was written here is no class, though its plots are pictures.
     reports = {path.parent.name for path in folder.glob("*/result.json")}
@@ -72,24 +61,31 @@ def read_class_folders(
                 continue
             if parts[0] in reports:
                 continue
-            found.classes.setdefault(parts[0], [label_of_folder(parts[0])])
-            found.pictures["/".join(parts)] = (entry.path, parts[0])
-    if len(found.classes) < 2:
-        holds = ", ".join(found.classes) or "none"
+            found.words.setdefault(parts[0], [label_of_folder(parts[0])])
+            found.labels.append(parts[0])
+            found.names.append("/".join(parts))
+            found.sources.append(entry.path)
+    if len(found.words) < 2:
+        holds = ", ".join(found.words) or "none"
         raise UsageError(
             f"{folder}: looked for two or more class folders that hold pictures, found {holds}"
             + (f" and {loose} pictures in no folder" if loose else "")
             + ". For pictures with captions give a table: a .csv with the columns path,caption"
         )
     if labels is not None:
-        _relabel(found.classes, labels)
-    _require_different(found.classes)
+        _relabel(found.words, labels)
+    _require_different(found.words)
     return found
 
 
 def label_of_folder(name: str) -> str:
     """The words that a folder's name stands for: ``sea_lion`` is "sea lion"."""
     return sound(" ".join(name.replace("_", " ").replace("-", " ").split()) or name)
+
+
+def words_of_labels(labels: Iterable[str]) -> dict[str, list[str]]:
+    """Every class of some labels, and the words that it is called by."""
+    return {label: [label_of_folder(label)] for label in dict.fromkeys(labels)}
 
 
 def _relabel(classes: dict[str, list[str]], labels: Path) -> None:

@@ -1,289 +1,125 @@
-"""Labelled examples as users bring them.
-
-A folder per class, a table with a label column, or lists in Python; pictures, sounds, videos,
-documents or texts. What cannot be read is skipped and named.
-"""
+"""Examples of any kind, as training, evaluation and hashing take them: not read yet."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
-
-from sensorium.data.class_folders import label_of_folder, read_class_folders
-from sensorium.data.sources import media_of
-from sensorium.data.splits import Labels
-from sensorium.data.tables import (
-    LABEL_COLUMNS,
-    PATH_COLUMNS,
-    TABLE_SUFFIXES,
-    TEXT_COLUMNS,
-    beside,
-    cell_text,
-    first_column,
-    read_rows,
-)
-from sensorium.errors import MediaError, UsageError
-from sensorium.media import (
-    Audio,
-    Document,
-    Image,
-    Mesh,
-    Modality,
-    Text,
-    Video,
-)
-from sensorium.media.given import items_of, names_of, rows_of
+from sensorium.errors import UsageError
+from sensorium.media import Modality
 from sensorium.media.skipped import Skipped
-from sensorium.media.sources import is_url
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled examples that have not been read yet.
+    """What is to be learnt from or measured with, and what is known of each.
+
+    Of what is known, a list is empty where nothing is known of any; else it has one entry for
+    each example.
 
     Attributes
     ----------
     names : list of str
         What a report calls each one.
     sources : list
-        A path, a media object, or what `sensorium.media.as_media` takes.
+        A path, a `Picture`, a media object, or what `sensorium.media.as_media` takes.
     labels : list of str
         The class of each.
-    texts : dict of str to list of str
+    texts : list of list of str
+        What is right for each: captions of a picture, translations of a text.
+    groups : list of str
+        Examples of one group are held out together, and none is the neighbour of another; an
+        empty name is a group of its own.
+    words : dict of str to list of str
         Every class and the words that stand for it, the first of which is usual.
     modality : Modality
         Of them all.
     skipped : list of Skipped
+        What could not be used, and why.
     """
 
-    names: list[str]
-    sources: list[Any]
-    labels: list[str]
-    texts: dict[str, list[str]]
-    modality: Modality
+    names: list[str] = field(default_factory=list)
+    sources: list[Any] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    texts: list[list[str]] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    words: dict[str, list[str]] = field(default_factory=dict)
+    modality: Modality = Modality.IMAGE
     skipped: list[Skipped] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def take(self, rows: Sequence[int]) -> Examples:
-        """Some of the examples; the classes stay that still have one."""
-        labels = [self.labels[row] for row in rows]
-        present = set(labels)
+    def take(self, rows: Iterable[int], skipped: Sequence[Skipped] = ()) -> Self:
+        """Some of the examples; the classes stay that still have one.
+
+        Parameters
+        ----------
+        rows : iterable of int
+        skipped : sequence of Skipped
+            Why the others are left out, where that is to be said.
+        """
+        rows = list(rows)
+
+        def chosen(values: list[Any]) -> list[Any]:
+            return [values[row] for row in rows] if values else []
+
+        present = set(labels := chosen(self.labels))
         return replace(
             self,
-            names=[self.names[row] for row in rows],
-            sources=[self.sources[row] for row in rows],
+            names=chosen(self.names),
+            sources=chosen(self.sources),
             labels=labels,
-            texts={label: texts for label, texts in self.texts.items() if label in present},
+            texts=chosen(self.texts),
+            groups=chosen(self.groups),
+            words={label: words for label, words in self.words.items() if label in present},
+            skipped=[*self.skipped, *skipped],
         )
 
+    def add(self, name: str, source: Any, texts: list[str]) -> None:
+        """Put one more at the end."""
+        self.names.append(name)
+        self.sources.append(source)
+        self.texts.append(texts)
 
-def read_examples(
-    x: Any,
-    y: Sequence[str] | None = None,
-    *,
-    labels: str | os.PathLike[str] | None = None,
-    modality: str | None = None,
-) -> Examples:
-    """Read labelled examples.
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Names with every one of their texts, in order."""
+        return [
+            (name, text)
+            for name, texts in zip(self.names, self.texts, strict=True)
+            for text in texts
+        ]
 
-    Parameters
-    ----------
-    x : str, Path or sequence
-        A folder that holds a folder per class; a table (``.csv``, ``.tsv``, ``.jsonl``) with a
-        label column and a path or text column; or with `y` a list of anything that
-        `sensorium.media.as_media` takes.
-    y : sequence of str, optional
-        The class of each element of a list.
-    labels : str or Path, optional
-        CSV that says what class folders are called
-        (`sensorium.data.class_folders.read_class_folders`).
-    modality : str, optional
-        Take only these of mixed examples; without it what most of them are.
+    def gathered(self) -> Examples:
+        """Examples with texts, each name once, with all of its texts; in the order they come."""
+        texts: dict[str, list[str]] = {}
+        for name, text in self.pairs:
+            texts.setdefault(name, []).append(text)
+        sources = dict(zip(self.names, self.sources, strict=True))
+        return Examples(
+            [*texts], [sources[name] for name in texts], texts=[*texts.values()],
+            modality=self.modality, skipped=self.skipped,
+        )  # fmt: skip
 
-    Raises
-    ------
-    UsageError
-        When there are no examples of two classes, or the arguments do not fit each other.
-    """
-    wanted = _wanted(modality)
-    if y is not None:
-        if isinstance(x, (str, os.PathLike)):
-            raise UsageError("a folder or table has its own labels: give no y beside it")
-        return _of_lists(items_of(x), names_of(y), wanted)
-    if (rows := rows_of(x)) is not None:
-        return _of_rows(rows, wanted, type(x).__name__)
-    if not isinstance(x, (str, os.PathLike)):
-        raise UsageError(
-            "give a folder per class, a table with a label column, or a list and its labels y, "
-            f"got {type(x).__name__} without y"
-        )
-    path = Path(os.path.abspath(os.path.expanduser(x)))  # noqa: PTH100, PTH111
-    if path.is_dir():
-        return _of_folders(path, labels, wanted)
-    if path.suffix.lower() in TABLE_SUFFIXES:
-        if labels is not None:
-            raise UsageError("labels go with a folder per class: a table has a label column")
-        return _of_table(path, wanted)
-    found = "there is no such file or folder" if not path.exists() else "it is neither"
-    raise UsageError(
-        f"{path}: {found}. Give a folder that holds a folder per class, or a table with a "
-        f"label column ({', '.join(sorted(TABLE_SUFFIXES))})"
-    )
+    def grouped(self, groups: Mapping[str, str] | None = None) -> Self:
+        """Examples with texts in groups by name; without any, those of one first text are one.
 
-
-def _wanted(modality: str | None) -> Modality | None:
-    if modality is None:
-        return None
-    try:
-        return Modality(modality)
-    except ValueError:
-        known = ", ".join(Modality)
-        raise UsageError(f"modality is one of {known}, got {modality!r}") from None
-
-
-def _of_folders(
-    folder: Path, labels: str | os.PathLike[str] | None, wanted: Modality | None
-) -> Examples:
-    named = None if labels is None else Path(labels)
-    found = read_class_folders(folder, named, kinds=_KINDS)
-    names = list(found.pictures)
-    paths = [found.pictures[name][0] for name in names]
-    shown = {name: texts[0] for name, texts in found.classes.items()}
-    texts = {shown[name]: texts for name, texts in found.classes.items()}
-    examples = Examples(
-        names,
-        list(paths),
-        [shown[found.pictures[name][1]] for name in names],
-        texts,
-        Modality.IMAGE,
-        list(found.skipped),
-    )
-    return _of_one_modality(examples, wanted, str(folder))
-
-
-_KINDS = (Audio, Document, Image, Mesh, Video)
-
-
-def _of_table(table: Path, wanted: Modality | None) -> Examples:
-    rows = read_rows(table)
-    return _of_cells(rows, wanted, str(table), lambda value: beside(table, value), table.name)
-
-
-def _of_rows(rows: list[dict[str, Any]], wanted: Modality | None, name: str) -> Examples:
-    """Rows of a table in memory; its paths are relative to the working folder."""
-    numbered: Iterator[tuple[int, dict[str, Any] | str]] = enumerate(iter(rows))
-    return _of_cells(numbered, wanted, name, lambda value: Path(os.path.expanduser(value)), name)  # noqa: PTH111
-
-
-def _of_cells(
-    rows: Iterable[tuple[int, dict[str, Any] | str]],
-    wanted: Modality | None,
-    table: str,
-    located: Callable[[str], Path],
-    short: str,
-) -> Examples:
-    names: list[str] = []
-    sources: list[Any] = []
-    labels: list[str] = []
-    skipped: list[Skipped] = []
-    columns: dict[str, str] | None = None
-    for line, row in rows:
-        where = f"{short}:{line}"
-        if isinstance(row, str):
-            skipped.append(Skipped(where, row))
-            continue
-        if columns is None:
-            columns = _columns(table, list(row))
-        label, held = cell_text(row.get(columns["label"])), row.get(columns["value"])
-        value = cell_text(held)
-        if label and held is not None and not isinstance(held, (str, int, float)):
-            names.append(where)
-            sources.append(held)  # a picture of a data set
-            labels.append(label)
-        elif not label or not value:
-            skipped.append(Skipped(where, f"row has no {columns['value' if label else 'label']}"))
-        elif columns["kind"] == "text":
-            names.append(where)
-            sources.append(Text(value))
-            labels.append(label)
-        elif is_url(value) or "\0" in value:
-            skipped.append(Skipped(where, f"{value!r:.80} is no path of a file"))
-        else:
-            names.append(value)
-            sources.append(located(value))
-            labels.append(label)
-    texts = {label: [label_of_folder(label)] for label in dict.fromkeys(labels)}
-    examples = Examples(names, sources, labels, texts, Modality.TEXT, skipped)
-    return _of_one_modality(examples, wanted, table)
-
-
-def _columns(table: str, names: list[str]) -> dict[str, str]:
-    label, path, text = (
-        first_column(names, wanted) for wanted in (LABEL_COLUMNS, PATH_COLUMNS, TEXT_COLUMNS)
-    )
-    if label is None or (path is None and text is None):
-        raise UsageError(
-            f"{table}: needs a column with the class ({', '.join(LABEL_COLUMNS)}) and one with a "
-            f"path ({', '.join(PATH_COLUMNS)}) or a text ({', '.join(TEXT_COLUMNS)}); "
-            f"it has {', '.join(names) or 'none'}"
-        )
-    kind = "text" if path is None else "path"
-    return {"label": label, "value": str(text if path is None else path), "kind": kind}
-
-
-def _of_lists(items: list[Any], labels: list[str], wanted: Modality | None) -> Examples:
-    if len(items) != len(labels):
-        raise UsageError(f"one label for each example, got {len(labels)} for {len(items)}")
-    names = [
-        os.fspath(item) if isinstance(item, os.PathLike) else f"example {number}"
-        for number, item in enumerate(items)
-    ]
-    texts = {label: [label_of_folder(label)] for label in dict.fromkeys(labels)}
-    return _of_one_modality(
-        Examples(names, items, labels, texts, Modality.IMAGE), wanted, "the examples"
-    )
-
-
-def _of_one_modality(examples: Examples, wanted: Modality | None, where: str) -> Examples:
-    """Keep what is of one modality: readme files beside pictures are no examples."""
-    skipped = list(examples.skipped)
-    modalities: list[Modality | None] = []
-    for name, source in zip(examples.names, examples.sources, strict=True):
-        try:
-            modalities.append(media_of(source).modality)
-        except MediaError as error:
-            modalities.append(None)
-            skipped.append(Skipped(name, error.reason))
-    counts = Counter(modality for modality in modalities if modality is not None)
-    if not counts:
-        first = f"; the first that was skipped: {skipped[0].path} ({skipped[0].reason})"
-        raise UsageError(f"{where}: there are no examples" + (first if skipped else ""))
-    chosen = wanted if wanted is not None else counts.most_common(1)[0][0]
-    rows = []
-    for row, modality in enumerate(modalities):
-        if modality == chosen:
-            rows.append(row)
-        elif modality is not None:
-            reason = f"is {modality} among examples of {chosen}"
-            skipped.append(Skipped(examples.names[row], reason))
-    kept = replace(examples.take(rows), modality=chosen, skipped=skipped)
-    if len(set(kept.labels)) < 2:
-        holds = ", ".join(sorted(set(kept.labels))) or "none"
-        raise UsageError(
-            f"{where}: a classifier needs {chosen} examples of two or more classes, found {holds}"
-        )
-    return kept
-
-
-def class_numbers(labels: Sequence[str], classes: Mapping[str, Any] | Sequence[str]) -> Labels:
-    """The place of each label among the classes, shape (n,); -1 for a label that is none."""
-    numbers = {name: number for number, name in enumerate(classes)}
-    return np.array([numbers.get(label, -1) for label in labels], np.intp)
+        Raises
+        ------
+        UsageError
+            When two have one name, or one has no group.
+        """
+        seen: set[str] = set()
+        for name in self.names:
+            if name in seen:
+                raise UsageError(f"two examples are called {name}: give them two names")
+            if groups is not None and name not in groups:
+                raise UsageError(f"{name} has no group")
+            seen.add(name)
+        own = [
+            texts[0].casefold() if groups is None else groups[name]
+            for name, texts in zip(self.names, self.texts, strict=True)
+        ]
+        return replace(self, groups=own)

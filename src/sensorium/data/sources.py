@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from sensorium.errors import MediaError
 from sensorium.media import Image, Media, as_media, open_media
 
 
@@ -17,27 +18,24 @@ class Picture:
 
     Attributes
     ----------
-    name : str
-        As reports show it.
     stamp : str
         Changes when the picture does; what was computed from it is kept under it.
     open : callable
         Takes nothing, returns an `Image`.
     """
 
-    name: str
     stamp: str
     open: Callable[[], Image]
 
     @classmethod
-    def of_file(cls, path: Path, name: str | None = None) -> Self:
+    def of_file(cls, path: Path) -> Self:
         """Make one of a file."""
         try:
             found = path.stat()
             stamp = f"{path}:{found.st_size}:{found.st_mtime_ns}"
         except OSError:  # reported when it is opened
             stamp = str(path)
-        return cls(name or str(path), stamp, lambda: Image(path))
+        return cls(stamp, lambda: Image(path))
 
 
 def media_of(source: Any) -> Media:
@@ -53,3 +51,17 @@ def media_of(source: Any) -> Media:
     if isinstance(source, os.PathLike):
         return open_media(Path(source))
     return as_media(source)
+
+
+def picture_of(source: Any) -> Image:
+    """As `media_of`, of what is to be a picture.
+
+    Raises
+    ------
+    MediaError
+        When it is none, or cannot be opened.
+    """
+    media = media_of(source)
+    if not isinstance(media, Image):
+        raise MediaError(f"is {media.modality}, and captions here are of pictures")
+    return media

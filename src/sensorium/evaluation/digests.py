@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from sensorium.errors import MediaError
 from sensorium.media.sources import read_file
 
 
-def digest_files(pictures: Mapping[str, Path]) -> dict[str, str]:
-    """SHA-256 (hex) of files without decoding them, as `encode_examples` gives it."""
+def digest_files(names: Sequence[str], files: Sequence[Path]) -> dict[str, str]:
+    """SHA-256 (hex) of files, without decoding them, as `encode_examples` gives it; by name."""
 
     def digest(path: Path) -> str:
         try:
@@ -23,7 +23,7 @@ def digest_files(pictures: Mapping[str, Path]) -> dict[str, str]:
             return ""
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-        return dict(zip(pictures, threads.map(digest, pictures.values()), strict=True))
+        return dict(zip(names, threads.map(digest, files), strict=True))
 
 
 def digest_of(*values: str) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection import Skipped
-from sensorium.data.class_folders import ClassFolders, read_class_folders
+from sensorium.data.class_folders import read_class_folders
 from sensorium.data.encoding import EncodedExamples, encode_examples, require_modalities
-from sensorium.data.pairs import Pairs, read_pairs
+from sensorium.data.examples import Examples
+from sensorium.data.pairs import read_pairs
 from sensorium.encoders import (
     DEFAULT_ENCODER,
     Encoder,
@@ -78,13 +79,14 @@ def evaluate_pairs(
     table = absolute(table)
     pairs = read_pairs(table)
     loaded, name = load_both_ways(encoder)
-    spoken = dict.fromkeys(caption for _, caption in pairs.captions)
-    pictures = _encoded(loaded, pairs.pictures, progress=progress)
+    files = dict(zip(pairs.names, pairs.sources, strict=True))
+    spoken = dict.fromkeys(caption for _, caption in pairs.pairs)
+    pictures = _encoded(loaded, files, progress=progress)
     texts = _encoded(loaded, {caption: Text(caption) for caption in spoken})
     # What asks is encoded as a search of a collection would: of the pictures, or of the captions.
     seen, said = pictures, texts
     if loaded.tells_queries_apart:
-        seen = _encoded(loaded, pairs.pictures, role="query", progress=progress)
+        seen = _encoded(loaded, files, role="query", progress=progress)
         said = _encoded(loaded, {caption: Text(caption) for caption in spoken}, role="query")
     unusable = [*pictures.skipped, *texts.skipped, *seen.skipped, *said.skipped]
     skipped = [*pairs.skipped, *dict.fromkeys(unusable)]
@@ -99,7 +101,7 @@ def evaluate_pairs(
     captions_of: dict[int, dict[str, None]] = {}
     pictures_of: dict[str, dict[int, None]] = {}
     usable = {*texts.names} & {*said.names}
-    for picture, caption in pairs.captions:
+    for picture, caption in pairs.pairs:
         if picture in same and caption in usable:
             captions_of.setdefault(same[picture], {})[caption] = None
             pictures_of.setdefault(caption, {})[same[picture]] = None
@@ -185,16 +187,15 @@ def evaluate_folder(
     labels = None if labels is None else absolute(labels)
     found = read_class_folders(folder, labels)
     loaded, name = load_both_ways(encoder)
-    files = {key: path for key, (path, _) in found.pictures.items()}
-    pictures = _encoded(loaded, files, progress=progress)
+    pictures = encode_examples(loaded, found.sources, found.names, progress=progress)
     skipped = [*found.skipped, *pictures.skipped]
     require_two(len(pictures.names), "pictures", folder, skipped)
-    number_of = {class_name: number for number, class_name in enumerate(found.classes)}
-    classes = [found.pictures[key][1] for key in pictures.names]
+    number_of = {class_name: number for number, class_name in enumerate(found.words)}
+    classes = found.take(pictures.rows).labels
     measurement = measure_classification(
-        _class_probabilities(loaded, list(found.classes.values()), pictures.vectors),
+        _class_probabilities(loaded, list(found.words.values()), pictures.vectors),
         np.array([number_of[class_name] for class_name in classes], np.intp),
-        found.classes,
+        found.words,
         [
             {"picture": key, "digest": sample_digest(pictures.digest_of[key], class_name)}
             for key, class_name in zip(pictures.names, classes, strict=True)
@@ -210,7 +211,7 @@ def evaluate_folder(
         encoder=describe_encoder(loaded),
         data=describe_data(
             _folder_digests(found, pictures.digest_of),
-            {"pictures": len(pictures.names), "classes": len(found.classes)},
+            {"pictures": len(pictures.names), "classes": len(found.words)},
         ),
         versions=describe_versions(),
         skipped=skipped,
@@ -222,28 +223,27 @@ def data_fingerprint(result: Result) -> str | None:
     data = Path(result.arguments.get("data", ""))
     if result.kind == "pairs":
         pairs = read_pairs(data)
-        digests = _pairs_digests(pairs, digest_files(pairs.pictures))
+        digests = _pairs_digests(pairs, digest_files(pairs.names, pairs.sources))
     elif result.kind == "folder":
         found = read_class_folders(data)
-        files = {name: path for name, (path, _) in found.pictures.items()}
-        digests = _folder_digests(found, digest_files(files))
+        digests = _folder_digests(found, digest_files(found.names, found.sources))
     else:
         return None
     return str(describe_data(digests, {})["fingerprint"])
 
 
-def _pairs_digests(pairs: Pairs, digests: Mapping[str, str]) -> dict[str, str]:
+def _pairs_digests(pairs: Examples, digests: Mapping[str, str]) -> dict[str, str]:
     return {
-        "pictures": digest_of(*(f"{name}\0{digests[name]}" for name in pairs.pictures)),
-        "captions": digest_of(*(f"{name}\0{caption}" for name, caption in pairs.captions)),
+        "pictures": digest_of(*(f"{name}\0{digests[name]}" for name in dict.fromkeys(pairs.names))),
+        "captions": digest_of(*(f"{name}\0{caption}" for name, caption in pairs.pairs)),
     }
 
 
-def _folder_digests(found: ClassFolders, digests: Mapping[str, str]) -> dict[str, str]:
-    labels = ("\0".join([name, *texts]) for name, texts in found.classes.items())
+def _folder_digests(found: Examples, digests: Mapping[str, str]) -> dict[str, str]:
+    labels = ("\0".join([name, *texts]) for name, texts in found.words.items())
     return {
-        "classes": digest_of(*found.classes),
-        "pictures": digest_of(*(f"{name}\0{digests[name]}" for name in found.pictures)),
+        "classes": digest_of(*found.words),
+        "pictures": digest_of(*(f"{name}\0{digests[name]}" for name in found.names)),
         "labels": digest_of(*labels),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,15 +35,24 @@ class Found:
 
     Attributes
     ----------
-    names : list of str
-    candidates : list of list of (str, float), one for each name
+    rows : list of int
+        Which of the pictures that were given.
+    candidates : list of list of (str, float), one for each row
         Texts and scores, best first.
     skipped : list of Skipped
     """
 
-    names: list[str]
+    rows: list[int]
     candidates: Candidates
     skipped: list[Skipped]
+
+    @property
+    def best(self) -> dict[int, str]:
+        """The best text of each picture, by its row."""
+        return {
+            row: texts[0][0] if texts else ""
+            for row, texts in zip(self.rows, self.candidates, strict=True)
+        }
 
 
 class CaptionModel(Protocol):
@@ -57,9 +66,13 @@ class CaptionModel(Protocol):
         ...
 
     def caption(
-        self, pictures: Mapping[str, Picture], search: Search, progress: Progress | None = None
+        self,
+        pictures: Sequence[Any],
+        names: Sequence[str],
+        search: Search,
+        progress: Progress | None = None,
     ) -> Found:
-        """Caption picture files; one that cannot be read is skipped and named."""
+        """Caption pictures; one that cannot be read is skipped and named."""
         ...
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -139,9 +152,10 @@ class Captioner:
             if value is not None
         }
         search = dataclasses.replace(self.search, **wanted)
-        opened = {path: Picture.of_file(Path(path), path) for path in paths}
-        found = self.model.caption(opened, search, progress)
-        texts = dict(zip(found.names, found.candidates, strict=True))
+        once = [*dict.fromkeys(paths)]
+        opened = [Picture.of_file(Path(path)) for path in once]
+        found = self.model.caption(opened, once, search, progress)
+        texts = {once[row]: own for row, own in zip(found.rows, found.candidates, strict=True)}
         errors = {skipped.path: skipped.reason for skipped in found.skipped}
         return [
             Caption(path, *texts[path][0], others=texts[path][1:])

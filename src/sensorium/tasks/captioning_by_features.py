@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.data.sources import Picture
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import MissingExtraError, SpaceMismatchError, UsageError
 from sensorium.folders import read_tensors, write_tensors
@@ -119,12 +118,16 @@ class FeatureCaptions:
         return [[self.memory.texts[place] for place in places] for places in found]
 
     def caption(
-        self, pictures: Mapping[str, Picture], search: Search, progress: Progress | None = None
+        self,
+        pictures: Sequence[Any],
+        names: Sequence[str],
+        search: Search,
+        progress: Progress | None = None,
     ) -> Found:
         """See `CaptionModel.caption`."""
-        features = self.reader.read(pictures, progress=progress)
+        features = self.reader.read(pictures, names, progress=progress)
         candidates = self.agreed(features, self.caption_features(features, search), self.trust)
-        return Found(features.names, candidates, features.skipped)
+        return Found(features.rows, candidates, features.skipped)
 
     def agreed(self, features: VisualFeatures, candidates: Candidates, trust: float) -> Candidates:
         """Texts in the order of `consensus`, those of neighbours among them.
@@ -169,7 +172,7 @@ class FeatureCaptions:
         context : sequence of sequences of str, optional
             Captions of neighbours, where they are known already.
         """
-        count = len(features.names)
+        count = len(features.rows)
         if context is None:
             context = self.context_of(features)
         candidates: Candidates = []

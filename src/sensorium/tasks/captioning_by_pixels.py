@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
 
-from sensorium.data.sources import Picture
+from sensorium.data.sources import picture_of
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
@@ -81,28 +81,17 @@ class PixelCaptions:
         return {"labels": labels, "input_ids": pieces, "attention_mask": mask}
 
     def caption(
-        self, pictures: Mapping[str, Picture], search: Search, progress: Progress | None = None
+        self,
+        pictures: Sequence[Any],
+        names: Sequence[str],
+        search: Search,
+        progress: Progress | None = None,
     ) -> Found:
         """See `CaptionModel.caption`."""
         found = Found([], [], [])
-        items = list(pictures.items())
-        self._module.eval()
-        with ThreadPoolExecutor(READERS) as threads:
-            for start in range(0, len(items), BATCH_SIZE):
-                batch = items[start : start + BATCH_SIZE]
-                loaded = list(threads.map(lambda item: load_picture(item[1]), batch))
-                readable = []
-                for (name, _), one in zip(batch, loaded, strict=True):
-                    if isinstance(one, MediaError):
-                        found.skipped.append(Skipped(name, one.reason))
-                    else:
-                        found.names.append(name)
-                        readable.append(one)
-                if readable:
-                    inputs = {"pixel_values": self.pixels(readable)}
-                    found.candidates.extend(self.search(inputs, search))
-                if progress is not None:
-                    progress(start + len(batch), len(items))
+        for rows, loaded in read_pictures(pictures, names, found.skipped, progress):
+            found.rows.extend(rows)
+            found.candidates.extend(self.search({"pixel_values": self.pixels(loaded)}, search))
         return found
 
     def search(self, inputs: Mapping[str, Any], search: Search) -> Candidates:
@@ -153,10 +142,47 @@ class PixelCaptions:
         return cls(network, tokenizer, processor, label_smoothing)
 
 
-def load_picture(picture: Picture) -> PIL.Image.Image | MediaError:
-    """A picture as Pillow has it, or the error that says why there is none."""
+def read_pictures(
+    pictures: Sequence[Any],
+    names: Sequence[str],
+    skipped: list[Skipped],
+    progress: Progress | None = None,
+) -> Iterator[tuple[list[int], list[PIL.Image.Image]]]:
+    """Decode pictures in threads, a batch at a time.
+
+    Parameters
+    ----------
+    pictures : sequence
+        See `sensorium.data.sources.media_of`.
+    names : sequence of str
+    skipped : list of Skipped
+        Gets those that cannot be decoded.
+    progress : callable, optional
+
+    Yields
+    ------
+    (list of int, list of PIL.Image.Image)
+        Rows of those that can, and the pictures as Pillow has them; at least one.
+    """
+    with ThreadPoolExecutor(READERS) as threads:
+        for start in range(0, len(pictures), BATCH_SIZE):
+            rows, loaded = [], []
+            batch = pictures[start : start + BATCH_SIZE]
+            for row, pixels in enumerate(threads.map(_load, batch), start):
+                if isinstance(pixels, MediaError):
+                    skipped.append(Skipped(names[row], pixels.reason))
+                else:
+                    rows.append(row)
+                    loaded.append(pixels)
+            if rows:
+                yield rows, loaded
+            if progress is not None:
+                progress(start + len(batch), len(pictures))
+
+
+def _load(picture: Any) -> PIL.Image.Image | MediaError:
     try:
-        return picture.open().load()
+        return picture_of(picture).load()
     except MediaError as error:
         return error
 

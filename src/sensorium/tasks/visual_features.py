@@ -7,10 +7,9 @@ decoder can tell what is where, and two things from one.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,11 +19,13 @@ import numpy.typing as npt
 import PIL.Image
 import PIL.ImageEnhance
 
-from sensorium.data.sources import Picture
+from sensorium.data.encoding import encode_examples
+from sensorium.data.sources import Picture, picture_of
 from sensorium.encoders import Encoder
+from sensorium.encoders.base import FeatureExtractor, Prepared, Role
 from sensorium.encoders.runtime import import_openvino, runtime_name
-from sensorium.errors import EncoderError, MediaError
-from sensorium.media import Image, Modality
+from sensorium.errors import EncoderError
+from sensorium.media import Image, Media, Modality
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 
@@ -38,8 +39,6 @@ trunks, as `mini` has, it is that of the first one."""
 GRID = 3
 """Feature maps are averaged to this many cells a side: nine tokens, not 49, for a fifth of the
 time, and as good for captions of one thing."""
-
-BATCH_SIZE = 32
 
 MAX_TURN = 12.0
 """Degrees an augmented view is turned by, at most."""
@@ -56,28 +55,24 @@ class VisualFeatures:
 
     Attributes
     ----------
-    names : list of str
-    tokens : dict of str to ndarray of float16, shape (len(names), tokens, width)
+    rows : list of int
+        Which of the pictures that were given.
+    tokens : dict of str to ndarray of float16, shape (len(rows), tokens, width)
         By source: `VECTOR` and, where there is one, `MAP`.
     skipped : list of Skipped
     """
 
-    names: list[str]
+    rows: list[int]
     tokens: dict[str, Tokens]
-    skipped: list[Skipped]
+    skipped: list[Skipped] = field(default_factory=list)
 
-    def rows(self, names: Sequence[str]) -> npt.NDArray[np.intp]:
-        """Places of names that are there."""
-        place = {name: row for row, name in enumerate(self.names)}
-        return np.array([place[name] for name in names if name in place], np.intp)
-
-    def take(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> dict[str, Tokens]:
+    def take(self, places: Sequence[int] | npt.NDArray[np.intp]) -> dict[str, Tokens]:
         """Tokens of some pictures by source."""
-        return {source: tokens[rows] for source, tokens in self.tokens.items()}
+        return {source: tokens[places] for source, tokens in self.tokens.items()}
 
 
-class FeatureReader:
-    """Reads the features of an encoder.
+class FeatureReader(FeatureExtractor):
+    """Reads the features of an encoder; all those of a picture together are its vector.
 
     Parameters
     ----------
@@ -92,7 +87,7 @@ class FeatureReader:
     Attributes
     ----------
     shapes : dict of str to (int, int)
-        Tokens and width of each source.
+        Tokens of each source, and their width.
 
     Raises
     ------
@@ -114,19 +109,30 @@ class FeatureReader:
             self._tower, width = _with_feature_map(model)
             if width:
                 self.shapes[MAP] = (GRID * GRID, width)
+        self.space = replace(
+            encoder.space,
+            dimension=sum(tokens * width for tokens, width in self.shapes.values()),
+            modalities=(Modality.IMAGE,),
+            preprocessing={**encoder.space.preprocessing, "features": self.shapes},
+            normalization="none",
+        )
 
     def read(
         self,
-        pictures: Mapping[str, Picture],
+        pictures: Sequence[Any],
+        names: Sequence[str] | None = None,
         *,
         view: int = 0,
         progress: Progress | None = None,
     ) -> VisualFeatures:
-        """Read features of picture files; one that cannot be read is skipped and named.
+        """Read features of pictures; one that cannot be read is skipped and named.
 
         Parameters
         ----------
-        pictures : mapping of str to Picture
+        pictures : sequence
+            See `sensorium.data.encoding.encode_examples`.
+        names : sequence of str, optional
+            What a report calls each.
         view : int
             0 is the picture as it is. Every other number is a view of its own, cropped, turned
             and recoloured at random, the same each time: training on several makes a decoder
@@ -134,57 +140,41 @@ class FeatureReader:
         progress : callable, optional
             Called with (done, total).
         """
-        names: list[str] = []
-        skipped: list[Skipped] = []
-        parts: dict[str, list[Tokens]] = {source: [] for source in self.shapes}
+        if view:
+            pictures = [
+                Picture(f"{view}:{number}", partial(_view, picture, view, number))
+                for number, picture in enumerate(pictures)
+            ]
+        encoded = encode_examples(self, pictures, names, progress=progress)
+        empty = np.empty((0, self.space.dimension), np.float16)
+        values = np.concatenate([empty, *encoded.segments], dtype=np.float16, casting="same_kind")
+        tokens, start = {}, 0
+        for source, (count, width) in self.shapes.items():
+            part = values[:, start : (start := start + count * width)]
+            tokens[source] = np.ascontiguousarray(part).reshape(len(values), count, width)
+        return VisualFeatures(encoded.rows, tokens, encoded.skipped)
 
-        def prepare(item: tuple[int, tuple[str, Picture]]) -> Any:
-            number, (_, source) = item
-            try:
-                picture = source.open()
-                if view:
-                    random = np.random.default_rng((view, number))
-                    picture = Image(augmented(picture.load(), random))
-                return self.encoder.prepare(picture)
-            except MediaError as error:
-                return error
+    def prepare(self, media: Media, role: Role = "document") -> Prepared:
+        """See `FeatureExtractor.prepare`."""
+        return self.encoder.prepare(media, role)
 
-        items = list(enumerate(pictures.items()))
-        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-            for start in range(0, len(items), BATCH_SIZE):
-                batch = items[start : start + BATCH_SIZE]
-                prepared = list(threads.map(prepare, batch))
-                readable = []
-                for (_, (name, _)), one in zip(batch, prepared, strict=True):
-                    if isinstance(one, MediaError):
-                        skipped.append(Skipped(name, one.reason))
-                    else:
-                        names.append(name)
-                        readable.append(one)
-                if readable:
-                    for source, tokens in self._tokens(readable).items():
-                        parts[source].append(tokens)
-                if progress is not None:
-                    progress(start + len(batch), len(items))
-        return VisualFeatures(
-            names,
-            {
-                source: np.concatenate([np.zeros((0, *shape), np.float16), *parts[source]])
-                for source, shape in self.shapes.items()
-            },
-            skipped,
-        )
-
-    def _tokens(self, prepared: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, Tokens]:
+    def encode_prepared(
+        self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
+    ) -> npt.NDArray[np.float32]:
+        """See `FeatureExtractor.encode_prepared`."""
         if MAP not in self.shapes:
-            vectors = self.encoder.encode_prepared(Modality.IMAGE, list(prepared))
-            return {VECTOR: vectors[:, np.newaxis].astype(np.float16)}
-        pixels = np.stack([one["pixels"] for one in prepared])
+            return self.encoder.encode_prepared(modality, batch, role)
+        pixels = np.stack([prepared["pixels"] for prepared in batch])
         with self._running:
-            found = self._tower({0: pixels})
-            vectors, maps = np.array(found[0]), np.array(found[1])
+            outputs = self._tower({0: pixels})
+            vectors, maps = np.array(outputs[0]), np.array(outputs[1])
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        return {VECTOR: vectors[:, np.newaxis].astype(np.float16), MAP: _gridded(maps)}
+        return np.concatenate([vectors, _gridded(maps)], axis=1)
+
+
+def _view(picture: Any, view: int, number: int) -> Image:
+    random = np.random.default_rng((view, number))
+    return Image(augmented(picture_of(picture).load(), random))
 
 
 def augmented(picture: PIL.Image.Image, random: np.random.Generator) -> PIL.Image.Image:
@@ -239,14 +229,14 @@ def _averaged(graph: Any) -> Iterator[Any]:
             yield source
 
 
-def _gridded(maps: npt.NDArray[np.float32]) -> Tokens:
-    """Average maps (n, channels, height, width) over cells, to (n, GRID ** 2, channels)."""
+def _gridded(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Average maps (n, channels, height, width) over cells, to (n, GRID ** 2 * channels)."""
     n, channels, height, width = maps.shape
-    cells = np.empty((n, GRID, GRID, channels), np.float16)
+    cells = np.empty((n, GRID, GRID, channels), np.float32)
     for row in range(GRID):
         for column in range(GRID):
             # Cells overlap by a line where the side is no multiple, as in adaptive pooling.
             rows = slice(row * height // GRID, -(-(row + 1) * height // GRID))
             columns = slice(column * width // GRID, -(-(column + 1) * width // GRID))
             cells[:, row, column] = maps[:, :, rows, columns].mean((2, 3))
-    return cells.reshape(n, GRID * GRID, channels)
+    return cells.reshape(n, -1)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from sensorium.data.captioned import CaptionedPictures
-from sensorium.data.splits import split_groups
+from sensorium.data.examples import Examples
+from sensorium.data.splits import split_three
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress, Said
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.captioning import CAPTIONER, CaptionModel
+from sensorium.tasks.captioning import CAPTIONER, CaptionModel, Found
 from sensorium.tasks.captioning_by_features import FeatureCaptions
 from sensorium.tasks.memory import Memory
 from sensorium.tasks.visual_features import VECTOR, FeatureReader, VisualFeatures
@@ -26,7 +25,6 @@ from sensorium.training.captioner_on_features import (
     train_on_features,
 )
 from sensorium.training.generation_report import Example, Report, compared
-from sensorium.training.grouped import Captioned
 
 try:
     from sensorium.tasks.captioning_by_pixels import PixelCaptions
@@ -55,15 +53,15 @@ HELD_OUT = 0.1
 
 
 def train_captioner(
-    pairs: CaptionedPictures,
+    pairs: Examples,
     folder: str | Path,
     *,
     encoder: str = DEFAULT_ENCODER,
     design: Design | None = None,
     model: PixelCaptions | None = None,
     frozen: bool = False,
-    validation: CaptionedPictures | None = None,
-    test: CaptionedPictures | None = None,
+    validation: Examples | None = None,
+    test: Examples | None = None,
     groups: Mapping[str, str] | None = None,
     language: str = "en",
     settings: Settings | None = None,
@@ -80,7 +78,7 @@ def train_captioner(
 
     Parameters
     ----------
-    pairs : CaptionedPictures
+    pairs : Examples
         See `sensorium.data.captioned.read_captioned`.
     folder : path
         Gets the model in the format of Transformers, ``captioner.json``, ``report.json``, the
@@ -94,7 +92,7 @@ def train_captioner(
         See `sensorium.training.captioner_on_pixels.pretrained_captions`.
     frozen : bool
         Keep the picture tower of `model` as it is; what it sees is then computed once.
-    validation, test : CaptionedPictures, optional
+    validation, test : Examples, optional
         Without them a tenth of the groups each is held out.
     groups : mapping of str to str, optional
         Group of each picture, of those for validation and test, too; default: its first caption.
@@ -130,7 +128,7 @@ def train_captioner(
     CAPTIONER.claim(folder, "checkpoints")
     search = search or Search()
     settings = settings or (SETTINGS if model is None else FINE_TUNING)
-    parts = _parts(pairs, validation, test, groups, seed)
+    parts = split_three(pairs, validation, test, groups, HELD_OUT, seed)
     captions: CaptionModel
     if model is None:
         captions, history, found, near, skipped = _on_features(
@@ -159,18 +157,18 @@ def train_captioner(
             said or (lambda what: None),
             progress,
         )
-    data = parts[2]
-    names = [name for name in data.pictures if name in found and name in near]
-    right = [data.captions[name] for name in names]
+    rows = [row for row in found if row in near]
+    data = parts[2].take(rows)
     report = compared(
-        CAPTIONER.what, [found[name] for name in names], [near[name] for name in names], right,
+        CAPTIONER.what, [found[row] for row in rows], [near[row] for row in rows], data.texts,
         folder=folder, language=language, lowercase=True, seed=seed, seconds=history.seconds,
-        groups=[data.groups[name] for name in names],
+        groups=data.groups,
         counts=dict(zip(("train", "validation", "test"), map(len, parts), strict=True)),
         examples=[
-            Example(name, found[name], data.captions[name], near[name]) for name in names
+            Example(name, found[row], texts, near[row])
+            for name, row, texts in zip(data.names, rows, data.texts, strict=True)
         ],
-        skipped=[*pairs.skipped, *skipped],
+        skipped=[*(one for part in parts for one in part.skipped), *skipped],
     )  # fmt: skip
     CAPTIONER.write(
         folder,
@@ -184,12 +182,13 @@ def train_captioner(
     return report
 
 
-Texts = dict[str, str]
+Texts = dict[int, str]
+"""By the row of the picture."""
 
 
 def _on_features(
     reader: FeatureReader,
-    parts: Sequence[Captioned],
+    parts: Sequence[Examples],
     design: Design,
     folder: Path,
     settings: Settings,
@@ -200,11 +199,12 @@ def _on_features(
     progress: Progress | None,
 ) -> tuple[FeatureCaptions, History, Texts, Texts, list[Skipped]]:
     views = [
-        reader.read(parts[0].pictures, view=n, progress=said(READING)) for n in range(design.views)
+        reader.read(parts[0].sources, parts[0].names, view=n, progress=said(READING))
+        for n in range(design.views)
     ]
-    held_out = [reader.read(part.pictures, progress=said(READING)) for part in parts[1:]]
+    held_out = [reader.read(part.sources, part.names, progress=said(READING)) for part in parts[1:]]
     for part, features in zip(parts, (views[0], *held_out), strict=True):
-        require_some(features.names, part)
+        require_some(features.rows, part)
     captions = new_captions(reader, views[0], parts[0], design, seed)
     training = FeatureTraining(captions, views, parts[0], search.max_length)
     history = train_on_features(
@@ -214,7 +214,8 @@ def _on_features(
     features = held_out[1]
     said("captioning")
     candidates = captions.caption_features(features, search)
-    found = _best(features.names, captions.agreed(features, candidates, captions.trust))
+    agreed = captions.agreed(features, candidates, captions.trust)
+    found = Found(features.rows, agreed, []).best
     near = _nearest(views[0], parts[0], features)
     skipped = [one for read in (views[0], *held_out) for one in read.skipped]
     return captions, history, found, near, skipped
@@ -223,7 +224,7 @@ def _on_features(
 def _on_pixels(
     model: PixelCaptions,
     reader: FeatureReader,
-    parts: Sequence[Captioned],
+    parts: Sequence[Examples],
     frozen: bool,
     folder: Path,
     settings: Settings,
@@ -236,58 +237,30 @@ def _on_pixels(
         freeze_tower(model)
     learnt, validated = (PixelData.read(model, part, frozen=frozen) for part in parts[:2])
     for part, pictures in ((parts[0], learnt), (parts[1], validated)):
-        require_some(pictures.names, part)
+        require_some(pictures.data.names, part)
     history = train_on_pixels(
         learnt, validated, folder, settings, search, language=language, progress=progress
     )  # fmt: skip
-    tested = model.caption(parts[2].pictures, search, said("captioning"))
+    tested = model.caption(parts[2].sources, parts[2].names, search, said("captioning"))
     known, asked = (
-        reader.read(part.pictures, progress=said(READING)) for part in (parts[0], parts[2])
+        reader.read(part.sources, part.names, progress=said(READING))
+        for part in (parts[0], parts[2])
     )
-    skipped = [one for data in (learnt, validated) for one in data.skipped] + tested.skipped
-    return (
-        history,
-        _best(tested.names, tested.candidates),
-        _nearest(known, parts[0], asked),
-        skipped,
-    )
+    skipped = [one for read in (learnt, validated) for one in read.skipped]
+    near = _nearest(known, parts[0], asked)
+    return history, tested.best, near, skipped + tested.skipped
 
 
-def _nearest(known: VisualFeatures, data: Captioned, features: VisualFeatures) -> Texts:
+def _nearest(known: VisualFeatures, data: Examples, features: VisualFeatures) -> Texts:
     """What the nearest known picture is called, by the encoder's vectors."""
-    memory = Memory(
-        known.tokens[VECTOR][:, 0],
-        [data.captions[name][0] for name in known.names],
-        [data.groups[name] for name in known.names],
-    )
+    data = data.take(known.rows)
+    memory = Memory(known.tokens[VECTOR][:, 0], [texts[0] for texts in data.texts], data.groups)
     places = memory.neighbours(features.tokens[VECTOR][:, 0].astype(np.float32), 1)
-    return {name: memory.texts[near[0]] for name, near in zip(features.names, places, strict=True)}
+    return {row: memory.texts[near[0]] for row, near in zip(features.rows, places, strict=True)}
 
 
-def _best(names: Sequence[str], candidates: Sequence[Sequence[tuple[str, Any]]]) -> Texts:
-    return {
-        name: texts[0][0] if texts else "" for name, texts in zip(names, candidates, strict=True)
-    }
-
-
-def require_some(names: Sequence[str], part: Captioned) -> None:
+def require_some(read: Sequence[object], part: Examples) -> None:
     """Refuse a part of the data of which no picture could be read."""
-    if not names:
-        first = next(iter(part.pictures), None)
+    if not read:
+        first = next(iter(part.names), None)
         raise UsageError(f"none of {len(part)} pictures could be read; the first is {first}")
-
-
-def _parts(
-    pairs: CaptionedPictures,
-    validation: CaptionedPictures | None,
-    test: CaptionedPictures | None,
-    groups: Mapping[str, str] | None,
-    seed: int,
-) -> list[Captioned]:
-    """Pictures of training, validation and test, in this order."""
-    data = Captioned.of(pairs, groups)
-    shares = [HELD_OUT for part in (validation, test) if part is None]
-    split = [data.take(names) for names in split_groups(data.groups, shares, seed)]
-    given = [Captioned.of(validation, groups) if validation else split.pop(1)]
-    given.append(Captioned.of(test, groups) if test else split.pop(1))
-    return [split[0], *given]

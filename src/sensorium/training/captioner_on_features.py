@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from sensorium.data.examples import Examples
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.media import Modality
 from sensorium.tasks.captioning_by_features import FeatureCaptions
 from sensorium.tasks.memory import Memory, centres_of, keys
 from sensorium.tasks.visual_features import FeatureReader, VisualFeatures
-from sensorium.training.grouped import Captioned
 
 try:
     import torch
@@ -90,7 +90,7 @@ class Design:
 def new_captions(
     reader: FeatureReader,
     features: VisualFeatures,
-    data: Captioned,
+    data: Examples,
     design: Design,
     seed: int = 0,
 ) -> FeatureCaptions:
@@ -101,15 +101,14 @@ def new_captions(
     reader : FeatureReader
     features : VisualFeatures
         Of the training's pictures as they are.
-    data : Captioned
+    data : Examples
         The training's pictures.
     design : Design
     seed : int
         Of the random weights.
     """
-    tokenizer = train_tokenizer(
-        [text for name in features.names for text in data.captions[name]], design.vocabulary
-    )
+    data = data.take(features.rows)
+    tokenizer = train_tokenizer([text for _, text in data.pairs], design.vocabulary)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         module = FeatureCaptioner(
@@ -121,8 +120,8 @@ def new_captions(
     centres = centres_of(features.tokens)
     memory = Memory(
         keys(features.tokens, centres).astype(np.float16),
-        [data.captions[name][0] for name in features.names],
-        [data.groups[name] for name in features.names],
+        [texts[0] for texts in data.texts],
+        data.groups,
         centres,
     )
     return FeatureCaptions(module, tokenizer, reader, memory, design.neighbours)
@@ -130,10 +129,10 @@ def new_captions(
 
 @dataclass(frozen=True)
 class Example:
-    """A picture in one of its views, and one of its captions."""
+    """A picture in one of its views, by its place there, and one of its captions."""
 
     view: int
-    row: int
+    place: int
     caption: str
 
 
@@ -146,7 +145,7 @@ class FeatureTraining:
     captions : FeatureCaptions
     views : list of VisualFeatures
         Of the training's pictures; the first as they are, further ones augmented.
-    data : Captioned
+    data : Examples
         The training's pictures.
     max_length : int
         Word pieces of a caption, at most.
@@ -154,39 +153,39 @@ class FeatureTraining:
 
     captions: FeatureCaptions
     views: Sequence[VisualFeatures]
-    data: Captioned
+    data: Examples
     max_length: int
     examples: list[Example] = field(init=False)
     neighbours: list[list[list[int]]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.examples = [
-            Example(view, row, caption)
+            Example(view, place, caption)
             for view, features in enumerate(self.views)
-            for row, name in enumerate(features.names)
-            for caption in self.data.captions[name]
+            for place, row in enumerate(features.rows)
+            for caption in self.data.texts[row]
         ]
         self.neighbours = [self._near(features) for features in self.views]
 
     def _near(self, features: VisualFeatures) -> list[list[int]]:
         memory, wanted = self.captions.memory, self.captions.neighbours
         if not wanted or memory is None:
-            return [[] for _ in features.names]
-        groups = [self.data.groups[name] for name in features.names]
+            return [[] for _ in features.rows]
+        groups = self.data.take(features.rows).groups
         queries = keys(features.tokens, memory.centres)
         return memory.neighbours(queries, wanted * SPARE_NEIGHBOURS, groups)
 
     def collate(self, batch: list[Example]) -> dict[str, Any]:
         """Make a batch; the neighbours that are shown are drawn anew each time."""
         tokens = {
-            source: np.stack([self.views[one.view].tokens[source][one.row] for one in batch])
+            source: np.stack([self.views[one.view].tokens[source][one.place] for one in batch])
             for source in self.captions.module.sources
         }
         shown = None
         if self.captions.neighbours and self.captions.memory is not None:
             texts = self.captions.memory.texts
             shown = [
-                [texts[place] for place in self._drawn(self.neighbours[one.view][one.row])]
+                [texts[place] for place in self._drawn(self.neighbours[one.view][one.place])]
                 for one in batch
             ]
         labels = self.captions.labels([one.caption for one in batch], self.max_length)
@@ -200,7 +199,7 @@ class FeatureTraining:
 
 def train_on_features(
     training: FeatureTraining,
-    validation: tuple[VisualFeatures, Captioned],
+    validation: tuple[VisualFeatures, Examples],
     folder: Path,
     settings: Settings,
     search: Search,
@@ -212,9 +211,9 @@ def train_on_features(
     captions = training.captions
     features, data = validation
     context = captions.context_of(features)
-    right = [data.captions[name] for name in features.names]
+    right = data.take(features.rows).texts
     sample = np.linspace(0, len(right) - 1, min(VALIDATED, len(right))).astype(np.intp)
-    part = VisualFeatures([features.names[row] for row in sample], features.take(sample), [])
+    part = VisualFeatures([features.rows[place] for place in sample], features.take(sample))
     greedy = dataclasses.replace(search, beams=1)
 
     def validate(module: Any) -> dict[str, float]:

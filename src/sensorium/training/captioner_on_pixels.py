@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from sensorium.errors import MediaError, MissingExtraError, UsageError
+from sensorium.data.examples import Examples
+from sensorium.data.sources import picture_of
+from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.media.skipped import Skipped
 from sensorium.tasks.captioning_by_pixels import (
     BATCH_SIZE,
     READERS,
     PixelCaptions,
-    load_picture,
+    read_pictures,
 )
-from sensorium.training.grouped import Captioned
 
 try:
     import torch
@@ -106,63 +108,53 @@ class PixelData:
     Attributes
     ----------
     captions : PixelCaptions
-    data : Captioned
-    names : list of str
-    states : dict of str to ndarray of float16, shape (tokens, width)
-        What a frozen tower makes of each picture; empty where the tower is trained.
+    data : Examples
+        The pictures that can be read.
+    states : ndarray of float16, shape (len(data), tokens, width), or None
+        What a frozen tower makes of each picture; None where the tower is trained.
     skipped : list of Skipped
+        The pictures that cannot be read.
     """
 
     captions: PixelCaptions
-    data: Captioned
-    names: list[str]
-    states: dict[str, Any]
+    data: Examples
+    states: npt.NDArray[np.float16] | None
     skipped: list[Skipped]
 
     @classmethod
-    def read(cls, captions: PixelCaptions, data: Captioned, *, frozen: bool) -> PixelData:
+    def read(cls, captions: PixelCaptions, data: Examples, *, frozen: bool) -> PixelData:
         """Look at every picture once: which can be read and, for a frozen tower, what it sees."""
-        found = cls(captions, data, [], {}, [])
-        items = list(data.pictures.items())
-        with ThreadPoolExecutor(READERS) as threads:
-            for start in range(0, len(items), BATCH_SIZE):
-                batch = items[start : start + BATCH_SIZE]
-                loaded = list(threads.map(lambda item: load_picture(item[1]), batch))
-                good = []
-                for (name, _), one in zip(batch, loaded, strict=True):
-                    if isinstance(one, MediaError):
-                        found.skipped.append(Skipped(name, one.reason))
-                    else:
-                        good.append((name, one))
-                found.names.extend(name for name, _ in good)
-                if frozen and good:
-                    captions.model.encoder.eval()
-                    with torch.inference_mode():
-                        pixels = captions.pixels([picture for _, picture in good])
-                        states = captions.model.encoder(pixel_values=pixels).last_hidden_state
-                    values = states.float().cpu().numpy().astype(np.float16)
-                    found.states.update(zip((name for name, _ in good), values, strict=True))
-        return found
+        kept: list[int] = []
+        states: list[npt.NDArray[np.float16]] = []
+        skipped: list[Skipped] = []
+        for rows, pictures in read_pictures(data.sources, data.names, skipped):
+            kept += rows
+            if frozen:
+                captions.model.encoder.eval()
+                with torch.inference_mode():
+                    pixels = captions.pixels(pictures)
+                    seen = captions.model.encoder(pixel_values=pixels).last_hidden_state
+                states.append(seen.float().cpu().numpy().astype(np.float16))
+        seen_once = np.concatenate(states) if states else None
+        return cls(captions, data.take(kept), seen_once, skipped)
 
-    def inputs(self, names: Sequence[str]) -> dict[str, Any]:
+    def inputs(self, rows: Sequence[int]) -> dict[str, Any]:
         """Arguments of the model for pictures."""
         device = next(self.captions.module.parameters()).device
-        if self.states:
-            values = np.stack([self.states[name] for name in names]).astype(np.float32)
-            return {"encoder_outputs": BaseModelOutput(torch.from_numpy(values).to(device))}
-        with ThreadPoolExecutor(READERS) as threads:
-            loaded = list(threads.map(load_picture, [self.data.pictures[name] for name in names]))
-        for one in loaded:
-            if isinstance(one, MediaError):  # it was readable when the training began
-                raise one
+        if self.states is not None:
+            values = torch.from_numpy(self.states[[*rows]].astype(np.float32))
+            return {"encoder_outputs": BaseModelOutput(values.to(device))}
+        with ThreadPoolExecutor(READERS) as threads:  # they were readable when it began
+            pictures = [self.data.sources[row] for row in rows]
+            loaded = list(threads.map(lambda picture: picture_of(picture).load(), pictures))
         return {"pixel_values": self.captions.pixels(loaded)}
 
-    def batch(self, items: Sequence[tuple[str, str]], max_length: int) -> dict[str, Any]:
+    def batch(self, items: Sequence[tuple[int, str]], max_length: int) -> dict[str, Any]:
         """Arguments of the model for pictures with one caption each."""
-        names, texts = zip(*items, strict=True)
+        rows, texts = zip(*items, strict=True)
         labels = self.captions.labels(texts, max_length)
         device = next(self.captions.module.parameters()).device
-        return {**self.inputs(names), **{name: one.to(device) for name, one in labels.items()}}
+        return {**self.inputs(rows), **{name: one.to(device) for name, one in labels.items()}}
 
 
 def train_on_pixels(
@@ -177,27 +169,25 @@ def train_on_pixels(
 ) -> History:
     """Train a captioning model of Transformers on pictures."""
     captions = training.captions
-    examples = [(name, text) for name in training.names for text in training.data.captions[name]]
+    examples = [(row, text) for row, texts in enumerate(training.data.texts) for text in texts]
     greedy = Search(1, search.max_length)
-    names = validation.names
-    sample = [
-        names[place]
-        for place in np.linspace(0, len(names) - 1, min(VALIDATED, len(names))).astype(int)
-    ]
+    right = validation.data.texts
+    sample = np.linspace(0, len(right) - 1, min(VALIDATED, len(right))).astype(int).tolist()
 
     def validate(module: Any) -> Mapping[str, float]:
         total = 0.0
-        for start in range(0, len(names), settings.batch_size):
-            part = names[start : start + settings.batch_size]
-            items = [(name, validation.data.captions[name][0]) for name in part]
-            total += float(module(**validation.batch(items, search.max_length))["loss"]) * len(part)
+        for start in range(0, len(right), settings.batch_size):
+            rows = range(start, min(start + settings.batch_size, len(right)))
+            batch = validation.batch([(row, right[row][0]) for row in rows], search.max_length)
+            total += float(module(**batch)["loss"]) * len(rows)
         texts = []
         for start in range(0, len(sample), BATCH_SIZE):
             inputs = validation.inputs(sample[start : start + BATCH_SIZE])
             texts += [one[0][0] for one in captions.search(inputs, greedy)]
-        right = [validation.data.captions[name] for name in sample]
-        scores = score_texts(texts, right, language=language, lowercase=True).estimates()
-        return {"loss": total / len(names), "cider-d": scores["cider-d"], "chrf": scores["chrf"]}
+        scores = score_texts(
+            texts, [right[row] for row in sample], language=language, lowercase=True
+        ).estimates()
+        return {"loss": total / len(right), "cider-d": scores["cider-d"], "chrf": scores["chrf"]}
 
     return train(
         captions.module, examples, lambda batch: training.batch(batch, search.max_length), folder,

@@ -20,8 +20,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.data.class_folders import label_of_folder
-from sensorium.data.examples import Examples, read_examples
+from sensorium.data.class_folders import words_of_labels
+from sensorium.data.labelled import read_examples
 from sensorium.data.sources import media_of
 from sensorium.data.splits import held_out
 from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
@@ -178,22 +178,22 @@ class Classifier:
             When the encoder does not encode what the examples are.
         """
         data = self._read(x, y, labels, modality, progress)
-        if len(data.texts) < 2:
+        if len(data.words) < 2:
             first = data.skipped[0] if data.skipped else None
             raise UsageError(
                 "a classifier needs examples of two or more classes, usable are those of "
-                f"{', '.join(data.texts) or 'none'}"
+                f"{', '.join(data.words) or 'none'}"
                 + (f"; the first that was skipped: {first.path} ({first.reason})" if first else "")
             )
-        self.texts = data.texts
+        self.texts = data.words
         kept, tested = data, None
         if self.method in TUNED_METHODS + OWN_MODEL_METHODS and self.holdout > 0:
             numbers = np.array([self.labels.index(label) for label in data.labels], np.intp)
-            marked = held_out(numbers, self.holdout, groups=data.digests, seed=self.seed)
+            marked = held_out(numbers, self.holdout, groups=data.groups, seed=self.seed)
             if marked.any():
                 kept = data.take(np.flatnonzero(~marked))
                 tested = data.take(np.flatnonzero(marked))
-        words = words_of(self.encoder, data.texts, self.prompts)
+        words = words_of(self.encoder, data.words, self.prompts)
         self._predictor = fit_predictor(
             self._recipe(), kept, self.labels, words, self.folder, training
         )
@@ -290,13 +290,11 @@ class Classifier:
         predictor = self.predictor
         if (vectors := _vectors_of(x)) is not None:
             names = [f"vector {row}" for row in range(len(vectors))]
-            blank = [""] * len(vectors)
-            return Data(names, None, blank, blank, vectors, Modality.IMAGE, {})
+            return Data(names, vectors=vectors)
         sources = items_of(x)
-        blank = [""] * len(sources)
         modality = media_of(sources[0]).modality if sources else Modality.TEXT
         names = [str(source)[:200] for source in sources]
-        data = Data(names, sources, blank, blank, np.empty((0, 0), np.float32), modality, {})
+        data = Data(names, sources, modality=modality)
         if isinstance(predictor, HeadPredictor) and predictor.encoder is None:
             self.head.require_space(self.encoder.space)
             from sensorium.training.predictors import vectors_of
@@ -372,7 +370,7 @@ class Classifier:
     ) -> Data:
         if (vectors := _vectors_of(x)) is not None:
             return self._of_vectors(vectors, y)
-        examples: Examples = read_examples(x, y, labels=labels, modality=modality)
+        examples = read_examples(x, y, labels=labels, modality=modality)
         return encode(self.encoder, examples, progress)
 
     def _of_vectors(self, vectors: npt.NDArray[np.float32], y: Sequence[str] | None) -> Data:
@@ -389,10 +387,11 @@ class Classifier:
             raise UsageError("a vector has no direction: it is zero, or not all numbers")
         names = [f"vector {row}" for row in range(len(vectors))]
         labels = names_of(y)
-        texts = {label: [label_of_folder(label)] for label in dict.fromkeys(labels)}
         modality = Modality.IMAGE if Modality.IMAGE in space.modalities else space.modalities[0]
-        blank = [""] * len(vectors)
-        return Data(names, None, labels, blank, vectors / norms, modality, texts)
+        return Data(
+            names, labels=labels, words=words_of_labels(labels), modality=modality,
+            vectors=vectors / norms,
+        )  # fmt: skip
 
     # Saving and loading
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.data.examples import class_numbers
-from sensorium.data.splits import held_out, stratified_folds
+from sensorium.data.splits import class_numbers, held_out, stratified_folds
 from sensorium.encoders.base import Encoder
 from sensorium.errors import UsageError
 from sensorium.media import Modality
@@ -133,8 +132,8 @@ def evaluate_predictor(
         if dropped := len(tested) - len(rows):
             report.notes.append(f"{dropped} test examples are of classes that were not trained")
         tested = tested.take(rows)
-        seen = {digest for digest in (trained.digests if trained else []) if digest}
-        if copies := sum(digest in seen for digest in tested.digests):
+        seen = {digest for digest in (trained.groups if trained else []) if digest}
+        if copies := sum(digest in seen for digest in tested.groups):
             report.notes.append(f"{copies} test examples were also trained on")
         probabilities = predictor.probabilities(tested)
         report.is_zero_shot = is_zero_shot(predictor, words)
@@ -177,12 +176,12 @@ def _cross_validate(
     if counts.max() < 2:
         return None
     if len(data) > MAX_FOLDED:
-        marked = held_out(numbers, HELD_OUT, groups=data.digests, seed=recipe.seed)
+        marked = held_out(numbers, HELD_OUT, groups=data.groups, seed=recipe.seed)
         folds = np.where(marked, 0, -1)
         how = f"a quarter of the examples ({int(marked.sum()):,}), held out once"
     else:
         amount = min(FOLDS, int(counts.max()))
-        folds = stratified_folds(numbers, amount, groups=data.digests, seed=recipe.seed)
+        folds = stratified_folds(numbers, amount, groups=data.groups, seed=recipe.seed)
         how = f"{amount}-fold cross-validation, stratified by class"
     if recipe.method == "auto":
         how += ", the method chosen anew each time"
@@ -225,7 +224,7 @@ def _add_forgetting(
                 "the other classes are all among the trained ones: give different ones"
             )
         others = others.take(rows)
-        how = f"{len(others.texts)} other classes that were given, {len(others):,} examples"
+        how = f"{len(others.words)} other classes that were given, {len(others):,} examples"
         report.forgetting = _forgetting(
             recipe, predictor, texts, tested, probabilities, others, prompts, how
         )
@@ -252,7 +251,7 @@ def _forgetting(
     how: str,
 ) -> Forgetting:
     own_words = words_of(recipe.encoder, texts, prompts)
-    other_words = words_of(recipe.encoder, others.texts, prompts)
+    other_words = words_of(recipe.encoder, others.words, prompts)
     assert own_words is not None and other_words is not None
     before = Tested(
         tested.vectors, others.vectors, own_words.vectors, other_words.vectors,
@@ -261,7 +260,7 @@ def _forgetting(
     after = before
     if isinstance(predictor, HeadPredictor) and predictor.encoder is not None:
         encoder = predictor.encoder
-        own, other = (words_of(encoder, names, prompts) for names in (texts, others.texts))
+        own, other = (words_of(encoder, names, prompts) for names in (texts, others.words))
         assert own is not None and other is not None
         after = Tested(
             predictor.vectors(tested), predictor.vectors(others), own.vectors, other.vectors,
@@ -269,8 +268,8 @@ def _forgetting(
         )  # fmt: skip
     return measure_forgetting(
         before, after, probabilities, predictor.probabilities(others),
-        class_numbers(tested.labels, list(texts)), class_numbers(others.labels, list(others.texts)),
-        how=how, others=list(others.texts),
+        class_numbers(tested.labels, list(texts)), class_numbers(others.labels, list(others.words)),
+        how=how, others=list(others.words),
     )  # fmt: skip
 
 
@@ -296,7 +295,7 @@ def _by_halves(
             [n for n, label in enumerate(data.labels) if label in set(halves[other_half])]
         )
         kinds: Labels = class_numbers(own.labels, list(own_texts))
-        marked = held_out(kinds, HELD_OUT, groups=own.digests, seed=recipe.seed)
+        marked = held_out(kinds, HELD_OUT, groups=own.groups, seed=recipe.seed)
         if not marked.any():
             return None
         words = words_of(recipe.encoder, own_texts, prompts)

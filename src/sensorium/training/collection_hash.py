@@ -351,11 +351,8 @@ def _read_table(
     progress: Progress | None,
 ) -> Vectors:
     """Add the pictures and captions of a table; those of the collection are not encoded again."""
-    pairs = read_pairs(table)
+    pairs = read_pairs(table).gathered()
     skipped += pairs.skipped
-    texts: dict[str, list[str]] = {}
-    for name, text in pairs.captions:
-        texts.setdefault(name, []).append(text)
     rows_of_path: dict[str, list[int]] = {}
     for row, item in enumerate(stored.item_ids.tolist()):
         rows_of_path.setdefault(stored.items[item].path, []).append(row)
@@ -365,21 +362,22 @@ def _read_table(
         for place, (row, _, _) in enumerate(entries)
     }
     fresh = []
-    for name in texts:
-        known = rows_of_path.get(str(pairs.pictures[name].absolute()), [])
+    for number, path in enumerate(pairs.sources):
+        known = rows_of_path.get(str(path.absolute()), [])
         if not known:
-            fresh.append(name)
+            fresh.append(number)
             continue
-        group = gathered.caption(texts[name])
+        group = gathered.caption(pairs.texts[number])
         for row in known:
             modality, place = places[row]
             _, _, label = gathered.rows[modality][place]
             gathered.rows[modality][place] = (row, group, label)
-    paths = [pairs.pictures[name].absolute() for name in fresh]
+    new = pairs.take(fresh)
+    paths = [path.absolute() for path in new.sources]
     encoded = encode_examples(encoder, paths, [str(path) for path in paths], progress=progress)
     skipped += encoded.skipped
     for place, number in enumerate(encoded.rows):
-        group = gathered.caption(texts[fresh[number]])
+        group = gathered.caption(new.texts[number])
         gathered.add(Modality.IMAGE.value, len(stored.vectors) + place, group, -1)
     return encoded.vectors
 

@@ -17,11 +17,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sensorium.data.captioned import (
-    CaptionedPictures,
-    read_captioned,
-    split_off,
-)
+from sensorium.data.captioned import read_captioned
+from sensorium.data.examples import Examples
+from sensorium.data.splits import split_off
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.folders import require_same, write_json
 from sensorium.media import Modality
@@ -256,7 +254,7 @@ def _train(
         history, [*seen.data.skipped, *unseen.data.skipped], time.monotonic() - started,
     )  # fmt: skip
     if leads:
-        write_dual_encoder(folder, model, image, text, pictures=unseen.data.pictures, scores=after)
+        write_dual_encoder(folder, model, image, text, pictures=unseen.data.sources, scores=after)
         _write_report(work, report, options, settings)
     return report
 
@@ -276,10 +274,10 @@ def _what(
 
 
 def _towers(
-    options: Options, seed: int, work: Path, data: CaptionedPictures, leads: bool
+    options: Options, seed: int, work: Path, data: Examples, leads: bool
 ) -> tuple[FolderTower | TorchTower, FolderTower | TorchTower]:
     found = []
-    captions = sorted({caption for captions in data.captions for caption in captions})
+    captions = sorted({caption for captions in data.texts for caption in captions})
     for modality, name, pooling, prefix in (
         (Modality.IMAGE, options.image_tower, options.image_pooling, None),
         (Modality.TEXT, options.text_tower, options.text_pooling, options.text_prefix),

@@ -18,6 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -374,7 +375,9 @@ def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, torch.Tensor):
         return value.to(device, non_blocking=True)
     if isinstance(value, Mapping):
-        return {name: _moved(one, device) for name, one in value.items()}
+        moved = {name: _moved(one, device) for name, one in value.items()}
+        # An output of Transformers, such as a frozen tower's, is more than a mapping.
+        return type(value)(**moved) if is_dataclass(value) else moved
     if isinstance(value, (list, tuple)):
         return type(value)(_moved(one, device) for one in value)
     return value

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.data.encoding import encode_examples, require_modality
-from sensorium.data.examples import Examples, class_numbers
-from sensorium.data.splits import held_out
+from sensorium.data.examples import Examples
+from sensorium.data.splits import class_numbers, held_out
 from sensorium.encoders import Encoder, load_encoder
 from sensorium.errors import UsageError
-from sensorium.media import Modality
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 from sensorium.tasks.classification import (
@@ -47,78 +46,45 @@ WITHOUT_WORDS_TEMPERATURE = 0.05  # of an encoder without texts: logits between 
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Examples):
     """Examples with their vectors in the space of the zero-shot baseline.
 
     Attributes
     ----------
-    names : list of str
-    sources : list or None
-        What was encoded; None where vectors were given.
-    labels : list of str
-    digests : list of str
+    sources : list
+        What was encoded; empty where vectors were given.
+    groups : list of str
+        Digests of the content: copies are in one group.
     vectors : ndarray of float32, shape (n, d)
-    modality : Modality
-    texts : dict of str to list of str
-        Every class and the words that stand for it.
-    skipped : list of Skipped
     """
 
-    names: list[str]
-    sources: list[Any] | None
-    labels: list[str]
-    digests: list[str]
-    vectors: Vectors
-    modality: Modality
-    texts: dict[str, list[str]]
-    skipped: list[Skipped] = field(default_factory=list)
+    vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def take(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Data:
+    def take(self, rows: Iterable[int], skipped: Sequence[Skipped] = ()) -> Self:
         """Some of the examples; the classes stay that still have one."""
-        labels = [self.labels[row] for row in rows]
-        present = set(labels)
-        return replace(
-            self,
-            names=[self.names[row] for row in rows],
-            sources=None if self.sources is None else [self.sources[row] for row in rows],
-            labels=labels,
-            digests=[self.digests[row] for row in rows],
-            vectors=self.vectors[np.asarray(rows, np.intp)],
-            texts={label: words for label, words in self.texts.items() if label in present},
-        )
+        rows = np.asarray([*rows], np.intp)
+        return replace(super().take(rows, skipped), vectors=self.vectors[rows])
+
+    def media(self, why: str) -> list[Any]:
+        """What was encoded.
+
+        Raises
+        ------
+        UsageError
+            When vectors were given.
+        """
+        if len(self.sources) < len(self):
+            raise UsageError(why)
+        return self.sources
 
 
 def encode(encoder: Encoder, examples: Examples, progress: Progress | None = None) -> Data:
     """Read and encode examples; broken ones are skipped and named."""
     require_modality(encoder, examples.modality)
     encoded = encode_examples(encoder, examples.sources, examples.names, progress=progress)
-    digests = [encoded.digests[row] for row in encoded.rows]
-    return of_encoded(examples, encoded.rows, encoded.vectors, digests, encoded.skipped)
-
-
-def of_encoded(
-    examples: Examples,
-    rows: Sequence[int],
-    vectors: Vectors,
-    digests: Sequence[str],
-    skipped: Sequence[Skipped],
-) -> Data:
-    """Examples whose rows were encoded."""
-    labels = [examples.labels[row] for row in rows]
-    present = set(labels)
-    return Data(
-        [examples.names[row] for row in rows],
-        [examples.sources[row] for row in rows],
-        labels,
-        list(digests),
-        vectors,
-        examples.modality,
-        {label: words for label, words in examples.texts.items() if label in present},
-        [*examples.skipped, *skipped],
-    )
+    kept = examples.take(encoded.rows, encoded.skipped)
+    fields = {**vars(kept), "groups": [encoded.digests[row] for row in encoded.rows]}
+    return Data(**fields, vectors=encoded.vectors)
 
 
 @dataclass
@@ -177,9 +143,8 @@ class ModelPredictor:
         return self.model.method
 
     def probabilities(self, data: Data) -> npt.NDArray[Any]:
-        if data.sources is None:
-            raise UsageError(f"a {self.method} classifier takes media, not vectors")
-        return softmax(self.model.logits(data.sources) / self.temperature)
+        sources = data.media(f"a {self.method} classifier takes media, not vectors")
+        return softmax(self.model.logits(sources) / self.temperature)
 
 
 Predictor = HeadPredictor | ModelPredictor
@@ -195,9 +160,8 @@ def vectors_of(encoder: Encoder, data: Data) -> Vectors:
     MediaError
         When one no longer is.
     """
-    if data.sources is None:
-        raise UsageError("a tuned encoder takes media: vectors are of the encoder as it was")
-    return media_vectors(encoder, data.sources, data.names)
+    sources = data.media("a tuned encoder takes media: vectors are of the encoder as it was")
+    return media_vectors(encoder, sources, data.names)
 
 
 @dataclass(frozen=True)
@@ -285,7 +249,7 @@ def _split(data: Data, numbers: Labels, seed: int) -> tuple[npt.NDArray[np.intp]
     counts = np.bincount(numbers)
     if counts.min() < 3:
         return np.arange(len(numbers)), np.empty(0, np.intp)
-    marked = held_out(numbers, VALIDATION, groups=data.digests, seed=seed)
+    marked = held_out(numbers, VALIDATION, groups=data.groups, seed=seed)
     return np.flatnonzero(~marked), np.flatnonzero(marked)
 
 
@@ -301,8 +265,7 @@ def _fit_tuned(
     from sensorium.training.fine_tuning import DEFAULTS, RANK, tune
     from sensorium.training.own_model import settings_for
 
-    if data.sources is None:
-        raise UsageError(f"{recipe.method} trains the encoder: give media, not vectors")
+    sources = data.media(f"{recipe.method} trains the encoder: give media, not vectors")
     trained, validated = _split(data, numbers, recipe.seed)
     if words is None:
         means = fit_nearest_mean(data.vectors[trained], numbers[trained], len(labels))
@@ -313,13 +276,13 @@ def _fit_tuned(
     tuned = tune(
         recipe.method,
         recipe.name,
-        [data.sources[row] for row in trained],
+        [sources[row] for row in trained],
         numbers[trained],
         data.modality,
         directions,
         temperature,
         folder,
-        validation=([data.sources[row] for row in validated], numbers[validated]),
+        validation=([sources[row] for row in validated], numbers[validated]),
         settings=settings_for(DEFAULTS[recipe.method], recipe.settings, recipe.seed),
         alpha=recipe.alpha,
         rank=recipe.rank or RANK,
@@ -361,8 +324,7 @@ def _fit_model(
     from sensorium.tasks.single_tower import MODALITIES, SingleTower
     from sensorium.training.own_model import DEFAULTS, settings_for, train_tower
 
-    if data.sources is None:
-        raise UsageError(f"{recipe.method} trains a model of its own: give media, not vectors")
+    sources = data.media(f"{recipe.method} trains a model of its own: give media, not vectors")
     if data.modality != MODALITIES[recipe.method]:
         raise UsageError(
             f"method {recipe.method} takes {MODALITIES[recipe.method]}, the examples are "
@@ -371,10 +333,10 @@ def _fit_model(
     settings = settings_for(DEFAULTS[recipe.method], recipe.settings, recipe.seed)
     model = SingleTower(recipe.method, recipe.name, labels)
     trained, validated = _split(data, numbers, recipe.seed)
-    checked = [data.sources[row] for row in validated]
+    checked = [sources[row] for row in validated]
     train_tower(
         model,
-        [data.sources[row] for row in trained],
+        [sources[row] for row in trained],
         numbers[trained],
         folder,
         validation=(checked, numbers[validated]),

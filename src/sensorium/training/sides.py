@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.data.captioned import CaptionedPictures, leave_out_broken
+from sensorium.data.captioned import leave_out_broken
+from sensorium.data.examples import Examples
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.retrieval import rank_relevance, success_at
 from sensorium.media.progress import Said
@@ -40,7 +42,7 @@ class Side:
 
     def __init__(
         self,
-        data: CaptionedPictures,
+        data: Examples,
         texts: list[str],
         towers: Mapping[str, FolderTower | TorchTower],
         features: Mapping[str, npt.NDArray[np.float32] | None],
@@ -55,14 +57,14 @@ class Side:
         number = {text: n for n, text in enumerate(texts)}
         self.examples = [
             (picture, number[caption])
-            for picture, captions in enumerate(data.captions)
+            for picture, captions in enumerate(data.texts)
             for caption in captions
         ]
 
     @classmethod
     def of(
         cls,
-        data: CaptionedPictures,
+        data: Examples,
         image: FolderTower | TorchTower,
         text: FolderTower | TorchTower,
         tuned: Mapping[str, bool],
@@ -76,29 +78,29 @@ class Side:
             data = leave_out_broken(data, told(f"looking at the {what} pictures"))
         else:
             bar = told(f"encoding the {what} pictures")
-            pixels, failed = tower_features(image, data.pictures, place, progress=bar)
+            pixels, failed = tower_features(image, data.sources, place, progress=bar)
             kept = [number for number in range(len(data)) if number not in failed]
-            broken = [Skipped(data.pictures[n].name, reason) for n, reason in failed.items()]
-            data, pixels = data.only(kept, broken), pixels[kept]
-        texts = sorted({caption for captions in data.captions for caption in captions})
+            broken = [Skipped(data.names[n], reason) for n, reason in failed.items()]
+            data, pixels = data.take(kept, broken), pixels[kept]
+        texts = sorted({caption for captions in data.texts for caption in captions})
         words: npt.NDArray[np.float32] | None = None
         if not tuned["text"]:
             bar = told(f"encoding the {what} captions")
             words, failed = tower_features(text, texts, place, progress=bar)
             lost = {texts[number] for number in failed}
-            captions = [[c for c in found if c not in lost] for found in data.captions]
+            captions = [[c for c in found if c not in lost] for found in data.texts]
             kept = [number for number, found in enumerate(captions) if found]
             gone = [
-                Skipped(data.pictures[n].name, "no caption of it can be encoded")
+                Skipped(data.names[n], "no caption of it can be encoded")
                 for n, found in enumerate(captions)
                 if not found
             ]
-            data = CaptionedPictures(data.pictures, captions, data.skipped).only(kept, gone)
+            data = replace(data, texts=captions).take(kept, gone)
             if pixels is not None:
                 pixels = pixels[kept]
             sound = [number for number in range(len(texts)) if number not in failed]
             texts, words = [texts[number] for number in sound], words[sound]
-        if not data.pictures:
+        if not data.names:
             raise UsageError(f"none of the {what} pictures can be used: {data.skipped[0].reason}")
         towers = {"image": image, "text": text}
         return cls(data, texts, towers, {"image": pixels, "text": words})
@@ -118,7 +120,7 @@ class Side:
 
     def _items(self, side: str, numbers: Sequence[int] | npt.NDArray[np.int64]) -> list[Any]:
         if side == "image":
-            return [self.data.pictures[number].open() for number in numbers]
+            return [self.data.sources[number].open() for number in numbers]
         return [self.texts[number] for number in numbers]
 
     def _batch(self, side: str, numbers: Sequence[int]) -> Mapping[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.data.splits import split_groups
+from sensorium.data.examples import Examples
+from sensorium.data.splits import split_three
 from sensorium.encoders import Encoder, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.text_generation import score_texts
-from sensorium.evaluation.text_pairs import TextPairs
 from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress, Said
 from sensorium.tasks.memory import Memory
@@ -38,6 +38,9 @@ try:
     )
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
+
+HELD_OUT = 0.1
+"""Share of the groups that is held out for validation, and again for the test."""
 
 VALIDATED = 400
 """Texts that are translated after each epoch, at most; the loss is that of all."""
@@ -97,7 +100,7 @@ def pretrained_translation(
 
 
 def new_translation(
-    texts: Mapping[str, Sequence[str]],
+    pairs: Examples,
     *,
     vocabulary: int = 4000,
     shape: Shape | None = None,
@@ -110,7 +113,7 @@ def new_translation(
     With an encoder of texts, the model begins with its vectors of the word pieces; those of a
     multilingual one bring words of both languages together.
     """
-    both = [*texts, *(target for targets in texts.values() for target in targets)]
+    both = [*pairs.names, *(target for _, target in pairs.pairs)]
     tokenizer = train_tokenizer(both, vocabulary)
     model = new_seq2seq(tokenizer, shape, seed)
     if encoder is not None and Modality.TEXT in encoder.space.modalities:
@@ -119,12 +122,12 @@ def new_translation(
 
 
 def train_translator(
-    pairs: TextPairs,
+    pairs: Examples,
     folder: str | Path,
     *,
     translation: Translation | None = None,
-    test: TextPairs | None = None,
-    validation: TextPairs | None = None,
+    test: Examples | None = None,
+    validation: Examples | None = None,
     groups: Mapping[str, str] | None = None,
     language: str = "en",
     codes: tuple[str, str] | None = None,
@@ -141,13 +144,13 @@ def train_translator(
 
     Parameters
     ----------
-    pairs : TextPairs
+    pairs : Examples
     folder : path
         Gets the model, its word pieces, ``translator.json``, ``report.json``, the history of the
         training and its curves.
     translation : Translation, optional
         What is trained; without one, a small new model.
-    test, validation : TextPairs, optional
+    test, validation : Examples, optional
         Without them a tenth of the texts each is held out.
     groups : mapping of str to str, optional
         Group of a source text; texts of one group are held out together.
@@ -186,51 +189,58 @@ def train_translator(
     TRANSLATOR.claim(folder, "checkpoints")
     loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
     search = search or Search(max_length=64)
-    train_texts, val_texts, test_texts = _parts(pairs, validation, test, groups, seed)
+    every = [pairs, *(given for given in (validation, test) if given is not None)]
+    of = {
+        text: text.casefold() if groups is None else groups.get(text, text)
+        for part in every
+        for text in part.names
+    }
+    learnt, validated, tested = split_three(pairs, validation, test, of, HELD_OUT, seed)
     settings = settings or (SETTINGS if translation is None else FINE_TUNING)
     if translation is None:
         told("learning word pieces and their vectors")
         translation = new_translation(
-            train_texts, vocabulary=vocabulary, shape=shape, encoder=loaded, seed=seed
+            learnt, vocabulary=vocabulary, shape=shape, encoder=loaded, seed=seed
         )
-    examples = [(source, target) for source, targets in train_texts.items() for target in targets]
 
     def collate(batch: list[tuple[str, str]]) -> dict[str, torch.Tensor]:
         sources, targets = zip(*batch, strict=True)
         return translation.batch(sources, targets, search.max_length)
 
-    sample = dict([*val_texts.items()][:VALIDATED])
     greedy = Search(1, search.max_length)
 
     def validate(module: Any) -> dict[str, float]:
         total = 0.0
-        right = [(source, targets[0]) for source, targets in val_texts.items()]
+        right = [
+            (s, targets[0]) for s, targets in zip(validated.names, validated.texts, strict=True)
+        ]
         device = next(module.parameters()).device
         for start in range(0, len(right), settings.batch_size):
             part = right[start : start + settings.batch_size]
             inputs = {name: value.to(device) for name, value in collate(part).items()}
             total += float(module(**inputs)["loss"]) * len(part)
-        found = [one[0][0] for one in translation.translate([*sample], greedy)]
-        scores = score_texts(found, [*sample.values()], language=language).estimates()
+        found = [one[0][0] for one in translation.translate(validated.names[:VALIDATED], greedy)]
+        scores = score_texts(found, validated.texts[:VALIDATED], language=language).estimates()
         return {"loss": total / len(right), "chrf": scores["chrf"]}
 
     history = train(
-        translation.module, examples, collate, folder, settings,
+        translation.module, learnt.pairs, collate, folder, settings,
         validate=validate, best=("chrf", "max"), progress=progress,
     )  # fmt: skip
-    sources, right = [*test_texts], [*test_texts.values()]
+    sources, right = tested.names, tested.texts
     found = [one[0][0] for one in translation.translate(sources, search, told("translating"))]
     told("encoding texts, for the nearest known one")
-    nearest = nearest_translations(loaded, train_texts, sources)
+    nearest = nearest_translations(loaded, learnt, sources)
     report = compared(
         TRANSLATOR.what, found, nearest, right, language=language, seed=seed,
-        groups=None if groups is None else [groups.get(source, source) for source in sources],
+        groups=None if groups is None else tested.groups,
         examples=[
-            Example(source, text, [*targets], near)
+            Example(source, text, targets, near)
             for source, text, targets, near in zip(sources, found, right, nearest, strict=True)
         ],
-        counts={"train": len(train_texts), "validation": len(val_texts), "test": len(test_texts)},
-        seconds=history.seconds, skipped=pairs.skipped, folder=folder,
+        counts={"train": len(learnt), "validation": len(validated), "test": len(tested)},
+        seconds=history.seconds, skipped=[one for part in every for one in part.skipped],
+        folder=folder,
     )  # fmt: skip
     translation.save(
         folder,
@@ -248,9 +258,7 @@ def train_translator(
     return report
 
 
-def nearest_translations(
-    encoder: Encoder, known: Mapping[str, Sequence[str]], texts: Sequence[str]
-) -> list[str]:
+def nearest_translations(encoder: Encoder, known: Examples, texts: Sequence[str]) -> list[str]:
     """The translation of the known text that is nearest to each, by vectors of an encoder.
 
     Raises
@@ -258,24 +266,7 @@ def nearest_translations(
     EncoderError
         When the encoder encodes no texts.
     """
-    vectors = encoder.encode([Text(text) for text in known]).astype(np.float16)
-    memory = Memory(vectors, [*known], [*known])
+    vectors = encoder.encode(known.sources).astype(np.float16)
+    memory = Memory(vectors, [targets[0] for targets in known.texts], known.names)
     nearest = memory.neighbours(encoder.encode([Text(text) for text in texts]), 1)
-    return [known[memory.texts[places[0]]][0] for places in nearest]
-
-
-def _parts(
-    pairs: TextPairs,
-    validation: TextPairs | None,
-    test: TextPairs | None,
-    groups: Mapping[str, str] | None,
-    seed: int,
-) -> list[dict[str, list[str]]]:
-    """Texts of training, validation and test, in this order."""
-    shares = [0.1 for part in (validation, test) if part is None]
-    of = {text: groups.get(text, text) if groups else text.casefold() for text in pairs.texts}
-    parts = split_groups(of, shares, seed)
-    split = [{text: pairs.texts[text] for text in names} for names in parts]
-    given = [validation.texts if validation else split.pop(1)]
-    given.append(test.texts if test else split.pop(1))
-    return [split[0], *given]
+    return [memory.texts[places[0]] for places in nearest]

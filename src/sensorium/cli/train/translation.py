@@ -82,7 +82,7 @@ def translation(
     as_json: JsonOption = False,
 ) -> None:
     """Train a model that translates texts, and measure it beside the nearest known text."""
-    from sensorium.evaluation.text_pairs import read_text_pairs
+    from sensorium.data.pairs import read_text_pairs
     from sensorium.tasks.generating import Search
     from sensorium.training.translator import (
         FINE_TUNING,
