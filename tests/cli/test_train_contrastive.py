@@ -48,6 +48,8 @@ def test_what_is_refused(run: Run, folder: Path, tiny: Path, tmp_path: Path) -> 
     assert bad.code == 2 and "epochs is 0" in bad.err
     lost = run("train", "contrastive", folder / "captions.csv", *towers, "--tune", "text")
     assert lost.code == 2 and "cannot be tuned" in lost.err
+    moved = run("train", "contrastive", folder / "captions.csv", *towers, "--text-prefix", "a")
+    assert moved.code == 2 and "--text-prefix stands in a file now" in moved.err
 
 
 def test_settings_that_cannot_be(run: Run, folder: Path, tiny: Path, tmp_path: Path) -> None:

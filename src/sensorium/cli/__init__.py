@@ -11,6 +11,12 @@ import warnings
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 
 OLD_OPTIONS = {"--output": "--out"}
+NOW_SETTINGS = (
+    "accumulation", "dimension", "dropout", "hidden", "image-pooling", "max-steps", "patience",
+    "precision", "projection", "save-every", "text-pooling", "text-prefix", "tower-learning-rate",
+    "validate-every", "warmup", "weight-decay",
+)  # fmt: skip
+"""Options that ``train contrastive`` had."""
 
 EXIT_DONE = 0
 EXIT_PARTLY = 1  # nothing found, or some inputs were skipped
@@ -29,8 +35,8 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")
     _keep_libraries_quiet()
-    sys.argv = [_as_called_now(word) for word in sys.argv]
     try:
+        sys.argv = [_as_called_now(word) for word in sys.argv]
         with speaking(" ".join(["sensorium", *sys.argv[1:2]])):
             app()
     except SensoriumError as error:
@@ -41,6 +47,9 @@ def main() -> None:
 def _as_called_now(word: str) -> str:
     """An option by its name of today; old ones are understood for one release."""
     name, equals, value = word.partition("=")
+    if sys.argv[1:3] == ["train", "contrastive"] and name.removeprefix("--") in NOW_SETTINGS:
+        setting = name.removeprefix("--").replace("-", "_")
+        raise UsageError(f"{name} stands in a file now: --settings FILE.json, {{'{setting}': ...}}")
     return f"{OLD_OPTIONS.get(name, name)}{equals}{value}"
 
 
