@@ -36,7 +36,7 @@ from sensorium.evaluation.text_generation import SCORES
 from sensorium.tasks.generating import Search
 from sensorium.training.captioner import train_captioner
 from sensorium.training.captioner_on_features import Design
-from sensorium.training.generation_report import BASELINE, Example, Report, compared
+from sensorium.training.generation_report import BASELINE, Example, GenerationReport, compared
 from sensorium.training.loop import Settings
 from sensorium.training.new_models import Shape
 from sensorium.training.translator import train_translator
@@ -146,7 +146,7 @@ def _translations(folder: Path, quick: bool) -> list[Row]:
 
 
 def _rows_of(
-    report: Report,
+    report: GenerationReport,
     sets: Sequence[str],
     groups: Mapping[str, str],
     case: str,
@@ -163,7 +163,7 @@ def _rows_of(
             [one.text for one in chosen],
             [one.baseline for one in chosen],
             [one.right for one in chosen],
-            folder=report.folder, language=language, lowercase=lowercase, counts={}, examples=[],
+            folder=report.folder, language=language, lowercase=lowercase, counts={},
             groups=[groups[one.name] for one in chosen],
         )  # fmt: skip
         title = f"{case}, {name or 'all unseen'} ({len(chosen)})"

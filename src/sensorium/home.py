@@ -52,6 +52,16 @@ def index_command(collection: Path) -> str:
     return f"sensorium index FOLDER{option}"
 
 
+def short_path(path: str) -> str:
+    """Write a path as a person in the current folder would, control characters made visible."""
+    try:
+        relative = path if "://" in path else os.path.relpath(path)
+    except ValueError:  # another drive
+        relative = path
+    shown = path if relative.startswith("..") else relative
+    return shown if shown.isprintable() else repr(shown)
+
+
 def _absolute(path: str) -> Path:
     # Path.expanduser() raises where there is no home folder (a bare container); this does not.
     return Path(os.path.expanduser(path)).absolute()  # noqa: PTH111

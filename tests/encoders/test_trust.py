@@ -184,7 +184,7 @@ def by_tuned_classifier(name: str, folder: Path, tiny: Path) -> Callable[[], obj
 def by_result(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     from sensorium.evaluation import read_result, rerun_result
     from sensorium.evaluation.evaluate import evaluate_pairs
-    from sensorium.evaluation.report import write_evaluation
+    from sensorium.evaluation.folder import write_evaluation
 
     table = folder / "pairs.csv"
     for n in range(2):
@@ -199,7 +199,7 @@ def by_result(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
 def by_result_of_classes(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     from sensorium.evaluation import read_result, rerun_result
     from sensorium.evaluation.evaluate import evaluate_folder
-    from sensorium.evaluation.report import write_evaluation
+    from sensorium.evaluation.folder import write_evaluation
 
     for n, label in enumerate(("red", "blue")):
         (folder / "classes" / label).mkdir(parents=True)

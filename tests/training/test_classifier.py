@@ -94,20 +94,20 @@ def test_report_beside_zero_shot(folder: Path, tiny: Path, tmp_path: Path) -> No
 def test_zero_shot_is_not_compared_with_itself(
     folder: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from sensorium.cli.train.classifier import print_report
+    from sensorium.cli.output import print_report
 
     report = Classifier("zero-shot", tiny).fit(folder).evaluate()
     assert report.is_zero_shot and report.accuracy is not None
     assert report.zero_shot is report.difference is report.forgetting is None
     assert all(one.zero_shot_recall is None for one in report.classes)
-    print_report(report, tmp_path)
+    print_report(report.as_report(tmp_path), False)
     printed = capsys.readouterr().out
     assert "what was tested is the zero-shot baseline itself" in printed
     assert "forgotten: nothing: the classifier is zero-shot as it was" in printed
     assert "p = " not in printed and "difference" not in printed
     other = Classifier("nearest-mean", tiny).fit(folder).evaluate()
     assert not other.is_zero_shot and other.zero_shot is not None
-    print_report(other, tmp_path)
+    print_report(other.as_report(tmp_path), False)
     assert "p = " in capsys.readouterr().out
 
 

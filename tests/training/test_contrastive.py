@@ -16,7 +16,12 @@ from sensorium import Collection, Image, load_encoder
 from sensorium.encoders import FolderEncoder
 from sensorium.encoders.hub import HubEncoder
 from sensorium.errors import UsageError
-from sensorium.training.contrastive import MEAN_RECALL, Options, Report, train_contrastive
+from sensorium.training.contrastive import (
+    MEAN_RECALL,
+    ContrastiveReport,
+    Options,
+    train_contrastive,
+)
 from sensorium.training.loop import Settings
 from tests.agreement import RUNTIMES, assert_agree
 from tests.encoders import tiny_hub
@@ -45,14 +50,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SETTINGS = Settings(epochs=25, batch_size=8, learning_rate=0.02, validate_every=10, save_every=10)
 
 
-def run(data: Path, folder: Path, image: Path, text: Path, **options: object) -> Report:
+def run(data: Path, folder: Path, image: Path, text: Path, **options: object) -> ContrastiveReport:
     settings = options.pop("settings", SETTINGS)
     assert isinstance(settings, Settings)
     chosen = Options(str(image), str(text), **options)  # type: ignore[arg-type]
     return train_contrastive(data, folder, chosen, settings, validation=data)
 
 
-def check(report: Report, data: Path) -> None:
+def check(report: ContrastiveReport, data: Path) -> None:
     """It learnt what was there to learn, and is what was scored, as a new process would load it."""
     assert min(report.after[f"{way} R@1"] for way in ("text to image", "image to text")) >= 0.75
     assert report.after[MEAN_RECALL] > report.before[MEAN_RECALL] + 0.2

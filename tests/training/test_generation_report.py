@@ -8,18 +8,17 @@ import pytest
 
 pytest.importorskip("sacrebleu")
 
-from sensorium.cli.train.generation import print_report
-from sensorium.training.generation_report import Example, Report, compared
+from sensorium.cli.output import print_report
+from sensorium.training.generation_report import GenerationReport, compared
 
 
-def report_of(texts: list[str], folder: Path) -> Report:
+def report_of(texts: list[str], folder: Path) -> GenerationReport:
     right = [["a red cat"], ["a blue dog"], ["two green squares"]]
     near = ["a red cat", "a dog", "a square"]
-    rows = zip(texts, right, near, strict=True)
     return compared(
         "captioner", texts, near, right,
         folder=folder, language="en", counts={"test": 3},
-        examples=[Example(f"{n}.png", *row) for n, row in enumerate(rows)],
+        names=[f"{n}.png" for n in range(3)],
     )  # fmt: skip
 
 
@@ -32,13 +31,13 @@ def test_the_nearest_neighbour_is_not_compared_with_itself(
         name: s.estimate for name, s in same.baseline.items()
     }
     for as_json in (False, True):
-        print_report(same, as_json, "use")
+        print_report(same.as_report(), as_json)
     printed = capsys.readouterr().out
     assert "every text is that of the nearest neighbour" in printed
     assert '"p": null' in printed and "p (Holm)" not in printed
     other = report_of(["a red cat", "a blue dog", "a square"], tmp_path)
     assert other.comparison.keys() == other.scores.keys()
-    print_report(other, False, "use")
+    print_report(other.as_report(), False)
     assert "p (Holm)" in capsys.readouterr().out
     same.save()
     other.save()

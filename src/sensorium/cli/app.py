@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
+from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.bulk import duplicates, export, import_
 from sensorium.cli.classify import classify, label, predict_rows
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.generate import caption, translate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
-from sensorium.cli.progress import progress_bar, progress_of_steps
+from sensorium.cli.progress import STAYS, interruptible, progress_bar, progress_of_steps
 from sensorium.cli.train import train_app
 from sensorium.collection import AddReport, Collection, Skipped
 from sensorium.collection.asking import MODES
@@ -23,6 +23,7 @@ from sensorium.collection.queries import extraction_of
 from sensorium.data.files import Candidate, find_files, told_ignored
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import UsageError
+from sensorium.evaluation.report import Report
 from sensorium.home import default_collection_path
 from sensorium.media import Text
 
@@ -65,40 +66,15 @@ def index(
         encoder = encoder or DEFAULT_ENCODER  # loaded before the collection is made
         _require_media(sources, path, encoder, as_json)
     with _open(path, encoder=encoder, create=True) as library:
-        with progress_bar("indexing") as progress:
-            try:
-                report = library.add(
-                    *sources, speech=speech_model or speech, ocr=ocr, progress=progress
-                )
-            except KeyboardInterrupt:
-                output.notices.print("interrupted; what is stored stays, run it again to go on")
-                raise typer.Exit(EXIT_INTERRUPTED) from None
-        total = len(library)
-    if as_json:
-        for item in report.skipped:
-            output.print_json({"skipped": item.path, "reason": item.reason})
-        output.print_json({**vars(report), "skipped": len(report.skipped), "items": total})
-    else:
-        output.print_skipped(report.skipped)
-        counts = [
-            f"{count} {name}"
-            for name, count in (
-                ("added", report.added),
-                ("updated", report.updated),
-                ("moved", report.moved),
-                ("unchanged", report.unchanged),
-                ("skipped", len(report.skipped)),
+        with interruptible(STAYS), progress_bar("indexing") as progress:
+            report = library.add(
+                *sources, speech=speech_model or speech, ocr=ocr, progress=progress
             )
-            if count or name == "added"
-        ]
-        ignored = f" ({told_ignored(report.ignored_kinds)})" if report.ignored else ""
-        output.console.print(
-            f"{', '.join(counts)} in {report.seconds:.1f} s{ignored}; "
-            f"{output.short_path(str(library.path))} holds {total}",
-            soft_wrap=True,
-        )
-    if report.skipped:
-        raise typer.Exit(EXIT_PARTLY)
+        total = len(library)
+    ignored = f" ({told_ignored(report.ignored_kinds)})" if report.ignored else ""
+    counted = ("added", "updated", "moved", "unchanged")
+    told = output.told_added(report, counted, ignored, library.path, total)
+    output.print_report(told, as_json)
 
 
 @app.command()
@@ -261,16 +237,12 @@ def reembed(
     with _open(collection) as library, progress_bar("re-embedding") as progress:
         report = library.reembed(encoder, progress=progress)
         space = library.encoder.space
-    output.print_skipped(report.skipped)
     resumed = f", {report.resumed} done before" if report.resumed else ""
-    output.console.print(
+    told = (
         f"{report.embedded} embedded{resumed}, {len(report.skipped)} skipped "
-        f"in {report.seconds:.1f} s; the collection is now in {space}",
-        soft_wrap=True,
-        markup=False,
+        f"in {report.seconds:.1f} s; the collection is now in {space}"
     )
-    if report.skipped:
-        raise typer.Exit(EXIT_PARTLY)
+    output.print_report(Report([told], (), report.skipped), as_json=False)
 
 
 app.command()(classify)
@@ -308,18 +280,13 @@ def _require_media(sources: list[str], collection: Path, encoder: str, as_json: 
         else:
             report.count_ignored(found)
     load_encoder(encoder)  # what is wrong with it comes first
+    others = f" ({told_ignored(report.ignored_kinds)})" if report.ignored else ""
     if as_json:
-        for item in report.skipped:
-            output.print_json({"skipped": item.path, "reason": item.reason})
-        output.print_json({**vars(report), "skipped": len(report.skipped), "items": 0})
+        output.print_report(output.told_added(report, (), "", collection, 0), as_json)
     else:
         output.print_skipped(report.skipped)
-        others = f" ({told_ignored(report.ignored_kinds)})" if report.ignored else ""
-        output.notices.print(
-            f"no media there{others}: {output.short_path(str(collection))} is not made",
-            soft_wrap=True,
-            markup=False,
-        )
+        told = f"no media there{others}: {output.short_path(str(collection))} is not made"
+        output.notices.print(told, soft_wrap=True, markup=False)
     raise typer.Exit(EXIT_PARTLY)
 
 

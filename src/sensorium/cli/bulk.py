@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
+from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption
-from sensorium.cli.progress import progress_bar
+from sensorium.cli.progress import STAYS, interruptible, progress_bar
 from sensorium.collection import Collection
 from sensorium.encoders import load_encoder
 from sensorium.encoders.registry import encoder_name
@@ -63,45 +63,20 @@ def import_(
     name = encoder_name(encoder) if encoder is not None else ""
     find_import(source, layout, made_by, name, columns)  # before a collection is made for it
     with Collection(collection or default_collection_path()) as library:
-        with progress_bar("importing") as progress:
-            try:
-                report = import_collection(
-                    library,
-                    source,
-                    layout,
-                    encoder=made_by,
-                    encoder_name=name,
-                    columns=columns,
-                    progress=progress,
-                )
-            except KeyboardInterrupt:
-                output.notices.print("interrupted; what is stored stays, run it again to go on")
-                raise typer.Exit(EXIT_INTERRUPTED) from None
-        total = len(library)
-    if as_json:
-        for item in report.skipped:
-            output.print_json({"skipped": item.path, "reason": item.reason})
-        output.print_json({**vars(report), "skipped": len(report.skipped), "items": total})
-    else:
-        output.print_skipped(report.skipped)
-        counts = [
-            f"{count} {name}"
-            for name, count in (
-                ("added", report.added),
-                ("updated", report.updated),
-                ("skipped", len(report.skipped)),
+        with interruptible(STAYS), progress_bar("importing") as progress:
+            report = import_collection(
+                library,
+                source,
+                layout,
+                encoder=made_by,
+                encoder_name=name,
+                columns=columns,
+                progress=progress,
             )
-            if count or name == "added"
-        ]
-        scaled = f" ({report.normalized} brought to unit length)" if report.normalized else ""
-        output.console.print(
-            f"{', '.join(counts)} in {report.seconds:.1f} s{scaled}; "
-            f"{output.short_path(str(library.path))} holds {total}",
-            soft_wrap=True,
-            markup=False,
-        )
-    if report.skipped:
-        raise typer.Exit(EXIT_PARTLY)
+        total = len(library)
+    scaled = f" ({report.normalized} brought to unit length)" if report.normalized else ""
+    told = output.told_added(report, ("added", "updated"), scaled, library.path, total)
+    output.print_report(told, as_json)
 
 
 def export(
@@ -143,15 +118,10 @@ def export(
 
     with (
         Collection(collection or default_collection_path(), create=False) as library,
+        interruptible("nothing is left of it"),
         progress_bar("exporting") as progress,
     ):
-        try:
-            report = export_collection(
-                library, target, layout, overwrite=overwrite, progress=progress
-            )
-        except KeyboardInterrupt:
-            output.notices.print("interrupted; nothing is left of it")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+        report = export_collection(library, target, layout, overwrite=overwrite, progress=progress)
     if as_json:
         output.print_json(report)
         return

@@ -15,6 +15,7 @@ from sensorium.collection import Collection, Skipped
 from sensorium.data.files import Selection, select_files
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
+from sensorium.evaluation.report import Report, named
 from sensorium.home import default_collection_path
 from sensorium.media import open_media
 from sensorium.tasks.yes_no import answer
@@ -185,16 +186,13 @@ def _label_files(classify_one: Classify, chosen: Selection) -> list[tuple[str, L
 def _print(
     rows: list[tuple[str, Labels]], chosen: Selection, as_json: bool, judged: bool = False
 ) -> None:
-    if as_json:
-        for path, best in rows:
-            output.print_json({"path": path, "labels": dict(best), **_answers(best, judged)})
-        for item in chosen.skipped:
-            output.print_json({"skipped": item.path, "reason": item.reason})
-    else:
+    if not as_json:
         output.print_labels(rows, judged=judged)
-        output.print_skipped(chosen.skipped)
         output.print_ignored(chosen.ignored)
-    if chosen.skipped or not rows:
+    facts = [{"path": path, "labels": dict(best), **_answers(best, judged)} for path, best in rows]
+    skipped = chosen.skipped
+    output.print_report(Report((), [*facts, *named(skipped)], skipped), as_json)
+    if not rows:
         raise typer.Exit(EXIT_PARTLY)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.progress import progress_bar
@@ -17,6 +14,7 @@ from sensorium.collection.asking import MODES
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import UsageError
+from sensorium.evaluation.report import visible
 from sensorium.home import default_collection_path
 from sensorium.media.skipped import group_skipped
 
@@ -122,10 +120,14 @@ def evaluate(
             raise UsageError("--labels goes with a folder of pictures per class")
         assert data is not None
         result, folder = _of_pictures(kind, data, encoder, labels, seed, folder)
-    from sensorium.evaluation.report import write_evaluation
+    from sensorium.evaluation.folder import report_of, write_evaluation
 
     files = write_evaluation(result, folder)
-    _print_result(result, folder, files, as_json)
+    if result.skipped and not as_json:
+        output.notices.print(f"{len(result.skipped):,} skipped", soft_wrap=True)
+        for line in group_skipped(result.skipped):
+            output.notices.print(f"  {visible(line)}", soft_wrap=True, markup=False)
+    output.print_report(report_of(result, folder, files), as_json)
     if other is not None:
         _compare(result, other, seed, as_json)
     if result.skipped:
@@ -141,7 +143,7 @@ def _of_pictures(
     folder: Path | None,
 ) -> tuple[Result, Path]:
     from sensorium.evaluation.evaluate import absolute, evaluate_folder, evaluate_pairs
-    from sensorium.evaluation.report import require_free
+    from sensorium.evaluation.folder import require_free
 
     data = absolute(data)
     folder = folder or Path(f"evaluation-{data.stem if kind == 'pairs' else data.name}")
@@ -169,7 +171,7 @@ def _of_queries(
     from sensorium.data.questions import QUERIES_FILE, find_qrels
     from sensorium.evaluation.collection_retrieval import DEPTH, evaluate_retrieval
     from sensorium.evaluation.evaluate import absolute
-    from sensorium.evaluation.report import require_free
+    from sensorium.evaluation.folder import require_free
 
     if data is not None:
         queries = queries or data / QUERIES_FILE
@@ -204,114 +206,15 @@ def _rerun(path: Path, as_json: bool) -> None:
     with progress_bar("encoding") as progress:
         after = rerun_result(before, progress)
     found = differences(before, after)
-    reproduced = not found.numbers
-    if as_json:
-        output.print_json({"reproduced": reproduced, **dataclasses.asdict(found)})
-    else:
-        scores = sum(len(measured) for measured in before.scores.values())
-        samples = sum(len(measured.samples) for measured in before.measurements.values())
-        verdict = "reproduced to the last digit" if reproduced else "not reproduced"
-        _print(f"{verdict}: {scores} scores of {samples:,} samples")
-        for line in found.numbers:
-            _print(f"  {line}")
-        for cause in found.causes:
-            _print(f"  {'differs without effect' if reproduced else 'may be why'}: {cause}")
-        if not reproduced and not found.causes:
-            _print("  data, encoder and versions are the same: another processor, or a fault")
-    if not reproduced:
+    output.print_report(found.as_report(before), as_json)
+    if found.numbers:
         raise typer.Exit(EXIT_PARTLY)
 
 
 def _compare(result: Result, other: Result, seed: int, as_json: bool) -> None:
     from sensorium.evaluation.against import compare_results
-    from sensorium.evaluation.report import format_score
-    from sensorium.evaluation.result import TITLES
 
     compared = compare_results(result, other, seed=seed)
     for note in compared.notes:
         output.notices.print(note, soft_wrap=True, markup=False)
-    if not compared.scores:
-        return
-    if as_json:
-        for row in compared.scores:
-            output.print_json(row)
-        return
-    rows = []
-    for row in compared.scores:
-        values = [format_score(row.score, value) for value in (row.ours, row.theirs)]
-        signed = [f"{value:+.3f}" for value in (row.difference, row.low, row.high)]
-        ends = f"{signed[1]} to {signed[2]}"
-        cells = [row.score, *values, signed[0], ends, f"{row.p:.4f}", f"{row.p_holm:.4f}"]
-        rows.append((row.measurement, cells))
-    header = ["score", "this", "other", "difference", "95% interval", "p", "p (Holm)"]
-    _print_table(header, rows, TITLES)
-
-
-def _print_result(result: Result, folder: Path, files: list[str], as_json: bool) -> None:
-    from sensorium.evaluation.measuring import shown_scores
-    from sensorium.evaluation.report import (
-        count_samples,
-        describe,
-        format_interval,
-        format_score,
-        visible,
-    )
-    from sensorium.evaluation.result import TITLES
-
-    if as_json:
-        for item in result.skipped:
-            output.print_json({"skipped": item.path, "reason": item.reason})
-        for name, scores in result.scores.items():
-            for score, value in scores.items():
-                output.print_json({"measurement": name, "score": score, **vars(value)})
-        paths = [os.path.join(folder, name) for name in files]  # noqa: PTH118
-        output.print_json({"output": str(folder), "files": paths, "skipped": len(result.skipped)})
-        return
-    _print(describe(result))
-    rows = [
-        (
-            name,
-            [
-                score,
-                format_score(score, found.scores[score].estimate),
-                format_interval(score, found.scores[score]),
-            ],
-        )
-        for name, found in result.measurements.items()
-        for score in shown_scores(found)
-    ]
-    titles = {
-        name: f"{TITLES[name]}, {count_samples(m)}" for name, m in result.measurements.items()
-    }
-    _print_table(["score", "value", "95% interval"], rows, titles)
-    if result.skipped:
-        output.notices.print(f"{len(result.skipped):,} skipped", soft_wrap=True)
-        for line in group_skipped(result.skipped):
-            output.notices.print(f"  {visible(line)}", soft_wrap=True, markup=False)
-    _print(f"written to {output.short_path(str(folder))}: {', '.join(files)}")
-
-
-def _print_table(
-    header: list[str], rows: list[tuple[str, list[str]]], titles: dict[str, str]
-) -> None:
-    """Print rows of scores under the titles of their measurements; in a pipe beside them."""
-    if not output.console.is_terminal:
-        output.print_table(["measurement", *header], [[name, *cells] for name, cells in rows])
-        return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for number, name in enumerate(header):
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
-    last = ""
-    for name, cells in rows:
-        if name != last:
-            table.add_row("")
-            table.add_row(titles[name], style="bold")
-            last = name
-        table.add_row("  " + cells[0], *cells[1:])
-    output.console.print(table)
-
-
-def _print(line: str) -> None:
-    from sensorium.evaluation.report import visible  # a caption or file name is no command
-
-    output.console.print(visible(line), soft_wrap=True, markup=False)
+    output.print_report(compared.as_report(), as_json)

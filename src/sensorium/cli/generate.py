@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli import EXIT_PARTLY, output
+from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_bar
 from sensorium.data.files import select_files
 from sensorium.errors import UsageError
+from sensorium.evaluation.report import Report, named
 
 BeamsOption = Annotated[
     int | None,
@@ -42,21 +43,12 @@ def caption(
         with progress_bar("captioning") as progress:
             captions = captioner.caption(chosen.paths, beams=beams, progress=progress)
     skipped = chosen.skipped + skipped_of(captions)
-    for one in captions:
-        if one.error:
-            continue
-        if as_json:
-            output.print_json(one)
-        else:
+    captions = [one for one in captions if not one.error]
+    if not as_json:
+        for one in captions:
             print(f"{output.short_path(one.path)}\t{one.text}")
-    if as_json:
-        for item in skipped:
-            output.print_json({"skipped": item.path, "reason": item.reason})
-    else:
-        output.print_skipped(skipped)
         output.print_ignored(chosen.ignored)
-    if skipped:
-        raise typer.Exit(EXIT_PARTLY)
+    output.print_report(Report((), [*captions, *named(skipped)], skipped), as_json)
 
 
 def translate(

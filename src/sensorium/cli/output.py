@@ -6,18 +6,22 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
+from typer import Exit
 
+from sensorium.cli import EXIT_PARTLY
 from sensorium.collection import Collection, Hit, Item, OptimizeReport, Skipped
 from sensorium.data.files import told_ignored
+from sensorium.evaluation.report import Report, Table, named, visible
 from sensorium.home import index_command
+from sensorium.home import short_path as short_path
 from sensorium.index.tuning import Measured
 from sensorium.media.skipped import group_skipped
 from sensorium.tasks.yes_no import answer
@@ -33,26 +37,19 @@ notices = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on a line of its own."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """Print one JSON object on a line of its own; dataclasses are objects."""
+    text = json.dumps(value, ensure_ascii=False, default=_plain)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         # A file name that is not UTF-8, or a terminal of few characters: JSON can escape them.
-        text = json.dumps(value, default=str)
+        text = json.dumps(value, default=_plain)
     print(text)
 
 
-def short_path(path: str) -> str:
-    """Write a path as a person in the current folder would, control characters made visible."""
-    try:
-        relative = path if "://" in path else os.path.relpath(path)
-    except ValueError:  # another drive
-        relative = path
-    shown = path if relative.startswith("..") else relative
-    return shown if shown.isprintable() else repr(shown)
+def _plain(value: Any) -> Any:
+    is_made = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return dataclasses.asdict(value) if is_made else str(value)
 
 
 def caption(metadata: dict[str, Any]) -> str:
@@ -98,41 +95,78 @@ def cut_middle(text: str, width: int) -> str:
     return f"{head.rstrip()}…{tail.lstrip()}"
 
 
-def print_table(
-    headings: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    title: str = "",
-    left: Sequence[str] = (),
-    bold: Callable[[Sequence[str]], bool] = lambda row: False,
-) -> None:
-    """Print rows below headings: aligned on a terminal, separated by tabs in a pipe.
+def print_report(report: Report, as_json: bool) -> None:
+    """Print a report for people or for programs.
+
+    Raises
+    ------
+    typer.Exit
+        With `EXIT_PARTLY`, where something was skipped.
+    """
+    if as_json:
+        for fact in report.facts:
+            print_json(fact)
+    else:
+        print_skipped(report.skipped)
+        for block in report.shown:
+            if isinstance(block, Table):
+                print_table(block)
+            else:  # a caption or file name is no command to the terminal
+                console.print(visible(block), soft_wrap=True, markup=False)
+    if report.skipped:
+        raise Exit(EXIT_PARTLY)
+
+
+def told_added(report: Any, counted: Sequence[str], note: str, path: Path, items: int) -> Report:
+    """What is told of what was added to a collection.
 
     Parameters
     ----------
-    headings : sequence of str
-    rows : sequence of sequence of str
-    title : str
-        A line above the table.
-    left : sequence of str
-        Headings of the columns that hold words, beside the first one; numbers stand to the right.
-    bold : callable
-        Whether a row stands out on a terminal.
+    report : AddReport or ImportReport
+    counted : sequence of str
+        What is counted of it, beside what was skipped; only what there is is told.
+    note : str
+        Told behind the seconds.
+    path : Path
+        Of the collection.
+    items : int
+        That it holds now.
     """
+    counts = {name: getattr(report, name) for name in counted} | {"skipped": len(report.skipped)}
+    told = ", ".join(f"{n} {name}" for name, n in counts.items() if n or name == "added")
+    line = f"{told} in {report.seconds:.1f} s{note}; {short_path(str(path))} holds {items}"
+    whole = {**vars(report), "skipped": len(report.skipped), "items": items}
+    return Report([line], [*named(report.skipped), whole], report.skipped)
+
+
+def print_table(table: Table) -> None:
+    """Print a table: aligned on a terminal, separated by tabs in a pipe."""
     if not console.is_terminal:
-        for line in [*([title] * bool(title)), *("\t".join(row) for row in (headings, *rows))]:
+        for line in [
+            *([table.title] * bool(table.title)),
+            *("\t".join(row) for row in (table.headings, *table.rows)),
+        ]:
             print(line.rstrip("\t"))
         return
-    table = Table(
-        title=Text(title) if title else None, title_justify="left",
+    grid = Grid(
+        title=Text(table.title) if table.title else None, title_justify="left",
         box=None, pad_edge=False, header_style="dim",
     )  # fmt: skip
-    for number, heading in enumerate(headings):
-        is_text = number == 0 or heading in left
-        table.add_column(heading, justify="left" if is_text else "right", no_wrap=number > 0)
-    for row in rows:
-        table.add_row(*map(Text, row), style="bold" if bold(row) else "")
-    console.print(table)
+    first = bool(table.sections)
+    for number, heading in enumerate(table.headings[first:]):
+        is_text = number == 0 or heading in table.left
+        grid.add_column(
+            heading, justify="left" if is_text else "right", no_wrap=first or number > 0
+        )
+    section = ""
+    for number, row in enumerate(table.rows[: table.most]):
+        if first and row[0] != section:
+            section = row[0]
+            grid.add_row()
+            grid.add_row(Text(table.sections[section]), style="bold")
+        cells = [f"  {row[1]}", *row[2:]] if first else row
+        grid.add_row(*map(Text, cells), style="bold" if number in table.bold else "")
+    console.print(grid)
 
 
 def print_hits(hits: Sequence[Hit]) -> None:
@@ -147,7 +181,7 @@ def print_hits(hits: Sequence[Hit]) -> None:
         return
     # What describes gets the room that is left; the other columns keep theirs. A long path is cut
     # where there is a caption to be seen, and folded where it has the line for itself.
-    table = Table(box=None, pad_edge=False, header_style="dim", expand=described)
+    table = Grid(box=None, pad_edge=False, header_style="dim", expand=described)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     room = max(20, console.width * 2 // 5)
@@ -210,12 +244,10 @@ def print_curve(report: OptimizeReport) -> None:
     if report.curve:  # the chosen one was built again, maybe over more vectors
         one = report.chosen
         measured[one.kind, str(one.parameters), one.vectors] = one
-    points, chosen = measured.values(), _cells(report.chosen)
-    print_table(
-        ["index", "recall@10", "p50 ms", "bytes/vector", "build s", "vectors"],
-        [_cells(point) for point in points],
-        bold=lambda row: row == chosen,
-    )
+    rows = [_cells(point) for point in measured.values()]
+    headings = ["index", "recall@10", "p50 ms", "bytes/vector", "build s", "vectors"]
+    bold = [number for number, row in enumerate(rows) if row == _cells(report.chosen)]
+    print_table(Table(headings, rows, bold=bold))
     size = "no index is needed" if report.kind == "exact" else f"index: {report.kind}"
     notices.print(
         f"{size}, for a recall of {report.recall} over {report.vectors:,} vectors "

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.table import Table
 
-from sensorium.cli import EXIT_PARTLY, output
+from sensorium.cli import output
 from sensorium.cli.progress import progress_bar
+from sensorium.evaluation.report import Report, named
 
 FUSION_FILE = "fusion.json"
 """In the folder of a fusion model."""
@@ -38,16 +38,10 @@ def predict(model: Path, table: Path, contributions: bool, as_json: bool) -> Non
                 row[f"{name}_baseline"] = round(float(found.baseline[number]), 4)
                 for m, modality in enumerate(found.modalities):
                     row[f"{name}_from_{modality}"] = round(float(found.values[number, m]), 4)
-    if as_json:
-        for row in rows:
-            output.print_json(row)
-        for item in encoded.skipped:
-            output.print_json({"skipped": item.path, "reason": item.reason})
-    else:
+    if not as_json:
         _print(rows)
-        output.print_skipped(encoded.skipped)
-    if encoded.skipped:
-        raise typer.Exit(EXIT_PARTLY)
+    facts = [*rows, *named(encoded.skipped)]
+    output.print_report(Report((), facts, encoded.skipped), as_json)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

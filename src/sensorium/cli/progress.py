@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Thread
 
+import typer
 from rich.text import Text
 
-from sensorium.cli import output
+from sensorium.cli import EXIT_INTERRUPTED, output
 from sensorium.media.progress import NO_FIGURES, Progress
 
 EVERY = 10.0
 """Seconds between lines where there is no terminal: a log stays short, and nobody thinks that the
 program hangs."""
+
+STAYS = "what is stored stays, run it again to go on"
 
 SHOWN = 2
 """Figures of a training that fit on the line."""
@@ -101,6 +104,16 @@ def progress_of_steps(what: str = "reading") -> Iterator[Steps]:
             yield Steps(step, lambda: None)  # `speaking` looks at it
     finally:
         _steps.remove(step)
+
+
+@contextmanager
+def interruptible(what_now: str = "run it again to go on") -> Iterator[None]:
+    """End a command that is interrupted with a line of what becomes of its work."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        output.notices.print(f"interrupted; {what_now}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 @contextmanager

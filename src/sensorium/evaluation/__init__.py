@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sensorium.evaluation.collection_retrieval import evaluate_retrieval as evaluate_retrieval
     from sensorium.evaluation.evaluate import evaluate_folder as evaluate_folder
     from sensorium.evaluation.evaluate import evaluate_pairs as evaluate_pairs
-    from sensorium.evaluation.report import write_evaluation as write_evaluation
+    from sensorium.evaluation.folder import write_evaluation as write_evaluation
     from sensorium.evaluation.rerun import rerun_result as rerun_result
     from sensorium.evaluation.result import Result as Result
     from sensorium.evaluation.result import read_result as read_result
@@ -25,7 +25,7 @@ _HOMES = {
     "evaluate_retrieval": "collection_retrieval",
     "read_result": "result",
     "rerun_result": "rerun",
-    "write_evaluation": "report",
+    "write_evaluation": "folder",
 }
 
 __all__ = [*_HOMES]

@@ -8,10 +8,11 @@ import numpy as np
 
 from sensorium.errors import UsageError
 from sensorium.evaluation.comparison import holm
-from sensorium.evaluation.measuring import shown_scores, statistics
+from sensorium.evaluation.measuring import digits_of, shown_scores, statistics
+from sensorium.evaluation.report import Report, Table, ends, figure
 from sensorium.evaluation.rerun import sample_name
 from sensorium.evaluation.resampling import comparison, group_numbers
-from sensorium.evaluation.result import Measurement, Result
+from sensorium.evaluation.result import TITLES, Measurement, Result
 
 RANKED_AMONG = {
     "pairs": ("pictures", "captions"),
@@ -62,6 +63,24 @@ class ResultComparison:
 
     scores: list[ScoreComparison]
     notes: list[str]
+
+    def as_report(self) -> Report:
+        """What is told of the scores, where there are any."""
+        rows = [
+            [
+                row.measurement,
+                row.score,
+                *(figure(v, digits=digits_of(row.score)) for v in (row.ours, row.theirs)),
+                figure(row.difference, "+", 3),
+                ends(row.low, row.high, "+", 3),
+                f"{row.p:.4f}",
+                f"{row.p_holm:.4f}",
+            ]
+            for row in self.scores
+        ]
+        headings = ["measurement", "score", "this", "other", "difference", "95% interval", "p"]
+        table = Table([*headings, "p (Holm)"], rows, sections=TITLES)
+        return Report([table] * bool(rows), [*map(vars, self.scores)])
 
 
 def compare_results(ours: Result, theirs: Result, *, seed: int = 0) -> ResultComparison:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -116,6 +117,14 @@ def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
     return adjusted
+
+
+def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The same comparisons, with p-values that `holm` adjusted for their number."""
+    if not comparisons:
+        return []
+    adjusted = holm([one.p for one in comparisons]).tolist()
+    return [replace(one, p=p) for one, p in zip(comparisons, adjusted, strict=True)]
 
 
 def compare(

@@ -79,6 +79,11 @@ def shown_scores(found: Measurement) -> list[str]:
     return list(found.scores)
 
 
+def digits_of(score: str) -> int:
+    """Digits after the point that people are shown."""
+    return 1 if score == "median_rank" else 3
+
+
 def statistics(
     samples: Sequence[Mapping[str, Any]],
     values: Mapping[str, Sequence[float]],

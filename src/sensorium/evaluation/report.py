@@ -1,272 +1,97 @@
-"""An evaluation as a folder to look at: ``report.md``, its plots, and ``result.json``."""
+"""One report of whatever was trained or measured: what people read of it, and what programs do."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from sensorium.errors import UsageError
-from sensorium.evaluation.evaluate import data_fingerprint
-from sensorium.evaluation.intervals import Interval
-from sensorium.evaluation.measuring import shown_scores
-from sensorium.evaluation.plots import (
-    draw_worst_pictures,
-    draw_worst_queries,
-    plot_confusion,
-    plot_recall,
-)
-from sensorium.evaluation.result import (
-    RESULT_FILE,
-    TITLES,
-    Measurement,
-    Result,
-    read_result,
-    write_result,
-)
-from sensorium.media.skipped import group_skipped
+from sensorium.media.skipped import Skipped
 
-REPORT_FILE = "report.md"
-
-SKIPPED_SHOWN = 20
-"""Skipped things that a report names for each reason; ``result.json`` has all of them."""
-
-SCORE_NAMES = {
-    "success@1": "a right answer first (success@1)",
-    "success@5": "a right answer in the first 5 (success@5)",
-    "success@10": "a right answer in the first 10 (success@10)",
-    "recall@1": "share of the right answers that is first (recall@1)",
-    "recall@5": "share of the right answers in the first 5 (recall@5)",
-    "recall@10": "share of the right answers in the first 10 (recall@10)",
-    "precision@10": "share of right ones among the first 10 (precision@10)",
-    "map": "mean average precision (mAP)",
-    "map@r": "mean average precision at R (mAP@R)",
-    "ndcg@10": "nDCG@10",
-    "mrr": "mean reciprocal rank (MRR)",
-    "median_rank": "median rank of the first right answer",
-    "top-1": "right class first (top-1 accuracy)",
-    "top-5": "right class in the first 5 (top-5 accuracy)",
-    "macro_precision": "precision, mean of the classes",
-    "macro_recall": "recall, mean of the classes",
-    "macro_f1": "F1, mean of the classes",
-    "ece": "expected calibration error (lower is better)",
-}
-"""What a score is, in words."""
+if TYPE_CHECKING:  # its module needs SciPy
+    from sensorium.evaluation.comparison import Comparison
 
 
-def write_evaluation(result: Result, folder: str | os.PathLike[str]) -> list[str]:
-    """Write a result, its plots and its report into a folder.
+@dataclass(frozen=True)
+class Table:
+    """Rows below headings.
 
-    Parameters
+    Attributes
     ----------
-    result : Result
-    folder : str or Path
-        Is made when it is missing. An earlier run of the same evaluation is written over.
-
-    Returns
-    -------
-    list of str
-        Names of the files.
-
-    Raises
-    ------
-    UsageError
-        When the folder holds something else, or cannot be written.
+    headings : sequence of str
+    rows : sequence of sequence of str
+        Cells that are left out at the end are empty.
+    title : str
+        A line above the table.
+    left : sequence of str
+        Headings of the columns that hold words, beside the first one; numbers stand to the right.
+    bold : collection of int
+        Rows that stand out on a terminal.
+    sections : mapping of str to str
+        Titles that a terminal shows instead of the first column, by what stands in it.
+    most : int, optional
+        Rows that a terminal shows.
     """
-    folder = Path(folder)
-    require_free(folder, result.kind, result.arguments, result.encoder["fingerprint"])
-    if (folder / RESULT_FILE).is_file():
-        _require_same_data(folder, result.fingerprint, read_result(folder))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        plots = _draw(result, folder)
-        lines = _report(result, plots)
-        (folder / REPORT_FILE).write_text("\n".join(lines) + "\n", "utf-8", "surrogateescape")
-        write_result(result, folder)
-    except OSError as error:
-        raise UsageError(f"{folder}: the evaluation cannot be written ({error})") from error
-    return [REPORT_FILE, RESULT_FILE, *plots]
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    left: Sequence[str] = ()
+    bold: Collection[int] = ()
+    sections: Mapping[str, str] = field(default_factory=dict)
+    most: int | None = None
 
 
-def require_free(folder: Path, kind: str, arguments: dict[str, str], fingerprint: str) -> None:
-    """Refuse to write over anything but an earlier run of the same evaluation.
+@dataclass(frozen=True)
+class Report:
+    """What is told of a training or an evaluation.
 
-    Parameters
+    Attributes
     ----------
-    folder : Path
-    kind : str
-    arguments : dict of str to str
-        As in `Result`.
-    fingerprint : str
-        Of the encoder's space.
-
-    Raises
-    ------
-    UsageError
-        When the folder holds another evaluation, or something else.
+    shown : sequence of str or Table
+        For people, in the order in which they read it.
+    facts : sequence of dict or dataclass
+        For programs: JSON objects, each with a line of its own.
+    skipped : sequence of Skipped
+        What people are told before the rest; `facts` name it, too.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / RESULT_FILE).is_file():
-        raise UsageError(f"{folder} exists and is no evaluation: give another folder with --out")
-    before = read_result(folder)
-    differ = [
-        name
-        for name in dict.fromkeys([*before.arguments, *arguments])
-        if before.arguments.get(name) != arguments.get(name)
-    ]
-    if before.kind != kind:
-        differ.insert(0, "kind")
-    if before.encoder["fingerprint"] != fingerprint and "encoder" not in differ:
-        differ.append("encoder")
-    if differ:
-        raise UsageError(
-            f"{folder} holds another evaluation (other {' and '.join(differ)}): "
-            "give another folder with --out"
-        )
-    if (now := data_fingerprint(before)) is not None:
-        _require_same_data(folder, now, before)
+
+    shown: Sequence[str | Table]
+    facts: Sequence[Any]
+    skipped: Sequence[Skipped] = ()
 
 
-def _require_same_data(folder: Path, fingerprint: str, before: Result) -> None:
-    if before.fingerprint != fingerprint:
-        raise UsageError(
-            f"{folder} holds an evaluation of these data as they were before they changed: "
-            "give another folder with --out, or remove it"
-        )
+def figure(value: float, sign: str = "", digits: int | None = None) -> str:
+    """A number as people read it: three digits, one from a hundred on, unless told how many."""
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:{sign}.{digits or (3 if abs(value) < 100 else 1)}f}"
 
 
-def format_score(name: str, value: float) -> str:
-    """A score as people read it."""
-    return f"{value:.1f}" if name == "median_rank" else f"{value:.3f}"
-
-
-def format_interval(name: str, interval: Interval) -> str:
-    """The ends of an interval as people read them."""
-    return f"{format_score(name, interval.low)} to {format_score(name, interval.high)}"
-
-
-def describe(result: Result) -> str:
-    """What was measured, in one line."""
-    counts = result.data["counts"]
-    what = {
-        "pairs": "{pictures:,} pictures, {captions:,} captions",
-        "folder": "{pictures:,} pictures in {classes:,} classes",
-        "retrieval": "{queries:,} queries to {items:,} items",
-    }[result.kind].format(**counts)
-    encoder = result.encoder
-    return f"{what}; {encoder['name']} [{encoder['fingerprint']}]{describe_search(result)}"
-
-
-def describe_search(result: Result) -> str:
-    """How a collection was asked, to stand behind what it was asked with; else nothing."""
-    if not result.search:
+def ends(low: float | None, high: float | None, sign: str = "", digits: int | None = None) -> str:
+    """From where to where an interval is, as `figure` writes it; empty where that is not known."""
+    if low is None or high is None:
         return ""
-    index = result.search["index"]
-    return f"; mode {result.search['mode']}" + (f", index {index['kind']}" if index else "")
+    return f"{figure(low, sign, digits)} to {figure(high, sign, digits)}"
 
 
-def count_samples(found: Measurement) -> str:
-    """How many samples a measurement has, and what they are."""
-    return f"{len(found.samples):,} {'queries' if found.confusion is None else 'pictures'}"
+def spread(score: Any, digits: int | None = None) -> list[str]:
+    """Two cells: the estimate of what has one and two ends, and from where to where it is."""
+    return [figure(score.estimate, "", digits), ends(score.low, score.high, "", digits)]
+
+
+def gain(found: Comparison, digits: int | None = None) -> list[str]:
+    """Two cells: a difference with its interval, and its p-value."""
+    between = ends(found.low, found.high, "+", digits)
+    return [f"{figure(found.difference, '+', digits)} ({between})", f"{found.p:.4f}"]
+
+
+def named(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
+    """What was skipped, as facts of a report."""
+    return [{"skipped": item.path, "reason": item.reason} for item in skipped]
 
 
 def visible(text: str) -> str:
     """Text whose control characters, and bytes that are no text, are written out."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _draw(result: Result, folder: Path) -> list[str]:
-    plots = []
-    for name, found in result.measurements.items():
-        if found.confusion is not None:
-            plot_confusion(found, folder / "confusion.png")
-            plots.append("confusion.png")
-            draw = draw_worst_pictures
-        else:
-            draw = draw_worst_queries
-        worst = f"worst-{name.replace('_', '-')}.png"
-        if found.worst:
-            draw(result, name, folder / worst)
-            plots.append(worst)
-        else:
-            (folder / worst).unlink(missing_ok=True)  # of an earlier run
-    if "confusion.png" not in plots:
-        plot_recall(result, folder / "recall.png")
-        plots.insert(0, "recall.png")
-    return plots
-
-
-def _report(result: Result, plots: Sequence[str]) -> list[str]:
-    source = result.arguments.get("data") or result.arguments["collection"]
-    lines = [
-        f"# Evaluation of {_cell(os.path.basename(source))}",  # noqa: PTH119
-        "",
-        f"{describe(result)}. Intervals are 95% bootstrap intervals.",
-        "",
-    ]
-    if "recall.png" in plots:
-        lines += ["![Queries with a right answer among the first k hits](recall.png)", ""]
-    for name, found in result.measurements.items():
-        lines += [f"## {TITLES[name].capitalize()}", "", *_table(found), ""]
-        if name == "text_to_image" and "group" in found.samples[0]:
-            lines += ["Captions of one picture are resampled together.", ""]
-        if found.confusion is not None:
-            lines += ["![Right classes and what was predicted](confusion.png)", ""]
-        worst = f"worst-{name.replace('_', '-')}.png"
-        if worst in plots:
-            lines += ["### The worst", "", f"![The worst, as pictures]({worst})", ""]
-            lines += [*_worst(found), ""]
-    if skipped := result.skipped:
-        lines += [f"## Skipped: {len(skipped):,}", ""]
-        lines += [f"- {_cell(line)}" for line in group_skipped(skipped, SKIPPED_SHOWN)]
-        lines.append("")
-    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
-    return [
-        *lines,
-        "## Run it again",
-        "",
-        f"    sensorium evaluate --rerun {RESULT_FILE}",
-        "",
-        f"Seed {result.seed}; {result.encoder['runtime']}; {versions}.",
-    ]
-
-
-def _table(found: Measurement) -> list[str]:
-    rows = [f"| {count_samples(found)} | value | 95% interval |", "|---|---|---|"]
-    for name in shown_scores(found):
-        score = found.scores[name]
-        value, ends = format_score(name, score.estimate), format_interval(name, score)
-        rows.append(f"| {SCORE_NAMES[name]} | {value} | {ends} |")
-    return rows
-
-
-def _worst(found: Measurement) -> list[str]:
-    if found.confusion is not None:
-        rows = ["| picture | right class | taken for |", "|---|---|---|"]
-        for worst in found.worst:
-            sample = found.samples[worst["sample"]]
-            cells = (sample["picture"], worst["right"]["text"], worst["hits"][0]["text"])
-            rows.append(f"| {' | '.join(map(_cell, cells))} |")
-        return rows
-    rows = ["| asked | right answer | at rank | first hits |", "|---|---|---|---|"]
-    for worst in found.worst:
-        sample = found.samples[worst["sample"]]
-        hits = ", ".join(_name(hit) for hit in worst["hits"][:3])
-        rank = "not found" if sample.get("missed") else f"{sample['rank']:,}"
-        answer = (_name(sample), _name(worst["right"]), rank, hits)
-        rows.append(f"| {' | '.join(map(_cell, answer))} |")
-    return rows
-
-
-def _name(cell: dict[str, Any]) -> str:
-    return str(cell["text"]) if "text" in cell else os.path.basename(cell["picture"])  # noqa: PTH119
-
-
-def _cell(text: str) -> str:
-    """Text that neither ends a table cell nor is taken for Markdown or HTML."""
-    shown = visible(text)
-    for mark in "\\|*`<[":
-        shown = shown.replace(mark, "\\" + mark)
-    return shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sensorium.encoders.registry import load_recorded
 from sensorium.errors import UsageError
 from sensorium.evaluation.collection_retrieval import DEPTH, evaluate_retrieval
 from sensorium.evaluation.evaluate import evaluate_folder, evaluate_pairs
+from sensorium.evaluation.report import Report
 from sensorium.evaluation.result import PATH_ARGUMENTS, Measurement, Result
 from sensorium.media.progress import Progress
 
@@ -34,6 +35,19 @@ class Differences:
 
     numbers: list[str]
     causes: list[str]
+
+    def as_report(self, before: Result) -> Report:
+        """What is told of them; `before` is the result that was run again."""
+        scores = sum(len(measured) for measured in before.scores.values())
+        samples = sum(len(measured.samples) for measured in before.measurements.values())
+        verdict = "not reproduced" if self.numbers else "reproduced to the last digit"
+        why = "may be why" if self.numbers else "differs without effect"
+        shown = [f"{verdict}: {scores} scores of {samples:,} samples"]
+        shown += [f"  {line}" for line in self.numbers]
+        shown += [f"  {why}: {cause}" for cause in self.causes]
+        if self.numbers and not self.causes:
+            shown.append("  data, encoder and versions are the same: another processor, or a fault")
+        return Report(shown, [{"reproduced": not self.numbers, **asdict(self)}])
 
 
 def rerun_result(result: Result, progress: Progress | None = None) -> Result:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -176,7 +176,7 @@ def write_result(result: Result, folder: Path) -> Path:
         **({"search": result.search} if result.search else {}),
         "data": result.data,
         "versions": result.versions,
-        "skipped": [vars_of(item) for item in result.skipped],
+        "skipped": [asdict(item) for item in result.skipped],
         "measurements": {
             name: {
                 "scores": {score: vars(value) for score, value in found.scores.items()},
@@ -190,11 +190,6 @@ def write_result(result: Result, folder: Path) -> Path:
     }
     path.write_text(_layout(content) + "\n", "utf-8", errors="surrogateescape")
     return path
-
-
-def vars_of(item: Skipped) -> dict[str, str]:
-    """A skipped item as a dict."""
-    return {"path": item.path, "reason": item.reason}
 
 
 def read_result(path: str | os.PathLike[str]) -> Result:

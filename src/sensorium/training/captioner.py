@@ -24,7 +24,7 @@ from sensorium.training.captioner_on_features import (
     new_captions,
     train_on_features,
 )
-from sensorium.training.generation_report import Example, Report, compared
+from sensorium.training.generation_report import GenerationReport, compared
 
 try:
     from sensorium.tasks.captioning_by_pixels import PixelCaptions
@@ -69,7 +69,7 @@ def train_captioner(
     seed: int = 0,
     said: Said | None = None,
     progress: Progress | None = None,
-) -> Report:
+) -> GenerationReport:
     """Train on captioned pictures; measure on pictures that were held out.
 
     Without `model`, a small decoder is trained on what a frozen encoder sees and on the captions
@@ -111,7 +111,7 @@ def train_captioner(
 
     Returns
     -------
-    Report
+    GenerationReport
         Scores look past case.
 
     Raises
@@ -161,13 +161,9 @@ def train_captioner(
     data = parts[2].take(rows)
     report = compared(
         CAPTIONER.what, [found[row] for row in rows], [near[row] for row in rows], data.texts,
-        folder=folder, language=language, lowercase=True, seed=seed, seconds=history.seconds,
-        groups=data.groups,
+        names=data.names, folder=folder, language=language, lowercase=True, seed=seed,
+        seconds=history.seconds, groups=data.groups,
         counts=dict(zip(("train", "validation", "test"), map(len, parts), strict=True)),
-        examples=[
-            Example(name, found[row], texts, near[row])
-            for name, row, texts in zip(data.names, rows, data.texts, strict=True)
-        ],
         skipped=[*(one for part in parts for one in part.skipped), *skipped],
     )  # fmt: skip
     CAPTIONER.write(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,16 @@ from sensorium.evaluation.classification import (
     precision_recall_f1,
     top_k_accuracy,
 )
+from sensorium.evaluation.report import Report, Table, ends, figure, spread
+from sensorium.home import short_path
 from sensorium.media.skipped import Skipped
 from sensorium.tasks.zero_shot import softmax
 from sensorium.training.heads import Labels, Vectors
 
 NO_INTERVALS = "intervals and tests need SciPy"
+
+MOST_CLASSES = 40
+"""Classes that a terminal shows, the worst first."""
 
 Values = npt.NDArray[np.float64]
 
@@ -185,6 +191,69 @@ class ClassifierReport:
         """Everything as JSON values."""
         return dataclasses.asdict(self)
 
+    def as_report(self, folder: Path) -> Report:
+        """What is told of a classifier that is written to a folder."""
+        shown: list[str | Table] = [
+            f"{self.trained:,} {self.modality} examples of {len(self.labels)} classes, "
+            f"encoder {self.encoder}",
+            f"method: {self.method}" + (f", {self.reason}" if self.reason else ""),
+            f"tested with {self.tested:,}: {self.how}" if self.tested else self.how,
+        ]
+        shown += self._scores()
+        if (found := self.forgetting) is None:
+            shown.append(f"forgotten: {self.forgetting_note}")
+        else:
+            rows = {
+                "trained classes, all labels offered": (found.own_before, found.own_after),
+                "other classes, all labels offered": (found.others_before, found.others_after),
+                "other classes among themselves": (found.zero_shot_before, found.zero_shot_after),
+            }
+            cells = [[name, *map(figure, values)] for name, values in rows.items()]
+            shown += [
+                f"forgotten: {found.how}", Table(["accuracy on", "zero-shot", "trained"], cells)
+            ]  # fmt: skip
+        if (mixed := self.interpolation) is not None:
+            points = ", ".join(f"{alpha:.1f} {accuracy:.3f}" for alpha, accuracy in mixed.curve)
+            shown.append(
+                f"share of tuned weights (WiSE-FT): {mixed.alpha:.1f}; "
+                f"validation accuracy: {points}"
+            )
+        shown += [f"note: {note}" for note in self.notes]
+        written = f"written to {short_path(str(folder))} ({self.seconds:.1f} s of testing)"
+        return Report([*shown, written], [{**vars(self), "output": str(folder)}], self.skipped)
+
+    def _scores(self) -> list[str | Table]:
+        """What was measured, beside zero-shot; nothing where nothing was tested."""
+        if self.accuracy is None:
+            return []
+        rows = [
+            [name, *spread(score)]
+            for name, score in ((self.method, self.accuracy), ("zero-shot", self.zero_shot))
+            if score is not None
+        ]
+        if (gained := self.difference) is not None:
+            between = ends(gained.low, gained.high, "+")
+            rows.append(["difference", figure(gained.estimate, "+"), between])
+            rows[-1].append(f"p = {gained.p:.4f}")
+        shown: list[str | Table] = [Table(["", "accuracy", "95% interval", ""], rows)]
+        if self.is_zero_shot:
+            shown.append(
+                "what was tested is the zero-shot baseline itself: nothing to compare it with"
+            )
+        elif self.zero_shot is None:
+            shown.append("no zero-shot baseline: the encoder's space holds no text")
+        shown.append(f"expected calibration error {self.calibration_error:.3f}")
+        rows = [
+            [
+                one.label, f"{one.trained:,}", f"{one.tested:,}", f"{one.recall:.2f}",
+                "" if one.zero_shot_recall is None else f"{one.zero_shot_recall:.2f}",
+                f"{one.precision:.2f}", one.confused_with,
+            ]
+            for one in sorted(self.classes, key=lambda one: one.recall)
+        ]  # fmt: skip
+        headings = ["class", "trained", "tested", "recall", "zero-shot", "precision", "taken for"]
+        return [*shown, Table(headings, rows, left=["taken for"], most=MOST_CLASSES)]
+
 
 def measure(
     report: ClassifierReport,
@@ -215,16 +284,14 @@ def measure(
     c = len(report.labels)
     right = top_k_accuracy(probabilities, labels, 1)
     report.tested = len(labels)
-    report.accuracy = score_of(right, seed)
     report.calibration_error = expected_calibration_error(np.clip(probabilities, 0, 1), labels)
     confusion = confusion_matrix(probabilities.argmax(axis=1), labels, c)
     precision, recall, _ = precision_recall_f1(confusion)
-    known: Values | None = None
+    before = known = None
     if zero_shot is not None:
         before = top_k_accuracy(zero_shot, labels, 1)
-        report.zero_shot = score_of(before, seed)
-        report.difference = difference_of(right, before, seed)
         known = precision_recall_f1(confusion_matrix(zero_shot.argmax(axis=1), labels, c))[1]
+    report.accuracy, report.zero_shot, report.difference = _compared(right, before, seed)
     counts, tested = np.bincount(trained, minlength=c), confusion.sum(axis=1)
     wrong = confusion - np.diag(np.diag(confusion))
     report.classes = [
@@ -245,29 +312,27 @@ def measure(
     return report
 
 
-def score_of(right: Values, seed: int = 0) -> Score:
-    """The mean of ones and zeros, with its interval where SciPy is installed."""
-    mean = float(right.mean())
-    if len(right) < 2:
-        return Score(mean)
-    try:
-        from sensorium.evaluation.intervals import bootstrap_interval
-    except MissingExtraError:
-        return Score(mean)
-    found = bootstrap_interval(right, "mean", seed=seed)
-    return Score(mean, found.low, found.high)
+def _compared(
+    right: Values, before: Values | None, seed: int
+) -> tuple[Score, Score | None, Difference | None]:
+    """Shares of two systems' ones and zeros, their intervals, and the gain of the first.
 
-
-def difference_of(right: Values, before: Values, seed: int = 0) -> Difference | None:
-    """The gain over a baseline on the same examples, by a paired randomisation test."""
-    if len(right) < 2:
-        return None
+    Intervals and gain (by a paired randomisation test) need SciPy and two values.
+    """
+    ours = Score(float(right.mean()))
+    theirs = None if before is None else Score(float(before.mean()))
     try:
         from sensorium.evaluation.comparison import compare
+        from sensorium.evaluation.intervals import bootstrap_interval
     except MissingExtraError:
-        return None
-    found = compare(right, before, seed=seed)
-    return Difference(found.difference, found.low, found.high, found.p)
+        return ours, theirs, None
+    if len(right) < 2:
+        return ours, theirs, None
+    ours = Score(**vars(bootstrap_interval(right, seed=seed)))
+    if before is None:
+        return ours, None, None
+    theirs = Score(**vars(bootstrap_interval(before, seed=seed)))
+    return ours, theirs, Difference(*vars(compare(right, before, seed=seed)).values())
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ from sensorium.data.pairs import read_pairs
 from sensorium.data.tables import TABLE_SUFFIXES
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
+from sensorium.evaluation.report import Report
 from sensorium.index.base import Vectors
 from sensorium.index.codes import LEAST_BITS
 from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress
 from sensorium.training.hash import HashingSettings, TrainedHash, train_hash
 from sensorium.training.hash_data import FEWEST, HashingData
-from sensorium.training.hash_scores import Score, compare_coders
+from sensorium.training.hash_scores import Score, compare_coders, tables_of
 
 MOST_VECTORS = 50_000
 """Of a modality; more are left out at random. A linear head has learnt what it can by then."""
@@ -34,6 +35,8 @@ LEAST_TEXTS = 200
 COMPARED_BITS = 256
 """Longest codes that are compared with ITQ's; those of 512 bits take 50 decompositions of a large
 matrix, and find nearly what float search does."""
+
+UNTRAINED = "; no step gained anything on held-out pairs: they are the codes it began with"
 
 Ids = npt.NDArray[np.int64]
 
@@ -61,6 +64,24 @@ class HashReport:
     vectors: dict[str, int]
     pairs: int
     labels: int
+
+    def as_report(self, skipped: Sequence[Skipped]) -> Report:
+        """What is told of the training; `skipped` is from `read_collection`."""
+        trained = self.trained
+        vectors = ", ".join(f"{count:,} {name}" for name, count in self.vectors.items())
+        groups = {"groups that belong together": self.pairs, "labels": self.labels}
+        known = " and ".join(f"{count:,} {what}" for what, count in groups.items() if count)
+        told = (
+            f"trained on {vectors} vectors{f' with {known}' if known else ''} "
+            f"in {trained.history.seconds:.0f} s; {self.bits}-bit codes written, "
+            f"for search --mode hash{'' if trained.after > trained.before else UNTRAINED}"
+        )
+        facts = {
+            "bits": self.bits, "vectors": self.vectors, "pairs": self.pairs, "labels": self.labels,
+            "steps": trained.history.best_step, "before": trained.before, "after": trained.after,
+            "seconds": trained.history.seconds, "skipped": skipped,
+        }  # fmt: skip
+        return Report([*tables_of(self.scores), told], [*self.scores, facts], skipped)
 
 
 def hash_collection(

@@ -21,7 +21,9 @@ from sensorium.data.captioned import read_captioned
 from sensorium.data.examples import Examples
 from sensorium.data.splits import split_off
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.evaluation.report import Report, Table, figure
 from sensorium.folders import require_same, write_json
+from sensorium.home import short_path
 from sensorium.media import Modality
 from sensorium.media.progress import Progress, Said
 from sensorium.media.skipped import Skipped
@@ -108,7 +110,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Report:
+class ContrastiveReport:
     """What a contrastive training led to.
 
     Attributes
@@ -138,6 +140,36 @@ class Report:
     skipped: list[Skipped] = field(default_factory=list)
     seconds: float = 0.0
 
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        given = {**vars(self), "folder": str(self.folder)}
+        history, is_zero_shot = given.pop("history"), given.pop("is_zero_shot")
+        return {
+            **given,
+            "before_is": "zero-shot" if is_zero_shot else "chance",
+            "best_step": history.best_step,
+            "steps": history.steps[-1] if history.steps else 0,
+            "stopped_early": history.stopped_early,
+        }
+
+    def as_report(self) -> Report:
+        """What is told of the training."""
+        facts, folder = self.to_json(), short_path(str(self.folder))
+        what = f"{self.validation_pictures:,} validation pictures"
+        rows = [[name, figure(self.before[name]), figure(now)] for name, now in self.after.items()]
+        return Report(
+            [
+                f"{self.pictures:,} pictures with {self.captions:,} captions, "
+                f"{facts['steps']:,} steps{', stopped early' * self.history.stopped_early}, "
+                f"{self.seconds:.0f} s",
+                Table([what, facts["before_is"], "trained"], rows),
+                f"written to {folder} (losses and curves: {folder}/training)",
+                f"use it: sensorium index PICTURES --encoder {folder} --collection FILE",
+            ],
+            [facts],
+            self.skipped,
+        )
+
 
 def train_contrastive(
     data: Any,
@@ -150,7 +182,7 @@ def train_contrastive(
     features: str | os.PathLike[str] | None = None,
     said: Said | None = None,
     progress: Progress | None = None,
-) -> Report:
+) -> ContrastiveReport:
     """Train a dual encoder, or go on where a killed training of the same folder stopped.
 
     Parameters
@@ -210,7 +242,7 @@ def _train(
     kept: Path,
     said: Said | None,
     progress: Progress | None,
-) -> Report:
+) -> ContrastiveReport:
     started = time.monotonic()
     work = folder / TRAINING
     leads = int(os.environ.get("RANK", 0)) == 0
@@ -249,13 +281,15 @@ def _train(
         progress=progress,
     )
     after = unseen.recalls(model)
-    report = Report(
+    report = ContrastiveReport(
         folder, before, after, shared, len(seen.data), len(seen.examples), len(unseen.data),
         history, [*seen.data.skipped, *unseen.data.skipped], time.monotonic() - started,
     )  # fmt: skip
     if leads:
         write_dual_encoder(folder, model, image, text, pictures=unseen.data.sources, scores=after)
-        _write_report(work, report, options, settings)
+        # A file's names have spaces; its folder may be moved.
+        values = {n.replace("_", " "): v for n, v in report.to_json().items() if n != "folder"}
+        write_json(work / "report.json", {**values, "options": options, "settings": settings})
     return report
 
 
@@ -394,19 +428,3 @@ def _groups(model: DualEncoder, options: Options, settings: Settings) -> list[di
             decay = settings.weight_decay if parameter.ndim >= 2 else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": p, "lr": r, "weight_decay": d} for (r, d), p in groups.items()]
-
-
-def _write_report(work: Path, report: Report, options: Options, settings: Settings) -> None:
-    values = {
-        "before": report.before,
-        "before is": "zero-shot" if report.is_zero_shot else "chance",
-        "after": report.after,
-        "pictures": report.pictures,
-        "captions": report.captions,
-        "validation pictures": report.validation_pictures,
-        "skipped": [dataclasses.asdict(one) for one in report.skipped],
-        "seconds": report.seconds,
-        "options": dataclasses.asdict(options),
-        "settings": dataclasses.asdict(settings),
-    }
-    write_json(work / "report.json", values)

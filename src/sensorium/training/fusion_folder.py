@@ -36,11 +36,8 @@ def save_fusion(model: Fusion, folder: Path) -> None:
         "validation_share": model.validation_share,
         "test_share": model.test_share,
         "settings": dataclasses.asdict(model.settings),
-        "scores": {
-            target: {name: dataclasses.asdict(score) for name, score in scores.items()}
-            for target, scores in model.scores.items()
-        },
-        "report": None if model.report is None else model.report.to_json(),
+        "scores": model.scores,
+        "report": model.report,
     }
     FUSION.withdraw(folder)
     write_tensors(folder / WEIGHTS, model.model.state_dict())

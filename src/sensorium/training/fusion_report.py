@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.data.encoded_tables import EncodedTable
-from sensorium.evaluation.comparison import Comparison, compare, holm
+from sensorium.evaluation.comparison import Comparison, compare, corrected
 from sensorium.evaluation.intervals import Interval
+from sensorium.evaluation.report import Report, Table, figure, gain, named, spread
+from sensorium.home import short_path
+from sensorium.media.skipped import Skipped
 from sensorium.tasks.fusion_features import Target
 from sensorium.training.fusion_methods import Trained
 from sensorium.training.fusion_scores import FEWEST, hits_or_errors, scores_of
+
+if TYPE_CHECKING:
+    from sensorium.training.fusion import Fusion
 
 Predicted = tuple[Target, npt.NDArray[np.float64]]
 """A target as a model knows it, and what the model says of each row."""
@@ -157,12 +164,79 @@ def _compared(outputs: Mapping[str, Predicted], tested: EncodedTable, seed: int)
         name: scores_of({target.name: target}, rows, {target.name: found}, seed)[target.name]
         for name, (target, found) in outputs.items()
     }
-    compared = [compare(values[first], values[name], seed=seed) for name in rest]
-    adjusted = holm([one.p for one in compared])
+    compared = corrected([compare(values[first], values[name], seed=seed) for name in rest])
     return [
-        System(first, scores[first]),
-        *(
-            System(name, scores[name], Comparison(one.difference, one.low, one.high, float(p)))
-            for name, one, p in zip(rest, compared, adjusted, strict=True)
-        ),
+        System(name, scores[name], found)
+        for name, found in zip(values, (None, *compared), strict=True)
     ]
+
+
+def report_of(
+    model: Fusion, rows: int, seconds: float, folder: Path, skipped: Sequence[Skipped]
+) -> Report:
+    """What is told of a training whose model is written to a folder.
+
+    Parameters
+    ----------
+    model : Fusion
+        A fitted one.
+    rows : int
+        Of the table.
+    seconds : float
+        That the training took, encoding included.
+    folder : Path
+    skipped : sequence of Skipped
+        Cells that could not be used.
+    """
+    method, columns = model.model.architecture.method, model.tables.columns
+    kinds = ", ".join(f"{column.name} ({column.kind})" for column in columns)
+    files = "fusion.json, model.safetensors" + ", training" * (folder / "training").is_dir()
+    facts = {
+        "model": str(folder),
+        "method": method,
+        "rows": rows,
+        "columns": {column.name: column.kind for column in columns},
+        "modalities": [*model.modalities],
+        "targets": {name: target.kind for name, target in model.targets.items()},
+        "seconds": round(seconds, 1),
+        "scores": model.scores,
+        "report": model.report,
+    }
+    return Report(
+        [
+            f"{method} fusion of {kinds}; {rows:,} rows, {seconds:.0f} s",
+            *([] if model.report is None else _shown(model.report, model.targets)),
+            f"written to {short_path(str(folder))}: {files}",
+        ],
+        [*named(skipped), facts],
+        skipped,
+    )
+
+
+def _shown(report: FusionReport, targets: Mapping[str, Target]) -> list[str | Table]:
+    counts = report.counts
+    shown: list[str | Table] = [
+        f"learnt from {counts['train']:,} rows and chosen by {counts['validation']:,}, then "
+        f"measured on {counts['test']:,}, which the model that is written has learnt from, too"
+    ]
+    if len(report.validation) > 1:
+        losses = ", ".join(f"{name} {loss:.3f}" for name, loss in report.validation.items())
+        shown.append(f"validation loss, half of it with modalities hidden: {losses}")
+    return shown + [
+        _table(name, systems, COMPARED[targets[name].kind])
+        if systems
+        else f"{name}: too few rows to measure on"
+        for name, systems in report.systems.items()
+    ]
+
+
+def _table(target: str, systems: Sequence[System], compared: str) -> Table:
+    """A line for each way to predict a target, the chosen one first."""
+    others = [name for name in systems[0].scores if name != compared]
+    rows = []
+    for one in systems:
+        scores = [figure(one.scores[name].estimate) for name in others]
+        gained = [] if one.comparison is None else gain(one.comparison)
+        rows.append([one.name, *spread(one.scores[compared]), *scores, *gained])
+    headings = [target, compared, "95% interval", *others, "difference", "p (Holm)"]
+    return Table(headings, rows, bold=[0])

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sensorium.errors import UsageError
-from sensorium.evaluation.comparison import Comparison, holm
+from sensorium.evaluation.comparison import Comparison, corrected
 from sensorium.evaluation.intervals import Interval
+from sensorium.evaluation.report import Report, Table, figure, gain, named, spread
 from sensorium.evaluation.text_generation import score_texts
 from sensorium.folders import write_json
+from sensorium.home import short_path
 from sensorium.media.skipped import Skipped
 
 REPORT = "report.json"
 
 BASELINE = "nearest neighbour"
 
+USES = {
+    "captioner": "sensorium caption {} PHOTO.jpg",
+    "translator": 'sensorium translate {} "TEXT"',
+}
+"""Commands that a folder is used by."""
+
 EXAMPLES = 200
 """Examples that are written into the file, at most."""
+
+SHOWN = 5
+"""Examples that people are shown."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Report:
+class GenerationReport:
     """Scores on what was held out, beside the nearest neighbour's.
 
     Attributes
@@ -79,11 +91,45 @@ class Report:
 
     def save(self) -> None:
         """Write ``report.json`` into the folder."""
-        stored = {**asdict(self), "folder": str(self.folder), "skipped": len(self.skipped)}
-        if len(self.examples) > EXAMPLES:  # spread over all
-            places = np.linspace(0, len(self.examples) - 1, EXAMPLES).astype(np.intp)
-            stored["examples"] = [asdict(self.examples[place]) for place in places]
-        write_json(self.folder / REPORT, stored)
+        count = len(self.examples)
+        places = np.linspace(0, count - 1, min(count, EXAMPLES)).astype(np.intp)  # over all
+        stored = {"examples": [self.examples[n] for n in places], "skipped": len(self.skipped)}
+        write_json(self.folder / REPORT, {**vars(self), **stored})
+
+    def as_report(self) -> Report:
+        """What is told of the training."""
+        counts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
+        headings = ["score", "value", "95% interval"]
+        if self.comparison:
+            headings += [BASELINE, "difference", "p (Holm)"]
+        rows = []
+        for name, score in self.scores.items():
+            row = [name, *spread(score, 2)]
+            if (found := self.comparison.get(name)) is not None:
+                row += [figure(self.baseline[name].estimate, digits=2), *gain(found, 2)]
+            rows.append(row)
+        shown: list[str | Table] = [f"{counts}; trained in {self.seconds:,.0f} s"]
+        shown.append(Table(headings, rows))
+        if not self.comparison:
+            shown.append(f"every text is that of the {BASELINE}: the model does as it does")
+        for example in self.examples[:: max(1, len(self.examples) // SHOWN)][:SHOWN]:
+            shown += [
+                f"{short_path(example.name)}: {example.text}",
+                f"    right: {' / '.join(example.right[:2])}; {BASELINE}: {example.baseline}",
+            ]
+        folder = short_path(str(self.folder))
+        shown.append(f"written to {folder} ({REPORT} has it all)")
+        shown.append(f"use it: {USES[self.kind].format(folder)}")
+        return Report(shown, self._facts(), self.skipped)
+
+    def _facts(self) -> list[dict[str, Any]]:
+        facts = named(self.skipped)
+        for name, score in self.scores.items():
+            found, baseline = self.comparison.get(name), self.baseline[name].estimate
+            gained = {"difference": found and found.difference, "p": found and found.p}
+            facts.append({"score": name, **vars(score), "baseline": baseline, **gained})
+        whole = {**self.counts, "seconds": round(self.seconds, 1), "skipped": len(self.skipped)}
+        return [*facts, {"output": str(self.folder), **whole}]
 
 
 def compared(
@@ -95,23 +141,25 @@ def compared(
     folder: Path,
     language: str,
     counts: dict[str, int],
-    examples: list[Example],
+    names: Sequence[str] = (),
     lowercase: bool = False,
     groups: Sequence[str] | None = None,
     seed: int = 0,
     seconds: float = 0.0,
     skipped: Sequence[Skipped] = (),
-) -> Report:
+) -> GenerationReport:
     """Score a model's texts and the baseline's on the same examples.
 
     Parameters
     ----------
-    kind, folder, counts, examples, seconds, skipped
-        See `Report`.
+    kind, folder, counts, seconds, skipped
+        See `GenerationReport`.
     texts, baseline : sequence of str, length n
     right : sequence of sequences of str, length n
     language, lowercase
         See `score_texts`.
+    names : sequence of str, length n
+        Of the examples that the report shows; none shows none.
     groups : sequence of str, length n, optional
         Group of each example, where those of one group are not independent.
     seed : int
@@ -132,18 +180,17 @@ def compared(
     found: dict[str, Comparison] = {}
     if list(texts) != list(baseline):
         found = ours.compare(theirs, seed=seed, groups=numbers)
-    adjusted = holm([one.p for one in found.values()]).tolist() if found else []
-    return Report(
+    return GenerationReport(
         kind=kind,
         folder=folder,
         counts=counts,
         scores=ours.intervals(seed=seed, groups=numbers),
         baseline=theirs.intervals(seed=seed, groups=numbers),
-        comparison={
-            name: Comparison(one.difference, one.low, one.high, float(p))
-            for (name, one), p in zip(found.items(), adjusted, strict=True)
-        },
-        examples=examples,
+        comparison=dict(zip(found, corrected([*found.values()]), strict=True)),
+        examples=[
+            Example(name, text, [*targets], near)
+            for name, text, targets, near in zip(names, texts, right, baseline, strict=False)
+        ],
         seconds=seconds,
         skipped=[*skipped],
     )

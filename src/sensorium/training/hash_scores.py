@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.evaluation.report import Table, figure
 from sensorium.evaluation.retrieval import average_precision, rank_relevance
 from sensorium.index.codes import Coder, Codes
 from sensorium.index.coding import HashCoder
@@ -20,6 +21,13 @@ NEAREST = 10
 
 MOST_QUERIES = 500
 """Of a modality: the second digit is sure."""
+
+TITLES = {
+    "pairs": "captions and what belongs together",
+    "labels": "the same label",
+    "cosines": "the ten nearest by cosine",
+}
+"""What is right, as people read it."""
 
 SCORED_BITS = 128
 """Longer codes are all near to float search; what a training is chosen by are the short ones."""
@@ -203,3 +211,24 @@ def _score(
         len(asked.rows),
         len(data.vectors[asked.target]),
     )
+
+
+def tables_of(scores: Sequence[Score]) -> list[Table]:
+    """A table for each relation: a line for each length and method, a column for each direction."""
+    tables = []
+    for relevance in dict.fromkeys(score.relevance for score in scores):
+        part = [score for score in scores if score.relevance == relevance]
+        directions = dict.fromkeys(score.direction for score in part)
+        rows: dict[tuple[int, str], dict[str, str]] = {}
+        for one in part:
+            row = rows.setdefault((one.bits, one.method), dict.fromkeys(directions, ""))
+            row[one.direction] = figure(one.mean_average_precision)
+        cells = [[str(bits or "–"), method, *row.values()] for (bits, method), row in rows.items()]
+        title = (
+            f"mean average precision of {TITLES[relevance]}, "
+            f"{part[0].queries:,} held-out queries of {part[0].targets:,}"
+        )
+        learned = [number for number, (_, method) in enumerate(rows) if method == "learned"]
+        headings = ["bits", "method", *directions]
+        tables.append(Table(headings, cells, title=title, left=["method"], bold=learned))
+    return tables

@@ -18,7 +18,7 @@ from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress, Said
 from sensorium.tasks.memory import Memory
 from sensorium.tasks.translation import TRANSLATOR, Translation
-from sensorium.training.generation_report import Example, Report, compared
+from sensorium.training.generation_report import GenerationReport, compared
 
 try:
     import torch
@@ -139,7 +139,7 @@ def train_translator(
     seed: int = 0,
     said: Said | None = None,
     progress: Progress | None = None,
-) -> Report:
+) -> GenerationReport:
     """Train on pairs of texts; measure on texts that were held out.
 
     Parameters
@@ -177,7 +177,7 @@ def train_translator(
 
     Returns
     -------
-    Report
+    GenerationReport
 
     Raises
     ------
@@ -233,11 +233,7 @@ def train_translator(
     nearest = nearest_translations(loaded, learnt, sources)
     report = compared(
         TRANSLATOR.what, found, nearest, right, language=language, seed=seed,
-        groups=None if groups is None else tested.groups,
-        examples=[
-            Example(source, text, targets, near)
-            for source, text, targets, near in zip(sources, found, right, nearest, strict=True)
-        ],
+        groups=None if groups is None else tested.groups, names=sources,
         counts={"train": len(learnt), "validation": len(validated), "test": len(tested)},
         seconds=history.seconds, skipped=[one for part in every for one in part.skipped],
         folder=folder,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from sensorium.cli import EXIT_INTERRUPTED, output
+from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.progress import progress_of_steps
-from sensorium.cli.train.generation import (
+from sensorium.cli.progress import interruptible, progress_of_steps
+from sensorium.cli.train.settings import (
     BatchOption,
     BeamsOption,
     EpochsOption,
@@ -18,9 +18,11 @@ from sensorium.cli.train.generation import (
     OutputOption,
     RateOption,
     SeedOption,
-    print_report,
+    SettingsOption,
+    made_of,
+    read_settings,
+    replaced,
 )
-from sensorium.cli.train.settings import SettingsOption, read_settings, replaced
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
 
@@ -101,21 +103,15 @@ def caption(
         default, read_settings(settings, type(default)),
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
     )  # fmt: skip
-    chosen = {"neighbours": neighbours, "vocabulary": vocabulary}
-    given_design: dict[str, Any] = {n: value for n, value in chosen.items() if value is not None}
-    design = Design(**given_design)
+    design = made_of(Design, {}, neighbours=neighbours, vocabulary=vocabulary)
     pairs = read_captioned(data)
     given = [None if one is None else read_captioned(one) for one in (validation, test)]
     pretrained = None if new else pretrained_captions(model, tower=image_tower, decoder=decoder)
     folder = folder or Path(f"captioner-{Path(data).stem or 'new'}")
-    try:
-        with progress_of_steps() as line:
-            report = train_captioner(
-                pairs, folder, encoder=encoder, design=design, model=pretrained, frozen=frozen,
-                validation=given[0], test=given[1], language=language, settings=how,
-                search=search, seed=seed, said=line.said, progress=line.training,
-            )  # fmt: skip
-    except KeyboardInterrupt:
-        output.notices.print("interrupted; run it again to go on")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    print_report(report, as_json, f"sensorium caption {output.short_path(str(folder))} PHOTO.jpg")
+    with interruptible(), progress_of_steps() as line:
+        report = train_captioner(
+            pairs, folder, encoder=encoder, design=design, model=pretrained, frozen=frozen,
+            validation=given[0], test=given[1], language=language, settings=how,
+            search=search, seed=seed, said=line.said, progress=line.training,
+        )  # fmt: skip
+    output.print_report(report.as_report(), as_json)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from sensorium.cli import EXIT_INTERRUPTED, EXIT_PARTLY, output
+from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.progress import progress_of_steps
+from sensorium.cli.progress import interruptible, progress_of_steps
 from sensorium.cli.train.settings import SettingsOption, made_of, read_settings, replaced
-
-if TYPE_CHECKING:
-    from sensorium.training.contrastive import Report
 
 # What trains is imported in the function: it needs an extra and takes seconds.
 
@@ -104,62 +100,14 @@ def contrastive(
         Settings(epochs=20, batch_size=256, weight_decay=0.05), said,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
     )  # fmt: skip
-    with progress_of_steps() as line:
-        try:
-            report = train_contrastive(
-                data, out, options, how, validation=validation, split=split,
-                features=features, said=line.said, progress=line.training,
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            output.notices.print("interrupted; run it again to go on from the last checkpoint")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+    with (
+        interruptible("run it again to go on from the last checkpoint"),
+        progress_of_steps() as line,
+    ):
+        report = train_contrastive(
+            data, out, options, how, validation=validation, split=split,
+            features=features, said=line.said, progress=line.training,
+        )  # fmt: skip
     if int(os.environ.get("RANK", 0)):  # the first process speaks for all
         return
-    if as_json:
-        output.print_json(_facts(report))
-    else:
-        output.print_skipped(report.skipped)
-        _print(report)
-    if report.skipped:
-        raise typer.Exit(EXIT_PARTLY)
-
-
-def _facts(report: Report) -> dict[str, Any]:
-    return {
-        "folder": str(report.folder),
-        "before": report.before,
-        "before_is": "zero-shot" if report.is_zero_shot else "chance",
-        "after": report.after,
-        "pictures": report.pictures,
-        "captions": report.captions,
-        "validation_pictures": report.validation_pictures,
-        "best_step": report.history.best_step,
-        "steps": report.history.steps[-1] if report.history.steps else 0,
-        "stopped_early": report.history.stopped_early,
-        "seconds": report.seconds,
-        "skipped": [dataclasses.asdict(one) for one in report.skipped],
-    }
-
-
-def _print(report: Report) -> None:
-    output.console.print(
-        f"{report.pictures:,} pictures with {report.captions:,} captions, "
-        f"{report.history.steps[-1] if report.history.steps else 0:,} steps"
-        f"{', stopped early' if report.history.stopped_early else ''}, {report.seconds:.0f} s",
-        soft_wrap=True,
-    )
-    before = "zero-shot" if report.is_zero_shot else "chance"
-    output.print_table(
-        [f"{report.validation_pictures:,} validation pictures", before, "trained"],
-        [
-            [name, f"{report.before[name]:.3f}", f"{value:.3f}"]
-            for name, value in report.after.items()
-        ],
-    )
-    folder = output.short_path(str(report.folder))
-    output.console.print(
-        f"written to {folder} (losses and curves: {folder}/training)\n"
-        f"use it: sensorium index PICTURES --encoder {folder} --collection FILE",
-        soft_wrap=True,
-        markup=False,
-    )
+    output.print_report(report.as_report(), as_json)

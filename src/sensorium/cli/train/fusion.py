@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sensorium.cli import EXIT_PARTLY, output
+from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_of_steps
 from sensorium.cli.train.settings import SettingsOption, read_settings, replaced
@@ -18,14 +16,9 @@ from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
     from sensorium.tasks.fusion_features import TargetKind
-    from sensorium.training.fusion import Fusion
-    from sensorium.training.fusion_report import System
 
 TEST_SHARE = 0.15
 """Rows that a report is made of; as many as decide."""
-
-COMPARED = {"category": "accuracy", "number": "mae"}
-"""The score that is compared, of a target's kind (`sensorium.training.fusion_report`)."""
 
 
 def train_fusion(
@@ -93,6 +86,7 @@ def train_fusion(
     """Train one model on pictures, texts, sounds and numbers of a table together."""
     from sensorium.data.table_encoder import read_rows_of
     from sensorium.training.fusion import SETTINGS, FusionClassifier, FusionRegressor
+    from sensorium.training.fusion_report import report_of
 
     how = replaced(SETTINGS, read_settings(settings, type(SETTINGS)), epochs=epochs, seed=seed)
     rows, _ = read_rows_of(table)
@@ -128,15 +122,7 @@ def train_fusion(
     model.save(out)
     seconds = time.monotonic() - started
     skipped = [item for one in (encoded, *given) if one is not None for item in one.skipped]
-    if as_json:
-        for item in skipped:
-            output.print_json({"skipped": item.path, "reason": item.reason})
-        output.print_json(_told(model, len(encoded), seconds, out))
-    else:
-        output.print_skipped(skipped)
-        _print(model, len(encoded), seconds, out)
-    if skipped:
-        raise typer.Exit(EXIT_PARTLY)
+    output.print_report(report_of(model, len(encoded), seconds, out, skipped), as_json)
 
 
 def _targets(named: list[str], rows: Any) -> dict[str, TargetKind]:
@@ -188,70 +174,3 @@ def _encoders(named: list[str] | None) -> str | dict[str, str]:
         for modality in ("image", "text", "audio", "video", "mesh"):
             by_modality.setdefault(modality, for_all)
     return by_modality
-
-
-def _told(model: Fusion, rows: int, seconds: float, out: Path) -> dict[str, Any]:
-    return {
-        "model": str(out),
-        "method": model.model.architecture.method,
-        "rows": rows,
-        "columns": {column.name: column.kind for column in model.tables.columns},
-        "modalities": [*model.modalities],
-        "targets": {name: target.kind for name, target in model.targets.items()},
-        "seconds": round(seconds, 1),
-        "scores": {
-            target: {name: asdict(score) for name, score in scores.items()}
-            for target, scores in model.scores.items()
-        },
-        "report": None if model.report is None else model.report.to_json(),
-    }
-
-
-def _print(model: Fusion, rows: int, seconds: float, out: Path) -> None:
-    kinds = ", ".join(f"{column.name} ({column.kind})" for column in model.tables.columns)
-    method = model.model.architecture.method
-    _line(f"{method} fusion of {kinds}; {rows:,} rows, {seconds:.0f} s")
-    report = model.report
-    if report is not None:
-        counts = report.counts
-        _line(
-            f"learnt from {counts['train']:,} rows and chosen by {counts['validation']:,}, then "
-            f"measured on {counts['test']:,}, which the model that is written has learnt from, too"
-        )
-        if len(report.validation) > 1:
-            losses = ", ".join(f"{name} {loss:.3f}" for name, loss in report.validation.items())
-            _line(f"validation loss, half of it with modalities hidden: {losses}")
-        for target, systems in report.systems.items():
-            if not systems:
-                _line(f"{target}: too few rows to measure on")
-                continue
-            _print_systems(target, systems, COMPARED[model.targets[target].kind])
-    files = "fusion.json, model.safetensors" + (", training" * (out / "training").is_dir())
-    _line(f"written to {output.short_path(str(out))}: {files}")
-
-
-def _print_systems(target: str, systems: list[System], compared: str) -> None:
-    """A line for each way to predict a target, the chosen one first."""
-    names = [*systems[0].scores]
-    headings = [target, compared, "95% interval"]
-    headings += [*(name for name in names if name != compared), "difference", "p (Holm)"]
-    lines = []
-    for one in systems:
-        score, others = one.scores[compared], [one.scores[n] for n in names if n != compared]
-        line = [one.name, _figure(score.estimate)]
-        line += [f"{_figure(score.low)} to {_figure(score.high)}"]
-        line += [_figure(other.estimate) for other in others]
-        if (found := one.comparison) is not None:
-            ends = f"{_figure(found.low, '+')} to {_figure(found.high, '+')}"
-            line += [f"{_figure(found.difference, '+')} ({ends})", f"{found.p:.4f}"]
-        lines.append(line)
-    output.print_table(headings, [line + [""] * (len(headings) - len(line)) for line in lines],
-                       bold=lambda row: row[0] == systems[0].name)  # fmt: skip
-
-
-def _line(text: str) -> None:
-    output.console.print(text, soft_wrap=True, markup=False)
-
-
-def _figure(value: float, sign: str = "") -> str:
-    return f"{value:{sign}.{3 if abs(value) < 100 else 1}f}" if math.isfinite(value) else "-"

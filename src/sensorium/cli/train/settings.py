@@ -1,4 +1,4 @@
-"""``--settings FILE.json``: what a training can be told beside its options."""
+"""What commands that train share: options, and ``--settings FILE.json`` for all else."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ import typer
 
 from sensorium.errors import UsageError
 
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="DIR", help="Folder to write; else named after DATA."),
+]
+EpochsOption = Annotated[float | None, typer.Option(help="Passes over the examples.")]
+BatchOption = Annotated[int | None, typer.Option(help="Examples that make one step.")]
+RateOption = Annotated[float | None, typer.Option(help="Learning rate, at its highest.")]
+BeamsOption = Annotated[int, typer.Option(help="Hypotheses of beam search; 1 is greedy.")]
+LanguageOption = Annotated[
+    str, typer.Option(metavar="CODE", help="Language of the texts that are written.")
+]
+SeedOption = Annotated[int, typer.Option(help="Of what is held out, the weights and the order.")]
 SettingsOption = Annotated[
     Path | None,
     typer.Option(

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli import EXIT_INTERRUPTED, output
+from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.progress import progress_of_steps
-from sensorium.cli.train.generation import (
+from sensorium.cli.progress import interruptible, progress_of_steps
+from sensorium.cli.train.settings import (
     BatchOption,
     BeamsOption,
     EpochsOption,
@@ -18,9 +18,10 @@ from sensorium.cli.train.generation import (
     OutputOption,
     RateOption,
     SeedOption,
-    print_report,
+    SettingsOption,
+    read_settings,
+    replaced,
 )
-from sensorium.cli.train.settings import SettingsOption, read_settings, replaced
 from sensorium.encoders import DEFAULT_ENCODER
 
 
@@ -107,16 +108,12 @@ def translation(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
     )  # fmt: skip
     folder = folder or Path(f"translator-{data.stem}")
-    try:
-        with progress_of_steps() as line:
-            report = train_translator(
-                pairs, folder, translation=translation, validation=given[0], test=given[1],
-                language=language, codes=codes, vocabulary=vocabulary,
-                search=Search(beams, max_length),
-                settings=how,
-                encoder=encoder, seed=seed, said=line.said, progress=line.training,
-            )  # fmt: skip
-    except KeyboardInterrupt:
-        output.notices.print("interrupted; run it again to go on")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    print_report(report, as_json, f'sensorium translate {output.short_path(str(folder))} "TEXT"')
+    with interruptible(), progress_of_steps() as line:
+        report = train_translator(
+            pairs, folder, translation=translation, validation=given[0], test=given[1],
+            language=language, codes=codes, vocabulary=vocabulary,
+            search=Search(beams, max_length),
+            settings=how,
+            encoder=encoder, seed=seed, said=line.said, progress=line.training,
+        )  # fmt: skip
+    output.print_report(report.as_report(), as_json)
