@@ -83,14 +83,17 @@ def exactly(
         return [list(line) for line in lines]
     shown = dict.fromkeys(neighbour.segment for line in lines for neighbour in line)
     ids, _, vectors = store.vectors(queries.shape[1], ids=list(shown))
+    if not len(ids):
+        return [list(line) for line in lines]
     place = {segment: row for row, segment in enumerate(ids.tolist())}
     exact = []
     for query, line in zip(queries, lines, strict=True):
-        there = [neighbour for neighbour in line if neighbour.segment in place]
-        rows = [place[neighbour.segment] for neighbour in there]
-        cosines = (vectors[rows] * query).sum(axis=1).clip(-1, 1).tolist() if rows else []
-        known = {n.segment: cosine for n, cosine in zip(there, cosines, strict=True)}
-        exact.append([n._replace(cosine=known.get(n.segment, n.cosine)) for n in line])
+        rows = [place.get(neighbour.segment, -1) for neighbour in line]
+        cosines = (vectors[rows] * query).sum(axis=1).tolist()
+        exact.append([
+            Neighbour(n.segment, n.item, max(-1.0, min(1.0, cosine)), n.modality) if row >= 0 else n
+            for n, row, cosine in zip(line, rows, cosines, strict=True)
+        ])  # fmt: skip
     return exact
 
 
