@@ -7,9 +7,10 @@ that has moved is found where it was.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 def lazily(
@@ -28,6 +29,8 @@ def lazily(
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module
+
         home = homes[name]
         module = home if home.startswith("sensorium.") else f"{package}.{home}"
         return getattr(import_module(module), name)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ from sensorium.collection.adding import BATCH_SIZE, AddReport, add_files
 from sensorium.collection.asking import Asking
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
 from sensorium.collection.items import find, info_of, items_of, stored_items
-from sensorium.collection.labelling import classify
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
 from sensorium.collection.own_encoder import open_with_encoder
 from sensorium.collection.queries import extraction_of
@@ -28,7 +27,9 @@ from sensorium.errors import UsageError
 from sensorium.index.codes import Coder
 from sensorium.media.progress import Progress
 from sensorium.media.segments import Span
-from sensorium.tasks.classification import TrainedClassifier, VectorClassifier
+
+if TYPE_CHECKING:
+    from sensorium.tasks.classification import TrainedClassifier, VectorClassifier
 
 AnyEncoder = str | os.PathLike[str] | Encoder
 Target = int | str | os.PathLike[str]
@@ -310,6 +311,9 @@ class Collection:
         UsageError
             When there is no such classifier, it takes no vectors, or `save` is no name.
         """
+        # A search need not pay for what classifiers load.
+        from sensorium.collection.labelling import classify
+
         return classify(
             self._store, self.encoder, lambda: self.segments(where), labels, k, multi=multi,
             prompts=prompts, save=save,
