@@ -16,6 +16,7 @@ from sensorium.collection import Collection
 from sensorium.encoders import load_encoder
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import UsageError
+from sensorium.evaluation.report import Report
 from sensorium.home import default_collection_path
 
 if TYPE_CHECKING:
@@ -122,17 +123,13 @@ def export(
         progress_bar("exporting") as progress,
     ):
         report = export_collection(library, target, layout, overwrite=overwrite, progress=progress)
-    if as_json:
-        output.print_json(report)
-        return
     left_out = f", {report.without_vectors} without vectors left out"
-    output.console.print(
+    told = (
         f"{report.rows} vectors of {report.items} items in {report.seconds:.1f} s"
         f"{left_out if report.without_vectors else ''}; {output.short_path(report.path)} "
-        f"({report.layout})",
-        soft_wrap=True,
-        markup=False,
+        f"({report.layout})"
     )
+    output.print_report(Report([told], [report]), as_json)
 
 
 def duplicates(

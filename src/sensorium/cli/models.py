@@ -14,6 +14,7 @@ from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder, shipped_encoders
 from sensorium.encoders.registry import trust
 from sensorium.errors import SensoriumError, UsageError
+from sensorium.evaluation.report import Report
 
 
 def models(
@@ -135,22 +136,15 @@ def export_encoder(model: str, folder: Path, images: list[str], as_json: bool) -
         raise UsageError(f"--images {' '.join(images)}: no picture there")
     base, options = options_of(model)
     report = export(HubEncoder(base, **options), folder, images=chosen.paths[:MOST_PICTURES])
-    if as_json:
-        for agreement in report.agreements:
-            output.print_json(agreement)
-        output.print_json({"folder": str(report.folder), "bytes": report.bytes,
-                           "precisions": report.precisions})  # fmt: skip
-        return
-    for agreement in report.agreements:
-        output.console.print(
-            f"{agreement.modality:<6} {agreement.variant:<42} cosine to the original: median "
-            f"{agreement.median:.4f}, lowest {agreement.lowest:.4f} of {agreement.inputs}",
-            soft_wrap=True, markup=False,
-        )  # fmt: skip
     towers = ", ".join(f"{modality} in {p}" for modality, p in report.precisions.items())
-    output.console.print(
-        f"{report.folder}: {report.bytes / 1e6:,.1f} MB; runs {towers}", soft_wrap=True
-    )
+    told = [
+        f"{agreement.modality:<6} {agreement.variant:<42} cosine to the original: median "
+        f"{agreement.median:.4f}, lowest {agreement.lowest:.4f} of {agreement.inputs}"
+        for agreement in report.agreements
+    ]
+    told.append(f"{report.folder}: {report.bytes / 1e6:,.1f} MB; runs {towers}")
+    whole = {"folder": report.folder, "bytes": report.bytes, "precisions": report.precisions}
+    output.print_report(Report(told, [*report.agreements, whole]), as_json)
 
 
 MOST_PICTURES = 200

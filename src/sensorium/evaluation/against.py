@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -132,10 +132,7 @@ def compare_results(ours: Result, theirs: Result, *, seed: int = 0) -> ResultCom
     for name, found in _both(ours):
         rows_of += _compare(name, found, theirs.measurements[name], shared[name], seed)
     corrected = holm([row.p for row in rows_of]).tolist()
-    scores = [
-        ScoreComparison(**{**vars(row), "p_holm": p})
-        for row, p in zip(rows_of, corrected, strict=True)
-    ]
+    scores = [replace(row, p_holm=p) for row, p in zip(rows_of, corrected, strict=True)]
     notes = []
     if ours.fingerprint != theirs.fingerprint:
         notes.append(f"the data are not quite the same, only what is shared is compared: {counts}")

@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 from sensorium.evaluation.checks import class_numbers, whole
 
+BINS = 15
+"""Of the expected calibration error: the paper's choice."""
+
 Values = npt.NDArray[np.float64]
 
 
@@ -117,7 +120,7 @@ def precision_recall_f1(confusion: npt.ArrayLike) -> tuple[Values, Values, Value
 
 
 def expected_calibration_error(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 15
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = BINS
 ) -> float:
     """Gap between how sure a classifier is and how often it is right (Guo et al. 2017, eq. 3).
 
@@ -134,7 +137,7 @@ def expected_calibration_error(
     labels : array of int, shape (n,)
         The right classes, 0 to c - 1.
     bins : int
-        How many bins; 15 is the paper's choice.
+        How many bins.
 
     Returns
     -------
@@ -153,11 +156,18 @@ def expected_calibration_error(
         raise ValueError("calibration needs at least one item, got none")
     if not ((chances >= 0) & (chances <= 1)).all():
         raise ValueError("probabilities lie in 0 to 1; turn scores into them first")
-    top, correct = chances.max(axis=1), top_k_accuracy(chances, right, 1)
+    correct = top_k_accuracy(chances, right, 1)
+    return calibration_gap(chances.max(axis=1), correct, np.ones(len(right), np.int64), bins)
+
+
+def calibration_gap(
+    chance: Values, correct: Values, weights: npt.NDArray[np.int64], bins: int = BINS
+) -> float:
+    """As `expected_calibration_error`, of the top probability, whether it is right, and counts."""
     # Compared with the edges themselves: ceil(0.7 * 10) is 8, one bin too far.
-    places = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], top, side="left")
-    gaps = np.bincount(places, weights=top - correct, minlength=bins)
-    return float(np.abs(gaps).sum() / len(right))
+    places = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], chance, side="left")
+    gaps = np.bincount(places, weights=weights * (chance - correct), minlength=bins)
+    return float(np.abs(gaps).sum() / weights.sum())
 
 
 def _scored(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Values, npt.NDArray[np.intp]]:

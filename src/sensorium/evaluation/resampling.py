@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.evaluation.classification import calibration_gap
 from sensorium.evaluation.comparison import Comparison, compare, randomisation_test
 from sensorium.evaluation.intervals import Interval, bootstrap_interval
 
@@ -20,9 +21,6 @@ CONFIDENCE = 0.95
 
 RESAMPLES = 2000
 """Draws, as in `bootstrap_interval`; also of a randomisation test that can flip no signs."""
-
-BINS = 15
-"""Of the expected calibration error, as in `expected_calibration_error`."""
 
 Values = npt.NDArray[np.float64]
 Columns = tuple[npt.NDArray[np.int64] | Values, ...]
@@ -63,10 +61,7 @@ def calibration_error(columns: Columns, weights: npt.NDArray[np.int64]) -> float
 
     The columns are the probability of the predicted class and whether it is right.
     """
-    chance, correct = columns
-    places = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], chance, side="left")
-    gaps = np.bincount(places, weights=weights * (chance - correct), minlength=BINS)
-    return float(np.abs(gaps).sum() / weights.sum())
+    return calibration_gap(columns[0], columns[1], weights)  # type: ignore[arg-type]
 
 
 def interval(

@@ -416,22 +416,20 @@ def _zero_shot(tested: Tested, vectors: Vectors) -> Values:
 
 def average_forgetting(parts: Sequence[Forgetting], how: str) -> Forgetting:
     """Several measurements as one, each with the weight of its examples."""
-    own = np.array([part.own_tested for part in parts], float)
-    others = np.array([part.others_tested for part in parts], float)
 
-    def mean(name: str, weights: Values) -> float:
-        values = np.array([getattr(part, name) for part in parts])
-        return float((values * weights).sum() / max(1, weights.sum()))
+    def values(name: str) -> Values:
+        return np.array([getattr(part, name) for part in parts], float)
 
+    means = {}
+    for whose in ("own", "others", "zero_shot"):  # the last among the others
+        weights = values(f"{'own' if whose == 'own' else 'others'}_tested")
+        for when in ("before", "after"):
+            total = (values(f"{whose}_{when}") * weights).sum()
+            means[f"{whose}_{when}"] = float(total / max(1, weights.sum()))
     return Forgetting(
         how=how,
         others=[label for part in parts for label in part.others],
-        own_before=mean("own_before", own),
-        own_after=mean("own_after", own),
-        others_before=mean("others_before", others),
-        others_after=mean("others_after", others),
-        zero_shot_before=mean("zero_shot_before", others),
-        zero_shot_after=mean("zero_shot_after", others),
-        own_tested=int(own.sum()),
-        others_tested=int(others.sum()),
+        own_tested=sum(part.own_tested for part in parts),
+        others_tested=sum(part.others_tested for part in parts),
+        **means,
     )
