@@ -20,6 +20,7 @@ from sensorium.collection.own_encoder import open_with_encoder
 from sensorium.collection.queries import extraction_of
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled, Segments
+from sensorium.collection.store import Store
 from sensorium.data.files import is_gone, sources_of
 from sensorium.encoders import Encoder
 from sensorium.encoders.registry import load_ready
@@ -485,3 +486,8 @@ class Collection:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
+
+
+def store_of(collection: Collection | Store) -> Store:
+    """The rows of an open collection, for what works on these alone."""
+    return collection._store if isinstance(collection, Collection) else collection

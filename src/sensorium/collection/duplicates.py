@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.collection import Collection, store_of
 from sensorium.collection.confirming import VECTORS_COSINE, Copies, Thumbnails
 from sensorium.collection.hits import item_fields
-from sensorium.collection.opening import store_of
 from sensorium.collection.results import Item
 from sensorium.collection.rows import StoredItem
 from sensorium.collection.store import Store, modalities_of

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sensorium.collection.bulk import BULK_BATCH, Batch, BulkReport, write_batches
-from sensorium.collection.opening import open_store, store_of
+from sensorium.collection.collection import store_of
+from sensorium.collection.opening import open_store
 from sensorium.collection.rows import VectorRow
 from sensorium.collection.store import Store, require_space
 from sensorium.encoders import Encoder, Space

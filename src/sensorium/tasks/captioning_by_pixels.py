@@ -13,7 +13,7 @@ from sensorium.data.sources import picture_of
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.captioning import CAPTIONER, Candidates, Found
+from sensorium.tasks.captions import CAPTIONER, Candidates, Found
 
 try:
     import torch

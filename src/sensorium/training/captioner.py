@@ -14,8 +14,8 @@ from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress, Said
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.captioning import CAPTIONER, CaptionModel, Found
 from sensorium.tasks.captioning_by_features import FeatureCaptions
+from sensorium.tasks.captions import CAPTIONER, CaptionModel, Found
 from sensorium.tasks.memory import Memory
 from sensorium.tasks.visual_features import VECTOR, FeatureReader, VisualFeatures
 from sensorium.training.captioner_on_features import (
