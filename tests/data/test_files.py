@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from sensorium import Collection
 from sensorium.data.files import Candidate, Ignored, find_files, is_gone
+from sensorium.data.tables import MAX_FIELD
 from sensorium.encoders import Encoder
 from sensorium.media.skipped import Skipped
 from tests.collection.pictures import check_vectors, finish, names, png, start, write
@@ -90,6 +92,29 @@ def test_a_named_manifest_is_read_by_a_glob(folder: Path) -> None:
     (folder / "m.csv").write_text("path,year\na.png,2001\n")
     assert [f.metadata for f in find_files([str(folder / "*.csv")])] == [{"year": 2001}]
     assert [f.metadata for f in find_files([str(folder / "**/*.csv")])] == [{"year": 2001}]
+
+
+def test_a_manifest_of_one_endless_field_is_skipped_not_a_crash(folder: Path) -> None:
+    write(folder / "a.png", 1)
+    (folder / "m.csv").write_text("path," + "x" * (MAX_FIELD + 1) + "\na.png,1\n")
+    (reason,) = skipped(folder / "m.csv").values()
+    assert "m.csv:1: cannot be read as a table (field larger than" in reason
+
+
+def test_a_long_header_is_read_by_a_process_that_read_no_table_before(folder: Path) -> None:
+    write(folder / "a.png", 1)
+    (folder / "m.csv").write_text("path," + "x" * 200_000 + "\na.png,1\n")
+    code = f"from sensorium.data.files import find_files; print(*find_files([{str(folder)!r} '/m.csv']))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "a.png" in run.stdout, run.stderr
+
+
+@pytest.mark.parametrize("header", ["Path,path", "path,Path", "Path,image,path"])
+def test_the_path_is_in_the_column_that_is_called_just_so(folder: Path, header: str) -> None:
+    write(folder / "a.png", 1)
+    cells = ["a.png" if name == "path" else "no.png" for name in header.split(",")]
+    (folder / "m.csv").write_text(f"{header}\n{','.join(cells)}\n")
+    assert found(folder / "m.csv") == ["a.png"]
 
 
 # Links, permissions, and folders that are strange

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -62,41 +63,58 @@ def read_rows(
     if table.suffix.lower() in JSON_SUFFIXES:
         yield from read_json_lines(table)
         return
-    csv.field_size_limit(MAX_FIELD)
-    dialect = "excel-tab" if table.suffix.lower() == ".tsv" else "excel"
-    with closing(lines_of(table)) as lines:
-        reader = csv.DictReader(lines, dialect=dialect)
-        try:
-            for row in reader:
-                further = row.pop(None, None)
-                if further and beyond is None:
-                    yield (
-                        reader.line_num,
-                        "row has more fields than the header: put texts with commas in quotes",
-                    )
-                    continue
-                # A column without a name is a row number that a spreadsheet library wrote.
-                values = {key.strip(): value for key, value in row.items() if key}
-                if further and beyond is not None:
-                    values[beyond] = further
-                yield reader.line_num, values
-        except csv.Error as error:
-            raise UsageError(
-                f"{table}:{reader.line_num}: cannot be read as a table ({error})"
-            ) from None
+    with closing(cells_of(table)) as cells:
+        _, header = next(cells, (0, []))
+        for line, fields in cells:
+            if not fields:
+                continue
+            further = fields[len(header) :]
+            if further and beyond is None:
+                yield line, "row has more fields than the header: put texts with commas in quotes"
+                continue
+            # A column without a name is a row number that a spreadsheet library wrote.
+            values: dict[str, Any] = {
+                name.strip(): value
+                for name, value in zip_longest(header, fields[: len(header)])
+                if name
+            }
+            if further and beyond is not None:
+                values[beyond] = further
+            yield line, values
 
 
 def columns_of(table: Path) -> list[str]:
-    """The header of a ``.csv`` or ``.tsv``, as it is written.
+    """The header of a ``.csv`` or ``.tsv``.
 
     Raises
     ------
     UsageError
         When the file cannot be read.
     """
+    with closing(cells_of(table)) as cells:
+        _, header = next(cells, (0, []))
+    return [name.strip() for name in header if name]
+
+
+def cells_of(table: Path) -> Generator[tuple[int, list[str]], None, None]:
+    """The rows of a ``.csv`` or ``.tsv``, its header among them, each with the line it ends on.
+
+    Raises
+    ------
+    UsageError
+        When the file cannot be read.
+    """
+    csv.field_size_limit(MAX_FIELD)
     dialect = "excel-tab" if table.suffix.lower() == ".tsv" else "excel"
     with closing(lines_of(table)) as lines:
-        return [name.strip() for name in next(csv.reader(lines, dialect=dialect), []) if name]
+        reader = csv.reader(lines, dialect=dialect)
+        try:
+            for fields in reader:
+                yield reader.line_num, fields
+        except csv.Error as error:
+            raise UsageError(
+                f"{table}:{reader.line_num}: cannot be read as a table ({error})"
+            ) from None
 
 
 def read_good_rows(table: Path) -> tuple[list[dict[str, Any]], list[Skipped]]:
@@ -151,8 +169,9 @@ def lines_of(path: Path) -> Generator[str, None, None]:
 
 
 def first_column(columns: Iterable[str], wanted: Iterable[str]) -> str | None:
-    """The first of some names that a table has, as it writes it."""
-    by_name = {name.lower(): name for name in reversed(list(columns))}
+    """The first of some names that a table has, as it writes it: just so, or in other case."""
+    columns = list(columns)
+    by_name = {name.lower(): name for name in reversed(columns)} | {name: name for name in columns}
     return next((by_name[name] for name in wanted if name in by_name), None)
 
 
