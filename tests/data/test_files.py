@@ -104,8 +104,12 @@ def test_a_manifest_of_one_endless_field_is_skipped_not_a_crash(folder: Path) ->
 def test_a_long_header_is_read_by_a_process_that_read_no_table_before(folder: Path) -> None:
     write(folder / "a.png", 1)
     (folder / "m.csv").write_text("path," + "x" * 200_000 + "\na.png,1\n")
-    code = f"from sensorium.data.files import find_files; print(*find_files([{str(folder)!r} '/m.csv']))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    code = (
+        "import sys; from sensorium.data.files import find_files; print(*find_files(sys.argv[1:]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(folder / "m.csv")], capture_output=True, text=True
+    )
     assert "a.png" in run.stdout, run.stderr
 
 
