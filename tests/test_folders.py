@@ -13,6 +13,7 @@ import pytest
 from sensorium.errors import EncoderError, UsageError
 from sensorium.folders import (
     Format,
+    make_folder,
     read_arrays,
     read_tensors,
     require_same,
@@ -90,6 +91,13 @@ def test_a_claimed_folder_is_free_or_goes_on(tmp_path: Path) -> None:
     ORCHARD.withdraw(tmp_path / "new")
     ORCHARD.withdraw(tmp_path / "other")
     assert not ORCHARD.is_in(tmp_path / "new") and (tmp_path / "other").is_dir()
+
+
+@pytest.mark.parametrize("name", ["file/model", "n" * 300, "a\0b"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="the folder cannot be made"):
+        make_folder(tmp_path / name)
 
 
 def test_damage_is_said_and_own_errors_pass(tmp_path: Path) -> None:

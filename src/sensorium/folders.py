@@ -30,6 +30,21 @@ DAMAGE = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, 
 """What reading raises where values are missing or of another type, and where weights do not fit."""
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where there is none.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL character
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{folder}: the folder cannot be made ({reason})") from error
+
+
 @dataclass(frozen=True)
 class Format:
     """A kind of folder.
@@ -95,7 +110,7 @@ class Format:
 
     def withdraw(self, folder: Path) -> None:
         """Make a folder, or take its description away before what it describes is replaced."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         (folder / self.file).unlink(missing_ok=True)
 
     def claim(self, folder: Path, unfinished: str) -> None:
@@ -118,7 +133,7 @@ class Format:
             raise UsageError(f"{folder} is a file: give a folder")
         if folder.is_dir() and any(folder.iterdir()) and not (folder / unfinished).is_dir():
             raise UsageError(f"{folder} holds other files: give a new or an empty folder")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     @contextmanager
     def reading(self, folder: Path) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sensorium.encoders.space import Space
 from sensorium.errors import UsageError
-from sensorium.folders import write_json
+from sensorium.folders import make_folder, write_json
 from sensorium.tasks.classification import (
     CLASSIFIER,
     ENCODER,
@@ -61,7 +61,7 @@ def write_classifier(
     no classifier.
     """
     predictor = stored.predictor
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     _clear(folder, predictor)
     extra = {
         "texts": stored.texts,

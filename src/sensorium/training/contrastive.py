@@ -22,7 +22,7 @@ from sensorium.data.examples import Examples
 from sensorium.data.splits import split_off
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.report import Report, Table, figure
-from sensorium.folders import require_same, write_json
+from sensorium.folders import make_folder, require_same, write_json
 from sensorium.home import short_path
 from sensorium.media import Modality
 from sensorium.media.progress import Progress, Said
@@ -261,7 +261,7 @@ def _train(
         import_module("sensorium.encoders.projected")
     tuned = {"image": _is_tuned(image, "image", options), "text": _is_tuned(text, "text", options)}
     if leads and not noted:  # what could not have begun leaves the folder free
-        work.mkdir(parents=True, exist_ok=True)
+        make_folder(work)
         write_json(work / CLAIM, mine)
     seen = Side.of(training, image, text, tuned, kept, told, "training")
     unseen = Side.of(held, image, text, tuned, kept, told, "validation")

@@ -18,7 +18,7 @@ from sensorium.data.sources import Picture
 from sensorium.encoders.folder import CONFIG, ENCODER
 from sensorium.encoders.hub import NOTES, TRAINING, HubEncoder
 from sensorium.errors import MissingExtraError
-from sensorium.folders import write_json
+from sensorium.folders import make_folder, write_json
 from sensorium.media import Modality
 
 try:
@@ -66,7 +66,7 @@ def write_dual_encoder(
     scores : mapping
         Of the validation, to be written down.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     model = model.cpu().eval()
     for tower in (image, text):  # locked ones are no part of the model
         if isinstance(tower, TorchTower):

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError, UsageError
+from sensorium.folders import make_folder
 
 try:
     import torch
@@ -179,5 +180,5 @@ def _claim(folder: Path, model: FusionModel, batches: Batches, rows: EncodedTabl
             f"{folder} holds a training on other rows, or of another model: "
             "give another folder, or delete it"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path.write_text(digest.hexdigest() + "\n", "utf-8")
