@@ -35,6 +35,7 @@ from sensorium.training.captioner_on_pixels import (
 )
 from sensorium.training.loop import Settings
 from sensorium.training.new_models import Shape
+from sensorium.training.writing import Writing
 from tests.tiny_encoder import make_tiny_encoder
 from tests.training import tiny_generation as tiny
 
@@ -71,7 +72,7 @@ def test_one_batch_is_learnt_by_heart(pictures: Path, encoder: str, tmp_path: Pa
     captions.memory = None  # the picture alone is to tell
     training = FeatureTraining(captions, [features], data, 12)
     history = train_on_features(
-        training, (features, data), tmp_path, SEARCH_SETTINGS, SEARCH, language="en"
+        training, (features, data), Writing(tmp_path, SEARCH_SETTINGS, SEARCH)
     )
     found = captions.caption_features(features, SEARCH)
     assert [one[0][0] for one in found] == [texts[0] for texts in data.take(features.rows).texts]

@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 
 from sensorium import Collection, Image, load_encoder
 from sensorium.data.labelled import read_examples
-from sensorium.data.splits import class_numbers
 from sensorium.errors import SpaceMismatchError, UsageError
 from sensorium.media import Modality
 from sensorium.training import Classifier, load_classifier
@@ -48,12 +47,11 @@ def test_training_lowers_the_loss_and_keeps_the_base(
     clip: Path, folder: Path, tmp_path: Path
 ) -> None:
     examples = read_examples(folder)
-    labels = class_numbers(examples.labels, examples.words)
     before = load_encoder(clip)
     found = {}
     for method in ("lora", "full"):
         tune(
-            method, str(clip), examples.sources, labels, Modality.IMAGE,
+            method, str(clip), examples, [*examples.words],
             before.encode(["red", "green", "blue"]), 0.05, tmp_path / method, alpha=1.0,
             settings=Settings(**FAST),
         )  # fmt: skip
@@ -72,7 +70,6 @@ def test_alpha_0_and_1_are_the_encoders_before_and_after(
     clip: Path, folder: Path, tmp_path: Path
 ) -> None:
     examples = read_examples(folder)
-    labels = class_numbers(examples.labels, examples.words)
     base = load_encoder(clip)
     words = base.encode(["red", "green", "blue"])
     pictures = base.encode(examples.sources)
@@ -80,7 +77,7 @@ def test_alpha_0_and_1_are_the_encoders_before_and_after(
         ends, states = {}, {}
         for alpha in (0.5, 0.0, 1.0):  # trained once; the folder's training is then finished
             ends[alpha] = tune(
-                method, str(clip), examples.sources, labels, Modality.IMAGE, words, 0.05,
+                method, str(clip), examples, [*examples.words], words, 0.05,
                 tmp_path / method, alpha=alpha,
                 settings=Settings(max_steps=4, batch_size=6, learning_rate=3e-3),
             )  # fmt: skip

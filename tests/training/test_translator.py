@@ -18,7 +18,7 @@ from sensorium import load_encoder
 from sensorium.data.pairs import text_pairs
 from sensorium.errors import EncoderError, UsageError
 from sensorium.tasks.generating import Search
-from sensorium.tasks.translation import load_translator
+from sensorium.tasks.translation import TRANSLATOR, load_translator
 from sensorium.training.loop import Settings
 from sensorium.training.new_models import Shape, train_tokenizer
 from sensorium.training.translator import (
@@ -139,7 +139,7 @@ def test_an_encoder_and_a_decoder_are_joined_with_a_tokenizer_each(tmp_path: Pat
     assert batch["labels"].tolist() == [[5, 6, 12, 3]]  # without the begin that decoders are given
     assert float(translation.module(**batch)["loss"].detach()) > 0
     (tmp_path / "joined").mkdir()
-    translation.save(tmp_path / "joined", {})
+    TRANSLATOR.write(tmp_path / "joined", translation.save(tmp_path / "joined"))
     again = load_translator(tmp_path / "joined").translate("a red cat", beams=2, max_length=5)
     assert again[0].text == translation.translate(["a red cat"], Search(2, 5))[0][0][0]
 

@@ -57,12 +57,13 @@ def read_captioned(data: Any, *, split: str = "train") -> Examples:
 
     Parameters
     ----------
-    data : str, path, Dataset or DataFrame
+    data : str, path, Dataset, DataFrame or Examples
         A table (``.csv``, ``.tsv``, ``.jsonl``) as `sensorium evaluate` reads it, with captions in
         one or more columns; a folder with a folder of pictures per class, whose names are the
         captions; a folder that ``datasets.save_to_disk`` wrote, or a hub id; WebDataset tars,
         also as ``shards/{0000..0007}.tar`` or ``"shards/*.tar"``, or a folder of them. Or such a
-        data set or table in memory, its paths relative to the working folder.
+        data set or table in memory, its paths relative to the working folder. What was read
+        already stays as it is.
     split : str
         Of a dataset that has several.
 
@@ -71,6 +72,8 @@ def read_captioned(data: Any, *, split: str = "train") -> Examples:
     UsageError
         When it is none of these, or holds no captioned picture.
     """
+    if isinstance(data, Examples):
+        return data
     if not isinstance(data, (str, os.PathLike)):
         return _read_in_memory(data)
     text = os.fspath(data)

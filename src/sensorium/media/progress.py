@@ -29,3 +29,7 @@ class Progress(Protocol):
 
 Said = Callable[[str], Progress | None]
 """Takes the name of a step that begins, and may return what is told of how far it is."""
+
+
+def silent(what: str) -> None:
+    """The `Said` of those who want to hear nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,13 +102,13 @@ class Translation:
                 told(len(found), len(order))
         return [found[place] for place in range(len(texts))]
 
-    def save(self, folder: Path, description: Mapping[str, Any]) -> None:
-        """Write a folder that `load_translation` reads, and that Transformers does, too."""
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write files, which Transformers reads, too; return what ``translator.json`` is to say."""
         self.model.save_pretrained(folder)
         self.source_tokenizer.save_pretrained(folder)
         if self.target_tokenizer is not self.source_tokenizer:
             self.target_tokenizer.save_pretrained(folder / TARGET_TOKENIZER)
-        TRANSLATOR.write(folder, {"max_length": self.max_length, **description})
+        return {"max_length": self.max_length, "architecture": type(self.model).__name__}
 
     @classmethod
     def of(

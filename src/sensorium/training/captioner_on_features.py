@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sensorium.data.examples import Examples
 from sensorium.errors import MissingExtraError, UsageError
-from sensorium.evaluation.text_generation import score_texts
 from sensorium.media import Modality
 from sensorium.tasks.captioning_by_features import FeatureCaptions
 from sensorium.tasks.memory import Memory, centres_of, keys
@@ -21,11 +18,8 @@ from sensorium.tasks.visual_features import FeatureReader, VisualFeatures
 try:
     import torch
 
-    from sensorium.media.progress import Progress
     from sensorium.models.captioning import FeatureCaptioner
-    from sensorium.tasks.generating import Search
     from sensorium.training.history import History
-    from sensorium.training.loop import Settings, train
     from sensorium.training.new_models import (
         Shape,
         new_seq2seq,
@@ -33,6 +27,7 @@ try:
         set_word_vectors,
         train_tokenizer,
     )
+    from sensorium.training.writing import Writing, evenly, first_texts
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -198,65 +193,35 @@ class FeatureTraining:
 
 
 def train_on_features(
-    training: FeatureTraining,
-    validation: tuple[VisualFeatures, Examples],
-    folder: Path,
-    settings: Settings,
-    search: Search,
-    *,
-    language: str = "en",
-    progress: Progress | None = None,
+    training: FeatureTraining, validation: tuple[VisualFeatures, Examples], how: Writing
 ) -> History:
     """Train a decoder, keep the weights that validate best, and choose its trust."""
     captions = training.captions
     features, data = validation
     context = captions.context_of(features)
     right = data.take(features.rows).texts
-    sample = np.linspace(0, len(right) - 1, min(VALIDATED, len(right))).astype(np.intp)
-    part = VisualFeatures([features.rows[place] for place in sample], features.take(sample))
-    greedy = dataclasses.replace(search, beams=1)
+    sample = evenly(len(right), VALIDATED)
+    shown = VisualFeatures([features.rows[place] for place in sample], features.take(sample))
 
-    def validate(module: Any) -> dict[str, float]:
-        total, count = 0.0, 0
-        for start in range(0, len(right), settings.batch_size):
-            rows = np.arange(start, min(start + settings.batch_size, len(right)))
-            inputs = captions.inputs(
-                features.take(rows), None if context is None else [context[row] for row in rows]
-            )
-            labels = captions.labels([right[row][0] for row in rows], search.max_length)
-            total += float(module(**inputs, labels=labels)["loss"]) * len(rows)
-            count += len(rows)
-        found = captions.caption_features(
-            part, greedy, context=None if context is None else [context[r] for r in sample]
-        )
-        scores = score_texts(
-            [one[0][0] for one in found], [right[row] for row in sample],
-            language=language, lowercase=True,
-        ).estimates()  # fmt: skip
-        return {"loss": total / count, "cider-d": scores["cider-d"], "chrf": scores["chrf"]}
+    def of(places: Sequence[int]) -> list[list[str]] | None:
+        return None if context is None else [context[place] for place in places]
 
-    history = train(
-        captions.module, training.examples, training.collate, folder, settings,
-        validate=validate, best=("cider-d", "max"), progress=progress,
-    )  # fmt: skip
+    def batch(places: range) -> dict[str, Any]:
+        labels = captions.labels([right[place][0] for place in places], how.search.max_length)
+        return {**captions.inputs(features.take([*places]), of(places)), "labels": labels}
+
+    def write() -> list[str]:
+        return first_texts(captions.caption_features(shown, how.greedy, context=of(sample)))
+
+    history = how.fit(
+        captions.module, training.examples, training.collate, right, batch, write, sample
+    )
     if captions.memory is not None:
-        captions.trust = choose_trust(captions, features, right, search, context, language)
+        candidates = captions.caption_features(features, how.search, context=context)
+
+        def worth(trust: float) -> float:
+            texts = first_texts(captions.agreed(features, candidates, trust))
+            return how.scores(texts, right)[how.metrics[0]]
+
+        captions.trust = max(TRUSTS, key=worth)  # the first, smallest one of equals
     return history
-
-
-def choose_trust(
-    captions: FeatureCaptions,
-    features: VisualFeatures,
-    right: Sequence[Sequence[str]],
-    search: Search,
-    context: Sequence[Sequence[str]] | None,
-    language: str,
-) -> float:
-    """The weight of neighbours' captions with the best CIDEr-D on the validation's pictures."""
-    found = captions.caption_features(features, search, context=context)
-
-    def score(trust: float) -> float:
-        texts = [one[0][0] if one else "" for one in captions.agreed(features, found, trust)]
-        return score_texts(texts, right, language=language, lowercase=True).estimates()["cider-d"]
-
-    return max(TRUSTS, key=score)  # the first, smallest one of equals

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ import numpy.typing as npt
 from sensorium.data.examples import Examples
 from sensorium.data.sources import picture_of
 from sensorium.errors import MissingExtraError, UsageError
-from sensorium.evaluation.text_generation import score_texts
 from sensorium.media.skipped import Skipped
 from sensorium.tasks.captioning_by_pixels import (
     BATCH_SIZE,
@@ -22,6 +21,7 @@ from sensorium.tasks.captioning_by_pixels import (
     PixelCaptions,
     read_pictures,
 )
+from sensorium.tasks.captions import Candidates
 
 try:
     import torch
@@ -29,11 +29,10 @@ try:
     from transformers.modeling_outputs import BaseModelOutput
 
     from sensorium.encoders.pretrained import load_pretrained
-    from sensorium.media.progress import Progress
-    from sensorium.tasks.generating import Search, cannot_be_loaded
+    from sensorium.tasks.generating import cannot_be_loaded
     from sensorium.training.history import History
-    from sensorium.training.loop import Settings, train
     from sensorium.training.new_models import join_decoder, join_pretrained
+    from sensorium.training.writing import Writing, evenly, first_texts
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -157,39 +156,21 @@ class PixelData:
         return {**self.inputs(rows), **{name: one.to(device) for name, one in labels.items()}}
 
 
-def train_on_pixels(
-    training: PixelData,
-    validation: PixelData,
-    folder: Path,
-    settings: Settings,
-    search: Search,
-    *,
-    language: str = "en",
-    progress: Progress | None = None,
-) -> History:
+def train_on_pixels(training: PixelData, validation: PixelData, how: Writing) -> History:
     """Train a captioning model of Transformers on pictures."""
-    captions = training.captions
+    captions, most = training.captions, how.search.max_length
     examples = [(row, text) for row, texts in enumerate(training.data.texts) for text in texts]
-    greedy = Search(1, search.max_length)
     right = validation.data.texts
-    sample = np.linspace(0, len(right) - 1, min(VALIDATED, len(right))).astype(int).tolist()
+    sample = evenly(len(right), VALIDATED)
 
-    def validate(module: Any) -> Mapping[str, float]:
-        total = 0.0
-        for start in range(0, len(right), settings.batch_size):
-            rows = range(start, min(start + settings.batch_size, len(right)))
-            batch = validation.batch([(row, right[row][0]) for row in rows], search.max_length)
-            total += float(module(**batch)["loss"]) * len(rows)
-        texts = []
+    def write() -> list[str]:
+        candidates: Candidates = []
         for start in range(0, len(sample), BATCH_SIZE):
             inputs = validation.inputs(sample[start : start + BATCH_SIZE])
-            texts += [one[0][0] for one in captions.search(inputs, greedy)]
-        scores = score_texts(
-            texts, [right[row] for row in sample], language=language, lowercase=True
-        ).estimates()
-        return {"loss": total / len(right), "cider-d": scores["cider-d"], "chrf": scores["chrf"]}
+            candidates += captions.search(inputs, how.greedy)
+        return first_texts(candidates)
 
-    return train(
-        captions.module, examples, lambda batch: training.batch(batch, search.max_length), folder,
-        settings, validate=validate, best=("cider-d", "max"), progress=progress,
+    return how.fit(
+        captions.module, examples, lambda batch: training.batch(batch, most), right,
+        lambda rows: validation.batch([(row, right[row][0]) for row in rows], most), write, sample,
     )  # fmt: skip

@@ -149,7 +149,8 @@ class Classifier:
         labels: str | os.PathLike[str] | None = None,
         modality: str | None = None,
         progress: Progress | None = None,
-        training: Any = None,
+        steps: Progress | None = None,
+        training: Progress | None = None,
     ) -> Self:
         """Train on examples.
 
@@ -167,8 +168,8 @@ class Classifier:
             Of mixed examples take these.
         progress : callable, optional
             Called with (done, total) while examples are encoded.
-        training : callable, optional
-            Called with (step, steps, values) while a model is trained.
+        steps : callable, optional
+            See `sensorium.training.loop.train`; `training` is its name of before.
 
         Raises
         ------
@@ -195,7 +196,7 @@ class Classifier:
                 tested = data.take(np.flatnonzero(marked))
         words = words_of(self.encoder, data.words, self.prompts)
         self._predictor = fit_predictor(
-            self._recipe(), kept, self.labels, words, self.folder, training
+            self._recipe(), kept, self.labels, words, self.folder, steps or training
         )
         self._data, self._tested, self._report = kept, tested, None
         self._trained_counts = {label: kept.labels.count(label) for label in self.labels}

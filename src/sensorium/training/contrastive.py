@@ -25,7 +25,7 @@ from sensorium.evaluation.report import Report, Table, figure
 from sensorium.folders import make_folder, require_same, write_json
 from sensorium.home import short_path
 from sensorium.media import Modality
-from sensorium.media.progress import Progress, Said
+from sensorium.media.progress import Progress, Said, silent
 from sensorium.media.skipped import Skipped
 from sensorium.training.history import History
 
@@ -246,7 +246,7 @@ def _train(
     started = time.monotonic()
     work = folder / TRAINING
     leads = int(os.environ.get("RANK", 0)) == 0
-    told: Said = said or (lambda what: None)
+    told = said or silent
     mine = _what(options, data, validation)
     noted = require_same(work / CLAIM, mine, folder, work)
     training = read_captioned(data, split=split)

@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from sensorium.data.examples import Examples
 from sensorium.data.sources import media_of
+from sensorium.data.splits import class_numbers
 from sensorium.encoders.base import Encoder, Prepared
 from sensorium.encoders.folder import CONFIG
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Modality
 from sensorium.media.progress import Progress
-from sensorium.training.heads import Labels, Vectors
+from sensorium.training.heads import Vectors
 from sensorium.training.loop import Settings, train
 
 try:
@@ -116,27 +116,27 @@ class EncoderWithHead(nn.Module):  # type: ignore[misc]
 class _Examples:
     """Examples read when their turn comes; broken ones were left out before."""
 
-    def __init__(self, encoder: Encoder, sources: Sequence[Any], labels: Labels) -> None:
-        self.encoder, self.sources, self.labels = encoder, sources, labels
+    def __init__(self, encoder: Encoder, data: Examples, classes: Sequence[str]) -> None:
+        self.encoder, self.data = encoder, data
+        self.labels = class_numbers(data.labels, classes)
 
     def __len__(self) -> int:
-        return len(self.sources)
+        return len(self.data)
 
     def __getitem__(self, index: int) -> tuple[Prepared, int]:
-        return self.encoder.prepare(media_of(self.sources[index])), int(self.labels[index])
+        return self.encoder.prepare(media_of(self.data.sources[index])), int(self.labels[index])
 
 
 def tune(
     method: str,
     name: str,
-    sources: Sequence[Any],
-    labels: Labels,
-    modality: Modality,
+    data: Examples,
+    classes: Sequence[str],
     directions: Vectors,
     temperature: float,
     folder: Path,
     *,
-    validation: tuple[Sequence[Any], Labels] = ((), np.empty(0, np.intp)),
+    validation: Examples | None = None,
     settings: Settings | None = None,
     alpha: float | None = None,
     rank: int = RANK,
@@ -151,18 +151,16 @@ def tune(
         them as in Dettmers et al. 2023), or all weights they pass through.
     name : str
         A hub id or folder, as `sensorium.load_encoder` takes it.
-    sources : sequence
-        Examples, as `sensorium.data.examples.Examples` has them.
-    labels : ndarray of int, shape (n,)
-    modality : Modality
-        Of the examples; one that the encoder takes whole.
+    data : Examples
+        Labelled, of a modality that the encoder takes whole.
+    classes : sequence of str, length c
     directions : ndarray of float32, shape (c, d)
         Unit vectors that the linear layer starts from.
     temperature : float
         What cosines to them are divided by.
     folder : Path
         For checkpoints, ``history.json`` and the encoder. A killed training goes on there.
-    validation : (sources, labels), optional
+    validation : Examples, optional
         Examples that choose the epoch and alpha.
     settings : Settings, optional
     alpha : float, optional
@@ -178,12 +176,13 @@ def tune(
     EncoderError
         When it cannot be loaded.
     """
+    modality = data.modality
     encoder = _load(name, modality)
     model = encoder.model
     before = {key: value.detach().clone() for key, value in model.state_dict().items()}
     head = EncoderWithHead(model, torch.from_numpy(directions).float(), 1 / temperature)
     start = (head.directions.detach().clone(), head.bias.detach().clone())
-    examples = _Examples(encoder, sources, labels)
+    examples = _Examples(encoder, data, classes)
 
     def collate(batch: list[tuple[Prepared, int]]) -> dict[str, Any]:
         features = encoder.features(modality, [prepared for prepared, _ in batch])
@@ -202,7 +201,7 @@ def tune(
         {"params": [p for p in model.parameters() if p.requires_grad]},
         {"params": [head.directions, head.bias], "lr": HEAD_RATE, "weight_decay": 0.0},
     ]
-    checked = _Examples(encoder, *validation)
+    checked = _Examples(encoder, validation or Examples(), classes)
 
     def validate(_: nn.Module) -> dict[str, float]:
         logits = _logits(head, checked, collate, settings.batch_size)

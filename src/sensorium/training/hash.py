@@ -344,7 +344,7 @@ def train_hash(
     settings: HashingSettings | None = None,
     *,
     space: str = "",
-    held_out: HashingData | None = None,
+    validation: HashingData | None = None,
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> TrainedHash:
@@ -356,7 +356,7 @@ def train_hash(
     settings : HashingSettings, optional
     space : str
         Fingerprint of the vectors' space.
-    held_out : HashingData, optional
+    validation : HashingData, optional
         What chooses the end of the training; by default a part of `data` that is kept from it.
     folder : Path, optional
         Where checkpoints, history and curves are written, to resume and to look at. By default
@@ -370,13 +370,13 @@ def train_hash(
         There are too few vectors, or a setting cannot be.
     """
     settings = settings or HashingSettings()
-    if held_out is None:
-        data, held_out = data.split(settings.seed)
+    if validation is None:
+        data, validation = data.split(settings.seed)
     data.require_enough()
     means = {name: rows.mean(axis=0, dtype=np.float64) for name, rows in data.vectors.items()}
     base = nested_projection(data.vectors, means, settings.lengths, seed=settings.seed)
     model = HashingModel(HashingHeads(means, base), data, settings)
-    kept = held_out
+    kept = validation
 
     def validate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, HashingModel)
@@ -415,7 +415,7 @@ def train_hash(
         "step": history.best_step,
     }
     coder = coder_of(model.heads, space=space, training=facts)
-    return TrainedHash(coder, history, data, held_out, before, after)
+    return TrainedHash(coder, history, data, validation, before, after)
 
 
 def _collate(units: list[npt.NDArray[np.int64]]) -> dict[str, Tensor]:

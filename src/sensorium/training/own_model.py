@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from sensorium.data.examples import Examples
+from sensorium.data.splits import class_numbers
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress
 from sensorium.tasks.single_tower import SingleTower
-from sensorium.training.heads import Labels
 from sensorium.training.loop import Settings, train
 
 try:
@@ -30,11 +29,10 @@ DEFAULTS = {
 
 def train_tower(
     tower: SingleTower,
-    sources: Sequence[Any],
-    labels: Labels,
+    data: Examples,
     folder: Path,
     *,
-    validation: tuple[Sequence[Any], Labels] = ((), np.empty(0, np.intp)),
+    validation: Examples | None = None,
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -42,14 +40,15 @@ def train_tower(
 
     The weights of the epoch with the lowest loss on `validation` are kept, if there is any.
     """
-    checked, right = validation
+    checked = validation or Examples()
+    right = class_numbers(checked.labels, tower.labels)
 
     def collate(batch: list[tuple[Any, int]]) -> dict[str, Any]:
         inputs = tower.inputs([source for source, _ in batch])
         return {**inputs, "labels": torch.tensor([label for _, label in batch])}
 
     def validate(_: nn.Module) -> dict[str, float]:
-        found = torch.from_numpy(tower.logits(checked))
+        found = torch.from_numpy(tower.logits(checked.sources))
         target = torch.from_numpy(right)
         accuracy = (found.argmax(1) == target).double().mean()
         loss = nn.functional.cross_entropy(found, target)
@@ -57,7 +56,7 @@ def train_tower(
 
     train(
         tower.model,
-        list(zip(sources, labels.tolist(), strict=True)),
+        [*zip(data.sources, class_numbers(data.labels, tower.labels).tolist(), strict=True)],
         collate,
         folder,
         settings or DEFAULTS[tower.method],

@@ -29,7 +29,7 @@ from sensorium.training.calibration import fit_temperature
 from sensorium.training.classifier_report import Interpolation
 from sensorium.training.few_shot import fit_nearest_mean
 from sensorium.training.fitting import Words, fit_head
-from sensorium.training.heads import Labels, Vectors
+from sensorium.training.heads import Vectors
 
 if TYPE_CHECKING:
     from sensorium.tasks.single_tower import SingleTower
@@ -65,17 +65,16 @@ class Data(Examples):
         rows = np.asarray([*rows], np.intp)
         return replace(super().take(rows, skipped), vectors=self.vectors[rows])
 
-    def media(self, why: str) -> list[Any]:
-        """What was encoded.
+    def require_media(self, why: str) -> None:
+        """Refuse what was given as vectors.
 
         Raises
         ------
         UsageError
-            When vectors were given.
+            That says `why`.
         """
         if len(self.sources) < len(self):
             raise UsageError(why)
-        return self.sources
 
 
 def encode(encoder: Encoder, examples: Examples, progress: Progress | None = None) -> Data:
@@ -143,8 +142,8 @@ class ModelPredictor:
         return self.model.method
 
     def probabilities(self, data: Data) -> npt.NDArray[Any]:
-        sources = data.media(f"a {self.method} classifier takes media, not vectors")
-        return softmax(self.model.logits(sources) / self.temperature)
+        data.require_media(f"a {self.method} classifier takes media, not vectors")
+        return softmax(self.model.logits(data.sources) / self.temperature)
 
 
 Predictor = HeadPredictor | ModelPredictor
@@ -160,8 +159,8 @@ def vectors_of(encoder: Encoder, data: Data) -> Vectors:
     MediaError
         When one no longer is.
     """
-    sources = data.media("a tuned encoder takes media: vectors are of the encoder as it was")
-    return media_vectors(encoder, sources, data.names)
+    data.require_media("a tuned encoder takes media: vectors are of the encoder as it was")
+    return media_vectors(encoder, data.sources, data.names)
 
 
 @dataclass(frozen=True)
@@ -224,8 +223,8 @@ def fit_predictor(
         place = Path(working.name) if working is not None else folder
         assert place is not None
         if recipe.method in OWN_MODEL_METHODS:
-            return _fit_model(recipe, data, numbers, labels, place, progress)
-        tuned = _fit_tuned(recipe, data, numbers, labels, words, place, progress)
+            return _fit_model(recipe, data, labels, place, progress)
+        tuned = _fit_tuned(recipe, data, labels, words, place, progress)
         return replace(tuned, working=working)
     method, fitted, reason = fit_head(
         recipe.method, data.vectors, numbers, len(labels), words,
@@ -244,19 +243,18 @@ def fit_predictor(
     return HeadPredictor(head, reason, fitted.note)
 
 
-def _split(data: Data, numbers: Labels, seed: int) -> tuple[npt.NDArray[np.intp], ...]:
-    """Rows to train on and rows to validate with; none of the latter where a class is too small."""
-    counts = np.bincount(numbers)
-    if counts.min() < 3:
-        return np.arange(len(numbers)), np.empty(0, np.intp)
+def _split(data: Data, labels: Sequence[str], seed: int) -> tuple[Data, Data]:
+    """What is trained on and what validates; none of the latter where a class is too small."""
+    numbers = class_numbers(data.labels, labels)
+    if np.bincount(numbers).min() < 3:
+        return data, data.take([])
     marked = held_out(numbers, VALIDATION, groups=data.groups, seed=seed)
-    return np.flatnonzero(~marked), np.flatnonzero(marked)
+    return data.take(np.flatnonzero(~marked)), data.take(np.flatnonzero(marked))
 
 
 def _fit_tuned(
     recipe: Recipe,
     data: Data,
-    numbers: Labels,
     labels: Sequence[str],
     words: Words | None,
     folder: Path,
@@ -265,29 +263,20 @@ def _fit_tuned(
     from sensorium.training.fine_tuning import DEFAULTS, RANK, tune
     from sensorium.training.own_model import settings_for
 
-    sources = data.media(f"{recipe.method} trains the encoder: give media, not vectors")
-    trained, validated = _split(data, numbers, recipe.seed)
+    data.require_media(f"{recipe.method} trains the encoder: give media, not vectors")
+    trained, validated = _split(data, labels, recipe.seed)
     if words is None:
-        means = fit_nearest_mean(data.vectors[trained], numbers[trained], len(labels))
-        directions = means.arrays["weights"]
+        numbers = class_numbers(trained.labels, labels)
+        directions = fit_nearest_mean(trained.vectors, numbers, len(labels)).arrays["weights"]
         temperature = WITHOUT_WORDS_TEMPERATURE
     else:
         directions, temperature = words.vectors, words.temperature
     tuned = tune(
-        recipe.method,
-        recipe.name,
-        [sources[row] for row in trained],
-        numbers[trained],
-        data.modality,
-        directions,
-        temperature,
-        folder,
-        validation=([sources[row] for row in validated], numbers[validated]),
+        recipe.method, recipe.name, trained, labels, directions, temperature, folder,
+        validation=validated, alpha=recipe.alpha, rank=recipe.rank or RANK,
         settings=settings_for(DEFAULTS[recipe.method], recipe.settings, recipe.seed),
-        alpha=recipe.alpha,
-        rank=recipe.rank or RANK,
         progress=progress,
-    )
+    )  # fmt: skip
     encoder = load_encoder(tuned.folder)
     head = VectorClassifier(
         labels=list(labels),
@@ -307,8 +296,8 @@ def _fit_tuned(
     predictor = HeadPredictor(head, encoder=encoder, note="" if len(validated) else UNVALIDATED)
     if len(validated):
         predictor.interpolation = Interpolation(tuned.alpha, tuned.curve)
-        vectors = vectors_of(encoder, data.take(validated))
-        temperature, _ = fit_temperature(head.logits(vectors), numbers[validated])
+        logits = head.logits(vectors_of(encoder, validated))
+        temperature, _ = fit_temperature(logits, class_numbers(validated.labels, labels))
         predictor.head = replace(head, temperature=temperature)
     return predictor
 
@@ -316,7 +305,6 @@ def _fit_tuned(
 def _fit_model(
     recipe: Recipe,
     data: Data,
-    numbers: Labels,
     labels: Sequence[str],
     folder: Path,
     progress: Progress | None,
@@ -324,7 +312,7 @@ def _fit_model(
     from sensorium.tasks.single_tower import MODALITIES, SingleTower
     from sensorium.training.own_model import DEFAULTS, settings_for, train_tower
 
-    sources = data.media(f"{recipe.method} trains a model of its own: give media, not vectors")
+    data.require_media(f"{recipe.method} trains a model of its own: give media, not vectors")
     if data.modality != MODALITIES[recipe.method]:
         raise UsageError(
             f"method {recipe.method} takes {MODALITIES[recipe.method]}, the examples are "
@@ -332,20 +320,14 @@ def _fit_model(
         )
     settings = settings_for(DEFAULTS[recipe.method], recipe.settings, recipe.seed)
     model = SingleTower(recipe.method, recipe.name, labels)
-    trained, validated = _split(data, numbers, recipe.seed)
-    checked = [sources[row] for row in validated]
+    trained, validated = _split(data, labels, recipe.seed)
     train_tower(
-        model,
-        [sources[row] for row in trained],
-        numbers[trained],
-        folder,
-        validation=(checked, numbers[validated]),
-        settings=settings,
-        progress=progress,
-    )
+        model, trained, folder, validation=validated, settings=settings, progress=progress
+    )  # fmt: skip
     temperature = 1.0
     if len(validated):
-        temperature, _ = fit_temperature(model.logits(checked), numbers[validated])
+        right = class_numbers(validated.labels, labels)
+        temperature, _ = fit_temperature(model.logits(validated.sources), right)
     return ModelPredictor(
         model,
         temperature,

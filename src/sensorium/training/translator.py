@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from sensorium.data.examples import Examples
+from sensorium.data.pairs import read_text_pairs
 from sensorium.data.splits import split_three
-from sensorium.encoders import Encoder, load_encoder
+from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
-from sensorium.evaluation.text_generation import score_texts
 from sensorium.media import Modality, Text
-from sensorium.media.progress import Progress, Said
+from sensorium.media.progress import Progress, Said, silent
 from sensorium.tasks.memory import Memory
 from sensorium.tasks.translation import TRANSLATOR, Translation
-from sensorium.training.generation_report import GenerationReport, compared
+from sensorium.training.generation_report import GenerationReport
 
 try:
     import torch
@@ -26,7 +25,7 @@ try:
 
     from sensorium.encoders.pretrained import load_pretrained
     from sensorium.tasks.generating import Search, cannot_be_loaded
-    from sensorium.training.loop import Settings, train
+    from sensorium.training.loop import Settings
     from sensorium.training.new_models import (
         Shape,
         join_decoder,
@@ -36,20 +35,16 @@ try:
         set_word_vectors,
         train_tokenizer,
     )
+    from sensorium.training.writing import FINE_TUNING as FINE_TUNING
+    from sensorium.training.writing import HELD_OUT, Writing, first_texts
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
-
-HELD_OUT = 0.1
-"""Share of the groups that is held out for validation, and again for the test."""
 
 VALIDATED = 400
 """Texts that are translated after each epoch, at most; the loss is that of all."""
 
 SETTINGS = Settings(epochs=20, batch_size=64, learning_rate=5e-4, warmup=0.1)
 """For a small model from nothing."""
-
-FINE_TUNING = Settings(epochs=3, batch_size=16, learning_rate=5e-5, warmup=0.1)
-"""For a pretrained model."""
 
 
 def pretrained_translation(
@@ -122,20 +117,20 @@ def new_translation(
 
 
 def train_translator(
-    pairs: Examples,
+    data: Any,
     folder: str | Path,
     *,
+    encoder: Encoder | str = DEFAULT_ENCODER,
     translation: Translation | None = None,
-    test: Examples | None = None,
-    validation: Examples | None = None,
-    groups: Mapping[str, str] | None = None,
-    language: str = "en",
     codes: tuple[str, str] | None = None,
     vocabulary: int = 4000,
     shape: Shape | None = None,
+    validation: Any = None,
+    test: Any = None,
+    groups: Mapping[str, str] | None = None,
+    language: str = "en",
     settings: Settings | None = None,
     search: Search | None = None,
-    encoder: Encoder | str = "mini",
     seed: int = 0,
     said: Said | None = None,
     progress: Progress | None = None,
@@ -144,36 +139,30 @@ def train_translator(
 
     Parameters
     ----------
-    pairs : Examples
+    data : path or Examples
+        See `sensorium.data.pairs.read_text_pairs`.
     folder : path
         Gets the model, its word pieces, ``translator.json``, ``report.json``, the history of the
         training and its curves.
+    encoder : Encoder or str
+        Whose text vectors find the nearest known text, the baseline, and which a new model's word
+        embeddings begin with.
     translation : Translation, optional
         What is trained; without one, a small new model.
-    test, validation : Examples, optional
-        Without them a tenth of the texts each is held out.
-    groups : mapping of str to str, optional
-        Group of a source text; texts of one group are held out together.
-    language : str
-        Code of the target language; it decides how BLEU cuts words.
     codes : (str, str), optional
         See `pretrained_translation`; written down for later use.
     vocabulary : int
         Word pieces of a new model, at most.
     shape : Shape, optional
         Of a new model.
+    validation, test : as `data`, optional
+        Without them a tenth of the texts each is held out.
+    groups : mapping of str to str, optional
+        Group of a source text; texts of one group are held out together.
     settings : Settings, optional
         Default: `SETTINGS` for a new model, `FINE_TUNING` for a pretrained one.
-    search : Search, optional
-    encoder : Encoder or str
-        Whose text vectors find the nearest known text, the baseline, and which a new model's word
-        embeddings begin with.
-    seed : int
-    said : callable, optional
-        Called with what is done before and after the training; returns what takes texts done and
-        in all.
-    progress : callable, optional
-        See `sensorium.training.loop.train`.
+    language, search, seed, said, progress
+        See `sensorium.training.writing.Writing`.
 
     Returns
     -------
@@ -184,74 +173,53 @@ def train_translator(
     UsageError
         When there are too few texts, or `folder` holds something else.
     """
-    folder = Path(folder)
-    told: Said = said or (lambda what: None)
-    TRANSLATOR.claim(folder, "checkpoints")
+    data, validation, test = (
+        part if part is None or isinstance(part, Examples) else read_text_pairs(Path(part))
+        for part in (data, validation, test)
+    )
+    how = Writing(
+        Path(folder), settings or (SETTINGS if translation is None else FINE_TUNING),
+        search or Search(max_length=64), language, ("chrf",), False, seed, said or silent, progress,
+    )  # fmt: skip
+    TRANSLATOR.claim(how.folder, "checkpoints")
     loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
-    search = search or Search(max_length=64)
-    every = [pairs, *(given for given in (validation, test) if given is not None)]
     of = {
         text: text.casefold() if groups is None else groups.get(text, text)
-        for part in every
+        for part in (data, validation, test)
+        if part is not None
         for text in part.names
     }
-    learnt, validated, tested = split_three(pairs, validation, test, of, HELD_OUT, seed)
-    settings = settings or (SETTINGS if translation is None else FINE_TUNING)
+    parts = split_three(data, validation, test, of, HELD_OUT, seed)
+    learnt, validated, tested = parts
     if translation is None:
-        told("learning word pieces and their vectors")
+        how.said("learning word pieces and their vectors")
         translation = new_translation(
             learnt, vocabulary=vocabulary, shape=shape, encoder=loaded, seed=seed
         )
 
-    def collate(batch: list[tuple[str, str]]) -> dict[str, torch.Tensor]:
+    def collate(batch: Sequence[tuple[str, str]]) -> dict[str, torch.Tensor]:
         sources, targets = zip(*batch, strict=True)
-        return translation.batch(sources, targets, search.max_length)
+        device = next(translation.module.parameters()).device
+        made = translation.batch(sources, targets, how.search.max_length)
+        return {name: value.to(device) for name, value in made.items()}
 
-    greedy = Search(1, search.max_length)
-
-    def validate(module: Any) -> dict[str, float]:
-        total = 0.0
-        right = [
-            (s, targets[0]) for s, targets in zip(validated.names, validated.texts, strict=True)
-        ]
-        device = next(module.parameters()).device
-        for start in range(0, len(right), settings.batch_size):
-            part = right[start : start + settings.batch_size]
-            inputs = {name: value.to(device) for name, value in collate(part).items()}
-            total += float(module(**inputs)["loss"]) * len(part)
-        found = [one[0][0] for one in translation.translate(validated.names[:VALIDATED], greedy)]
-        scores = score_texts(found, validated.texts[:VALIDATED], language=language).estimates()
-        return {"loss": total / len(right), "chrf": scores["chrf"]}
-
-    history = train(
-        translation.module, learnt.pairs, collate, folder, settings,
-        validate=validate, best=("chrf", "max"), progress=progress,
+    history = how.fit(
+        translation.module, learnt.pairs, collate, validated.texts,
+        lambda rows: collate([(validated.names[row], validated.texts[row][0]) for row in rows]),
+        lambda: first_texts(translation.translate(validated.names[:VALIDATED], how.greedy)),
+        range(min(VALIDATED, len(validated))),
     )  # fmt: skip
-    sources, right = tested.names, tested.texts
-    found = [one[0][0] for one in translation.translate(sources, search, told("translating"))]
-    told("encoding texts, for the nearest known one")
-    nearest = nearest_translations(loaded, learnt, sources)
-    report = compared(
-        TRANSLATOR.what, found, nearest, right, language=language, seed=seed,
-        groups=None if groups is None else tested.groups, names=sources,
-        counts={"train": len(learnt), "validation": len(validated), "test": len(tested)},
-        seconds=history.seconds, skipped=[one for part in every for one in part.skipped],
-        folder=folder,
+    written = translation.translate(tested.names, how.search, how.said("translating"))
+    how.said("encoding texts, for the nearest known one")
+    nearest = nearest_translations(loaded, learnt, tested.names)
+
+    def save(folder: Path) -> dict[str, Any]:
+        return {**translation.save(folder), "codes": codes}
+
+    return how.finish(
+        TRANSLATOR, parts, dict(enumerate(first_texts(written))), dict(enumerate(nearest)), save,
+        history=history, grouped=groups is not None,
     )  # fmt: skip
-    translation.save(
-        folder,
-        {
-            "language": language,
-            "codes": codes,
-            "architecture": type(translation.model).__name__,
-            "search": search,
-            "settings": settings,
-            "scores": report.scores,
-        },
-    )
-    report.save()
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return report
 
 
 def nearest_translations(encoder: Encoder, known: Examples, texts: Sequence[str]) -> list[str]:

@@ -20,7 +20,6 @@ from sensorium.cli.train.settings import (
     SeedOption,
     SettingsOption,
     made_of,
-    read_settings,
     replaced,
 )
 from sensorium.encoders import DEFAULT_ENCODER
@@ -83,7 +82,6 @@ def caption(
     as_json: JsonOption = False,
 ) -> None:
     """Train a model that captions pictures, and measure it beside the nearest neighbour."""
-    from sensorium.data.captioned import read_captioned
     from sensorium.tasks.generating import Search
     from sensorium.training.captioner import FINE_TUNING, SETTINGS, train_captioner
     from sensorium.training.captioner_on_features import Design
@@ -97,21 +95,17 @@ def caption(
         raise UsageError("--frozen goes with --model or --image-tower; --encoder always is")
     if model is not None and joined:
         raise UsageError("--model is a whole captioner: leave out --image-tower and --decoder")
-    search = Search(beams, max_length)
-    default = SETTINGS if new else FINE_TUNING
     how = replaced(
-        default, read_settings(settings, type(default)),
+        SETTINGS if new else FINE_TUNING, settings,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
     )  # fmt: skip
     design = made_of(Design, {}, neighbours=neighbours, vocabulary=vocabulary)
-    pairs = read_captioned(data)
-    given = [None if one is None else read_captioned(one) for one in (validation, test)]
     pretrained = None if new else pretrained_captions(model, tower=image_tower, decoder=decoder)
     folder = folder or Path(f"captioner-{Path(data).stem or 'new'}")
     with interruptible(), progress_of_steps() as line:
         report = train_captioner(
-            pairs, folder, encoder=encoder, design=design, model=pretrained, frozen=frozen,
-            validation=given[0], test=given[1], language=language, settings=how,
-            search=search, seed=seed, said=line.said, progress=line.training,
+            data, folder, encoder=encoder, design=design, model=pretrained, frozen=frozen,
+            validation=validation, test=test, language=language, settings=how,
+            search=Search(beams, max_length), seed=seed, said=line.said, progress=line.training,
         )  # fmt: skip
     output.print_report(report.as_report(), as_json)

@@ -11,7 +11,7 @@ import typer
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_of_steps
-from sensorium.cli.train.settings import SettingsOption, read_settings, replaced
+from sensorium.cli.train.settings import SettingsOption, replaced
 from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def train_fusion(
     from sensorium.training.fusion import SETTINGS, FusionClassifier, FusionRegressor
     from sensorium.training.fusion_report import report_of
 
-    how = replaced(SETTINGS, read_settings(settings, type(SETTINGS)), epochs=epochs, seed=seed)
+    how = replaced(SETTINGS, settings, epochs=epochs, seed=seed)
     rows, _ = read_rows_of(table)
     targets = _targets(target, rows)
     columns = _columns(column)

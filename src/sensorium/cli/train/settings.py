@@ -76,8 +76,10 @@ def made_of(kind: type[Made], settings: Mapping[str, Any], **options: Any) -> Ma
     return kind(**{**{n: v for n, v in settings.items() if n in names}, **given})
 
 
-def replaced(default: Made, settings: Mapping[str, Any], **options: Any) -> Made:
-    """As `made_of`, beginning with another one's values."""
+def replaced(default: Made, settings: Mapping[str, Any] | Path | None, **options: Any) -> Made:
+    """As `made_of`, beginning with another one's values; a path is that of a file of settings."""
+    if not isinstance(settings, Mapping):
+        settings = read_settings(settings, type(default))
     own = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}  # type: ignore[arg-type]
     return made_of(type(default), {**own, **settings}, **options)
 

@@ -19,7 +19,6 @@ from sensorium.cli.train.settings import (
     RateOption,
     SeedOption,
     SettingsOption,
-    read_settings,
     replaced,
 )
 from sensorium.encoders import DEFAULT_ENCODER
@@ -93,27 +92,25 @@ def translation(
     )
 
     new = model is None and text_encoder is None and decoder is None
-    pairs = read_text_pairs(data, source, target)
-    given = [
-        None if one is None else read_text_pairs(one, source, target) for one in (validation, test)
-    ]
+    pairs, *held_out = (
+        None if table is None else read_text_pairs(table, source, target)
+        for table in (data, validation, test)
+    )
     translation = None
     if not new:
         translation = pretrained_translation(
             model, encoder=text_encoder, decoder=decoder, codes=codes
         )
-    default = SETTINGS if new else FINE_TUNING
     how = replaced(
-        default, read_settings(settings, type(default)),
+        SETTINGS if new else FINE_TUNING, settings,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
     )  # fmt: skip
     folder = folder or Path(f"translator-{data.stem}")
     with interruptible(), progress_of_steps() as line:
         report = train_translator(
-            pairs, folder, translation=translation, validation=given[0], test=given[1],
-            language=language, codes=codes, vocabulary=vocabulary,
-            search=Search(beams, max_length),
-            settings=how,
-            encoder=encoder, seed=seed, said=line.said, progress=line.training,
+            pairs, folder, encoder=encoder, translation=translation, codes=codes,
+            vocabulary=vocabulary, validation=held_out[0], test=held_out[1], language=language,
+            settings=how, search=Search(beams, max_length), seed=seed, said=line.said,
+            progress=line.training,
         )  # fmt: skip
     output.print_report(report.as_report(), as_json)
