@@ -323,3 +323,19 @@ def test_what_is_not_closed_is_closed_by_the_end(path: Path) -> None:
     del database
     assert not guard._held
     assert sorted(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kept", ["sys.kept = db", "builtins.kept = db"])
+def test_the_end_of_a_program_closes_what_it_left_open(path: Path, kept: str) -> None:
+    program = (
+        "import builtins, pathlib, sys; from sensorium.collection import sqlite\n"
+        "db = sqlite.connect(pathlib.Path(sys.argv[1])); db.keep_log(pathlib.Path(sys.argv[1]))\n"
+        f"db.execute('UPDATE items SET size = 2'); {kept}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert sorted(file.name for file in path.parent.iterdir()) == [path.name]
+    with closing(sqlite3.connect(path)) as db:
+        assert set(db.execute("SELECT size FROM items")) == {(2,)}

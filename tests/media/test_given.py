@@ -154,6 +154,15 @@ def test_collections_take_lists_and_tables(
                 assert other is not None and not {"stars", "taken"} & {*other.metadata}
 
 
+def test_one_row_is_a_table(tiny: Path, pictures: list[Path], tmp_path: Path) -> None:
+    with Collection(tmp_path / "c.sensorium", tiny) as collection:
+        assert collection.add({"path": pictures[1], "stars": 3}).added == 1
+        item = collection.get(pictures[1])
+        assert item is not None and item.metadata["stars"] == 3
+        with pytest.raises(UsageError, match="'path' column that names files; it has stars"):
+            collection.add({"stars": 3})
+
+
 def test_what_is_no_file_is_not_added(tiny: Path, tmp_path: Path) -> None:
     with Collection(tmp_path / "c.sensorium", tiny) as collection:
         for given, advice in (

@@ -7,8 +7,10 @@ is a hole. This is the only module that imports `apsw`.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -57,6 +59,9 @@ class Rows(Protocol):
         """All rows that are left."""
 
 
+_open: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
 class Connection(apsw.Connection):
     """A connection to one database; see `connect`."""
 
@@ -92,8 +97,18 @@ class Connection(apsw.Connection):
             super().close(force)
 
     def __del__(self) -> None:
-        with contextlib.suppress(apsw.Error):
+        try:  # noqa: SIM105 (at the very end, the module `contextlib` may be gone)
             self.close()
+        except apsw.Error:
+            pass
+
+
+@atexit.register
+def close_open() -> None:
+    """Close what is still open, while all that closing needs is there: logs are tidied away."""
+    for connection in list(_open):
+        with contextlib.suppress(apsw.Error):
+            connection.close()
 
 
 def connect(path: Path, *, create: bool = False, read_only: bool = False) -> Connection:
@@ -125,6 +140,7 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> Con
         # apsw takes texts of Unicode alone, a URI any bytes.
         name, flags = path.absolute().as_uri(), flags | apsw.SQLITE_OPEN_URI
     connection = Connection(name, flags=flags)
+    _open.add(connection)
     for setting, value in _SETTINGS.items():
         connection.config(setting, value)
     connection.set_busy_timeout(1000 * BUSY_TIMEOUT)

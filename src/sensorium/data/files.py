@@ -87,6 +87,9 @@ def sources_of(given: Iterable[Any]) -> list[Source]:
         elif (rows := rows_of(value)) is not None:
             _require_paths(rows, type(value).__name__)
             sources += rows
+        elif isinstance(value, Mapping):
+            _require_paths([dict(value)], type(value).__name__)
+            sources.append(value)
         elif _holds_paths(value):
             sources += sources_of(value)
         else:
