@@ -272,8 +272,8 @@ def test_captioned_pictures_and_fusion_take_tables(
     rows = [{"path": path.name, "caption": f"a {path.stem} square"} for path in pictures]
     for given in (rows, pd.DataFrame(rows), datasets.Dataset.from_list(rows)):
         found = read_captioned(given)
-        assert found.captions == [[row["caption"]] for row in rows]
-        assert found.pictures[2].open().load().getpixel((0, 0)) == (0, 0, 255)
+        assert found.texts == [[row["caption"]] for row in rows]
+        assert found.sources[2].open().load().getpixel((0, 0)) == (0, 0, 255)
         assert read_rows_of(given) == (rows, [])
     for wrong in (pictures, 3, np.zeros(3)):
         with pytest.raises(UsageError):
