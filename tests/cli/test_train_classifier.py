@@ -38,7 +38,7 @@ def test_one_command_trains_classifies_and_labels(
     library = tmp_path / "c.sensorium"
     with Collection(library, tiny) as collection:
         collection.add(folder)
-    labelled = run("classify", "--classifier", saved, "-c", library, "--save", "kind")
+    labelled = run("classify", "--classifier", saved, "-c", library, "-k", "1", "--save", "kind")
     assert labelled.code == 0 and len(labelled.lines) == 1 + 20
     assert "20 labels stored as kind" in labelled.err
     found = run("search", "red", "-c", library, "--where", "kind = 'red'", "--paths")

@@ -48,6 +48,11 @@ def test_what_is_refused(run: Run, folder: Path, tiny: Path, tmp_path: Path) -> 
     assert bad.code == 2 and "epochs is 0" in bad.err
     lost = run("train", "contrastive", folder / "captions.csv", *towers, "--tune", "text")
     assert lost.code == 2 and "cannot be tuned" in lost.err
+    half = tmp_path / "half.json"
+    half.write_text('{"precision": "float16"}')
+    refused = run("train", "contrastive", folder / "captions.csv", *towers, "--settings", half)
+    assert refused.code == 2 and "float16 is trained in on a GPU only" in refused.err
+    assert not (tmp_path / "x").exists()
     moved = run("train", "contrastive", folder / "captions.csv", *towers, "--text-prefix", "a")
     assert moved.code == 2 and "--text-prefix stands in a file now" in moved.err
 

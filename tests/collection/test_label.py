@@ -66,6 +66,8 @@ def test_what_cannot_label_is_said(
         library.label(tmp_path)
     with pytest.raises(UsageError, match="a trained classifier is"):
         library.label(3)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="labels are a list of texts, or the folder"):
+        library.classify("cat")
     for name in ("path", "two words", ""):
         with pytest.raises(UsageError, match="saved under a name"):
             library.label(classifier, save=name)

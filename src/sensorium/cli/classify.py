@@ -62,14 +62,7 @@ def classify(
             "--contributions", help="Say what each modality contributed to a fusion (Shapley)."
         ),
     ] = False,
-    k: Annotated[
-        int | None,
-        typer.Option(
-            "-k",
-            help="Labels to print for each.",
-            show_default="3; of a collection by a classifier 1",
-        ),
-    ] = None,
+    k: Annotated[int, typer.Option("-k", help="Labels to print for each.")] = 3,
     collection: CollectionOption = None,
     where: WhereOption = None,
     encoder: Annotated[
@@ -103,7 +96,6 @@ def classify(
     if save is not None and (classifier is None or sources):
         raise UsageError("--save goes with --classifier and a collection: name no files")
     judged = classifier is None and (multi or len(names) == 1)
-    k = k if k is not None else 1 if classifier is not None and not sources else 3
     chosen = Selection()
     if sources:
         if where is not None or collection is not None:
@@ -137,7 +129,7 @@ def label(
     classifier: Path,
     collection: CollectionOption = None,
     where: WhereOption = None,
-    k: Annotated[int | None, typer.Option("-k")] = None,
+    k: Annotated[int, typer.Option("-k")] = 1,
     save: str | None = None,
     as_json: JsonOption = False,
 ) -> None:

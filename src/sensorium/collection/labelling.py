@@ -57,6 +57,10 @@ def classify(
             by_texts.labels, k, kinds=JUDGED if judged else None, judged=judged,
         )  # fmt: skip
     else:
+        if isinstance(labels, str) and not os.path.isdir(labels):  # noqa: PTH112
+            raise UsageError(
+                f"labels are a list of texts, or the folder of a classifier: {labels!r:.80} is none"
+            )
         if multi or prompts is not None:
             raise UsageError("multi and prompts go with texts: a classifier has its own labels")
         trained = vector_classifier_of(labels)

@@ -38,7 +38,7 @@ try:
     from sensorium.training.contrastive_losses import ContrastiveLoss
     from sensorium.training.dual_encoder_folder import TRAINING, needs_export, write_dual_encoder
     from sensorium.training.gradient_cache import cached_loss
-    from sensorium.training.loop import Settings, train
+    from sensorium.training.loop import Settings, require_precision, train
     from sensorium.training.sides import MEAN_RECALL, Side
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
@@ -212,6 +212,7 @@ def train_contrastive(
     """
     with _quiet_libraries():
         kept = Path(folder) / TRAINING / "features" if features is None else Path(features)
+        require_precision(settings)
         return _train(
             Path(folder), data, options, settings, validation, split, kept, said, progress
         )

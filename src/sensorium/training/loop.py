@@ -268,6 +268,11 @@ def _require_possible(
         raise UsageError(f"the best of a metric is its min or max, not {best[1]!r}")
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise UsageError("there is nothing to train: no parameter of the model needs a gradient")
+    require_precision(settings)
+
+
+def require_precision(settings: Settings) -> None:
+    """Refuse a precision that nothing here trains in; before anything is written, or begun."""
     if settings.precision == "float16" and not torch.cuda.is_available():
         raise UsageError("float16 is trained in on a GPU only; take bfloat16 or float32")
 
