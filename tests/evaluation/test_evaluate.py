@@ -203,6 +203,9 @@ def test_what_cannot_be_evaluated(pairs: Path, classes: Path, tiny: Path, tmp_pa
     pairs.write_text("path,caption\nclasses/the_red/broken.png,x\nclasses/the_red/red0.png,y\n")
     with pytest.raises(UsageError, match=r"pairs.csv: 1 pictures.*skipped: classes/the_red/broken"):
         evaluate_pairs(pairs, tiny)
+    pairs.write_text("path,caption\nclasses/the_red/red0.png,y\n")  # and nothing was skipped
+    with pytest.raises(UsageError, match=r"pairs.csv: 1 pictures.*at least two are needed$"):
+        evaluate_pairs(pairs, tiny)
     for color in ("red", "green"):
         for file in (classes / f"the_{color}").iterdir():
             file.write_bytes(b"")

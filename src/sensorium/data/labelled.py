@@ -37,7 +37,7 @@ from sensorium.media import (
     Video,
 )
 from sensorium.media.given import items_of, names_of, rows_of
-from sensorium.media.skipped import Skipped
+from sensorium.media.skipped import Skipped, first_of
 from sensorium.media.sources import is_url
 
 
@@ -207,8 +207,7 @@ def _of_one_modality(examples: Examples, wanted: Modality | None, where: str) ->
             skipped.append(Skipped(name, error.reason))
     counts = Counter(modality for modality in modalities if modality is not None)
     if not counts:
-        first = f"; the first that was skipped: {skipped[0].path} ({skipped[0].reason})"
-        raise UsageError(f"{where}: there are no examples" + (first if skipped else ""))
+        raise UsageError(f"{where}: there are no examples{first_of(skipped)}")
     chosen = wanted if wanted is not None else counts.most_common(1)[0][0]
     rows = []
     for row, modality in enumerate(modalities):

@@ -38,6 +38,7 @@ from sensorium.evaluation.result import (
 )
 from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress
+from sensorium.media.skipped import first_of
 
 AnyPath = str | os.PathLike[str]
 AnyEncoder = AnyPath | Encoder
@@ -274,10 +275,8 @@ def load_both_ways(encoder: AnyEncoder | None) -> tuple[Encoder, str]:
 
 def require_two(count: int, what: str, where: Path, skipped: Sequence[Skipped]) -> None:
     if count < 2:
-        first = f"; the first that was skipped: {skipped[0].path} ({skipped[0].reason})"
         raise UsageError(
-            f"{where}: {count} {what} can be used, at least two are needed"
-            + (first if skipped else "")
+            f"{where}: {count} {what} can be used, at least two are needed{first_of(skipped)}"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -34,3 +34,10 @@ def group_skipped(skipped: Iterable[Skipped], named: int = 3) -> list[str]:
             f"{told}: {reason}" if len(names) == 1 else f"{len(names):,} ({told}): {reason}"
         )
     return lines
+
+
+def first_of(skipped: Sequence[Skipped]) -> str:
+    """The end of a message that too little is left: what was skipped first, if anything was."""
+    if not skipped:
+        return ""
+    return f"; the first that was skipped: {skipped[0].path} ({skipped[0].reason})"

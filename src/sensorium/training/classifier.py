@@ -30,6 +30,7 @@ from sensorium.errors import UsageError
 from sensorium.media import Modality
 from sensorium.media.given import array_of, items_of, names_of
 from sensorium.media.progress import Progress
+from sensorium.media.skipped import first_of
 from sensorium.tasks.classification import (
     OWN_MODEL_METHODS,
     TUNED_METHODS,
@@ -180,11 +181,9 @@ class Classifier:
         """
         data = self._read(x, y, labels, modality, progress)
         if len(data.words) < 2:
-            first = data.skipped[0] if data.skipped else None
             raise UsageError(
                 "a classifier needs examples of two or more classes, usable are those of "
-                f"{', '.join(data.words) or 'none'}"
-                + (f"; the first that was skipped: {first.path} ({first.reason})" if first else "")
+                f"{', '.join(data.words) or 'none'}{first_of(data.skipped)}"
             )
         self.texts = data.words
         kept, tested = data, None
