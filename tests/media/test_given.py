@@ -260,7 +260,7 @@ def test_classifiers_take_tables(tiny: Path, pictures: list[Path]) -> None:
         assert found.predict(torch.from_numpy(encoder.encode(pictures))) == CLASSES
     with pytest.raises(UsageError, match="needs a column with the class"):
         Classifier("nearest-mean", encoder).fit(pd.DataFrame({"path": many}))
-    with pytest.raises(UsageError, match="there are no examples$"):
+    with pytest.raises(UsageError, match=r"there are no examples$"):
         Classifier("nearest-mean", encoder).fit(pd.DataFrame({"path": [], "label": []}))
 
 
