@@ -23,7 +23,7 @@ from sensorium.training.fusion import (  # noqa: E402
 )
 from sensorium.training.fusion_linear import PENALTIES  # noqa: E402
 from sensorium.training.fusion_methods import Recipe, Trained, train_method  # noqa: E402
-from sensorium.training.fusion_report import FusionReport  # noqa: E402
+from sensorium.training.fusion_report import FusionReport, _shown  # noqa: E402
 from sensorium.training.fusion_selection import choose, linear_losses, losses  # noqa: E402
 
 Rows = list[dict[str, Any]]
@@ -338,3 +338,15 @@ def test_what_is_written_can_be_read(
     description.write_text(json.dumps({**content, "format": 1}))
     older = Fusion.load(tmp_path / "model")
     assert older.report is None and np.array_equal(older.predict_proba(test)["kind"], found)
+
+
+def test_the_report_says_why_linear_stays() -> None:
+    counts = {"train": 50, "validation": 10, "test": 10}
+    for losses, is_said in (
+        ({"linear": 0.9, "early": 0.8}, True),
+        ({"linear": 0.7, "early": 0.8}, False),
+    ):
+        said = _shown(FusionReport("linear", counts, {"linear": linear, "early": 0.8}, {}), {})
+        assert any(str(line).startswith("linear stays where no other") for line in said) == is_said
+    chosen = _shown(FusionReport("early", counts, {"linear": 0.9, "early": 0.5}, {}), {})
+    assert not any(str(line).startswith("linear stays") for line in chosen)

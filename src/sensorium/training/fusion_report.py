@@ -222,6 +222,11 @@ def _shown(report: FusionReport, targets: Mapping[str, Target]) -> list[str | Ta
     if len(report.validation) > 1:
         losses = ", ".join(f"{name} {loss:.3f}" for name, loss in report.validation.items())
         shown.append(f"validation loss, half of it with modalities hidden: {losses}")
+        if (
+            report.chosen == "linear"
+            and min(report.validation.values()) < report.validation["linear"]
+        ):
+            shown.append("linear stays where no other is better by more than two standard errors")
     return shown + [
         _table(name, systems, COMPARED[targets[name].kind])
         if systems
