@@ -342,10 +342,7 @@ def test_what_is_written_can_be_read(
 
 def test_the_report_says_why_linear_stays() -> None:
     counts = {"train": 50, "validation": 10, "test": 10}
-    for losses, is_said in (
-        ({"linear": 0.9, "early": 0.8}, True),
-        ({"linear": 0.7, "early": 0.8}, False),
-    ):
+    for linear, is_said in ((0.9, True), (0.7, False)):
         said = _shown(FusionReport("linear", counts, {"linear": linear, "early": 0.8}, {}), {})
         assert any(str(line).startswith("linear stays where no other") for line in said) == is_said
     chosen = _shown(FusionReport("early", counts, {"linear": 0.9, "early": 0.5}, {}), {})
