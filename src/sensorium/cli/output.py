@@ -23,7 +23,7 @@ from sensorium.evaluation.report import Report, Table, named, visible
 from sensorium.home import index_command
 from sensorium.home import short_path as short_path
 from sensorium.index.tuning import Measured
-from sensorium.media.skipped import group_skipped
+from sensorium.media.skipped import Note, group_skipped
 from sensorium.tasks.yes_no import answer
 
 SKIPPED_SHOWN = 20
@@ -108,6 +108,7 @@ def print_report(report: Report, as_json: bool) -> None:
             print_json(fact)
     else:
         print_skipped(report.skipped)
+        print_skipped(report.notes)
         for block in report.shown:
             if isinstance(block, Table):
                 print_table(block)
@@ -117,7 +118,7 @@ def print_report(report: Report, as_json: bool) -> None:
         raise Exit(EXIT_PARTLY)
 
 
-def told_added(report: Any, counted: Sequence[str], note: str, path: Path, items: int) -> Report:
+def told_added(report: Any, counted: Sequence[str], remark: str, path: Path, items: int) -> Report:
     """What is told of what was added to a collection.
 
     Parameters
@@ -125,18 +126,23 @@ def told_added(report: Any, counted: Sequence[str], note: str, path: Path, items
     report : AddReport or ImportReport
     counted : sequence of str
         What is counted of it, beside what was skipped; only what there is is told.
-    note : str
+    remark : str
         Told behind the seconds.
     path : Path
         Of the collection.
     items : int
         That it holds now.
     """
-    counts = {name: getattr(report, name) for name in counted} | {"skipped": len(report.skipped)}
+    notes: Sequence[Note] = vars(report).get("notes", ())
+    counts = {name: getattr(report, name) for name in counted} | {
+        "with notes": len({note.path for note in notes}),
+        "skipped": len(report.skipped),
+    }
     told = ", ".join(f"{n} {name}" for name, n in counts.items() if n or name == "added")
-    line = f"{told} in {report.seconds:.1f} s{note}; {short_path(str(path))} holds {items}"
-    whole = {**vars(report), "skipped": len(report.skipped), "items": items}
-    return Report([line], [*named(report.skipped), whole], report.skipped)
+    line = f"{told} in {report.seconds:.1f} s{remark}; {short_path(str(path))} holds {items}"
+    whole = {**vars(report), "skipped": len(report.skipped), "notes": len(notes), "items": items}
+    facts = [*named(report.skipped), *named(notes), whole]
+    return Report([line], facts, report.skipped, notes)
 
 
 def print_table(table: Table) -> None:
@@ -275,12 +281,13 @@ def found_nothing(library: Collection) -> str:
     return f"{path} holds nothing yet: `{index_command(library.path)}` adds media"
 
 
-def print_skipped(skipped: Sequence[Skipped]) -> None:
-    """Name what was skipped, and why, on standard error: a line for each reason."""
-    lines = group_skipped(Skipped(short_path(item.path), item.reason) for item in skipped)
+def print_skipped(skipped: Sequence[Skipped | Note]) -> None:
+    """Name what was skipped or noted, and why, on standard error: a line for each reason."""
+    lines = group_skipped(dataclasses.replace(item, path=short_path(item.path)) for item in skipped)
+    what = "note on" if skipped and isinstance(skipped[0], Note) else "skipped"
     shown = SKIPPED_SHOWN if notices.is_terminal else len(lines)
     for line in lines[:shown]:
-        notices.print(Text(f"skipped {line}"), soft_wrap=True)
+        notices.print(Text(f"{what} {line}"), soft_wrap=True)
     if len(lines) > shown:
         notices.print(f"... for {len(lines) - shown} more reasons (--json lists all of them)")
 

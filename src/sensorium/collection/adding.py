@@ -24,7 +24,7 @@ from sensorium.encoders.reading import NOTHING, Extraction, is_heavy, read_segme
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import Image, Media, Modality, open_media
 from sensorium.media.progress import Progress
-from sensorium.media.skipped import Skipped
+from sensorium.media.skipped import Note, Skipped
 from sensorium.media.sources import hash_file, read_file
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class AddReport:
         Files that went through the encoder: `added` and `updated` less copies of known content.
     skipped : list of Skipped
         What could not be indexed, with the reason; nothing that was stored of it before is lost.
+    notes : list of Note
+        What could not be used in files that were indexed: a track, a page, a layer.
     ignored : int
         Files met in folders that are no media.
     ignored_kinds : dict
@@ -64,6 +66,7 @@ class AddReport:
     ignored: int = 0
     ignored_kinds: dict[str, int] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     seconds: float = 0.0
 
     def count_ignored(self, file: Ignored) -> None:
@@ -85,6 +88,7 @@ class _Work:
     moved_from: Sequence[tuple[int, str]] = ()  # id and old path of items it may be
     properties: dict[str, Any] = field(default_factory=dict)
     modality: str = Modality.IMAGE
+    notes: Sequence[str] = ()  # what could not be used; grows while segments are read
     extracted: Sequence[str] = ()  # what had read words out of it when it was stored
 
 
@@ -208,10 +212,12 @@ class _Adder:
                 return Read(replace(work, file=file, change="copy"))
             properties = storable(media.metadata())
             journal = self._journal(content_hash)
-            segments = segments_of(self.encoder, media, self.extraction, journal=journal)
+            segments = segments_of(
+                self.encoder, media, self.extraction, journal=journal, notes=media.notes
+            )
             found = replace(
                 work, file=file, change="embed", properties=properties,
-                modality=media.modality, extracted=self._wanted(media),
+                modality=media.modality, extracted=self._wanted(media), notes=media.notes,
             )  # fmt: skip
         except MediaError as error:
             return Read(replace(work, change="skip", reason=error.reason))
@@ -297,6 +303,9 @@ class _Adder:
             else:
                 self.report.added += 1
             self.report.embedded += work.change == "embed"
+            if work.change != "skip":
+                notes = dict.fromkeys(work.notes)  # a reader may come by a place twice
+                self.report.notes.extend(Note(work.file.path, text) for text in notes)
             if work.change == "embed" and (journal := self._journal(work.file.content_hash)):
                 journal.remove()
         self._advance(len(batch) - len(stale))

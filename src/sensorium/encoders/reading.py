@@ -83,6 +83,7 @@ def segments_of(
     stored: Sequence[tuple[int, SegmentRecord]] | None = None,
     journal: Any = None,
     role: Role = "document",
+    notes: list[str] | None = None,
 ) -> Generator[PreparedSegment, None, None]:
     """Yield what is stored of an item, each segment decoded when its turn comes.
 
@@ -97,6 +98,8 @@ def segments_of(
     journal : optional
         What is said is written down there, and taken from there after a kill.
     role : {"query", "document"}
+    notes : list of str, optional
+        Gets what is left out.
 
     Raises
     ------
@@ -124,6 +127,8 @@ def segments_of(
                 continue
         except MediaError as error:
             broken = error
+            if notes is not None:
+                notes.append(f"{_place_of(segment)}left out: {error.reason}")
             continue
         count += 1
         yield prepared
@@ -153,6 +158,15 @@ def segments_of(
         except MediaError as error:
             raise MediaError(f"{error.reason}{_advice(media, extraction)}") from None
     raise MediaError("there is nothing in it that can be indexed")
+
+
+def _place_of(segment: Segment) -> str:
+    """Where a segment lies, for a note; empty for a whole item."""
+    place = " ".join(f"{name} {value}" for name, value in segment.details.items())
+    if segment.span is not None:
+        unit = "s" if segment.modality in (Modality.AUDIO, Modality.VIDEO) else "characters"
+        place = place or f"{segment.span[0]:g}-{segment.span[1]:g} {unit}"
+    return place and f"{place} "
 
 
 HEAVY_BYTES = 8 * 1024 * 1024

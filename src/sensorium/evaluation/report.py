@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sensorium.media.skipped import Skipped
+from sensorium.media.skipped import Note, Skipped
 
 if TYPE_CHECKING:  # its module needs SciPy
     from sensorium.evaluation.comparison import Comparison
@@ -55,11 +55,14 @@ class Report:
         For programs: JSON objects, each with a line of its own.
     skipped : sequence of Skipped
         What people are told before the rest; `facts` name it, too.
+    notes : sequence of Note
+        What could not be used in files that were; told and named as `skipped` is.
     """
 
     shown: Sequence[str | Table]
     facts: Sequence[Any]
     skipped: Sequence[Skipped] = ()
+    notes: Sequence[Note] = ()
 
 
 def figure(value: float, sign: str = "", digits: int | None = None) -> str:
@@ -87,9 +90,12 @@ def gain(found: Comparison, digits: int | None = None) -> list[str]:
     return [f"{figure(found.difference, '+', digits)} ({between})", f"{found.p:.4f}"]
 
 
-def named(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
-    """What was skipped, as facts of a report."""
-    return [{"skipped": item.path, "reason": item.reason} for item in skipped]
+def named(skipped: Iterable[Skipped | Note]) -> list[dict[str, Any]]:
+    """What was skipped or noted, as facts of a report."""
+    return [
+        {"skipped" if isinstance(item, Skipped) else "noted": item.path, "reason": item.reason}
+        for item in skipped
+    ]
 
 
 def visible(text: str) -> str:

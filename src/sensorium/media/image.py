@@ -100,6 +100,8 @@ class Image:
     def __init__(
         self, source: str | os.PathLike[str] | bytes | npt.NDArray[Any] | PIL.Image.Image
     ) -> None:
+        self.notes: list[str] = []
+        """What in it could not be used; see `Media`."""
         self.path: Path | None = None
         self._url: str | None = None
         self._encoded: bytes | None = None

@@ -25,7 +25,11 @@ class Media(Protocol):
     ----------
     modality : Modality
         What kind of media this is.
+    notes : list of str
+        What in it could not be used, said while `segments` are read: "page 3 is broken".
     """
+
+    notes: list[str]
 
     @property
     def modality(self) -> Modality: ...

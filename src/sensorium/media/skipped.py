@@ -21,7 +21,21 @@ class Skipped:
     reason: str
 
 
-def group_skipped(skipped: Iterable[Skipped], named: int = 3) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something in a file that was used that could not be: a track, a page, a layer.
+
+    Attributes
+    ----------
+    path : str
+    reason : str
+    """
+
+    path: str
+    reason: str
+
+
+def group_skipped(skipped: Iterable[Skipped | Note], named: int = 3) -> list[str]:
     """One line for each reason: how often it occurred, and the first names."""
     by_reason: dict[str, list[str]] = {}
     for item in skipped:

@@ -193,6 +193,8 @@ class EncodedFile:
     _takes = "a path, URL or bytes"
 
     def __init__(self, source: str | os.PathLike[str] | bytes) -> None:
+        self.notes: list[str] = []
+        """What in it could not be used; see `Media`."""
         self.path: Path | None = None
         self._url: str | None = None
         self._encoded: bytes | None = None

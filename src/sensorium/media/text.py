@@ -32,6 +32,7 @@ class Text:
             raise MediaError(f"the text is empty ({text!r}): give at least one word")
         # A lone surrogate (a broken file name, a cut UTF-16 string) has no UTF-8 form, and the
         # tokenizer needs one; "?" keeps the rest of the text.
+        self.notes: list[str] = []
         self.text = text.encode("utf-8", "replace").decode("utf-8")
 
     def metadata(self) -> dict[str, Any]:
