@@ -194,12 +194,12 @@ class Audio(EncodedFile):
 
     def _header(self) -> dict[str, Any]:
         if self._facts is None:
-            from sensorium.media import ffmpeg, soundfiles
+            from sensorium.media import soundfiles, soundtracks
 
             source = self._file()
             with decoding(self.name, UNREADABLE):
                 facts = soundfiles.facts(source)
-                self._facts = facts if facts is not None else ffmpeg.sound_facts(source, self.name)
+                self._facts = facts if facts is not None else soundtracks.facts(source, self.name)
         return self._facts
 
     def _decoded(self, rate: int) -> Iterator[Samples]:
@@ -211,13 +211,13 @@ class Audio(EncodedFile):
             part = self._samples[round(start * self._rate) : round(stop * self._rate)]
             yield soundfiles.resampled(part, self._rate, rate)
             return
-        from sensorium.media import ffmpeg, soundfiles
+        from sensorium.media import soundfiles, soundtracks
 
         source = self._file()
         if soundfiles.facts(source) is not None:
             yield from soundfiles.samples(source, rate, start, stop)
         else:
-            yield from ffmpeg.samples(source, self.name, rate, start, stop)
+            yield from soundtracks.samples(source, self.name, rate, start, stop)
 
     def __repr__(self) -> str:
         part = f", {self.span[0]:.1f}-{self.span[1]:.1f} s" if self.span else ""

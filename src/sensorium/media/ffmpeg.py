@@ -1,25 +1,15 @@
-"""What FFmpeg reads, through PyAV: videos, and sounds that libsndfile does not know."""
+"""Pictures of videos, which FFmpeg decodes."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import PIL.Image
 
-from sensorium.errors import MediaError, MissingExtraError
-from sensorium.media.decoding import decoding
-
-try:
-    import av
-    from av.container import InputContainer
-except ImportError as error:
-    raise MissingExtraError("av", "media") from error
+from sensorium.errors import MediaError
+from sensorium.media.containers import chosen, container_facts, opened
 
 FRAME_SIDE = 448
 """Pixels of a frame's shorter side, at most: twice what image towers usually take. A frame of a 4K
@@ -27,137 +17,6 @@ video takes 1 MB instead of 25."""
 
 MAX_FRAME_PIXELS = 16384 * 8640
 """Largest frame that is decoded: 16K. A header may claim any size."""
-
-TAGS = ("title", "artist", "album", "date", "genre", "comment", "description")
-
-PREROLL_SECONDS = 0.5
-"""What is decoded before a place that is sought: frames of MP3 and AAC lean on those before."""
-
-Samples = npt.NDArray[np.float32]
-
-
-@contextmanager
-def opened(source: Path | bytes, name: str) -> Iterator[InputContainer]:
-    """Open a file.
-
-    Raises
-    ------
-    MediaError
-        When FFmpeg does not know the format, and for whatever is raised while the file is open.
-    """
-    with decoding(name, "no sound or video that can be read"):
-        file = io.BytesIO(source) if isinstance(source, bytes) else f"file:{source}"
-        with av.open(file, "r", metadata_errors="ignore") as container:
-            yield container
-
-
-def _first(streams: Sequence[Any], what: str, name: str) -> Any | None:
-    """The first stream that can be decoded; None where there is no stream.
-
-    Raises
-    ------
-    MediaError
-        When FFmpeg has a decoder for none of them.
-    """
-    found = next((one for one in streams if one.codec_context is not None), None)
-    if found is None and streams:
-        raise MediaError(f"its {what} are in a codec that FFmpeg cannot decode here", name)
-    return found
-
-
-def container_facts(container: InputContainer) -> dict[str, Any]:
-    """Length and tags of an open file."""
-    known: dict[str, Any] = {}
-    if container.duration is not None:
-        known["duration"] = container.duration / av.time_base
-    tags = {key.lower(): value for key, value in container.metadata.items()}
-    for sound in container.streams.audio:  # OGG keeps its tags there
-        tags = {**{key.lower(): value for key, value in sound.metadata.items()}, **tags}
-    known.update({key: tags[key].strip() for key in TAGS if tags.get(key, "").strip()})
-    if taken := tags.get("creation_time", ""):
-        known["taken"] = taken[:19]
-    return known
-
-
-def sound_facts(source: Path | bytes, name: str) -> dict[str, Any]:
-    """Length, rate, channels and tags of a file that has sound.
-
-    Raises
-    ------
-    MediaError
-        When it cannot be read or is silent.
-    """
-    with opened(source, name) as container:
-        stream = _first(container.streams.audio, "sound", name)
-        if stream is None:
-            raise MediaError("the file holds no sound", name)
-        known = container_facts(container)
-        if "duration" not in known:
-            known["duration"] = _counted(container, stream)
-        return {**known, "sample_rate": stream.rate, "channels": stream.channels}
-
-
-def _counted(container: InputContainer, stream: Any) -> float:
-    """The length of a file whose header does not say it (a stream that was saved)."""
-    last = 0.0
-    for packet in container.demux(stream):
-        if packet.pts is not None:
-            last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    return last
-
-
-def samples(
-    source: Path | bytes, name: str, rate: int, start: float, stop: float
-) -> Iterator[Samples]:
-    """Decode the first sound track between two times, mono, at a rate.
-
-    Raises
-    ------
-    MediaError
-        As `opened`; where the file is broken further on, what comes before is given.
-    """
-    begun = False
-    try:
-        with opened(source, name) as container:
-            stream = _first(container.streams.audio, "sound", name)
-            if stream is None:
-                return
-            for part in _decoded(container, stream, rate, start, stop):
-                begun = True
-                yield part
-    except MediaError:
-        if not begun:
-            raise
-
-
-def _decoded(
-    container: InputContainer, stream: Any, rate: int, start: float, stop: float
-) -> Iterator[Samples]:
-    origin = float((stream.start_time or 0) * (stream.time_base or 0))
-    if start > 0:
-        before = max(0.0, start - PREROLL_SECONDS)
-        container.seek(round((origin + before) * av.time_base), backward=True)
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-    position: int | None = None  # of the next sample, counted from `origin` at `rate`
-    last = round(stop * rate)
-    skip = round(start * rate)
-    for frame in _with_end(container, stream):
-        if position is None:
-            time = 0.0 if frame is None or frame.time is None else frame.time - origin
-            position = round(time * rate)
-        for part in resampler.resample(frame):
-            values = part.to_ndarray().reshape(-1)
-            begin, position = position, position + len(values)
-            values = values[max(0, skip - begin) : max(0, last - begin)]
-            if len(values):
-                yield np.nan_to_num(values.astype(np.float32, copy=False))
-        if position >= last:
-            return
-
-
-def _with_end(container: InputContainer, stream: Any) -> Iterator[Any]:
-    yield from container.decode(stream)
-    yield None  # makes the resampler give what it still holds
 
 
 def keyframe_gap(stream: Any) -> float | None:
@@ -194,7 +53,7 @@ def frames(
     begun = False
     try:
         with opened(source, name) as container:
-            stream = _first(container.streams.video, "pictures", name)
+            stream = chosen(container.streams.video, "pictures", name)
             if stream is None:
                 return
             pixels = (stream.width or 0) * (stream.height or 0)
@@ -241,7 +100,7 @@ def video_facts(source: Path | bytes, name: str) -> dict[str, Any]:
         known = container_facts(container)
         # Pictures are worth having without a sound track that cannot be decoded.
         known["has_sound"] = any(one.codec_context is not None for one in container.streams.audio)
-        if (stream := _first(container.streams.video, "pictures", name)) is not None:
+        if (stream := chosen(container.streams.video, "pictures", name)) is not None:
             known.update(width=stream.width, height=stream.height, codec=stream.codec_context.name)
             if stream.average_rate:
                 known["frame_rate"] = round(float(stream.average_rate), 3)
