@@ -40,8 +40,10 @@ def test_every_bad_file_is_named_and_every_good_one_stored(tmp_path: Path, tiny:
     said = [line for line in done.stderr.splitlines() if not line.startswith("indexing")]
     assert (done.returncode, said) == (1, [])  # and no library wrote anything
     *rows, total = [json.loads(line) for line in done.stdout.splitlines()]
-    reasons = {Path(row["skipped"]).name: row["reason"] for row in rows}
+    reasons = {Path(row["skipped"]).name: row["reason"] for row in rows if "skipped" in row}
     assert {*reasons} == {*bad}
+    notes = {Path(row["noted"]).name: row["reason"] for row in rows if "noted" in row}
+    assert "its audio is left out" in notes["cut.mkv"]
     for name, (_, pattern) in bad.items():
         assert re.search(pattern, reasons[name]), (name, reasons[name])
         assert reasons[name].isprintable() and len(reasons[name]) < 300

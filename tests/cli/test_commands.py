@@ -14,6 +14,7 @@ import pytest
 import sensorium
 from sensorium import Collection
 from sensorium.tasks.yes_no import answer
+from tests.bad_media import film
 from tests.cli.conftest import COLORS, Run
 from tests.media.pictures import encode, red_blue
 
@@ -68,6 +69,20 @@ def test_indexing_as_json(run: Run, pictures: Path, tiny: Path, tmp_path: Path) 
         "added": COUNT, "updated": 0, "moved": 0, "unchanged": 0, "embedded": COUNT,
         "ignored": 1, "ignored_kinds": {".csv": 1}, "skipped": 2, "notes": 0, "items": COUNT,
     }  # fmt: skip
+
+
+def test_what_is_left_out_of_a_file_is_told(run: Run, tiny: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(film())
+    films = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    done = run("index", *films, "-c", tmp_path / "c", "--encoder", tiny)
+    assert done.code == 0 and done.out.startswith("2 added, 2 with notes in ")
+    (line,) = done.err.splitlines()  # of one reason
+    assert line.startswith(f"note on 2 ({films[0]}, {films[1]}): its audio is left out: the space")
+    done = run("index", *films, "-c", tmp_path / "d", "--encoder", tiny, "--json")
+    *rows, total = [json.loads(line) for line in done.lines]
+    assert (done.code, done.err, total["notes"]) == (0, "", 2)
+    assert {row["noted"] for row in rows} == {*map(str, films)}
 
 
 def test_the_default_collection_lies_in_the_home(

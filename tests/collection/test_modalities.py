@@ -72,6 +72,20 @@ def media(tmp_path: Path) -> Path:
     return folder
 
 
+def test_what_is_left_out_of_a_file_is_noted(collection: Collection, media: Path) -> None:
+    (media / "report.pdf").write_bytes(pdf("A dog. The cat is red."))
+    (media / "talk.wav").unlink()
+    report = collection.add(media)
+    assert (report.added, report.skipped) == (5, [])
+    ((note),) = report.notes
+    assert note.path == str(media / "film.mp4")
+    assert note.reason == (
+        "its audio is left out: the space tiny holds image and text, not audio; with --speech it "
+        "is found by what is said in it"
+    )
+    assert collection.add(media).notes == []
+
+
 def test_everything_is_indexed_and_found(
     collection: Collection, media: Path, speech: Stenographer
 ) -> None:

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import FeatureExtractor, Prepared, Role
-from sensorium.errors import MediaError
 from sensorium.media import Modality
 from sensorium.media.segments import SegmentRecord
 
@@ -53,13 +52,6 @@ class Read(Generic[T]):
     segments: Iterable[PreparedSegment] = ()
     finish: Callable[[], T] | None = None
     close: Callable[[], None] = lambda: None
-
-
-def require_held(encoder: FeatureExtractor, modality: Modality) -> None:
-    """Refuse media of a modality that the encoder's space does not hold."""
-    if modality not in encoder.space.modalities:
-        known = " and ".join(encoder.space.modalities)
-        raise MediaError(f"the space {encoder.space.name} holds {known}, not {modality}")
 
 
 def embed(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sensorium.encoders.base import FeatureExtractor, Role
-from sensorium.encoders.pipeline import PreparedSegment, Read, require_held
+from sensorium.encoders.pipeline import PreparedSegment, Read
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import (
     Audio,
@@ -149,14 +149,16 @@ def segments_of(
             count += 1
             yield _words(encoder, said, role)
     if count:
+        if foreign is not None and notes is not None and extraction.speech is None:
+            notes.append(
+                f"its {foreign} is left out: {_not_held(encoder, foreign)}"
+                f"{_advice(media, extraction)}"
+            )
         return
     if broken is not None:
         raise broken
     if foreign is not None:
-        try:
-            require_held(encoder, foreign)
-        except MediaError as error:
-            raise MediaError(f"{error.reason}{_advice(media, extraction)}") from None
+        raise MediaError(f"{_not_held(encoder, foreign)}{_advice(media, extraction)}")
     raise MediaError("there is nothing in it that can be indexed")
 
 
@@ -197,6 +199,11 @@ def _advice(media: Media, extraction: Extraction) -> str:
     if extraction.speech is not None:
         return ", and no speech was understood in it"
     return "; with --speech it is found by what is said in it"
+
+
+def _not_held(encoder: FeatureExtractor, modality: Modality) -> str:
+    known = " and ".join(encoder.space.modalities)
+    return f"the space {encoder.space.name} holds {known}, not {modality}"
 
 
 def _words(encoder: FeatureExtractor, words: Segment, role: Role) -> PreparedSegment:
