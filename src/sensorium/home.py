@@ -6,6 +6,8 @@ import os
 import shlex
 from pathlib import Path
 
+from sensorium.visible import visible
+
 
 def sensorium_home() -> Path:
     """Folder for caches: compiled models and fetched datasets.
@@ -59,7 +61,7 @@ def short_path(path: str) -> str:
     except ValueError:  # another drive
         relative = path
     shown = path if relative.startswith("..") else relative
-    return shown if shown.isprintable() else repr(shown)
+    return visible(shown)
 
 
 def _absolute(path: str) -> Path:

@@ -14,6 +14,7 @@ import PIL.Image
 import pytest
 
 from sensorium import Collection
+from sensorium.visible import visible
 from tests.cli.conftest import COLORS, Run
 
 
@@ -30,7 +31,8 @@ def test_words_give_what_python_gives(run: Run, library: Path) -> None:
     done = run("search", "a red square", "-c", library, "-k", "3")
     with Collection(library) as collection:
         hits = collection.search("a red square", k=3)
-    assert done.out == "score\tpath\n" + "".join(f"{hit.score:.4f}\t{hit.path}\n" for hit in hits)
+    rows = ["\t".join([f"{hit.score:.4f}", visible(hit.path)]) for hit in hits]
+    assert done.out.splitlines() == ["score\tpath", *rows]
 
 
 def test_json_is_one_object_a_line(run: Run, folder: Path, library: Path) -> None:

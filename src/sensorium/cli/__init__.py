@@ -9,6 +9,7 @@ import sys
 import warnings
 
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
+from sensorium.visible import visible
 
 OLD_OPTIONS = {"--output": "--out"}
 NOW_SETTINGS = (
@@ -30,6 +31,7 @@ def main() -> None:
     _let_threads_sleep()  # before anything loads the libraries that read it
     from sensorium.cli.app import app
     from sensorium.cli.progress import speaking
+    from sensorium.cli.terminal import print_error
 
     # File names that are not UTF-8 leave as the bytes they are, for xargs and the like.
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -40,7 +42,7 @@ def main() -> None:
         with speaking(" ".join(["sensorium", *sys.argv[1:2]])):
             app()
     except SensoriumError as error:
-        print(f"sensorium: {error}", file=sys.stderr)
+        print_error(str(error))
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
 
 
@@ -86,5 +88,5 @@ def _on_one_line(
     line: str | None = None,
 ) -> str:  # fmt: skip
     if issubclass(category, SensoriumWarning):
-        return f"sensorium: {message}\n"
+        return f"sensorium: {visible(str(message))}\n"
     return f"{filename}:{lineno}: {category.__name__}: {message}\n"

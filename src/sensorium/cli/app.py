@@ -15,6 +15,7 @@ from sensorium.cli.generate import caption, translate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
 from sensorium.cli.progress import STAYS, interruptible, progress_bar, progress_of_steps
+from sensorium.cli.terminal import print_json, print_line
 from sensorium.cli.train import train_app
 from sensorium.collection import AddReport, Collection, Skipped
 from sensorium.collection.asking import MODES
@@ -124,13 +125,13 @@ def search(
         output.print_skipped(write_sheet(sheet, query, hits))
     if as_json:
         for hit in hits:
-            output.print_json(hit)
+            print_json(hit)
     elif paths or null:
         output.print_paths(hits, null=null)
     else:
         output.print_hits(hits)
     if not hits:
-        output.notices.print(found_nothing, soft_wrap=True, markup=False)
+        output.notices.print(found_nothing, soft_wrap=True)
         raise typer.Exit(EXIT_PARTLY)
 
 
@@ -140,7 +141,7 @@ def info(collection: CollectionOption = None, as_json: JsonOption = False) -> No
     with _open(collection) as library:
         facts = library.info()
     if as_json:
-        output.print_json(facts)
+        print_json(facts)
         return
     items = ", ".join(f"{n:,} {modality}" for modality, n in facts.items.items()) or "nothing yet"
     lines: dict[str, Any] = {
@@ -157,7 +158,7 @@ def info(collection: CollectionOption = None, as_json: JsonOption = False) -> No
     }
     for name, value in lines.items():
         if value:
-            output.console.print(f"{name:<13}{value}", soft_wrap=True, markup=False)
+            output.console.print(f"{name:<13}{value}", soft_wrap=True)
 
 
 def _spelt(index: dict[str, Any] | None) -> str | None:
@@ -210,7 +211,7 @@ def optimize(
                 tell=tell,
             )
     if as_json:
-        output.print_json(report)
+        print_json(report)
     else:
         output.print_curve(report)
 
@@ -224,7 +225,7 @@ def prune(
     with _open(collection) as library:
         gone = library.prune(dry_run=dry_run)
     for path in gone:
-        print(path)
+        print_line(path)
     output.notices.print(f"{len(gone)} {'would be ' if dry_run else ''}forgotten")
 
 
@@ -286,7 +287,7 @@ def _require_media(sources: list[str], collection: Path, encoder: str, as_json: 
     else:
         output.print_skipped(report.skipped)
         told = f"no media there{others}: {output.short_path(str(collection))} is not made"
-        output.notices.print(told, soft_wrap=True, markup=False)
+        output.notices.print(told, soft_wrap=True)
     raise typer.Exit(EXIT_PARTLY)
 
 

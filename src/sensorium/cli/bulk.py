@@ -12,6 +12,7 @@ from rich.text import Text
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption
 from sensorium.cli.progress import STAYS, interruptible, progress_bar
+from sensorium.cli.terminal import print_json, print_line
 from sensorium.collection import Collection
 from sensorium.encoders import load_encoder
 from sensorium.encoders.registry import encoder_name
@@ -198,30 +199,30 @@ def duplicates(
         output.print_skipped(unreadable)
         if len(drawn) > 1:
             output.notices.print(
-                f"{len(drawn)} sheets: {drawn[0]} to {drawn[-1].name}", soft_wrap=True, markup=False
+                f"{len(drawn)} sheets: {drawn[0]} to {drawn[-1].name}", soft_wrap=True
             )
     if as_json:
         for group in groups:
-            output.print_json(group)
+            print_json(group)
     elif paths or null:
         removable = [item for group in groups if group.kind == "copies" for item in group.items[1:]]
         output.print_paths(removable, null=null)
     else:
         _print_groups(groups)
     if not groups:
-        output.notices.print(found_nothing, soft_wrap=True, markup=False)
+        output.notices.print(found_nothing, soft_wrap=True)
         raise typer.Exit(EXIT_PARTLY)
 
 
 def _print_groups(groups: Sequence[Duplicates]) -> None:
     """Print groups: below one another on a terminal; number, score, path, kind in a pipe."""
     if not output.console.is_terminal and groups:
-        print("group\tscore\tpath\tkind")
+        print_line("group", "score", "path", "kind")
     for number, group in enumerate(groups, 1):
         alike = group.kind == "look alike"
         for item, score in zip(group.items, group.scores, strict=True):
             if not output.console.is_terminal:
-                print(f"{number}\t{score:.4f}\t{item.path}\t{group.kind}")
+                print_line(str(number), f"{score:.4f}", item.path, group.kind)
                 continue
             mark = "keep" if item is group.items[0] else "copy"
             mark = f"looks alike {score:.3f}" if alike else mark

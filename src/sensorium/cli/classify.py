@@ -118,10 +118,10 @@ def classify(
                 told = f"{left_out} left out that have neither a picture nor words to judge"
                 output.notices.print(told)
             elif not found:
-                output.notices.print(output.found_nothing(library), soft_wrap=True, markup=False)
+                output.notices.print(output.found_nothing(library), soft_wrap=True)
         rows = [(item.path, item.labels) for item in found]
     if save is not None:
-        output.notices.print(f"{len(rows)} labels stored as {save}", markup=False)
+        output.notices.print(f"{len(rows)} labels stored as {save}")
     _print(rows, chosen, as_json, judged)
 
 

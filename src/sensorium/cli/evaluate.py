@@ -14,7 +14,6 @@ from sensorium.collection.asking import MODES
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import UsageError
-from sensorium.evaluation.report import visible
 from sensorium.home import default_collection_path
 from sensorium.media.skipped import group_skipped
 
@@ -126,7 +125,7 @@ def evaluate(
     if result.skipped and not as_json:
         output.notices.print(f"{len(result.skipped):,} skipped", soft_wrap=True)
         for line in group_skipped(result.skipped):
-            output.notices.print(f"  {visible(line)}", soft_wrap=True, markup=False)
+            output.notices.print(f"  {line}", soft_wrap=True)
     output.print_report(report_of(result, folder, files), as_json)
     if other is not None:
         _compare(result, other, seed, as_json)
@@ -216,5 +215,5 @@ def _compare(result: Result, other: Result, seed: int, as_json: bool) -> None:
 
     compared = compare_results(result, other, seed=seed)
     for note in compared.notes:
-        output.notices.print(note, soft_wrap=True, markup=False)
+        output.notices.print(note, soft_wrap=True)
     output.print_report(compared.as_report(), as_json)

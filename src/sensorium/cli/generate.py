@@ -10,6 +10,7 @@ import typer
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_bar
+from sensorium.cli.terminal import print_json, print_line
 from sensorium.data.files import select_files
 from sensorium.errors import UsageError
 from sensorium.evaluation.report import Report, named
@@ -46,7 +47,7 @@ def caption(
     captions = [one for one in captions if not one.error]
     if not as_json:
         for one in captions:
-            print(f"{output.short_path(one.path)}\t{one.text}")
+            print_line(output.short_path(one.path), one.text)
         output.print_ignored(chosen.ignored)
     output.print_report(Report((), [*captions, *named(skipped)], skipped), as_json)
 
@@ -79,6 +80,6 @@ def translate(
     translator = load_translator(model, codes=codes)
     for one in translator.translate(sources, beams=beams):
         if as_json:
-            output.print_json(one)
+            print_json(one)
         else:
-            print(one.text)
+            print_line(one.text)

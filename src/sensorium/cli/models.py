@@ -10,6 +10,7 @@ import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
+from sensorium.cli.terminal import print_json
 from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder, shipped_encoders
 from sensorium.encoders.registry import trust
@@ -41,7 +42,7 @@ def models(
                 f"{trusted} is no server and no hub id: what is on this machine needs no trust"
             )
         for name in named:
-            output.console.print(f"files may name {name} from now on", soft_wrap=True, markup=False)
+            output.console.print(f"files may name {name} from now on", soft_wrap=True)
         return
     for name, folder in shipped_encoders().items():
         encoder = FolderEncoder(folder)
@@ -62,7 +63,7 @@ def models(
             **(_cost(name) if measure else {}),
         }
         if as_json:
-            output.print_json(facts)
+            print_json(facts)
             continue
         _print(
             name + (" (default)" if facts["default"] else ""),
@@ -80,7 +81,7 @@ def models(
         cost = _cost(listed.name) if measure and listed.is_installed else {}
         if as_json:
             facts = {**vars(listed), "installed": listed.is_installed, "default": False, **cost}
-            output.print_json({**facts, "megabytes": listed.megabytes or None})
+            print_json({**facts, "megabytes": listed.megabytes or None})
             continue
         memory = f"{listed.megabytes:,} MB in float32" if listed.parameters else ""
         _print(
@@ -119,10 +120,10 @@ def _spelt(facts: dict[str, Any]) -> str:
 
 
 def _print(title: str, lines: dict[str, Any]) -> None:
-    output.console.print(title, soft_wrap=True, markup=False)
+    output.console.print(title, soft_wrap=True)
     for key, value in lines.items():
         if value:
-            output.console.print(f"  {key:<12}{value}", soft_wrap=True, markup=False)
+            output.console.print(f"  {key:<12}{value}", soft_wrap=True)
 
 
 def export_encoder(model: str, folder: Path, images: list[str], as_json: bool) -> None:

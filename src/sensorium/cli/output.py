@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 from typer import Exit
 
 from sensorium.cli import EXIT_PARTLY
+from sensorium.cli.terminal import Console, print_json, print_line
 from sensorium.collection import Collection, Hit, Item, OptimizeReport, Skipped
 from sensorium.data.files import told_ignored
-from sensorium.evaluation.report import Report, Table, named, visible
+from sensorium.evaluation.report import Report, Table, named
 from sensorium.home import index_command
 from sensorium.home import short_path as short_path
 from sensorium.index.tuning import Measured
@@ -32,24 +31,8 @@ SKIPPED_SHOWN = 20
 CAPTION_KEYS = ("caption", "caption_en", "title", "description")
 """Metadata that tells what a picture shows, in the order it is looked for."""
 
-console = Console(highlight=False)
-notices = Console(stderr=True, highlight=False)
-
-
-def print_json(value: Any) -> None:
-    """Print one JSON object on a line of its own; dataclasses are objects."""
-    text = json.dumps(value, ensure_ascii=False, default=_plain)
-    try:
-        text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        # A file name that is not UTF-8, or a terminal of few characters: JSON can escape them.
-        text = json.dumps(value, default=_plain)
-    print(text)
-
-
-def _plain(value: Any) -> Any:
-    is_made = dataclasses.is_dataclass(value) and not isinstance(value, type)
-    return dataclasses.asdict(value) if is_made else str(value)
+console = Console()
+notices = Console(stderr=True)
 
 
 def caption(metadata: dict[str, Any]) -> str:
@@ -113,7 +96,7 @@ def print_report(report: Report, as_json: bool) -> None:
             if isinstance(block, Table):
                 print_table(block)
             else:  # a caption or file name is no command to the terminal
-                console.print(visible(block), soft_wrap=True, markup=False)
+                console.print(block, soft_wrap=True)
     if report.skipped:
         raise Exit(EXIT_PARTLY)
 
@@ -148,11 +131,8 @@ def told_added(report: Any, counted: Sequence[str], remark: str, path: Path, ite
 def print_table(table: Table) -> None:
     """Print a table: aligned on a terminal, separated by tabs in a pipe."""
     if not console.is_terminal:
-        for line in [
-            *([table.title] * bool(table.title)),
-            *("\t".join(row) for row in (table.headings, *table.rows)),
-        ]:
-            print(line.rstrip("\t"))
+        for row in [*([[table.title]] * bool(table.title)), table.headings, *table.rows]:
+            print_line(*row)
         return
     grid = Grid(
         title=Text(table.title) if table.title else None, title_justify="left",
@@ -181,9 +161,9 @@ def print_hits(hits: Sequence[Hit]) -> None:
     if not hits:
         return
     if not console.is_terminal:
-        print("\t".join(["score", "path", *["place"] * placed]))
+        print_line("score", "path", *["place"] * placed)
         for hit in hits:
-            print("\t".join([f"{hit.score:.4f}", hit.path, *[place(hit)] * placed]))
+            print_line(f"{hit.score:.4f}", hit.path, *[place(hit)] * placed)
         return
     # What describes gets the room that is left; the other columns keep theirs. A long path is cut
     # where there is a caption to be seen, and folded where it has the line for itself.
@@ -224,7 +204,7 @@ def print_labels(
         most = max(len(labels) for _, labels in rows)
         numbers = [""] if most == 1 else [f" {rank + 1}" for rank in range(most)]
         names = ("label", "probability", *(["answer"] if judged else []))
-        print("\t".join(["path", *(f"{name}{n}" for n in numbers for name in names)]))
+        print_line("path", *(f"{name}{n}" for n in numbers for name in names))
     for path, labels in rows:
         if console.is_terminal:
             shown = _told_labels(labels, judged=judged)
@@ -235,7 +215,7 @@ def print_labels(
                 for label, p in labels
                 for cell in (label, f"{p:.4f}", *([answer(p)] if judged else []))
             ]
-            print("\t".join([path, *cells]))
+            print_line(path, *cells)
 
 
 def _told_labels(labels: Sequence[tuple[str, float]], *, judged: bool) -> str:
@@ -295,7 +275,7 @@ def print_skipped(skipped: Sequence[Skipped | Note]) -> None:
 def print_ignored(kinds: Mapping[str, int]) -> None:
     """Say on standard error how many files of which kinds a command had no use for."""
     if kinds:
-        notices.print(told_ignored(kinds), soft_wrap=True, markup=False)
+        notices.print(told_ignored(kinds), soft_wrap=True)
 
 
 def print_paths(hits: Sequence[Item], *, null: bool) -> None:

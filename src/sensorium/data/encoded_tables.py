@@ -30,7 +30,7 @@ from sensorium.media import Audio, Document, Image, Media, Mesh, Modality, Segme
 from sensorium.media.document import cut
 from sensorium.media.progress import NO_FIGURES, Progress
 from sensorium.media.skipped import Skipped
-from sensorium.media.sources import printable
+from sensorium.visible import visible
 
 MAX_TOKENS = 64
 """Vectors of one cell; of a longer recording or text, neighbours are averaged."""
@@ -413,5 +413,5 @@ def _unreadable(row: int, column: Column, value: Any, reason: str) -> Skipped:
     """Name a cell by its file where it is one; rows count from 1."""
     place = f"row {row + 1}, column {column.name}"
     if isinstance(value, (str, os.PathLike)) and value and column.kind != "text":
-        return Skipped(printable(str(value)), f"{reason} ({place}: counts as missing)")
+        return Skipped(visible(str(value)), f"{reason} ({place}: counts as missing)")
     return Skipped(place, f"{reason}: counts as missing")

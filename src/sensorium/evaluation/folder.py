@@ -16,7 +16,7 @@ from sensorium.evaluation.plots import (
     plot_confusion,
     plot_recall,
 )
-from sensorium.evaluation.report import Report, Table, named, spread, visible
+from sensorium.evaluation.report import Report, Table, named, spread
 from sensorium.evaluation.result import (
     RESULT_FILE,
     TITLES,
@@ -27,6 +27,7 @@ from sensorium.evaluation.result import (
 )
 from sensorium.home import short_path
 from sensorium.media.skipped import group_skipped
+from sensorium.visible import visible
 
 REPORT_FILE = "report.md"
 

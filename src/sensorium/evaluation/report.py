@@ -96,8 +96,3 @@ def named(skipped: Iterable[Skipped | Note]) -> list[dict[str, Any]]:
         {"skipped" if isinstance(item, Skipped) else "noted": item.path, "reason": item.reason}
         for item in skipped
     ]
-
-
-def visible(text: str) -> str:
-    """Text whose control characters, and bytes that are no text, are written out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

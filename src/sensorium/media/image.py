@@ -29,11 +29,11 @@ from sensorium.media.sources import (
     UNDECODED_SUFFIXES,
     is_url,
     kind_of_content,
-    printable,
     read_file,
     read_url,
     undecoded,
 )
+from sensorium.visible import visible
 
 MAX_PIXELS = 178_956_970
 """Largest picture that is decoded, width times height.
@@ -213,7 +213,7 @@ class Image:
 
     def _name(self) -> str:
         if self.path is not None:
-            return printable(str(self.path))
+            return visible(str(self.path))
         if self._url is not None:
             return self._url if len(self._url) < 100 else self._url[:97] + "..."
         return "image"

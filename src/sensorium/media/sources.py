@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sensorium.errors import MediaError
 from sensorium.media.decoding import decoding
+from sensorium.visible import visible
 
 MAX_BYTES = 512 * 1024 * 1024
 """Largest encoded file that is read, in bytes."""
@@ -97,11 +98,6 @@ def has_media_suffix(path: str | os.PathLike[str]) -> bool:
     """Whether a path ends as a media file does, so that a string may mean a file."""
     suffix = Path(path).suffix.lower()
     return suffix in MEDIA_SUFFIXES or suffix in UNDECODED_SUFFIXES
-
-
-def printable(name: str) -> str:
-    """Write a file's name for people, control characters made visible."""
-    return name if name.isprintable() else repr(name)
 
 
 def read_file(path: Path) -> bytes:
@@ -214,7 +210,7 @@ class EncodedFile:
     def name(self) -> str:
         """What errors call it."""
         if self.path is not None:
-            return printable(str(self.path))
+            return visible(str(self.path))
         return (self._url or type(self).__name__.lower())[:100]
 
     def _file(self) -> Path | bytes:

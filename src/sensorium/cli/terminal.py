@@ -1,0 +1,84 @@
+"""The one door that words pass on their way to standard output and standard error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import rich.console
+from rich.console import ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from sensorium.visible import OBEYED, visible
+
+_IN_A_PIPE = re.compile(f"[{OBEYED}]")
+
+
+class Console(rich.console.Console):
+    """Rich's console, which shows what stands in a text and obeys none of it.
+
+    Markup (``[red]``) and names of emoji in brackets are words, too: file names may hold them.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """See Rich: all that is printed comes by here, as pieces of one style."""
+        for piece in super().render(renderable, options):
+            if piece.control or piece.text.isprintable():
+                yield piece
+            else:
+                lines = "\n".join(map(visible, piece.text.split("\n")))
+                yield Segment(lines, piece.style)
+
+
+def print_line(*cells: str) -> None:
+    """Print cells for programs, separated by tabs; none holds a tab or a line break of its own.
+
+    Empty cells at the end are left out.
+
+    Bytes of a file name that are no text leave as they are.
+    """
+    print("\t".join(_IN_A_PIPE.sub(_escaped, cell) for cell in cells).rstrip("\t"))
+
+
+def print_text(text: str) -> None:
+    """Print a text of one or more lines for programs."""
+    print("\n".join(_IN_A_PIPE.sub(_escaped, line) for line in text.split("\n")))
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on a line of its own; dataclasses are objects.
+
+    What a terminal obeys becomes JSON's escapes.
+    """
+    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    text = _IN_A_PIPE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # A file name that is not UTF-8, or a terminal of few characters: JSON can escape them.
+        text = json.dumps(value, default=_plain)
+    print(text)
+
+
+def _plain(value: Any) -> Any:
+    is_made = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return dataclasses.asdict(value) if is_made else str(value)
+
+
+def print_error(message: str) -> None:
+    """Say on standard error why a command ended."""
+    lines = "\n".join(map(visible, f"sensorium: {message}".split("\n")))
+    print(lines, file=sys.stderr)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
