@@ -1,27 +1,40 @@
-"""Files that FFmpeg opens, through PyAV: their tracks, length and tags."""
+"""Files that FFmpeg opens, through PyAV: their tracks, their clock and their tags."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.decoding import decoding
+from sensorium.media.stretches import Stretch
 
 try:
     import av
     from av.container import InputContainer
+    from av.stream import Disposition
 except ImportError as error:
     raise MissingExtraError("av", "media") from error
 
 TAGS = ("title", "artist", "album", "date", "genre", "comment", "description")
 
+BROADCASTS = ("mpegts", "mpeg")
+"""Formats of broadcasts and discs, whose time stamps may jump anywhere."""
+
+LONGEST_JUMP = 10.0
+"""Seconds that all tracks of a broadcast may skip; more is another clock (as in the program
+ffmpeg), not a pause."""
+
+LONGEST_OVERLAP = 1.0
+"""Seconds by which a track may go back: pictures are stored in another order than they are shown,
+and joined tracks overlap a little. More is another clock."""
+
 
 @contextmanager
-def opened(source: Path | bytes, name: str) -> Iterator[InputContainer]:
+def opened(source: Path | bytes | Stretch, name: str) -> Iterator[InputContainer]:
     """Open a file.
 
     Raises
@@ -29,28 +42,137 @@ def opened(source: Path | bytes, name: str) -> Iterator[InputContainer]:
     MediaError
         When FFmpeg does not know the format, and for whatever is raised while the file is open.
     """
-    with decoding(name, "no sound or video that can be read"):
-        file = io.BytesIO(source) if isinstance(source, bytes) else f"file:{source}"
+    with decoding(name, "no sound or video that can be read"), ExitStack() as stack:
+        if isinstance(source, Stretch):
+            file: Any = stack.enter_context(source.opened())
+        else:
+            file = io.BytesIO(source) if isinstance(source, bytes) else f"file:{source}"
         with av.open(file, "r", metadata_errors="ignore") as container:
             yield container
 
 
 def chosen(streams: Sequence[Any], what: str, name: str) -> Any | None:
-    """The first stream that can be decoded; None where there is no stream.
+    """The track that players choose: the first default one, or the first, that can be decoded.
+
+    Parameters
+    ----------
+    streams : sequence of av.stream.Stream
+        All tracks of a kind. Covers are no tracks.
+    what : str
+        What the error calls them.
+    name : str
+
+    Returns
+    -------
+    av.stream.Stream or None
+        None where there is no track.
 
     Raises
     ------
     MediaError
         When FFmpeg has a decoder for none of them.
     """
-    found = next((one for one in streams if one.codec_context is not None), None)
-    if found is None and streams:
+    tracks = [one for one in streams if not _is_cover(one)]
+    decodable = [one for one in tracks if one.codec_context is not None]
+    if tracks and not decodable:
         raise MediaError(f"its {what} are in a codec that FFmpeg cannot decode here", name)
-    return found
+    by_default = [one for one in decodable if one.disposition & Disposition.default]
+    return next(iter([*by_default, *decodable]), None)
+
+
+def tracks(container: InputContainer) -> list[Any]:
+    """All tracks that are seen or heard in the course of time, in the order of the file."""
+    return [
+        one for one in container.streams if one.type in ("audio", "video") and not _is_cover(one)
+    ]
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def origin(container: InputContainer) -> float:
+    """The stamp of the first thing that is seen or heard, in seconds: all times count from there.
+
+    Broadcasts begin at any time, and encoders write sound from a little before 0.
+    """
+    begins: list[float] = [
+        float(one.start_time * one.time_base)
+        for one in tracks(container)
+        if one.start_time is not None and one.time_base
+    ]
+    return min(begins, default=(container.start_time or 0) / av.time_base)
+
+
+class Clock:
+    """Says when packets of an open file are due, in seconds from its `origin`.
+
+    Stamps that start anew, as in recordings that were written one behind the other, go on where
+    the one before ended.
+
+    Parameters
+    ----------
+    container : InputContainer
+    """
+
+    def __init__(self, container: InputContainer) -> None:
+        self.zero = origin(container)
+        self.ends: dict[int, float] = {}
+        """When the last packet of each track ends, by the track's number."""
+        self.restarts = 0
+        """How often stamps have started anew."""
+        self.shift = -self.zero
+        """What is added to the stamps of the packet that came last."""
+        self._shifts = [self.shift]
+        self._jumps = container.format.name in BROADCASTS
+        self._last: float | None = None  # the latest end of all tracks
+
+    def due(self, packet: Any) -> float:
+        """When a packet begins; it counts as read.
+
+        Parameters
+        ----------
+        packet : av.Packet
+            With or without a stamp: without one it begins when the one before it ended.
+        """
+        track = packet.stream_index
+        stamp = packet.dts if packet.pts is None else packet.pts
+        if stamp is None:
+            time = self.ends.get(track, 0.0)
+        else:
+            time = self._placed(float(stamp * packet.time_base), track)
+        end = time + float((packet.duration or 0) * packet.time_base)
+        self.ends[track] = max(self.ends.get(track, end), end)
+        self._last = end if self._last is None else max(self._last, end)
+        return time
+
+    def _placed(self, stamp: float, track: int) -> float:
+        if self._last is None:
+            return stamp + self.shift
+        # Around a new start, packets by the clock before come between those by the new one.
+        fitting = [shift for shift in self._shifts if self._fits(stamp + shift, track)]
+        if not fitting:
+            self.restarts += 1
+            self._shifts = [self._shifts[-1], self._last - stamp]
+            fitting = self._shifts[1:]
+            # Their next packets are late by their old clocks, and a second start by the new one.
+            self.ends = dict.fromkeys(self.ends, self._last)
+        self.shift = min(fitting, key=lambda shift: abs(stamp + shift - (self._last or 0.0)))
+        return stamp + self.shift
+
+    def _fits(self, time: float, track: int) -> bool:
+        last = self._last or 0.0
+        if self._jumps and time - last > LONGEST_JUMP:
+            return False
+        if track not in self.ends or time >= self.ends[track] - LONGEST_OVERLAP:
+            return True
+        # A track that overlaps itself, while the others go on by the same clock.
+        others = [end for number, end in self.ends.items() if number != track]
+        return bool(others) and abs(max(others) - time) <= LONGEST_OVERLAP
 
 
 def container_facts(container: InputContainer) -> dict[str, Any]:
-    """Length and tags of an open file."""
+    """Length and tags of an open file, as its header says them."""
     known: dict[str, Any] = {}
     if container.duration is not None:
         known["duration"] = container.duration / av.time_base
@@ -61,12 +183,3 @@ def container_facts(container: InputContainer) -> dict[str, Any]:
     if taken := tags.get("creation_time", ""):
         known["taken"] = taken[:19]
     return known
-
-
-def counted(container: InputContainer, stream: Any) -> float:
-    """The length of a file whose header does not say it (a stream that was saved)."""
-    last = 0.0
-    for packet in container.demux(stream):
-        if packet.pts is not None:
-            last = max(last, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    return last

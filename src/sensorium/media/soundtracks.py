@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MediaError, MissingExtraError
-from sensorium.media.containers import chosen, container_facts, counted, opened
+from sensorium.media.containers import chosen, container_facts, opened
+from sensorium.media.counting import counted
 
 try:
     import av
@@ -38,7 +39,7 @@ def facts(source: Path | bytes, name: str) -> dict[str, Any]:
             raise MediaError("the file holds no sound", name)
         known = container_facts(container)
         if "duration" not in known:
-            known["duration"] = counted(container, stream)
+            known["duration"] = counted(container, 1e6).duration
         return {**known, "sample_rate": stream.rate, "channels": stream.channels}
 
 

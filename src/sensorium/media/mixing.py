@@ -1,0 +1,135 @@
+"""From the channels and the rate of a recording to one channel at the rate that a model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sensorium.errors import MissingExtraError
+
+try:
+    import soxr
+except ImportError as error:
+    raise MissingExtraError("soxr", "media") from error
+
+FRONT, CENTRE, SURROUND, BACK_CENTRE, NOTHING = 0.7071, 1.0, 0.5, 0.7071, 0.0
+
+SHARES = {
+    **dict.fromkeys(("FL", "FR", "FLC", "FRC", "WL", "WR", "DL", "DR"), FRONT),
+    "FC": CENTRE,
+    **dict.fromkeys(("SL", "SR", "BL", "BR"), SURROUND),
+    "BC": BACK_CENTRE,
+    **dict.fromkeys(("LFE", "LFE2"), NOTHING),
+}
+"""What a loudspeaker's channel counts for, by FFmpeg's names: the table for one channel in Rec.
+ITU-R BS.775-3, annex 4. Rumble (LFE) is left out there, too; others count as surround."""
+
+USUAL_CHANNELS = {
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
+"""What six and eight channels are where a file does not say it. Other numbers may as well be so
+many microphones, all of which count the same."""
+
+BLOCK_SECONDS = 0.5
+"""How long a decision on channels in opposite phase holds; shorter ones would be heard."""
+
+CANCELLED = 0.2
+"""Share of the power which the channels would have together if they had nothing in common, under
+which they cancel each other out: stereo with a correlation of -0.8 and less. Music that was mixed
+as wide as possible stays above -0.5."""
+
+Samples = npt.NDArray[np.float32]
+
+
+def shares(channels: int, names: Sequence[str] = ()) -> Samples:
+    """What each channel counts for in the mean.
+
+    Parameters
+    ----------
+    channels : int
+    names : sequence of str
+        FFmpeg's names of the loudspeakers; empty where nobody knows them.
+
+    Returns
+    -------
+    ndarray of float32, shape (channels,)
+        Their sum is 1: a sound that is the same in all channels keeps its level.
+    """
+    known = names if len(names) == channels else USUAL_CHANNELS.get(channels, ())
+    counts = np.array([SHARES.get(name, SURROUND) for name in known], np.float32)
+    if not counts.sum():
+        counts = np.ones(channels, np.float32)
+    return np.asarray(counts / counts.sum(), np.float32)
+
+
+def mix(block: Samples, counts: Samples) -> Samples:
+    """The mean of the channels.
+
+    Channels in opposite phase, as a plug that is wired the wrong way makes them, would be silence
+    together; those that are against the loudest one are turned round.
+
+    Parameters
+    ----------
+    block : ndarray of float32, shape (n, channels)
+        About `BLOCK_SECONDS`. What is not a number becomes 0, and infinity full scale.
+    counts : ndarray of float32, shape (channels,)
+        Of `shares`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n,)
+    """
+    block = np.nan_to_num(block, posinf=1.0, neginf=-1.0)
+    if block.shape[1] == 1:
+        return block[:, 0]
+    loud = block * counts
+    together = loud.sum(axis=1)
+    powers = np.square(loud).sum(axis=0)
+    if float(np.square(together).sum()) < CANCELLED * float(powers.sum()):
+        strongest = loud[:, powers.argmax()]
+        together = (loud * np.where(strongest @ loud < 0, -1, 1)).sum(axis=1)
+    return np.asarray(together, np.float32)
+
+
+def mixed(samples: Samples, rate: int) -> Samples:
+    """Make one channel of several in memory: shape (n, channels) to (n,)."""
+    counts = shares(samples.shape[1])
+    size = max(1, round(BLOCK_SECONDS * rate))
+    return np.concatenate(
+        [mix(samples[start : start + size], counts) for start in range(0, len(samples), size)]
+    )
+
+
+def resampled(parts: Iterable[tuple[Samples, int]], rate: int) -> Iterator[Samples]:
+    """Bring one channel to a rate, whose parts may have several.
+
+    Parameters
+    ----------
+    parts : iterable of (ndarray of float32, shape (n,), int)
+        Samples and how many of them are a second.
+    rate : int
+        What is wanted.
+
+    Yields
+    ------
+    ndarray of float32, shape (n,)
+    """
+    stream: soxr.ResampleStream | None = None
+    current = rate
+    for samples, of_part in parts:
+        if of_part != current:
+            if stream is not None:
+                yield stream.resample_chunk(_NONE, last=True)
+            stream = None
+            if of_part != rate:
+                stream = soxr.ResampleStream(of_part, rate, 1, dtype="float32")
+            current = of_part
+        yield samples if stream is None else stream.resample_chunk(samples)
+    if stream is not None:
+        yield stream.resample_chunk(_NONE, last=True)
+
+
+_NONE = np.empty(0, np.float32)

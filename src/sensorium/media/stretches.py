@@ -1,0 +1,125 @@
+"""Stretches of a file that are read as files of their own: the links of a chained Ogg file."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+OGG = b"OggS"
+HEADER = struct.Struct("<4sBBqIIIB")
+"""Of a page (RFC 3533, section 6): mark, version, kind, position, stream, number, checksum, and
+how many lengths follow."""
+FIRST_PAGE = 2
+"""Bit of the kind: a stream begins. A page of that kind behind others begins a new link."""
+
+MAX_LINKS = 10_000
+"""A radio stream that was saved for a day has some hundred; more is no recording."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some of a file's bytes.
+
+    Attributes
+    ----------
+    source : Path or bytes
+    begin, end : int
+        Of its bytes; without the one at `end`.
+    instead : bytes
+        What stands at its beginning in place of what is there.
+    """
+
+    source: Path | bytes
+    begin: int
+    end: int
+    instead: bytes = b""
+
+    @contextmanager
+    def opened(self) -> Iterator[io.RawIOBase]:
+        """Open it as a file."""
+        with _file(self.source) as file:
+            yield _View(file, self)
+
+
+class _View(io.RawIOBase):
+    """What is read of a file when only a stretch of it is there."""
+
+    def __init__(self, file: BinaryIO, stretch: Stretch) -> None:
+        super().__init__()
+        self._file = file
+        self._stretch = stretch
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        length = self._stretch.end - self._stretch.begin
+        self._at = max(0, offset + (0, self._at, length)[whence])
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        stretch, at = self._stretch, self._at
+        left = max(0, stretch.end - stretch.begin - at)
+        self._file.seek(stretch.begin + at)
+        found = self._file.read(left if size < 0 else min(size, left))
+        if at < len(stretch.instead):
+            new = stretch.instead[at : at + len(found)]
+            found = new + found[len(new) :]
+        self._at += len(found)
+        return found
+
+
+def _file(source: Path | bytes) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def start_of(source: Path | bytes, size: int) -> bytes:
+    """The first bytes of a file.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read.
+    """
+    with _file(source) as file:
+        return file.read(size)
+
+
+def links_of(source: Path | bytes) -> list[Stretch]:
+    """The links of a chained Ogg file (RFC 3533, section 4); none for a file that is one.
+
+    Only the headers of pages are read. Where no page follows, the rest belongs to the last link.
+    """
+    if start_of(source, len(OGG)) != OGG:
+        return []
+    begins = [0]
+    with _file(source) as file:
+        size = file.seek(0, io.SEEK_END)
+        at, heads = 0, True
+        while at < size and len(begins) <= MAX_LINKS:
+            file.seek(at)
+            head = file.read(HEADER.size)
+            if len(head) < HEADER.size or not head.startswith(OGG):
+                break
+            kind, count = head[5], head[-1]
+            if kind & FIRST_PAGE and not heads:
+                begins.append(at)
+            heads = bool(kind & FIRST_PAGE)
+            at += HEADER.size + count + sum(file.read(count))
+    if len(begins) == 1:
+        return []
+    return [
+        Stretch(source, begin, end) for begin, end in zip(begins, [*begins[1:], size], strict=True)
+    ]
