@@ -71,9 +71,9 @@ NOTHING = Extraction()
 
 T = TypeVar("T")
 
-SHORT = {Modality.TEXT: 16, Modality.AUDIO: 2, Modality.VIDEO: 2}
+SHORT = {Modality.IMAGE: 16, Modality.TEXT: 16, Modality.AUDIO: 2, Modality.VIDEO: 2}
 """Most segments of an item that are decoded ahead, by modality: many wait in memory, and a window
-of sound takes 2 MB. Pictures and 3-D objects have few in any case."""
+of sound takes 2 MB. 3-D objects have few in any case."""
 
 
 def segments_of(
@@ -135,7 +135,9 @@ def segments_of(
         if extraction.writing is not None and stored is None and isinstance(inner, Image):
             for line in extraction.writing.read(inner):
                 count += 1
-                yield _words(encoder, replace(line, span=segment.span), role)
+                page = {key: segment.details[key] for key in ("page",) if key in segment.details}
+                line = replace(line, span=segment.span, details={**line.details, **page})
+                yield _words(encoder, line, role)
     if stored is not None:
         for number, record in stored:
             if record.source and Modality.TEXT in held and record.text is not None:

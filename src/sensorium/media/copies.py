@@ -31,7 +31,8 @@ from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from sensorium.media.decoding import decoding
 from sensorium.media.exif import exif_metadata
-from sensorium.media.image import _TURNS, BROKEN, Image, _orientation
+from sensorium.media.image import BROKEN, Image
+from sensorium.media.turning import TURNS, orientation
 
 MAX_REDUCTION = 3.0
 """How many times smaller than the original a copy without loss may be."""
@@ -145,7 +146,7 @@ def read_pixels(encoded: bytes, path: Path) -> Pixels:
         coding = str(getattr(picture, "tile", ""))  # gone once it is loaded
         picture.load()
         alone = getattr(picture, "n_frames", 1) == 1
-        turn = _TURNS.get(_orientation(picture))
+        turn = TURNS.get(orientation(picture))
         plain = _plain(picture)
         facts = Facts(
             digest=_digest(plain),

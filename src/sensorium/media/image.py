@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import PIL.ExifTags
 import PIL.Image
 
 from sensorium.errors import MediaError
+from sensorium.media.colours import array_to_uint8, to_rgb
 from sensorium.media.decoding import decoding, described
 from sensorium.media.exif import exif_metadata
 from sensorium.media.segments import Modality, Segment
@@ -33,6 +33,8 @@ from sensorium.media.sources import (
     read_url,
     undecoded,
 )
+from sensorium.media.tiff_pages import AtPage, find_pages, is_tiff
+from sensorium.media.turning import Box, forget_orientation_in_xmp, orientation, upright
 from sensorium.visible import visible
 
 MAX_PIXELS = 178_956_970
@@ -56,21 +58,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
 (EPS) or are little tested against hostile files. "JPEG" covers MPO, which some cameras write."""
 
 BROKEN = "broken picture"
-
-Box = tuple[float, float, float, float]
-"""Left, upper, right and lower edge, in pixels."""
-
-_TURNS = {
-    2: (PIL.Image.Transpose.FLIP_LEFT_RIGHT, (2, 1, 0, 3)),
-    3: (PIL.Image.Transpose.ROTATE_180, (2, 3, 0, 1)),
-    4: (PIL.Image.Transpose.FLIP_TOP_BOTTOM, (0, 3, 2, 1)),
-    5: (PIL.Image.Transpose.TRANSPOSE, (1, 0, 3, 2)),
-    6: (PIL.Image.Transpose.ROTATE_270, (3, 0, 1, 2)),
-    7: (PIL.Image.Transpose.TRANSVERSE, (3, 2, 1, 0)),
-    8: (PIL.Image.Transpose.ROTATE_90, (1, 2, 3, 0)),
-}
-"""What makes a picture of each EXIF orientation upright, and which stored edge (0 left, 1 upper,
-2 right, 3 lower) each shown edge comes from; 1 and all other values are upright."""
 
 # Pillow warns of every oddity that it copes with (damaged EXIF, padded chunks), and of pictures
 # of half MAX_PIXELS, which are ordinary panoramas. What it cannot cope with, it raises.
@@ -106,6 +93,7 @@ class Image:
         self._url: str | None = None
         self._encoded: bytes | None = None
         self._picture: PIL.Image.Image | None = None
+        self._page_at: int | None = None  # where a page of a TIFF begins in `_encoded`
         if isinstance(source, str) and is_url(source):
             self._url = source
         elif isinstance(source, (str, os.PathLike)):
@@ -121,7 +109,7 @@ class Image:
                     f"an image array is uint8, uint16 or float, got {source.dtype}, which does "
                     "not say what white is: convert it, e.g. with .astype(np.uint8)"
                 )
-            self._picture = PIL.Image.fromarray(_array_to_uint8(source))
+            self._picture = PIL.Image.fromarray(array_to_uint8(source))
         elif isinstance(source, PIL.Image.Image):
             self._picture = source
         else:
@@ -179,8 +167,8 @@ class Image:
                 scale = math.ceil(min_side * JPEG_MARGIN) / min(picture.size)
                 size = (int(picture.width * scale), int(picture.height * scale))
                 drafted = picture.draft(None, size)
-            upright, box = _upright(picture, drafted[1] if drafted else None)
-            rgb = _to_rgb(upright)
+            turned, box = upright(picture, drafted[1] if drafted else None)
+            rgb = to_rgb(turned)
         if min_side and (factor := min(rgb.size) // (min_side * REDUCE_MARGIN)) >= 2:
             rgb = rgb.reduce(factor)
             box = (box[0] / factor, box[1] / factor, box[2] / factor, box[3] / factor)
@@ -200,16 +188,60 @@ class Image:
         MediaError
             As `load`, for what shows in the header.
         """
-        with self._open() as picture, decoding(self._name(), BROKEN):
-            width, height = picture.size
-            # Pillow gives a TIFF's size as displayed already.
-            if _orientation(picture) >= 5 and picture.format != "TIFF":
-                width, height = height, width
-            return {"width": width, "height": height, **exif_metadata(picture)}
+        pages, _ = find_pages(tiff) if (tiff := self._tiff()) else ([], [])
+        several = {"pages": len(pages)} if len(pages) > 1 else {}
+        try:
+            with self._open() as picture, decoding(self._name(), BROKEN):
+                width, height = picture.size
+                # Pillow gives a TIFF's size as displayed already.
+                if orientation(picture) >= 5 and picture.format != "TIFF":
+                    width, height = height, width
+                return {"width": width, "height": height, **exif_metadata(picture), **several}
+        except MediaError:
+            if several:  # the other pages may be whole
+                return dict(several)
+            raise
 
     def segments(self) -> Sequence[Segment]:
-        """Return the picture as one segment."""
-        return [Segment(self)]
+        """Return the picture as one segment, or each page of a TIFF that has several.
+
+        ``page`` counts from 1; the first page is what `load` gives.
+
+        Raises
+        ------
+        MediaError
+            When a URL cannot be fetched.
+        """
+        if not (tiff := self._tiff()):
+            return [Segment(self)]
+        offsets, notes = find_pages(tiff)
+        self.notes += notes
+        if len(offsets) < 2:
+            return [Segment(self)]
+        pages = [self, *(self._page(tiff, offset) for offset in offsets[1:])]
+        return [Segment(page, None, {"page": n}) for n, page in enumerate(pages, start=1)]
+
+    def _page(self, tiff: bytes, offset: int) -> Image:
+        page = Image(tiff)
+        page.path = self.path
+        page._page_at = offset
+        return page
+
+    def _tiff(self) -> bytes:
+        """The file, where it is a TIFF; empty for anything else, and where `load` will fail."""
+        if self._picture is not None or self._page_at is not None:
+            return b""
+        if self._encoded is None and self.path is not None:
+            try:
+                if not self.path.is_file():  # opening a pipe would wait for who writes into it
+                    return b""
+                with self.path.open("rb") as file:
+                    start = file.read(4)
+                return read_file(self.path) if is_tiff(start) else b""
+            except (OSError, ValueError, MediaError):
+                return b""
+        encoded = self._content()
+        return encoded if is_tiff(encoded[:4]) else b""
 
     def _name(self) -> str:
         if self.path is not None:
@@ -222,31 +254,37 @@ class Image:
         """Open the picture's header and check its size against the limits."""
         if self._picture is not None:
             return self._copy(self._picture)
-        if self._encoded is None:
-            # A URL is fetched once and kept; a path is read at each call, so that a list of a
-            # million Images holds no pixels.
-            if self._url is not None:
-                self._encoded = read_url(self._url)
-                encoded = self._encoded
-            else:
-                assert self.path is not None
-                encoded = read_file(self.path)
-        else:
-            encoded = self._encoded
+        encoded = self._content()
         if not encoded:
             raise MediaError(EMPTY, self._name())
         with decoding(self._name(), BROKEN):
             try:
-                picture = PIL.Image.open(io.BytesIO(encoded), formats=FORMATS)
+                picture = PIL.Image.open(self._file(encoded), formats=FORMATS)
             except PIL.UnidentifiedImageError as error:
-                raise MediaError(_unidentified(encoded), self._name()) from error
+                raise MediaError(_unidentified(self._file(encoded)), self._name()) from error
             except PIL.Image.DecompressionBombError as error:
                 raise MediaError(_too_many_pixels(), self._name()) from error
         if picture.width * picture.height > MAX_PIXELS:
             raise MediaError(
                 f"{picture.width} x {picture.height} pixels; {_too_many_pixels()}", self._name()
             )
+        forget_orientation_in_xmp(picture)
         return picture
+
+    def _file(self, encoded: bytes) -> io.BytesIO:
+        return AtPage(encoded, self._page_at) if self._page_at else io.BytesIO(encoded)
+
+    def _content(self) -> bytes:
+        """The encoded file."""
+        if self._encoded is not None:
+            return self._encoded
+        # A URL is fetched once and kept; a path is read at each call, so that a list of a million
+        # Images holds no pixels.
+        if self._url is not None:
+            self._encoded = read_url(self._url)
+            return self._encoded
+        assert self.path is not None
+        return read_file(self.path)
 
     def _copy(self, picture: PIL.Image.Image) -> PIL.Image.Image:
         """Copy a caller's picture: it must survive draft() and close()."""
@@ -259,15 +297,17 @@ class Image:
         return f"Image({self._name()})"
 
 
-def _unidentified(encoded: bytes) -> str:
+def _unidentified(file: io.BytesIO) -> str:
     """Why Pillow opens none of `FORMATS` in a file."""
+    encoded = file.getvalue()
     start = encoded[:16]
     for kind in FORMATS:
         factory, accept = PIL.Image.OPEN[kind]
         if accept is None or accept(start) is not True:
             continue
         try:
-            factory(io.BytesIO(encoded), "")
+            file.seek(0)
+            factory(file, "")
         except Exception as error:  # Pillow kept to itself what it met there
             return f"{BROKEN}, or a kind of {kind} that cannot be read ({described(error)})"
     if kind := kind_of_content(encoded):
@@ -281,76 +321,3 @@ def _unidentified(encoded: bytes) -> str:
 
 def _too_many_pixels() -> str:
     return f"more than the limit of {MAX_PIXELS:,} pixels; make a smaller copy"
-
-
-def _orientation(picture: PIL.Image.Image) -> int:
-    """EXIF orientation, 1 (upright) to 8; from 5 on width and height change places."""
-    try:
-        orientation = picture.getexif().get(PIL.ExifTags.Base.Orientation)
-    except Exception:  # as in exif_metadata: a damaged block is not a damaged picture
-        return 1
-    return orientation if isinstance(orientation, int) and 2 <= orientation <= 8 else 1
-
-
-def _upright(picture: PIL.Image.Image, box: Box | None) -> tuple[PIL.Image.Image, Box]:
-    """Turn a picture, and the box that it fills, upright."""
-    # Loaded first: Pillow turns TIFF pictures itself while loading, and then forgets the tag. Its
-    # exif_transpose() would rewrite the block, and fail where the block is damaged.
-    picture.load()
-    width, height = picture.size
-    turn = _TURNS.get(_orientation(picture))
-    # How far the picture stays away from each edge.
-    gaps = (0.0, 0.0, width - box[2], height - box[3]) if box else (0.0, 0.0, 0.0, 0.0)
-    if turn is not None:
-        method, edges = turn
-        picture = picture.transpose(method)
-        width, height = picture.size
-        gaps = (gaps[edges[0]], gaps[edges[1]], gaps[edges[2]], gaps[edges[3]])
-    return picture, (gaps[0], gaps[1], width - gaps[2], height - gaps[3])
-
-
-def _to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Convert any Pillow mode to RGB, over white where it is transparent."""
-    if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        levels = np.asarray(picture)
-        if isinstance(clear := picture.info.get("transparency"), int):
-            levels = np.where(levels == clear, 65535, levels)
-        return PIL.Image.fromarray(_array_to_uint8(levels)).convert("RGB")
-    if picture.has_transparency_data:
-        layered = picture.convert("RGBA")
-        white = PIL.Image.new("RGBA", layered.size, "white")
-        return PIL.Image.alpha_composite(white, layered).convert("RGB")
-    return picture.convert("RGB")
-
-
-def _array_to_uint8(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Bring pixels of any usual type to uint8, shape (h, w), (h, w, 3) or (h, w, 4)."""
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] > 4):
-        raise MediaError(
-            f"an image array has shape (h, w), (h, w, 3) or (h, w, 4), got {array.shape}"
-        )
-    if array.ndim == 3 and array.shape[2] == 2:
-        raise MediaError(f"an image array has 1, 3 or 4 channels last, got shape {array.shape}")
-    if array.dtype == np.uint8:
-        return np.ascontiguousarray(array)
-    if array.dtype == np.bool_:
-        return np.asarray(array * np.uint8(255))
-    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-        raise MediaError(f"an image array is uint8, uint16 or float, got {array.dtype}")
-    if np.issubdtype(array.dtype, np.integer) and array.min() >= 0 and array.max() <= 65535:
-        # 16 bits a sample: 65535 is white.
-        return (array.astype(np.uint32) // 257).astype(np.uint8)
-    values = array.astype(np.float64)
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        raise MediaError("an image array holds no finite value")
-    low, high = float(finite.min()), float(finite.max())
-    if low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    # Floats beyond 0 to 1 and wide integers (scientific TIFFs) have no agreed white: stretch them.
-    scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / (high - low or 1)
-    return np.round(scaled.clip(0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,64 @@
+"""Turning pictures upright, as their EXIF orientation says."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import PIL.ExifTags
+import PIL.Image
+
+Box = tuple[float, float, float, float]
+"""Left, upper, right and lower edge, in pixels."""
+
+TURNS = {
+    2: (PIL.Image.Transpose.FLIP_LEFT_RIGHT, (2, 1, 0, 3)),
+    3: (PIL.Image.Transpose.ROTATE_180, (2, 3, 0, 1)),
+    4: (PIL.Image.Transpose.FLIP_TOP_BOTTOM, (0, 3, 2, 1)),
+    5: (PIL.Image.Transpose.TRANSPOSE, (1, 0, 3, 2)),
+    6: (PIL.Image.Transpose.ROTATE_270, (3, 0, 1, 2)),
+    7: (PIL.Image.Transpose.TRANSVERSE, (3, 2, 1, 0)),
+    8: (PIL.Image.Transpose.ROTATE_90, (1, 2, 3, 0)),
+}
+"""What makes a picture of each EXIF orientation upright, and which stored edge (0 left, 1 upper,
+2 right, 3 lower) each shown edge comes from; 1 and all other values are upright."""
+
+_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")
+
+
+def forget_orientation_in_xmp(picture: PIL.Image.Image) -> None:
+    """Keep Pillow from turning an opened picture as its XMP packet says.
+
+    It does so where EXIF has no orientation. Browsers and system viewers go by EXIF alone: editors
+    turn the pixels and leave the packet as it was.
+    """
+    xmp = {key: picture.info.pop(key) for key in _XMP_KEYS if key in picture.info}
+    if xmp:
+        with suppress(Exception):  # as in exif_metadata: a damaged block is not a damaged picture
+            picture.getexif()  # read once, and kept by Pillow
+        picture.info.update(xmp)
+
+
+def orientation(picture: PIL.Image.Image) -> int:
+    """EXIF orientation, 1 (upright) to 8; from 5 on width and height change places."""
+    try:
+        found = picture.getexif().get(PIL.ExifTags.Base.Orientation)
+    except Exception:  # as in exif_metadata: a damaged block is not a damaged picture
+        return 1
+    return found if isinstance(found, int) and 2 <= found <= 8 else 1
+
+
+def upright(picture: PIL.Image.Image, box: Box | None) -> tuple[PIL.Image.Image, Box]:
+    """Turn a picture, and the box that it fills, upright."""
+    # Loaded first: Pillow turns TIFF pictures itself while loading, and then forgets the tag. Its
+    # exif_transpose() would rewrite the block, and fail where the block is damaged.
+    picture.load()
+    width, height = picture.size
+    turn = TURNS.get(orientation(picture))
+    # How far the picture stays away from each edge.
+    gaps = (0.0, 0.0, width - box[2], height - box[3]) if box else (0.0, 0.0, 0.0, 0.0)
+    if turn is not None:
+        method, edges = turn
+        picture = picture.transpose(method)
+        width, height = picture.size
+        gaps = (gaps[edges[0]], gaps[edges[1]], gaps[edges[2]], gaps[edges[3]])
+    return picture, (gaps[0], gaps[1], width - gaps[2], height - gaps[3])
