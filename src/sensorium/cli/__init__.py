@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
+import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 from sensorium.visible import visible
@@ -24,6 +27,7 @@ EXIT_PARTLY = 1  # nothing found, or some inputs were skipped
 EXIT_USAGE = 2
 EXIT_FAILED = 3
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+EXIT_TERMINATED = 143  # 128 + SIGTERM
 
 
 def main() -> None:
@@ -31,19 +35,38 @@ def main() -> None:
     _let_threads_sleep()  # before anything loads the libraries that read it
     from sensorium.cli.app import app
     from sensorium.cli.progress import speaking
-    from sensorium.cli.terminal import print_error
+    from sensorium.cli.terminal import open_stdout, print_error
 
-    # File names that are not UTF-8 leave as the bytes they are, for xargs and the like.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
+    open_stdout()
     _keep_libraries_quiet()
     try:
         sys.argv = [_as_called_now(word) for word in sys.argv]
-        with speaking(" ".join(["sensorium", *sys.argv[1:2]])):
+        with _ended_like_ctrl_c(), speaking(" ".join(["sensorium", *sys.argv[1:2]])):
             app()
     except SensoriumError as error:
         print_error(str(error))
         sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does."""
+    came = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except SystemExit as ended:
+        if came and ended.code == EXIT_INTERRUPTED:
+            raise SystemExit(EXIT_TERMINATED) from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _as_called_now(word: str) -> str:

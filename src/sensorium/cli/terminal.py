@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import re
 import sys
@@ -16,6 +17,37 @@ from rich.segment import Segment
 from sensorium.visible import OBEYED, visible
 
 _IN_A_PIPE = re.compile(f"[{OBEYED}]")
+
+
+class _Pipe(io.FileIO):
+    """A file that swallows what is written after its reader went: ``sensorium search | head -1``.
+
+    The command goes on to its end: what it stores is worth no less, and its exit code is its own.
+    """
+
+    def write(self, written: Any) -> int:
+        """See `io.FileIO`."""
+        try:
+            return super().write(written)
+        except BrokenPipeError:
+            return len(written)
+
+
+def open_stdout() -> None:
+    """Make standard output one that outlives its reader.
+
+    File names that are no UTF-8 leave as the bytes they are, for xargs and the like.
+    """
+    if not isinstance(sys.stdout, io.TextIOWrapper):
+        return  # it was replaced by whoever runs this in a program of their own
+    sys.stdout.reconfigure(errors="surrogateescape")
+    raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)  # "python -u" has no buffer
+    if isinstance(raw, io.FileIO) and not raw.isatty():
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_Pipe(raw.fileno(), "w", closefd=False)),
+            encoding=sys.stdout.encoding, errors="surrogateescape",
+            line_buffering=sys.stdout.line_buffering or sys.stdout.write_through,
+        )  # fmt: skip
 
 
 class Console(rich.console.Console):
