@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.derived import folder_of
+from sensorium.collection.renaming import find_renames
 from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.collection.store import Store
 from sensorium.data.files import Candidate, Ignored, Source, find_files, is_gone
-from sensorium.data.metadata import dump_metadata, storable
+from sensorium.data.metadata import EMPTIED, dump_metadata, merged, storable
 from sensorium.encoders import Encoder
 from sensorium.encoders.pipeline import Embedded, Read, embed
 from sensorium.encoders.reading import NOTHING, Extraction, is_heavy, read_segments, segments_of
@@ -86,6 +87,7 @@ class _Work:
     change: str = ""  # what reading found: "embed", "touch", "move", "copy", "skip"
     reason: str = ""
     moved_from: Sequence[tuple[int, str]] = ()  # id and old path of items it may be
+    followed: dict[str, Any] = field(default_factory=dict)  # said of the content elsewhere
     properties: dict[str, Any] = field(default_factory=dict)
     modality: str = Modality.IMAGE
     notes: Sequence[str] = ()  # what could not be used; grows while segments are read
@@ -128,6 +130,7 @@ class _Adder:
         self.extraction = extraction
         self.progress = progress
         self.report = AddReport()
+        self.renamed: dict[str, bool] = {}  # whether something else was known under the path
         self.done = 0
         self.total = 0
 
@@ -141,10 +144,10 @@ class _Adder:
                 self.report.count_ignored(found)
             else:
                 # A folder and a manifest may name the same file; what they say adds up.
-                before = candidates.get(found.path)
-                known = before.metadata if before else metadata
-                candidates[found.path] = Candidate(found.path, {**known, **found.metadata})
+                before = candidates.get(found.path, Candidate(found.path, metadata))
+                candidates[found.path] = found.adding_to(before)
         self.total = len(candidates)
+        self._follow_renames(candidates)
         stale = self._embed(self._work(candidates.values()))
         if stale:
             # What they were to take over vanished meanwhile: embed them after all.
@@ -152,6 +155,14 @@ class _Adder:
             self._embed(replace(work, reuse=False) for work in again)
         self.report.seconds = time.monotonic() - started
         return self.report
+
+    def _follow_renames(self, paths: Iterable[Path]) -> None:
+        """Let items follow files that changed names among each other; what is left is as ever."""
+        renames = find_renames(self.store, paths)
+        if renames:
+            renamed = [((rename.item, rename.old_path), rename.file) for rename in renames]
+            if not self.store.write(self.encoder.space, renamed=renamed):
+                self.renamed = {rename.file.path: rename.is_known for rename in renames}
 
     def _work(self, candidates: Iterable[Candidate]) -> Iterator[_Work]:
         """Compare files with what is stored, by size and time; yield those that need reading."""
@@ -184,10 +195,10 @@ class _Adder:
                 yield _Work(candidate, file, is_known=True)
             elif not {*self._wanted(open_media(candidate.path))} <= {*stored.extracted}:
                 yield _Work(candidate, file, is_known=True, reuse=False)
-            elif {**stored.metadata, **candidate.metadata} != stored.metadata:
+            elif merged(stored.metadata, candidate.said) != stored.metadata:
                 yield _Work(candidate, file, is_known=True, change="touch")
             else:
-                self.report.unchanged += 1
+                self._count_same(path)
                 self._advance(1)
 
     def _read(self, work: _Work) -> Read[_Work]:
@@ -209,7 +220,8 @@ class _Adder:
                 gone = [(item, path) for item, path in twins if is_gone(path)]
                 if gone and not work.is_known:
                     return Read(replace(work, file=file, change="move", moved_from=gone))
-                return Read(replace(work, file=file, change="copy"))
+                followed = self._followed(file, gone[0][0]) if gone else {}
+                return Read(replace(work, file=file, change="copy", followed=followed))
             properties = storable(media.metadata())
             journal = self._journal(content_hash)
             segments = segments_of(
@@ -226,6 +238,14 @@ class _Adder:
         return read_segments(
             found, media, segments, lambda reason: replace(found, change="skip", reason=reason)
         )
+
+    def _followed(self, file: FileState, gone: int) -> dict[str, Any]:
+        """What was said of a content whose file has taken the place of another, and no more."""
+        here = self.store.items([file.path]).get(file.path)
+        moved = self.store.items([gone]).get(gone)
+        if here is None or moved is None or here.file.content_hash == file.content_hash:
+            return {}
+        return {**dict.fromkeys(here.metadata, EMPTIED), **moved.metadata}
 
     def _wanted(self, media: Media) -> tuple[str, ...]:
         """Names of the models that are to read words out of an item."""
@@ -258,7 +278,7 @@ class _Adder:
         embedded, copies, moves, touched = [], [], [], []
         firsts: dict[tuple[bytes, str, int], npt.NDArray[np.float32]] = {}
         for work, segments, vectors in batch:
-            metadata = work.candidate.metadata
+            metadata = {**work.followed, **work.candidate.said}
             content = work.file.content_hash
             if work.change == "embed" and work.reuse and self.store.paths(content):
                 # It was on its way when its like was stored. The vectors of another batch round
@@ -295,7 +315,7 @@ class _Adder:
             if work.change == "skip":
                 self._skip(work.file.path, work.reason)
             elif work.change == "touch":
-                self.report.unchanged += 1
+                self._count_same(work.file.path)
             elif work.file.path in moved_paths:
                 self.report.moved += 1
             elif work.is_known:
@@ -310,6 +330,15 @@ class _Adder:
                 journal.remove()
         self._advance(len(batch) - len(stale))
         return stale
+
+    def _count_same(self, path: str) -> None:
+        """Count a file whose content is what is stored under its path, by now."""
+        if path not in self.renamed:
+            self.report.unchanged += 1
+        elif self.renamed[path]:
+            self.report.updated += 1
+        else:
+            self.report.moved += 1
 
     def _skip(self, path: str, reason: str) -> None:
         self.report.skipped.append(Skipped(path, reason))

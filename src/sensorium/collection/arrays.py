@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sensorium.collection.bulk import Batch, file_state
 from sensorium.collection.exchange import SPACE_FILE, Columns, Content, Origin, Source
 from sensorium.collection.rows import FileState, VectorRow
-from sensorium.data.metadata import dump_metadata, read_metadata
+from sensorium.data.metadata import dump_metadata, merged, read_metadata
 from sensorium.data.tables import PATH_COLUMN, TABLE_SUFFIXES
 from sensorium.errors import UsageError
 from sensorium.media.skipped import Skipped
@@ -132,7 +132,8 @@ def _items_of(file: Path) -> Path:
 
 
 def _lines(items: Path) -> Iterator[dict[str, Any] | Skipped]:
-    yield from (row for _, row in read_metadata(items))
+    for _, row in read_metadata(items):
+        yield row if isinstance(row, Skipped) else merged({}, row)
 
 
 def _row(

@@ -230,6 +230,7 @@ class SQLiteStore(Database):
         copied: Iterable[tuple[FileState, dict[str, Any]]] = (),
         moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]] = (),
         described: Iterable[tuple[FileState | int, dict[str, Any]]] = (),
+        renamed: Iterable[tuple[tuple[int, str], FileState]] = (),
     ) -> set[str]:
         """See `Store.write`."""
         embedded = list(embedded)
@@ -237,7 +238,7 @@ class SQLiteStore(Database):
             if embedded and encoder is not None:
                 claim(db, space, encoder)
             require_space(self, space, encoder or "")
-            return write_batch(db, embedded, copied, moved, described)
+            return write_batch(db, embedded, copied, moved, described, renamed)
 
     def delete(self, ids: Sequence[int]) -> int:
         """See `Store.delete`."""

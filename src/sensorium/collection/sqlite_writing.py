@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sensorium.collection.rows import (
@@ -18,7 +18,7 @@ from sensorium.collection.rows import (
 from sensorium.collection.schema import MODALITY_INDEX
 from sensorium.collection.sqlite import Connection
 from sensorium.collection.words import write_texts, write_words
-from sensorium.data.metadata import dump_metadata
+from sensorium.data.metadata import dump_metadata, merged
 from sensorium.encoders import Space
 
 _TWIN = (
@@ -44,9 +44,10 @@ def write_batch(
     copied: Iterable[tuple[FileState, dict[str, Any]]],
     moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]],
     described: Iterable[tuple[FileState | int, dict[str, Any]]],
+    renamed: Iterable[tuple[tuple[int, str], FileState]] = (),
 ) -> set[str]:
     """See `sensorium.collection.store.Store.write`."""
-    removals, stale = 0, set()
+    removals, stale = _rename(db, list(renamed))
     # All that is copied is read before anything is replaced: two files may have changed names, and
     # `embedded` may replace the vectors of a copy's source.
     copies = []
@@ -96,6 +97,29 @@ def write_batch(
     return stale
 
 
+def _rename(
+    db: Connection, renamed: Sequence[tuple[tuple[int, str], FileState]]
+) -> tuple[int, set[str]]:
+    """Give items new paths at once; returns how many were replaced, and the paths if it failed."""
+    for (item, old_path), file in renamed:
+        # Another process may have been here in the meantime.
+        same = "SELECT 1 FROM items WHERE id = ? AND path = ? AND content_hash = ?"
+        if not db.execute(same, (item, old_path, file.content_hash)).fetchall():
+            return 0, {file.path for _, file in renamed}
+    for (item, _), _ in renamed:  # out of each other's way: no file is called so
+        db.execute("UPDATE items SET path = ? WHERE id = ?", (f"\0{item}", item))
+    replaced = 0
+    for (item, _), file in renamed:
+        db.execute("DELETE FROM items WHERE path = ?", (file.path,))
+        replaced += db.changes()
+        db.execute(
+            "UPDATE items SET path = ?, size = ?, mtime_ns = ? WHERE id = ?",
+            (file.path, file.size, file.mtime_ns, item),
+        )
+        write_words(db, item)
+    return replaced, set()
+
+
 def _replace(db: Connection, new: EmbeddedFile) -> bool:
     """Insert or replace the item of a path; returns whether it had vectors."""
     file = new.file
@@ -126,13 +150,13 @@ def _replace(db: Connection, new: EmbeddedFile) -> bool:
 
 
 def _describe(db: Connection, item: int, metadata: dict[str, Any]) -> None:
-    """Merge user metadata into what is stored: a key that is not named again stays."""
+    """Merge user metadata into what is stored; see `sensorium.data.metadata.merged`."""
     if not metadata:
         return
     ((stored,),) = db.execute("SELECT metadata FROM items WHERE id = ?", (item,)).fetchall()
-    merged = dump_metadata({**json.loads(stored), **metadata})
-    db.execute("UPDATE items SET metadata = ? WHERE id = ?", (merged, item))
-    _add_fields(db, metadata)
+    both = dump_metadata(merged(json.loads(stored), metadata))
+    db.execute("UPDATE items SET metadata = ? WHERE id = ?", (both, item))
+    _add_fields(db, merged({}, metadata))
 
 
 def _add_fields(db: Connection, values: dict[str, Any]) -> None:

@@ -191,6 +191,7 @@ class Store(Protocol):
         copied: Iterable[tuple[FileState, dict[str, Any]]] = (),
         moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]] = (),
         described: Iterable[tuple[FileState | int, dict[str, Any]]] = (),
+        renamed: Iterable[tuple[tuple[int, str], FileState]] = (),
     ) -> set[str]:
         """Write one batch.
 
@@ -209,13 +210,17 @@ class Store(Protocol):
             An item whose file has a new path, under which nothing is stored.
         described : iterable of (FileState or id, metadata)
             A file that is the same but was touched, or an item, that has new metadata. User
-            metadata is merged into what is stored: a key that is not named again stays.
+            metadata is merged into what is stored: a key that is not named again stays, and one
+            whose value is `EMPTIED` goes.
+        renamed : iterable of ((id, old path), FileState)
+            Items whose files changed names among each other; what is stored under a new path and
+            is not among them is deleted. All of them, or, when one has changed, none.
 
         Returns
         -------
         set of str
-            Paths that could not be copied or moved, because the item they were to follow has
-            changed in the meantime; they have to be embedded.
+            Paths that could not be copied, moved or renamed, because the item they were to follow
+            has changed in the meantime; they have to be embedded.
 
         Raises
         ------

@@ -5,12 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from sensorium.data.metadata import dump_metadata, read_metadata
+from sensorium.data.metadata import EMPTIED, dump_metadata, merged, read_metadata
 from sensorium.data.tables import (
     JSON_SUFFIXES,
     PATH_COLUMN,
@@ -28,11 +28,26 @@ from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url, 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file to be indexed, what a manifest says of it, and whether it was named by itself."""
+    """A file to be indexed, what a manifest says of it, and whether it was named by itself.
+
+    `emptied` are names of `metadata` whose cells are empty: what is stored under them is to go.
+    """
 
     path: Path
     metadata: dict[str, Any] = field(default_factory=dict)
     named: bool = field(default=False, compare=False)
+    emptied: frozenset[str] = field(default=frozenset(), compare=False)
+
+    def adding_to(self, before: Candidate) -> Candidate:
+        """The same with what was said of it before, which counts where nothing is said now."""
+        metadata = {**before.metadata, **self.metadata}
+        emptied = (before.emptied | self.emptied).difference(metadata)
+        return replace(self, metadata=metadata, emptied=emptied)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Everything that is said of it, empty cells as `EMPTIED`."""
+        return {**dict.fromkeys(self.emptied, EMPTIED), **self.metadata}
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,12 +376,12 @@ def _manifest(path: Path) -> Iterator[Found]:
 
 def _row_in_memory(number: int, row: Mapping[str, Any]) -> Found:
     where = f"row {number}"
-    known = {name: value for name, value in row.items() if value is not None}
-    named = first_column(known, PATH_COLUMNS)
+    known: dict[str, Any] = {n: EMPTIED if value is None else value for n, value in row.items()}
+    named = first_column(merged({}, known), PATH_COLUMNS)
     if named is not None and isinstance(known[named], os.PathLike):
         known[named] = os.fspath(known[named])
     try:
-        dump_metadata({name: value for name, value in known.items() if name != named})
+        dump_metadata({name: v for name, v in merged({}, known).items() if name != named})
     except CollectionError as error:
         return Skipped(str(known[named]) if named else where, str(error))
     return _row(Path.cwd() / "rows", number, known, where)
@@ -374,8 +389,10 @@ def _row_in_memory(number: int, row: Mapping[str, Any]) -> Found:
 
 def _row(manifest: Path, line: int, row: dict[str, Any], where: str = "") -> Found:
     where = where or f"{manifest}:{line}"
-    column = first_column(row, PATH_COLUMNS)
-    named = None if column is None else row.pop(column)
+    # The column that holds a path, of those that may, is the first that is not empty.
+    filled = merged({}, row)
+    column = first_column(filled, PATH_COLUMNS)
+    named = None if column is None else filled.pop(column)
     if not isinstance(named, str) or not named.strip():
         return Skipped(where, f"row has no {PATH_COLUMN!r}")
     if is_url(named):
@@ -385,4 +402,5 @@ def _row(manifest: Path, line: int, row: dict[str, Any], where: str = "") -> Fou
     path = _absolute(manifest.parent / os.path.expanduser(named))  # noqa: PTH111
     if path.suffix.lower() in UNDECODED_SUFFIXES:
         return Skipped(str(path), undecoded(UNDECODED_SUFFIXES[path.suffix.lower()]))
-    return Candidate(path, row, named=True)
+    emptied = frozenset(row).difference(filled, [column or ""])
+    return Candidate(path, filled, named=True, emptied=emptied)

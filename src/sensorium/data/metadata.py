@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sensorium.data.tables import JSON_SUFFIXES, PATH_COLUMNS, first_column, read_rows
 from sensorium.errors import CollectionError
@@ -15,6 +16,27 @@ from sensorium.media.skipped import Skipped
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 """JSON's numbers: "12.50" is one, "007", "1_000", " 5" and "nan" are the text they are."""
+
+
+class Emptied(Enum):
+    """The kind of `EMPTIED`."""
+
+    VALUE = "emptied"
+
+
+EMPTIED: Final = Emptied.VALUE
+"""Stands for the value of a name whose cell is empty: what was stored under it is to go.
+
+JSON's null is a value like others."""
+
+
+def merged(stored: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored of a file once something more is said of it.
+
+    A name that is not said again stays, and one that is said to be `EMPTIED` goes.
+    """
+    both = {**stored, **said}
+    return {name: value for name, value in both.items() if value is not EMPTIED}
 
 
 def storable(value: Any) -> Any:
@@ -59,7 +81,8 @@ def read_metadata(table: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]
     ------
     (int, dict or Skipped)
         The line and its row, or why it has none. Numbers of a ``.csv`` or ``.tsv`` are numbers, so
-        that ``year > 2000`` compares numbers, and empty cells are left out.
+        that ``year > 2000`` compares numbers. An empty cell is `EMPTIED`; one that a short row
+        does not have is left out.
 
     Raises
     ------
@@ -76,12 +99,12 @@ def read_metadata(table: Path) -> Iterator[tuple[int, dict[str, Any] | Skipped]]
         values = row
         if not is_typed:
             values = {
-                name: value if name == named else _typed(value)
+                name: value if name == named else _typed(value) if value.strip() else EMPTIED
                 for name, value in row.items()
-                if value or name == named
+                if value is not None or name == named
             }
         try:
-            dump_metadata(values)  # Python reads NaN, which is no JSON
+            dump_metadata(merged({}, values))  # Python reads NaN, which is no JSON
         except CollectionError as error:
             yield line, Skipped(where, f"line is not JSON ({error})")
             continue

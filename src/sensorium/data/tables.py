@@ -5,15 +5,23 @@ Every reader of the package begins here, so that a table means the same wherever
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
+from sensorium.data.dialects import (
+    MAX_FIELD,
+    Dialect,
+    decimal_columns,
+    dialect_of,
+    with_point,
+)
 from sensorium.errors import UsageError
 from sensorium.media.skipped import Skipped
 from sensorium.media.sources import is_url
@@ -34,14 +42,17 @@ LABEL_COLUMNS = ("label", "class", "category")
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", *JSON_SUFFIXES})
 
-MAX_FIELD = 16 * 1024 * 1024
-"""Characters in one CSV field; the csv module's own limit of 131,072 is below a long document."""
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How a table begins that Excel saved as "Unicode text"."""
 
 
 def read_rows(
     table: Path, *, beyond: str | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Read a table row by row: ``.csv``, ``.tsv`` (with a header) or JSON lines.
+
+    Where the separator is not the comma, numbers with decimal commas get decimal points; see
+    `sensorium.data.dialects.decimal_columns`.
 
     Parameters
     ----------
@@ -63,15 +74,19 @@ def read_rows(
     if table.suffix.lower() in JSON_SUFFIXES:
         yield from read_json_lines(table)
         return
-    with closing(cells_of(table)) as cells:
+    dialect = _dialect_of(table)
+    commas = _columns_with_decimal_commas(table, dialect)
+    with closing(cells_of(table, dialect)) as cells:
         _, header = next(cells, (0, []))
         for line, fields in cells:
             if not fields:
                 continue
             further = fields[len(header) :]
             if further and beyond is None:
-                yield line, "row has more fields than the header: put texts with commas in quotes"
+                yield line, _too_long(fields, header, dialect)
                 continue
+            for n in commas:
+                fields[n : n + 1] = map(with_point, fields[n : n + 1])
             # A column without a name is a row number that a spreadsheet library wrote.
             values: dict[str, Any] = {
                 name.strip(): value
@@ -81,6 +96,27 @@ def read_rows(
             if further and beyond is not None:
                 values[beyond] = further
             yield line, values
+
+
+def _too_long(fields: list[str], header: list[str], dialect: Dialect) -> str:
+    advice = f"put texts with {dialect.name} in quotes"
+    if len(header) == 1:
+        advice = f"{header[0]!r:.60} is read as one column, since {dialect.name} separate cells"
+    return f"row has more fields than the header: {advice}"
+
+
+def _dialect_of(table: Path) -> Dialect:
+    with closing(lines_of(table)) as lines:
+        return dialect_of(lines, "\t" if table.suffix.lower() == ".tsv" else ",")
+
+
+def _columns_with_decimal_commas(table: Path, dialect: Dialect) -> set[int]:
+    """Read the whole table for it, which is why it is not done where commas separate cells."""
+    if dialect.separator == ",":
+        return set()
+    with closing(cells_of(table, dialect)) as cells:
+        _, header = next(cells, (0, []))
+        return decimal_columns((fields for _, fields in cells), len(header))
 
 
 def columns_of(table: Path) -> list[str]:
@@ -96,8 +132,12 @@ def columns_of(table: Path) -> list[str]:
     return [name.strip() for name in header if name]
 
 
-def cells_of(table: Path) -> Generator[tuple[int, list[str]], None, None]:
+def cells_of(
+    table: Path, dialect: Dialect | None = None
+) -> Generator[tuple[int, list[str]], None, None]:
     """The rows of a ``.csv`` or ``.tsv``, its header among them, each with the line it ends on.
+
+    Without a dialect, the one that the table seems to have.
 
     Raises
     ------
@@ -105,16 +145,16 @@ def cells_of(table: Path) -> Generator[tuple[int, list[str]], None, None]:
         When the file cannot be read.
     """
     csv.field_size_limit(MAX_FIELD)
-    dialect = "excel-tab" if table.suffix.lower() == ".tsv" else "excel"
+    dialect = dialect or _dialect_of(table)
+    before = int(dialect.is_said)
     with closing(lines_of(table)) as lines:
-        reader = csv.reader(lines, dialect=dialect)
+        reader = csv.reader(islice(lines, before, None), delimiter=dialect.separator)
         try:
             for fields in reader:
-                yield reader.line_num, fields
+                yield reader.line_num + before, fields
         except csv.Error as error:
-            raise UsageError(
-                f"{table}:{reader.line_num}: cannot be read as a table ({error})"
-            ) from None
+            line = reader.line_num + before
+            raise UsageError(f"{table}:{line}: cannot be read as a table ({error})") from None
 
 
 def read_good_rows(table: Path) -> tuple[list[dict[str, Any]], list[Skipped]]:
@@ -132,7 +172,8 @@ def read_good_rows(table: Path) -> tuple[list[dict[str, Any]], list[Skipped]]:
         else:
             rows.append(row)
     if not rows:
-        raise UsageError(f"{table}: holds no row")
+        reason = f"; {skipped[0].path}: {skipped[0].reason}" if skipped else ""
+        raise UsageError(f"{table}: holds no row{reason}")
     return rows, skipped
 
 
@@ -150,7 +191,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
 
 
 def lines_of(path: Path) -> Generator[str, None, None]:
-    """Lines of a file of text in UTF-8.
+    """Lines of a file of text in UTF-8, or in UTF-16 where its first bytes say so.
 
     Raises
     ------
@@ -158,11 +199,14 @@ def lines_of(path: Path) -> Generator[str, None, None]:
         When it cannot be read.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open("rb") as content:
+            start = content.read(4)
+        wide = start.startswith(_UTF_16) and not start.startswith(codecs.BOM_UTF32_LE)
+        with path.open(encoding="utf-16" if wide else "utf-8-sig", newline="") as file:
             yield from file
     except FileNotFoundError as error:
         raise UsageError(f"{path}: there is no such file") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise UsageError(f"{path}: is not UTF-8 text ({error}): save it as UTF-8") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,8 @@ RAREST = 2
 one row teaches nothing of a category."""
 
 MOST_CATEGORIES = 1000
+
+_WITH_COMMAS = re.compile(r"[+-]?[0-9][0-9.,]*")
 
 MOST_CLASSES = 1000
 
@@ -99,10 +102,24 @@ class Target:
 
 
 def detect_target(name: str, rows: Sequence[Row]) -> TargetKind:
-    """Take a target for a number where every cell is one and they are not just a few whole ones."""
+    """Take a target for a number where every cell is one and they are not just a few whole ones.
+
+    Raises
+    ------
+    UsageError
+        When it holds numbers with commas, each of which would be a class of its own.
+    """
     given = [row.get(name) for row in rows if not is_missing(row.get(name))]
     numbers = [number_of(value) for value in given]
     if not numbers or None in numbers:
+        if numbers and all(_WITH_COMMAS.fullmatch(str(value).strip()) for value in given):
+            some = next((value for value in given if "," in str(value)), "")
+            if some and len({*map(str, given)}) > 0.5 * len(given):
+                raise UsageError(
+                    f"target {name!r} holds {some!r:.40}, which may be a decimal comma or set "
+                    "thousands apart: write numbers with a decimal point and no commas, or decimal "
+                    "commas in a table whose cells semicolons separate"
+                )
         return "category"
     whole = all(n is not None and n.is_integer() for n in numbers)
     return "category" if whole and len(set(numbers)) <= 20 else "number"
