@@ -83,7 +83,16 @@ def test_times(written: str, taken: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("offset", "suffix"),
-    [("+05:30", "+05:30"), ("-08:00", "-08:00"), ("Z", "Z"), ("CEST", ""), ("+2", ""), ("   ", "")],
+    [
+        ("+05:30", "+05:30"),
+        ("-08:00", "-08:00"),
+        ("Z", "+00:00"),
+        ("+0530", "+05:30"),
+        ("+25:00", ""),
+        ("CEST", ""),
+        ("+2", ""),
+        ("   ", ""),
+    ],
 )
 def test_an_unreadable_utc_offset_does_not_lose_the_time(offset: str, suffix: str) -> None:
     values = {Base.DateTimeOriginal: "2024:05:17 18:03:59", Base.OffsetTimeOriginal: offset}
@@ -92,6 +101,152 @@ def test_an_unreadable_utc_offset_does_not_lose_the_time(offset: str, suffix: st
 
 def test_the_time_of_the_file_stands_in_for_the_time_of_exposure() -> None:
     assert metadata({Base.DateTime: "2020:01:02 03:04:05"})["taken"] == "2020-01-02T03:04:05"
+
+
+EXPOSED, DIGITIZED, CHANGED = Base.DateTimeOriginal, Base.DateTimeDigitized, Base.DateTime
+UNSET = (
+    "0000:00:00 00:00:00",
+    "    :  :     :  :  ",
+    "                   ",
+    "",
+    "0001:01:01 00:00:00",
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [
+        ({CHANGED: "2023:11:05 18:00:00", DIGITIZED: "1998:07:12 10:00:00"}, "1998-07-12T10:00:00"),
+        (
+            {
+                CHANGED: "2023:11:05 18:00:00",
+                DIGITIZED: "1998:07:12 10:00:00",
+                EXPOSED: "1970:07:12 10:00:00",
+            },
+            "1970-07-12T10:00:00",
+        ),
+        (
+            {
+                DIGITIZED: "2024:01:01 10:00:00",
+                Base.OffsetTimeDigitized: "+01:00",
+                Base.OffsetTimeOriginal: "-05:00",  # of a time that is not there
+                Base.SubsecTimeDigitized: "07",
+            },
+            "2024-01-01T10:00:00.07+01:00",
+        ),
+        (
+            {CHANGED: "2024:01:01 10:00:00", Base.OffsetTime: "Z", Base.SubsecTime: "5 "},
+            "2024-01-01T10:00:00.5+00:00",
+        ),
+        ({EXPOSED: "2024:01:01 10:00:00", Base.SubsecTimeOriginal: "000"}, "2024-01-01T10:00:00"),
+        ({EXPOSED: "2024:01:01 10:00:00", Base.SubsecTimeOriginal: "x"}, "2024-01-01T10:00:00"),
+        ({EXPOSED: "2024:01:01 10:00:00.25+02:00"}, "2024-01-01T10:00:00.25+02:00"),
+    ],
+)
+def test_which_time_counts(written: dict[int, Any], taken: str) -> None:
+    assert metadata(written)["taken"] == taken
+
+
+@pytest.mark.parametrize("unset", UNSET)
+def test_a_time_that_is_not_set_hides_none(unset: str) -> None:
+    good = "2003:05:01 12:00:00"
+    for values in (
+        {EXPOSED: unset, CHANGED: good},
+        {EXPOSED: unset, DIGITIZED: unset, CHANGED: good},
+        {EXPOSED: unset, DIGITIZED: good, CHANGED: "2020:01:01 00:00:00"},
+        {EXPOSED: good, DIGITIZED: unset, CHANGED: unset},
+    ):
+        assert metadata(values)["taken"] == "2003-05-01T12:00:00"
+    assert metadata({EXPOSED: unset, DIGITIZED: unset, CHANGED: unset}) == {}
+
+
+PACKET = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description xmp:MetadataDate="2024-05-05" '
+    'xmp:ModifyDate="2024-05-05T10:00:00Z" {}</rdf:Description></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize(
+    ("stated", "taken"),
+    [
+        ('photoshop:DateCreated="2001-02-03T04:05:06.5-07:00">', "2001-02-03T04:05:06.5-07:00"),
+        ("><photoshop:DateCreated>2001-02-03</photoshop:DateCreated>", "2001-02-03T00:00:00"),
+        ("xmp:CreateDate='2001-02-03T04:05'>", "2001-02-03T04:05:00"),
+        (
+            'xmp:CreateDate="2009-01-01T00:00:00" exif:DateTimeOriginal="2001-02-03T04:05:06">',
+            "2001-02-03T04:05:06",
+        ),
+        (">", None),
+    ],
+)
+def test_xmp_tells_the_time_where_exif_does_not(stated: str, taken: str | None) -> None:
+    xmp = PACKET.format(stated).encode()
+    for kind in ("JPEG", "WEBP"):
+        bare = Image(encode(red_blue(), kind, xmp=xmp))
+        assert bare.metadata().get("taken") == taken
+        # An editor's time of saving is none of exposure.
+        edited = encode(red_blue(), kind, xmp=xmp, exif=exif({CHANGED: "2023:01:01 00:00:00"}))
+        assert Image(edited).metadata()["taken"] == (taken or "2023-01-01T00:00:00")
+        shot = encode(red_blue(), kind, xmp=xmp, exif=exif({EXPOSED: "1999:01:01 00:00:00"}))
+        assert Image(shot).metadata()["taken"] == "1999-01-01T00:00:00"
+
+
+def test_iptc_tells_the_time_where_exif_does_not() -> None:
+    def record(number: int, text: bytes) -> bytes:
+        return b"\x1c\x02" + struct.pack(">BH", number, len(text)) + text
+
+    iptc = record(55, b"20240517") + record(60, b"180359+0200")
+    block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc
+    block += bytes(len(iptc) % 2)
+    jpeg = encode(red_blue(), "JPEG")
+    marked = jpeg[:2] + b"\xff\xed" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
+    assert Image(marked).metadata()["taken"] == "2024-05-17T18:03:59+02:00"
+    assert Image(marked.replace(b"20240517", b"00000000")).metadata() == EMPTY
+
+
+def _block(order: str, folders: list[list[tuple[int, int, bytes]]]) -> bytes:
+    """IFD0 and the Exif folder, with values of given types."""
+    block = bytearray((b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8))
+    at = 8
+    values = b""
+    sizes = [2 + 12 * (len(folder) + (n == 0)) + 4 for n, folder in enumerate(folders)]
+    after = 8 + sum(sizes)
+    for number, folder in enumerate(folders):
+        entries = b""
+        for tag, kind, value in folder:
+            entries += struct.pack(order + "HHII", tag, kind, len(value), after + len(values))
+            values += value + bytes(len(value) % 2)
+        if number == 0:
+            entries += struct.pack(order + "HHII", 0x8769, 4, 1, at + sizes[0])
+        block += struct.pack(order + "H", len(entries) // 12) + entries + bytes(4)
+        at += sizes[number]
+    return b"Exif\0\0" + bytes(block) + values
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", [2, 129])
+def test_texts_in_utf8(order: str, kind: int) -> None:
+    block = _block(
+        order,
+        [
+            [(Base.Make, kind, "Größe\0".encode()), (Base.Model, kind, "相机 5\0".encode())],
+            [
+                (EXPOSED, kind, b"2024:05:17 18:03:59\0"),
+                (Base.OffsetTimeOriginal, kind, b"+02:00\0"),
+                (Base.LensModel, kind, "Objektiv für Größe\0".encode()),
+            ],
+        ],
+    )
+    assert Image(encode(red_blue(), "JPEG", exif=block)).metadata() == EMPTY | {
+        "camera": "Größe 相机 5",
+        "lens": "Objektiv für Größe",
+        "taken": "2024-05-17T18:03:59+02:00",
+    }
+
+
+def test_texts_in_latin_letters_stay() -> None:
+    block = _block("<", [[(Base.Model, 2, "Größe 5\0".encode("latin-1"))], []])
+    assert Image(encode(red_blue(), "JPEG", exif=block)).metadata()["camera"] == "Größe 5"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +260,7 @@ def test_the_time_of_the_file_stands_in_for_the_time_of_exposure() -> None:
         (None, "iPhone 15", "iPhone 15"),
         ("", "", None),
         ("\x01\x02", " ", None),
+        ("Canon\0IXUS", "EOS 80D\0\0x", "Canon EOS 80D"),
     ],
 )
 def test_cameras(make: str | None, model: str | None, camera: str | None) -> None:
@@ -114,22 +270,32 @@ def test_cameras(make: str | None, model: str | None, camera: str | None) -> Non
 
 @pytest.mark.parametrize(
     ("latitude", "longitude", "signs"),
-    [("N", "E", (1, 1)), ("S", "W", (-1, -1)), ("s", "e", (-1, 1)), ("N", "W", (1, -1))],
+    [
+        (None, None, (1, 1)),
+        ("", " ", (1, 1)),
+        ("South", "west", (-1, -1)),
+        ("N", "E", (1, 1)),
+        ("S", "W", (-1, -1)),
+        ("s", "e", (-1, 1)),
+        ("N", "W", (1, -1)),
+    ],
 )
-def test_signs_of_a_place(latitude: str, longitude: str, signs: tuple[int, int]) -> None:
-    found = metadata(
-        {},
-        {
-            GPS.GPSLatitudeRef: latitude,
-            GPS.GPSLatitude: (33.0, 51.0, 31.5),
-            GPS.GPSLongitudeRef: longitude,
-            GPS.GPSLongitude: (151.0, 12.0, 0.0),
-        },
-    )
+def test_signs_of_a_place(
+    latitude: str | None, longitude: str | None, signs: tuple[int, int]
+) -> None:
+    gps: dict[int, Any] = {
+        GPS.GPSLatitude: (33.0, 51.0, 31.5),
+        GPS.GPSLongitude: (151.0, 12.0, 0.0),
+    }
+    if latitude is not None:
+        gps |= {GPS.GPSLatitudeRef: latitude, GPS.GPSLongitudeRef: longitude}
+    found = metadata({}, gps)
     assert found == {"latitude": signs[0] * 33.85875, "longitude": signs[1] * 151.2}
 
 
-@pytest.mark.parametrize(("reference", "sign"), [(b"\0", 1), (b"\1", -1), (None, 1)])
+@pytest.mark.parametrize(
+    ("reference", "sign"), [(b"\0", 1), (b"\1", -1), (b"\2", 1), (b"\3", -1), (b"\7", 1), (None, 1)]
+)
 def test_altitudes(reference: bytes | None, sign: int) -> None:
     gps: dict[int, Any] = {GPS.GPSAltitude: 120.25}
     if reference is not None:
@@ -155,6 +321,19 @@ def test_a_place_that_cannot_be_is_left_out(latitude: tuple[Any, ...]) -> None:
         GPS.GPSLongitude: (13.0, 0.0, 0.0),
     }
     assert metadata({Base.Model: "X100"}, gps) == {"camera": "X100", "longitude": 13.0}
+
+
+@pytest.mark.parametrize(
+    ("latitude", "degrees"),
+    [
+        ((IFDRational(52), IFDRational(3075, 100), IFDRational(0, 0)), 52.5125),
+        ((IFDRational(52), IFDRational(30), IFDRational(0, 0)), 52.5),
+        ((IFDRational(525, 10), IFDRational(0, 0), IFDRational(0, 0)), 52.5),
+    ],
+)
+def test_parts_of_a_place_that_are_not_known(latitude: tuple[Any, ...], degrees: float) -> None:
+    gps = {GPS.GPSLatitudeRef: "S", GPS.GPSLatitude: latitude}
+    assert metadata({}, gps) == {"latitude": -degrees}
 
 
 def test_an_altitude_that_cannot_be_is_left_out() -> None:

@@ -254,7 +254,7 @@ def test_a_path_is_read_at_each_call_and_an_error_names_it(tmp_path: Path) -> No
 
 def test_a_file_read_before_is_named_in_errors(tmp_path: Path) -> None:
     image = Image.from_encoded(b"", tmp_path / "new\nline.png")
-    with pytest.raises(MediaError, match=r"new\\nline.png': the file is empty \(0 bytes\)"):
+    with pytest.raises(MediaError, match=r"new\\nline.png: the file is empty \(0 bytes\)"):
         image.load()
 
 

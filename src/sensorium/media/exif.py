@@ -1,13 +1,47 @@
-"""Time, camera and place from a picture's EXIF block."""
+"""Time, camera and place of a picture: from its EXIF block, the time from XMP and IPTC as well.
+
+Sources: Exif 3.0 (CIPA DC-008-2023); the Metadata Working Group's guidelines 2.0, section 5.4, for
+what stands in when EXIF has no time of exposure.
+"""
 
 from __future__ import annotations
 
 import re
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import PIL.Image
+import PIL.ImageFile
 from PIL.ExifTags import GPS, IFD, Base
+
+XMP_READ = 1 << 20
+"""Bytes of an XMP packet that are looked through for dates."""
+
+UTF8, ASCII = 129, 2
+"""Types of EXIF values: text in UTF-8, new in Exif 3.0, which Pillow passes over, and text."""
+
+_POINTERS = (IFD.Exif, IFD.GPSInfo)
+
+_EXPOSED = (Base.DateTimeOriginal, Base.OffsetTimeOriginal, Base.SubsecTimeOriginal)
+_DIGITIZED = (Base.DateTimeDigitized, Base.OffsetTimeDigitized, Base.SubsecTimeDigitized)
+_CHANGED = (Base.DateTime, Base.OffsetTime, Base.SubsecTime)
+"""Tags of a time, of its offset from UTC and of its fraction of a second."""
+
+_XMP_TAKEN = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate",
+              "exif:DateTimeDigitized")  # fmt: skip
+
+_IPTC_DATE, _IPTC_TIME = (2, 55), (2, 60)
+
+_DATE = re.compile(
+    r"(\d{4})[:/.-](\d\d)[:/.-](\d\d)"
+    r"(?:[ T]+(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(Z|[+-]\d\d:?\d\d)?)?"
+)
+
+_BELOW = (1, 3)
+"""References of an altitude that is below: the ellipsoid, the level of the sea."""
 
 
 def exif_metadata(picture: PIL.Image.Image) -> dict[str, Any]:
@@ -21,10 +55,10 @@ def exif_metadata(picture: PIL.Image.Image) -> dict[str, Any]:
     Returns
     -------
     dict
-        Those of these keys that the file states in a readable form: ``taken`` (ISO 8601 local
-        time, with the UTC offset when the camera wrote one), ``camera`` ("make model"), ``lens``,
-        ``latitude`` and ``longitude`` (degrees, north and east positive), ``altitude`` (metres
-        above sea level).
+        Those of these keys that the file states in a readable form: ``taken`` (ISO 8601 local time,
+        with fraction and UTC offset where the camera wrote them), ``camera`` ("make model"),
+        ``lens``, ``latitude`` and ``longitude`` (degrees, north and east positive), ``altitude``
+        (metres above sea level).
 
     Notes
     -----
@@ -32,16 +66,13 @@ def exif_metadata(picture: PIL.Image.Image) -> dict[str, Any]:
     because a wrong clock is no reason to lose a picture.
     """
     try:
-        exif = picture.getexif()
+        exif = _block(picture)
         detail = exif.get_ifd(IFD.Exif)
         gps = exif.get_ifd(IFD.GPSInfo)
     except Exception:  # Pillow's TIFF reader raises nearly anything on a damaged block
-        return {}
+        exif, detail, gps = PIL.Image.Exif(), {}, {}
     found: dict[str, Any] = {
-        "taken": _time(
-            detail.get(Base.DateTimeOriginal) or exif.get(Base.DateTime),
-            detail.get(Base.OffsetTimeOriginal),
-        ),
+        "taken": _taken(picture, {**exif, **detail}),
         "camera": _camera(_words(exif.get(Base.Make)), _words(exif.get(Base.Model))),
         "lens": _words(detail.get(Base.LensModel)),
         "latitude": _degrees(gps.get(GPS.GPSLatitude), gps.get(GPS.GPSLatitudeRef), 90),
@@ -51,31 +82,115 @@ def exif_metadata(picture: PIL.Image.Image) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
+def _block(picture: PIL.Image.Image) -> PIL.Image.Exif:
+    """EXIF, its texts in UTF-8 among it."""
+    block = picture.info.get("exif")
+    if isinstance(block, bytes):
+        with suppress(struct.error):
+            typed = _typed_as_text(block)
+            if typed != block:
+                exif = PIL.Image.Exif()
+                exif.load(typed)
+                return exif
+    return picture.getexif()
+
+
+def _typed_as_text(block: bytes) -> bytes:
+    """A block whose texts in UTF-8 are said to be ASCII, which is read byte by byte."""
+    start = 6 if block.startswith(b"Exif\0\0") else 0
+    order = "<" if block[start : start + 2] == b"II" else ">"
+    changed = bytearray(block)
+    waiting = [struct.unpack_from(order + "I", block, start + 4)[0]]
+    for offset in waiting:  # it grows, to three
+        (count,) = struct.unpack_from(order + "H", block, start + offset)
+        for at in range(start + offset + 2, start + offset + 2 + 12 * count, 12):
+            tag, kind, _, value = struct.unpack_from(order + "HHII", block, at)
+            if kind == UTF8:
+                struct.pack_into(order + "H", changed, at + 2, ASCII)
+            elif tag in _POINTERS and len(waiting) <= len(_POINTERS):
+                waiting.append(value)
+    return bytes(changed)
+
+
 def _words(value: object) -> str | None:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):
         return None
+    # Text is UTF-8 nowadays, in blocks that call it ASCII, too; Pillow reads that byte by byte.
+    with suppress(UnicodeError):
+        value = value.encode("latin-1").decode("utf-8")
     # Control characters and lone surrogates come from damaged blocks; SQLite cannot store the
-    # latter and a terminal should not be sent the former.
-    words = "".join(c for c in value if c.isprintable()).strip()
+    # latter and a terminal should not be sent the former. What follows a NUL is left from before.
+    words = "".join(c for c in value.split("\0")[0] if c.isprintable()).strip()
     return words or None
 
 
-def _time(value: Any, offset: Any) -> str | None:
+def _taken(picture: PIL.Image.Image, exif: dict[int, Any]) -> str | None:
+    """The first readable one of the times at which a picture may have been taken."""
+
+    def times() -> Iterator[str | None]:
+        for tags in (_EXPOSED, _DIGITIZED):
+            yield _time(*(exif.get(tag) for tag in tags))
+        packet = _xmp(picture)
+        for name in _XMP_TAKEN if packet else ():
+            if stated := re.search(rf"\b{name}\s*(?:=\s*[\"']|>)\s*([^\"'<]+)", packet):
+                yield _time(stated[1], None, None)
+        yield _iptc_time(picture)
+        # When the file was last changed: often by an editor, years later.
+        yield _time(*(exif.get(tag) for tag in _CHANGED))
+
+    return next((time for time in times() if time is not None), None)
+
+
+def _time(value: Any, offset: Any, fraction: Any) -> str | None:
     words = _words(value)
-    if words is None:
-        return None
-    match = re.match(r"(\d{4})[:/-](\d\d)[:/-](\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?)?", words)
+    match = _DATE.match(words) if words else None
     if not match:
         return None
+    *parts, own_fraction, own_offset = match.groups()
     try:
-        taken = datetime(*(int(part or 0) for part in match.groups()))  # type: ignore[arg-type]
+        taken = datetime(*(int(part or 0) for part in parts))  # type: ignore[arg-type]
     except ValueError:  # 0000:00:00, a thirteenth month
         return None
-    zone = _words(offset)
-    suffix = zone if zone and re.fullmatch(r"[+-]\d\d:\d\d|Z", zone) else ""
-    return taken.isoformat() + suffix
+    if taken.year == 1:  # what some programs write for none
+        return None
+    digits = re.match(r"\d{1,9}", own_fraction or _words(fraction) or "")
+    part = f".{digits[0]}" if digits and digits[0].strip("0") else ""
+    return taken.isoformat() + part + (_offset(own_offset) or _offset(_words(offset)))
+
+
+def _offset(words: str | None) -> str:
+    """An offset from UTC as ISO 8601 writes it; empty for none, and for what cannot be one."""
+    if words == "Z":
+        return "+00:00"
+    match = re.fullmatch(r"([+-])(\d\d):?([0-5]\d)", words or "")
+    return f"{match[1]}{match[2]}:{match[3]}" if match and int(match[2]) <= 14 else ""
+
+
+def _xmp(picture: PIL.Image.Image) -> str:
+    packet = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
+    if isinstance(packet, str):
+        return packet[:XMP_READ]
+    return packet[:XMP_READ].decode("utf-8", "replace") if isinstance(packet, bytes) else ""
+
+
+def _iptc_time(picture: PIL.Image.Image) -> str | None:
+    """Date of creation from the block of news agencies: 20240517 and 180359+0200."""
+    if not isinstance(picture, PIL.ImageFile.ImageFile):
+        return None
+    from PIL import IptcImagePlugin
+
+    try:
+        stated = IptcImagePlugin.getiptcinfo(picture) or {}
+    except Exception:  # as for EXIF
+        return None
+    date = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", _words(stated.get(_IPTC_DATE)) or "")
+    if not date:
+        return None
+    time = re.match(r"(\d\d)(\d\d)(\d\d)", _words(stated.get(_IPTC_TIME)) or "")
+    clock, zone = (":".join(time.groups()), _words(stated[_IPTC_TIME])) if time else ("", None)
+    return _time(f"{'-'.join(date.groups())} {clock}", zone and zone[6:], None)
 
 
 def _camera(make: str | None, model: str | None) -> str | None:
@@ -96,19 +211,21 @@ def _number(value: Any) -> float | None:
 def _degrees(value: Any, reference: Any, limit: int) -> float | None:
     if not isinstance(value, (tuple, list)) or len(value) != 3:
         return None
-    parts = [_number(part) for part in value]
-    if any(part is None for part in parts):
+    degrees, minutes, seconds = (_number(part) for part in value)
+    if degrees is None:
         return None
-    degrees, minutes, seconds = (part for part in parts if part is not None)
-    angle = degrees + minutes / 60 + seconds / 3600
+    # 0/0 is written for what is not known: minutes with a fraction have no seconds.
+    angle = abs(degrees) + (minutes or 0) / 60 + (seconds or 0) / 3600
     if not 0 <= angle <= limit:
         return None
-    sign = -1 if (_words(reference) or "").upper() in ("S", "W") else 1
-    return round(sign * angle, 7)  # 1e-7 degrees is a centimetre
+    sign = -1 if degrees < 0 or (_words(reference) or "").upper()[:1] in ("S", "W") else 1
+    return round(sign * angle, 7) + 0.0  # 1e-7 degrees is a centimetre
 
 
 def _altitude(value: Any, reference: Any) -> float | None:
     height = _number(value)
     if height is None or abs(height) > 100_000:
         return None
-    return round(-height if reference in (1, b"\x01") else height, 2)
+    if isinstance(reference, bytes):
+        reference = reference[0] if len(reference) == 1 else None
+    return round(-height if reference in _BELOW else height, 2)
