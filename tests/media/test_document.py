@@ -15,14 +15,9 @@ from hypothesis import strategies as st
 from sensorium import Document, Image
 from sensorium.errors import MediaError
 from sensorium.media import Text, as_media
-from sensorium.media.document import (
-    SEGMENT_WEIGHT,
-    cut,
-    html_text,
-    markdown_text,
-    spans,
-    weight,
-)
+from sensorium.media.cutting import SEGMENT_WEIGHT, cut, spans, weight
+from sensorium.media.html import html_text
+from sensorium.media.markdown import markdown_text
 from tests.media.pdfs import text_pdf
 
 STORY = (

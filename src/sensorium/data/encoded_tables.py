@@ -27,7 +27,7 @@ from sensorium.data.encoding import encode_examples
 from sensorium.encoders.base import FeatureExtractor
 from sensorium.errors import EncoderError, MediaError, UsageError
 from sensorium.media import Audio, Document, Image, Media, Mesh, Modality, Segment, Text, Video
-from sensorium.media.document import cut
+from sensorium.media.cutting import cut
 from sensorium.media.progress import NO_FIGURES, Progress
 from sensorium.media.skipped import Skipped
 from sensorium.visible import visible

@@ -45,7 +45,9 @@ VIDEO_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 
-DOCUMENT_SUFFIXES = frozenset({".txt", ".md", ".markdown", ".html", ".htm", ".pdf"})
+DOCUMENT_SUFFIXES = frozenset(
+    {".txt", ".md", ".markdown", ".html", ".htm", ".xhtml", ".xht", ".pdf"}
+)
 
 MESH_SUFFIXES = frozenset({".obj", ".stl", ".ply", ".glb", ".gltf", ".off"})
 
