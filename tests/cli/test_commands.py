@@ -19,8 +19,8 @@ from tests.cli.conftest import COLORS, Run
 from tests.media.pictures import encode, red_blue
 
 COMMANDS = (
-    "caption", "classify", "duplicates", "evaluate", "export", "import", "index", "info", "models",
-    "optimize", "prune", "reembed", "search", "translate",
+    "caption", "check", "classify", "duplicates", "evaluate", "export", "import", "index", "info",
+    "models", "optimize", "prune", "reembed", "search", "translate",
 )  # fmt: skip
 COUNT = len(COLORS) + 1
 

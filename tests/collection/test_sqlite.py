@@ -147,7 +147,7 @@ def test_what_sqlite_makes_by_itself_is_no_reason(path: Path) -> None:
 
 
 def test_a_file_that_was_brought_up_to_date_opens_again(path: Path) -> None:
-    columns = ("modality", "details", "passage_id")
+    columns = ("modality", "details", "passage_id", "checksum")
     tables = ("segments", "next_segments")
     change(
         path,

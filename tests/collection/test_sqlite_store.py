@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from sensorium.collection.rows import EmbeddedFile, FileState, ReembeddedItem
 from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.encoders import Space
-from sensorium.errors import CollectionError, SpaceMismatchError
+from sensorium.errors import CollectionError, SensoriumWarning, SpaceMismatchError
 from sensorium.media import Modality
 from sensorium.media.segments import SegmentRecord
 
@@ -28,8 +29,11 @@ def file(path: str, content: str = "", mtime: int = 0) -> FileState:
 
 
 def embedded(path: str, content: str = "", segments: int = 1, **metadata: object) -> EmbeddedFile:
-    vectors = np.arange(segments * DIMENSION, dtype=np.float32).reshape(segments, DIMENSION)
-    vectors[:, 0] = len(content or path)
+    first = np.full(segments, len(content or path) / 100)  # which content it is
+    others = np.sqrt(1 - first**2)
+    turned = np.arange(segments)
+    rows = [first, others * np.cos(turned), others * np.sin(turned), 0 * first]
+    vectors = np.stack(rows, axis=1).astype(np.float32)
     spans = [(float(n), n + 1.0) for n in range(segments)] if segments > 1 else [None]
     parts = [SegmentRecord(span) for span in spans]
     return EmbeddedFile(file(path, content), Modality.IMAGE, {"width": 8}, metadata, parts, vectors)
@@ -80,7 +84,7 @@ def test_a_newer_format_is_refused(store: SQLiteStore, path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(CollectionError, match="format 99, this version reads up to 3: upgrade"):
+    with pytest.raises(CollectionError, match="format 99, this version reads up to 4: upgrade"):
         SQLiteStore(path)
 
 
@@ -109,16 +113,24 @@ def test_after_close(store: SQLiteStore) -> None:
             use()
 
 
-def test_damaged_vectors_are_told(store: SQLiteStore, path: Path) -> None:
-    store.write(space(), embedded=[embedded("a")])
+@pytest.mark.parametrize("vector", [b"\1\2", np.full(DIMENSION, np.nan, "<f4").tobytes()])
+def test_damaged_vectors_are_left_out_and_told_once(
+    store: SQLiteStore, path: Path, vector: bytes
+) -> None:
+    store.write(space(), embedded=[embedded("a"), embedded("b")])
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE segments SET vector = x'0102'")
+        db.execute("UPDATE segments SET vector = ? WHERE id = 1", (vector,))
     db.close()
-    with pytest.raises(CollectionError, match="vectors are damaged"):
-        store.vectors(DIMENSION)
-    assert store.paths() == [(1, "a")]  # and the store goes on
+    with pytest.warns(SensoriumWarning, match="1 vectors are damaged and left out; `sensorium che"):
+        ids, _, vectors = store.vectors(DIMENSION)
+    assert ids.tolist() == [2] and vectors.shape == (1, DIMENSION)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(store.vectors(DIMENSION, ids=[1, 2])[0]) == 1
+        assert [len(some) for some, _ in store.rows(DIMENSION, 10)] == [1]
+    assert store.paths() == [(1, "a"), (2, "b")]  # and the store goes on
     store.write(space(), embedded=[embedded("a")])
-    assert len(store.vectors(DIMENSION)[0]) == 1
+    assert len(store.vectors(DIMENSION)[0]) == 2
 
 
 # Writing
@@ -168,7 +180,7 @@ def test_replacing_keeps_the_id(store: SQLiteStore) -> None:
     assert (item.id, item.metadata, item.file.content_hash) == (1, {"caption": "x"}, b"short")
     ids, items, vectors = store.vectors(DIMENSION)
     assert items.tolist() == [1, 1]
-    assert vectors[:, 0].tolist() == [5, 5]
+    assert vectors[:, 0] * 100 == pytest.approx([5, 5])
     stored = store.segments(ids.tolist())
     assert {n: s.record.span for n, s in stored.items()} == {
         int(ids[0]): (0, 1),
@@ -182,7 +194,7 @@ def test_copies_see_what_the_batch_replaces(store: SQLiteStore) -> None:
     assert store.write(space(), copied=swapped, embedded=[]) == set()
     ids = {path: item for item, path in store.paths()}
     _, items, vectors = store.vectors(DIMENSION)
-    first = dict(zip(items.tolist(), vectors[:, 0].tolist(), strict=True))
+    first = dict(zip(items.tolist(), (vectors[:, 0] * 100).round().tolist(), strict=True))
     assert (first[ids["a"]], first[ids["b"]]) == (2, 1)
     assert (
         store.write(space(), copied=[(file("c", "22"), {})], embedded=[embedded("a", "333")])
@@ -308,7 +320,7 @@ def reembedded(store: SQLiteStore, item: int, content: bytes = b"") -> Reembedde
         content_hash,
         content or content_hash,
         [SegmentRecord()],
-        np.full((1, DIMENSION), 9, np.float32),
+        np.full((1, DIMENSION), DIMENSION**-0.5, np.float32),
     )
 
 
@@ -325,7 +337,7 @@ def test_reembedding_step_by_step(store: SQLiteStore) -> None:
     assert store.state().space == (space("two"), "two")
     assert store.state().next_space is None
     _, items, vectors = store.vectors(DIMENSION)
-    assert (items.tolist(), vectors[0, 0]) == ([1], 9)
+    assert (items.tolist(), vectors[0, 0]) == ([1], 0.5)
     assert store.counts().without_vectors == 2
 
 

@@ -152,7 +152,7 @@ def test_a_file_of_the_first_version_gets_words_and_a_log(
         db.execute("DROP TABLE segment_modalities")
         db.execute("ALTER TABLE items DROP COLUMN extracted")
         for table in ("segments", "next_segments"):
-            for column in ("modality", "details", "passage_id"):
+            for column in ("modality", "details", "passage_id", "checksum"):
                 db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 1")
     db.close()

@@ -9,6 +9,7 @@ import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.bulk import duplicates, export, import_
+from sensorium.cli.check import check
 from sensorium.cli.classify import classify, label, predict_rows
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.generate import caption, translate
@@ -247,6 +248,7 @@ def reembed(
 
 
 app.command()(classify)
+app.command()(check)
 app.command(hidden=True)(label)
 app.command()(evaluate)
 app.command("predict", hidden=True)(predict_rows)

@@ -13,6 +13,7 @@ from sensorium.collection import sqlite
 from sensorium.collection.schema import (
     APPLICATION_ID,
     CACHE_BYTES,
+    CHECKSUMS,
     MIGRATION,
     PAGE_BYTES,
     SCHEMA,
@@ -100,7 +101,7 @@ class Database:
                     run(statement)
                 ((stored,),) = run("PRAGMA user_version").fetchall()
                 if tables and stored < SCHEMA_VERSION:  # no other process has done it meanwhile
-                    for statement in MIGRATION:
+                    for statement in (*MIGRATION, *CHECKSUMS) if stored < 3 else CHECKSUMS:
                         run(statement)
                     if stored < 2:
                         write_all_words(self.connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.sqlite import Connection
+from sensorium.errors import CollectionError
 from sensorium.media.segments import SegmentRecord, Span
 
 
@@ -29,6 +31,10 @@ class FileState:
         """What the system says of a file; a time after the year 2262 is SQLite's latest."""
         return cls(path, status.st_size, min(status.st_mtime_ns, LATEST))
 
+
+UNIT_ERROR = 0.02
+"""How far the square of a stored vector's length may be from 1. Encoders and imports write it to
+1e-6; half precision of other writers takes up to 1e-3."""
 
 LATEST = 2**63 - 1
 """Nanoseconds since 1970 that SQLite can hold; a clock that is off dates files later."""
@@ -123,6 +129,25 @@ SEGMENT = "segments.start, segments.stop, segments.modality, segments.details, s
 PASSAGE = "passages.start, passages.stop, text, source, passages.details"
 
 
+def vector_of(blob: object, dimension: int) -> npt.NDArray[np.float32]:
+    """A stored vector, shape (dimension,); NaN where what is stored is none."""
+    if not isinstance(blob, bytes) or len(blob) != 4 * dimension:
+        return np.full(dimension, np.nan, np.float32)
+    return np.frombuffer(blob, "<f4")
+
+
+def are_sound(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which of some vectors, shape (n, d), have the unit length that all had when stored.
+
+    A flipped bit may make a number of 1e4 or NaN of one: that item would be first for every
+    question, or move the scores of all.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("nd,nd->n", vectors, vectors)
+    sound: npt.NDArray[np.bool_] = np.abs(squares - 1) < UNIT_ERROR
+    return sound
+
+
 def insert_segments(
     db: Connection,
     item: int,
@@ -147,12 +172,13 @@ def insert_segments(
             ).fetchall()
             texts.append((text_id, record.text))
         if record.has_vector:
+            blob = next(rows).astype("<f4").tobytes()
             db.execute(
-                f"{into} (item_id, ordinal, start, stop, vector, modality, details, passage_id) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                f"{into} (item_id, ordinal, start, stop, vector, modality, details, passage_id, "
+                "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    item, ordinal, start, stop, next(rows).astype("<f4").tobytes(),
-                    str(record.modality), details, text_id,
+                    item, ordinal, start, stop, blob, str(record.modality), details, text_id,
+                    zlib.crc32(blob),
                 ),
             )  # fmt: skip
     for modality in {str(record.modality) for record in segments if record.has_vector}:
@@ -211,12 +237,29 @@ def stored_item(row: Sequence[Any]) -> StoredItem:
         added=added,
         properties=json_values(properties),
         metadata=json_values(metadata),
-        extracted=tuple(json.loads(extracted)) if extracted else (),
+        extracted=names_of(extracted),
         is_findable=bool(is_findable),
     )
 
 
+def names_of(text: str | None) -> tuple[str, ...]:
+    """Read the column of what read words out of an item; nothing where it is damaged."""
+    try:
+        names = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    return tuple(names) if isinstance(names, list) else ()
+
+
 def json_values(text: str) -> dict[str, Any]:
     """Read a column of metadata."""
-    values: dict[str, Any] = {} if text == "{}" else json.loads(text)
+    try:
+        values = {} if text == "{}" else json.loads(text)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise CollectionError(
+            f"what is stored of an item is damaged ({text!r:.60} is no JSON object): "
+            "`sensorium check` says of which"
+        )
     return values

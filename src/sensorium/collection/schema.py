@@ -9,7 +9,7 @@ from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
 from sensorium.collection.words import TABLES as WORDS_TABLES
 
 APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 CACHE_BYTES = 32 << 20
 """Pages in memory, at most: SQLite's own 2 MB do not hold the inner nodes of a million rows."""
@@ -27,12 +27,18 @@ _SEGMENT_COLUMNS = """
     modality TEXT NOT NULL DEFAULT 'image',
     details TEXT,
     passage_id INTEGER,
+    checksum INTEGER,
     UNIQUE (item_id, ordinal)
 """
 
 LOG_REMOVALS = """CREATE TRIGGER IF NOT EXISTS log_removal AFTER DELETE ON segments
     BEGIN INSERT INTO removed_segments (first, last) VALUES (old.id, old.id); END"""
 """Lets whoever holds vectors, in memory or in an index, learn which of them are gone."""
+
+CHECKSUMS = tuple(
+    f"ALTER TABLE {table} ADD COLUMN checksum INTEGER" for table in ("segments", "next_segments")
+)
+"""What version 3 lacks."""
 
 MIGRATION = (
     "ALTER TABLE items ADD COLUMN extracted TEXT",

@@ -14,7 +14,7 @@ from sensorium.errors import CollectionError
 if TYPE_CHECKING:
     from sensorium.collection.sqlite_store import SQLiteStore
 
-_COPIED = "item_id, ordinal, start, stop, vector, modality, details, passage_id"
+_COPIED = "item_id, ordinal, start, stop, vector, modality, details, passage_id, checksum"
 
 
 class SQLiteReembedding:

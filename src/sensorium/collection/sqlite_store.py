@@ -5,10 +5,11 @@ The file is described in docs/collection-format.md; any SQLite tool can open it.
 
 from __future__ import annotations
 
-import json
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,17 +26,19 @@ from sensorium.collection.rows import (
     StoredItem,
     StoredSegment,
     VectorRow,
+    are_sound,
     json_values,
     span_of,
     stored_item,
     text_record,
+    vector_of,
 )
 from sensorium.collection.sqlite_reembedding import SQLiteReembedding
 from sensorium.collection.sqlite_writing import claim, count_change, write_batch
 from sensorium.collection.store import Counts, Ids, Key, State, Vectors, require_space
 from sensorium.collection.words import match
 from sensorium.encoders import Space
-from sensorium.errors import CollectionError
+from sensorium.errors import CollectionError, SensoriumWarning
 from sensorium.media.segments import SegmentRecord
 from sensorium.ranking.scoring import Match
 
@@ -51,6 +54,10 @@ _SAME_CONTENT = (
 class SQLiteStore(Database):
     """A collection's rows in one SQLite file; see `sensorium.collection.store.Store`."""
 
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        super().__init__(path, create=create)
+        self._warned_of: set[int] = set()
+
     # What there is
 
     def state(self) -> State:
@@ -61,13 +68,22 @@ class SQLiteStore(Database):
             modalities = self.read("SELECT name FROM segment_modalities ORDER BY name")
             fields = self.read("SELECT name FROM fields ORDER BY name")
         spaces = [
-            (_parsed_space(meta[space]), meta[encoder]) if space in meta else None
+            (self._space(meta[space]), meta[encoder]) if space in meta else None
             for space, encoder in (("space", "encoder"), ("next_space", "next_encoder"))
         ]
         return State(
             spaces[0], spaces[1], changes,
             tuple(name for (name,) in modalities), tuple(name for (name,) in fields),
         )  # fmt: skip
+
+    def _space(self, text: str) -> Space:
+        try:
+            return _parsed_space(text)
+        except (ValueError, TypeError, KeyError) as error:
+            raise CollectionError(
+                f"{self.path}: the description of its space is damaged ({error!r:.80}): restore "
+                "the file from a copy, or index the media into a new collection"
+            ) from error
 
     def counts(self) -> Counts:
         """See `Store.counts`."""
@@ -155,27 +171,35 @@ class SQLiteStore(Database):
                 marks = ",".join("?" * len(some))
                 sql = f"SELECT id, item_id, vector FROM segments WHERE id IN ({marks})"
                 rows += self.read(sql, some)
-            numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
-            blobs = b"".join([vector for _, _, vector in rows])
-            return numbers[:, 0], numbers[:, 1], self._from_blobs(blobs, len(rows), dimension)
+            numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2).T
+            vectors = np.empty((len(rows), dimension), np.float32)
+            for n, (_, _, blob) in enumerate(rows):
+                vectors[n] = vector_of(blob, dimension)
+            return self._sound(numbers, vectors)
         with self.snapshot():  # count and rows of one moment
             run = self.connection.execute
             ((count,),) = run("SELECT count(*) FROM segments WHERE id > ?", (after,)).fetchall()
             numbers = np.empty((2, count), np.int64)
             vectors = np.empty((count, dimension), np.float32)
             sql = "SELECT id, item_id, vector FROM segments WHERE id > ? ORDER BY id"
-            try:
-                for n, (segment, item, blob) in enumerate(run(sql, (after,))):
-                    numbers[0, n], numbers[1, n] = segment, item
-                    vectors[n] = np.frombuffer(blob, dtype="<f4")
-            except (ValueError, TypeError) as error:
-                raise CollectionError(f"{self.path}: vectors are damaged ({error})") from error
-        return numbers[0], numbers[1], vectors
+            for n, (segment, item, blob) in enumerate(run(sql, (after,))):
+                numbers[0, n], numbers[1, n] = segment, item
+                vectors[n] = vector_of(blob, dimension)
+        return self._sound(numbers, vectors)
 
-    def _from_blobs(self, blobs: bytes, count: int, dimension: int) -> Vectors:
-        if len(blobs) != 4 * dimension * count:
-            raise CollectionError(f"{self.path}: vectors are damaged (of another length)")
-        return np.frombuffer(blobs, "<f4").reshape(count, dimension).astype(np.float32, copy=False)
+    def _sound(self, numbers: Ids, vectors: Vectors) -> tuple[Ids, Ids, Vectors]:
+        """Leave out vectors that cannot be what was stored, and warn of them once."""
+        sound = are_sound(vectors)
+        if sound.all():
+            return numbers[0], numbers[1], vectors
+        if new := {*numbers[0, ~sound].tolist()} - self._warned_of:
+            self._warned_of |= new
+            warnings.warn(
+                f"{self.path}: {len(new)} vectors are damaged and left out; "
+                "`sensorium check` names their files",
+                SensoriumWarning, stacklevel=2,
+            )  # fmt: skip
+        return numbers[0, sound], numbers[1, sound], vectors[sound]
 
     def modalities(self, names: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.uint8]]]:
         """See `Store.modalities`."""
@@ -211,13 +235,17 @@ class SQLiteStore(Database):
             described = [
                 VectorRow(
                     FileState(path, size, mtime_ns, content_hash), modality,
-                    json.loads(metadata), span_of(start, stop), json.loads(properties),
+                    json_values(metadata), span_of(start, stop), json_values(properties),
                 )
                 for path, size, mtime_ns, content_hash, modality, metadata, properties,
                     start, stop, _ in some
             ]  # fmt: skip
-            blobs = b"".join([row[-1] for row in some])
-            yield described, self._from_blobs(blobs, len(some), dimension)
+            vectors = np.array([vector_of(row[-1], dimension) for row in some], np.float32)
+            sound = are_sound(vectors)
+            yield (
+                [row for row, is_sound in zip(described, sound, strict=True) if is_sound],
+                (vectors[sound]),
+            )
 
     # Writing
 

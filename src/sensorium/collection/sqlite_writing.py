@@ -12,6 +12,7 @@ from sensorium.collection.rows import (
     EmbeddedFile,
     FileState,
     insert_segments,
+    json_values,
     stored_item,
     stored_segments,
 )
@@ -154,7 +155,7 @@ def _describe(db: Connection, item: int, metadata: dict[str, Any]) -> None:
     if not metadata:
         return
     ((stored,),) = db.execute("SELECT metadata FROM items WHERE id = ?", (item,)).fetchall()
-    both = dump_metadata(merged(json.loads(stored), metadata))
+    both = dump_metadata(merged(json_values(stored), metadata))
     db.execute("UPDATE items SET metadata = ? WHERE id = ?", (both, item))
     _add_fields(db, merged({}, metadata))
 

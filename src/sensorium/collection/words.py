@@ -8,7 +8,6 @@ them in a query is asked for as a phrase: what is found is exactly what holds th
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.rows import json_values
 from sensorium.collection.sqlite import Connection
 from sensorium.ranking.scoring import Match
 
@@ -101,7 +101,7 @@ def write_words(db: Connection, item: int) -> None:
     """Bring the words of an item up to date, within the transaction that changed it."""
     rows = db.execute("SELECT path, properties, metadata FROM items WHERE id = ?", (item,))
     for path, properties, metadata in rows.fetchall():
-        name, text = describe(path, {**json.loads(properties), **json.loads(metadata)})
+        name, text = describe(path, {**json_values(properties), **json_values(metadata)})
         db.execute("INSERT OR REPLACE INTO words (rowid, name, text) VALUES (?, ?, ?)",
                    (item, name, text))  # fmt: skip
 

@@ -1,0 +1,207 @@
+"""Whether what is stored of a collection is what was written, and what to do where it is not."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from sensorium.collection.collection import Collection
+from sensorium.collection.derived import SLOTS, DamagedIndexError, read_index, remove_slot
+from sensorium.collection.rows import are_sound, json_values, vector_of
+from sensorium.collection.sqlite_store import SQLiteStore
+from sensorium.collection.sqlite_writing import count_change
+from sensorium.errors import CollectionError
+
+BLOCK = 4096
+"""Vectors that are looked at together: 10 MB of 640 numbers each."""
+
+MOST_LINES = 20
+"""Lines of SQLite's own report; one damaged page can make thousands."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something that is not as it was written.
+
+    Attributes
+    ----------
+    what : str
+    path : str
+        The item, or the file, that it concerns.
+    mend : str
+        What to do about it.
+    """
+
+    what: str
+    path: str
+    mend: str
+
+
+@dataclass
+class CheckReport:
+    """What `check` found.
+
+    Attributes
+    ----------
+    items, vectors : int
+        That were looked at.
+    without_checksum : int
+        Vectors that a version before checksums stored: only their lengths could be compared.
+    damages : list of Damage
+    repaired : bool
+        Whether the mends were carried out, as far as that needs no files.
+    seconds : float
+    """
+
+    items: int = 0
+    vectors: int = 0
+    without_checksum: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    repaired: bool = False
+    seconds: float = 0.0
+
+
+AGAIN = "index it again"
+REBUILT = "sensorium check --repair makes it again"
+RESTORE = (
+    "restore the file from a copy, or index the media into a new collection; "
+    "`sensorium export` may still read what is whole"
+)
+
+
+def check(library: Collection, *, repair: bool = False) -> CheckReport:
+    """Compare all that is stored with its checksums, lengths and types.
+
+    Parameters
+    ----------
+    library : Collection
+    repair : bool
+        Forget what is damaged: items whose vectors or descriptions are, are read again by the next
+        `add` of their files, words are indexed again, index files removed.
+
+    Raises
+    ------
+    CollectionError
+        When the file cannot be read at all.
+    """
+    started = time.monotonic()
+    report = CheckReport()
+    with closing(SQLiteStore(library.path, create=False)) as store:
+        report.damages += _of_file(store)
+        if all(damage.mend == REBUILT for damage in report.damages):  # else rows may be anything
+            words = bool(report.damages)
+            again = {*_of_vectors(store, report), *_of_descriptions(store, report)}
+            report.damages += _of_indexes(library, repair)
+            if repair:
+                _forget(store, sorted(again), words)
+    report.repaired = repair and bool(report.damages)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _of_file(store: SQLiteStore) -> Iterator[Damage]:
+    try:
+        lines = [line for (line,) in store.read(f"PRAGMA integrity_check({MOST_LINES})")]
+        orphans = len(store.read("PRAGMA foreign_key_check"))
+        store.state()
+    except CollectionError as error:
+        yield Damage(str(error), str(store.path), RESTORE)
+        return
+    for line in lines:
+        if "FTS5 table" in line:  # SQLite asks the index of words, too, since 3.44
+            yield Damage(f"the index of words is damaged: {line}", str(store.path), REBUILT)
+        elif line != "ok":
+            yield Damage(f"the database is damaged: {line}", str(store.path), RESTORE)
+    if orphans:
+        yield Damage(f"{orphans} rows belong to no item", str(store.path), RESTORE)
+
+
+def _of_vectors(store: SQLiteStore, report: CheckReport) -> Iterator[int]:
+    """Count vectors and name what is damaged; yields the ids of their items."""
+    with store.snapshot():
+        space = store.state().space
+        if space is None:
+            return
+        dimension = space[0].dimension
+        rows = iter(store.connection.execute(
+            "SELECT path, items.id, vector, checksum FROM segments "
+            "JOIN items ON items.id = item_id ORDER BY segments.id"
+        ))  # fmt: skip
+        while some := list(islice(rows, BLOCK)):
+            vectors = np.array([vector_of(row[2], dimension) for row in some], np.float32)
+            for (path, item, blob, checksum), sound in zip(some, are_sound(vectors), strict=True):
+                report.vectors += 1
+                report.without_checksum += checksum is None
+                if not sound:
+                    what = "a vector of it is damaged: it has not the length of one"
+                elif checksum is not None and zlib.crc32(blob) != checksum:
+                    what = "a vector of it is damaged: its checksum is another one"
+                else:
+                    continue
+                report.damages.append(Damage(what, path, AGAIN))
+                yield item
+
+
+def _of_descriptions(store: SQLiteStore, report: CheckReport) -> Iterator[int]:
+    """Count items and name those whose JSON is damaged; yields their ids."""
+    with store.snapshot():
+        for item, path, *texts in store.connection.execute(
+            "SELECT id, path, properties, metadata FROM items"
+        ):
+            report.items += 1
+            for text in texts:
+                try:
+                    json_values(text)
+                except CollectionError:
+                    what = f"what is said of it is damaged ({text!r:.60})"
+                    report.damages.append(Damage(what, path, AGAIN))
+                    yield item
+        for item, path, details in store.connection.execute(
+            "SELECT items.id, path, details FROM segments JOIN items ON items.id = item_id "
+            "WHERE details IS NOT NULL"
+        ):
+            try:
+                json_values(details)
+            except CollectionError:
+                what = f"where a segment of it lies is damaged ({details!r:.60})"
+                report.damages.append(Damage(what, path, AGAIN))
+                yield item
+
+
+def _of_indexes(library: Collection, repair: bool) -> Iterator[Damage]:
+    space = library.info().space
+    if space is None:
+        return
+    for slot in SLOTS:
+        try:
+            read_index(library.path, slot, space.fingerprint)
+        except DamagedIndexError as error:
+            mend = "sensorium optimize" if slot == "vectors" else "sensorium optimize --hash BITS"
+            yield Damage(f"the index is damaged: {error}", str(library.path), f"{mend} makes it")
+            if repair:
+                remove_slot(library.path, slot)
+
+
+def _forget(store: SQLiteStore, items: list[int], words: bool) -> None:
+    """Let the next `add` read items again, and index the words of all anew."""
+    with store.transaction() as db:
+        for item in items:
+            db.execute("DELETE FROM segments WHERE item_id = ?", (item,))
+            db.execute("DELETE FROM passages WHERE item_id = ?", (item,))
+            db.execute(
+                "UPDATE items SET content_hash = x'', "
+                "properties = CASE WHEN json_type(iif(json_valid(properties), properties, '0')) "
+                "= 'object' THEN properties ELSE '{}' END, "
+                "metadata = CASE WHEN json_type(iif(json_valid(metadata), metadata, '0')) "
+                "= 'object' THEN metadata ELSE '{}' END WHERE id = ?",
+                (item,),
+            )
+        if words:
+            db.execute("INSERT INTO words (words) VALUES ('rebuild')")
+        count_change(db, len(items))
