@@ -168,8 +168,8 @@ def test_one_bit_and_grey_pngs_with_their_transparent_value() -> None:
     sixteen[:, :32] = 7
     encoded = encode(PIL.Image.fromarray(sixteen), "PNG", transparency=7)
     assert_colors(Image(encoded).load(), [WHITE, (116, 116, 116)], tolerance=1)
-    bits = encode(ramp().convert("1"), "PNG", transparency=0)
-    assert Image(bits).load().getpixel((0, 0)) == WHITE
+    bits = encode(ramp().convert("1", dither=PIL.Image.Dither.NONE), "PNG", transparency=1)
+    assert_colors(Image(bits).load(), [BLACK, WHITE], tolerance=0)
 
 
 def test_float_tiff() -> None:

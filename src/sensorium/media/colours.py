@@ -9,22 +9,45 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MediaError
+from sensorium.media.profiles import gamma_curve, to_srgb
+from sensorium.media.transparency import over_ground
+
+GREY = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+"""Pillow's modes without colour."""
+
+_LAYERED = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 def to_rgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Convert any Pillow mode to RGB, over white where it is transparent."""
-    if picture.mode == "RGB" and "transparency" not in picture.info:
+    """Convert any Pillow mode to RGB, over a ground where it is transparent."""
+    if picture.mode == "RGB":
         return picture
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        levels = np.asarray(picture)
-        if isinstance(clear := picture.info.get("transparency"), int):
-            levels = np.where(levels == clear, 65535, levels)
-        return PIL.Image.fromarray(array_to_uint8(levels)).convert("RGB")
-    if picture.has_transparency_data:
-        layered = picture.convert("RGBA")
-        white = PIL.Image.new("RGBA", layered.size, "white")
-        return PIL.Image.alpha_composite(white, layered).convert("RGB")
+        return PIL.Image.fromarray(array_to_uint8(np.asarray(picture))).convert("RGB")
+    if picture.mode in _LAYERED:
+        return over_ground(picture)
+    if picture.mode == "CMYK" and (shown := to_srgb(picture, picture.info.get("icc_profile"))):
+        return shown
     return picture.convert("RGB")
+
+
+def as_shown(rgb: PIL.Image.Image, info: dict[Any, Any], is_grey: bool) -> PIL.Image.Image:
+    """Convert RGB to the colours that its profile, or the gamma of a PNG, means.
+
+    Parameters
+    ----------
+    rgb : PIL.Image.Image
+    info : dict
+        Pillow's, of the picture that was opened.
+    is_grey : bool
+        Whether it had no colours, so that a profile of grey levels is for it.
+    """
+    if profile := info.get("icc_profile"):
+        is_for_grey = is_grey and profile[16:20] == b"GRAY"
+        return to_srgb(rgb.getchannel(0) if is_for_grey else rgb, profile) or rgb
+    if curve := gamma_curve(info):
+        return rgb.point(curve * 3)
+    return rgb
 
 
 def array_to_uint8(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -32,6 +32,7 @@ from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 from sensorium.media.decoding import decoding
 from sensorium.media.exif import exif_metadata
 from sensorium.media.image import BROKEN, Image
+from sensorium.media.transparency import Stored, how_stored, with_alpha
 from sensorium.media.turning import TURNS, orientation
 
 MAX_REDUCTION = 3.0
@@ -144,10 +145,11 @@ def read_pixels(encoded: bytes, path: Path) -> Pixels:
     image = Image.from_encoded(encoded, path)
     with image._open() as picture, decoding(str(path), BROKEN):
         coding = str(getattr(picture, "tile", ""))  # gone once it is loaded
+        stored = how_stored(picture)
         picture.load()
         alone = getattr(picture, "n_frames", 1) == 1
         turn = TURNS.get(orientation(picture))
-        plain = _plain(picture)
+        plain = _plain(picture, stored)
         facts = Facts(
             digest=_digest(plain),
             size=plain.size,
@@ -238,10 +240,11 @@ def _digest(picture: PIL.Image.Image) -> bytes:
     return hashlib.sha256(name.encode() + levels.tobytes()).digest()
 
 
-def _plain(picture: PIL.Image.Image) -> PIL.Image.Image:
+def _plain(picture: PIL.Image.Image, stored: Stored) -> PIL.Image.Image:
     """RGB or RGBA of what has 8 bits a sample; anything else as it is."""
     if picture.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
         return picture.copy()
+    picture = with_alpha(picture, stored)
     if picture.has_transparency_data:
         layered = picture.convert("RGBA")
         if layered.getchannel("A").getextrema() != (255, 255):

@@ -19,9 +19,10 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MediaError
-from sensorium.media.colours import array_to_uint8, to_rgb
+from sensorium.media.colours import GREY, array_to_uint8, as_shown, to_rgb
 from sensorium.media.decoding import decoding, described
 from sensorium.media.exif import exif_metadata
+from sensorium.media.plain import decode
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import (
     EMPTY,
@@ -34,6 +35,7 @@ from sensorium.media.sources import (
     undecoded,
 )
 from sensorium.media.tiff_pages import AtPage, find_pages, is_tiff
+from sensorium.media.transparency import Stored, how_stored
 from sensorium.media.turning import Box, forget_orientation_in_xmp, orientation, upright
 from sensorium.visible import visible
 
@@ -93,6 +95,7 @@ class Image:
         self._url: str | None = None
         self._encoded: bytes | None = None
         self._picture: PIL.Image.Image | None = None
+        self._stored: Stored | None = None  # how a caller's picture was, before it is decoded
         self._page_at: int | None = None  # where a page of a TIFF begins in `_encoded`
         if isinstance(source, str) and is_url(source):
             self._url = source
@@ -112,6 +115,7 @@ class Image:
             self._picture = PIL.Image.fromarray(array_to_uint8(source))
         elif isinstance(source, PIL.Image.Image):
             self._picture = source
+            self._stored = how_stored(source)
         else:
             raise MediaError(
                 f"Image takes a path, URL, bytes, array or Pillow image, "
@@ -138,7 +142,8 @@ class Image:
         Returns
         -------
         PIL.Image.Image
-            Mode RGB, EXIF orientation applied, transparency over white, first frame.
+            Mode RGB in the colours of sRGB, EXIF orientation applied, the first frame; what is
+            transparent over white, or over black where that shows what white hides.
 
         Raises
         ------
@@ -167,11 +172,16 @@ class Image:
                 scale = math.ceil(min_side * JPEG_MARGIN) / min(picture.size)
                 size = (int(picture.width * scale), int(picture.height * scale))
                 drafted = picture.draft(None, size)
-            turned, box = upright(picture, drafted[1] if drafted else None)
+            decoded = decode(picture, self._stored or how_stored(picture))
+            # Asked for now: of a TIFF only decoding tells.
+            turned, box = upright(decoded, orientation(picture), drafted[1] if drafted else None)
             rgb = to_rgb(turned)
         if min_side and (factor := min(rgb.size) // (min_side * REDUCE_MARGIN)) >= 2:
             rgb = rgb.reduce(factor)
             box = (box[0] / factor, box[1] / factor, box[2] / factor, box[3] / factor)
+        if turned.mode != "CMYK":  # whose profile is of CMYK
+            with decoding(self._name(), BROKEN):
+                rgb = as_shown(rgb, turned.info, turned.mode in GREY)
         return rgb, box
 
     def metadata(self) -> dict[str, Any]:

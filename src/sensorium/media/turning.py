@@ -39,7 +39,10 @@ def forget_orientation_in_xmp(picture: PIL.Image.Image) -> None:
 
 
 def orientation(picture: PIL.Image.Image) -> int:
-    """EXIF orientation, 1 (upright) to 8; from 5 on width and height change places."""
+    """EXIF orientation, 1 (upright) to 8; from 5 on width and height change places.
+
+    Pillow turns TIFF pictures itself while it decodes them, and then forgets their orientation.
+    """
     try:
         found = picture.getexif().get(PIL.ExifTags.Base.Orientation)
     except Exception:  # as in exif_metadata: a damaged block is not a damaged picture
@@ -47,13 +50,13 @@ def orientation(picture: PIL.Image.Image) -> int:
     return found if isinstance(found, int) and 2 <= found <= 8 else 1
 
 
-def upright(picture: PIL.Image.Image, box: Box | None) -> tuple[PIL.Image.Image, Box]:
-    """Turn a picture, and the box that it fills, upright."""
-    # Loaded first: Pillow turns TIFF pictures itself while loading, and then forgets the tag. Its
-    # exif_transpose() would rewrite the block, and fail where the block is damaged.
-    picture.load()
+def upright(picture: PIL.Image.Image, turned: int, box: Box | None) -> tuple[PIL.Image.Image, Box]:
+    """Turn a picture, and the box that it fills, upright from an orientation.
+
+    Pillow's exif_transpose() would rewrite the block, and fail where the block is damaged.
+    """
     width, height = picture.size
-    turn = TURNS.get(orientation(picture))
+    turn = TURNS.get(turned)
     # How far the picture stays away from each edge.
     gaps = (0.0, 0.0, width - box[2], height - box[3]) if box else (0.0, 0.0, 0.0, 0.0)
     if turn is not None:

@@ -1,0 +1,174 @@
+"""What of a picture is transparent, however its format says so, and what it is laid over.
+
+Pillow knows one transparent colour as the file has it: at 2 and 4 bits a sample not as its pixels
+have it, and of 16-bit colours it keeps the upper 8 bits. What a GIF's frame leaves free it paints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import PIL.GifImagePlugin
+import PIL.Image
+import PIL.ImageChops
+import PIL.PngImagePlugin
+
+GROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0)}
+
+GROUND_SIDE = 512
+"""Pixels of the longer side at which the ground is chosen: letters of a page are 5 high then."""
+
+EDGE = 32
+"""Levels of 255 between neighbours that are an edge, on one of the grounds."""
+
+LOST = 1 / 4
+"""An edge that has less than this share of its strength on a ground is lost on it."""
+
+MOST_LOST = 1 / 2
+"""Share of the edges that may be lost on white. White outlines of stickers are a tenth to a third
+of theirs; white writing loses nearly all, beside a coloured sign still most."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How the file holds a picture that Pillow has opened and not decoded yet.
+
+    Attributes
+    ----------
+    samples : str
+        Pillow's name of what is in the file: "L;2", "RGB;16B"; empty where that is not known.
+    frame : tuple of int, optional
+        Left, upper, right and lower edge of a GIF's first frame where it leaves something free.
+    """
+
+    samples: str = ""
+    frame: tuple[int, int, int, int] | None = None
+
+
+def how_stored(picture: PIL.Image.Image) -> Stored:
+    """What Pillow forgets when it decodes a picture."""
+    samples = ""
+    tile = getattr(picture, "tile", None)
+    if isinstance(picture, PIL.PngImagePlugin.PngImageFile) and tile:
+        samples = tile[0].args if isinstance(tile[0].args, str) else tile[0].args[0]
+    frame = None
+    if isinstance(picture, PIL.GifImagePlugin.GifImageFile) and picture.tell() == 0:
+        frame = picture.dispose_extent
+        if frame is None or tuple(frame) == (0, 0, *picture.size):
+            frame = None
+    return Stored(samples, frame)
+
+
+def with_alpha(
+    picture: PIL.Image.Image, stored: Stored, low: PIL.Image.Image | None = None
+) -> PIL.Image.Image:
+    """Make transparency a channel of its own.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Decoded.
+    stored : Stored
+    low : PIL.Image.Image, optional
+        The lower 8 bits of a picture that has 16 bits a sample and is RGB.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGBA or LA where something may be transparent, else the picture as it is.
+    """
+    if stored.frame is not None:
+        whole = PIL.Image.new("RGBA", picture.size)
+        whole.paste(picture.convert("RGBA").crop(stored.frame), stored.frame)
+        whole.info = {key: value for key, value in picture.info.items() if key != "transparency"}
+        return whole
+    if "transparency" not in picture.info and not picture.has_transparency_data:
+        return picture
+    clear = picture.info.get("transparency")
+    if picture.mode in ("1", "L") and isinstance(clear, int):
+        grey = picture.convert("L")
+        bits = {"L;2": 2, "L;4": 4}.get(stored.samples, 8)
+        level = (clear & ((1 << bits) - 1)) * 255 // ((1 << bits) - 1)
+        alpha = grey.point([0 if n == level else 255 for n in range(256)])
+        layered = PIL.Image.merge("LA", (grey, alpha))
+    elif picture.mode == "RGB" and isinstance(clear, tuple):
+        layered = picture.copy()
+        if stored.samples == "RGB;16B" and low is not None:
+            opaque = _differs(picture, tuple(level >> 8 for level in clear))
+            opaque = PIL.ImageChops.lighter(opaque, _differs(low, tuple(n & 255 for n in clear)))
+        else:
+            opaque = _differs(picture, tuple(level & 255 for level in clear))
+        layered.putalpha(opaque)
+    elif picture.mode.startswith("I") and isinstance(clear, int):
+        # What is shown of it is decided where all of 16 bits is; here only where it is seen.
+        levels = np.asarray(picture)
+        grey = PIL.Image.fromarray((levels.astype(np.int64) // 257).clip(0, 255).astype(np.uint8))
+        alpha = PIL.Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8))
+        layered = PIL.Image.merge("LA", (grey, alpha))
+    else:
+        layered = picture.convert("RGBA")
+    layered.info = {key: value for key, value in picture.info.items() if key != "transparency"}
+    return layered
+
+
+def _differs(picture: PIL.Image.Image, color: tuple[int, ...]) -> PIL.Image.Image:
+    """255 where a pixel has another colour than this one, else 0."""
+    differs = None
+    for channel, level in zip(picture.split(), color, strict=True):
+        other = channel.point([0 if n == level else 255 for n in range(256)])
+        differs = other if differs is None else PIL.ImageChops.lighter(differs, other)
+    assert differs is not None
+    return differs
+
+
+def over_ground(layered: PIL.Image.Image) -> PIL.Image.Image:
+    """Lay a picture over the ground that shows what is in it.
+
+    That is white, as on a page, unless most of what would be seen on black vanishes on it: white
+    writing. A picture with much besides stays on white, whatever little is lost.
+
+    Parameters
+    ----------
+    layered : PIL.Image.Image
+        With an alpha channel.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB.
+    """
+    layered = layered.convert("RGBA")
+    return _over(layered, ground_of(layered))
+
+
+def ground_of(layered: PIL.Image.Image) -> tuple[int, int, int]:
+    """The colour that an RGBA picture is laid over; see `over_ground`."""
+    if layered.getchannel("A").getextrema() == (255, 255):
+        return GROUNDS["white"]
+    small = layered
+    if (factor := max(layered.size) // GROUND_SIDE) > 1:
+        small = layered.convert("RGBa").reduce(factor).convert("RGBA")
+    white, black = (_steps(_over(small, GROUNDS[name])) for name in ("white", "black"))
+    strength = np.maximum(white, black)
+    edges = strength >= EDGE
+    count = int(edges.sum())
+    if not count:
+        return GROUNDS["white"]
+    lost = [float((edges & (steps < strength * LOST)).sum()) / count for steps in (white, black)]
+    return GROUNDS["black" if lost[0] > MOST_LOST and lost[1] < lost[0] / 2 else "white"]
+
+
+def _over(layered: PIL.Image.Image, ground: tuple[int, int, int]) -> PIL.Image.Image:
+    paper = PIL.Image.new("RGBA", layered.size, ground)
+    return PIL.Image.alpha_composite(paper, layered).convert("RGB")
+
+
+def _steps(picture: PIL.Image.Image) -> npt.NDArray[np.int16]:
+    """How far neighbours below and to the right differ, in the channel that differs most."""
+    # A rim of the ground, so that what touches the picture's edge has its outline as well.
+    levels = np.asarray(picture, np.int16)
+    down = np.abs(np.diff(levels, axis=0)).max(axis=2, initial=0)
+    right = np.abs(np.diff(levels, axis=1)).max(axis=2, initial=0)
+    return np.concatenate([down.ravel(), right.ravel()])
