@@ -26,11 +26,12 @@ class Server(ThreadingHTTPServer):
     encoder: Encoder
     models = ("tiny",)
     failures: list[int]
+    cut: list[bytes]
     answer: Any = None
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.encoder, self.failures, self.requests = encoder, [], []
+        self.encoder, self.failures, self.requests, self.cut = encoder, [], [], []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
 
 
@@ -49,6 +50,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append((dict(self.headers), body))
         if self.server.failures:
             return self.send({"error": "later"}, self.server.failures.pop(0))
+        if self.server.cut:
+            return self.send(self.server.cut.pop(0))
         if self.server.answer is not None:
             return self.send(self.server.answer)
         if "messages" in body:
@@ -74,6 +77,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(endpoint, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(endpoint, "LONGEST_PAUSE", 0.05)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with Server(load_encoder(tiny)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -115,7 +119,7 @@ def test_keys_and_retries(server: Server, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(server.requests) == 3
     assert server.requests[0][0]["Authorization"] == "Bearer secret"
     server.failures = [500] * 9
-    with pytest.raises(EncoderError, match=r"HTTP status 500.*after 4 tries"):
+    with pytest.raises(EncoderError, match=r"HTTP status 500.*after 8 tries"):
         encoder.encode(["dog"])
     server.failures = [401]
     with pytest.raises(EncoderError, match="HTTP status 401"):
@@ -140,6 +144,14 @@ def test_wrong_answers(server: Server, answer: Any, message: str) -> None:
     server.answer = answer
     with pytest.raises(EncoderError, match=message):
         encoder.encode(["dog"])
+
+
+def test_an_answer_that_was_cut_is_asked_for_again(server: Server) -> None:
+    encoder = load_encoder(f"{server.url}#tiny")
+    right = encoder.encode(["dog"])
+    server.cut = [b'{"data": [{"ind', b"", b'{"data": []}', b"[" * 100_000]
+    assert np.array_equal(encoder.encode(["dog"]), right)
+    assert server.cut == []
 
 
 def test_wrong_urls(server: Server) -> None:

@@ -15,8 +15,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,20 @@ from sensorium.encoders.space import Space
 from sensorium.encoders.trust import remember
 from sensorium.errors import EncoderError
 from sensorium.media import Image, Media, Modality, Text
+from sensorium.media.fetching import fetch
 
 TIMEOUT = 60.0
-"""Seconds that the server may take for one request."""
+"""Seconds that the server may take for one request, from first to last byte."""
 
-TRIES = 4
-"""Requests before an error is final; the pauses between them double, from `FIRST_PAUSE` on."""
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of an answer: 32 vectors of 8,192 numbers, each with 20 digits, take 5 MB."""
+
+FIRST_TRIES = 4
+"""Requests before an error is final, while nothing was ever answered: 3.5 seconds."""
+
+TRIES = 8
+"""The same for a server that has answered: within a minute it may have been restarted. The pauses
+between requests double, from `FIRST_PAUSE` on."""
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
@@ -50,6 +58,13 @@ PICTURE_SIDE = 448
 DIALECTS = ("messages", "input")
 
 
+T = TypeVar("T")
+
+
+class _MalformedError(Exception):
+    """An answer that is not what was asked for; never leaves this module."""
+
+
 class EndpointEncoder(Encoder):
     """An encoder that runs on a server.
 
@@ -61,7 +76,7 @@ class EndpointEncoder(Encoder):
         ``http://localhost:8000/v1?images=messages#my-model``.
     api_key : str, optional
         Default: ``$OPENAI_API_KEY``, when it is set. It goes to the host of `url`; redirects are
-        not followed.
+        not followed: questions and key are for the server that was named.
     timeout : float
         Seconds for one request.
 
@@ -133,8 +148,7 @@ class EndpointEncoder(Encoder):
         return np.concatenate(vectors)
 
     def _only_model(self) -> str:
-        answer = self._ask("models")
-        names = [str(model.get("id")) for model in answer.get("data", []) if model]
+        names: list[str] = self._ask("models", _model_names)
         if len(names) != 1:
             raise EncoderError(
                 f"{self.url} serves {', '.join(names) or 'no model'}: name one as {self.url}#MODEL"
@@ -143,37 +157,48 @@ class EndpointEncoder(Encoder):
 
     def _embedded(self, body: dict[str, Any], count: int) -> npt.NDArray[np.float32]:
         """Send a request and check what comes back: so many vectors, of the space's dimension."""
-        answer = self._ask("embeddings", {"model": self.model, "encoding_format": "float", **body})
+        wanted = {"model": self.model, "encoding_format": "float", **body}
+        return self._ask("embeddings", lambda answer: self._unit_vectors(answer, count), wanted)
+
+    def _unit_vectors(self, answer: dict[str, Any], count: int) -> npt.NDArray[np.float32]:
         try:
             rows = sorted(answer["data"], key=lambda row: int(row.get("index", 0)))
             vectors = np.array([_numbers(row["embedding"]) for row in rows], np.float32)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise EncoderError(
-                f"{self.url}: the answer holds no embeddings ({error!r}): {str(answer)[:200]}"
+            raise _MalformedError(
+                f"the answer holds no embeddings ({error!r}): {str(answer)[:200]}"
             ) from error
         wanted = self._dimension
         if vectors.ndim != 2 or len(vectors) != count or wanted not in (None, vectors.shape[1]):
             expected = f"({count}, {wanted if wanted else 'dimension'})"
-            raise EncoderError(
-                f"{self.url}: embeddings of shape {vectors.shape}, expected {expected}"
-            )
+            raise _MalformedError(f"embeddings of shape {vectors.shape}, expected {expected}")
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(norms).all() or not (norms > 0).all():
-            raise EncoderError(f"{self.url}: an embedding has the length {norms.min()}")
+            raise _MalformedError(f"an embedding has the length {norms.min()}")
         return np.asarray(vectors / norms, np.float32)
 
-    def _ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(
+        self, path: str, read: Callable[[dict[str, Any]], T], body: dict[str, Any] | None = None
+    ) -> T:
+        """What `read` makes of an answer; whatever may be gone a moment later is asked again."""
         headers = {"Content-Type": "application/json", "User-Agent": "sensorium"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         data = None if body is None else json.dumps(body).encode()
+        tries = FIRST_TRIES if self._dimension is None else TRIES
         pause = FIRST_PAUSE
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, tries + 1):
             request = urllib.request.Request(f"{self.url}/{path}", data, headers)
             wait = pause
             try:
-                with _opener.open(request, timeout=self._timeout) as response:
-                    answer = json.load(response)
+                encoded = fetch(
+                    request, silence=self._timeout, seconds=self._timeout, most=MAX_ANSWER,
+                    redirects=False,
+                )  # fmt: skip
+                answer = json.loads(encoded)
+                if not isinstance(answer, dict):
+                    raise _MalformedError("the answer is no JSON object")
+                return read(answer)
             except urllib.error.HTTPError as error:
                 if 300 <= error.code < 400:
                     elsewhere = error.headers.get("Location")
@@ -186,31 +211,26 @@ class EndpointEncoder(Encoder):
                 if error.code not in RETRIED:
                     raise EncoderError(f"{self.url}/{path}: {problem}") from error
                 wait = _seconds(error.headers.get("Retry-After"), pause)
-            except ValueError as error:
-                raise EncoderError(f"{self.url}/{path}: the answer is not JSON") from error
-            except OSError as error:  # unreachable, silent for too long, or broken off
+            except _MalformedError as error:
+                problem = str(error)
+            except (ValueError, RecursionError):  # half an answer of a server that restarts
+                problem = "the answer is not JSON"
+            except OSError as error:  # unreachable, silent for too long, too large, or broken off
                 problem = str(getattr(error, "reason", error) or error)
-            else:
-                if not isinstance(answer, dict):
-                    raise EncoderError(f"{self.url}/{path}: the answer is no JSON object")
-                return answer
-            if attempt < TRIES:
+            if attempt < tries:
                 time.sleep(min(wait, LONGEST_PAUSE))
                 pause *= 2
-        raise EncoderError(f"{self.url}/{path}: {problem} (after {TRIES} tries)")
+        raise EncoderError(f"{self.url}/{path}: {problem} (after {tries} tries)")
 
     def __repr__(self) -> str:
         return f"EndpointEncoder({self.space.name!r})"
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Leaves redirects to the caller: questions and key are for the server that was named."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-_opener = urllib.request.build_opener(_NoRedirects)
+def _model_names(answer: dict[str, Any]) -> list[str]:
+    models = answer.get("data")
+    if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
+        raise _MalformedError("the answer lists no models")
+    return [str(model.get("id")) for model in models]
 
 
 def _numbers(value: Any) -> npt.NDArray[np.float32]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sensorium.errors import MediaError
 from sensorium.media.decoding import decoding
+from sensorium.media.fetching import TooLargeError, fetch
 from sensorium.visible import visible
 
 MAX_BYTES = 512 * 1024 * 1024
@@ -23,6 +24,9 @@ EMPTY = "the file is empty (0 bytes)"
 
 URL_TIMEOUT = 30
 """Seconds that a server may stay silent."""
+
+URL_SECONDS = 600
+"""Seconds that a whole file may take: 512 MB at 7 Mbit/s."""
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -150,8 +154,9 @@ def read_url(url: str) -> bytes:
     Raises
     ------
     MediaError
-        When the server refuses, stays silent for `URL_TIMEOUT` seconds, or sends more than
-        `MAX_BYTES`; when the data part is malformed.
+        When the server refuses, stays silent for `URL_TIMEOUT` seconds, takes longer than
+        `URL_SECONDS`, sends more than `MAX_BYTES`, or leads from a public address to one of a local
+        network; when the data part is malformed.
     """
     if url.lower().startswith("data:"):
         head, comma, body = url.partition(",")
@@ -167,11 +172,12 @@ def read_url(url: str) -> bytes:
         # Browsers show and copy URLs with their spaces and characters of other scripts as they are.
         ascii_url = urllib.parse.quote(url, safe=string.punctuation)
         request = urllib.request.Request(ascii_url, headers={"User-Agent": "sensorium"})
-        with urllib.request.urlopen(request, timeout=URL_TIMEOUT) as response:
-            body_bytes: bytes = response.read(MAX_BYTES + 1)
-    if len(body_bytes) > MAX_BYTES:
-        raise MediaError(f"larger than {MAX_BYTES:,} bytes", url)
-    return body_bytes
+        try:
+            return fetch(
+                request, silence=URL_TIMEOUT, seconds=URL_SECONDS, most=MAX_BYTES, redirects=True
+            )
+        except TooLargeError as error:
+            raise MediaError(f"larger than {MAX_BYTES:,} bytes", url) from error
 
 
 class EncodedFile:
