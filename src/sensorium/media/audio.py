@@ -1,14 +1,16 @@
 """Sound: from a file, URL, bytes or array to mono samples at the rate that a model takes.
 
-WAV, FLAC and OGG are read by libsndfile, everything else (MP3, M4A, WMA, the sound of a video) by
-FFmpeg. Both are read piecewise: a recording of any length takes as much memory as one block.
+WAV, FLAC and AIFF with one or two channels are read by libsndfile, everything else (OGG, MP3, M4A,
+WMA, the sound of a video) by FFmpeg. Both are read piecewise: a recording of any length takes as
+much memory as one block.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,9 @@ from sensorium.errors import MediaError
 from sensorium.media.decoding import decoding
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
+
+if TYPE_CHECKING:
+    from sensorium.media import soundtracks
 
 WINDOW_SECONDS = 10.0
 """Length of the pieces that get a vector each: what sound encoders such as CLAP are trained on."""
@@ -35,6 +40,12 @@ BLOCK_SECONDS = 30.0
 UNREADABLE = "no sound that can be read"
 
 Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Header:
+    facts: dict[str, Any]
+    survey: soundtracks.Surveyed | None  # None: libsndfile reads it
 
 
 class Audio(EncodedFile):
@@ -65,17 +76,17 @@ class Audio(EncodedFile):
         """The part of the source that this is, in seconds; None for all of it."""
         self._samples: Samples | None = None
         self._rate = rate
-        self._facts: dict[str, Any] | None = None
+        self._found: list[_Header] = []  # shared by all clips: a file is counted once
         if isinstance(source, np.ndarray):
             if not isinstance(rate, (int, np.integer)) or rate < 1:
                 raise MediaError(
                     f"samples need their rate: Audio(samples, rate=16000), got {rate!r}"
                 )
-            self._samples = _mono(source)
+            self._samples = _mono(source, rate)
 
     @property
     def duration(self) -> float:
-        """Length in seconds, as the file's header says."""
+        """Seconds until the sound ends, counted from where the file begins to be seen or heard."""
         if self.span is not None:
             return self.span[1] - self.span[0]
         if self._samples is not None:
@@ -104,7 +115,8 @@ class Audio(EncodedFile):
         Yields
         ------
         ndarray of float32, shape (n,)
-            Mono, in -1 to 1: the mean of all channels.
+            One channel, in -1 to 1: the mean of all, see `mixing`. Silence where a track begins
+            later than its film, or has a gap.
 
         Raises
         ------
@@ -162,7 +174,7 @@ class Audio(EncodedFile):
         Returns
         -------
         dict
-            ``duration`` (seconds), ``sample_rate``, ``channels``; ``title``, ``artist``,
+            ``duration`` (seconds, counted), ``sample_rate``, ``channels``; ``title``, ``artist``,
             ``album`` ... where there are tags.
 
         Raises
@@ -193,31 +205,35 @@ class Audio(EncodedFile):
             yield Segment(self.clip(start, stop), (start, stop))
 
     def _header(self) -> dict[str, Any]:
-        if self._facts is None:
+        return self._known().facts
+
+    def _known(self) -> _Header:
+        if not self._found:
             from sensorium.media import soundfiles, soundtracks
 
             source = self._file()
             with decoding(self.name, UNREADABLE):
                 facts = soundfiles.facts(source)
-                self._facts = facts if facts is not None else soundtracks.facts(source, self.name)
-        return self._facts
+                if facts is not None:
+                    self._found.append(_Header(facts, None))
+                else:
+                    survey = soundtracks.surveyed(source, self.name, MAX_SECONDS)
+                    self.notes.extend(note for note in survey.notes if note not in self.notes)
+                    self._found.append(_Header(survey.facts, survey))
+        return self._found[0]
 
     def _decoded(self, rate: int) -> Iterator[Samples]:
+        from sensorium.media import mixing, soundfiles, soundtracks
+
         start, stop = self.span or (0.0, MAX_SECONDS)
         if self._samples is not None:
-            from sensorium.media import soundfiles
-
             assert self._rate is not None
             part = self._samples[round(start * self._rate) : round(stop * self._rate)]
-            yield soundfiles.resampled(part, self._rate, rate)
-            return
-        from sensorium.media import soundfiles, soundtracks
-
-        source = self._file()
-        if soundfiles.facts(source) is not None:
-            yield from soundfiles.samples(source, rate, start, stop)
+            yield from mixing.resampled([(part, self._rate)], rate)
+        elif (survey := self._known().survey) is not None:
+            yield from soundtracks.samples(survey, self.name, rate, start, stop, self.notes)
         else:
-            yield from soundtracks.samples(source, self.name, rate, start, stop)
+            yield from soundfiles.samples(self._file(), rate, start, stop)
 
     def __repr__(self) -> str:
         part = f", {self.span[0]:.1f}-{self.span[1]:.1f} s" if self.span else ""
@@ -237,7 +253,7 @@ def windows(duration: float, length: float = WINDOW_SECONDS) -> Sequence[tuple[f
     return list(zip(starts, [*starts[1:], max(duration, 0.0)], strict=True))
 
 
-def _mono(samples: npt.NDArray[Any]) -> Samples:
+def _mono(samples: npt.NDArray[Any], rate: int) -> Samples:
     if (
         samples.ndim not in (1, 2)
         or 0 in samples.shape
@@ -252,4 +268,8 @@ def _mono(samples: npt.NDArray[Any]) -> Samples:
         raise MediaError(f"samples are float, int16 or int32, got {samples.dtype}")
     if not np.isfinite(floats).all():
         raise MediaError("samples hold NaN or infinity")
-    return floats if floats.ndim == 1 else floats.mean(axis=1, dtype=np.float32)
+    if floats.ndim == 1:
+        return floats
+    from sensorium.media import mixing
+
+    return mixing.mixed(floats, rate)

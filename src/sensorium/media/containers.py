@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ try:
     from av.stream import Disposition
 except ImportError as error:
     raise MissingExtraError("av", "media") from error
+
+LONGEST_PACKET = 1.0
+"""Seconds of sound in a packet at most, where it is not said; more is a pause."""
+
+NAMED_LANGUAGES = 8
+"""How many languages of tracks a note names."""
 
 TAGS = ("title", "artist", "album", "date", "genre", "comment", "description")
 
@@ -80,6 +87,45 @@ def chosen(streams: Sequence[Any], what: str, name: str) -> Any | None:
     return next(iter([*by_default, *decodable]), None)
 
 
+def sound_track(container: InputContainer, notes: list[str]) -> Any | None:
+    """The sound track that players play: the default one, or else the first, that can be decoded.
+
+    Parameters
+    ----------
+    container : InputContainer
+    notes : list of str
+        What of the sound is not heard is appended.
+
+    Returns
+    -------
+    av.AudioStream or None
+        None where there is no track that can be decoded.
+    """
+    every = list(container.streams.audio)
+    decodable = [one for one in every if one.codec_context is not None]
+    by_default = [one for one in decodable if one.disposition & Disposition.default]
+    track = next(iter([*by_default, *decodable]), None)
+    if len(decodable) < len(every):
+        lost = len(every) - len(decodable)
+        which = f"{lost} of {len(every)} sound tracks are" if decodable else "its sound is"
+        _note(notes, f"{which} in a codec that FFmpeg cannot decode here")
+    if len(decodable) > 1:
+        rest = [one for one in decodable if one is not track]
+        languages = [one.language for one in rest if one.language not in (None, "", "und")]
+        named = f" ({', '.join(languages[:NAMED_LANGUAGES])})" if languages else ""
+        _note(
+            notes,
+            f"of {len(decodable)} sound tracks the default one is heard, not the other "
+            f"{len(rest) if len(rest) > 1 else 'one'}{named}",
+        )
+    return track
+
+
+def _note(notes: list[str], text: str) -> None:
+    if text not in notes:
+        notes.append(text)
+
+
 def tracks(container: InputContainer) -> list[Any]:
     """All tracks that are seen or heard in the course of time, in the order of the file."""
     return [
@@ -104,6 +150,13 @@ def origin(container: InputContainer) -> float:
     return min(begins, default=(container.start_time or 0) / av.time_base)
 
 
+@dataclass
+class _Pace:
+    stamp: float
+    packets: int = 0  # since that stamp
+    seconds: float = 0.0  # of a packet
+
+
 class Clock:
     """Says when packets of an open file are due, in seconds from its `origin`.
 
@@ -125,6 +178,7 @@ class Clock:
         """What is added to the stamps of the packet that came last."""
         self._shifts = [self.shift]
         self._jumps = container.format.name in BROADCASTS
+        self._paces: dict[int, _Pace] = {}
         self._last: float | None = None  # the latest end of all tracks
 
     def due(self, packet: Any) -> float:
@@ -141,10 +195,24 @@ class Clock:
             time = self.ends.get(track, 0.0)
         else:
             time = self._placed(float(stamp * packet.time_base), track)
-        end = time + float((packet.duration or 0) * packet.time_base)
+        end = time + self._length(packet, time)
         self.ends[track] = max(self.ends.get(track, end), end)
         self._last = end if self._last is None else max(self._last, end)
         return time
+
+    def _length(self, packet: Any, time: float) -> float:
+        if packet.duration:
+            return float(packet.duration * packet.time_base)
+        if packet.stream.type != "audio":  # pictures come in another order than they are shown
+            return 0.0
+        # Nobody says how long it is: as long as those between the last two stamps.
+        pace = self._paces.setdefault(packet.stream_index, _Pace(time))
+        if packet.pts is not None and pace.packets:
+            if 0 < time - pace.stamp < LONGEST_PACKET * pace.packets:
+                pace.seconds = (time - pace.stamp) / pace.packets
+            pace.stamp, pace.packets = time, 0
+        pace.packets += 1
+        return pace.seconds
 
     def _placed(self, stamp: float, track: int) -> float:
         if self._last is None:

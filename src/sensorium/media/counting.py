@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MissingExtraError
-from sensorium.media.containers import BROADCASTS, Clock, tracks
+from sensorium.media.containers import BROADCASTS, Clock, opened, tracks
+from sensorium.media.stretches import Stretch
 
 try:
     import av
@@ -46,37 +48,42 @@ class Counted:
         return max(self.ends.values(), default=0.0)
 
 
-def counted(container: InputContainer, limit: float) -> Counted:
-    """Count how long the tracks of an open file are, and leave it at its end.
+def counted(source: Path | bytes | Stretch, name: str, limit: float) -> Counted:
+    """Count how long the tracks of a file are.
 
     Parameters
     ----------
-    container : InputContainer
-        As it was opened.
+    source : Path, bytes or Stretch
+    name : str
+        What errors call it.
     limit : float
         Seconds from which on it does not matter.
 
     Returns
     -------
     Counted
+
+    Raises
+    ------
+    MediaError
+        When FFmpeg does not know the format.
     """
-    wanted = tracks(container)
     found = Counted({})
-    if _has_index(container, wanted):
-        with suppress(av.FFmpegError):
-            end = container.duration or 0
-            begin = container.start_time or 0
-            container.seek(begin + max(0, end - round(TAIL_SECONDS * av.time_base)))
+    with opened(source, name) as container:
+        wanted = tracks(container)
+        if not _has_index(container, wanted):
+            return _read(container, wanted, limit)
+        with suppress(av.FFmpegError):  # no index, or a broken one
+            end = max(0, (container.duration or 0) - round(TAIL_SECONDS * av.time_base))
+            container.seek((container.start_time or 0) + end)
             found = _read(container, wanted, limit)
-            # One that is not there ends long before the others, or never was.
-            wanted = [one for one in wanted if one.index not in found.ends]
-    if wanted:
-        with suppress(av.FFmpegError):
-            if found.ends:
-                container.seek(container.start_time or 0)
-            earlier = _read(container, wanted, limit)
-            found = Counted({**earlier.ends, **found.ends}, earlier.restarts)
-    return found
+        # A track that is not there ends long before the others, or never was.
+        if all(one.index in found.ends for one in wanted):
+            return found
+    with opened(source, name) as container:  # not every index leads back to the beginning
+        missing = [one for one in tracks(container) if one.index not in found.ends]
+        earlier = _read(container, missing, limit)
+    return Counted({**earlier.ends, **found.ends}, earlier.restarts)
 
 
 def _has_index(container: InputContainer, wanted: list[Any]) -> bool:

@@ -9,11 +9,6 @@ import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError
 
-try:
-    import soxr
-except ImportError as error:
-    raise MissingExtraError("soxr", "media") from error
-
 FRONT, CENTRE, SURROUND, BACK_CENTRE, NOTHING = 0.7071, 1.0, 0.5, 0.7071, 0.0
 
 SHARES = {
@@ -116,7 +111,16 @@ def resampled(parts: Iterable[tuple[Samples, int]], rate: int) -> Iterator[Sampl
     Yields
     ------
     ndarray of float32, shape (n,)
+
+    Raises
+    ------
+    MissingExtraError
+        When soxr is not installed.
     """
+    try:
+        import soxr
+    except ImportError as error:
+        raise MissingExtraError("soxr", "media") from error
     stream: soxr.ResampleStream | None = None
     current = rate
     for samples, of_part in parts:

@@ -1,4 +1,4 @@
-"""Sound files that libsndfile reads (WAV, FLAC, OGG, AIFF), and resampling by soxr."""
+"""Sound files that libsndfile reads: WAV, FLAC, AIFF and others whose length is known."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError
+from sensorium.media.mixing import BLOCK_SECONDS, mix, resampled, shares
 
 try:
     import soundfile
-    import soxr
 except ImportError as error:
     raise MissingExtraError(error.name or "soundfile", "media") from error
 
-READ_SECONDS = 10
+STEREO = 2
+
+UNKNOWN_LENGTH = 2**62
+"""Samples: libsndfile says 2^63 - 1 where a FLAC file was written to a pipe."""
+
 TAGS = ("title", "artist", "album", "date", "genre", "comment")
 
 Samples = npt.NDArray[np.float32]
@@ -50,11 +54,17 @@ def _starts_as_mp3(source: Path | bytes) -> bool:
 
 
 def facts(source: Path | bytes) -> dict[str, Any] | None:
-    """Length, rate, channels and tags; None when libsndfile does not know the format."""
+    """Length, rate, channels and tags; None for what FFmpeg is to read.
+
+    That is what libsndfile does not know, and what it is not told by the file: how long it is,
+    where more than two channels are heard, and that another recording follows in an OGG file.
+    """
     sound = _open(source)
     if sound is None:
         return None
     with sound:
+        if sound.format == "OGG" or sound.channels > STEREO or not _has_its_length(sound):
+            return None
         tags = {name: getattr(sound, name) for name in TAGS if hasattr(sound, name)}
         return {
             "duration": sound.frames / sound.samplerate,
@@ -64,39 +74,36 @@ def facts(source: Path | bytes) -> dict[str, Any] | None:
         }
 
 
+def _has_its_length(sound: soundfile.SoundFile) -> bool:
+    """Whether the last sample that the header promises is there."""
+    if not 0 < sound.frames < UNKNOWN_LENGTH:
+        return False
+    try:
+        sound.seek(sound.frames - 1)
+        return len(sound.read(1, dtype="float32")) == 1
+    except soundfile.LibsndfileError:
+        return False
+
+
 def samples(source: Path | bytes, rate: int, start: float, stop: float) -> Iterator[Samples]:
-    """Decode between two times, mono, at a rate; ends early where the file is broken."""
+    """Decode between two times, as one channel, at a rate; ends early where the file is broken."""
     sound = _open(source)
-    if sound is None:
-        return
-    with sound:
-        resampler = None
-        if sound.samplerate != rate:
-            resampler = soxr.ResampleStream(sound.samplerate, rate, 1, dtype="float32")
-        first = round(start * sound.samplerate)
-        left = min(sound.frames, round(stop * sound.samplerate)) - first
-        try:
-            sound.seek(min(first, sound.frames))
-            while left > 0:
-                wanted = min(left, READ_SECONDS * sound.samplerate)
-                read = sound.read(wanted, dtype="float32", always_2d=True)
-                left = left - len(read) if len(read) else 0
-                mono = np.nan_to_num(read.mean(axis=1, dtype=np.float32))
-                if resampler is not None:
-                    mono = resampler.resample_chunk(mono)
-                if len(mono):
-                    yield mono
-        except soundfile.LibsndfileError:
-            pass  # broken from here on
-        if resampler is not None and len(rest := resampler.resample_chunk(_NOTHING, last=True)):
-            yield rest
+    if sound is not None:
+        with sound:
+            yield from resampled(_blocks(sound, start, stop), rate)
 
 
-_NOTHING = np.empty(0, np.float32)
-
-
-def resampled(values: Samples, rate: int, wanted: int) -> Samples:
-    """Bring samples to another rate."""
-    if rate == wanted:
-        return values
-    return np.asarray(soxr.resample(values, rate, wanted), np.float32)
+def _blocks(sound: soundfile.SoundFile, start: float, stop: float) -> Iterator[tuple[Samples, int]]:
+    rate = sound.samplerate
+    counts = shares(sound.channels)
+    first = round(start * rate)
+    left = min(sound.frames, round(stop * rate)) - first
+    try:
+        sound.seek(min(first, sound.frames))
+        while left > 0:
+            wanted = min(left, max(1, round(BLOCK_SECONDS * rate)))
+            read = sound.read(wanted, dtype="float32", always_2d=True)
+            left = left - len(read) if len(read) else 0
+            yield mix(read, counts), rate
+    except soundfile.LibsndfileError:
+        pass  # broken from here on

@@ -1,10 +1,10 @@
-"""Stretches of a file that are read as files of their own: the links of a chained Ogg file."""
+"""Stretches of a file that are read as files of their own, such as the links of a chained Ogg."""
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,16 @@ FIRST_PAGE = 2
 
 MAX_LINKS = 10_000
 """A radio stream that was saved for a day has some hundred; more is no recording."""
+
+
+TS_PACKET = 188
+TS_SYNC = 0x47
+LONGEST_PREFACE = 5000 * TS_PACKET
+"""How far before the first sound or picture of a broadcast its tables are looked for: they come
+ten times a second, and a megabyte is two seconds of it."""
+
+DS64_LENGTH = 36
+"""Bytes of an RF64 file up to the length of its sound."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +53,10 @@ class Stretch:
     def opened(self) -> Iterator[io.RawIOBase]:
         """Open it as a file."""
         with _file(self.source) as file:
-            yield _View(file, self)
+            yield View(file, self)
 
 
-class _View(io.RawIOBase):
+class View(io.RawIOBase):
     """What is read of a file when only a stretch of it is there."""
 
     def __init__(self, file: BinaryIO, stretch: Stretch) -> None:
@@ -123,3 +133,52 @@ def links_of(source: Path | bytes) -> list[Stretch]:
     return [
         Stretch(source, begin, end) for begin, end in zip(begins, [*begins[1:], size], strict=True)
     ]
+
+
+def stretches_from(source: Path | bytes, positions: Sequence[int]) -> list[Stretch]:
+    """Cut a broadcast where its clock starts anew, so that each piece can be opened.
+
+    Parameters
+    ----------
+    source : Path or bytes
+    positions : sequence of int
+        The bytes where the new clocks begin.
+    """
+    begins = [0]
+    with _file(source) as file:
+        size = file.seek(0, io.SEEK_END)
+        for position in positions:
+            begin = max(begins[-1], position - LONGEST_PREFACE)
+            file.seek(begin)
+            begins.append(begin + _preface(file.read(max(0, position - begin))))
+    return [
+        Stretch(source, begin, end) for begin, end in zip(begins, [*begins[1:], size], strict=True)
+    ]
+
+
+def _preface(before: bytes) -> int:
+    """Where the table of programs begins that is valid at the end of these bytes, if there is one.
+
+    Without it nothing of an MPEG transport stream can be decoded. Packets have 188 bytes and begin
+    with 0x47; the table has the number 0 (ISO 13818-1, 2.4.3 and 2.4.4).
+    """
+    for begin in range(len(before) - TS_PACKET, -1, -TS_PACKET):
+        head = before[begin : begin + 3]
+        if head[0] != TS_SYNC:
+            break
+        if not head[1] & 0x1F and not head[2]:
+            return begin
+    return len(before)
+
+
+def mended(source: Path | bytes) -> Path | bytes | Stretch:
+    """A file with a beginning that can be read.
+
+    RF64 (EBU Tech 3306) keeps its lengths in a chunk of its own, which who writes to a pipe cannot
+    fill in. Called RIFF, its sound goes on to the end of the file.
+    """
+    start = start_of(source, DS64_LENGTH)
+    if start[:4] in (b"RF64", b"BW64") and start[12:16] == b"ds64" and not any(start[20:36]):
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        return Stretch(source, 0, size, b"RIFF")
+    return source

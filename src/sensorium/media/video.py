@@ -104,7 +104,9 @@ class Video(EncodedFile):
         """The sound track; None for a silent video."""
         if not self.metadata()["has_sound"]:
             return None
-        return Audio(self._file())
+        sound = Audio(self._file())
+        sound.notes = self.notes  # what of it is not heard is missing in the video
+        return sound
 
     def metadata(self) -> dict[str, Any]:
         """Length, size and tags.
