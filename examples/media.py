@@ -3,8 +3,9 @@
     python examples/media.py Media
     sensorium index Media --speech --ocr
 
-Needs the extras ``media`` and ``evaluate`` (matplotlib writes the PDF), and espeak-ng, a speech
-synthesiser, for what is spoken (``apt install espeak-ng``).
+Needs the extras ``media``, ``evaluate`` (matplotlib writes the PDF) and ``test`` (trimesh writes
+the 3-D objects), and espeak-ng, a speech synthesiser, for what is spoken (``apt install
+espeak-ng``).
 """
 
 from __future__ import annotations

@@ -108,4 +108,5 @@ class Mesh(EncodedFile):
             from sensorium.media.rendering import Scene
 
             self._scene = Scene(self._content(), self._kind, self.path, self.name, MAX_FACES)
+            self.notes += self._scene.notes
         return self._scene

@@ -1,10 +1,7 @@
-"""Pictures of 3-D objects by casting rays (Embree through trimesh)."""
+"""Pictures of 3-D objects by casting rays (Embree)."""
 
 from __future__ import annotations
 
-import io
-import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +10,40 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media.geometry import Beside, Limits, read_model
+from sensorium.media.geometry.surface import Surface, distinct
+from sensorium.media.shading import Shading
+from sensorium.media.splats import FILLING, LARGEST, LINE_RADIUS, along, distance_between, splat
 
 try:
-    import embreex  # noqa: F401  (trimesh uses it when it is there, and is very slow without)
-    import trimesh
+    from embreex.mesh_construction import TriangleMesh
+    from embreex.rtcore_scene import EmbreeScene
 except ImportError as error:
-    raise MissingExtraError(error.name or "trimesh", "media") from error
-
-logging.getLogger("trimesh").setLevel(logging.CRITICAL)  # it tells of every oddity it copes with
+    raise MissingExtraError(error.name or "embreex", "media") from error
 
 SAMPLES = 2
 """Rays along each side of a pixel."""
 
-AMBIENT = 0.35
-LIGHT = np.array([0.4, 0.6, 1.0]) / np.linalg.norm([0.4, 0.6, 1.0])
-"""Towards the light, from the viewer: right, up, back."""
-
-GREY = (170, 175, 180)
 MARGIN = 1.08
-UPRIGHT_Y = frozenset({"glb", "gltf", "obj"})
-"""Formats whose upright axis is Y by standard or custom; that of the others is Z."""
 
-_corners: Any = trimesh.bounds.corners
-_barycentric: Any = trimesh.triangles.points_to_barycentric
+LAYERS = 12
+"""Surfaces that a ray goes through at most, where they can be seen through."""
+
+HARDLY = 1 / 256
+"""What shines through less is not looked for."""
+
+PAST = 2e-5
+"""How far behind a surface a ray goes on, of an object that reaches from -1 to 1: hundred times
+what Embree's numbers of 32 bits are sure of."""
+
+FAR = 4.0
+"""From where rays start: outside of what reaches from -1 to 1 on each axis."""
+
+FADED = 0.55
+"""How bright the farthest dot of a cloud without colours is, so that its shape can be seen."""
 
 Floats = npt.NDArray[np.floating[Any]]
+Indices = npt.NDArray[np.integer[Any]]
 
 
 class Scene:
@@ -55,44 +61,63 @@ class Scene:
     most : int
         Faces, at most.
 
+    Attributes
+    ----------
+    notes : list of str
+        What could not be used.
+
     Raises
     ------
     MediaError
-        When it has no faces, too many, or vertices that are no numbers.
+        When there is nothing to see in it, too much, or vertices that are no numbers.
     Exception
-        Nearly any, of trimesh's readers; see `sensorium.media.decoding`.
+        Nearly any; see `sensorium.media.decoding`.
     """
 
     def __init__(self, content: bytes, kind: str, path: Path | None, name: str, most: int) -> None:
-        if kind == "gltf":
-            json.loads(content)  # trimesh looks for another file where this one is broken
-        resolver = trimesh.resolvers.FilePathResolver(str(path)) if path else None
-        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind, resolver=resolver)
-        meshes = [m for m in scene.dump() if isinstance(m, trimesh.Trimesh) and len(m.faces)]
-        faces = sum(len(mesh.faces) for mesh in meshes)
-        if not faces:
+        model = read_model(content, kind, Beside(path), Limits(name, most))
+        model.parts = [p for p in model.parts if len(p.triangles) or len(p.lines) or len(p.dots)]
+        if not model.parts:
             raise MediaError("the 3-D object has no faces", name)
-        if faces > most:
-            raise MediaError(f"{faces:,} faces; objects of over {most:,} are not read", name)
-        colours = [_vertex_colours(mesh) for mesh in meshes]
-        self._mesh: Any = trimesh.util.concatenate(
-            [trimesh.Trimesh(mesh.vertices, mesh.faces, process=False) for mesh in meshes]
-        )
-        if not np.isfinite(self._mesh.vertices).all():
+        self.notes = model.notes
+        self._vertices = model.vertices
+        self._upright = model.upright
+        self._surface = Surface(model)
+        used = self._surface.used()
+        if not np.isfinite(used).all():
             raise MediaError("the 3-D object has vertices that are no numbers", name)
-        self._colours = np.concatenate(colours)
-        self._up = 1 if kind in UPRIGHT_Y else 2
-        box = self._mesh.bounds
-        self._centre = box.mean(axis=0)
-        self._radius = max(float(np.linalg.norm(box[1] - box[0])) / 2, 1e-12)
+        low, high = used.min(axis=0), used.max(axis=0)
+        self._extents = high - low
+        # From -1 to 1, whatever the file's units: squares of its numbers need not be numbers.
+        middle, half = low / 2 + high / 2, high / 2 - low / 2
+        largest = float(half.max())
+        if not largest > 0:
+            if len(self._surface.triangles):
+                raise MediaError("all of the 3-D object is at one point", name)
+            raise MediaError("the 3-D object has no faces, and its points are one", name)
+        self._points = self._surface.points / largest - middle / largest
+        self._half = half / largest
+        self._shading = Shading(self._surface, self._points)
+        self._spacing = 0.0
+        if len(self._surface.dots):
+            self._spacing = distance_between(self._points[self._surface.dots])
+        self._rays: Any = None
+        if len(self._surface.triangles):
+            self._rays = EmbreeScene()
+            TriangleMesh(
+                scene=self._rays,
+                vertices=self._points.astype(np.float32),
+                indices=self._surface.triangles.astype(np.int32),
+            )
 
     def facts(self) -> dict[str, Any]:
         """See `sensorium.media.Mesh.metadata`."""
+        surface, vertices = self._surface, self._vertices
         return {
-            "faces": len(self._mesh.faces),
-            "vertices": len(self._mesh.vertices),
-            "extents": [round(float(length), 6) for length in self._mesh.extents],
-            "watertight": bool(self._mesh.is_watertight),
+            "faces": len(surface.triangles),
+            "vertices": distinct(surface.points)[1] if vertices is None else vertices,
+            "extents": [round(float(length), 6) for length in self._extents],
+            "watertight": surface.is_watertight(),
         }
 
     def view(self, azimuth: float, elevation: float, side: int) -> PIL.Image.Image:
@@ -102,54 +127,94 @@ class Scene:
         back = np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
         up = np.cross(back, right)
         axes = np.stack([right, up, back])
-        if self._up == 2:  # from "Y is up, the viewer at +Z" to "Z is up, the viewer at -Y"
+        if self._upright == 2:  # from "Y is up, the viewer at +Z" to "Z is up, the viewer at -Y"
             axes = axes @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-        corners = (_corners(self._mesh.bounds) - self._centre) @ axes[:2].T
-        half = max(float(np.abs(corners).max()), 1e-12) * MARGIN
-        steps = (np.arange(side * SAMPLES) + 0.5) / (side * SAMPLES) * 2 - 1
-        x, y = np.meshgrid(steps * half, -steps * half)
-        origins = (
-            self._centre
-            + x.reshape(-1, 1) * axes[0]
-            + y.reshape(-1, 1) * axes[1]
-            + 2 * self._radius * axes[2]
-        )
-        directions = np.broadcast_to(-axes[2], origins.shape)
-        rays: Any = self._mesh.ray
-        faces, hit = rays.intersects_id(origins, directions, multiple_hits=False)[:2]
-        pixels = np.full((len(origins), 3), 255.0)
-        if len(hit):
-            pixels[hit] = self._shade(faces, origins[hit], axes)
-        pixels = pixels.reshape(side * SAMPLES, side * SAMPLES, 3).clip(0, 255).astype(np.uint8)
-        return PIL.Image.fromarray(pixels).reduce(SAMPLES)
+        # A box reaches as far in a direction as its half sides do together.
+        reach = max(float((np.abs(axes[:2]) @ self._half).max()), 1e-12) * MARGIN
+        rays = side * SAMPLES
+        pixels = np.full((rays * rays, 3), 255.0, np.float32)
+        depths = np.full(rays * rays, -np.inf, np.float32)
+        if self._rays is not None:
+            self._cast(pixels, depths, axes, reach, rays)
+        if len(self._surface.lines) or len(self._surface.dots):
+            self._draw(pixels, depths, axes, reach, rays)
+        whole = pixels.reshape(rays, rays, 3).clip(0, 255).astype(np.uint8)
+        return PIL.Image.fromarray(whole).reduce(SAMPLES)
 
-    def _shade(self, faces: npt.NDArray[np.integer[Any]], origins: Floats, axes: Floats) -> Floats:
-        """The colour of points: the face's, brighter the more it looks at the light."""
-        triangles = self._mesh.triangles[faces]
-        normals = self._mesh.face_normals[faces]
-        facing = np.abs(normals @ (LIGHT @ axes))  # a face has two sides: many files turn some
-        shade = AMBIENT + (1 - AMBIENT) * facing
-        # Where in its triangle each ray hits: what is seen along the ray does not change it.
-        depth = np.einsum("ij,ij->i", triangles[:, 0] - origins, normals)
-        slope = normals @ -axes[2]
-        slope = np.where(np.abs(slope) < 1e-12, 1e-12, slope)
-        points = origins + (depth / slope)[:, None] * -axes[2]
-        weights = _barycentric(triangles, points).clip(0, 1)
-        colours = self._colours[self._mesh.faces[faces]].astype(float)
-        return np.asarray(np.einsum("ij,ijk->ik", weights, colours) * shade[:, None])
+    def _cast(self, pixels: Floats, depths: Floats, axes: Floats, reach: float, rays: int) -> None:
+        """Send a ray through each pixel, and on through what can be seen through."""
+        steps = (np.arange(rays) + 0.5) / rays * 2 - 1
+        across = (steps * reach)[:, None] * axes[0]
+        down = (-steps * reach)[:, None] * axes[1] + FAR * axes[2]
+        origins = (down[:, None] + across[None]).reshape(-1, 3).astype(np.float32)
+        forward = -axes[2].astype(np.float32)
+        directions = np.tile(forward, (len(origins), 1))
+        live = np.arange(len(origins))
+        left = np.ones(len(origins), np.float32)  # how much of what comes is still seen
+        pixel = 2 * reach / rays
+        if self._shading.may_be_seen_through:
+            pixels[:] = 0
+        for _ in range(LAYERS):
+            found = self._rays.run(origins, directions[: len(origins)], output=1)
+            hit = np.flatnonzero(found["primID"] >= 0)
+            if not len(hit):
+                break
+            u, v = found["u"][hit], found["v"][hit]
+            weights = np.stack([1 - u - v, u, v], axis=1)
+            colours, opacity = self._shading.seen(found["primID"][hit], weights, axes, pixel)
+            live = live[hit]
+            if not self._shading.may_be_seen_through:
+                pixels[live] = colours
+                depths[live] = FAR - found["tfar"][hit]
+                break
+            pixels[live] += colours * (left[live] * opacity)[:, None]
+            left[live] *= 1 - opacity
+            reached = origins[hit] + found["tfar"][hit, None] * forward
+            solid = opacity > 0.5
+            nearest = live[solid][np.isneginf(depths[live[solid]])]
+            depths[nearest] = (reached[solid] @ axes[2])[np.isneginf(depths[live[solid]])]
+            on = left[live] > HARDLY
+            live, origins = live[on], reached[on] + PAST * forward
+            if not len(live):
+                break
+        if self._shading.may_be_seen_through:
+            pixels += 255 * left[:, None]
 
+    def _draw(self, pixels: Floats, depths: Floats, axes: Floats, reach: float, rays: int) -> None:
+        """Draw lines and dots over it."""
+        surface = self._surface
+        scale = rays / (2 * reach)
 
-def _vertex_colours(mesh: Any) -> npt.NDArray[np.uint8]:
-    """RGB of each vertex: painted, of the texture, of the material, or grey."""
-    try:
-        visual = mesh.visual
-        if not visual.defined:
-            raise ValueError("no colours")
-        if visual.kind == "texture":
-            visual = visual.to_color()
-        colours = np.asarray(visual.vertex_colors)[:, :3]
-        if colours.shape == (len(mesh.vertices), 3):
-            return colours.astype(np.uint8)
-    except Exception:  # colours that cannot be read do not cost the object
-        pass
-    return np.tile(np.array(GREY, np.uint8), (len(mesh.vertices), 1))
+        def placed(points: Floats) -> Floats:
+            seen = points @ axes.T
+            return np.stack(
+                [rays / 2 + seen[:, 0] * scale, rays / 2 - seen[:, 1] * scale, seen[:, 2]], axis=1
+            )
+
+        if len(surface.lines):
+            ends = self._points[surface.lines]
+            rows, share = along(ends[:, 0], ends[:, 1], 2 * reach / rays)
+            share = share[:, None]
+            points = ends[rows, 0] * (1 - share) + ends[rows, 1] * share
+            colours: Floats = self._shading.factors[surface.line_material[rows]]
+            if surface.colours is not None:
+                first, last = (surface.colours[surface.lines[rows, end]] for end in (0, 1))
+                colours = colours * (first * (1 - share) + last * share)
+            radius = max(LINE_RADIUS * rays, 1.0)
+            splat(pixels, depths, placed(points), self._shading.flat(colours), radius, rays)
+        if len(surface.dots):
+            points = self._points[surface.dots]
+            colours = self._shading.factors[surface.dot_material]
+            if surface.colours is not None:
+                colours = colours * surface.colours[surface.dots]
+            shown = self._shading.flat(colours)
+            places = placed(points)
+            plain = np.array([m is surface.unsaid for m in surface.materials])[surface.dot_material]
+            if plain.any():
+                near = places[:, 2] - places[:, 2].min()
+                share = near / max(float(near.max()), 1e-12)
+                shown = np.where(
+                    plain[:, None], shown * (FADED + (1 - FADED) * share)[:, None], shown
+                )
+            radius = min(max(FILLING * self._spacing * scale, 1.0), LARGEST * rays)
+            splat(pixels, depths, places, shown, radius, rays)
