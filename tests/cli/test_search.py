@@ -193,6 +193,31 @@ def test_a_contact_sheet_shows_the_hits(
         assert title.getextrema() == (0, 255)  # black words on white
 
 
+def test_the_place_in_a_panorama_is_told(run: Run, tiny: Path, tmp_path: Path) -> None:
+    """What was found of it stands beside its path, and is what the sheet shows."""
+    wide = np.full((80, 400, 3), 128, np.uint8)
+    wide[:, 320:] = (255, 0, 0)
+    PIL.Image.fromarray(wide).save(tmp_path / "wide.png")
+    PIL.Image.fromarray(np.moveaxis(np.roll(wide, 80, axis=1), 0, 1)).save(tmp_path / "tall.png")
+    PIL.Image.fromarray(wide[:, 320:]).save(tmp_path / "red.png")
+    with Collection(tmp_path / "c.sensorium", tiny) as collection:
+        collection.add(tmp_path / "wide.png", tmp_path / "tall.png")
+    sheet = tmp_path / "sheet.png"
+    asked = ("search", tmp_path / "red.png", "-c", tmp_path / "c.sensorium")
+    done = run(*asked, "--sheet", sheet)
+    places = {path: place for _, path, place in (line.split("\t") for line in done.lines[1:])}
+    assert places == {
+        str(tmp_path / "wide.png"): "80%-100% across", str(tmp_path / "tall.png"): "0%-20% down"
+    }  # fmt: skip
+    with PIL.Image.open(sheet) as drawn:
+        colours = {colour: count for count, colour in drawn.getcolors(1 << 20)}
+    assert colours[255, 0, 0] >= 2 * 80 * 80 and colours.get((128, 128, 128), 0) < 1000
+    rows = [json.loads(line) for line in run(*asked, "--json").lines]
+    assert {tuple(row["details"]["box"]) for row in rows} == {(0.8, 0, 1, 1), (0, 0, 1, 0.2)}
+    whole = run("search", tmp_path / "wide.png", "-c", tmp_path / "c.sensorium", "-k", "1")
+    assert whole.lines[0] == "score\tpath"
+
+
 def test_what_a_sheet_lacks_is_said_once(library: Path, tmp_path: Path) -> None:
     """On a machine without fonts; with those of the packages nothing is to be said."""
     bare = "lettering.PACKAGED_FONTS = (('no_such_fonts', '*'),); "

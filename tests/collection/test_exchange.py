@@ -318,6 +318,6 @@ def test_a_damaged_space(filled: Collection, tmp_path: Path) -> None:
     (tmp_path / "out" / "space.json").write_text("{}")
     with pytest.raises(CollectionError, match="space is not readable"):
         import_collection(filled, tmp_path / "out")
-    (tmp_path / "out" / "space.json").write_text('{"format": 2}')
+    (tmp_path / "out" / "space.json").write_text('{"format": 3}')
     with pytest.raises(CollectionError, match="upgrade"):
         import_collection(filled, tmp_path / "out")

@@ -42,16 +42,28 @@ def caption(metadata: dict[str, Any]) -> str:
 
 
 def place(hit: Hit) -> str:
-    """Where in its item a hit is, for people: a time, a page, a view; empty for a whole item."""
+    """Where in its item a hit is, for people: a time, a page, a view, an area; "" for all of it."""
+    is_part = "box" in hit.details and hit.text is None  # words tell by themselves where they are
+    area = _area(hit.details["box"]) if is_part else ""
     if "page" in hit.details:
-        return f"page {hit.details['page']}"
+        return ", ".join(filter(None, [f"page {hit.details['page']}", area]))
     if "view" in hit.details:
         return f"view {hit.details['view']}"
     if hit.span is None:
-        return ""
+        return area
     if hit.modality in ("audio", "video"):
         return f"{clock(hit.span[0])}-{clock(hit.span[1])}"
     return f"characters {hit.span[0]:.0f}-{hit.span[1]:.0f}"
+
+
+def _area(box: Sequence[float]) -> str:
+    """Edges of a part of a picture, without those that it has in common with the whole."""
+    across, down = (box[0], box[2]), (box[1], box[3])
+    return ", ".join(
+        f"{start:.0%}-{stop:.0%} {way}"
+        for way, (start, stop) in (("across", across), ("down", down))
+        if (start, stop) != (0, 1)
+    )
 
 
 def clock(seconds: float) -> str:

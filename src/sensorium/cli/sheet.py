@@ -67,7 +67,10 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
         picture.thumbnail((TILE, TILE), PIL.Image.Resampling.LANCZOS)
         offset = ((TILE - picture.width) // 2, (TILE - picture.height) // 2)
         sheet.paste(picture, (left + offset[0], upper + offset[1]))
-        lines = (f"{number + 1}.  {hit.score:.3f}  {Path(hit.path).name}", told(hit))
+        lines = (
+            f"{number + 1}.  {hit.score:.3f}  {Path(hit.path).name}",
+            "  ".join(filter(None, [place(hit) if hit.text is None else "", told(hit)])),
+        )
         for n, text in enumerate(lines):
             where = (left, upper + TILE + 4 + n * LINE)
             write_line(draw, where, text, TEXT, TILE, "black" if n == 0 else "dimgrey")
@@ -102,7 +105,7 @@ def save_sheet(sheet: PIL.Image.Image, path: Path) -> None:
 
 
 def _preview(hit: Hit) -> PIL.Image.Image:
-    """A picture of what was found: of a video the scene, of an object the view, of words a page.
+    """A picture of what was found: a tile, a scene of a video, an object's view, words on a page.
 
     Raises
     ------
@@ -111,7 +114,11 @@ def _preview(hit: Hit) -> PIL.Image.Image:
     """
     media = open_media(Path(hit.path))
     if isinstance(media, Image):
-        return media.load(min_side=TILE)
+        # A page or a tile; words are seen in their picture.
+        parts = (s.media for s in media.segments() if hit.text is None and s.details == hit.details)
+        part = next(parts, media)
+        assert isinstance(part, Image)
+        return part.load(min_side=TILE)
     if isinstance(media, Mesh):
         return media.view(*VIEWS[hit.details.get("view", 0) % len(VIEWS)], side=TILE)
     if isinstance(media, Video) and hit.text is None:

@@ -53,9 +53,11 @@ def to_values(row: VectorRow) -> dict[str, Any]:
         values |= {"size": row.file.size, "mtime_ns": row.file.mtime_ns}
     if row.file.content_hash:
         values["content_hash"] = row.file.content_hash.hex()
-    for name, part in (("properties", row.properties), ("metadata", row.metadata)):
-        if part:
-            values[name] = part
+    parts = {
+        "of_segment": row.of_segment, "details": row.details,
+        "properties": row.properties, "metadata": row.metadata,
+    }  # fmt: skip
+    values |= {name: part for name, part in parts.items() if part}
     return values
 
 
@@ -74,6 +76,8 @@ def from_values(values: Mapping[str, Any]) -> VectorRow | Skipped:
             metadata=dict(values.get("metadata", {})),
             span=(float(span[0]), float(span[1])) if span is not None else None,
             properties=dict(values.get("properties", {})),
+            of_segment=str(values.get("of_segment", "")),
+            details=dict(values.get("details", {})),
         )
     except (KeyError, ValueError, TypeError, IndexError) as error:
         return Skipped(str(values.get("path", "?")), f"the row is not as exported ({error!r})")

@@ -171,10 +171,12 @@ def write_batches(
     encoder_name: str | None = None,
     total: int,
     progress: Progress | None = None,
+    exported: bool = False,
 ) -> BulkReport:
     """Write rows and their vectors, a transaction for each batch.
 
-    Memory holds one batch, and the segments of the item that its last row belongs to.
+    Memory holds one batch, and the segments of the item that its last row belongs to. Of exported
+    rows any item may go on in the next batch, of others those that have spans.
     """
     started = time.monotonic()
     report = BulkReport()
@@ -184,7 +186,8 @@ def write_batches(
         good = waiting + list(_good_rows(rows, vectors, space, report))
         done += len(rows)
         items = list(_items(good))
-        waiting = items.pop() if items and items[-1][-1][0].span is not None else []
+        goes_on = bool(items) and (exported or items[-1][-1][0].span is not None)
+        waiting = items.pop() if goes_on else []
         _write(store, space, encoder_name, items, report)
         if progress is not None:
             progress(done - len(waiting), total)
@@ -203,7 +206,10 @@ def _items(rows: Segments) -> Iterator[Segments]:
     """Put the segments of each item together."""
     item: Segments = []
     for row, vector in rows:
-        follows = bool(item) and row.span is not None and item[-1][0].span is not None
+        # Details say what part of an item a vector is of; the first may be of the whole.
+        follows = bool(row.details) or (
+            bool(item) and row.span is not None and item[-1][0].span is not None
+        )
         if item and not (follows and item[-1][0].file.path == row.file.path):
             yield item
             item = []
@@ -231,7 +237,10 @@ def _write(
                 modality=item[0][0].modality,
                 properties=item[0][0].properties,
                 metadata=item[0][0].metadata,
-                segments=[SegmentRecord(row.span, row.modality) for row, _ in item],
+                segments=[
+                    SegmentRecord(row.span, row.of_segment or row.modality, details=row.details)
+                    for row, _ in item
+                ],
                 vectors=np.stack([vector for _, vector in item]),
             )
             for item in items
@@ -264,13 +273,15 @@ def _fault(row: VectorRow) -> str:
     path, span = row.file.path, row.span
     if not path.strip() or "\0" in path:
         return "the path is empty" if not path.strip() else "the path holds a NUL character"
-    if row.modality not in _MODALITIES:
-        return f"no modality is called {row.modality!r:.40}"
+    for modality in (row.modality, row.of_segment or row.modality):
+        if modality not in _MODALITIES:
+            return f"no modality is called {modality!r:.40}"
     if span is not None and not _is_span(span):
         return f"a span is two numbers, start and stop, got {span!r:.80}"
     try:
         path.encode("utf-8")
         dump_metadata(row.metadata)
+        dump_metadata(row.details)
     except UnicodeEncodeError:
         return "the path is not valid UTF-8"
     except CollectionError as error:

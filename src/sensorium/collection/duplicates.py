@@ -26,7 +26,7 @@ from sensorium.collection.confirming import VECTORS_COSINE, Copies, Thumbnails
 from sensorium.collection.hits import item_fields
 from sensorium.collection.results import Item
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.store import Store, modalities_of
+from sensorium.collection.store import ROWS_READ, Store, modalities_of, tiles_among
 from sensorium.errors import MediaError, UsageError
 from sensorium.index.base import Index, Neighbours, Vectors
 from sensorium.media import Modality
@@ -44,9 +44,6 @@ EXACT_ROWS = 200_000
 """Above so many, an index finds the candidates if there is one: all pairs of 100,000 vectors of
 640 numbers are 3.2 million million multiplications, half a minute on two cores, four times that for
 twice as many."""
-
-ROWS_READ = 10_000
-"""Segments that are looked up at a time: their items' metadata takes memory."""
 
 BLOCK = 1024
 """Rows that are compared with `COLUMNS` others at a time: 16 MB of cosines."""
@@ -242,7 +239,7 @@ def find_duplicate_items(
 ) -> list[Duplicates]:
     """Find the pictures of a collection that are there more than once.
 
-    Only pictures that are stored whole: what has spans (passages, scenes) is left out.
+    Only pictures, by the vector of the whole: what has spans (passages, scenes) is left out.
 
     Parameters
     ----------
@@ -320,14 +317,16 @@ def find_duplicate_items(
 
 
 def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors]:
-    """Pictures that have one vector, and the vectors, of shape (n, d)."""
+    """Pictures that have one vector as a whole, and the vectors, of shape (n, d)."""
     stored = store.state().space
     if stored is None:
         return [], np.empty((0, 0), np.float32)
     with store.snapshot():
         segments, owners, vectors = store.vectors(stored[0].dimension)
-        # Not what is written in a picture, which has vectors of its own.
-        pictures = modalities_of(store, segments) == str(Modality.IMAGE)
+        # Neither parts of a long picture nor what is written in one, which have vectors, too.
+        modalities = modalities_of(store, segments)
+        tiles = tiles_among(store, segments, owners, modalities)
+        pictures = (modalities == str(Modality.IMAGE)) & ~tiles
         segments, owners, vectors = segments[pictures], owners[pictures], vectors[pictures]
         ids, places, counts = np.unique(owners, return_inverse=True, return_counts=True)
         items = store.items(ids.tolist())

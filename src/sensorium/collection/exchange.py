@@ -34,7 +34,8 @@ SPACE_FILE = "space.json"
 text in their schema, under `SPACE_KEY`."""
 SPACE_KEY = b"sensorium"
 
-EXCHANGE_FORMAT = 1
+EXCHANGE_FORMAT = 2
+"""2 says of each vector what it is of (`VectorRow.of_segment`, `details`); 1 is read, too."""
 
 LAYOUTS = {
     "numpy": "sensorium.collection.arrays",
@@ -270,6 +271,7 @@ def import_collection(
         return write_batches(
             store, origin.space, batches,
             total=found.rows, encoder_name=origin.encoder, progress=progress,
+            exported=found.origin is not None,
         )  # fmt: skip
 
 

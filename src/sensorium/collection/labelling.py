@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sensorium.collection.filters import COLUMNS
 from sensorium.collection.hits import item_fields
 from sensorium.collection.results import Labelled, Segments
-from sensorium.collection.store import Store
+from sensorium.collection.store import Store, tiles_among
 from sensorium.encoders import Encoder
 from sensorium.encoders.ordinary import JUDGED
 from sensorium.errors import UsageError
@@ -107,6 +107,9 @@ def label_items(
         In the order of adding; see `sensorium.ranking.labels.of_items`.
     """
     item_ids, modalities, vectors = segments.item_ids, segments.modalities, segments.vectors
+    # A picture is what it is as a whole, as when its file is classified.
+    whole = ~tiles_among(store, segments.ids, item_ids, modalities)
+    item_ids, vectors, modalities = item_ids[whole], vectors[whole], modalities[whole]
     if kinds is not None:
         counting = counting_segments(item_ids, modalities, kinds)
         item_ids, vectors, modalities = item_ids[counting], vectors[counting], modalities[counting]

@@ -41,7 +41,8 @@ class Hit(Item):
     Attributes
     ----------
     span : tuple of float or None
-        Seconds for audio and video, characters for text; None for a whole item.
+        Seconds for audio and video, characters for text; None for a whole item, and where
+        `details` say the place.
     score : float
         Cosine between the query and the best segment of the item. It ranks hits of one query;
         it is no probability, and no fixed value of it means "yes" (docs/scores.md). Where a
@@ -51,8 +52,9 @@ class Hit(Item):
     text : str or None
         The passage that was found: of a document, of what is said, of what is written in a picture.
     details : dict
-        ``page`` of a PDF, ``view`` of a 3-D object, ``box`` of writing, ``source`` ("speech",
-        "writing") of words that were extracted.
+        ``page`` of a PDF, ``view`` of a 3-D object; ``box`` of a part of a picture or of writing:
+        left, upper, right and lower edge as shares of width and height from 0 to 1; ``source``
+        ("speech", "writing") of words that were extracted.
     """
 
     span: Span

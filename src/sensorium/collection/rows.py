@@ -87,13 +87,19 @@ class EmbeddedFile:
 
 @dataclass(frozen=True, slots=True)
 class VectorRow:
-    """What is stored beside one vector; rows of one path that follow one another are one item."""
+    """What is stored beside one vector; rows of one path that follow one another are one item.
+
+    `modality` is the item's, `of_segment` that of what the vector is of where it is another;
+    `details` say where that is, as `span` does.
+    """
 
     file: FileState
     modality: str
     metadata: dict[str, Any]
     span: Span = None
     properties: dict[str, Any] = field(default_factory=dict)
+    of_segment: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,8 @@ class SQLiteStore(Database):
         rows = iter(
             self.connection.execute(
                 "SELECT path, size, mtime_ns, content_hash, items.modality, metadata, properties, "
-                "start, stop, vector FROM items JOIN segments ON item_id = items.id "
+                "start, stop, segments.modality, details, vector "
+                "FROM items JOIN segments ON item_id = items.id "
                 "ORDER BY items.id, ordinal"
             )
         )
@@ -236,9 +237,10 @@ class SQLiteStore(Database):
                 VectorRow(
                     FileState(path, size, mtime_ns, content_hash), modality,
                     json_values(metadata), span_of(start, stop), json_values(properties),
+                    "" if kind == modality else kind, json_values(details or "{}"),
                 )
                 for path, size, mtime_ns, content_hash, modality, metadata, properties,
-                    start, stop, _ in some
+                    start, stop, kind, details, _ in some
             ]  # fmt: skip
             vectors = np.array([vector_of(row[-1], dimension) for row in some], np.float32)
             sound = are_sound(vectors)

@@ -23,12 +23,15 @@ from sensorium.collection.rows import (
 )
 from sensorium.encoders import Space
 from sensorium.errors import SpaceMismatchError
-from sensorium.media.segments import SegmentRecord
+from sensorium.media.segments import Modality, SegmentRecord
 from sensorium.ranking.scoring import Match
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 Key = TypeVar("Key", int, str)
+
+ROWS_READ = 10_000
+"""Segments that are looked up at a time: their items' metadata takes memory."""
 
 
 @dataclass(frozen=True)
@@ -302,4 +305,32 @@ def modalities_of(store: Store, segment_ids: Ids) -> npt.NDArray[np.str_]:
     there[inside] = ids[places[inside]] == segment_ids[inside]
     found = np.full(len(segment_ids), "", dtype=f"U{max(map(len, names))}")
     found[there] = np.array(names)[codes[places[there]]]
+    return found
+
+
+def tiles_among(
+    store: Store, segment_ids: Ids, item_ids: Ids, modalities: npt.NDArray[np.str_]
+) -> npt.NDArray[np.bool_]:
+    """Which segments are tiles of a long picture, which has a segment as a whole, too; shape (n,).
+
+    Parameters
+    ----------
+    store : Store
+    segment_ids, item_ids : ndarray of int64, shape (n,)
+        Of the segments, all of each item.
+    modalities : ndarray of str, shape (n,)
+    """
+    found = np.zeros(len(segment_ids), bool)
+    pictures = np.flatnonzero(modalities == str(Modality.IMAGE))
+    owners, places, counts = np.unique(item_ids[pictures], return_inverse=True, return_counts=True)
+    # Nearly all have one: no details are read of these.
+    items = store.items(owners[counts > 1].tolist())
+    several = [item for item, row in items.items() if row.modality == Modality.IMAGE]
+    rows = pictures[np.isin(owners, several)[places]]
+    for start in range(0, len(rows), ROWS_READ):
+        some = rows[start : start + ROWS_READ]
+        stored = store.segments(segment_ids[some].tolist())
+        found[some] = [
+            n in stored and "box" in stored[n].record.details for n in segment_ids[some].tolist()
+        ]
     return found

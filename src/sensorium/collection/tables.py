@@ -55,6 +55,8 @@ _FIELDS = {
     "size": pyarrow.int64(),
     "mtime_ns": pyarrow.int64(),
     "content_hash": pyarrow.binary(),
+    "of_segment": pyarrow.string(),
+    "details": pyarrow.string(),  # JSON
     "properties": pyarrow.string(),  # JSON
     "metadata": pyarrow.string(),  # JSON
 }
@@ -162,6 +164,8 @@ def _values(rows: Sequence[VectorRow]) -> dict[str, list[Any]]:
         "size": [row.file.size for row in rows],
         "mtime_ns": [row.file.mtime_ns for row in rows],
         "content_hash": [row.file.content_hash for row in rows],
+        "of_segment": [row.of_segment for row in rows],
+        "details": [json_text(row.details) for row in rows],
         "properties": [json_text(row.properties) for row in rows],
         "metadata": [json_text(row.metadata) for row in rows],
     }
@@ -322,6 +326,8 @@ def _own_row(values: dict[str, Any], path_column: str) -> VectorRow | Skipped:
             metadata=json.loads(values["metadata"] or "{}"),
             span=None if start is None else (start, values["stop"]),
             properties=json.loads(values["properties"] or "{}"),
+            of_segment=values.get("of_segment") or "",  # not in exports of format 1
+            details=json.loads(values.get("details") or "{}"),
         )
     except (KeyError, ValueError, TypeError) as error:
         return Skipped(str(path), f"the row is not as exported ({error!r})")

@@ -30,6 +30,7 @@ from sensorium.media import Audio, Document, Image, Media, Mesh, Modality, Segme
 from sensorium.media.cutting import cut
 from sensorium.media.progress import NO_FIGURES, Progress
 from sensorium.media.skipped import Skipped
+from sensorium.media.tiles import Tile
 from sensorium.visible import visible
 
 MAX_TOKENS = 64
@@ -350,7 +351,7 @@ def _segments(value: Any, column: Column, crops: bool) -> Iterable[Segment]:
         raise MediaError(f"is {media.modality}, and the column holds pictures")
     if crops and isinstance(media, Image):
         return _crops(media)
-    return media.segments()
+    return (segment for segment in media.segments() if not isinstance(segment.media, Tile))
 
 
 def _crops(picture: Image) -> list[Segment]:

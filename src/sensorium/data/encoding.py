@@ -60,7 +60,8 @@ class EncodedExamples:
     rows : list of int
         Which of them have vectors, in their order.
     segments : list of ndarray of float32, shape (t, d)
-        The vectors of each of those: one of a picture or a text, several of what is long.
+        The vectors of each of those: one of a text or a picture, whatever its shape, several of
+        what is long otherwise.
     records : list of list of SegmentRecord
         Where each of those vectors is of.
     digests : list of str
@@ -169,7 +170,7 @@ def _encoded(
                 return Read(item, _prepared(encoder, divide(source), role))
             media, digest = read_source(source)
             item = replace(item, digest=digest)
-            segments = segments_of(encoder, media, role=role)
+            segments = segments_of(encoder, media, role=role, tiles=False)
             return read_segments(item, media, segments, lambda reason: replace(item, reason=reason))
         except MediaError as error:
             return Read(replace(item, reason=error.reason))

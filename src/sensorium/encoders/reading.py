@@ -23,6 +23,7 @@ from sensorium.media import (
     open_media,
 )
 from sensorium.media.segments import SegmentRecord
+from sensorium.media.tiles import Tile
 
 
 class Listener(Protocol):
@@ -84,6 +85,7 @@ def segments_of(
     journal: Any = None,
     role: Role = "document",
     notes: list[str] | None = None,
+    tiles: bool = True,
 ) -> Generator[PreparedSegment, None, None]:
     """Yield what is stored of an item, each segment decoded when its turn comes.
 
@@ -100,6 +102,8 @@ def segments_of(
     role : {"query", "document"}
     notes : list of str, optional
         Gets what is left out.
+    tiles : bool
+        Whether tiles of a long picture are segments; without, it has one vector, as others have.
 
     Raises
     ------
@@ -113,6 +117,8 @@ def segments_of(
     count = 0
     for segment in media.segments():
         inner = segment.media
+        if isinstance(inner, Tile) and not tiles:
+            continue
         words = isinstance(inner, Text) and isinstance(media, Document)
         if words and stored is not None:
             continue
@@ -132,7 +138,9 @@ def segments_of(
             continue
         count += 1
         yield prepared
-        if extraction.writing is not None and stored is None and isinstance(inner, Image):
+        if extraction.writing is None or stored is not None:
+            continue
+        if isinstance(inner, Image) and not isinstance(inner, Tile):  # it is read in the whole
             for line in extraction.writing.read(inner):
                 count += 1
                 page = {key: segment.details[key] for key in ("page",) if key in segment.details}

@@ -10,7 +10,8 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,13 @@ from sensorium.media.sources import (
 )
 from sensorium.media.tiff_pages import AtPage, find_pages, is_tiff
 from sensorium.media.transparency import Stored, how_stored
-from sensorium.media.turning import Box, forget_orientation_in_xmp, orientation, upright
+from sensorium.media.turning import (
+    Box,
+    forget_orientation_in_xmp,
+    orientation,
+    shown_size,
+    upright,
+)
 from sensorium.visible import visible
 
 MAX_PIXELS = 178_956_970
@@ -96,6 +103,7 @@ class Image:
         self._encoded: bytes | None = None
         self._picture: PIL.Image.Image | None = None
         self._stored: Stored | None = None  # how a caller's picture was, before it is decoded
+        self._shown_size: tuple[int, int] | None = None
         self._page_at: int | None = None  # where a page of a TIFF begins in `_encoded`
         if isinstance(source, str) and is_url(source):
             self._url = source
@@ -167,14 +175,15 @@ class Image:
             fills 250.25; taken for whole, the picture would be out of place by up to a pixel.
         """
         with self._open() as picture, decoding(self._name(), BROKEN):
-            drafted = None
+            drafted, size = None, picture.size
             if min_side and picture.format in ("JPEG", "MPO"):
-                scale = math.ceil(min_side * JPEG_MARGIN) / min(picture.size)
-                size = (int(picture.width * scale), int(picture.height * scale))
-                drafted = picture.draft(None, size)
+                scale = math.ceil(min_side * JPEG_MARGIN) / min(size)
+                drafted = picture.draft(None, (int(size[0] * scale), int(size[1] * scale)))
             decoded = decode(picture, self._stored or how_stored(picture))
-            # Asked for now: of a TIFF only decoding tells.
-            turned, box = upright(decoded, orientation(picture), drafted[1] if drafted else None)
+            # Asked for now: of a TIFF only decoding tells, and its size was as displayed before.
+            turn = orientation(picture)
+            self._shown_size = size[::-1] if turn >= 5 else size
+            turned, box = upright(decoded, turn, drafted[1] if drafted else None)
             rgb = to_rgb(turned)
         if min_side and (factor := min(rgb.size) // (min_side * REDUCE_MARGIN)) >= 2:
             rgb = rgb.reduce(factor)
@@ -202,34 +211,48 @@ class Image:
         several = {"pages": len(pages)} if len(pages) > 1 else {}
         try:
             with self._open() as picture, decoding(self._name(), BROKEN):
-                width, height = picture.size
-                # Pillow gives a TIFF's size as displayed already.
-                if orientation(picture) >= 5 and picture.format != "TIFF":
-                    width, height = height, width
+                width, height = self._shown_size = shown_size(picture)
                 return {"width": width, "height": height, **exif_metadata(picture), **several}
         except MediaError:
             if several:  # the other pages may be whole
                 return dict(several)
             raise
 
-    def segments(self) -> Sequence[Segment]:
-        """Return the picture as one segment, or each page of a TIFF that has several.
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height in pixels as displayed; reads the header where nothing has yet.
 
-        ``page`` counts from 1; the first page is what `load` gives.
+        Raises
+        ------
+        MediaError
+            As `metadata`.
+        """
+        if self._shown_size is None:
+            with self._open() as picture, decoding(self._name(), BROKEN):
+                self._shown_size = shown_size(picture)
+        return self._shown_size
+
+    def segments(self) -> Iterator[Segment]:
+        """Yield the picture, or each page of a TIFF that has several, and the tiles of a long one.
+
+        ``page`` counts from 1; the first page is what `load` gives. Tiles have a ``box``; see
+        `sensorium.media.tiles`.
 
         Raises
         ------
         MediaError
             When a URL cannot be fetched.
         """
-        if not (tiff := self._tiff()):
-            return [Segment(self)]
-        offsets, notes = find_pages(tiff)
-        self.notes += notes
-        if len(offsets) < 2:
-            return [Segment(self)]
-        pages = [self, *(self._page(tiff, offset) for offset in offsets[1:])]
-        return [Segment(page, None, {"page": n}) for n, page in enumerate(pages, start=1)]
+        from sensorium.media.tiles import tiles_of  # they are Images
+
+        offsets: Sequence[int] = ()
+        if tiff := self._tiff():
+            offsets, notes = find_pages(tiff)
+            self.notes += notes
+        pages = chain([self], (self._page(tiff, offset) for offset in offsets[1:]))
+        for number, page in enumerate(pages, start=1):
+            details = {"page": number} if len(offsets) > 1 else {}
+            yield Segment(page, None, details)
+            yield from tiles_of(page, details)
 
     def _page(self, tiff: bytes, offset: int) -> Image:
         page = Image(tiff)
@@ -301,7 +324,9 @@ class Image:
         if 0 in picture.size:
             raise MediaError(f"a picture of {picture.width} x {picture.height} has no pixels")
         with decoding(self._name(), BROKEN):  # it may be a file that was opened but not read
-            return picture.copy()
+            copied = picture.copy()
+        forget_orientation_in_xmp(copied)
+        return copied
 
     def __repr__(self) -> str:
         return f"Image({self._name()})"

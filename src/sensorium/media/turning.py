@@ -50,6 +50,15 @@ def orientation(picture: PIL.Image.Image) -> int:
     return found if isinstance(found, int) and 2 <= found <= 8 else 1
 
 
+def shown_size(picture: PIL.Image.Image) -> tuple[int, int]:
+    """Width and height as displayed of a picture that was opened and not loaded yet."""
+    width, height = picture.size
+    # Pillow gives a TIFF's size as displayed already.
+    if orientation(picture) >= 5 and picture.format != "TIFF":
+        width, height = height, width
+    return width, height
+
+
 def upright(picture: PIL.Image.Image, turned: int, box: Box | None) -> tuple[PIL.Image.Image, Box]:
     """Turn a picture, and the box that it fills, upright from an orientation.
 

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection import Collection, Skipped
+from sensorium.collection.collection import store_of
 from sensorium.collection.optimizing import CAPTION_FIELDS, made_up_questions, write_trained
 from sensorium.collection.results import Item
+from sensorium.collection.store import tiles_among
 from sensorium.data.encoding import encode_examples
 from sensorium.data.pairs import read_pairs
 from sensorium.data.tables import TABLE_SUFFIXES
@@ -193,8 +195,9 @@ def read_collection(
             raise UsageError(_no_values(library, str(captions), "captions"))
     moments = _moments(library, stored, gathered)
     for row, item_id in enumerate(stored.item_ids.tolist()):
-        group = moments.get(row, group_of_item.get(item_id, -1))
-        gathered.add(stored.modalities[row], row, group, label_of_item.get(item_id, -1))
+        said = -1 if stored.tiles[row] else item_id
+        group = moments.get(row, group_of_item.get(said, -1))
+        gathered.add(stored.modalities[row], row, group, label_of_item.get(said, -1))
     skipped: list[Skipped] = []
     extra: Vectors = np.empty((0, encoder.space.dimension), np.float32)
     if table:
@@ -214,6 +217,7 @@ class _Stored:
     vectors: Vectors
     modalities: list[str]
     items: dict[int, Item]
+    tiles: npt.NDArray[np.bool_]  # of long pictures: captions are of the whole
 
 
 class _Gathered:
@@ -274,6 +278,7 @@ class _Gathered:
 def _read(library: Collection, seed: int) -> _Stored:
     with library.at_one_moment():
         segments = library.segments()
+        tiles = tiles_among(store_of(library), segments.ids, segments.item_ids, segments.modalities)
         rng = np.random.default_rng(seed)
         rows = []
         for name in np.unique(segments.modalities).tolist():
@@ -285,6 +290,7 @@ def _read(library: Collection, seed: int) -> _Stored:
             segments.ids[chosen], item_ids, segments.vectors[chosen],
             segments.modalities[chosen].tolist(),
             {item.id: item for item in library.items(ids=np.unique(item_ids).tolist())},
+            tiles[chosen],
         )  # fmt: skip
 
 
@@ -375,7 +381,8 @@ def _read_table(
     pairs = read_pairs(table).gathered()
     skipped += pairs.skipped
     rows_of_path: dict[str, list[int]] = {}
-    for row, item in enumerate(stored.item_ids.tolist()):
+    for row in np.flatnonzero(~stored.tiles).tolist():
+        item = int(stored.item_ids[row])
         rows_of_path.setdefault(stored.items[item].path, []).append(row)
     places = {
         row: (name, place)
