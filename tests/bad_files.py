@@ -138,12 +138,13 @@ BAD: dict[str, tuple[Make, str]] = {
     "nul-bytes.jpg": (write(bytes(5000)), NO_PICTURE),
     "archive.png": (write(b"PK\x03\x04" + bytes(60)), "no picture: it is a ZIP archive"),
     "film.gif": (write(b"\0\0\0\x20ftypisom" + bytes(60)), "no picture: it is a video"),
-    "phone.heic": (write(b"\0\0\0\x18ftypheic" + bytes(60)), "HEIC pictures cannot be read"),
-    "heic-inside.jpg": (
-        write(b"\0\0\0\x18ftypheic" + bytes(60)), "HEIC pictures cannot be read"
+    "phone.heic": (write(b"\0\0\0\x18ftypheic" + bytes(60)), BROKEN),
+    "heic-inside.jpg": (write(b"\0\0\0\x18ftypheic" + bytes(60)), BROKEN),
+    "new.jxl": (
+        write(b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(60)), "JPEG XL pictures cannot be read: convert"
     ),
     "drawing.svg": (write(b"<svg/>"), "SVG pictures cannot be read: convert"),
-    "camera.NEF": (write(b"MM\0*" + bytes(60)), "raw pictures cannot be read: convert"),
+    "camera.NEF": (write(b"MM\0*" + bytes(60)), BROKEN),
     # Damaged
     "bad-crc.png": (write(damaged_png(b"IDAT", 200)), "broken picture"),
     "bad-header-crc.png": (

@@ -83,7 +83,7 @@ def test_indexing_draws_a_bar_and_names_only_some_of_what_it_skipped(
     for number in range(24):
         (folder / f"broken-{number:02}.jpg").write_bytes(bytes([number]) * 9)  # each another reason
     for number in range(5):
-        (folder / f"phone-{number}.heic").write_bytes(b"the same reason")
+        (folder / f"phone-{number}.jxl").write_bytes(b"the same reason")
     (folder / "evil \x1b[2J.jpg").write_bytes(b"broken")
     (folder / "good.png").write_bytes(encode(red_blue(), "PNG"))
     library = tmp_path / "c.sensorium"
@@ -91,7 +91,7 @@ def test_indexing_draws_a_bar_and_names_only_some_of_what_it_skipped(
     assert code == 1
     assert "indexing" in text
     assert text.count("skipped /") + text.count("skipped '") == 19
-    assert "skipped 5 (" in text and "phone-2.heic and 2 more): HEIC pictures cannot be" in text
+    assert "skipped 5 (" in text and "phone-2.jxl and 2 more): JPEG XL pictures cannot be" in text
     assert "... for 6 more reasons (--json lists all of them)" in text
     assert "1 added, 30 skipped" in text
     assert "\x1b[2J" not in raw  # a file name does not clear the screen

@@ -79,7 +79,7 @@ def test_bad_rows_of_a_csv(folder: Path) -> None:
         ",1\n"
         "   ,1\n"
         "https://example.org/x.png,1\n"
-        "photo.heic,1\n"
+        "photo.jxl,1\n"
         "\n"
         "short.png\n"
     )
@@ -89,7 +89,7 @@ def test_bad_rows_of_a_csv(folder: Path) -> None:
         "row has no 'path'",
         "row has no 'path'",
         "https://example.org/x.png: URLs are not indexed: download the file and name it",
-        "HEIC pictures cannot be read: convert to JPEG, PNG or AVIF",
+        "JPEG XL pictures cannot be read: convert to JPEG, PNG or AVIF",
     ]
 
 

@@ -19,27 +19,27 @@ from tests.media.recordings import encode_sound, tone
 
 @pytest.fixture
 def mixed(folder: Path) -> Path:
-    """Pictures, one of which is none; a sound, a document, telephone pictures, and no media."""
+    """Pictures, one of which is none, others not read; a sound, a document, and no media."""
     for n in range(3):
         (folder / f"{n}.png").write_bytes(png(n))
     (folder / "broken.png").write_bytes(b"nothing")
     (folder / "a.wav").write_bytes(encode_sound(tone(1), "wav"))
     (folder / "b.pdf").write_bytes(text_pdf("A red square."))
     for n in range(35):
-        (folder / f"{n:02}.heic").write_bytes(b"")
+        (folder / f"{n:02}.jxl").write_bytes(b"")
     for name in ("a.json", "b.JSON", "c.py", "Makefile", "archive.tar.gz"):
         (folder / name).write_text("x")
     return folder
 
 
-HEIC = "HEIC pictures cannot be read: convert to JPEG, PNG or AVIF"
+UNREAD = "JPEG XL pictures cannot be read: convert to JPEG, PNG or AVIF"
 
 
 def test_reasons_are_told_once_and_counted() -> None:
-    skipped = [Skipped(f"{n}.heic", "HEIC") for n in range(35)]
+    skipped = [Skipped(f"{n}.jxl", "JPEG XL") for n in range(35)]
     skipped[7:7] = [Skipped("a.png", "broken"), Skipped("b.png", "gone"), Skipped("c.png", "gone")]
     assert group_skipped(skipped) == [
-        "35 (0.heic, 1.heic, 2.heic and 32 more): HEIC",
+        "35 (0.jxl, 1.jxl, 2.jxl and 32 more): JPEG XL",
         "a.png: broken",
         "2 (b.png, c.png): gone",
     ]
@@ -59,19 +59,19 @@ def test_a_report_counts_kinds(collection: Collection, mixed: Path) -> None:
     report = collection.add(mixed)
     assert report.ignored == 5
     assert report.ignored_kinds == {".json": 2, ".py": 1, NO_SUFFIX: 1, ".gz": 1}
-    assert sum(item.reason == HEIC for item in report.skipped) == 35
+    assert sum(item.reason == UNREAD for item in report.skipped) == 35
 
 
 def test_indexing_tells_once(run: Run, mixed: Path, tiny: Path, tmp_path: Path) -> None:  # noqa: F811
     done = run("index", mixed, "-c", tmp_path / "c", "--encoder", tiny)
     assert done.code == 1
     lines = done.err.splitlines()
-    assert len(lines) == 3  # telephone pictures, the broken one, and the sound
-    (phone,) = [line for line in lines if HEIC in line]
-    assert phone.startswith("skipped 35 (") and phone.endswith(f"02.heic and 32 more): {HEIC}")
+    assert len(lines) == 3  # pictures in a format that is not read, the broken one, and the sound
+    (phone,) = [line for line in lines if UNREAD in line]
+    assert phone.startswith("skipped 35 (") and phone.endswith(f"02.jxl and 32 more): {UNREAD}")
     assert "(5 other files ignored: 2 .json, 1 .gz, 1 .py, 1 no suffix)" in done.out
     rows = [json.loads(line) for line in run("index", mixed, "-c", tmp_path / "c", "--json").lines]
-    assert sum(row.get("reason") == HEIC for row in rows) == 35
+    assert sum(row.get("reason") == UNREAD for row in rows) == 35
     assert rows[-1]["ignored_kinds"] == {".json": 2, ".py": 1, NO_SUFFIX: 1, ".gz": 1}
 
 
@@ -82,7 +82,7 @@ def test_what_is_named_and_cannot_be_used_is_told(mixed: Path) -> None:
     assert chosen.ignored == {}
     chosen = select_files([mixed], "image", "only pictures are taken")
     assert [path.name for path in chosen.paths] == ["0.png", "1.png", "2.png", "broken.png"]
-    assert {item.reason for item in chosen.skipped} == {HEIC}
+    assert {item.reason for item in chosen.skipped} == {UNREAD}
     kinds = {".wav": 1, ".pdf": 1, ".json": 2, ".py": 1, NO_SUFFIX: 1, ".gz": 1}
     assert chosen.ignored == kinds
     table = mixed / "table.csv"

@@ -33,14 +33,14 @@ def skipped(*sources: str | Path) -> dict[str, str]:
 def tree(folder: Path) -> Path:
     for name in ("b.png", "a.JPG", "sub/c.webp", "sub/deep/d.png", ".hidden.png", ".git/e.png"):
         write(folder / name, 1)
-    for name in ("notes.txt", "sub/f.heic", "table.csv"):
+    for name in ("notes.txt", "sub/f.psd", "table.csv"):
         (folder / name).write_text("x")
     return folder
 
 
 def test_folder(tree: Path) -> None:
     assert found(tree) == ["a.JPG", "b.png", "notes.txt", "c.webp", "d.png"]
-    assert list(skipped(tree)) == ["f.heic"]
+    assert list(skipped(tree)) == ["f.psd"]
     ignored = [f.path.name for f in find_files([tree]) if isinstance(f, Ignored)]
     assert ignored == ["table.csv"]
 

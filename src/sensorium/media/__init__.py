@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL.Image
 
-from sensorium.errors import MediaError
+from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.audio import Audio
+from sensorium.media.content import START_BYTES, modalities_of, modality_of_suffix, read_start
 from sensorium.media.document import Document
 from sensorium.media.given import DECODED, ENCODED, picture_of
 from sensorium.media.image import Image
 from sensorium.media.mesh import Mesh
 from sensorium.media.segments import Media, Modality, Segment
-from sensorium.media.sources import (
-    AUDIO_SUFFIXES,
-    DOCUMENT_SUFFIXES,
-    MESH_SUFFIXES,
-    VIDEO_SUFFIXES,
-    has_media_suffix,
-    is_url,
-)
+from sensorium.media.sources import AUDIO_SUFFIXES, has_media_suffix, is_url
 from sensorium.media.text import Text
 from sensorium.media.video import Video
 
@@ -43,20 +37,42 @@ __all__ = [
 ]
 
 
+_KINDS: Mapping[Modality, Callable[[Any], Media]] = {
+    Modality.IMAGE: Image,
+    Modality.AUDIO: Audio,
+    Modality.VIDEO: Video,
+    Modality.TEXT: Document,
+    Modality.MESH: Mesh,
+}
+
+
 def open_media(source: str | os.PathLike[str]) -> Media:
-    """Make the item that a path or URL names, by its suffix; a picture where that says nothing."""
+    """Make the item that a path or URL names.
+
+    The first bytes of a file decide where they say what it is; else its suffix, which is all that
+    is known of a URL; a picture where that says nothing.
+    """
     text = os.fspath(source)
-    suffix = os.path.splitext(text.split("?")[0] if is_url(text) else text)[1].lower()  # noqa: PTH122
-    for suffixes, kind in (
-        (AUDIO_SUFFIXES, Audio),
-        (VIDEO_SUFFIXES, Video),
-        (DOCUMENT_SUFFIXES, Document),
-        (MESH_SUFFIXES, Mesh),
-    ):
-        if suffix in suffixes:
-            media: Media = kind(source)
-            return media
-    return Image(source)
+    url = is_url(text)
+    suffix = os.path.splitext(text.split("?")[0] if url else text)[1].lower()  # noqa: PTH122
+    named = modality_of_suffix(suffix)
+    modality = named or Modality.IMAGE
+    if not url and (seen := modalities_of(read_start(Path(text)))):
+        modality = named if named in seen else _one_of(seen, Path(text))
+    return _KINDS[modality](source)
+
+
+def _one_of(modalities: tuple[Modality, ...], source: Path | bytes) -> Modality:
+    """What it is of all that a file's first bytes may be: films and sounds share containers."""
+    if len(modalities) > 1:
+        try:
+            from sensorium.media import containers
+
+            if containers.is_only_sound(source):
+                return Modality.AUDIO
+        except (MediaError, MissingExtraError):  # whoever reads it says so
+            pass
+    return modalities[0]
 
 
 def as_media(value: Any) -> Media:
@@ -106,15 +122,21 @@ def as_media(value: Any) -> Media:
         return _of_dataset(value)
     if (pixels := picture_of(value)) is not None:
         return Image(pixels)
-    if isinstance(value, (bytearray, memoryview)):
-        return Image(bytes(value))
-    if isinstance(value, (bytes, PIL.Image.Image)):
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return _of_bytes(bytes(value))
+    if isinstance(value, PIL.Image.Image):
         return Image(value)
     advice = ": encode takes lists, one item is meant here" * isinstance(value, (list, tuple, set))
     raise MediaError(
         "media is a text, path, URL, bytes, array, tensor, Pillow image, or one of Sensorium's "
         f"(Image, Audio, Video, Document, Mesh), got {type(value).__name__} {value!r:.60}{advice}"
     )
+
+
+def _of_bytes(encoded: bytes) -> Media:
+    """An encoded file: what its beginning says, else a picture."""
+    seen = modalities_of(encoded[:START_BYTES])
+    return _KINDS[_one_of(seen, encoded) if seen else Modality.IMAGE](encoded)
 
 
 def _of_dataset(cell: Mapping[str, Any]) -> Media:

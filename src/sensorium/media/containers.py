@@ -137,6 +137,19 @@ def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 
+def is_only_sound(source: Path | bytes) -> bool:
+    """Whether a file holds sound and no moving pictures.
+
+    Raises
+    ------
+    MediaError
+        When it cannot be read.
+    """
+    with opened(source, "a file") as container:
+        films = [stream for stream in container.streams.video if not _is_cover(stream)]
+        return bool(container.streams.audio) and not films
+
+
 def origin(container: InputContainer) -> float:
     """The stamp of the first thing that is seen or heard, in seconds: all times count from there.
 

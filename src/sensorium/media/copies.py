@@ -31,7 +31,9 @@ from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from sensorium.media.decoding import decoding
 from sensorium.media.exif import exif_metadata
-from sensorium.media.image import BROKEN, Image
+from sensorium.media.formats import BROKEN
+from sensorium.media.image import Image
+from sensorium.media.raw import PREVIEW_OF_RAW
 from sensorium.media.transparency import Stored, how_stored, with_alpha
 from sensorium.media.turning import TURNS, orientation
 
@@ -147,7 +149,8 @@ def read_pixels(encoded: bytes, path: Path) -> Pixels:
         coding = str(getattr(picture, "tile", ""))  # gone once it is loaded
         stored = how_stored(picture)
         picture.load()
-        alone = getattr(picture, "n_frames", 1) == 1
+        # A raw file holds more than its preview, whatever that is equal to.
+        alone = getattr(picture, "n_frames", 1) == 1 and PREVIEW_OF_RAW not in picture.info
         turn = TURNS.get(orientation(picture))
         plain = _plain(picture, stored)
         facts = Facts(

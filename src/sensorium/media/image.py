@@ -6,7 +6,6 @@ CMYK, animation), so that an encoder only ever sees 8-bit RGB.
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import warnings
@@ -21,21 +20,13 @@ import PIL.Image
 
 from sensorium.errors import MediaError
 from sensorium.media.colours import GREY, array_to_uint8, as_shown, to_rgb
-from sensorium.media.decoding import decoding, described
+from sensorium.media.content import START_BYTES
+from sensorium.media.decoding import decoding
 from sensorium.media.exif import exif_metadata
+from sensorium.media.formats import BROKEN, find_pages, may_have_pages, open_picture
 from sensorium.media.plain import decode
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import (
-    EMPTY,
-    IMAGE_FORMATS,
-    UNDECODED_SUFFIXES,
-    is_url,
-    kind_of_content,
-    read_file,
-    read_url,
-    undecoded,
-)
-from sensorium.media.tiff_pages import AtPage, find_pages, is_tiff
+from sensorium.media.sources import EMPTY, is_url, read_file, read_url
 from sensorium.media.transparency import Stored, how_stored
 from sensorium.media.turning import (
     Box,
@@ -61,12 +52,6 @@ size it is 0.9998, for a third more time."""
 
 REDUCE_MARGIN = 2
 """What is decoded at full size is reduced, by whole factors, to no less than this many times."""
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
-"""What Pillow may open. A closed list: its other readers are rarely used and start programs
-(EPS) or are little tested against hostile files. "JPEG" covers MPO, which some cameras write."""
-
-BROKEN = "broken picture"
 
 # Pillow warns of every oddity that it copes with (damaged EXIF, padded chunks), and of pictures
 # of half MAX_PIXELS, which are ordinary panoramas. What it cannot cope with, it raises.
@@ -104,7 +89,7 @@ class Image:
         self._picture: PIL.Image.Image | None = None
         self._stored: Stored | None = None  # how a caller's picture was, before it is decoded
         self._shown_size: tuple[int, int] | None = None
-        self._page_at: int | None = None  # where a page of a TIFF begins in `_encoded`
+        self._page_at: int | None = None  # where a page of `_encoded` is found, see `find_pages`
         if isinstance(source, str) and is_url(source):
             self._url = source
         elif isinstance(source, (str, os.PathLike)):
@@ -207,7 +192,7 @@ class Image:
         MediaError
             As `load`, for what shows in the header.
         """
-        pages, _ = find_pages(tiff) if (tiff := self._tiff()) else ([], [])
+        pages, _ = find_pages(book, self._suffix()) if (book := self._book()) else ([], [])
         several = {"pages": len(pages)} if len(pages) > 1 else {}
         try:
             with self._open() as picture, decoding(self._name(), BROKEN):
@@ -232,7 +217,7 @@ class Image:
         return self._shown_size
 
     def segments(self) -> Iterator[Segment]:
-        """Yield the picture, or each page of a TIFF that has several, and the tiles of a long one.
+        """Yield the picture, or each page of a TIFF or HEIF, and the tiles of a long one.
 
         ``page`` counts from 1; the first page is what `load` gives. Tiles have a ``box``; see
         `sensorium.media.tiles`.
@@ -244,24 +229,24 @@ class Image:
         """
         from sensorium.media.tiles import tiles_of  # they are Images
 
-        offsets: Sequence[int] = ()
-        if tiff := self._tiff():
-            offsets, notes = find_pages(tiff)
+        places: Sequence[int] = ()
+        if book := self._book():
+            places, notes = find_pages(book, self._suffix())
             self.notes += notes
-        pages = chain([self], (self._page(tiff, offset) for offset in offsets[1:]))
+        pages = chain([self], (self._page(book, place) for place in places[1:]))
         for number, page in enumerate(pages, start=1):
-            details = {"page": number} if len(offsets) > 1 else {}
+            details = {"page": number} if len(places) > 1 else {}
             yield Segment(page, None, details)
             yield from tiles_of(page, details)
 
-    def _page(self, tiff: bytes, offset: int) -> Image:
-        page = Image(tiff)
+    def _page(self, book: bytes, place: int) -> Image:
+        page = Image(book)
         page.path = self.path
-        page._page_at = offset
+        page._page_at = place
         return page
 
-    def _tiff(self) -> bytes:
-        """The file, where it is a TIFF; empty for anything else, and where `load` will fail."""
+    def _book(self) -> bytes:
+        """The file, where it may have pages; empty for any other, and where `load` will fail."""
         if self._picture is not None or self._page_at is not None:
             return b""
         if self._encoded is None and self.path is not None:
@@ -269,12 +254,17 @@ class Image:
                 if not self.path.is_file():  # opening a pipe would wait for who writes into it
                     return b""
                 with self.path.open("rb") as file:
-                    start = file.read(4)
-                return read_file(self.path) if is_tiff(start) else b""
+                    start = file.read(START_BYTES)
+                return read_file(self.path) if may_have_pages(start) else b""
             except (OSError, ValueError, MediaError):
                 return b""
         encoded = self._content()
-        return encoded if is_tiff(encoded[:4]) else b""
+        return encoded if may_have_pages(encoded[:START_BYTES]) else b""
+
+    def _suffix(self) -> str:
+        """Of the file's name, in lower case."""
+        name = self.path if self._url is None else Path(self._url.split("?")[0][-100:])
+        return name.suffix.lower() if name is not None else ""
 
     def _name(self) -> str:
         if self.path is not None:
@@ -292,9 +282,9 @@ class Image:
             raise MediaError(EMPTY, self._name())
         with decoding(self._name(), BROKEN):
             try:
-                picture = PIL.Image.open(self._file(encoded), formats=FORMATS)
-            except PIL.UnidentifiedImageError as error:
-                raise MediaError(_unidentified(self._file(encoded)), self._name()) from error
+                picture = open_picture(
+                    encoded, self._name(), self._suffix(), MAX_PIXELS, self.notes, self._page_at
+                )
             except PIL.Image.DecompressionBombError as error:
                 raise MediaError(_too_many_pixels(), self._name()) from error
         if picture.width * picture.height > MAX_PIXELS:
@@ -303,9 +293,6 @@ class Image:
             )
         forget_orientation_in_xmp(picture)
         return picture
-
-    def _file(self, encoded: bytes) -> io.BytesIO:
-        return AtPage(encoded, self._page_at) if self._page_at else io.BytesIO(encoded)
 
     def _content(self) -> bytes:
         """The encoded file."""
@@ -330,28 +317,6 @@ class Image:
 
     def __repr__(self) -> str:
         return f"Image({self._name()})"
-
-
-def _unidentified(file: io.BytesIO) -> str:
-    """Why Pillow opens none of `FORMATS` in a file."""
-    encoded = file.getvalue()
-    start = encoded[:16]
-    for kind in FORMATS:
-        factory, accept = PIL.Image.OPEN[kind]
-        if accept is None or accept(start) is not True:
-            continue
-        try:
-            file.seek(0)
-            factory(file, "")
-        except Exception as error:  # Pillow kept to itself what it met there
-            return f"{BROKEN}, or a kind of {kind} that cannot be read ({described(error)})"
-    if kind := kind_of_content(encoded):
-        is_picture = kind in UNDECODED_SUFFIXES.values()
-        return undecoded(kind) if is_picture else f"no picture: it is {kind}"
-    return (
-        f"no picture, or one that is broken in its first bytes ({encoded[:8]!r}; "
-        f"what can be read: {', '.join(IMAGE_FORMATS)})"
-    )
 
 
 def _too_many_pixels() -> str:

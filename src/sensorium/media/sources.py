@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import re
 import stat
 import string
 import urllib.parse
@@ -31,9 +30,20 @@ URL_SECONDS = 600
 IMAGE_SUFFIXES = frozenset(
     {
         ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo",
-        ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib", ".avif",
+        ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib", ".avif", ".avifs",
+        ".heic", ".heics", ".heif", ".heifs", ".hif",
+        ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc", ".ico", ".cur", ".tga", ".qoi",
+        ".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm",
     }
 )  # fmt: skip
+
+RAW_SUFFIXES = frozenset(
+    {
+        ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".orf", ".rw2", ".rwl",
+        ".raf", ".pef", ".srw", ".3fr", ".erf", ".kdc", ".dcr", ".mef", ".mos", ".iiq",
+    }
+)  # fmt: skip
+"""Raw files of cameras, of which the preview is read."""
 
 AUDIO_SUFFIXES = frozenset(
     {
@@ -56,38 +66,24 @@ DOCUMENT_SUFFIXES = frozenset(
 MESH_SUFFIXES = frozenset({".obj", ".stl", ".ply", ".glb", ".gltf", ".off"})
 
 MEDIA_SUFFIXES = (
-    IMAGE_SUFFIXES | AUDIO_SUFFIXES | VIDEO_SUFFIXES | DOCUMENT_SUFFIXES | MESH_SUFFIXES
+    IMAGE_SUFFIXES
+    | RAW_SUFFIXES
+    | AUDIO_SUFFIXES
+    | VIDEO_SUFFIXES
+    | DOCUMENT_SUFFIXES
+    | MESH_SUFFIXES
 )
 
-IMAGE_FORMATS = ("JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "AVIF")
-
-UNDECODED_SUFFIXES = {
-    ".heic": "HEIC", ".heif": "HEIF", ".jxl": "JPEG XL", ".svg": "SVG", ".psd": "Photoshop",
-    ".raw": "raw", ".cr2": "raw", ".cr3": "raw", ".nef": "raw", ".arw": "raw", ".dng": "raw",
-    ".orf": "raw", ".rw2": "raw", ".raf": "raw",
-}  # fmt: skip
-"""Picture formats that no permissively licensed decoder of the core reads; they are reported."""
-
-_SIGNATURES = (
-    (rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC"),
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL"),
-    (rb"8BPS", "Photoshop"),
-    (rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg",
-     "SVG"),
-    (rb"%!PS", "PostScript"), (rb"%PDF-", "a PDF"), (rb"PK\x03\x04", "a ZIP archive"),
-    (rb"\x1f\x8b", "packed by gzip"), (rb"\s*(?i:<!DOCTYPE html|<html)", "a web page"),
-    (rb"....ftyp|....moov|\x1aE\xdf\xa3|RIFF....AVI ", "a video"),
-    (rb"RIFF....WAVE|fLaC|OggS|ID3|FORM....AIF", "a sound"),
-    (rb"version https://git-lfs", "what Git LFS leaves in place of a file that was not fetched"),
+IMAGE_FORMATS = (
+    "JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "AVIF", "HEIC", "JPEG 2000", "ICO", "TGA",
+    "PPM and its kin", "QOI", "previews in raw files",
 )  # fmt: skip
 
-
-def kind_of_content(start: bytes) -> str:
-    """What the first bytes of a file say that it is, where it is none of the formats read here."""
-    for pattern, kind in _SIGNATURES:
-        if re.match(pattern, start[:1024], re.DOTALL):
-            return kind
-    return ""
+UNDECODED_SUFFIXES = {
+    ".jxl": "JPEG XL", ".svg": "SVG", ".psd": "Photoshop", ".raw": "raw", ".crw": "raw",
+    ".mrw": "raw", ".x3f": "raw",
+}  # fmt: skip
+"""Picture formats that no permissively licensed decoder of the core reads; they are reported."""
 
 
 def undecoded(kind: str) -> str:
