@@ -132,12 +132,12 @@ BAD: dict[str, tuple[Make, str]] = {
     # Something else
     "text.jpg": (write(b"Dear diary, today I took no photo.\n"), NO_PICTURE),
     "page.jpg": (write(b"<!DOCTYPE html><title>404</title>"), "no picture: it is a web page"),
-    "document.png": (write(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"), "no picture: it is a PDF"),
+    "document.png": (write(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"), "broken PDF"),
     "program.png": (write(b"%!PS-Adobe-3.0 EPSF-3.0\n(x) run\n"), "no picture: it is PostScript"),
     "random.jpg": (write(random.Random(0).randbytes(5000)), NO_PICTURE),
     "nul-bytes.jpg": (write(bytes(5000)), NO_PICTURE),
     "archive.png": (write(b"PK\x03\x04" + bytes(60)), "no picture: it is a ZIP archive"),
-    "film.gif": (write(b"\0\0\0\x20ftypisom" + bytes(60)), "no picture: it is a video"),
+    "film.gif": (write(b"\0\0\0\x20ftypisom" + bytes(60)), "no sound or video that can be read"),
     "phone.heic": (write(b"\0\0\0\x18ftypheic" + bytes(60)), BROKEN),
     "heic-inside.jpg": (write(b"\0\0\0\x18ftypheic" + bytes(60)), BROKEN),
     "new.jxl": (

@@ -16,6 +16,7 @@ from sensorium.data.tables import MAX_FIELD
 from sensorium.encoders import Encoder
 from sensorium.media.skipped import Skipped
 from tests.collection.pictures import check_vectors, finish, names, png, start, write
+from tests.media.recordings import encode_sound, tone
 
 
 def found(*sources: str | Path) -> list[str]:
@@ -319,3 +320,17 @@ def test_what_is_no_regular_file(collection: Collection, folder: Path) -> None:
     assert {Path(s.path).name: s.reason for s in report.skipped} == dict.fromkeys(
         ["pipe.png", "folder.png", "zero"], "not a regular file"
     )
+
+
+def test_pictures_sounds_and_films_without_a_suffix_are_found_in_folders(folder: Path) -> None:
+    picture = write(folder / "a.png", 1).read_bytes()
+    for name in ("IMG_1234", "photo.jpg_large", "scan.jpg~1", "download"):
+        (folder / name).write_bytes(picture)
+    (folder / "voice").write_bytes(encode_sound(tone(1), "ogg"))
+    (folder / "Makefile").write_text("all: dog")
+    (folder / "table.csv").write_bytes(picture)  # a table by its name: nothing looks into it
+    (folder / "film.thm").write_bytes(picture)  # the small copy that a camera puts beside a film
+    expected = ["IMG_1234", "a.png", "download", "photo.jpg_large", "scan.jpg~1", "voice"]
+    assert found(folder) == expected
+    ignored = [f.path.name for f in find_files([folder]) if isinstance(f, Ignored)]
+    assert ignored == ["Makefile", "film.thm", "table.csv"]

@@ -146,9 +146,11 @@ def film_of_pictures(pictures: Sequence[PIL.Image.Image]) -> bytes:
         stream.width, stream.height = pictures[0].size
         stream.pix_fmt = "yuv444p"
         stream.codec_context.options = {
-            "crf": "4", "x265-params": "log-level=none:info=0:pools=1:frame-threads=1"
+            "crf": "4", "x265-params": "log-level=none:info=0:pools=1:frame-threads=1:bframes=0"
         }  # fmt: skip
         frames = [av.VideoFrame.from_image(picture) for picture in pictures]
+        for number, frame in enumerate(frames):
+            frame.pts = number
         for frame in (*frames, None):
             for packet in stream.encode(frame):
                 container.mux(packet)

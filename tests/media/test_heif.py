@@ -24,6 +24,7 @@ from tests.media.heics import (
     turned,
 )
 from tests.media.pictures import BLUE, RED, assert_colors, corners, exif, ramp, red_blue
+from tests.media.raws import MAKERS
 
 SIZE = (128, 64)
 GREEN = PIL.Image.new("RGB", SIZE, "lime")
@@ -164,3 +165,22 @@ def test_pillow_itself_is_left_as_it_was() -> None:
     Image(heif([picture_item(red_blue(SIZE))])).load()
     assert "HEIF" not in PIL.Image.OPEN
     assert "HEIF" not in FORMATS
+
+
+def test_each_picture_of_a_burst_is_found() -> None:
+    burst = [picture_item(GREEN), picture_item(red_blue(SIZE)), picture_item(GREEN, hidden=True)]
+    image = Image(heif(burst, primary=2))
+    main, other = image.segments()
+    assert [main.details, other.details] == [{"page": 1}, {"page": 2}]
+    assert isinstance(main.media, Image) and isinstance(other.media, Image)
+    assert_colors(main.media.load(), [RED, BLUE])
+    assert_colors(other.media.load(), [(0, 255, 0)])
+    assert image.metadata()["pages"] == 2
+    (alone,) = Image(heif([picture_item(GREEN)])).segments()
+    assert alone.details == {}
+
+
+def test_a_raw_file_has_no_pages() -> None:
+    for make in MAKERS.values():
+        (alone,) = Image(make(1)).segments()
+        assert alone.details == {}

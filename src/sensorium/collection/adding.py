@@ -193,7 +193,9 @@ class _Adder:
             ):
                 file = replace(file, content_hash=stored.file.content_hash)
                 yield _Work(candidate, file, is_known=True)
-            elif not {*self._wanted(open_media(candidate.path))} <= {*stored.extracted}:
+            elif self.extraction != NOTHING and not (
+                {*self._wanted(open_media(candidate.path))} <= {*stored.extracted}
+            ):
                 yield _Work(candidate, file, is_known=True, reuse=False)
             elif merged(stored.metadata, candidate.said) != stored.metadata:
                 yield _Work(candidate, file, is_known=True, change="touch")

@@ -21,6 +21,7 @@ from sensorium.data.tables import (
 )
 from sensorium.errors import CollectionError, UsageError
 from sensorium.media import open_media
+from sensorium.media.content import is_seen_without_suffix
 from sensorium.media.given import array_of, rows_of
 from sensorium.media.skipped import Skipped
 from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url, undecoded
@@ -63,6 +64,26 @@ class Ignored:
 
 
 NO_SUFFIX = "no suffix"
+
+OTHER_SUFFIXES = frozenset(
+    {
+        # Programs, and what belongs to them
+        ".bat", ".c", ".cc", ".class", ".cpp", ".cs", ".css", ".cu", ".dart", ".dll", ".dylib",
+        ".exe", ".go", ".h", ".hpp", ".java", ".js", ".jsx", ".kt", ".lock", ".lua", ".map", ".mjs",
+        ".o", ".php", ".pl", ".po", ".ps1", ".pxd", ".py", ".pyc", ".pyd", ".pyi", ".pyx", ".r",
+        ".rb", ".rs", ".scss", ".sh", ".so", ".sql", ".swift", ".tsx", ".ttf", ".otf", ".vue",
+        ".wasm", ".woff", ".woff2",
+        # Data and archives
+        ".7z", ".bin", ".bz2", ".cfg", ".conf", ".csv", ".db", ".deb", ".dmg", ".gz", ".h5", ".ini",
+        ".iso", ".jar", ".json", ".jsonl", ".log", ".npy", ".npz", ".onnx", ".parquet", ".pdb",
+        ".pickle", ".pkl", ".pt", ".pth", ".rar", ".rpm", ".safetensors", ".sensorium", ".sqlite",
+        ".tar", ".toml", ".tsv", ".whl", ".xls", ".xlsx", ".xml", ".xz", ".yaml", ".yml", ".zip",
+        ".zst",
+        # What cameras and programs put beside pictures and films: smaller copies, settings
+        ".aae", ".lrv", ".thm", ".xmp",
+    }
+)  # fmt: skip
+"""Suffixes of files that are not even opened to see whether they are media."""
 
 KINDS_SHOWN = 6
 """Suffixes of ignored files that are named in words; the report has all of them."""
@@ -273,12 +294,14 @@ def _file(path: Path) -> Iterator[Found]:
 
 
 def _in_folder(path: Path) -> Found:
-    """Take a file met in a folder: its suffix says whether it is media."""
+    """Take a file met in a folder: its suffix says whether it is media, else its first bytes."""
     suffix = path.suffix.lower()
     if suffix in MEDIA_SUFFIXES:
         return Candidate(path)
     if suffix in UNDECODED_SUFFIXES:
         return Skipped(str(path), undecoded(UNDECODED_SUFFIXES[suffix]))
+    if suffix not in OTHER_SUFFIXES and is_seen_without_suffix(path):
+        return Candidate(path)
     return Ignored(path)
 
 

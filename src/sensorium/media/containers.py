@@ -11,6 +11,7 @@ from typing import Any
 
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.decoding import decoding
+from sensorium.media.sources import IMAGE_SUFFIXES
 from sensorium.media.stretches import Stretch
 
 try:
@@ -52,8 +53,15 @@ def opened(source: Path | bytes | Stretch, name: str) -> Iterator[InputContainer
     with decoding(name, "no sound or video that can be read"), ExitStack() as stack:
         if isinstance(source, Stretch):
             file: Any = stack.enter_context(source.opened())
+        elif isinstance(source, bytes):
+            file = io.BytesIO(source)
+        elif source.suffix.lower() in IMAGE_SUFFIXES:
+            # Without its name: of a file that is called like a picture FFmpeg believes it.
+            raw = io.FileIO(source)
+            raw.name = "<none>"  # as PyAV calls what is in memory
+            file = stack.enter_context(io.BufferedReader(raw))
         else:
-            file = io.BytesIO(source) if isinstance(source, bytes) else f"file:{source}"
+            file = f"file:{source}"
         with av.open(file, "r", metadata_errors="ignore") as container:
             yield container
 
@@ -215,7 +223,9 @@ class Clock:
 
     def _length(self, packet: Any, time: float) -> float:
         if packet.duration:
-            return float(packet.duration * packet.time_base)
+            # FFmpeg shortens the last packet of an OGG to less than nothing, in 32 bits of no sign.
+            ticks = packet.duration - (2**32 if packet.duration >= 2**31 else 0)
+            return float(ticks * packet.time_base)
         if packet.stream.type != "audio":  # pictures come in another order than they are shown
             return 0.0
         # Nobody says how long it is: as long as those between the last two stamps.

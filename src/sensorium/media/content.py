@@ -14,7 +14,6 @@ from sensorium.media.sources import (
     DOCUMENT_SUFFIXES,
     IMAGE_SUFFIXES,
     MESH_SUFFIXES,
-    RAW_SUFFIXES,
     VIDEO_SUFFIXES,
 )
 
@@ -133,7 +132,7 @@ def modalities_of(start: bytes) -> tuple[Modality, ...]:
 def modality_of_suffix(suffix: str) -> Modality | None:
     """What a suffix, in lower case, says that a file is."""
     for suffixes, modality in (
-        (IMAGE_SUFFIXES | RAW_SUFFIXES, Modality.IMAGE),
+        (IMAGE_SUFFIXES, Modality.IMAGE),
         (AUDIO_SUFFIXES, Modality.AUDIO),
         (VIDEO_SUFFIXES, Modality.VIDEO),
         (DOCUMENT_SUFFIXES, Modality.TEXT),
@@ -152,18 +151,18 @@ def is_seen_without_suffix(path: Path) -> bool:
 
 def _is_transport_stream(start: bytes) -> bool:
     for first, step in ((0, _PACKET), (4, _PACKET + 4)):
-        marks = start[first::step]
-        if len(marks) >= 5 and set(marks) == {0x47}:
+        marks, controls = start[first::step], start[first + 3 :: step]
+        # Bits of the fourth byte say whether data follow: never neither field nor data.
+        if len(marks) >= 5 and set(marks) == {0x47} and all(byte & 0x30 for byte in controls):
             return True
     return False
 
 
 _MPEG_BITS = {
-    # kbit/s of MPEG 1 layers I, II, III and of MPEG 2 layer I, layers II and III
-    (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    # kbit/s of MPEG 1 and MPEG 2, layers II and III. Nobody has files of layer I, and its mark
+    # is the first two bytes of UTF-16.
     (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
@@ -171,7 +170,7 @@ _MPEG_RATES = (44100, 48000, 32000)
 
 
 def _is_mpeg_sound(start: bytes) -> bool:
-    """Whether two frames of MP3 (or of layers I and II) or of ADTS follow one another."""
+    """Whether two frames of MP3 (or MP2) or of ADTS follow one another."""
     position = 0
     for _ in range(2):
         length = _frame_length(start[position : position + 7])
@@ -193,12 +192,10 @@ def _frame_length(header: bytes) -> int:
         return length if length > 7 else 0
     version = header[1] >> 3 & 3  # 0 is MPEG 2.5, 2 is MPEG 2, 3 is MPEG 1
     bits, rate = header[2] >> 4, header[2] >> 2 & 3
-    if version == 1 or not 0 < bits < 15 or rate == 3:
+    if layer == 1 or version == 1 or not 0 < bits < 15 or rate == 3:
         return 0
     bitrate = _MPEG_BITS[1 if version == 3 else 2, layer][bits - 1] * 1000
     samples_a_second = _MPEG_RATES[rate] >> {3: 0, 2: 1, 0: 2}[version]
     padding = header[2] >> 1 & 1
-    if layer == 1:
-        return (12 * bitrate // samples_a_second + padding) * 4
     share = 72 if layer == 3 and version != 3 else 144
     return share * bitrate // samples_a_second + padding

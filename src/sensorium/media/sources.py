@@ -27,16 +27,6 @@ URL_TIMEOUT = 30
 URL_SECONDS = 600
 """Seconds that a whole file may take: 512 MB at 7 Mbit/s."""
 
-IMAGE_SUFFIXES = frozenset(
-    {
-        ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo",
-        ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib", ".avif", ".avifs",
-        ".heic", ".heics", ".heif", ".heifs", ".hif",
-        ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc", ".ico", ".cur", ".tga", ".qoi",
-        ".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm",
-    }
-)  # fmt: skip
-
 RAW_SUFFIXES = frozenset(
     {
         ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".orf", ".rw2", ".rwl",
@@ -44,6 +34,17 @@ RAW_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 """Raw files of cameras, of which the preview is read."""
+
+IMAGE_SUFFIXES = frozenset(
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo",
+        ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib", ".avif", ".avifs",
+        ".heic", ".heics", ".heif", ".heifs", ".hif",
+        ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc", ".ico", ".cur", ".tga", ".qoi",
+        ".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm",
+        *RAW_SUFFIXES,
+    }
+)  # fmt: skip
 
 AUDIO_SUFFIXES = frozenset(
     {
@@ -66,12 +67,7 @@ DOCUMENT_SUFFIXES = frozenset(
 MESH_SUFFIXES = frozenset({".obj", ".stl", ".ply", ".glb", ".gltf", ".off"})
 
 MEDIA_SUFFIXES = (
-    IMAGE_SUFFIXES
-    | RAW_SUFFIXES
-    | AUDIO_SUFFIXES
-    | VIDEO_SUFFIXES
-    | DOCUMENT_SUFFIXES
-    | MESH_SUFFIXES
+    IMAGE_SUFFIXES | AUDIO_SUFFIXES | VIDEO_SUFFIXES | DOCUMENT_SUFFIXES | MESH_SUFFIXES
 )
 
 IMAGE_FORMATS = (
