@@ -11,7 +11,8 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MediaError
-from sensorium.media.image import FORMATS, MAX_PIXELS, Image
+from sensorium.media.formats import FORMATS
+from sensorium.media.image import MAX_PIXELS, Image
 
 Floats = npt.NDArray[np.floating[Any]]
 
