@@ -6,6 +6,7 @@ from pathlib import Path
 
 import PIL.Image
 import PIL.ImageDraw
+import PIL.ImageFont
 import pytest
 
 from sensorium import Collection, Image
@@ -46,8 +47,93 @@ def test_lines_below_one_another_are_one_passage() -> None:
     assert "hours" in words(passage) and "Friday" in words(passage)
 
 
-def test_a_picture_without_writing(sample: Path) -> None:
-    assert list(load_writing_reader().read(Image(sample / "images" / "x_dog.jpg"))) == []
+LEFT = ["The pear trees were", "pruned in March and", "a shed was built."]
+RIGHT = ["Bees were stolen from", "the lower orchard, and", "police was informed."]
+
+
+def page(
+    size: tuple[int, int], *written: tuple[int, int, str, int], colors: tuple[str, str]
+) -> PIL.Image.Image:
+    """A picture with writing: left, upper edge, text and size of each line; ink and ground."""
+    picture = PIL.Image.new("RGB", size, colors[1])
+    draw = PIL.ImageDraw.Draw(picture)
+    for left, upper, text, height in written:
+        draw.text((left, upper), text, colors[0], PIL.ImageFont.load_default(height))
+    return picture
+
+
+def read(picture: PIL.Image.Image) -> list[str]:
+    return [words(segment) for segment in load_writing_reader().read(Image(picture))]
+
+
+@pytest.mark.parametrize("colors", [("black", "white"), ("#ddd", "#203040")], ids=["day", "night"])
+def test_columns_are_read_one_after_the_other(colors: tuple[str, str]) -> None:
+    lines = [(60, 40 + 50 * n, text, 36) for n, text in enumerate(LEFT)]
+    lines += [(560, 40 + 50 * n, text, 36) for n, text in enumerate(RIGHT)]
+    picture = page((1000, 250), *lines, colors=colors)
+    assert read(picture) == [" ".join(LEFT), " ".join(RIGHT)]
+    askew = picture.rotate(-5, PIL.Image.Resampling.BICUBIC, expand=True, fillcolor=colors[1])
+    assert read(askew) == [" ".join(LEFT), " ".join(RIGHT)]
+
+
+def test_rows_are_read_from_left_to_right() -> None:
+    rows = [(40, 92, "Total amount", 28), (500, 40, "250 euros", 80)]
+    assert read(page((900, 160), *rows, colors=("black", "white"))) == ["Total amount 250 euros"]
+    items = [("Apples", "2.50"), ("Pears and plums", "13.20"), ("Bread", "1.99")]
+    cells = [(40, 20 + 50 * n, label, 32) for n, (label, _) in enumerate(items)]
+    cells += [(560, 20 + 50 * n, value, 32) for n, (_, value) in enumerate(items)]
+    (receipt,) = read(page((700, 220), *cells, colors=("black", "white")))
+    assert receipt == "Apples 2.50 Pears and plums 13.20 Bread 1.99"
+
+
+def test_a_long_screenshot_is_read_in_pieces() -> None:
+    lines = [
+        (60, 150 + 390 * n, f"Message {n}: the parcel is {1000 + n * 37}", 38) for n in range(11)
+    ]
+    picture = Image(page((1080, 4500), *lines, colors=("black", "white")))
+    found = list(load_writing_reader().read(picture))
+    assert [words(segment) for segment in found] == [text for _, _, text, _ in lines]
+    for segment, (_, upper, _, _) in zip(found, lines, strict=True):
+        assert segment.details["box"][1] == pytest.approx(upper / 4500, abs=0.01)
+    assert picture.notes == []
+
+
+def test_a_line_across_several_pieces() -> None:
+    line = " ".join(["garden river stone winter market bridge"] * 3)
+    assert read(page((4200, 120), (40, 30, line, 60), colors=("white", "navy"))) == [line]
+
+
+def test_what_is_beyond_the_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sensorium.tasks.reading_pieces.MOST_PIECES", 1)
+    lines = [(40, 100, "the beginning", 60), (40, 3700, "the end", 60)]
+    picture = Image(page((700, 4000), *lines, colors=("black", "white")))
+    assert [words(segment) for segment in load_writing_reader().read(picture)] == ["the beginning"]
+    assert picture.notes == ["writing was read in the first 33% of its height"]
+
+
+def test_single_signs() -> None:
+    white = ("black", "white")
+    assert read(page((800, 150), (40, 30, "A", 60), (300, 30, "7", 60), colors=white)) == ["A 7"]
+    assert read(page((300, 300), (80, 30, "A", 200), colors=white)) == ["A"]
+    assert read(page((600, 200), (300, 60, "-", 60), colors=white)) == []
+
+
+def test_photos_without_writing(sample: Path) -> None:
+    """Each has a shape that the recogniser takes for a letter."""
+    for name in ("x_dog", "x_eiffelTower", "c_fish18", "s_coffee", "x_palaisdesPapes"):
+        assert list(load_writing_reader().read(Image(sample / "images" / f"{name}.jpg"))) == [], (
+            name
+        )
+
+
+def test_small_print_on_a_photo(sample: Path) -> None:
+    found = load_writing_reader().read(Image(sample / "images" / "c_multimeter1.jpg"))
+    assert {"OFF", "200m", "UNI-T"} <= {word for one in found for word in words(one).split()}
+
+
+def test_chinese_is_read_without_spaces() -> None:
+    picture = sign(((40, 30), "今天天气很好我们"), ((40, 90), "一起去公园散步吧"))
+    assert read(picture) == ["今天天气很好我们一起去公园散步吧"]
 
 
 def test_found_by_what_is_written(tmp_path: Path) -> None:

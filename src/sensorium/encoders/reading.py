@@ -146,6 +146,8 @@ def segments_of(
                 page = {key: segment.details[key] for key in ("page",) if key in segment.details}
                 line = replace(line, span=segment.span, details={**line.details, **page})
                 yield _words(encoder, line, role)
+            if notes is not None and inner is not media:
+                notes += (f"{_place_of(segment)}{note}" for note in inner.notes)
     if stored is not None:
         for number, record in stored:
             if record.source and Modality.TEXT in held and record.text is not None:

@@ -105,10 +105,9 @@ class Document(EncodedFile):
             return facts
 
     def segments(self) -> Iterable[Segment]:
-        """Yield some sentences at a time; then pictures of scanned pages, and photos on pages.
+        """Yield some sentences at a time; of a page without text, its picture.
 
-        Spans count characters, in a PDF those of the page's text; ``page`` counts from 1, ``box``
-        says where on it a photo lies. A picture that stands on several pages is yielded once.
+        Spans count characters, in a PDF those of the page's text; ``page`` counts from 1.
 
         Raises
         ------
@@ -116,37 +115,30 @@ class Document(EncodedFile):
             When the file is missing, broken or no text, and when there is nothing in it at all.
         """
         found = False
-        parts: list[tuple[int, list[Any]]] = []
-        for segment in self._texts(parts):
+        for segment in self._texts():
             found = True
             yield segment
-        if parts:
+        if self.kind == "pdf":
             from sensorium.media import pdf
 
-            for number, part, picture in pdf.pictures(
-                self._content(), self.name, parts, self.notes
+            for number, picture in pdf.pictures_of_empty_pages(
+                self._content(), self.name, MAX_PAGES
             ):
                 found = True
-                where = {} if part.box is None else {"box": [round(one, 4) for one in part.box]}
-                yield Segment(Image(picture), None, {"page": number, **where})
+                yield Segment(Image(picture), None, {"page": number})
         if not found:
             raise MediaError("there is no text in the document", self.name)
 
-    def _texts(self, parts: list[tuple[int, list[Any]]]) -> Iterator[Segment]:
-        """Segments of whole sentences; `parts` gets what of each page is to be drawn."""
+    def _texts(self) -> Iterator[Segment]:
+        """Segments of whole sentences."""
         content = self._content()
         with decoding(self.name, UNREADABLE):
             if self.kind == "pdf":
                 from sensorium.media import pdf
 
-                drawn: set[str] = set()
-                for page in pdf.pages(content, self.name, MAX_PAGES, self.notes):
-                    for segment in cut(page.text):
-                        yield replace(segment, details={"page": page.number})
-                    new = [part for part in page.parts if not part.key or part.key not in drawn]
-                    drawn.update(part.key for part in new)
-                    if new:
-                        parts.append((page.number, new))
+                for number, text in pdf.page_texts(content, self.name, MAX_PAGES):
+                    for segment in cut(text):
+                        yield replace(segment, details={"page": number})
                 return
             text = decoded(content, self.name, page=self.kind == "html")
             if len(text) > MAX_CHARACTERS:

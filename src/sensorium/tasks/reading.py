@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import PIL.Image
 
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Image, Segment, Text
 from sensorium.media.decoding import decoding
+from sensorium.tasks.reading_order import Line, narrow, passages_of
+from sensorium.tasks.reading_pieces import found_in, merged, pieces_of
 
-MAX_SIDE = 2000
-"""Pixels of the longer side that is read: letters of a page of A4 are 20 high then."""
+LINE_HEIGHT = 48
+"""Pixels to which the recogniser brings a line; one that is read by itself is no larger."""
 
-LEAST_CONFIDENCE = 0.75
-"""Lines that the model is less sure of are mostly no writing at all."""
+SURE = 0.9
+"""Confidence of a line that is writing, whatever else is in the picture. In the sample's 190 photos
+window rows, rails and fur reach 0.89 as two signs; drawn letters of 8 pixels stay above 0.91."""
 
-LEAST_SIGNS = 2
-"""Letters and digits of a line: fur and leaves are taken for single letters."""
+LIKELY = 0.75
+"""Confidence of a line in a picture that has one of `SURE`: the small print of a dial, say."""
 
-LINES_APART = 1.5
-"""Lines closer than this many of their heights are one passage."""
+SURE_SIGN = 0.95
+"""The same of a single letter, digit or sign, which arches, fins and cups are taken for."""
+
+LARGE_SIGN = 0.25
+"""Share of the picture's height from which on a single sign must be drawn, too: the Eiffel Tower is
+an "A" with a confidence of 0.998."""
+
+DRAWN = 0.95
+"""Share of the variance of levels that two of them explain (Otsu 1979, eq. 18): of a letter on a
+plain ground 0.96 and more, of the single signs in photos 0.91 and less."""
 
 
 class WritingReader:
@@ -59,55 +72,117 @@ class WritingReader:
             When the picture cannot be read.
         """
         picture = image.load()
-        width, height = picture.size
-        picture.thumbnail((MAX_SIDE, MAX_SIDE))
-        scale = picture.width / width
-        with self._lock:
-            engine = self._engine
-            with decoding("", "its writing cannot be read"):
-                found = engine(np.asarray(picture)[:, :, ::-1])
-        if found is None or found.boxes is None:
-            return
-        lines = [
-            (text.strip(), *np.min(box, axis=0) / scale, *np.max(box, axis=0) / scale, sure)
-            for text, box, sure in zip(found.txts, found.boxes, found.scores, strict=True)
-            if sure >= LEAST_CONFIDENCE and sum(map(str.isalnum, text)) >= LEAST_SIGNS
-        ]
-        for group in _grouped(sorted(lines, key=lambda line: (line[2], line[1]))):
-            box = [
-                min(line[1] for line in group) / width, min(line[2] for line in group) / height,
-                max(line[3] for line in group) / width, max(line[4] for line in group) / height,
-            ]  # fmt: skip
+        lines = written_lines(self._lines(image, picture), picture)
+        for passage in passages_of(lines):
+            corners = np.concatenate([line.corners for line in passage.lines])
+            size = np.array(picture.size)
+            edges = [*(corners.min(0) / size), *(corners.max(0) / size)]
             details = {
                 "source": "writing",
-                "box": [round(float(min(1, max(0, edge))), 4) for edge in box],
-                "confidence": round(float(min(line[5] for line in group)), 3),
+                "box": [round(float(min(1, max(0, edge))), 4) for edge in edges],
+                "confidence": round(float(min(line.sure for line in passage.lines)), 3),
             }
-            yield Segment(Text(" ".join(line[0] for line in group)), None, details)
+            yield Segment(Text(passage.text), None, details)
+
+    def _lines(self, image: Image, picture: PIL.Image.Image) -> list[Line]:
+        """All that may be writing in a picture."""
+        pieces, share = pieces_of(*picture.size)
+        if share < 1:
+            side = "width" if picture.width > picture.height else "height"
+            image.notes.append(f"writing was read in the first {share:.0%} of its {side}")
+        found = (
+            found_in(self._read(piece.cut(picture)), pieces, number)
+            for number, piece in enumerate(pieces)
+        )
+        return list(merged(found, lambda corners: self._read_again(picture, corners)))
+
+    def _read(self, picture: PIL.Image.Image) -> list[Line]:
+        with self._lock, decoding("", "its writing cannot be read"):
+            found = self._engine(_pixels(picture), use_det=True, use_cls=True, use_rec=True)
+        if found is None or found.boxes is None:
+            return []
+        return [
+            Line(text, float(sure), np.asarray(box, np.float64))
+            for words, box, sure in zip(found.txts, found.boxes, found.scores, strict=True)
+            if (text := narrow(" ".join(words.split())))
+        ]
+
+    def _read_again(
+        self, picture: PIL.Image.Image, corners: npt.NDArray[np.float64]
+    ) -> Line | None:
+        """Read one line that lies in several pieces."""
+        width = float(np.linalg.norm(corners[1] - corners[0]))
+        height = float(np.linalg.norm(corners[3] - corners[0]))
+        scale = min(1.0, LINE_HEIGHT / max(1.0, height))
+        upright = picture.transform(
+            (max(1, round(width * scale)), max(1, round(height * scale))),
+            PIL.Image.Transform.QUAD,
+            corners[[0, 3, 2, 1]].ravel().tolist(),
+            PIL.Image.Resampling.BICUBIC,
+        )
+        with self._lock, decoding("", "its writing cannot be read"):
+            found = self._engine(_pixels(upright), use_det=False, use_cls=False, use_rec=True)
+        if not found.txts or not found.txts[0].strip():
+            return None
+        text = narrow(" ".join(found.txts[0].split()))
+        return Line(text, float(found.scores[0]), corners)
 
     @cached_property
     def _engine(self) -> Any:
         from rapidocr import RapidOCR
 
         try:
-            engine = RapidOCR(params={"Global.log_level": "error"})
+            engine = RapidOCR(params={"Global.log_level": "error", "Global.text_score": 0.3})
         except Exception as error:  # it fetches a model that its package lacks, or has damaged
             raise EncoderError(f"RapidOCR's models cannot be loaded ({error})") from error
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         return engine
 
 
-def _grouped(lines: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    """Lines that stand close below one another, together."""
-    group: list[tuple[Any, ...]] = []
-    for line in lines:
-        height = line[4] - line[2]
-        if group and line[2] - max(other[4] for other in group) > (LINES_APART - 1) * height:
-            yield group
-            group = []
-        group.append(line)
-    if group:
-        yield group
+def written_lines(lines: Iterable[Line], picture: PIL.Image.Image) -> list[Line]:
+    """Leave out what is no writing: what the recogniser is not sure of, and shapes like letters.
+
+    Parameters
+    ----------
+    lines : iterable of Line
+        Found in the picture.
+    picture : PIL.Image.Image
+    """
+    signs = [(line, sum(map(str.isalnum, line.text))) for line in lines]
+    has_writing = any(line.sure >= SURE and count >= 2 for line, count in signs)
+    least = LIKELY if has_writing else SURE
+    kept = []
+    for line, count in signs:
+        if count > 1:
+            is_writing = line.sure >= least
+        else:
+            is_large = line.height >= LARGE_SIGN * picture.height
+            is_writing = count == 1 and line.sure >= (SURE if has_writing else SURE_SIGN)
+            is_writing = is_writing and (not is_large or _is_drawn(line, picture))
+        if is_writing:
+            kept.append(line)
+    return kept
+
+
+def _is_drawn(line: Line, picture: PIL.Image.Image) -> bool:
+    """Whether what lies behind a line is one level of grey, and the line another."""
+    left, upper = np.floor(line.corners.min(0)).astype(int).tolist()
+    right, lower = np.ceil(line.corners.max(0)).astype(int).tolist()
+    grey = picture.crop((left, upper, right, lower)).convert("L")
+    counts = np.array(grey.histogram(), np.float64)
+    shares, levels = counts / counts.sum(), np.arange(256)
+    mean = float(shares @ levels)
+    variance = float(shares @ (levels - mean) ** 2)
+    below, moment = shares.cumsum()[:-1], (shares * levels).cumsum()[:-1]
+    inside = (below > 0) & (below < 1)
+    below, moment = below[inside], moment[inside]
+    explained = (mean * below - moment) ** 2 / (below * (1 - below))
+    return bool(len(explained)) and float(explained.max()) >= DRAWN * variance
+
+
+def _pixels(picture: PIL.Image.Image) -> npt.NDArray[np.uint8]:
+    """As the engine takes them: blue first."""
+    return np.ascontiguousarray(np.asarray(picture)[:, :, ::-1])
 
 
 @cache
