@@ -117,7 +117,7 @@ def test_limits_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_broken_page_is_noted_and_the_others_are_found(tmp_path: Path, encoder: Encoder) -> None:
     red = page(4, 4, bytes([255, 0, 0]) * 16, bits=(8, 8, 8), photometric=2)
-    broken = page(4, 4, bytes(16), bits=7)
+    broken = page(4, 4, bytes(16), photometric=32845)
     for pages, number in (([red, broken, red], 2), ([broken, red, red], 1)):
         file = tmp_path / f"{number}.tif"
         file.write_bytes(tiff(*pages))
@@ -132,7 +132,7 @@ def test_a_broken_page_is_noted_and_the_others_are_found(tmp_path: Path, encoder
 
 
 def test_a_file_without_a_whole_page_is_skipped(tmp_path: Path, encoder: Encoder) -> None:
-    broken = page(4, 4, bytes(16), bits=7)
+    broken = page(4, 4, bytes(16), photometric=32845)
     file = tmp_path / "a.tif"
     file.write_bytes(tiff(broken, broken))
     report = Collection(tmp_path / "c.sensorium", encoder=encoder).add(file)

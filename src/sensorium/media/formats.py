@@ -101,10 +101,31 @@ def find_pages(encoded: bytes, suffix: str) -> tuple[list[int], list[str]]:
 
 
 def _opened(file: io.BytesIO, name: str) -> PIL.Image.Image:
+    is_tiff = tiff_pages.is_tiff(file.getvalue()[:4])
     try:
-        return PIL.Image.open(file, formats=FORMATS)
+        picture: PIL.Image.Image = PIL.Image.open(file, formats=FORMATS)
     except PIL.UnidentifiedImageError as error:
-        raise MediaError(_unidentified(file), name) from error
+        if not is_tiff:
+            raise MediaError(_unidentified(file), name) from error
+        try:
+            return _by_samples(file)
+        except SyntaxError as other:  # what Pillow's readers raise at a file that is not theirs
+            reason = f"{BROKEN}, or a kind of TIFF that cannot be read ({other})"
+            raise MediaError(reason, name) from other
+    if is_tiff:
+        from sensorium.media.tiff_samples import is_misread
+
+        if is_misread(picture):
+            with suppress(SyntaxError):  # as well as Pillow can, then
+                return _by_samples(file)
+    return picture
+
+
+def _by_samples(file: io.BytesIO) -> PIL.Image.Image:
+    from sensorium.media.tiff_samples import SampledTiff
+
+    file.seek(0)
+    return SampledTiff(file)
 
 
 def _unidentified(file: io.BytesIO) -> str:

@@ -100,20 +100,14 @@ class AtPage(io.BytesIO):
     def __init__(self, encoded: bytes, offset: int) -> None:
         super().__init__(encoded)
         order = "<" if encoded[:2] == b"II" else ">"
-        self._at, pointer = (8, "Q") if 43 in encoded[2:4] else (4, "I")
-        self._pointer = struct.pack(order + pointer, offset)
+        start, pointer = (8, "Q") if 43 in encoded[2:4] else (4, "I")
+        self._head = encoded[:start] + struct.pack(order + pointer, offset)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as any file, the header's pointer replaced."""
         start = self.tell()
         found = super().read(size)
-        if start >= self._at + len(self._pointer):
-            return found
-        replaced = bytearray(found)
-        for place, byte in enumerate(self._pointer, self._at - start):
-            if 0 <= place < len(found):
-                replaced[place] = byte
-        return bytes(replaced)
+        return self._head[start : start + len(found)] + found[max(0, len(self._head) - start) :]
 
 
 def _folders(encoded: bytes) -> Iterator[_Folder]:

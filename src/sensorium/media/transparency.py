@@ -17,8 +17,9 @@ import PIL.PngImagePlugin
 
 GROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0)}
 
-GROUND_SIDE = 512
-"""Pixels of the longer side at which the ground is chosen: letters of a page are 5 high then."""
+GROUND_SIDE = 256
+"""Pixels of the longer side at which the ground is chosen. Small letters run together then, and are
+seen all the same; at full size it would take five times as long as decoding."""
 
 EDGE = 32
 """Levels of 255 between neighbours that are an edge, on one of the grounds."""
@@ -148,7 +149,7 @@ def ground_of(layered: PIL.Image.Image) -> tuple[int, int, int]:
     if layered.getchannel("A").getextrema() == (255, 255):
         return GROUNDS["white"]
     small = layered
-    if (factor := max(layered.size) // GROUND_SIDE) > 1:
+    if (factor := -(-max(layered.size) // GROUND_SIDE)) > 1:
         small = layered.convert("RGBa").reduce(factor).convert("RGBA")
     white, black = (_steps(_over(small, GROUNDS[name])) for name in ("white", "black"))
     strength = np.maximum(white, black)
@@ -167,7 +168,6 @@ def _over(layered: PIL.Image.Image, ground: tuple[int, int, int]) -> PIL.Image.I
 
 def _steps(picture: PIL.Image.Image) -> npt.NDArray[np.int16]:
     """How far neighbours below and to the right differ, in the channel that differs most."""
-    # A rim of the ground, so that what touches the picture's edge has its outline as well.
     levels = np.asarray(picture, np.int16)
     down = np.abs(np.diff(levels, axis=0)).max(axis=2, initial=0)
     right = np.abs(np.diff(levels, axis=1)).max(axis=2, initial=0)
