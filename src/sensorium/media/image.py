@@ -10,6 +10,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from sensorium.media.content import START_BYTES
 from sensorium.media.decoding import decoding
 from sensorium.media.exif import exif_metadata
 from sensorium.media.formats import BROKEN, find_pages, may_have_pages, open_picture
-from sensorium.media.plain import decode
+from sensorium.media.plain import decode, unread_file
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EMPTY, is_url, read_file, read_url
 from sensorium.media.transparency import Stored, how_stored
@@ -276,10 +277,13 @@ class Image:
     def _open(self) -> PIL.Image.Image:
         """Open the picture's header and check its size against the limits."""
         if self._picture is not None:
-            return self._copy(self._picture)
+            return self._opened_again(self._picture) or self._copy(self._picture)
         encoded = self._content()
         if not encoded:
             raise MediaError(EMPTY, self._name())
+        return self._opened(encoded)
+
+    def _opened(self, encoded: bytes) -> PIL.Image.Image:
         with decoding(self._name(), BROKEN):
             try:
                 picture = open_picture(
@@ -305,6 +309,18 @@ class Image:
             return self._encoded
         assert self.path is not None
         return read_file(self.path)
+
+    def _opened_again(self, picture: PIL.Image.Image) -> PIL.Image.Image | None:
+        """Open the file of a caller's picture that was not decoded yet; None of any other.
+
+        So it is decoded as files are, scaled and with all that Pillow forgets.
+        """
+        if encoded := unread_file(picture):
+            with suppress(MediaError):
+                again = self._opened(encoded)
+                if again.info == picture.info:  # else the caller has changed what turns it
+                    return again
+        return None
 
     def _copy(self, picture: PIL.Image.Image) -> PIL.Image.Image:
         """Copy a caller's picture: it must survive draft() and close()."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 
 import PIL.Image
+import PIL.ImageFile
 import PIL.PngImagePlugin
 
 from sensorium.media.animation import first_frame
+from sensorium.media.sources import MAX_BYTES
 from sensorium.media.transparency import Stored, how_stored, with_alpha
 
 
@@ -54,3 +56,30 @@ def _content(picture: PIL.Image.Image) -> bytes:
     if isinstance(picture, PIL.PngImagePlugin.PngImageFile) and isinstance(file, io.BytesIO):
         return file.getvalue()
     return b""
+
+
+def unread_file(picture: PIL.Image.Image) -> bytes:
+    """The file that a picture was opened from while none of it is decoded; else nothing.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        Of a caller, who may have sought another frame or asked for a scale.
+    """
+    file = getattr(picture, "fp", None)
+    if (
+        not isinstance(picture, PIL.ImageFile.ImageFile)
+        or file is None
+        or not picture.tile
+        or picture.decoderconfig
+        or picture.tell() != 0
+    ):
+        return b""
+    try:
+        place = file.tell()
+        file.seek(0)
+        encoded = file.read(MAX_BYTES)
+        file.seek(place)
+    except (OSError, ValueError):  # it was closed
+        return b""
+    return bytes(encoded)
