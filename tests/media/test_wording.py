@@ -14,7 +14,7 @@ from sensorium.media.wording import joined_lines, plain_letters, words_at_line_e
     [
         ("the horticul-\ntural society", "the horticultural society"),
         ("the horticul-\n    tural society", "the horticultural society"),
-        ("a Donaudampf\x02\nschifffahrt", "a Donaudampfschifffahrt"),
+        ("a Donaudampf\x02schifffahrt", "a Donaudampfschifffahrt"),
         ("HORTICUL-\nTURAL", "HORTICULTURAL"),
         ("a well-\nknown man", "a well-known man"),
         ("self-\nish and self-\nmade", "selfish and self-made"),

@@ -105,9 +105,10 @@ class Document(EncodedFile):
             return facts
 
     def segments(self) -> Iterable[Segment]:
-        """Yield some sentences at a time; of a page without text, its picture.
+        """Yield some sentences at a time; then pictures of scanned pages, and photos on pages.
 
-        Spans count characters, in a PDF those of the page's text; ``page`` counts from 1.
+        Spans count characters, in a PDF those of the page's text; ``page`` counts from 1, ``box``
+        says where on it a photo lies. A picture that stands on several pages is yielded once.
 
         Raises
         ------
@@ -115,30 +116,37 @@ class Document(EncodedFile):
             When the file is missing, broken or no text, and when there is nothing in it at all.
         """
         found = False
-        for segment in self._texts():
+        parts: list[tuple[int, list[Any]]] = []
+        for segment in self._texts(parts):
             found = True
             yield segment
-        if self.kind == "pdf":
+        if parts:
             from sensorium.media import pdf
 
-            for number, picture in pdf.pictures_of_empty_pages(
-                self._content(), self.name, MAX_PAGES
+            for number, part, picture in pdf.pictures(
+                self._content(), self.name, parts, self.notes
             ):
                 found = True
-                yield Segment(Image(picture), None, {"page": number})
+                where = {} if part.box is None else {"box": [round(one, 4) for one in part.box]}
+                yield Segment(Image(picture), None, {"page": number, **where})
         if not found:
             raise MediaError("there is no text in the document", self.name)
 
-    def _texts(self) -> Iterator[Segment]:
-        """Segments of whole sentences."""
+    def _texts(self, parts: list[tuple[int, list[Any]]]) -> Iterator[Segment]:
+        """Segments of whole sentences; `parts` gets what of each page is to be drawn."""
         content = self._content()
         with decoding(self.name, UNREADABLE):
             if self.kind == "pdf":
                 from sensorium.media import pdf
 
-                for number, text in pdf.page_texts(content, self.name, MAX_PAGES):
-                    for segment in cut(text):
-                        yield replace(segment, details={"page": number})
+                drawn: set[str] = set()
+                for page in pdf.pages(content, self.name, MAX_PAGES, self.notes):
+                    for segment in cut(page.text):
+                        yield replace(segment, details={"page": page.number})
+                    new = [part for part in page.parts if not part.key or part.key not in drawn]
+                    drawn.update(part.key for part in new)
+                    if new:
+                        parts.append((page.number, new))
                 return
             text = decoded(content, self.name, page=self.kind == "html")
             if len(text) > MAX_CHARACTERS:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -17,8 +21,8 @@ try:
 except ImportError as error:
     raise MissingExtraError("pypdfium2", "media") from error
 
-PICTURE_SIDE = 1024
-"""Pixels of the longer side of a page that is drawn: enough to read its writing."""
+from sensorium.media.pdf_pictures import Part, drawn, parts_of
+from sensorium.media.pdf_text import page_text
 
 TEXTS_AT_ONCE = 16
 """Pages whose texts are read each time that the file is opened: opening may take longer."""
@@ -26,11 +30,17 @@ TEXTS_AT_ONCE = 16
 PICTURES_AT_ONCE = 4
 """The same for pictures, 3 MB each."""
 
+MAX_STRUCTURE = 64 * 1024 * 1024
+"""Bytes of unpacked objects that are searched for layers."""
+
 BROKEN = "broken PDF"
+
+_log = logging.getLogger("pypdfium2._helpers.document")
 
 _lock = Lock()
 """PDFium may be used by one thread at a time."""
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -44,6 +54,10 @@ def _opened(content: bytes, name: str) -> Iterator[Any]:
                 raise MediaError("it is locked by a password", name) from error
             raise
         try:
+            _log.disabled = True  # it warns of XFA, which `_left_out` says
+            # Before pages are loaded: fields without an appearance get theirs then.
+            document.init_forms()
+            _log.disabled = False
             yield document
         finally:
             document.close()
@@ -63,71 +77,159 @@ def facts(content: bytes, name: str) -> dict[str, Any]:
         return {"pages": len(document), **{key: text for key, text in known.items() if text}}
 
 
-def page_texts(content: bytes, name: str, most: int) -> Iterator[tuple[int, str]]:
-    """The number, from 1, and the text of each page, up to `most`; a broken page is left out.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was read of a page.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    text : str
+    parts : list of Part
+        What of it is to be drawn; see `pictures`.
+    """
+
+    number: int
+    text: str
+    parts: list[Part]
+
+
+def pages(content: bytes, name: str, most: int, notes: list[str]) -> Iterator[Page]:
+    """Read each page, up to `most`.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        Of the file, for errors.
+    most : int
+    notes : list of str
+        Gets what is left out: broken pages, those over the limit, attached files.
 
     Raises
     ------
     MediaError
         When the file is broken or locked, or no page can be read.
     """
-    return _pages(content, name, most, TEXTS_AT_ONCE, _text)
+    layered = has_layers(content)
+
+    def read(page: Any, _: None) -> tuple[str, list[Part]]:
+        text = page_text(page, layered)
+        return text, parts_of(page, bool(text.strip()), layered)
+
+    with _opened(content, name) as document:
+        notes += _left_out(document, most)
+        count = min(len(document), most)
+    numbers = [(number, None) for number in range(1, count + 1)]
+    some = [numbers[at : at + TEXTS_AT_ONCE] for at in range(0, count, TEXTS_AT_ONCE)]
+    for number, _, (text, parts) in _read(content, name, some, read, notes):
+        yield Page(number, text, parts)
 
 
-def pictures_of_empty_pages(
-    content: bytes, name: str, most: int
-) -> Iterator[tuple[int, PIL.Image.Image]]:
-    """Draw the pages that hold no text, scans mostly: their numbers from 1, and RGB pictures.
+def pictures(
+    content: bytes, name: str, wanted: Sequence[tuple[int, Sequence[Part]]], notes: list[str]
+) -> Iterator[tuple[int, Part, PIL.Image.Image]]:
+    """Draw parts of pages: the number of the page, the part, and an RGB picture of it.
 
     Raises
     ------
     MediaError
-        As `page_texts`.
+        As `pages`.
     """
-    for number, picture in _pages(content, name, most, PICTURES_AT_ONCE, _picture_if_empty):
-        if picture is not None:
-            yield number, picture
+    some: list[list[tuple[int, Sequence[Part]]]] = []
+    room = 0
+    for number, parts in wanted:
+        for at in range(0, len(parts), PICTURES_AT_ONCE):
+            taken = parts[at : at + PICTURES_AT_ONCE]
+            if len(taken) > room:
+                some.append([])
+                room = PICTURES_AT_ONCE
+            some[-1].append((number, taken))
+            room -= len(taken)
+
+    def read(page: Any, parts: Sequence[Part]) -> list[PIL.Image.Image]:
+        return [drawn(page, part) for part in parts]
+
+    for number, parts, made in _read(content, name, some, read, notes):
+        for part, picture in zip(parts, made, strict=True):
+            yield number, part, picture
 
 
-def _pages(
-    content: bytes, name: str, most: int, at_once: int, read: Callable[[Any], T]
-) -> Iterator[tuple[int, T]]:
-    """What `read` makes of each page.
+def _left_out(document: Any, most: int) -> Iterator[str]:
+    """What of a document is not read."""
+    if len(document) > most:
+        yield f"pages from {most + 1:,} on are not read: it has {len(document):,}"
+    if document.get_formtype() in (
+        pypdfium2.raw.FORMTYPE_XFA_FULL,
+        pypdfium2.raw.FORMTYPE_XFA_FOREGROUND,
+    ):
+        yield "its form is made with XFA, which is not read: only what its pages show without it"
+    count = document.count_attachments()
+    names = [document.get_attachment(number).get_name() for number in range(min(count, 3))]
+    if count:
+        more = f" and {count - 3} more" if count > 3 else ""
+        yield f"attached files are not read: {', '.join(names)}{more}"
+
+
+_OBJECT_STREAM = re.compile(rb"/ObjStm\b")
+_LAYERS = b"/OCProperties"
+
+
+def has_layers(content: bytes) -> bool:
+    """Whether a PDF may have layers.
+
+    Its catalogue says so, which lies in the open or in a compressed stream of objects. True
+    where that cannot be seen: then each page is looked at.
+    """
+    if _LAYERS in content:
+        return True
+    budget = MAX_STRUCTURE
+    for found in _OBJECT_STREAM.finditer(content):
+        start = content.find(b"stream", found.end(), found.end() + 1024)
+        if start < 0:
+            return True
+        start += len(b"stream\r\n") if content[start + 6 : start + 8] == b"\r\n" else 7
+        unpacker = zlib.decompressobj()
+        try:
+            unpacked = unpacker.decompress(memoryview(content)[start:], budget)
+        except zlib.error:  # encrypted, or packed otherwise
+            return True
+        budget -= len(unpacked)
+        if _LAYERS in unpacked or budget <= 0:
+            return True
+    return False
+
+
+def _read(
+    content: bytes,
+    name: str,
+    asked: Sequence[Sequence[tuple[int, A]]],
+    read: Callable[[Any, A], T],
+    notes: list[str],
+) -> Iterator[tuple[int, A, T]]:
+    """What `read` makes of pages, named by their numbers; some are read at a time.
 
     Nothing is yielded while PDFium is held: what is read of a document may be used up in another
     thread, much later, or never.
     """
-    start, count, found = 0, 1, False
+    found = False
     broken: Exception | None = None
-    while start < count:
+    for numbers in asked:
         some = []
         with _opened(content, name) as document:
-            count = min(len(document), most)
-            for number in range(start, min(start + at_once, count)):
+            for number, what in numbers:
                 try:
-                    page = document[number]
+                    page = document[number - 1]
                     try:
-                        some.append((number + 1, read(page)))
+                        some.append((number, what, read(page, what)))
                     finally:
                         page.close()
                 except Exception as error:  # see `decoding`; the other pages may be whole
                     broken = error
+                    notes.append(f"page {number} is broken: {error}")
         found = found or bool(some)
         yield from some
-        start += at_once
     if broken is not None and not found:
         with decoding(name, BROKEN):
             raise broken
-
-
-def _text(page: Any) -> str:
-    text: str = page.get_textpage().get_text_bounded()
-    # PDFium writes a hyphen at a line's end as U+FFFE, and ends lines as Windows does.
-    return text.replace("\r\n", "\n").replace("\ufffe\n", "").replace("\ufffe", "")
-
-
-def _picture_if_empty(page: Any) -> PIL.Image.Image | None:
-    if _text(page).strip():
-        return None
-    picture: PIL.Image.Image = page.render(scale=PICTURE_SIDE / max(page.get_size())).to_pil()
-    return picture.convert("RGB")

@@ -8,9 +8,9 @@ from collections.abc import Collection
 
 _LETTERS = r"[^\W\d_]+"
 
-# A hyphen that ends a line; PDFium writes it as U+0002 or U+FFFE.
+# A hyphen that ends a line; PDFium writes it, and the line's end, as U+0002 or U+FFFE.
 _LINE_HYPHEN = re.compile(
-    rf"(?P<head>\w+)(?P<mark>[-\u2010\x02\ufffe])[ \t]*\n[ \t]*(?P<tail>{_LETTERS}|\d+)"
+    rf"(?P<head>\w+)(?:[-\u2010][ \t]*\n|[\x02\ufffe][ \t]*\n?)[ \t]*(?P<tail>{_LETTERS}|\d+)"
 )
 _WORD = re.compile(rf"{_LETTERS}(?:-{_LETTERS})*")
 
@@ -81,14 +81,12 @@ def joined_lines(text: str, words: Collection[str] = ()) -> str:
     words : collection of str
         Words of the whole text; see `words_at_line_ends`.
     """
-    if "\n" not in text:
-        return text
 
     def join(found: re.Match[str]) -> str:
         head, tail = found["head"], found["tail"]
         small = tail.lower()
         before = text[found.start() - 1 : found.start()]
-        if found["mark"] == "-" and small in _SUSPENDED:
+        if small in _SUSPENDED:
             return f"{head}- {tail}"
         if (head + tail).lower() in words:
             return head + tail
