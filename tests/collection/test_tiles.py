@@ -21,6 +21,7 @@ from sensorium.encoders import Encoder
 from sensorium.encoders.reading import Extraction
 from sensorium.media import Image, Segment, Text, tiles
 from tests.collection.pictures import write_many
+from tests.media.pdfs import Pdf, lines
 
 SIDE = 80
 RATIO = 6
@@ -180,6 +181,25 @@ def test_writing_is_read_once(collection: Collection, encoder: Encoder, panorama
     found = tiles_among(store, segments.ids, segments.item_ids, segments.modalities)
     assert found.sum() == TILES and len(found) == TILES + 2
     assert [item.labels[0][0] for item in collection.classify(["red"])] == ["red"]
+
+
+def test_writing_in_photos_has_its_place_on_the_page(
+    collection: Collection, encoder: Encoder, tmp_path: Path
+) -> None:
+    pdf = Pdf()
+    photo = pdf.picture(PIL.Image.effect_mandelbrot((320, 240), (-2, -1, 1, 1), 90))
+    text = lines(*[f"Line {n} tells about the garden and the well." for n in range(20)])
+    pdf.page(f"q 200 0 0 150 60 60 cm /P Do Q {text}", {"P": photo})
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf.content())
+    add_files(
+        store_of(collection), encoder, [path], encoder_name="tiny", batch_size=4,
+        extraction=Extraction(writing=Reader()),
+    )  # fmt: skip
+    (hit,) = collection.search("red cat", mode="words")
+    assert hit.details["page"] == 1
+    # The photo's box is [0.1008, 0.7506, 0.437, 0.9287].
+    assert hit.details["box"] == pytest.approx([0.1344, 0.7862, 0.2017, 0.8218], abs=0.001)
 
 
 def test_a_copy_takes_all_its_vectors(collection: Collection, panorama: Path) -> None:

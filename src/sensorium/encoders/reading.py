@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -143,9 +143,8 @@ def segments_of(
         if isinstance(inner, Image) and not isinstance(inner, Tile):  # it is read in the whole
             for line in extraction.writing.read(inner):
                 count += 1
-                page = {key: segment.details[key] for key in ("page",) if key in segment.details}
-                line = replace(line, span=segment.span, details={**line.details, **page})
-                yield _words(encoder, line, role)
+                where = _place_within(segment.details, line.details)
+                yield _words(encoder, replace(line, span=segment.span, details=where), role)
             if notes is not None and inner is not media:
                 notes += (f"{_place_of(segment)}{note}" for note in inner.notes)
     if stored is not None:
@@ -172,6 +171,17 @@ def segments_of(
     if foreign is not None:
         raise MediaError(f"{_not_held(encoder, foreign)}{_advice(media, extraction)}")
     raise MediaError("there is nothing in it that can be indexed")
+
+
+def _place_within(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+    """Where something in a picture lies on the page that the picture is on."""
+    where = {**inner, **{key: outer[key] for key in ("page",) if key in outer}}
+    if "box" in outer and "box" in inner:
+        left, upper, right, lower = outer["box"]
+        width, height = right - left, lower - upper
+        places = zip((left, upper) * 2, (width, height) * 2, inner["box"], strict=True)
+        where["box"] = [round(start + size * share, 4) for start, size, share in places]
+    return where
 
 
 def _place_of(segment: Segment) -> str:

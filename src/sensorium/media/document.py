@@ -10,14 +10,13 @@ from typing import Any
 
 from sensorium.errors import MediaError
 from sensorium.media.charsets import decoded
-from sensorium.media.cutting import cut, spans
+from sensorium.media.cutting import cut
 from sensorium.media.decoding import decoding
 from sensorium.media.html import html_text, html_title
 from sensorium.media.image import Image
-from sensorium.media.markdown import markdown_text
+from sensorium.media.markdown import markdown_segments, markdown_title
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
-from sensorium.media.text import Text
 
 MAX_CHARACTERS = 20_000_000
 """Longest text that is cut into segments: thirty Bibles' first halves; more is a log or a dump."""
@@ -100,8 +99,8 @@ class Document(EncodedFile):
             facts: dict[str, Any] = {"characters": len(text)}
             if self.kind == "html" and (name := html_title(text, self._is_xml)):
                 facts["title"] = name
-            if self.kind == "markdown" and (title := re.search(r"(?m)^#\s+(.+?)\s*#*$", text)):
-                facts["title"] = markdown_text(title[1])
+            if self.kind == "markdown" and (name := markdown_title(text)):
+                facts["title"] = name
             return facts
 
     def segments(self) -> Iterable[Segment]:
@@ -159,9 +158,7 @@ class Document(EncodedFile):
             if self.kind != "markdown":
                 yield from cut(text)
                 return
-            for start, stop in spans(text):
-                if words := markdown_text(text[start:stop]):
-                    yield Segment(Text(words), (start, stop))
+            yield from markdown_segments(text)
 
     def _content(self) -> bytes:
         if self._encoded is None:  # kept: it is asked for its kind, its facts and its segments

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -191,9 +191,9 @@ def _order(textpage: Any) -> list[_Run] | None:
     count = textpage.count_rects()
     if not 2 <= count <= MAX_RUNS:
         return None
-    boxes = [textpage.get_rect(number) for number in range(count)]
-    usual = sorted(upper - lower for _, lower, _, upper in boxes)[9 * count // 10]
-    runs = [_Run(number, *box, max(usual, box[3] - box[1])) for number, box in enumerate(boxes)]
+    runs = [_Run(number, *textpage.get_rect(number)) for number in range(count)]
+    usual = sorted(run.upper - run.lower for run in runs)[9 * count // 10]
+    runs = [replace(run, size=max(usual, run.upper - run.lower)) for run in runs]
     ordered = _by_column(runs)
     glued = any(
         one.is_far_before(two) and two.right - two.left < two.size for one, two in pairwise(runs)
