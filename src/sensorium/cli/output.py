@@ -47,6 +47,8 @@ def place(hit: Hit) -> str:
     area = _area(hit.details["box"]) if is_part else ""
     if "page" in hit.details:
         return ", ".join(filter(None, [f"page {hit.details['page']}", area]))
+    if "chapter" in hit.details:
+        return f"chapter {hit.details['chapter']}"
     if "view" in hit.details:
         return f"view {hit.details['view']}"
     if hit.span is None:

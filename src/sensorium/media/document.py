@@ -1,4 +1,4 @@
-"""Text documents: plain text, Markdown, HTML and PDF become segments of whole sentences."""
+"""Text documents: text, Markdown, HTML, PDF, EPUB and office files become whole sentences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sensorium.media.html import html_text, html_title
 from sensorium.media.image import Image
 from sensorium.media.markdown import markdown_segments, markdown_title
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import EncodedFile
+from sensorium.media.sources import PACKED_SUFFIXES, EncodedFile
 
 MAX_CHARACTERS = 20_000_000
 """Longest text that is cut into segments: thirty Bibles' first halves; more is a log or a dump."""
@@ -26,6 +26,12 @@ MAX_PAGES = 20_000
 UNREADABLE = "no document that can be read"
 
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml", ".xht"})
+
+PACKED = frozenset(PACKED_SUFFIXES.values())
+
+KINDS = ("text", "markdown", "html", "pdf", *sorted(PACKED))
+
+_ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 
 _HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,900}?-->\s*)*<(?:!doctype\s+html|html)\b",
@@ -40,8 +46,8 @@ class Document(EncodedFile):
     ----------
     source : str, Path or bytes
         A path, an ``http(s)`` or ``data:`` URL, or the file as bytes.
-    kind : {"text", "markdown", "html", "pdf"}, optional
-        None goes by the file's first bytes and its suffix.
+    kind : {"text", "markdown", "html", "pdf", "docx", "epub", "odp", "ods", "odt", "pptx"}
+        None (the default) goes by the file's first bytes and its suffix.
 
     Raises
     ------
@@ -52,18 +58,22 @@ class Document(EncodedFile):
     modality = Modality.TEXT
 
     def __init__(self, source: str | os.PathLike[str] | bytes, kind: str | None = None) -> None:
-        if kind not in (None, "text", "markdown", "html", "pdf"):
-            raise MediaError(f"a document is text, markdown, html or pdf, got {kind!r}")
+        if kind is not None and kind not in KINDS:
+            raise MediaError(f"a document is one of {', '.join(KINDS)}, got {kind!r}")
         super().__init__(source)
         self._kind = kind
 
     @property
     def kind(self) -> str:
-        """What the document is: ``text``, ``markdown``, ``html`` or ``pdf``."""
+        """What the document is, one of `KINDS`."""
         if self._kind is None:
             start = self._content()[:1024]
             if self._suffix == ".pdf" or start.lstrip().startswith(b"%PDF-"):
                 self._kind = "pdf"
+            elif start.startswith(_ARCHIVES) or self._suffix in PACKED_SUFFIXES:
+                from sensorium.media.packed import reading
+
+                self._kind = reading.kind_of(self._content(), self.name)
             elif self._suffix in HTML_SUFFIXES or _HTML.match(start):
                 self._kind = "html"
             else:
@@ -95,6 +105,10 @@ class Document(EncodedFile):
                 from sensorium.media import pdf
 
                 return pdf.facts(content, self.name)
+            if self.kind in PACKED:
+                from sensorium.media.packed import reading
+
+                return reading.facts(content, self.kind, self.name)
             text = decoded(content, self.name, page=self.kind == "html")
             facts: dict[str, Any] = {"characters": len(text)}
             if self.kind == "html" and (name := html_title(text, self._is_xml)):
@@ -106,7 +120,8 @@ class Document(EncodedFile):
     def segments(self) -> Iterable[Segment]:
         """Yield some sentences at a time; then pictures of scanned pages, and photos on pages.
 
-        Spans count characters, in a PDF those of the page's text; ``page`` counts from 1, ``box``
+        Spans count characters, in a PDF those of the page's text (in slides the slide's, in a book
+        the chapter's; ``chapter`` counts from 1); ``page`` counts from 1, ``box``
         says where on it a photo lies. A picture that stands on several pages is yielded once.
 
         Raises
@@ -146,6 +161,11 @@ class Document(EncodedFile):
                     drawn.update(part.key for part in new)
                     if new:
                         parts.append((page.number, new))
+                return
+            if self.kind in PACKED:
+                from sensorium.media.packed import reading
+
+                yield from reading.segments(content, self.kind, self.name, self.notes)
                 return
             text = decoded(content, self.name, page=self.kind == "html")
             if len(text) > MAX_CHARACTERS:

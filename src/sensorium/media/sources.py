@@ -60,8 +60,14 @@ VIDEO_SUFFIXES = frozenset(
     }
 )  # fmt: skip
 
+PACKED_SUFFIXES = {
+    ".docx": "docx", ".docm": "docx", ".dotx": "docx", ".epub": "epub", ".odp": "odp",
+    ".ods": "ods", ".odt": "odt", ".ott": "odt", ".pptx": "pptx", ".pptm": "pptx", ".ppsx": "pptx",
+}  # fmt: skip
+"""Documents that are archives, and what they are; see `sensorium.media.packed`."""
+
 DOCUMENT_SUFFIXES = frozenset(
-    {".txt", ".md", ".markdown", ".html", ".htm", ".xhtml", ".xht", ".pdf"}
+    {".txt", ".md", ".markdown", ".html", ".htm", ".xhtml", ".xht", ".pdf", *PACKED_SUFFIXES}
 )
 
 MESH_SUFFIXES = frozenset({".obj", ".stl", ".ply", ".glb", ".gltf", ".off"})

@@ -1,0 +1,1 @@
+"""Documents that are ZIP archives: EPUB, DOCX, PPTX, and OpenDocument's ODT, ODP and ODS."""
