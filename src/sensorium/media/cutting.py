@@ -17,8 +17,9 @@ UNSPACED_WEIGHT = 3.0
 
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff]")
 # A sentence ends at its mark, with closing quotes and brackets, before white space; Chinese and
-# Japanese marks need none. An empty line ends one, too.
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？…]+[”’」』）]*|\n[ \t]*\n\s*")
+# Japanese marks need none. An empty line ends one, too. Dot leaders are one mark: looked at again
+# from each of their dots, a line of 100,000 would take minutes.
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？…]+[”’」』）]*|\n[ \t]*\n\s*")
 
 
 def weight(text: str) -> float:
@@ -58,13 +59,19 @@ def spans(text: str, longest: float = SEGMENT_WEIGHT) -> Iterator[tuple[int, int
     a segment is cut between words.
     """
     start = stop = -1
+    held = 0.0  # weight of what lies between
     for begin, end in _bounded(text, longest):
-        apart = start >= 0 and "\n\n" in text[stop:begin] and weight(text[start:stop]) > longest / 2
-        if start >= 0 and (apart or weight(text[start:end]) > longest):
-            yield start, stop
-            start = -1
+        added = weight(text[begin:end])
+        if start >= 0:
+            apart = "\n\n" in text[stop:begin] and held > longest / 2
+            together = held + (begin - stop) + added  # between sentences lies white space
+            if apart or together > longest:
+                yield start, stop
+                start = -1
+            else:
+                held = together
         if start < 0:
-            start = begin
+            start, held = begin, added
         stop = end
     if start >= 0:
         yield start, stop
@@ -73,7 +80,7 @@ def spans(text: str, longest: float = SEGMENT_WEIGHT) -> Iterator[tuple[int, int
 def _bounded(text: str, longest: float) -> Iterator[tuple[int, int]]:
     """Sentences, those that are too long in pieces."""
     for begin, end in sentences(text):
-        while weight(text[begin:end]) > longest:
+        while end - begin > longest or weight(text[begin:end]) > longest:
             # At most this many characters weigh too little; then fewer, until they fit.
             length = min(end - begin, int(longest))
             while weight(text[begin : begin + length]) > longest:

@@ -10,7 +10,8 @@ _LETTERS = r"[^\W\d_]+"
 
 # A hyphen that ends a line; PDFium writes it, and the line's end, as U+0002 or U+FFFE.
 _LINE_HYPHEN = re.compile(
-    rf"(?P<head>\w+)(?:[-\u2010][ \t]*\n|[\x02\ufffe][ \t]*\n?)[ \t]*(?P<tail>{_LETTERS}|\d+)"
+    r"(?<!\w)(?P<head>\w++)(?:[-\u2010][ \t]*+\n|[\x02\ufffe][ \t]*+\n?+)[ \t]*+"
+    rf"(?P<tail>{_LETTERS}|\d+)"
 )
 _WORD = re.compile(rf"{_LETTERS}(?:-{_LETTERS})*")
 
