@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import PIL.Image
 import pytest
+from av.stream import Disposition
 
 from sensorium import Audio, Image, Video
 from sensorium.errors import MediaError
 from sensorium.media import Modality, as_media
+from tests.media.films import Pipe, corners, quarters, write_film
 from tests.media.recordings import tone, write_video
 
 COLOURS = ("red", "lime", "blue")
@@ -80,3 +84,133 @@ def test_a_video_that_breaks_off(tmp_path: Path) -> None:
     content = path.read_bytes()
     cut = Video(content[: len(content) // 2])
     assert 1 <= len(list(cut.frames())) < 3
+
+
+@pytest.mark.parametrize(
+    ("size", "pixel", "displayed"),
+    [
+        ((720, 576), Fraction(64, 45), (1024, 576)),
+        ((720, 480), Fraction(8, 9), (640, 480)),
+        ((1440, 1080), Fraction(4, 3), (1920, 1080)),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
+def test_pixels_that_are_not_square(
+    tmp_path: Path, size: tuple[int, int], pixel: Fraction, displayed: tuple[int, int], suffix: str
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    codec = "mpeg4" if suffix == "avi" else "libx264"
+    write_film(path, [("red", 0.2)], size=size, pixel=pixel, codec=codec)
+    video = Video(path)
+    facts = video.metadata()
+    assert (facts["width"], facts["height"]) == displayed
+    ((_, picture),) = video.frames()
+    scale = 448 / displayed[1]
+    assert picture.size == pytest.approx((displayed[0] * scale, 448), abs=1)
+
+
+ONE = 1 << 16
+TURNED = {
+    # Stored quarters are red, green, blue and white; each matrix sends them elsewhere.
+    (1, 0, 0, 1): "rgbw",
+    (-1, 0, 0, 1): "grwb",
+    (1, 0, 0, -1): "bwrg",
+    (-1, 0, 0, -1): "wbgr",
+    (0, 1, 1, 0): "rbgw",
+    (0, 1, -1, 0): "brwg",
+    (0, -1, 1, 0): "gwrb",
+    (0, -1, -1, 0): "wgbr",
+}
+
+
+@pytest.mark.parametrize("turn", TURNED)
+def test_every_turn_and_mirror(tmp_path: Path, turn: tuple[int, int, int, int]) -> None:
+    a, b, c, d = turn
+    matrix = (a * ONE, b * ONE, 0, c * ONE, d * ONE, 0, 0, 0, 1 << 30)
+    path = tmp_path / "a.mp4"
+    size = (160, 96)
+    write_film(path, [("red", 0.4)], size=size, matrix=matrix, picture=corners(size))
+    video = Video(path)
+    ((_, picture),) = video.frames()
+    wanted = size[::-1] if b else size
+    facts = video.metadata()
+    assert (facts["width"], facts["height"]) == picture.size == wanted
+    assert quarters(picture) == TURNED[turn]
+
+
+def test_size_that_changes_on_the_way(tmp_path: Path) -> None:
+    parts = []
+    for number, size in enumerate(((96, 64), (64, 96))):
+        write_film(tmp_path / "part.ts", [(COLOURS[number], 4)], size=size)
+        parts.append((tmp_path / "part.ts").read_bytes())
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    found = list(Video(tmp_path / "a.ts").frames())
+    assert [picture.size for _, picture in found] == [(96, 64), (64, 96)]
+    assert found[1][0] == pytest.approx(4, abs=0.3)
+
+
+def test_default_track_and_no_cover(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        streams = []
+        for default in (False, True):
+            stream = container.add_stream("mpeg4", rate=10)
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+            stream.disposition = Disposition.default if default else Disposition(0)
+            streams.append(stream)
+        for number in range(10):
+            for stream, colour in zip(streams, ("red", "blue"), strict=True):
+                frame = av.VideoFrame.from_image(PIL.Image.new("RGB", (96, 64), colour))
+                frame.pts = number
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    ((_, picture),) = Video(path).frames()
+    assert picture.getpixel((5, 5)) == pytest.approx((0, 0, 255), abs=4)
+
+
+def test_recording_of_a_browser(tmp_path: Path) -> None:
+    pipe = Pipe()
+    write_film(pipe, [("red", 7), ("blue", 5)], codec="libvpx", form="webm")
+    path = tmp_path / "a.webm"
+    path.write_bytes(pipe.getvalue())
+    with av.open(str(path)) as container:
+        assert container.duration is None  # or the test tests nothing
+    assert Video(path).metadata()["duration"] == pytest.approx(12, abs=0.1)
+    spans = [segment.span for segment in Video(path).segments()]
+    np.testing.assert_allclose(spans, [(0, 7), (7, 12)], atol=0.35)
+
+
+def test_pictures_in_an_unknown_codec(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write_film(path, [("red", 2)], sound=3)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    video = Video(path)
+    (segment,) = video.segments()
+    assert segment.modality == Modality.AUDIO
+    assert video.notes == ["its pictures are in a codec that FFmpeg cannot decode here"]
+    write_film(path, [("red", 2)])
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(MediaError, match="its pictures are in a codec that FFmpeg cannot decode"):
+        Video(path).metadata()
+
+
+def test_broken_packets_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    write_film(path, [(colour, 4) for colour in COLOURS], keys=(0, 4, 8), codec="mpeg4")
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 12] = bytes(12)
+    path.write_bytes(content)
+    found = list(Video(path).frames())
+    assert len(found) >= 2
+    assert found[0][0] == 0
+
+
+def test_ordinary_files_have_no_notes(tmp_path: Path) -> None:
+    for suffix in ("mp4", "mkv", "ts", "avi"):
+        path = tmp_path / f"a.{suffix}"
+        write_film(path, [("red", 3)], sound=3, codec="mpeg4")
+        video = Video(path)
+        list(video.segments())
+        assert video.notes == []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sensorium.errors import MediaError, MissingExtraError
+from sensorium.errors import MissingExtraError
 from sensorium.media.decoding import decoding
 from sensorium.media.sources import IMAGE_SUFFIXES
 from sensorium.media.stretches import Stretch
@@ -64,35 +64,6 @@ def opened(source: Path | bytes | Stretch, name: str) -> Iterator[InputContainer
             file = f"file:{source}"
         with av.open(file, "r", metadata_errors="ignore") as container:
             yield container
-
-
-def chosen(streams: Sequence[Any], what: str, name: str) -> Any | None:
-    """The track that players choose: the first default one, or the first, that can be decoded.
-
-    Parameters
-    ----------
-    streams : sequence of av.stream.Stream
-        All tracks of a kind. Covers are no tracks.
-    what : str
-        What the error calls them.
-    name : str
-
-    Returns
-    -------
-    av.stream.Stream or None
-        None where there is no track.
-
-    Raises
-    ------
-    MediaError
-        When FFmpeg has a decoder for none of them.
-    """
-    tracks = [one for one in streams if not _is_cover(one)]
-    decodable = [one for one in tracks if one.codec_context is not None]
-    if tracks and not decodable:
-        raise MediaError(f"its {what} are in a codec that FFmpeg cannot decode here", name)
-    by_default = [one for one in decodable if one.disposition & Disposition.default]
-    return next(iter([*by_default, *decodable]), None)
 
 
 def sound_track(container: InputContainer, notes: list[str]) -> Any | None:

@@ -2,94 +2,240 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
 
-from sensorium.errors import MediaError
-from sensorium.media.containers import chosen, container_facts, opened
+from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media.audio import MAX_SECONDS
+from sensorium.media.containers import Clock, container_facts, opened, tracks
+from sensorium.media.counting import counted
+from sensorium.media.decoding import described
+from sensorium.media.looking import SAME, Timed, groups, looks
+from sensorium.media.shown import Display, Thumbnail
 
-FRAME_SIDE = 448
-"""Pixels of a frame's shorter side, at most: twice what image towers usually take. A frame of a 4K
-video takes 1 MB instead of 25."""
+try:
+    import av
+    from av.container import InputContainer
+    from av.stream import Disposition
+except ImportError as error:
+    raise MissingExtraError("av", "media") from error
 
 MAX_FRAME_PIXELS = 16384 * 8640
 """Largest frame that is decoded: 16K. A header may claim any size."""
 
+FINE_SECONDS = 0.25
+"""Time between the frames that tell when a scene began, where they are decoded anyway."""
 
-def keyframe_gap(stream: Any) -> float | None:
-    """The longest time between two frames that stand for themselves; None when unknown."""
-    times = [
-        float(entry.timestamp * stream.time_base)
-        for entry in getattr(stream, "index_entries", ())
-        if entry.is_keyframe
-    ]
-    if not times:
-        return None
-    end = float((stream.duration or 0) * stream.time_base)
-    return max((b - a for a, b in zip(times, [*times[1:], max(end, times[-1])], strict=True)))
+FIRST_PACKETS = 250
+"""Packets that are decoded at most until the first frame comes, which tells the displayed size."""
 
 
-def frames(
-    source: Path | bytes, name: str, every: float, keyframe_seconds: float
-) -> Iterator[tuple[float, PIL.Image.Image]]:
-    """Decode pictures of a video, at most one in `every` seconds, upright and scaled down.
+@dataclass
+class Told:
+    """What reading a film's pictures tells beside them.
 
-    Where frames that stand for themselves lie at most `keyframe_seconds` apart, only those are
-    decoded, which is ten to fifty times faster. Encoders put them at the beginnings of scenes.
+    Attributes
+    ----------
+    notes : list of str
+        What could not be used.
+    end : float
+        Seconds at which the last packet of pictures or sound ends, when all were read.
+    """
 
-    Yields
-    ------
-    (float, PIL.Image.Image)
-        Seconds from the beginning, and the picture: mode RGB, `FRAME_SIDE` at its shorter side.
+    notes: list[str]
+    end: float = 0.0
+
+    def note(self, text: str) -> None:
+        """Say once what could not be used."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a film.
+
+    Attributes
+    ----------
+    time : float
+        Seconds from the file's zero.
+    thumbnail : ndarray of int16
+        See `sensorium.media.shown.Display.thumbnail`.
+    before : sequence of (float, ndarray of int16)
+        Times and thumbnails between the look before and this one, as far as they were decoded.
+    """
+
+    time: float
+    thumbnail: Thumbnail
+    before: Sequence[tuple[float, Thumbnail]]
+    _frame: Any
+    _display: Display
+
+    def picture(self) -> PIL.Image.Image:
+        """What is seen; see `sensorium.media.shown.Display.picture`."""
+        return self._display.picture(self._frame)
+
+
+def frames(source: Path | bytes, name: str, every: float, told: Told) -> Iterator[Look]:
+    """Look at a video, as seldom as shows all that is seen for `every` seconds.
 
     Raises
     ------
     MediaError
-        As `opened`; where the file is broken further on, what comes before is given.
+        As `opened`, and when no picture at all can be decoded; where the file is broken further
+        on, what comes before is given.
     """
     begun = False
     try:
         with opened(source, name) as container:
-            stream = chosen(container.streams.video, "pictures", name)
+            stream = picture_track(container, told)
             if stream is None:
                 return
-            pixels = (stream.width or 0) * (stream.height or 0)
-            if not 0 < pixels <= MAX_FRAME_PIXELS:
-                raise MediaError(
-                    f"frames of {stream.width} x {stream.height} pixels cannot be read", name
-                )
-            stream.thread_type = "AUTO"
-            gap = keyframe_gap(stream)
-            if gap is not None and gap <= keyframe_seconds:
-                stream.codec_context.skip_frame = "NONKEY"
-            origin = float((stream.start_time or 0) * (stream.time_base or 0))
-            due = 0.0
-            for frame in container.decode(stream):
-                time = 0.0 if frame.time is None else max(0.0, frame.time - origin)
-                if begun and time < due:
-                    continue
-                due = max(due + every, time + every / 2)
+            _require_size(stream, name)
+            reading = _Reading(stream, told, Display(stream))
+            for look in reading.looks(every):
                 begun = True
-                yield time, _picture(frame)
-    except MediaError:
+                yield look
+            if reading.problem is not None and not begun:
+                raise MediaError(f"its pictures are broken ({reading.problem})", name)
+    except MediaError as error:
         if not begun:
             raise
+        told.note(f"its pictures end at {told.end:.0f} s: {error.reason}")
 
 
-def _picture(frame: Any) -> PIL.Image.Image:
-    scale = min(1.0, FRAME_SIDE / min(frame.width, frame.height))
-    width, height = round(frame.width * scale), round(frame.height * scale)
-    pixels = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-    picture = PIL.Image.fromarray(pixels)
-    turn = getattr(frame, "rotation", 0) % 360
-    return picture.rotate(turn, expand=True) if turn else picture
+@dataclass
+class _Reading:
+    """One film being decoded: what was sent to the decoder, and what is awaited from it."""
+
+    stream: Any
+    told: Told
+    display: Display
+    due: deque[float] = field(default_factory=deque)
+    """When was decided to look; the first frame from then on is taken."""
+    times: dict[int, float] = field(default_factory=dict)
+    """When the packets that were sent are shown, by their stamps."""
+    before: list[tuple[float, Thumbnail]] = field(default_factory=list)
+    spare: Any = None
+    """The last frame that was not taken."""
+    problem: str | None = None
+    """The first thing that could not be decoded."""
+
+    def looks(self, every: float) -> Iterator[Look]:
+        self.stream.thread_type = "AUTO"
+        context = self.stream.codec_context
+        last = -math.inf
+        unbroken = True  # whether the decoder was given all packets since a key frame
+        alone = True  # whether what is called a key frame can be decoded by itself
+        for group in groups(self._packets()):
+            chosen = looks(group.shown(), last, group.end, every, first=group.begins)
+            if group.begins and not unbroken:
+                yield from self._given(None)
+                context.flush_buffers()
+                alone = alone and not self.due
+                unbroken = True
+                self.times.clear()
+            if not unbroken or (alone and group.begins and group.ends and not chosen):
+                unbroken = False
+                continue
+            last = chosen[-1] if chosen else last
+            self.due.extend(chosen)
+            needed = len(group.packets)
+            if alone and group.ends:
+                needed = 1 + max(n for n, shown in enumerate(group.packets) if shown.time in chosen)
+            unbroken = needed == len(group.packets)
+            for packet in group.packets[:needed]:
+                # Frames that no other needs, often half of them, are left out unless looked at.
+                skip = alone and packet.time not in chosen
+                context.skip_frame = "NONREF" if skip else "DEFAULT"
+                if packet.stamp is not None and packet.time is not None:
+                    self.times[packet.stamp] = packet.time
+                yield from self._given(packet.packet)
+        yield from self._given(None)
+
+    def _packets(self) -> Iterator[Timed]:
+        """The packets of the track, while the end of all that is seen or heard is counted."""
+        container = self.stream.container
+        clock = Clock(container)
+        try:
+            for packet in container.demux(tracks(container)):
+                if packet.dts is None and not packet.size:  # only says that it is over
+                    continue
+                time = clock.due(packet)
+                self.told.end = max(self.told.end, *clock.ends.values())
+                # In Theora an empty packet says that what is shown stays.
+                if packet.stream_index == self.stream.index and packet.size:
+                    stamp = packet.dts if packet.pts is None else packet.pts
+                    yield Timed(packet, stamp, None if packet.is_discard else time)
+        except av.FFmpegError as error:
+            self.told.note(f"it breaks off after {self.told.end:.0f} s ({described(error)})")
+
+    def _given(self, packet: Any) -> Iterator[Look]:
+        """Give the decoder a packet, None for the end of them, and take what was waited for."""
+        try:
+            decoded = self.stream.codec_context.decode(packet)
+        except av.FFmpegError as error:  # a broken packet; players go on after it, too
+            self.problem = self.problem or described(error)
+            return
+        for frame in decoded:
+            if frame.width * frame.height > MAX_FRAME_PIXELS:
+                self.problem = self.problem or _too_large(frame.width, frame.height)
+                continue
+            time = self.times.get(frame.pts)
+            if time is None:
+                self.spare = frame
+                continue
+            if self.due and time >= self.due[0] - SAME:
+                yield self._taken(frame, time)
+                continue
+            self.spare = frame
+            if not self.before or time >= self.before[-1][0] + FINE_SECONDS:
+                self.before.append((time, self.display.thumbnail(frame)))
+        if packet is None and self.due and self.spare is not None:
+            # Times are guessed in AVI, which stores none, and may be some frames late.
+            yield self._taken(self.spare, self.due[-1])
+
+    def _taken(self, frame: Any, time: float) -> Look:
+        while self.due and self.due[0] <= time + SAME:
+            self.due.popleft()
+        before, self.before, self.spare = self.before, [], None
+        thumbnail = self.display.thumbnail(frame)
+        return Look(max(0.0, time), thumbnail, before, frame, self.display)
 
 
-def video_facts(source: Path | bytes, name: str) -> dict[str, Any]:
-    """Length, size, rate, codec and tags of a video.
+def picture_track(container: InputContainer, told: Told) -> Any | None:
+    """The picture track that players show: the default one, or else the first.
+
+    None where no track can be decoded. A note says what is not seen for its codec.
+    """
+    films = [one for one in tracks(container) if one.type == "video"]
+    films.sort(key=lambda film: not film.disposition & Disposition.default)
+    found = next((film for film in films if film.codec_context is not None), None)
+    if films and found is not films[0]:
+        which = "its main picture track is" if found else "its pictures are"
+        told.note(f"{which} in a codec that FFmpeg cannot decode here")
+    return found
+
+
+def _require_size(stream: Any, name: str) -> None:
+    width, height = stream.width or 0, stream.height or 0
+    if not 0 < width * height <= MAX_FRAME_PIXELS:
+        raise MediaError(_too_large(width, height), name)
+
+
+def _too_large(width: int, height: int) -> str:
+    return f"frames of {width} x {height} pixels cannot be read"
+
+
+def video_facts(source: Path | bytes, name: str, told: Told) -> dict[str, Any]:
+    """Length, displayed size, rate, codec and tags of a video.
 
     Raises
     ------
@@ -100,10 +246,25 @@ def video_facts(source: Path | bytes, name: str) -> dict[str, Any]:
         known = container_facts(container)
         # Pictures are worth having without a sound track that cannot be decoded.
         known["has_sound"] = any(one.codec_context is not None for one in container.streams.audio)
-        if (stream := chosen(container.streams.video, "pictures", name)) is not None:
-            known.update(width=stream.width, height=stream.height, codec=stream.codec_context.name)
+        if (stream := picture_track(container, told)) is not None:
+            _require_size(stream, name)
+            width, height = _displayed_size(container, stream)
+            known.update(width=width, height=height, codec=stream.codec_context.name)
             if stream.average_rate:
                 known["frame_rate"] = round(float(stream.average_rate), 3)
         elif not known["has_sound"]:
-            raise MediaError("the file holds neither pictures nor sound", name)
-        return known
+            reason = "the file holds neither pictures nor sound"
+            raise MediaError(told.notes[-1] if tracks(container) else reason, name)
+    known["duration"] = counted(source, name, MAX_SECONDS).duration
+    return known
+
+
+def _displayed_size(container: InputContainer, stream: Any) -> tuple[int, int]:
+    """Width and height as displayed, which the first frame tells."""
+    for packet in islice(container.demux(stream), FIRST_PACKETS):
+        try:
+            for frame in stream.codec_context.decode(packet if packet.size else None):
+                return Display(stream).size(frame)
+        except av.FFmpegError:  # before the first key frame
+            continue
+    return stream.width, stream.height

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MediaError
@@ -16,20 +16,19 @@ from sensorium.media.image import Image
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 
+if TYPE_CHECKING:
+    from sensorium.media.ffmpeg import Look, Told
+    from sensorium.media.shown import Thumbnail
+
 FRAME_SECONDS = 2.0
-"""Time between the frames that are looked at: what is seen for less may be missed."""
+"""Time between the frames that are looked at, at most: what is seen for less may be missed."""
 
 UNCHANGED_SECONDS = 30.0
 """A scene in which nothing changes gets another picture after this time."""
 
 SCENE_CHANGE = 10.0
-"""Mean difference of two frames, in levels of 255, from which on both are kept. Measured on
-thumbnails of `THUMBNAIL` pixels: camera shake and compression stay under 5."""
-
-THUMBNAIL = (32, 32)
-
-KEYFRAME_SECONDS = 5.0
-"""Where frames that stand for themselves are no further apart, the others are not decoded."""
+"""Mean difference of two frames' thumbnails, in levels of 255, from which on both are kept: camera
+shake and compression stay under 5."""
 
 
 class Video(EncodedFile):
@@ -48,6 +47,10 @@ class Video(EncodedFile):
 
     modality = Modality.VIDEO
 
+    def __init__(self, source: str | os.PathLike[str] | bytes) -> None:
+        super().__init__(source)
+        self._facts: dict[str, Any] | None = None
+
     def frames(self) -> Generator[tuple[float, PIL.Image.Image], None, None]:
         """Yield the pictures that differ from the one before.
 
@@ -65,21 +68,20 @@ class Video(EncodedFile):
         """
         from sensorium.media import ffmpeg
 
-        kept: npt.NDArray[np.int16] | None = None
+        return self._frames(ffmpeg.Told(self.notes))
+
+    def _frames(self, told: Told) -> Generator[tuple[float, PIL.Image.Image], None, None]:
+        from sensorium.media import ffmpeg
+
+        kept: Thumbnail | None = None
         kept_at = 0.0
-        for time, picture in ffmpeg.frames(
-            self._file(), self.name, FRAME_SECONDS, KEYFRAME_SECONDS
-        ):
-            if time > MAX_SECONDS:
+        for look in ffmpeg.frames(self._file(), self.name, FRAME_SECONDS, told):
+            if look.time > MAX_SECONDS:
                 return
-            small = np.asarray(picture.resize(THUMBNAIL).convert("L"), np.int16)
-            if (
-                kept is None
-                or time - kept_at >= UNCHANGED_SECONDS
-                or np.abs(small - kept).mean() >= SCENE_CHANGE
-            ):
-                kept, kept_at = small, time
-                yield time, picture
+            changed = kept is None or _differ(look.thumbnail, kept)
+            if changed or look.time - kept_at >= UNCHANGED_SECONDS:
+                kept, kept_at = look.thumbnail, _beginning(look) if changed else look.time
+                yield kept_at, look.picture()
 
     def picture_at(self, seconds: float) -> PIL.Image.Image:
         """The picture that is kept of a time.
@@ -114,28 +116,45 @@ class Video(EncodedFile):
         Returns
         -------
         dict
-            ``duration`` (seconds), ``width``, ``height``, ``frame_rate``, ``codec``,
-            ``has_sound``; ``title``, ``taken`` ... where there are tags.
+            ``duration`` (seconds), ``width`` and ``height`` (as displayed), ``frame_rate``,
+            ``codec``, ``has_sound``; ``title``, ``taken`` ... where there are tags.
 
         Raises
         ------
         MediaError
             When the file is missing or no video.
         """
-        from sensorium.media import ffmpeg
+        if self._facts is None:
+            from sensorium.media import ffmpeg
 
-        return ffmpeg.video_facts(self._file(), self.name)
+            self._facts = ffmpeg.video_facts(self._file(), self.name, ffmpeg.Told(self.notes))
+        return dict(self._facts)
 
     def segments(self) -> Iterable[Segment]:
         """Yield pictures, each until the next, and then windows of the sound."""
-        facts = self.metadata()
+        from sensorium.media import ffmpeg
+
+        told = ffmpeg.Told(self.notes)
         waiting: tuple[float, PIL.Image.Image] | None = None
-        for time, picture in self.frames():
+        for time, picture in self._frames(told):
             if waiting is not None:
                 yield Segment(Image(waiting[1]), (waiting[0], time))
             waiting = (time, picture)
         if waiting is not None:
-            stop = max(waiting[0], facts.get("duration", waiting[0]))
-            yield Segment(Image(waiting[1]), (waiting[0], stop))
+            yield Segment(Image(waiting[1]), (waiting[0], max(waiting[0], told.end)))
         if (sound := self.sound) is not None:
             yield from sound.segments()
+
+
+def _differ(one: Thumbnail, other: Thumbnail) -> bool:
+    return bool(np.abs(one - other).mean() >= SCENE_CHANGE)
+
+
+def _beginning(look: Look) -> float:
+    """When that began to be seen which a look shows, as far as what was decoded tells."""
+    begun = look.time
+    for time, thumbnail in reversed(look.before):
+        if _differ(thumbnail, look.thumbnail):
+            break
+        begun = time
+    return begun
