@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.media.geometry.colours import to_light, to_screen
+from sensorium.media.geometry.colours import screen_of, to_light, to_screen
 from sensorium.media.geometry.surface import Surface
 from sensorium.media.geometry.textures import Texture
 
 AMBIENT = 0.35
 LIGHT = np.array([0.4, 0.6, 1.0]) / np.linalg.norm([0.4, 0.6, 1.0])
 """Towards the light, from the viewer: right, up, back."""
+
+CHUNK = 500_000
+"""Triangles that are looked at together."""
 
 Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.integer[Any]]
@@ -38,12 +41,16 @@ class Shading:
         self.may_be_seen_through = any(
             m.see_through or m.cutoff is not None for m in surface.materials
         )
-        corners = points[surface.triangles]
-        crossed = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        lengths = np.linalg.norm(crossed, axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            self.normals = np.nan_to_num(crossed / lengths[:, None]).astype(np.float32)
-        self._areas = (lengths / 2).astype(np.float32)
+        count = len(surface.triangles)
+        self.normals = np.empty((count, 3), np.float32)
+        self._areas = np.empty(count, np.float32)
+        for first in range(0, count, CHUNK):
+            here = slice(first, first + CHUNK)
+            corners = points[surface.triangles[here]]
+            crossed = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+            lengths = np.linalg.norm(crossed, axis=1)
+            self.normals[here] = crossed / np.maximum(lengths, 1e-300)[:, None]
+            self._areas[here] = lengths / 2
         self._spread: dict[str, Floats] = {}
 
     def seen(
@@ -92,14 +99,17 @@ class Shading:
             place = (faces[at], weights[at], area[at])
             if material.texture is not None:
                 texels = self._texels("uv", material.texture, *place)
-                plain = (colours[at, :3] == 1).all()
-                shown[at] = texels[:, :3] if plain else self._times(texels[:, :3], colours[at, :3])
+                light, factor = texels[:, :3], colours[at, :3]
+                if surface.linear:
+                    shown[at] = screen_of(light * factor)
+                else:
+                    shown[at] = screen_of(light) * factor
                 colours[at, 3] *= texels[:, 3]
             if any(material.glow):
                 glow = np.broadcast_to(self._glow[row], (len(at), 3))
                 if material.glow_texture is not None:
                     lit = self._texels("glow_uv", material.glow_texture, *place)[:, :3]
-                    glow = glow * (to_light(lit) if surface.linear else lit)
+                    glow = glow * (lit if surface.linear else screen_of(lit))
                 # Light that it gives off comes to what falls on it.
                 reflected = shown[at] * shade[at, None]
                 if surface.linear:
@@ -122,13 +132,7 @@ class Shading:
             return np.asarray(colours[:, :3].clip(0, 1))
         if not self._painted:  # as few as there are materials
             return np.asarray(to_screen(self.factors[:, :3])[chosen])
-        return np.asarray(to_screen(colours[:, :3]))
-
-    def _times(self, texels: Floats, colours: Floats) -> Floats:
-        """Pixels of a texture times colours, in the file's space."""
-        if self._surface.linear:
-            return np.asarray(to_screen(to_light(texels) * colours))
-        return np.asarray(texels * colours)
+        return screen_of(colours[:, :3])
 
     def _opacity(self, opacity: Floats, chosen: Indices) -> Floats:
         """1 where a material says nothing of it, whatever its colours' fourth numbers are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 import urllib.parse
 from pathlib import Path, PureWindowsPath
@@ -23,7 +24,13 @@ class Beside:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._folder = path.parent if path else None
+        self._folders: list[Path] = [path.parent] if path else []
+
+    def also_beside(self, link: str) -> None:
+        """Look for what follows beside a file that was read, too: textures of a library."""
+        found = self._find(link)
+        if found is not None and found.parent not in self._folders:
+            self._folders.append(found.parent)
 
     def read(self, link: str) -> bytes:
         """Read what a URI of a glTF or the name in an OBJ or PLY means.
@@ -47,17 +54,17 @@ class Beside:
 
     def _find(self, link: str) -> Path | None:
         """As it is written; else by its last part, which is what is left of another machine."""
-        if self._folder is None or "\0" in link or re.match(r"[a-z][a-z0-9+.-]+:", link, re.I):
-            # A letter alone is a drive: "C:\textures\wood.png".
-            return None
+        if "\0" in link or re.match(r"[a-z][a-z0-9+.-]+:", link, re.IGNORECASE):
+            return None  # a letter alone is a drive: "C:\\textures\\wood.png"
         plain = link.replace("\\", "/")
         last = PureWindowsPath(link).name
-        for name in dict.fromkeys([plain, urllib.parse.unquote(plain), last]):
-            if name and (self._folder / name).is_file():
-                return self._folder / name
-        for number, entry in enumerate(self._folder.iterdir()):
-            if number >= MAX_LISTED:
-                break
-            if entry.name.lower() == last.lower() and entry.is_file():
-                return entry
+        names = [name for name in (plain, urllib.parse.unquote(plain), last) if name]
+        for folder in self._folders:
+            for name in names:
+                if (folder / name).is_file():
+                    return folder / name
+        for folder in self._folders:
+            for entry in itertools.islice(folder.iterdir(), MAX_LISTED):
+                if entry.name.lower() == last.lower() and entry.is_file():
+                    return folder / entry.name
         return None

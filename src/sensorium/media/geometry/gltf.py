@@ -29,6 +29,10 @@ from sensorium.media.geometry.transforms import matrices, moved, worlds
 POINTS, LINES, LINE_LOOP, LINE_STRIP, TRIANGLES, TRIANGLE_STRIP, TRIANGLE_FAN = range(7)
 
 
+MAX_NODES = 300_000
+"""Places of parts: each is a part of its own here. Assemblies of machines have ten thousands."""
+
+
 def read_gltf(content: bytes, beside: Beside, limits: Limits) -> Model:
     """Read a glTF or GLB file; see `sensorium.media.geometry.read_model`."""
     document, binary = _document(content)
@@ -85,6 +89,11 @@ class _Reader:
     def read(self) -> Model:
         document = self._document
         nodes = document.get("nodes", [])
+        if len(nodes) > MAX_NODES:
+            raise MediaError(
+                f"{len(nodes):,} nodes; objects of over {MAX_NODES:,} are not read",
+                self._limits.name,
+            )
         children = {child for node in nodes for child in node.get("children", [])}
         roots = [index for index in range(len(nodes)) if index not in children]
         shown = roots
@@ -137,7 +146,7 @@ class _Reader:
             if "skin" in node:
                 parts.append(replace(part, points=self._posed(part, primitive, node, placed)))
                 continue
-            parts += [replace(part, points=moved(part.points, matrix)) for matrix in copies]
+            parts.append(_copied(part, copies))
         return parts
 
     def _kept(
@@ -235,6 +244,30 @@ class _Reader:
                 whole += share
             number += 1
         return np.asarray(points / np.where(whole > 0, whole, 1)[:, None])
+
+
+def _copied(part: Part, matrices: Floats) -> Part:
+    """A part where each of some matrices, shape (c, 4, 4), puts it, all as one."""
+    if len(matrices) == 1:
+        return replace(part, points=moved(part.points, matrices[0]))
+    count, size = len(matrices), len(part.points)
+    points = np.einsum("cij,nj->cni", matrices[:, :3, :3], part.points)
+    points += matrices[:, None, :3, 3]
+    rows = (np.arange(count) * size)[:, None, None]
+
+    def each(values: Floats | None) -> Floats | None:
+        return None if values is None else np.tile(values, (count, 1))
+
+    return Part(
+        points.reshape(-1, 3),
+        (part.triangles + rows).reshape(-1, 3),
+        (part.lines + rows).reshape(-1, 2),
+        (part.dots + rows[:, 0]).reshape(-1),
+        part.material,
+        each(part.uv),
+        each(part.glow_uv),
+        each(part.colours),
+    )
 
 
 def _counted(count: int) -> str:

@@ -12,7 +12,7 @@ from sensorium.media.decoding import described
 from sensorium.media.geometry.accessors import Accessors, one_of
 from sensorium.media.geometry.beside import Beside
 from sensorium.media.geometry.model import Floats, Material
-from sensorium.media.geometry.textures import Texture, Wrap, decode_texture, side_for
+from sensorium.media.geometry.textures import Decoder, Texture, Wrap
 
 WRAPS: dict[int, Wrap] = {33071: "clamp", 33648: "mirror", 10497: "repeat"}
 NEAREST = 9728
@@ -49,7 +49,7 @@ class Materials:
         self._accessors = accessors
         self._beside = beside
         self._notes = notes
-        self._side = side_for(len(document.get("images", [])))
+        self._decoder = Decoder(len(document.get("images", [])))
         self._pictures: dict[int, Any] = {}
         self._looks: dict[int, Look] = {}
 
@@ -129,7 +129,7 @@ class Materials:
                 encoded = self._accessors.view(image["bufferView"])
             else:
                 encoded = self._beside.read(image["uri"])
-            return decode_texture(encoded, self._side)
+            return self._decoder.decode(encoded)
         except MediaError as error:
             reason = error.reason
         except Exception as error:  # a picture that cannot be read does not cost the object

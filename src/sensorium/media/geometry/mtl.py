@@ -11,7 +11,7 @@ from sensorium.errors import MediaError
 from sensorium.media.decoding import described
 from sensorium.media.geometry.beside import Beside
 from sensorium.media.geometry.model import Material
-from sensorium.media.geometry.textures import Texture, decode_texture, side_for
+from sensorium.media.geometry.textures import Decoder, Texture
 
 OPTIONS = {
     "-blendu": 1, "-blendv": 1, "-bm": 1, "-boost": 1, "-cc": 1, "-clamp": 1, "-imfchan": 1,
@@ -45,7 +45,7 @@ def read_materials(names: list[str], beside: Beside, notes: list[str]) -> dict[s
         for text in _libraries(name, beside, notes):
             _parse(text, entries)
     links = {entry[key][-1] for entry in entries.values() for key in entry if key[:4] == "map_"}
-    pictures = _Pictures(beside, side_for(len(links)), notes)
+    pictures = _Pictures(beside, len(links), notes)
     materials = {name: _material(entry, pictures) for name, entry in entries.items()}
     if materials and all(material.factor[3] == 0 for material in materials.values()):
         # Tr says how much shines through, and in some writers' files how little: nobody writes
@@ -61,6 +61,7 @@ def _libraries(name: str, beside: Beside, notes: list[str]) -> list[str]:
         try:
             for candidate in candidates:
                 found.append(beside.read(candidate).decode("utf-8", "replace"))
+                beside.also_beside(candidate)
         except FileNotFoundError:
             continue
         except (MediaError, OSError) as error:
@@ -88,9 +89,9 @@ def _parse(text: str, entries: dict[str, dict[str, list[str]]]) -> None:
 class _Pictures:
     """Decodes textures, each once."""
 
-    def __init__(self, beside: Beside, side: int, notes: list[str]) -> None:
+    def __init__(self, beside: Beside, count: int, notes: list[str]) -> None:
         self._beside = beside
-        self._side = side
+        self._decoder = Decoder(count)
         self._notes = notes
         self._found: dict[str, Any] = {}
 
@@ -105,7 +106,7 @@ class _Pictures:
 
     def _decoded(self, name: str) -> Any:
         try:
-            return decode_texture(self._beside.read(name), self._side)
+            return self._decoder.decode(self._beside.read(name))
         except FileNotFoundError:
             self._notes.append(f"the texture {name!r} is missing")
         except MediaError as error:

@@ -59,12 +59,15 @@ def read_obj(content: bytes, beside: Beside, limits: Limits) -> Model:
     notes: list[str] = []
     materials = read_materials(lines.libraries, beside, notes)
     parts = []
-    for name, start, stop in _spans(lines.uses, len(counts)):
-        first, last = np.searchsorted(polygons, [start, stop])
+    names, numbers = _uses(lines.uses, len(counts))
+    order = np.argsort(numbers[polygons], kind="stable")  # by material, however often they change
+    triangles = triangles[order]
+    ends = np.searchsorted(numbers[polygons][order], np.arange(len(names) + 1))
+    for name, first, last in zip(names, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
         if first == last:
             continue
         material = materials.get(name)
-        if name and material is None and lines.libraries and f"material {name!r}" not in notes:
+        if name and material is None and lines.libraries:
             notes.append(f"material {name!r} is described nowhere")
         parts.append(
             _part(points, colours, places, corners, of_place, triangles[first:last], material)
@@ -155,11 +158,12 @@ def _one_by_one(joined: bytes) -> Indices:
     return np.array(found, np.int64).reshape(-1, 2)
 
 
-def _spans(uses: list[tuple[int, str]], count: int) -> list[tuple[str, int, int]]:
-    """The name of a material, first and last polygon of each run of polygons."""
-    starts = [("", 0), *((name, start) for start, name in uses)]
-    ends = [start for _, start in starts[1:]] + [count]
-    return [(name, start, end) for (name, start), end in zip(starts, ends, strict=True)]
+def _uses(uses: list[tuple[int, str]], count: int) -> tuple[list[str], Indices]:
+    """Names of materials, each once, and for each polygon which it is of."""
+    runs = [(0, ""), *uses]
+    names = {name: number for number, name in enumerate(dict.fromkeys(name for _, name in runs))}
+    lengths = np.diff([start for start, _ in runs] + [count])
+    return list(names), np.repeat([names[name] for _, name in runs], lengths)
 
 
 def _part(

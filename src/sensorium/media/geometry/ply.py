@@ -23,7 +23,7 @@ from sensorium.media.geometry.model import (
 )
 from sensorium.media.geometry.numbers import numbers_of
 from sensorium.media.geometry.polygons import triangulate
-from sensorium.media.geometry.textures import MAX_SIDE, Texture, decode_texture
+from sensorium.media.geometry.textures import Decoder, Texture
 
 TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2",
@@ -211,9 +211,10 @@ def _read_text(body: bytes, elements: list[_Element]) -> None:
 
 def _textures(names: list[str], beside: Beside, notes: list[str]) -> list[Material | None]:
     found: list[Material | None] = []
+    decoder = Decoder(len(names[:64]))
     for name in names[:64]:
         try:
-            pixels = decode_texture(beside.read(name), MAX_SIDE // 2 if names[4:] else MAX_SIDE)
+            pixels = decoder.decode(beside.read(name))
             pixels = np.dstack([pixels[:, :, :3], np.full(pixels.shape[:2], 255, np.uint8)])
             found.append(Material(texture=Texture(pixels)))
             continue

@@ -17,8 +17,11 @@ except ImportError as error:
 Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.integer[Any]]
 
-MAX_CORNERS = 20_000
+MAX_CORNERS = 5_000
 """Polygons of more corners become fans: ear clipping of a crafted one takes their square."""
+
+CHUNK = 1_000_000
+"""Corners that are looked at together."""
 
 FLAT = 1e-9
 """A corner turns inwards when its sine, times the sides, is under minus this share of the area."""
@@ -56,13 +59,15 @@ def triangulate(points: Floats, corners: Indices, counts: Indices) -> tuple[Indi
     for count in np.unique(counts[counts >= 3]).tolist():
         polygons = np.flatnonzero(counts == count)
         places = starts[polygons, None] + np.arange(count)
-        if count > 3:
-            made, owner = _of_one_size(points, corners, places)
-            found.append(made)
-            owners.append(polygons[owner])
-        else:
+        if count == 3:
             found.append(places)
             owners.append(polygons)
+            continue
+        step = max(CHUNK // count, 1)
+        for first in range(0, len(polygons), step):
+            made, owner = _of_one_size(points, corners, places[first : first + step])
+            found.append(made)
+            owners.append(polygons[first : first + step][owner])
     triangles, polygons = np.concatenate(found), np.concatenate(owners)
     if len(found) > 2:  # several sizes: back into the file's order
         order = np.argsort(polygons, kind="stable")

@@ -32,7 +32,7 @@ def read_stl(content: bytes, beside: Beside, limits: Limits) -> Model:
 
 
 def _text(content: bytes, limits: Limits) -> Floats:
-    words = content.split(b"vertex")[1:]
+    words = (content if b"vertex" in content else content.lower()).split(b"vertex")[1:]
     limits.check(len(words) // 3, 0)
     numbers = numbers_of(b" ".join(b" ".join(word.split(None, 3)[:3]) for word in words))
     if len(numbers) != 3 * len(words):

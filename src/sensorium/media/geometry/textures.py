@@ -12,6 +12,7 @@ import PIL.Image
 
 from sensorium.errors import MediaError
 from sensorium.media.formats import FORMATS
+from sensorium.media.geometry.colours import to_light, to_screen
 from sensorium.media.image import MAX_PIXELS, Image
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -24,7 +25,12 @@ MAX_SIDE = 2048
 
 MIN_SIDE = 64
 
+MAX_DECODED = 4 * MAX_PIXELS
+"""Pixels that are decoded for an object: some ten seconds."""
+
 TEXTURE_FORMATS = (*dict.fromkeys((*FORMATS, "TGA")),)
+
+LIGHT_OF = to_light(np.arange(256) / 255).astype(np.float32)
 
 Wrap = Literal["repeat", "mirror", "clamp"]
 
@@ -65,7 +71,7 @@ class Texture:
         Returns
         -------
         ndarray, shape (n, 4)
-            From 0 to 1.
+            Light and opacity, from 0 to 1: of two pixels' colours the mean is that of their light.
         """
         height, width = self.pixels.shape[:2]
         if self.move is not None:
@@ -79,14 +85,14 @@ class Texture:
         for level in np.unique(levels).tolist():
             chosen = np.flatnonzero(levels == level)
             colours[chosen] = self._at(self._level(level), uv[chosen])
-        return colours / np.float32(255)
+        return colours
 
     def _level(self, level: int) -> npt.NDArray[np.uint8]:
         """The picture, reduced `level` times by two."""
         if not self._levels:
             self._levels.append(self.pixels)
         while len(self._levels) <= level:
-            self._levels.append(_reduced(self._levels[-1], 2))
+            self._levels.append(_halved(self._levels[-1]))
         return self._levels[level]
 
     def _at(self, pixels: npt.NDArray[np.uint8], uv: Floats) -> npt.NDArray[np.float32]:
@@ -94,11 +100,21 @@ class Texture:
         columns, right = _places(uv[:, 0], width, self.wrap[0], self.smooth)
         rows, down = _places(uv[:, 1], height, self.wrap[1], self.smooth)
         if not self.smooth:
-            return pixels[rows[0], columns[0]].astype(np.float32)
+            return _light(pixels[rows[0], columns[0]])
         right, down = right[:, None], down[:, None]
-        upper = pixels[rows[0], columns[0]] * (1 - right) + pixels[rows[0], columns[1]] * right
-        lower = pixels[rows[1], columns[0]] * (1 - right) + pixels[rows[1], columns[1]] * right
-        return np.asarray(upper * (1 - down) + lower * down, np.float32)
+        upper = _light(pixels[rows[0], columns[0]])
+        upper += right * (_light(pixels[rows[0], columns[1]]) - upper)
+        lower = _light(pixels[rows[1], columns[0]])
+        lower += right * (_light(pixels[rows[1], columns[1]]) - lower)
+        upper += down * (lower - upper)
+        return upper
+
+
+def _light(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Light of pixels, and their opacity, from 0 to 1."""
+    light = LIGHT_OF[pixels]
+    light[:, 3] = pixels[:, 3] / np.float32(255)
+    return light
 
 
 def _places(
@@ -123,49 +139,67 @@ def _places(
     return ends, (place - first).astype(np.float32)
 
 
-def side_for(count: int) -> int:
-    """Pixels of a side that each of so many textures may have."""
-    side = MAX_SIDE
-    while side > MIN_SIDE and count * side * side > BUDGET:
-        side //= 2
-    return side
-
-
-def decode_texture(encoded: bytes, side: int) -> npt.NDArray[np.uint8]:
-    """Decode a picture for a surface.
+class Decoder:
+    """Decodes the textures of an object.
 
     Parameters
     ----------
-    encoded : bytes
-    side : int
-        What its larger side is reduced to.
-
-    Returns
-    -------
-    ndarray, shape (h, w, 4), uint8
-        Colours of what is transparent are kept: only the material says whether that counts.
-
-    Raises
-    ------
-    MediaError
-        When it has more than `MAX_PIXELS`.
-    Exception
-        Nearly any of Pillow's, on a picture that is broken or of another format.
+    count : int
+        How many there are; the more, the smaller each may be, so that `BUDGET` is kept.
     """
-    opened = PIL.Image.open(io.BytesIO(encoded), formats=TEXTURE_FORMATS)
-    picture: PIL.Image.Image = opened
-    if picture.width * picture.height > MAX_PIXELS:
-        raise MediaError(f"{picture.width} x {picture.height} pixels")
-    if picture.format == "JPEG":
-        scale = max(1.0, max(picture.size) / side)
-        opened.draft(None, (int(picture.width / scale), int(picture.height / scale)))
-    picture.load()
-    if picture.mode[0] in "IF" or picture.mode == "CMYK":
-        picture = Image(picture).load()  # 16 bits, floats, inks
-    if picture.mode == "P" and "transparency" not in picture.info:
-        picture = picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    return _reduced(np.asarray(picture), -(-max(picture.size) // side))
+
+    def __init__(self, count: int) -> None:
+        self.side = MAX_SIDE
+        while self.side > MIN_SIDE and count * self.side * self.side > BUDGET:
+            self.side //= 2
+        self._pixels = 0
+
+    def decode(self, encoded: bytes) -> npt.NDArray[np.uint8]:
+        """Decode a picture for a surface.
+
+        Returns
+        -------
+        ndarray, shape (h, w, 4), uint8
+            Colours of what is transparent are kept: only the material says whether that counts.
+
+        Raises
+        ------
+        MediaError
+            When it has more than `MAX_PIXELS`, or all so far have more than `MAX_DECODED`.
+        Exception
+            Nearly any of Pillow's, on a picture that is broken or of another format.
+        """
+        opened = PIL.Image.open(io.BytesIO(encoded), formats=TEXTURE_FORMATS)
+        picture: PIL.Image.Image = opened
+        pixels = picture.width * picture.height
+        if pixels > MAX_PIXELS:
+            raise MediaError(f"{picture.width} x {picture.height} pixels")
+        self._pixels += pixels
+        if self._pixels > MAX_DECODED:
+            raise MediaError(f"all textures have more than {MAX_DECODED:,} pixels")
+        if picture.format == "JPEG":
+            scale = max(1.0, max(picture.size) / self.side)
+            opened.draft(None, (int(picture.width / scale), int(picture.height / scale)))
+        picture.load()
+        if picture.mode[0] in "IF" or picture.mode == "CMYK":
+            picture = Image(picture).load()  # 16 bits, floats, inks
+        if picture.mode == "P" and "transparency" not in picture.info:
+            picture = picture.convert("RGB")
+        picture = picture.convert("RGBA")
+        return _reduced(np.asarray(picture), -(-max(picture.size) // self.side))
+
+
+def _halved(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Averages of two by two pixels, by their light."""
+    height, width = (side + side % 2 if side > 1 else 1 for side in pixels.shape[:2])
+    more = ((0, height - pixels.shape[0]), (0, width - pixels.shape[1]), (0, 0))
+    whole = np.pad(pixels, more, mode="edge")
+    down, across = min(2, height), min(2, width)
+    whole = whole.reshape(height // down, down, width // across, across, 4)
+    made = np.empty((height // down, width // across, 4), np.uint8)
+    made[..., :3] = np.round(255 * to_screen(LIGHT_OF[whole[..., :3]].mean(axis=(1, 3))))
+    made[..., 3] = np.round(whole[..., 3].mean(axis=(1, 3)))
+    return made
 
 
 def _reduced(pixels: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
