@@ -11,6 +11,7 @@ from typing import Any
 
 from sensorium.errors import MissingExtraError
 from sensorium.media.decoding import decoding
+from sensorium.media.recorded import place, taken
 from sensorium.media.sources import IMAGE_SUFFIXES
 from sensorium.media.stretches import Stretch
 
@@ -239,9 +240,13 @@ def container_facts(container: InputContainer) -> dict[str, Any]:
     if container.duration is not None:
         known["duration"] = container.duration / av.time_base
     tags = {key.lower(): value for key, value in container.metadata.items()}
-    for sound in container.streams.audio:  # OGG keeps its tags there
-        tags = {**{key.lower(): value for key, value in sound.metadata.items()}, **tags}
+    of_tracks: dict[str, str] = {}
+    for track in tracks(container):
+        of_tracks = {**{key.lower(): value for key, value in track.metadata.items()}, **of_tracks}
+    if container.format.name == "ogg":  # which keeps its tags there; elsewhere a track has a name
+        tags = {**of_tracks, **tags}
     known.update({key: tags[key].strip() for key in TAGS if tags.get(key, "").strip()})
-    if taken := tags.get("creation_time", ""):
-        known["taken"] = taken[:19]
-    return known
+    tags = {**of_tracks, **tags}
+    if (time := taken(tags)) is not None:
+        known["taken"] = time
+    return {**known, **place(tags)}
