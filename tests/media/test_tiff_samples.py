@@ -123,6 +123,16 @@ def test_cmyk_palette_and_lab() -> None:
     assert differing(tiff(file), np.full((2, 2, 3), (254, 3, 5))) <= 12
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_palette_of_eight_bits_a_colour(bits: int) -> None:
+    colours = np.random.default_rng(bits).integers(0, 256, (3, 1 << bits))
+    indices = np.random.default_rng(0).integers(0, 1 << bits, (6, 10, 1))
+    for scale in (1, 257):
+        file = page(10, 6, packed(indices, bits, "<"), bits=bits, photometric=PALETTE,
+                    t320=(colours * scale).ravel().tolist())  # fmt: skip
+        assert differing(tiff(file), colours.T[indices[..., 0]]) == 0
+
+
 @pytest.mark.parametrize("bits", [8, 16, 32])
 @pytest.mark.parametrize("predictor", [1, 2])
 @pytest.mark.parametrize("planar", [1, 2])

@@ -168,6 +168,8 @@ def is_misread(picture: PIL.Image.Image) -> bool:
     is_grey = photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO)
     if is_grey and picture.mode != "LA" and tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1) > 1:
         return True  # planes, associated alpha
+    if photometric == PALETTE and max(tags.get(TiffImagePlugin.COLORMAP, (256,))) < 256:
+        return True  # a palette of 8 bits a colour, which would be black
     if picture.mode not in ("I", "F") and not picture.mode.startswith("I;16"):
         return False
     names = {tile.args[0] for tile in picture.tile if isinstance(tile.args, tuple)}
@@ -360,7 +362,9 @@ def _to_mode(samples: npt.NDArray[Any], layout: _Layout) -> npt.NDArray[np.uint8
     colours = samples[..., :count]
     if layout.photometric == PALETTE:
         palette = np.array(layout.palette, np.uint16).reshape(3, -1).T
-        levels: npt.NDArray[np.uint8] = (palette >> 8).astype(np.uint8)[colours[..., 0]]
+        # Some programs write colours of 8 bits; libtiff, and all that build on it, read them so.
+        shift = 8 if palette.max() > 255 else 0
+        levels: npt.NDArray[np.uint8] = (palette >> shift).astype(np.uint8)[colours[..., 0]]
     elif layout.photometric == CIELAB and layout.kind != FLOAT:
         # Lightness is unsigned, the others are signed: their upper bytes, as at 8 bits.
         unsigned = colours.view(colours.dtype.str.replace("i", "u"))
