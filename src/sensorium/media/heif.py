@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import closing
 
 import PIL.Image
 
@@ -66,8 +67,9 @@ def find_pages(encoded: bytes) -> list[int]:
 
 
 def _first_of_film(encoded: bytes, name: str) -> PIL.Image.Image:
-    from sensorium.media import ffmpeg
+    from sensorium.media.video import Video
 
-    for _, picture in ffmpeg.frames(encoded, name, 1.0, 0.0):
-        return picture
+    with closing(Video(encoded).frames()) as frames:
+        for _, picture in frames:
+            return picture
     raise MediaError("a sequence of pictures that holds none", name)

@@ -72,7 +72,7 @@ def _degrees(text: str, digits: int) -> float | None:
     if len(whole) not in (digits, digits + 2, digits + 4):
         return None
     values = [float(part) for part in (*parts[:-1], f"{parts[-1]}.{fraction or 0}")]
-    degrees = sum(value / 60**power for power, value in enumerate(values))
+    degrees: float = sum(value / 60.0**power for power, value in enumerate(values))
     if degrees > (90, 180)[digits - 2]:
         return None
     return round(-degrees if text[0] == "-" else degrees, 7)
