@@ -119,6 +119,28 @@ def test_turned_pages_and_invisible_text() -> None:
     assert text(one_page("BT 3 Tr /F1 12 Tf 60 700 Td (recognised) Tj ET")) == "recognised"
 
 
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+@pytest.mark.parametrize(
+    ("letters", "start", "next_line"),
+    [
+        ("1 0 0 1", (60, 700), (0, -20)),
+        ("0 1 -1 0", (300, 100), (20, 0)),
+        ("0 -1 1 0", (300, 700), (-20, 0)),
+        ("-1 0 0 -1", (400, 300), (0, 20)),
+    ],
+)
+def test_lines_in_their_order_however_they_stand(
+    turn: int, letters: str, start: tuple[int, int], next_line: tuple[int, int]
+) -> None:
+    drawn_lines = "".join(
+        f"BT /F1 12 Tf {letters} {start[0] + n * next_line[0]} {start[1] + n * next_line[1]} Tm "
+        f"({line}) Tj ET "
+        for n, line in enumerate(["This is one", "this another", "and a third"])
+    )
+    content = one_page(drawn_lines, entries=f"/Rotate {turn}")
+    assert text(content) == "This is one this another and a third"
+
+
 LAYERED = (
     "/OC /A BDC BT /F1 12 Tf 60 700 Td (layer on) Tj ET EMC /OC /B BDC BT /F1 12 Tf 60 650 Td "
     "(layer off) Tj ET EMC /X Do BT /F1 12 Tf 60 500 Td (in none) Tj ET"

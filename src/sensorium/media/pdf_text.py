@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -24,6 +26,9 @@ which is read row by row."""
 MAX_RUNS = 20_000
 """Runs of letters up to which columns are looked for; a map of a town has as many."""
 
+LETTERS_ASKED = 24
+"""Letters of a page, about, that are asked how they stand."""
+
 MAX_NESTED = 8
 """Forms (pictures of vectors that a page uses) within forms that are looked into."""
 
@@ -38,6 +43,14 @@ MAX_NOTE = 100_000
 
 _HIDDEN = pdfium.FPDF_ANNOT_FLAG_HIDDEN | pdfium.FPDF_ANNOT_FLAG_NOVIEW
 _PASSWORD = 1 << 13  # of a text field's flags (ISO 32000-1, table 228)
+_Letter = tuple[str, float]
+"""A letter and the middle of where it stands; that is not a number for spaces that PDFium adds."""
+
+# Words of scripts that are written from right to left, marks included; letters with their marks.
+_LEFTWARDS = re.compile("[\u0590-\u05ff\u0610-\u06ef\u06fa-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]{2,}")
+_CLUSTER = re.compile(
+    "[^\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670][\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]*|."
+)
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _COMMENTS = frozenset(
     {
@@ -70,6 +83,10 @@ class _Run:
         shared = min(self.upper, other.upper) - max(self.lower, other.lower)
         return shared > 0.5 * min(self.upper - self.lower, other.upper - other.lower)
 
+    def is_above_or_below(self, other: _Run) -> bool:
+        """Whether two runs share no row."""
+        return min(self.upper, other.upper) < max(self.lower, other.lower)
+
     def is_far_before(self, other: _Run) -> bool:
         """Whether more than the height of a line lies between it and another of its row."""
         return other.left - self.right > max(self.size, other.size) and self.is_beside(other)
@@ -89,15 +106,23 @@ def page_text(page: Any, layered: bool) -> str:
         Whether the document has layers, some of which may be switched off.
     """
     textpage = page.get_textpage()
+    turn = page.get_rotation()
+    turned = _turn_to_read(textpage, turn)
+    if turn != turned:  # PDFium orders lines as they stand on the page as it is turned
+        textpage.close()
+        page.set_rotation(turned)
+        textpage = page.get_textpage()
     try:
         hidden = _hidden_texts(page) if layered else frozenset()
-        order = _order(textpage)
+        text = textpage.get_text_bounded()
+        unsure = turned != 0 or _LEFTWARDS.search(text) is not None
+        order = _order(textpage, turned, any_order=unsure)
         if hidden or order is not None:
-            text = _arranged(textpage, page.get_bbox(), order, hidden)
-        else:
-            text = textpage.get_text_bounded()
+            text = _arranged(textpage, page.get_bbox(), turned, order, hidden)
     finally:
         textpage.close()
+        if turn != turned:
+            page.set_rotation(turn)
     text = plain_letters(text.replace("\r\n", "\n"))
     text = joined_lines(text, words_at_line_ends(text))
     said = [text.strip("\n"), *dict.fromkeys(_said(page))] if _has_notes(page) else [text]
@@ -108,6 +133,25 @@ def page_text(page: Any, layered: bool) -> str:
 
 def _has_notes(page: Any) -> bool:
     return int(pdfium.FPDFPage_GetAnnotCount(page)) > 0
+
+
+def _turn_to_read(textpage: Any, turn: int) -> int:
+    """How a page is to be turned, in degrees clockwise, for most letters to stand upright."""
+    count = textpage.count_chars()
+    places = range(0, count, max(1, count // LETTERS_ASKED))
+    angles = Counter(
+        round(math.degrees(pdfium.FPDFText_GetCharAngle(textpage, place)) / 90) % 4
+        for place in places
+        if chr(pdfium.FPDFText_GetUnicode(textpage, place)).isalnum()
+    )
+    if not angles:
+        return turn
+    return -90 * max(angles, key=lambda angle: angles[angle]) % 360
+
+
+def _turned(x: float, y: float, turn: int) -> tuple[float, float]:
+    """A point of a page that is turned clockwise, y upwards."""
+    return {0: (x, y), 90: (y, -x), 180: (-x, -y), 270: (-y, x)}[turn]
 
 
 # What layers hide ------------------------------------------------------------
@@ -182,23 +226,28 @@ def address(found: Any) -> int:
 # The order of columns --------------------------------------------------------
 
 
-def _order(textpage: Any) -> list[_Run] | None:
+def _order(textpage: Any, turn: int, any_order: bool) -> list[_Run] | None:
     """The runs of a page by column, where it draws rows across columns.
 
     None where it does not, and PDFium's own order and spaces hold; it puts none before a single
-    letter, however far away that stands.
+    letter, however far away that stands, and no line's end between turned lines. With
+    `any_order`, the runs as they are then.
     """
     count = textpage.count_rects()
-    if not 2 <= count <= MAX_RUNS:
+    if not 1 <= count <= MAX_RUNS:
         return None
-    runs = [_Run(number, *textpage.get_rect(number)) for number in range(count)]
+    runs = []
+    for number in range(count):
+        left, lower, right, upper = textpage.get_rect(number)
+        (one, two), (three, four) = _turned(left, lower, turn), _turned(right, upper, turn)
+        runs.append(_Run(number, min(one, three), min(two, four), max(one, three), max(two, four)))
     usual = sorted(run.upper - run.lower for run in runs)[9 * count // 10]
     runs = [replace(run, size=max(usual, run.upper - run.lower)) for run in runs]
     ordered = _by_column(runs)
     glued = any(
         one.is_far_before(two) and two.right - two.left < two.size for one, two in pairwise(runs)
     )
-    return None if ordered == runs and not glued else ordered
+    return None if ordered == runs and not glued and not any_order else ordered
 
 
 def _by_column(runs: list[_Run]) -> list[_Run]:
@@ -266,11 +315,15 @@ def _is_prose(runs: Sequence[_Run]) -> bool:
 
 
 def _arranged(
-    textpage: Any, box: Sequence[float], order: list[_Run] | None, hidden: frozenset[int]
+    textpage: Any,
+    box: Sequence[float],
+    turn: int,
+    order: list[_Run] | None,
+    hidden: frozenset[int],
 ) -> str:
     """The text of a page letter by letter: in an order of its own, without what is hidden."""
     runs = sorted(order, key=lambda run: run.number) if order is not None else []
-    texts: list[list[str]] = [[] for _ in range(max(1, len(runs)))]
+    texts: list[list[_Letter]] = [[] for _ in range(max(1, len(runs)))]
     left, lower, right, upper = (ctypes.c_double() for _ in range(4))
     place = 0
     dropped = False
@@ -278,7 +331,7 @@ def _arranged(
         letter = chr(pdfium.FPDFText_GetUnicode(textpage, number))
         if pdfium.FPDFText_IsGenerated(textpage, number):
             if not dropped or letter in "\r\n":
-                texts[place].append(letter)
+                texts[place].append((letter, math.nan))
             continue
         if hidden and address(pdfium.FPDFText_GetTextObject(textpage, number)) in hidden:
             dropped = True
@@ -288,27 +341,40 @@ def _arranged(
         dropped = not (box[0] <= x <= box[2] and box[1] <= y <= box[3])
         if dropped:
             continue
+        x, y = _turned(x, y, turn)
         while place + 1 < len(runs) and not _holds(runs[place], x, y):
             if not any(_holds(run, x, y) for run in runs[place + 1 : place + 4]):
                 break  # a letter that is larger than its run
             place += 1
-        texts[place].append(letter)
+        texts[place].append((letter, x))
     if order is None:
-        return "".join(texts[0])
-    parts: list[str] = []
+        return _leftwards(texts[0])
+    arranged: list[_Letter] = []
     for before, run in zip([None, *order], order, strict=False):
-        follows = before is not None and before.number + 1 == run.number
-        if parts and not follows and not parts[-1].endswith("\n"):
-            parts.append("\n")
-        elif (
-            before is not None
-            and follows
-            and not parts[-1][-1:].isspace()
-            and before.is_far_before(run)
-        ):
-            parts.append(" ")
-        parts.append("".join(texts[run.number]))
-    return "".join(parts)
+        last = arranged[-1][0] if arranged else "\n"
+        if before is not None and before.number + 1 != run.number and last != "\n":
+            arranged.append(("\n", math.nan))
+        elif before is not None and not last.isspace() and before.is_far_before(run):
+            arranged.append((" ", math.nan))
+        elif before is not None and not last.isspace() and before.is_above_or_below(run):
+            arranged.append(("\n", math.nan))
+        arranged += texts[run.number]
+    return _leftwards(arranged)
+
+
+def _leftwards(letters: list[_Letter]) -> str:
+    """Letters as a text; words of Hebrew and Arabic that stand rightwards are turned.
+
+    Their files draw letters from left to right or from right to left, and PDFium turns some of
+    those that it need not; where the letters stand tells the direction.
+    """
+    text = "".join(letter for letter, _ in letters)
+
+    def turn(word: re.Match[str]) -> str:
+        first, last = letters[word.start()][1], letters[word.end() - 1][1]
+        return "".join(reversed(_CLUSTER.findall(word[0]))) if first < last else word[0]
+
+    return _LEFTWARDS.sub(turn, text)
 
 
 def _holds(run: _Run, x: float, y: float) -> bool:
