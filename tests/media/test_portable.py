@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import PIL.Image
 import pytest
@@ -166,6 +168,34 @@ def test_sixteen_bits_of_jpeg_2000() -> None:
     levels = (GREY.astype(np.uint16)) * 257
     picture = Image(encode(PIL.Image.fromarray(levels), "JPEG2000"))
     assert np.abs(np.asarray(picture.load())[:, :, 0].astype(int) - GREY).max() <= 1
+
+
+def _jpeg2000(pixels: np.ndarray, source: str, kind: str) -> bytes:
+    """A codestream from FFmpeg's encoder."""
+    codec = av.CodecContext.create("jpeg2000", "w")
+    codec.width, codec.height, codec.pix_fmt = pixels.shape[1], pixels.shape[0], kind
+    codec.time_base = Fraction(1, 25)
+    frame = av.VideoFrame.from_ndarray(pixels, source).reformat(
+        format=kind, dst_color_range="JPEG" if kind.startswith("yuv") else None
+    )
+    frame.pts = 0
+    return b"".join(bytes(packet) for packet in (*codec.encode(frame), *codec.encode(None)))
+
+
+def test_jpeg_2000_of_sixteen_bits_in_colour() -> None:
+    # Pillow makes the brightest levels black.
+    levels = np.zeros((32, 64, 3), np.uint16)
+    levels[:, :32] = (65535, 0, 0)
+    levels[:, 32:] = (0, 0, 65500)
+    image = Image(_jpeg2000(levels, "rgb48le", "rgb48le"))
+    assert_colors(image.load(), [RED, BLUE])
+    assert image.metadata()["width"] == 64
+
+
+def test_jpeg_2000_whose_colours_are_subsampled() -> None:
+    image = Image(_jpeg2000(np.asarray(red_blue((128, 64))), "rgb24", "yuv420p"))
+    assert_colors(image.load(), [RED, BLUE], tolerance=12)
+    assert_colors(image.load(min_side=16), [RED, BLUE], tolerance=12)
 
 
 def test_a_targa_is_taken_for_one_by_its_name_alone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import PIL.Image
 
 from sensorium.errors import MediaError
-from sensorium.media import portable, raw, tiff_pages
+from sensorium.media import jpeg2000, portable, raw, tiff_pages
 from sensorium.media.content import is_heif, kind_of_content
 from sensorium.media.decoding import described
 from sensorium.media.sources import IMAGE_FORMATS, UNDECODED_SUFFIXES, undecoded
@@ -69,6 +69,8 @@ def open_picture(
     if (found := raw.find_preview(encoded, suffix)) is not None:
         return raw.open_preview(found, encoded, name, notes)
     if (picture := portable.open_picture(encoded, name, most_pixels)) is not None:
+        return picture
+    if (picture := jpeg2000.open_picture(encoded, name, most_pixels)) is not None:
         return picture
     if suffix == ".tga" or encoded.endswith(TARGA_END):
         with suppress(PIL.UnidentifiedImageError):

@@ -1,0 +1,86 @@
+"""JPEG 2000 pictures that Pillow shows wrongly: of more than 8 bits in colour, and subsampled ones.
+
+Its rounding makes the brightest of 16 bits black, and it takes the samples of a smaller component
+for those of a large one. FFmpeg reads both.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+import PIL.Image
+
+from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media.decoding import decoding
+
+BROKEN = "broken picture"
+
+_FILE = b"\0\0\0\x0cjP  \r\n\x87\n"
+_START = b"\xff\x4f\xff\x51"
+"""A codestream begins, and its sizes follow (ISO/IEC 15444-1, A.5.1)."""
+
+_BOXES_BYTES = 16 * 1024 * 1024
+"""How far into a file the codestream is looked for; profiles come before it."""
+
+_FULL_RANGE = 2
+"""FFmpeg's number for luma from 0 to 255, which is what JPEG 2000 has."""
+
+
+class Component(NamedTuple):
+    """Bits of a component's samples, and how many pixels share one across and down."""
+
+    bits: int
+    across: int
+    down: int
+
+
+def open_picture(encoded: bytes, name: str, most_pixels: int) -> PIL.Image.Image | None:
+    """Decode a picture; None when it is another format, or one that Pillow reads.
+
+    Raises
+    ------
+    MediaError
+        When it is broken, or has more than `most_pixels`.
+    MissingExtraError
+        Where FFmpeg is needed and not there.
+    """
+    if not encoded.startswith((_FILE, _START)):
+        return None
+    size, components = _sizes(encoded)
+    if len(components) < 2 or all(one.bits <= 8 and one[1:] == (1, 1) for one in components):
+        return None
+    if size[0] * size[1] > most_pixels:
+        raise MediaError(
+            f"{size[0]} x {size[1]} pixels; more than the limit of {most_pixels:,} pixels; make a "
+            "smaller copy",
+            name,
+        )
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("av", "media") from error
+    with decoding(name, BROKEN):
+        codec = av.CodecContext.create("jpeg2000", "r")
+        frames = [*codec.decode(av.Packet(encoded)), *codec.decode(None)]
+        frame = frames[0]
+        if frame.format.name.startswith("yuv"):
+            frame.color_range = _FULL_RANGE
+        has_alpha = len(components) in (2, 4)
+        pixels = frame.to_ndarray(format="rgba64le" if has_alpha else "rgb48le")
+        return PIL.Image.fromarray((pixels // 257).astype(np.uint8))
+
+
+def _sizes(encoded: bytes) -> tuple[tuple[int, int], list[Component]]:
+    start = encoded.find(_START, 0, _BOXES_BYTES)
+    header = encoded[start + 6 : start + 6 + 36 + 3 * 16]
+    if start < 0 or len(header) < 36:
+        return (0, 0), []
+    right, lower, left, upper = struct.unpack(">2x4I", header[:18])
+    (count,) = struct.unpack(">H", header[34:36])
+    components = [
+        Component((bits & 127) + 1, across, down)
+        for bits, across, down in struct.iter_unpack(">BBB", header[36 : 36 + 3 * min(count, 16)])
+    ]
+    return (right - left, lower - upper), components
