@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -171,6 +172,7 @@ class Clock:
         """What is added to the stamps of the packet that came last."""
         self._shifts = [self.shift]
         self._jumps = container.format.name in BROADCASTS
+        self._bases: dict[int, float] = {}  # seconds of a track's unit
         self._paces: dict[int, _Pace] = {}
         self._last: float | None = None  # the latest end of all tracks
 
@@ -183,24 +185,26 @@ class Clock:
             With or without a stamp: without one it begins when the one before it ended.
         """
         track = packet.stream_index
+        if track not in self._bases:  # fractions are slow, and 2 hours have 300,000 packets
+            self._bases[track] = float(packet.time_base)
+        base = self._bases[track]
         stamp = packet.dts if packet.pts is None else packet.pts
-        if stamp is None:
-            time = self.ends.get(track, 0.0)
-        else:
-            time = self._placed(float(stamp * packet.time_base), track)
-        end = time + self._length(packet, time)
-        self.ends[track] = max(self.ends.get(track, end), end)
-        self._last = end if self._last is None else max(self._last, end)
+        time = self.ends.get(track, 0.0) if stamp is None else self._placed(stamp * base, track)
+        length = packet.duration
+        if length and length >= 2**31:
+            # FFmpeg shortens the last packet of an OGG to less than nothing, in 32 bits of no sign.
+            length -= 2**32
+        end = time + (length * base if length else self._length(packet, time))
+        if end > self.ends.get(track, -math.inf):
+            self.ends[track] = end
+        if self._last is None or end > self._last:
+            self._last = end
         return time
 
     def _length(self, packet: Any, time: float) -> float:
-        if packet.duration:
-            # FFmpeg shortens the last packet of an OGG to less than nothing, in 32 bits of no sign.
-            ticks = packet.duration - (2**32 if packet.duration >= 2**31 else 0)
-            return float(ticks * packet.time_base)
+        """How long a packet is that does not say it: as those between the last two stamps."""
         if packet.stream.type != "audio":  # pictures come in another order than they are shown
             return 0.0
-        # Nobody says how long it is: as long as those between the last two stamps.
         pace = self._paces.setdefault(packet.stream_index, _Pace(time))
         if packet.pts is not None and pace.packets:
             if 0 < time - pace.stamp < LONGEST_PACKET * pace.packets:
@@ -211,6 +215,8 @@ class Clock:
 
     def _placed(self, stamp: float, track: int) -> float:
         if self._last is None:
+            return stamp + self.shift
+        if len(self._shifts) == 1 and self._fits(stamp + self.shift, track):
             return stamp + self.shift
         # Around a new start, packets by the clock before come between those by the new one.
         fitting = [shift for shift in self._shifts if self._fits(stamp + shift, track)]

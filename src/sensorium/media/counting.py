@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MissingExtraError
-from sensorium.media.containers import BROADCASTS, Clock, opened, tracks
+from sensorium.media.containers import Clock, opened, tracks
 from sensorium.media.stretches import Stretch
 
 try:
@@ -21,9 +21,11 @@ try:
 except ImportError as error:
     raise MissingExtraError("av", "media") from error
 
+INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "asf")
+"""Formats with an index of their places. Nobody reads 4 GB for a length that can be looked up."""
+
 TAIL_SECONDS = 3.0
-"""How long before its claimed end a film is read on from there. Nobody reads 4 GB for its length
-where the file says where its end is."""
+"""How long before its claimed end such a file is read on from there."""
 
 
 @dataclass
@@ -71,7 +73,7 @@ def counted(source: Path | bytes | Stretch, name: str, limit: float) -> Counted:
     found = Counted({})
     with opened(source, name) as container:
         wanted = tracks(container)
-        if not _has_index(container, wanted):
+        if not container.duration or container.format.name not in INDEXED:
             return _read(container, wanted, limit)
         with suppress(av.FFmpegError):  # no index, or a broken one
             end = max(0, (container.duration or 0) - round(TAIL_SECONDS * av.time_base))
@@ -84,15 +86,6 @@ def counted(source: Path | bytes | Stretch, name: str, limit: float) -> Counted:
         missing = [one for one in tracks(container) if one.index not in found.ends]
         earlier = _read(container, missing, limit)
     return Counted({**earlier.ends, **found.ends}, earlier.restarts)
-
-
-def _has_index(container: InputContainer, wanted: list[Any]) -> bool:
-    """Whether a place can be sought without reading what is before it, and it is worth it."""
-    return (
-        bool(container.duration)
-        and any(one.type == "video" for one in wanted)
-        and container.format.name not in (*BROADCASTS, "ogg")
-    )
 
 
 def _read(container: InputContainer, wanted: list[Any], limit: float) -> Counted:
