@@ -67,3 +67,25 @@ def test_a_track_that_cannot_be_decoded() -> None:
 def test_a_film_without_sound() -> None:
     with pytest.raises(MediaError, match="the file holds no sound"):
         Audio(encoded(Pictures(1), form="matroska")).metadata()
+
+
+def test_a_film_whose_sound_cannot_be_decoded() -> None:
+    content = encoded(Pictures(3), Sound([(0, tone(3))], "ac3"), form="matroska")
+    video = Video(_in_an_unknown_codec(content))
+    assert len(list(video.segments())) == 1 and video.sound is None
+    assert video.notes == ["its sound is in a codec that FFmpeg cannot decode here"]
+
+
+def test_a_film_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sensorium.media import ffmpeg, soundtracks
+
+    opened = []
+    for module in (ffmpeg, soundtracks):
+        count = module.counted
+        monkeypatch.setattr(
+            module, "counted", lambda *a, count=count: opened.append(a) or count(*a)
+        )
+    video = Video(encoded(Pictures(3), Sound([(0, tone(3))]), form="matroska"))
+    assert video.metadata()["has_sound"] and len(list(video.segments())) == 2
+    assert video.sound is not None and video.sound.duration == pytest.approx(3, abs=0.1)
+    assert len(opened) == 1

@@ -21,7 +21,10 @@ from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sensorium.media import soundtracks
+    from sensorium.media.counting import Counted
 
 WINDOW_SECONDS = 10.0
 """Length of the pieces that get a vector each: what sound encoders such as CLAP are trained on."""
@@ -77,12 +80,29 @@ class Audio(EncodedFile):
         self._samples: Samples | None = None
         self._rate = rate
         self._found: list[_Header] = []  # shared by all clips: a file is counted once
+        self._counted: Counted | None = None
         if isinstance(source, np.ndarray):
             if not isinstance(rate, (int, np.integer)) or rate < 1:
                 raise MediaError(
                     f"samples need their rate: Audio(samples, rate=16000), got {rate!r}"
                 )
             self._samples = _mono(source, rate)
+
+    @classmethod
+    def of_film(cls, source: Path | bytes, counted: Counted | None, notes: list[str]) -> Audio:
+        """The sound track of a film.
+
+        Parameters
+        ----------
+        source : Path or bytes
+        counted : Counted, optional
+            How long its tracks are, where they have been counted.
+        notes : list of str
+            The film's: what of its sound is not heard is missing there.
+        """
+        sound = cls(source)
+        sound._counted, sound.notes = counted, notes
+        return sound
 
     @property
     def duration(self) -> float:
@@ -217,7 +237,7 @@ class Audio(EncodedFile):
                 if facts is not None:
                     self._found.append(_Header(facts, None))
                 else:
-                    survey = soundtracks.surveyed(source, self.name, MAX_SECONDS)
+                    survey = soundtracks.surveyed(source, self.name, MAX_SECONDS, self._counted)
                     self.notes.extend(note for note in survey.notes if note not in self.notes)
                     self._found.append(_Header(survey.facts, survey))
         return self._found[0]

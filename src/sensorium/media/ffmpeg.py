@@ -14,8 +14,8 @@ import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.audio import MAX_SECONDS
-from sensorium.media.containers import Clock, container_facts, opened, tracks
-from sensorium.media.counting import counted
+from sensorium.media.containers import Clock, container_facts, opened, sound_track, tracks
+from sensorium.media.counting import Counted, counted
 from sensorium.media.decoding import described
 from sensorium.media.looking import SAME, Timed, groups, looks
 from sensorium.media.shown import Display, Thumbnail
@@ -47,10 +47,13 @@ class Told:
         What could not be used.
     end : float
         Seconds at which the last packet of pictures or sound ends, when all were read.
+    counted : Counted, optional
+        How long each track is, where it was asked.
     """
 
     notes: list[str]
     end: float = 0.0
+    counted: Counted | None = None
 
     def note(self, text: str) -> None:
         """Say once what could not be used."""
@@ -245,17 +248,20 @@ def video_facts(source: Path | bytes, name: str, told: Told) -> dict[str, Any]:
     with opened(source, name) as container:
         known = container_facts(container)
         # Pictures are worth having without a sound track that cannot be decoded.
-        known["has_sound"] = any(one.codec_context is not None for one in container.streams.audio)
+        sound = sound_track(container, told.notes)
+        number = None if sound is None else sound.index
         if (stream := picture_track(container, told)) is not None:
             _require_size(stream, name)
             width, height = _displayed_size(container, stream)
             known.update(width=width, height=height, codec=stream.codec_context.name)
             if stream.average_rate:
                 known["frame_rate"] = round(float(stream.average_rate), 3)
-        elif not known["has_sound"]:
+        elif number is None:
             reason = "the file holds neither pictures nor sound"
             raise MediaError(told.notes[-1] if tracks(container) else reason, name)
-    known["duration"] = counted(source, name, MAX_SECONDS).duration
+    told.counted = counted(source, name, MAX_SECONDS)
+    known["duration"] = told.counted.duration
+    known["has_sound"] = number in told.counted.ends  # a track may be there without any sound
     return known
 
 

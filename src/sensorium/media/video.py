@@ -50,6 +50,7 @@ class Video(EncodedFile):
     def __init__(self, source: str | os.PathLike[str] | bytes) -> None:
         super().__init__(source)
         self._facts: dict[str, Any] | None = None
+        self._sound: Audio | None = None
 
     def frames(self) -> Generator[tuple[float, PIL.Image.Image], None, None]:
         """Yield the pictures that differ from the one before.
@@ -104,11 +105,7 @@ class Video(EncodedFile):
     @property
     def sound(self) -> Audio | None:
         """The sound track; None for a silent video."""
-        if not self.metadata()["has_sound"]:
-            return None
-        sound = Audio(self._file())
-        sound.notes = self.notes  # what of it is not heard is missing in the video
-        return sound
+        return self._sound if self.metadata()["has_sound"] else None
 
     def metadata(self) -> dict[str, Any]:
         """Length, size and tags.
@@ -127,7 +124,9 @@ class Video(EncodedFile):
         if self._facts is None:
             from sensorium.media import ffmpeg
 
-            self._facts = ffmpeg.video_facts(self._file(), self.name, ffmpeg.Told(self.notes))
+            file, told = self._file(), ffmpeg.Told(self.notes)
+            self._facts = ffmpeg.video_facts(file, self.name, told)
+            self._sound = Audio.of_film(file, told.counted, self.notes)
         return dict(self._facts)
 
     def segments(self) -> Iterable[Segment]:
