@@ -97,6 +97,11 @@ def test_obj_written_in_other_ways() -> None:
         mesh = Mesh(obj([*square, *faces]), "obj")
         assert filled(mesh) == whole, faces
         assert mesh.metadata()["faces"] == 2 and mesh.notes == []
+    for encoding in ("utf-16", "utf-8-sig"):
+        content = "\n".join([*square, "f 1 2 3 4"]).encode(encoding)
+        assert filled(Mesh(content, "obj")) == whole
+    odd = Mesh(obj(["v -1.e0 -1 0", *square[1:3], "v -1 1.0+e2 0", "f 1 2 3 4"]), "obj")
+    assert filled(odd) == whole  # as C's programs read it
     with pytest.raises(MediaError, match="IndexError"):
         Mesh(obj([*square, "f 0 1 2"]), "obj").view(0, 0)
     with pytest.raises(MediaError, match="IndexError"):
@@ -293,6 +298,13 @@ def test_morph_targets_and_skins_stand_as_they_are_stored() -> None:
     assert Mesh(made.glb(), "glb").metadata()["extents"] == [6, 6, 0]
 
 
+def test_faces_without_area() -> None:
+    with pytest.raises(MediaError, match="the faces of the 3-D object have no area"):
+        Mesh(obj(["v 0 0 0", "v 1 1 1", "v 2 2 2", "f 1 2 3"]), "obj").view(0, 0)
+    with pytest.raises(MediaError, match="all of the 3-D object is at one point"):
+        Mesh(obj(["v 1 1 1", "v 1 1 1", "v 1 1 1", "f 1 2 3"]), "obj").view(0, 0)
+
+
 def test_faces_that_look_away_are_seen() -> None:
     made = Gltf().primitive(corners=CORNERS[::-1].copy(), material=pbr(1, 0, 0))
     assert seen(Mesh(made.glb(), "glb"))[0] > 200
@@ -334,6 +346,16 @@ def test_a_broken_part_does_not_cost_the_others() -> None:
     assert seen(mesh)[0] > 200
     (note,) = mesh.notes
     assert "a part of the 3-D object is broken (IndexError: index 9" in note
+
+
+def test_a_broken_material_costs_the_colour_alone() -> None:
+    made = Gltf().primitive(material={"extensions": {"KHR_materials_emissive_strength": "much"}})
+    mesh = Mesh(made.glb(), "glb")
+    assert seen(mesh) != WHITE
+    (note,) = mesh.notes
+    assert "a material cannot be used (AttributeError" in note
+    mesh = Mesh(Gltf().primitive(material=pbr(texture=7)).glb(), "glb")
+    assert seen(mesh) != WHITE and "IndexError" in mesh.notes[0]
 
 
 @pytest.mark.parametrize(

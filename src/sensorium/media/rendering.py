@@ -98,6 +98,8 @@ class Scene:
         self._points = self._surface.points / largest - middle / largest
         self._half = half / largest
         self._shading = Shading(self._surface, self._points)
+        if not (self._shading.areas.any() or len(self._surface.lines) or len(self._surface.dots)):
+            raise MediaError("the faces of the 3-D object have no area", name)
         self._spacing = 0.0
         if len(self._surface.dots):
             self._spacing = distance_between(self._points[self._surface.dots])
@@ -217,4 +219,6 @@ class Scene:
                     plain[:, None], shown * (FADED + (1 - FADED) * share)[:, None], shown
                 )
             radius = min(max(FILLING * self._spacing * scale, 1.0), LARGEST * rays)
+            if len(surface.triangles) or len(surface.lines):  # marks on something, and no cloud
+                radius = 2 * LINE_RADIUS * rays
             splat(pixels, depths, places, shown, radius, rays)

@@ -43,14 +43,14 @@ class Shading:
         )
         count = len(surface.triangles)
         self.normals = np.empty((count, 3), np.float32)
-        self._areas = np.empty(count, np.float32)
+        self.areas = np.empty(count, np.float32)
         for first in range(0, count, CHUNK):
             here = slice(first, first + CHUNK)
             corners = points[surface.triangles[here]]
             crossed = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
             lengths = np.linalg.norm(crossed, axis=1)
             self.normals[here] = crossed / np.maximum(lengths, 1e-300)[:, None]
-            self._areas[here] = lengths / 2
+            self.areas[here] = lengths / 2
         self._spread: dict[str, Floats] = {}
 
     def seen(
@@ -152,5 +152,5 @@ class Shading:
             corners = getattr(self._surface, kind)[self._surface.triangles]
             first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
             areas = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / 2
-            self._spread[kind] = areas / np.maximum(self._areas, 1e-20)
+            self._spread[kind] = areas / np.maximum(self.areas, 1e-20)
         return self._spread[kind]

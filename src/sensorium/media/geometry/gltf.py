@@ -33,6 +33,10 @@ MAX_NODES = 300_000
 """Places of parts: each is a part of its own here. Assemblies of machines have ten thousands."""
 
 
+WRONG = (AttributeError, IndexError, KeyError, TypeError, ValueError, OSError)
+"""What is raised by documents whose numbers fit nowhere and whose objects are something else."""
+
+
 def read_gltf(content: bytes, beside: Beside, limits: Limits) -> Model:
     """Read a glTF or GLB file; see `sensorium.media.geometry.read_model`."""
     document, binary = _document(content)
@@ -124,7 +128,8 @@ class _Reader:
             self._notes.append(
                 f"{_counted(len(self._broken))} broken ({described(self._broken[0])})"
             )
-        return Model(parts, self._points, upright=1, linear=True, notes=self._notes)
+        notes = list(dict.fromkeys(self._notes))
+        return Model(parts, self._points, upright=1, linear=True, notes=notes)
 
     def _of_node(
         self, node: dict[str, Any], world: Floats, placed: dict[int, Floats]
@@ -160,7 +165,7 @@ class _Reader:
         except CompressedError as error:
             self._packed[str(error)] += 1
             part = None
-        except (IndexError, KeyError, TypeError, ValueError, OSError) as error:
+        except WRONG as error:
             # What numbers that fit nowhere raise: the other parts can be seen all the same.
             self._broken.append(error)
             part = None
@@ -188,7 +193,10 @@ class _Reader:
             whole = np.iinfo(colours.dtype).max if colours.dtype.kind == "u" else 1.0
             part.colours = as_shares(colours[: len(points)], float(whole))
         if "material" in primitive:
-            self._dress(part, self._materials.get(primitive["material"]), attributes)
+            try:
+                self._dress(part, self._materials.get(primitive["material"]), attributes)
+            except WRONG as error:  # its colour is lost, not its form
+                self._notes.append(f"a material cannot be used ({described(error)})")
         return part
 
     def _dress(self, part: Part, look: Look, attributes: dict[str, int]) -> None:

@@ -11,6 +11,7 @@ from sensorium.errors import MediaError
 from sensorium.media.decoding import described
 from sensorium.media.geometry.beside import Beside
 from sensorium.media.geometry.model import Material
+from sensorium.media.geometry.numbers import plain
 from sensorium.media.geometry.textures import Decoder, Texture
 
 OPTIONS = {
@@ -60,7 +61,7 @@ def _libraries(name: str, beside: Beside, notes: list[str]) -> list[str]:
         found = []
         try:
             for candidate in candidates:
-                found.append(beside.read(candidate).decode("utf-8", "replace"))
+                found.append(plain(beside.read(candidate)).decode("utf-8", "replace"))
                 beside.also_beside(candidate)
         except FileNotFoundError:
             continue

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?i:nan|inf)")
 
 CHUNK = 4 * 1024 * 1024
 """Bytes that are taken apart at a time: words take ten times their place as Python's objects."""
@@ -29,10 +32,26 @@ def numbers_of(text: bytes) -> npt.NDArray[np.float64]:
         try:
             found.append(np.array(words, np.float64))
         except ValueError:
-            # What C writes on Windows for "not a number": -1.#IND
-            found.append(np.array([b"nan" if b"#" in word else word for word in words], np.float64))
+            found.append(np.array([_number(word) for word in words]))
         start = end
     return np.concatenate(found) if found else np.zeros(0)
+
+
+def _number(word: bytes) -> float:
+    """A number as C's programs read and write it: as far as it is one, and -1.#IND for none."""
+    if b"#" in word:
+        return float("nan")
+    start = NUMBER.match(word)
+    if start is None:
+        raise ValueError(f"{word[:20]!r} is no number")
+    return float(start[0])
+
+
+def plain(content: bytes) -> bytes:
+    """Text of a file without the mark of its encoding, in UTF-8."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", "replace").encode()
+    return content.removeprefix(b"\xef\xbb\xbf")
 
 
 def table(rows: Sequence[bytes], least: int) -> npt.NDArray[np.float64]:

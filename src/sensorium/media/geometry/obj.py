@@ -18,7 +18,7 @@ from sensorium.media.geometry.model import (
     require_rows,
 )
 from sensorium.media.geometry.mtl import read_materials
-from sensorium.media.geometry.numbers import numbers_of, ragged, table
+from sensorium.media.geometry.numbers import numbers_of, plain, ragged, table
 from sensorium.media.geometry.polygons import triangulate
 
 MIN_CLOUD = 3
@@ -42,7 +42,7 @@ class _Lines:
 
 def read_obj(content: bytes, beside: Beside, limits: Limits) -> Model:
     """Read an OBJ file; see `sensorium.media.geometry.read_model`."""
-    lines = _sorted(content)
+    lines = _sorted(plain(content))
     limits.check(len(lines.faces), len(lines.points))
     rows = table(lines.points, 3)
     points = rows[:, :3]

@@ -10,7 +10,7 @@ from sensorium.errors import MediaError
 from sensorium.media.geometry.beside import Beside
 from sensorium.media.geometry.colours import as_shares
 from sensorium.media.geometry.model import GREY, Floats, Indices, Limits, Model, Part, require_rows
-from sensorium.media.geometry.numbers import ragged, table
+from sensorium.media.geometry.numbers import plain, ragged, table
 from sensorium.media.geometry.polygons import triangulate
 
 KEYWORD = re.compile(rb"(ST)?(C)?(N)?(4)?(n)?OFF\b")
@@ -19,9 +19,10 @@ KEYWORD = re.compile(rb"(ST)?(C)?(N)?(4)?(n)?OFF\b")
 def read_off(content: bytes, beside: Beside, limits: Limits) -> Model:
     """Read an OFF file; see `sensorium.media.geometry.read_model`."""
     del beside  # it names no files
+    content = plain(content)
     if b"#" in content:
         content = re.sub(rb"#[^\r\n]*", b"", content)
-    text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
+    text = content.lstrip()
     keyword = KEYWORD.match(text)
     if keyword is not None:
         text = text[keyword.end() :]

@@ -7,7 +7,7 @@ import numpy as np
 from sensorium.media.geometry.beside import Beside
 from sensorium.media.geometry.colours import as_shares
 from sensorium.media.geometry.model import GREY, Floats, Indices, Limits, Model, Part
-from sensorium.media.geometry.numbers import numbers_of
+from sensorium.media.geometry.numbers import numbers_of, plain
 
 TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("extra", "<u2")])
 HEAD = 84
@@ -25,7 +25,7 @@ def read_stl(content: bytes, beside: Beside, limits: Limits) -> Model:
         corners: Floats = rows["corners"].astype(np.float64).reshape(-1, 3)
         colours = _colours(content[:80], rows["extra"])
     else:
-        corners = _text(content, limits)
+        corners = _text(plain(content), limits)
     triangles = np.arange(len(corners)).reshape(-1, 3)
     part = Part(corners, triangles, face_colours=colours)
     return Model([part] if len(corners) else [], None, upright=2)
