@@ -6,7 +6,7 @@ import pytest
 
 from sensorium.ranking.rank_fusion import RANK_CONSTANT
 from sensorium.ranking.scale import Scale, Spread
-from sensorium.ranking.scoring import Match, Neighbour, Ranked, rank
+from sensorium.ranking.scoring import Match, Neighbour, Ranked, rank, rank_by_parts
 
 
 def test_neighbours_are_ranked_by_their_cosines() -> None:
@@ -43,3 +43,14 @@ def test_both_are_fused_by_rank() -> None:
         Ranked(1, pytest.approx(1 / (RANK_CONSTANT + 1)), 11, None),
         Ranked(4, pytest.approx(1 / (RANK_CONSTANT + 2)), None, None),
     ]
+
+
+def test_a_query_of_several_parts_is_the_mean_of_them() -> None:
+    """What has all of it comes before what has one part of it; what is in no line has its end."""
+    scale = Scale()
+    first = [Neighbour(1, 10, 1.0, "image"), Neighbour(5, 20, 1.0, "image")]
+    second = [Neighbour(2, 10, 1.0, "image"), Neighbour(9, 30, 0.5, "image")]
+    ranked = rank_by_parts([first, second], [scale, scale], depth=2)
+    assert ranked == [Ranked(10, 1.0, 1), Ranked(20, 0.75, 5), Ranked(30, 0.75, 9)]
+    ranked = rank_by_parts([first, second], [scale, scale], depth=5)
+    assert ranked == [Ranked(10, 1.0, 1), Ranked(20, 0.5, 5), Ranked(30, 0.25, 9)]

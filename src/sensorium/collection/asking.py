@@ -13,7 +13,7 @@ from sensorium.collection.hits import hits_of
 from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
-from sensorium.collection.queries import query_vectors, vector_given
+from sensorium.collection.queries import query_parts, query_vectors, vector_given
 from sensorium.collection.results import Hit, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
 from sensorium.collection.snapshots import Ids, Snapshot, Snapshots
@@ -22,7 +22,7 @@ from sensorium.encoders import Encoder
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 from sensorium.index.base import Vectors
 from sensorium.media import Media, Text, as_media
-from sensorium.ranking.scoring import rank
+from sensorium.ranking.scoring import rank, rank_by_parts
 
 MODES = ("vector", "words", "hybrid", "hash")
 
@@ -36,6 +36,9 @@ a list that is too short after that many is what remains."""
 FUSED = (1000, 10_000, 100_000)
 """Depths to which rankings are fused: what is far down in both is worth a place, too. Pages within
 one of them are cut from the same ranking."""
+
+PARTS_FUSED = (100, 1000, 10_000)
+"""The same for the parts of one query, of which there are up to 64."""
 
 
 class Asking:
@@ -121,9 +124,11 @@ class Asking:
         if mode not in MODES:
             raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
         if mode not in WITH_WORDS:
-            vectors = query_vectors(self._own.load(), [media])
+            parts = query_parts(self._own.load(), media)
             options = {"modality": media.modality.value} if mode == "hash" else {}
-            return lambda k, offset: self._nearest(mode, vectors, k, offset, allowed, **options)[0]
+            if len(parts) > 1:
+                return lambda k, offset: self._near_parts(mode, parts, k, offset, allowed, options)
+            return lambda k, offset: self._nearest(mode, parts, k, offset, allowed, **options)[0]
         if not isinstance(media, Text):
             raise UsageError(f"a search by words takes a text, not {media!r:.80}")
         if mode == "words":
@@ -167,6 +172,30 @@ class Asking:
             if list(map(len, answers)) == list(map(len, lines)):
                 break
         return answers
+
+    def _near_parts(
+        self,
+        mode: str,
+        parts: Vectors,
+        k: int,
+        offset: int,
+        allowed: Ids | None,
+        options: dict[str, Any],
+    ) -> list[Hit]:
+        """Items by the mean of what each part of one query finds in them."""
+        stop = offset + k
+        depth = next((depth for depth in PARTS_FUSED if depth >= stop), stop)
+        hits: list[Hit] = []
+        for _ in range(TRIES):
+            snapshot = self.snapshot(mode)
+            scales = snapshot.scales(parts)
+            lines = nearest_items(snapshot, parts, scales, depth, allowed, **options)
+            lines = exactly(self._store, snapshot, parts, lines)
+            ranked = rank_by_parts(lines, scales, depth)[offset:stop]
+            (hits,) = hits_of(self._store, [ranked])
+            if len(hits) == len(ranked):
+                break
+        return hits
 
     def snapshot(self, mode: str) -> Snapshot:
         """The vectors as they are now, in the index that a mode asks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Any
@@ -19,6 +19,11 @@ from sensorium.media.given import array_of
 
 QUERY_BATCH = 32
 """Segments of a long query that the model sees at once."""
+
+MOST_PARTS = 64
+"""Segments of a long query that are searched with: a talk of an hour has 360 windows of sound."""
+
+NOTHING_THERE = "there is nothing in the query that can be compared"
 
 
 def extraction_of(speech: bool | str, ocr: bool) -> Extraction:
@@ -58,12 +63,31 @@ def query_vectors(encoder: Encoder, queries: Sequence[Media]) -> npt.NDArray[np.
     return vectors
 
 
-def _mean_of_segments(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
-    """The unit vector in the middle of all segments of a query, shape (d,)."""
+def query_parts(encoder: Encoder, query: Media) -> npt.NDArray[np.float32]:
+    """The vectors that a query is searched with, shape (n, d): one of a text or a picture.
+
+    Of what has several segments those of each, or of `MOST_PARTS` evenly through it. Their mean
+    would be nearer to what is a little like all of a film than to any picture of the film itself.
+
+    Raises
+    ------
+    MediaError
+        As `query_vectors`.
+    """
+    if isinstance(query, (Text, Image)):
+        return query_vectors(encoder, [query])
+    vectors = [vector for batch in _of_segments(encoder, query) for vector in batch if vector.any()]
+    if not vectors:
+        raise MediaError(NOTHING_THERE)
+    some = np.linspace(0, len(vectors) - 1, min(len(vectors), MOST_PARTS)).round().astype(int)
+    return np.stack([vectors[n] for n in some])
+
+
+def _of_segments(encoder: Encoder, media: Media) -> Iterator[npt.NDArray[np.float32]]:
+    """The vectors of a query's segments, in batches, each kind of a batch by itself."""
     extraction = NOTHING
     if isinstance(media, Audio) and Modality.AUDIO not in encoder.space.modalities:
         extraction = extraction_of(True, False)
-    total = np.zeros(encoder.space.dimension)
     with closing(segments_of(encoder, media, extraction, role="query")) as segments:
         while batch := list(islice(segments, QUERY_BATCH)):
             by_kind: dict[str, list[Prepared]] = {}
@@ -71,10 +95,17 @@ def _mean_of_segments(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]
                 if prepared is not None:
                     by_kind.setdefault(str(record.modality), []).append(prepared)
             for kind, of_kind in by_kind.items():
-                total += encoder.encode_prepared(Modality(kind), of_kind, "query").sum(axis=0)
+                yield encoder.encode_prepared(Modality(kind), of_kind, "query")
+
+
+def _mean_of_segments(encoder: Encoder, media: Media) -> npt.NDArray[np.float32]:
+    """The unit vector in the middle of all segments of a query, shape (d,)."""
+    total = np.zeros(encoder.space.dimension)
+    for vectors in _of_segments(encoder, media):
+        total += vectors.sum(axis=0)
     length = float(np.linalg.norm(total))
     if not length > 0:
-        raise MediaError("there is nothing in the query that can be compared")
+        raise MediaError(NOTHING_THERE)
     return (total / length).astype(np.float32)
 
 

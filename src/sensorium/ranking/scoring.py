@@ -4,7 +4,8 @@
 a search by    gives an item the score
 =============  =======================================================================
 vectors, hash  cosine of the query and the item's best segment; of several modalities
-               all are brought to the scale of one (`sensorium.ranking.scale`)
+               all are brought to the scale of one (`sensorium.ranking.scale`); of a
+               query with several segments, the mean of what each of them has
 words          BM25 of the item's words
 both           sum of reciprocal ranks (`sensorium.ranking.rank_fusion`)
 =============  =======================================================================
@@ -82,3 +83,47 @@ def rank(
     texts = {match.item: match.text_id for match in matches}
     fused = reciprocal_rank_fusion([list(segments), list(texts)])
     return [Ranked(item, score, segments.get(item), texts.get(item)) for item, score in fused]
+
+
+def rank_by_parts(
+    lines: Sequence[Sequence[Neighbour]], scales: Sequence[Scale], depth: int
+) -> list[Ranked]:
+    """Score items by a query that has several segments: by the mean of what each of them finds.
+
+    A film, of which every scene finds itself, so has 1 to itself; one that shares a scene with it
+    has not. (The sum over a query's parts of the best match is ColBERT's late interaction, Khattab
+    and Zaharia 2020.)
+
+    Parameters
+    ----------
+    lines : sequence of sequence of Neighbour
+        What each segment found: each item once, the nearest first.
+    scales : sequence of Scale
+        Of each segment.
+    depth : int
+        How many items each looked for. One that a full line does not hold has no more than its
+        last, and is taken to have that.
+
+    Returns
+    -------
+    list of Ranked
+        Best first, each item once, with the segment that is nearest of all. Items of equal score
+        are in the order of their segments' ids.
+    """
+    totals: dict[int, float] = {}
+    nearest: dict[int, tuple[float, int]] = {}
+    floors = 0.0
+    for line, scale in zip(lines, scales, strict=True):
+        scores = [scale.score(neighbour.cosine, neighbour.modality) for neighbour in line]
+        floor = min(scores) if len(line) >= depth else 0.0
+        floors += floor
+        for neighbour, score in zip(line, scores, strict=True):
+            item = neighbour.item
+            totals[item] = totals.get(item, 0.0) + score - floor
+            found = (-score, neighbour.segment)
+            nearest[item] = min(nearest.get(item, found), found)
+    ranked = [
+        Ranked(item, (total + floors) / len(lines), nearest[item][1])
+        for item, total in totals.items()
+    ]
+    return sorted(ranked, key=lambda item: (-round(item.score, 9), item.segment or 0))
