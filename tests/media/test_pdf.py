@@ -400,6 +400,21 @@ def test_notes_say_what_is_lost() -> None:
     assert "XFA" in form_note and attached == "attached files are not read: invoice.xml"
 
 
+def test_pictures_that_cannot_be_decoded_are_noted() -> None:
+    pdf = Pdf()
+    broken = pdf.stream(
+        b"no JPEG", "/Type/XObject/Subtype/Image/Width 320/Height 240/ColorSpace/DeviceRGB"
+        "/BitsPerComponent 8/Filter/DCTDecode",
+    )  # fmt: skip
+    pdf.page("q 200 0 0 150 60 60 cm /P Do Q " + lines(*PROSE), {"P": broken})
+    pdf.page("q 595 0 0 842 0 0 cm /P Do Q " + lines("Page 2", top=20), {"P": broken})
+    pdf.page("q 200 0 0 150 60 60 cm /P Do Q " + lines(*PROSE), {"P": pdf.picture(photo(1))})
+    document = Document(pdf.content())
+    pages = [one.details["page"] for one in document.segments() if isinstance(one.media, Image)]
+    assert pages == [2, 3]  # of the second, the line is drawn
+    assert document.notes == ["page 1: a picture on it is blank or cannot be decoded"]
+
+
 def test_pages_over_the_limit_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sensorium.media.document.MAX_PAGES", 2)
     document = Document(text_pdf("one", "two", "three"))

@@ -57,6 +57,12 @@ def test_spans_stay_those_of_the_file() -> None:
         ("L’été, où es-tu ? « À la fenêtre »", "cp1252"),
         ("花园里有一棵梨树，井在八月干涸。", "gb18030"),
         ("The well is dry: 井在八月干涸。", "utf-32"),
+        ("庭には梨の木があり、井戸は八月に乾きます。", "cp932"),
+        ("庭には梨の木があり、井戸は八月に乾きます。", "euc_jp"),
+        ("В саду растёт груша, а колодец в августе сухой.", "cp1251"),
+        ("В саду растёт груша, а колодец в августе сухой.", "koi8_r"),
+        ("Le garçon à l’école d’été, déjà âgé: où?", "cp1252"),
+        ("ÄÖÜ äöü ß — ÉÈ", "cp1252"),
     ],
 )
 def test_encodings_without_a_mark(text: str, encoding: str) -> None:

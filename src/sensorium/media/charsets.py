@@ -37,14 +37,15 @@ DECLARED_WITHIN = 1024
 
 _HIGH_PAIRS = re.compile(rb"[\x81-\xfe][\xa1-\xfe]")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_HIRAGANA = re.compile("[\u3041-\u3093]")
 
 
 def decoded(content: bytes, name: str, page: bool = False) -> str:
     """Read bytes as the text they are, lines ended by line feeds.
 
     A byte order mark goes first, then what a web page says of itself, UTF-8 where the bytes are
-    that, UTF-16 where every other byte tells of it, GB18030 where most bytes stand in pairs as
-    Chinese does, and else Windows' Western characters.
+    that, UTF-16 where every other byte tells of it, then a guess: Shift-JIS or EUC-JP, Windows'
+    Cyrillic or KOI8-R, GB18030, else Windows' Western characters.
 
     Parameters
     ----------
@@ -68,9 +69,7 @@ def decoded(content: bytes, name: str, page: bool = False) -> str:
         return _lines(content.decode(encoding, "replace"))
     if b"\0" in content[:4096]:
         raise MediaError(f"no text (it holds NUL characters; begins with {content[:8]!r})", name)
-    for encoding in ("utf-8", "gb18030", "cp1252"):
-        if encoding == "gb18030" and not _in_pairs(content[:SAMPLE]):
-            continue
+    for encoding in ("utf-8", *_guessed(content[:SAMPLE])):
         try:
             return _lines(content.decode(encoding))
         except UnicodeDecodeError:
@@ -117,7 +116,21 @@ def _wide(start: bytes) -> str:
     return ""
 
 
-def _in_pairs(sample: bytes) -> bool:
-    """Whether bytes beyond ASCII stand in pairs, as in Chinese; European letters stand alone."""
-    high = len(_HIGH.findall(sample))
-    return high == 0 or 2 * len(_HIGH_PAIRS.findall(sample)) > 0.7 * high
+def _guessed(sample: bytes) -> tuple[str, ...]:
+    """Encodings that bytes may have, the likeliest first.
+
+    European letters stand alone between those of ASCII; bytes of Chinese and Japanese stand in
+    pairs, of Cyrillic in a row. Japanese has Hiragana; of Cyrillic, small letters, which are most,
+    lie in the upper half of Windows' table and the lower one of KOI8.
+    """
+    high = _HIGH.findall(sample)
+    for encoding in ("cp932", "euc_jp"):
+        text = sample.decode(encoding, "ignore")
+        if len(_HIRAGANA.findall(text)) > 0.1 * len(high):  # of two bytes each
+            return encoding, "cp1252"
+    letters = [byte[0] for byte in high if byte[0] >= 0xC0]
+    if len(high) > 0.5 * len(sample) and len(letters) > 0.9 * len(high):
+        small = sum(byte >= 0xE0 for byte in letters)
+        return ("cp1251" if 2 * small > len(letters) else "koi8_r"), "cp1252"
+    in_pairs = 2 * len(_HIGH_PAIRS.findall(sample)) > 0.7 * len(high)
+    return ("gb18030", "cp1252") if in_pairs else ("cp1252",)

@@ -19,7 +19,7 @@ _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0
 # A sentence ends at its mark, with closing quotes and brackets, before white space; Chinese and
 # Japanese marks need none. An empty line ends one, too. Dot leaders are one mark: looked at again
 # from each of their dots, a line of 100,000 would take minutes.
-_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？…]+[”’」』）]*|\n[ \t]*\n\s*")
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？…]+[”’」』）]*|\n[ \t\f]*\n\s*")
 
 
 def weight(text: str) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar
 
+import numpy as np
 import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
@@ -153,7 +154,10 @@ def pictures(
 
     for number, parts, made in _read(content, name, some, read, notes):
         for part, picture in zip(parts, made, strict=True):
-            yield number, part, picture
+            if part.pixels and not np.ptp(np.asarray(picture), axis=(0, 1)).any():
+                notes.append(f"page {number}: a picture on it is blank or cannot be decoded")
+            else:
+                yield number, part, picture
 
 
 def _left_out(document: Any, most: int) -> Iterator[str]:

@@ -73,7 +73,7 @@ class Part:
     box : tuple of float, optional
         Left, upper, right and lower as shares of the page's sides; None for the whole page.
     pixels : int
-        Of the longer side as it is stored; 0 for a whole page.
+        Of the longer side as it is stored; 0 for a page that no picture covers.
     key : str
         The same for a picture that stands on many pages.
     """
@@ -117,13 +117,15 @@ def parts_of(page: Any, has_text: bool, layered: bool) -> list[Part]:
     """
     pictures, drawn = _survey(page, layered)
     whole = not has_text or drawn
+    covering = 0
     rest = []
     for picture in _put_together(pictures):
-        if picture.share >= PAGE_SHARE:
-            whole = whole or not _is_background(page, picture)
-        else:
+        if picture.share < PAGE_SHARE:
             rest.append(picture)
-    parts = [Part()] if whole else []
+        elif not has_text or not _is_background(page, picture):
+            whole = True
+            covering = max(covering, *picture.pixels)
+    parts = [Part(pixels=covering)] if whole else []
     longer = max(page.get_size())
     sides = [side / longer for side in page.get_size()]
     photos = [picture for picture in rest if _is_photo(picture, sides)]

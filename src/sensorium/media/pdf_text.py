@@ -333,7 +333,11 @@ def _arranged(
             if not dropped or letter in "\r\n":
                 texts[place].append((letter, math.nan))
             continue
-        if hidden and address(pdfium.FPDFText_GetTextObject(textpage, number)) in hidden:
+        if (
+            hidden
+            and not letter.isspace()  # which leaves no trace
+            and address(pdfium.FPDFText_GetTextObject(textpage, number)) in hidden
+        ):
             dropped = True
             continue
         pdfium.FPDFText_GetCharBox(textpage, number, left, right, lower, upper)
