@@ -225,7 +225,8 @@ def test_look_alikes_are_no_copies(tmp_path: Path) -> None:
             for group in find_duplicate_items(collection, look_alikes=True)
             if group.kind == "look alike"
         ]
-        assert {f"white {value}.png" for value in "125"} in alike
+        assert {f"invoice {n}{end}" for n in "01" for end in (".png", " dark.webp")} in alike
+        assert not any("white" in name for group in alike for name in group)  # they are seen
 
 
 @pytest.fixture
@@ -316,3 +317,17 @@ def test_only_whole_pictures(collection: Collection) -> None:
     collection.add_vectors(same[:2], ["a", "b"], modality="text")
     collection.add_vectors(same, ["c", "c", "d", "d"], spans=[(0, 1), (1, 2)] * 2)
     assert find_duplicate_items(collection, pixels=False, look_alikes=True) == []
+
+
+def test_pages_of_a_tiff(shots: Callable[..., Collection], tmp_path: Path) -> None:
+    """Equal files are copies; an equal cover sheet makes no fax one of another."""
+    pages = [PIL.Image.open(painted(tmp_path / f"{n}.png", seed=n)) for n in range(3)]
+    for name, others in (("one.tif", pages[1:]), ("other.tif", pages[2:])):
+        pages[0].save(tmp_path / name, save_all=True, append_images=others)
+    shutil.copy(tmp_path / "one.tif", tmp_path / "same.tif")
+    cover = tmp_path / "0.png"
+    library = shots(*(tmp_path / f"{name}.tif" for name in ("one", "other", "same")), cover)
+    for pixels in (True, False):
+        (found,) = find_duplicate_items(library, look_alikes=True, pixels=pixels)
+        assert found.kind == "copies"
+        assert [Path(item.path).name for item in found.items] == ["one.tif", "same.tif"]

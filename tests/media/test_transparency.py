@@ -205,6 +205,7 @@ def test_ordinary_transparent_pictures_stay_on_white() -> None:
     assert ground(writing((0, 0, 0, 255))) == WHITE
     assert ground(writing((200, 30, 60, 255))) == WHITE
     assert ground(writing((255, 220, 0, 255))) == WHITE  # yellow is seen by its colour
+    assert ground(writing((211, 211, 211, 255))) == WHITE  # faint, and still read
     assert ground(circle("red")) == WHITE
     sticker = circle("orange", "white", 12)
     PIL.ImageDraw.Draw(sticker).ellipse((100, 100, 200, 200), "blue", "black", 5)
@@ -221,6 +222,13 @@ def test_ordinary_transparent_pictures_stay_on_white() -> None:
     assert ground(PIL.Image.new("RGBA", (1, 1), (255, 255, 255, 0))) == WHITE
     shadow = PIL.Image.new("RGBA", (300, 300), (0, 0, 0, 20))
     assert ground(shadow)[0] > 200  # type: ignore[index]
+
+
+def test_light_grey_beside_black_stays_on_white() -> None:
+    """On black, the black half would be gone."""
+    picture = writing((211, 211, 211, 255))
+    PIL.ImageDraw.Draw(picture).text((40, 10), "in May", "black", PIL.ImageFont.load_default(48))
+    assert ground(picture) == WHITE
 
 
 def test_a_sign_with_a_white_name_beside_it_is_laid_over_black() -> None:

@@ -266,7 +266,7 @@ def find_duplicate_items(
         symbolic links are anybody's copy, so that deleting copies never deletes what is kept.
     """
     store = store_of(collection)
-    items, vectors = _whole_pictures(store)
+    items, vectors, books = _whole_pictures(store)
     if threshold is None:
         threshold = CANDIDATE_COSINE if pixels else VECTORS_COSINE
     _check(threshold)
@@ -309,18 +309,22 @@ def find_duplicate_items(
     found = _described("copies", [group for group in copies if len(group) > 1], items, vectors)
     if look_alikes:
         gone = {row for _, *rows in copies for row in rows}
-        rest = [row for row in order if row not in gone]
+        # Two faxes with the same cover sheet are not alike.
+        rest = [row for row in order if row not in gone and row not in books]
         hashes = [items[row].file.content_hash for row in rest]
         alike = grouped(rest, hashes, thumbnails.agree if pixels else None)
         found += _described("look alike", alike, items, vectors)
     return found
 
 
-def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors]:
-    """Pictures that have one vector as a whole, and the vectors, of shape (n, d)."""
+def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors, set[int]]:
+    """Pictures that have a vector as a whole, and the vectors, of shape (n, d).
+
+    Of one with several pages it is that of the first; their rows are returned, too.
+    """
     stored = store.state().space
     if stored is None:
-        return [], np.empty((0, 0), np.float32)
+        return [], np.empty((0, 0), np.float32), set()
     with store.snapshot():
         segments, owners, vectors = store.vectors(stored[0].dimension)
         # Neither parts of a long picture nor what is written in one, which have vectors, too.
@@ -328,19 +332,24 @@ def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors]:
         tiles = tiles_among(store, segments, owners, modalities)
         pictures = (modalities == str(Modality.IMAGE)) & ~tiles
         segments, owners, vectors = segments[pictures], owners[pictures], vectors[pictures]
-        ids, places, counts = np.unique(owners, return_inverse=True, return_counts=True)
+        ids, firsts, counts = np.unique(owners, return_index=True, return_counts=True)
         items = store.items(ids.tolist())
-        alone = (counts == 1)[places]
+        several = dict(zip(firsts.tolist(), (counts > 1).tolist(), strict=True))
         whole = [
-            row for row in np.flatnonzero(alone).tolist()
-            if items[int(owners[row])].modality == Modality.IMAGE
-        ]  # fmt: skip
-        rows = []
+            row for row in sorted(several) if items[int(owners[row])].modality == Modality.IMAGE
+        ]
+        rows: list[int] = []
+        books: set[int] = set()
         for start in range(0, len(whole), ROWS_READ):
             some = whole[start : start + ROWS_READ]
             stored_segments = store.segments(segments[some].tolist())
-            rows += [r for r in some if stored_segments[int(segments[r])].record.span is None]
-    return [items[owner] for owner in owners[rows].tolist()], vectors[rows]
+            for row in some:
+                record = stored_segments[int(segments[row])].record
+                has_pages = "page" in record.details
+                if record.span is None and (has_pages or not several[row]):
+                    books |= {len(rows)} if has_pages else set()
+                    rows.append(row)
+    return [items[owner] for owner in owners[rows].tolist()], vectors[rows], books
 
 
 def _file_of(path: str) -> tuple[int, int] | None:

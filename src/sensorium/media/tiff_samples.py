@@ -23,6 +23,7 @@ import PIL.ImageFile
 from PIL import TiffImagePlugin
 
 from sensorium.media.colours import array_to_uint8
+from sensorium.media.tiff_pages import find_pages
 
 MAX_DECODED = 1 << 30
 """Bytes of all samples of a picture, before they become 8 bits each."""
@@ -82,6 +83,7 @@ class SampledTiff(PIL.ImageFile.ImageFile):
         self._mode = self._layout.mode
         if self._layout.profile:
             self.info["icc_profile"] = self._layout.profile
+        self.n_frames = len(find_pages(self._layout.encoded)[0])
         self.tile = [PIL.ImageFile._Tile(_DECODER, (0, 0, *self._size), 0, (self._layout,))]
 
     def getexif(self) -> PIL.Image.Exif:

@@ -24,12 +24,14 @@ seen all the same; at full size it would take five times as long as decoding."""
 EDGE = 32
 """Levels of 255 between neighbours that are an edge, on one of the grounds."""
 
-LOST = 1 / 4
-"""An edge that has less than this share of its strength on a ground is lost on it."""
+LOST = 1 / 8
+"""An edge that has less than this share of its strength on a ground is lost on it. Grey writing of
+224 is still read on white, of 240 it is not."""
 
 MOST_LOST = 1 / 2
 """Share of the edges that may be lost on white. White outlines of stickers are a tenth to a third
-of theirs; white writing loses nearly all, beside a coloured sign still most."""
+of theirs; white writing loses nearly all, beside a coloured sign still most. Of 3,003 icons and
+transparent drawings in packages of Debian and PyPI, 21 are laid over black: white ones."""
 
 
 @dataclass(frozen=True)
