@@ -124,13 +124,38 @@ def test_recordings_joined_to_one_are_heard_one_after_the_other(form: str) -> No
     assert loud(sound)[-1][1] == pytest.approx(27, abs=0.3)
 
 
-def test_a_hole_of_broken_bytes_is_silence() -> None:
-    content = bytearray(encoded(Sound([(0, noise(20))], "ac3"), form="matroska"))
+@pytest.mark.parametrize(
+    ("form", "codec", "told"),
+    [
+        ("flac", "flac", True),
+        ("ogg", "flac", False),
+        ("ogg", "libopus", False),
+        ("ipod", "aac", True),
+        ("matroska", "ac3", False),
+        ("mpegts", "aac", False),
+    ],
+)
+def test_a_hole_of_broken_bytes_is_silence(form: str, codec: str, told: bool) -> None:
+    """It is told where there were packets that could not be decoded; others are a gap."""
+    content = bytearray(encoded(Sound([(0, noise(20))], codec), form=form))
     third = len(content) // 3
-    content[third : 2 * third] = bytes(third)
+    hole = np.random.default_rng(0).integers(0, 256, third, np.uint8)
+    content[third : 2 * third] = hole.tobytes()
     sound = Audio(bytes(content))
     assert sound.duration == pytest.approx(20, abs=0.2)
     samples = sound.load(HEARD)
     assert len(samples) == pytest.approx(20 * HEARD, abs=0.2 * HEARD)
-    levels = [np.abs(samples[n * HEARD : (n + 1) * HEARD]).mean() for n in (2, 10, 17)]
-    assert levels[0] > 0.05 and levels[1] < 0.01 and levels[2] > 0.05
+    whole = [np.abs(samples[n * HEARD : (n + 1) * HEARD]).mean() for n in (2, 10, 17)]
+    parts = [np.abs(sound.clip(n, n + 1).load(HEARD)).mean() for n in (2, 10, 17)]
+    for levels in (whole, parts):
+        assert levels[0] > 0.05 and levels[1] < 0.04 and levels[2] > 0.05
+    assert ("some of its sound is broken, and silence here" in sound.notes) == told
+
+
+def test_what_is_missing_in_the_middle_of_an_ogg_file_is_silence() -> None:
+    content = encoded(Sound([(0, noise(30))], "libopus"), form="ogg")
+    third = len(content) // 3
+    sound = Audio(content[:third] + content[2 * third :])
+    assert sound.duration == pytest.approx(30, abs=0.1)
+    levels = [np.abs(sound.clip(n, n + 1).load(HEARD)).mean() for n in (8, 15, 28)]
+    assert levels[0] > 0.05 and levels[1] < 0.001 and levels[2] > 0.05

@@ -253,7 +253,13 @@ class Audio(EncodedFile):
         elif (survey := self._known().survey) is not None:
             yield from soundtracks.samples(survey, self.name, rate, start, stop, self.notes)
         else:
-            yield from soundfiles.samples(self._file(), rate, start, stop)
+            broken = yield from soundfiles.samples(self._file(), rate, start, stop)
+            if broken is not None:
+                survey = soundtracks.surveyed(self._file(), self.name, MAX_SECONDS)
+                if soundtracks.BROKEN not in self.notes:
+                    self.notes.append(soundtracks.BROKEN)
+                self._found[:] = [_Header(self._header(), survey)]
+                yield from soundtracks.samples(survey, self.name, rate, broken, stop, self.notes)
 
     def __repr__(self) -> str:
         part = f", {self.span[0]:.1f}-{self.span[1]:.1f} s" if self.span else ""

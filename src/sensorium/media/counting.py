@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MissingExtraError
-from sensorium.media.containers import Clock, opened, tracks
+from sensorium.media.containers import Clock, opened, packets_of, tracks
 from sensorium.media.stretches import Stretch
 
 try:
@@ -94,7 +94,7 @@ def _read(container: InputContainer, wanted: list[Any], limit: float) -> Counted
     for one in tracks(container):
         one.discard = Discard.default if one in wanted else Discard.all
     with suppress(av.FFmpegError):  # broken from here on
-        for packet in container.demux(wanted):
+        for packet in packets_of(container, wanted):
             if packet.dts is None and not packet.size:  # the last one only says that it is over
                 continue
             before = clock.restarts

@@ -69,7 +69,8 @@ def mix(block: Samples, counts: Samples) -> Samples:
     Parameters
     ----------
     block : ndarray of float32, shape (n, channels)
-        About `BLOCK_SECONDS`. What is not a number becomes 0, and infinity full scale.
+        About `BLOCK_SECONDS`. What is not a number becomes 0; what is over full scale is cut off,
+        as loudspeakers do: a broken AAC file may say 1,000.
     counts : ndarray of float32, shape (channels,)
         Of `shares`.
 
@@ -77,7 +78,7 @@ def mix(block: Samples, counts: Samples) -> Samples:
     -------
     ndarray of float32, shape (n,)
     """
-    block = np.nan_to_num(block, posinf=1.0, neginf=-1.0)
+    block = np.nan_to_num(block).clip(-1, 1)
     if block.shape[1] == 1:
         return block[:, 0]
     loud = block * counts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,25 +86,40 @@ def _has_its_length(sound: soundfile.SoundFile) -> bool:
         return False
 
 
-def samples(source: Path | bytes, rate: int, start: float, stop: float) -> Iterator[Samples]:
-    """Decode between two times, as one channel, at a rate; ends early where the file is broken."""
+def samples(
+    source: Path | bytes, rate: int, start: float, stop: float
+) -> Generator[Samples, None, float | None]:
+    """Decode between two times, as one channel, at a rate.
+
+    Returns
+    -------
+    float or None
+        The second from which on it is broken: libsndfile goes no further, FFmpeg may.
+    """
     sound = _open(source)
-    if sound is not None:
-        with sound:
-            yield from resampled(_blocks(sound, start, stop), rate)
+    if sound is None:
+        return start
+    reached = [start]
+    with sound:
+        yield from resampled(_blocks(sound, start, stop, reached), rate)
+        whole = reached[0] >= min(stop, sound.frames / sound.samplerate) - 1 / sound.samplerate
+    return None if whole else reached[0]
 
 
-def _blocks(sound: soundfile.SoundFile, start: float, stop: float) -> Iterator[tuple[Samples, int]]:
+def _blocks(
+    sound: soundfile.SoundFile, start: float, stop: float, reached: list[float]
+) -> Iterator[tuple[Samples, int]]:
     rate = sound.samplerate
     counts = shares(sound.channels)
     first = round(start * rate)
-    left = min(sound.frames, round(stop * rate)) - first
-    try:
+    end = min(sound.frames, round(stop * rate))
+    with suppress(soundfile.LibsndfileError):  # broken from here on
         sound.seek(min(first, sound.frames))
-        while left > 0:
-            wanted = min(left, max(1, round(BLOCK_SECONDS * rate)))
+        while first < end:
+            wanted = min(end - first, max(1, round(BLOCK_SECONDS * rate)))
             read = sound.read(wanted, dtype="float32", always_2d=True)
-            left = left - len(read) if len(read) else 0
+            if len(read) < wanted:
+                break
+            first += wanted
+            reached[0] = first / rate
             yield mix(read, counts), rate
-    except soundfile.LibsndfileError:
-        pass  # broken from here on

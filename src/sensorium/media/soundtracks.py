@@ -21,6 +21,7 @@ from sensorium.media.containers import (
     container_facts,
     opened,
     origin,
+    packets_of,
     sound_track,
     tracks,
 )
@@ -219,7 +220,7 @@ def _heard(part: Part, name: str, start: float, notes: list[str]) -> Iterator[_F
             _seek(container, track, start - PREROLL_SECONDS)
         for one in container.streams:  # only now: places may be known by their pictures alone
             one.discard = Discard.default if one in wanted else Discard.all
-        for packet in container.demux(wanted):
+        for packet in packets_of(container, wanted):
             clock.due(packet)
             if packet.stream_index != track.index:
                 continue
