@@ -172,6 +172,27 @@ def test_layers_that_are_off_are_neither_read_nor_drawn() -> None:
     assert len(drawn(shown)) == 1
 
 
+def test_layers_of_pictures_and_base_states() -> None:
+    for state, shown in (
+        ("/OFF[{off}]", ["layer on"]),
+        ("/BaseState/OFF/ON[{on}]", ["layer on"]),
+        ("/BaseState/ON", ["layer on", "layer off"]),
+    ):
+        pdf = Pdf()
+        on, off = pdf.add("<</Type/OCG/Name(on)>>"), pdf.add("<</Type/OCG/Name(off)>>")
+        picture = pdf.picture(photo(1), f"/OC {off} 0 R")  # said by the picture itself
+        pdf.page(
+            f"/OC /A BDC {lines('layer on')} EMC /OC /B BDC {lines('layer off', top=650)} EMC "
+            "q 200 0 0 150 60 300 cm /P Do Q",
+            {"P": picture},
+            f"/Properties<</A {on} 0 R/B {off} 0 R>>",
+        )
+        order = state.format(on=f"{on} 0 R", off=f"{off} 0 R")
+        content = pdf.content(f"/OCProperties<</OCGs[{on} 0 R {off} 0 R]/D<<{order}>>>>")
+        assert text(content) == " ".join(shown)
+        assert len(drawn(content)) == len(shown) - 1
+
+
 def test_layers_are_found_in_compressed_catalogues() -> None:
     assert has_layers(layered()) and not has_layers(text_pdf("a"))
     packed = zlib.compress(b"1 0 <</OCProperties 2 0 R>>")
@@ -366,6 +387,16 @@ def test_drawings_that_cover_much_of_a_page_are_pictures() -> None:
     for paths, is_picture in ((chart, True), (grid, False), (small, False), ("", False)):
         content = one_page(paths + lines(*PROSE, top=380))
         assert [where for where, _ in drawn(content)] == [{"page": 1}] * is_picture
+
+
+def test_long_pages_have_tiles() -> None:
+    pdf = Pdf()
+    pdf.page("q 595 0 0 2975 0 0 cm /I Do Q", {"I": pdf.picture(photo(1, 200, 1000))},
+             box="0 0 595 2975")  # fmt: skip
+    (where, whole), *tiles = drawn(pdf.content())
+    assert where == {"page": 1} and min(whole.size) == pytest.approx(724, abs=2)
+    assert len(tiles) == 7
+    assert all(one["page"] == 1 and picture.width == picture.height for one, picture in tiles)
 
 
 # Notes -----------------------------------------------------------------------

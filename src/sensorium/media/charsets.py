@@ -37,6 +37,8 @@ DECLARED_WITHIN = 1024
 
 _HIGH_PAIRS = re.compile(rb"[\x81-\xfe][\xa1-\xfe]")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+_WIDE = re.compile("[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff5e]")
 _HIRAGANA = re.compile("[\u3041-\u3093]")
 
 
@@ -69,6 +71,8 @@ def decoded(content: bytes, name: str, page: bool = False) -> str:
         return _lines(content.decode(encoding, "replace"))
     if b"\0" in content[:4096]:
         raise MediaError(f"no text (it holds NUL characters; begins with {content[:8]!r})", name)
+    if encoding := _wide_without_nuls(content):
+        return _lines(content.decode(encoding, "replace"))
     for encoding in ("utf-8", *_guessed(content[:SAMPLE])):
         try:
             return _lines(content.decode(encoding))
@@ -112,6 +116,22 @@ def _wide(start: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if pairs > 1 and all(character.isprintable() or character.isspace() for character in text):
+            return encoding
+    return ""
+
+
+def _wide_without_nuls(content: bytes) -> str:
+    """UTF-16 of Chinese or Japanese alone, without a line's end.
+
+    Some of its bytes are control characters, which stand in no text of another encoding, and the
+    characters are all of these scripts, as which two bytes of others are rarely read.
+    """
+    sample = content[:SAMPLE]
+    if len(content) % 2 or _CONTROLS.search(sample) is None:
+        return ""
+    for encoding in ("utf-16-le", "utf-16-be"):
+        text = sample.decode(encoding, "replace")
+        if len(_WIDE.findall(text)) > 0.95 * len(text):
             return encoding
     return ""
 

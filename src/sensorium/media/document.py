@@ -17,6 +17,7 @@ from sensorium.media.image import Image
 from sensorium.media.markdown import markdown_segments, markdown_title
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import PACKED_SUFFIXES, EncodedFile
+from sensorium.media.tiles import tiles_of
 
 MAX_CHARACTERS = 20_000_000
 """Longest text that is cut into segments: thirty Bibles' first halves; more is a log or a dump."""
@@ -142,7 +143,10 @@ class Document(EncodedFile):
             ):
                 found = True
                 where = {} if part.box is None else {"box": [round(one, 4) for one in part.box]}
-                yield Segment(Image(picture), None, {"page": number, **where})
+                image = Image(picture)
+                yield Segment(image, None, {"page": number, **where})
+                if part.box is None:
+                    yield from tiles_of(image, {"page": number})
         if not found:
             raise MediaError("there is no text in the document", self.name)
 

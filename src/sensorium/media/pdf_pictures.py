@@ -12,10 +12,14 @@ import numpy as np
 import PIL.Image
 import pypdfium2.raw as pdfium
 
-from sensorium.media.pdf_text import MAX_NESTED, may_be_hidden
+from sensorium.media.pdf_text import MAX_NESTED
+from sensorium.media.tiles import MIN_RATIO
 
 PICTURE_SIDE = 1024
 """Pixels of the longer side of what is drawn: enough to read the writing of a page."""
+
+LONG_SIDE = 8192
+"""The same of what is so long that it has tiles (web pages that were printed as one)."""
 
 PAGE_SHARE = 0.5
 """Share of a page that one picture covers, from which on the page is a picture: a scan."""
@@ -31,6 +35,9 @@ MAX_STRETCH = 10.0
 
 MAX_PHOTOS = 100
 """Photos of a page; the largest are taken."""
+
+MAX_ASKED = 50
+"""Pictures of a page of which it is found out whether a layer hides them, by drawing it twice."""
 
 MAX_OBJECTS = 50_000
 """Objects of a page that are looked at."""
@@ -142,7 +149,10 @@ def drawn(page: Any, part: Part) -> PIL.Image.Image:
     width, height = page.get_size()
     left, upper, right, lower = part.box or (0.0, 0.0, 1.0, 1.0)
     longer = max((right - left) * width, (lower - upper) * height)
+    shorter = min((right - left) * width, (lower - upper) * height)
     scale = PICTURE_SIDE / longer
+    if longer >= MIN_RATIO * shorter:  # its tiles are as large as a usual page
+        scale = min(LONG_SIDE / longer, PICTURE_SIDE / 2**0.5 / shorter)
     if part.box is not None:  # no larger than it is stored, nor than it is shown
         scale = min(scale, max(1.0, part.pixels / longer))
     crop = (left * width, (1 - lower) * height, (1 - right) * width, upper * height)
@@ -166,13 +176,15 @@ def _survey(page: Any, layered: bool) -> tuple[list[_Picture], bool]:
     curves = steps = 0
     paths = 0
     place = _Place(page)
-    for count, (found, depth, matrix) in enumerate(_placed(page)):
+    for count, (found, matrix) in enumerate(_placed(page)):
         if count >= MAX_OBJECTS:
             break
         kind = pdfium.FPDFPageObj_GetType(found)
         if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
             box = place.of_picture(found, matrix)
-            if box is None or (layered and may_be_hidden(found, depth) and _is_hidden(page, found)):
+            if box is None:
+                continue
+            if layered and len(pictures) < MAX_ASKED and _is_hidden(page, found):
                 continue
             width, height = ctypes.c_uint(), ctypes.c_uint()
             pdfium.FPDFImageObj_GetImagePixelSize(found, width, height)
@@ -190,8 +202,8 @@ def _survey(page: Any, layered: bool) -> tuple[list[_Picture], bool]:
     return pictures, bool(is_drawing and steps >= MIN_STEPS and cells.mean() >= DRAWING_SHARE)
 
 
-def _placed(page: Any) -> Iterator[tuple[Any, int, _Matrix]]:
-    """Each object of a page and of its forms, with its depth and the matrix of its forms."""
+def _placed(page: Any) -> Iterator[tuple[Any, _Matrix]]:
+    """Each object of a page and of its forms, with the matrix of its forms."""
     waiting: list[tuple[Iterator[int], Any, Any, _Matrix]] = [
         (
             iter(range(pdfium.FPDFPage_CountObjects(page))),
@@ -207,7 +219,7 @@ def _placed(page: Any) -> Iterator[tuple[Any, int, _Matrix]]:
             if not found:
                 continue
             if pdfium.FPDFPageObj_GetType(found) != pdfium.FPDF_PAGEOBJ_FORM:
-                yield found, len(waiting) - 1, matrix
+                yield found, matrix
             elif len(waiting) <= MAX_NESTED:
                 inner = iter(range(max(0, pdfium.FPDFFormObj_CountObjects(found))))
                 outer = _times(_matrix(found), matrix)
@@ -375,7 +387,7 @@ def _is_background(page: Any, picture: _Picture) -> bool:
     """Whether a picture that covers a page only lies under its text."""
     texts = []
     letters = 0
-    for found, _, _ in _placed(page):
+    for found, _ in _placed(page):
         if pdfium.FPDFPageObj_GetType(found) == pdfium.FPDF_PAGEOBJ_TEXT and (
             pdfium.FPDFTextObj_GetTextRenderMode(found) != 3  # the recognised words of a scan
         ):
