@@ -202,6 +202,28 @@ def test_writing_in_photos_has_its_place_on_the_page(
     assert hit.details["box"] == pytest.approx([0.1344, 0.7862, 0.2017, 0.8218], abs=0.001)
 
 
+def test_a_broken_long_page_is_noted_once(
+    collection: Collection, panorama: Path, folder: Path
+) -> None:
+    with PIL.Image.open(panorama) as long:
+        first = PIL.Image.fromarray(subject())
+        first.save(
+            folder / "a.tif", save_all=True, append_images=[long.convert("RGB")],
+            compression="tiff_lzw",
+        )  # fmt: skip
+    with PIL.Image.open(folder / "a.tif") as pages:
+        pages.seek(1)
+        start = pages.tag_v2[273][0]  # where its pixels begin
+    content = bytearray((folder / "a.tif").read_bytes())
+    content[start : start + 200] = bytes(200)
+    (folder / "a.tif").write_bytes(content)
+    report = collection.add(folder / "a.tif")
+    assert report.added == 1
+    (note,) = report.notes
+    assert note.reason.startswith("page 2 left out: broken picture")
+    assert [details for details, _ in stored(collection, folder / "a.tif")] == [{"page": 1}]
+
+
 def test_a_copy_takes_all_its_vectors(collection: Collection, panorama: Path) -> None:
     collection.add(panorama)
     twin = panorama.with_name("twin.png")

@@ -133,7 +133,7 @@ def segments_of(
                 continue
         except MediaError as error:
             broken = error
-            if notes is not None:
+            if notes is not None and not isinstance(inner, Tile):  # the whole has said it
                 notes.append(f"{_place_of(segment)}left out: {error.reason}")
             continue
         count += 1
