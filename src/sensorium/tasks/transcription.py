@@ -29,6 +29,12 @@ CHUNK_SECONDS = 120.0
 QUIET_SECONDS = 10.0
 """A chunk ends at its quietest moment in its last seconds: no word is cut in two."""
 
+EMPTY = 1e-4
+"""Share of full scale which a chunk must reach somewhere: 80 dB below the loudest is no recording."""
+
+SILENT = 1e-3
+"""Share of full scale at which a passage begins, where it reaches that."""
+
 SEGMENT_SECONDS = 12.0
 SEGMENT_CHARACTERS = 160
 """Longest passage: a sentence or two, so that a hit's time is near what was said."""
@@ -125,7 +131,7 @@ class Transcriber:
         return said
 
     def _transcribed(self, samples: npt.NDArray[np.float32], start: float) -> list[Segment]:
-        if len(samples) < RATE // 10 or float(np.abs(samples).max()) < 1e-4:
+        if len(samples) < RATE // 10 or float(np.abs(samples).max()) < EMPTY:
             return []
         with self._lock:  # one model, all cores
             whisper = self._whisper
@@ -138,7 +144,12 @@ class Transcriber:
                 details = {"source": "speech", "language": info.language}
                 return [
                     Segment(
-                        Text(words), (_time(start + said.start), _time(start + said.end)), details
+                        Text(words),
+                        (
+                            _time(start + _begins(samples, said.start, said.end)),
+                            _time(start + said.end),
+                        ),
+                        details,
                     )
                     for said in segments
                     if (words := said.text.strip())
@@ -238,6 +249,12 @@ def _quietest(samples: npt.NDArray[np.float32]) -> int:
     tail = samples[-int(QUIET_SECONDS * RATE) :]
     power = (tail[: len(tail) // step * step].reshape(-1, step) ** 2).mean(axis=1)
     return len(samples) - len(tail) + int(power.argmin()) * step + step // 2
+
+
+def _begins(samples: npt.NDArray[np.float32], start: float, stop: float) -> float:
+    """When a passage begins, which Whisper takes for up to half a second earlier after silence."""
+    loud = np.abs(samples[round(start * RATE) : round(stop * RATE)]) > SILENT
+    return start + (int(loud.argmax()) / RATE if loud.any() else 0.0)
 
 
 def _time(seconds: float) -> float:
