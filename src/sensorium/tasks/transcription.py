@@ -30,7 +30,7 @@ QUIET_SECONDS = 10.0
 """A chunk ends at its quietest moment in its last seconds: no word is cut in two."""
 
 EMPTY = 1e-4
-"""Share of full scale which a chunk must reach somewhere: 80 dB below the loudest is no recording."""
+"""Share of full scale that a chunk must reach somewhere; 80 dB below the loudest is no speech."""
 
 SILENT = 1e-3
 """Share of full scale at which a passage begins, where it reaches that."""
