@@ -298,9 +298,22 @@ def test_morph_targets_and_skins_stand_as_they_are_stored() -> None:
     assert Mesh(made.glb(), "glb").metadata()["extents"] == [6, 6, 0]
 
 
+def test_corners_that_are_no_numbers() -> None:
+    square = ["v -1 -1 0", "v 1 -1 0", "v 1 1 0", "v -1 1 0", "v nan 0 0"]
+    mesh = Mesh(obj([*square, "f 1 2 3 4", "f 1 2 5"]), "obj")
+    assert mesh.metadata()["extents"] == [2, 2, 0] and seen(mesh) != WHITE
+    assert mesh.notes == ["1 faces have corners that are no numbers"]
+    with pytest.raises(MediaError, match="vertices that are no numbers"):
+        Mesh(obj([*square, "f 1 2 5"]), "obj").view(0, 0)
+    head = ["element vertex 5", *(f"property float {a}" for a in "xyz")]
+    cloud = Mesh(ply(head, [(-1, 0, -1), (1, 0, -1), ("nan",) * 3, (1, 0, 1), (-1, 0, 1)]), "ply")
+    assert seen(cloud, 1, 1) != WHITE and cloud.notes == []  # nothing was measured there
+
+
 def test_faces_without_area() -> None:
-    with pytest.raises(MediaError, match="the faces of the 3-D object have no area"):
-        Mesh(obj(["v 0 0 0", "v 1 1 1", "v 2 2 2", "f 1 2 3"]), "obj").view(0, 0)
+    mesh = Mesh(obj(["v 0 0 0", "v 1 1 1", "v 2 2 2", "f 1 2 3"]), "obj")
+    assert filled(mesh) == 0
+    assert mesh.notes == ["the faces of the 3-D object have no area: nothing is seen of it"]
     with pytest.raises(MediaError, match="all of the 3-D object is at one point"):
         Mesh(obj(["v 1 1 1", "v 1 1 1", "v 1 1 1", "f 1 2 3"]), "obj").view(0, 0)
 

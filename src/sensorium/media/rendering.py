@@ -39,6 +39,9 @@ what Embree's numbers of 32 bits are sure of."""
 FAR = 4.0
 """From where rays start: outside of what reaches from -1 to 1 on each axis."""
 
+CHUNK = 1_000_000
+"""Dots that are drawn together."""
+
 FADED = 0.55
 """How bright the farthest dot of a cloud without colours is, so that its shape can be seen."""
 
@@ -83,8 +86,10 @@ class Scene:
         self._vertices = model.vertices
         self._upright = model.upright
         self._surface = Surface(model)
+        if dropped := self._surface.drop_unplaced():
+            self.notes.append(f"{dropped:,} faces have corners that are no numbers")
         used = self._surface.used()
-        if not np.isfinite(used).all():
+        if not len(used):
             raise MediaError("the 3-D object has vertices that are no numbers", name)
         low, high = used.min(axis=0), used.max(axis=0)
         self._extents = high - low
@@ -99,7 +104,7 @@ class Scene:
         self._half = half / largest
         self._shading = Shading(self._surface, self._points)
         if not (self._shading.areas.any() or len(self._surface.lines) or len(self._surface.dots)):
-            raise MediaError("the faces of the 3-D object have no area", name)
+            self.notes.append("the faces of the 3-D object have no area: nothing is seen of it")
         self._spacing = 0.0
         if len(self._surface.dots):
             self._spacing = distance_between(self._points[self._surface.dots])
@@ -204,21 +209,22 @@ class Scene:
                 colours = colours * (first * (1 - share) + last * share)
             radius = max(LINE_RADIUS * rays, 1.0)
             splat(pixels, depths, placed(points), self._shading.flat(colours), radius, rays)
-        if len(surface.dots):
-            points = self._points[surface.dots]
-            colours = self._shading.factors[surface.dot_material]
+        radius = min(max(FILLING * self._spacing * scale, 1.0), LARGEST * rays)
+        if len(surface.triangles) or len(surface.lines):  # marks on something, and no cloud
+            radius = 2 * LINE_RADIUS * rays
+        reach_back = max(float(np.abs(axes[2]) @ self._half), 1e-12)
+        plain_ones = np.array([m is surface.unsaid for m in surface.materials])
+        for first in range(0, len(surface.dots), CHUNK):
+            rows = surface.dots[first : first + CHUNK]
+            material = surface.dot_material[first : first + CHUNK]
+            colours = self._shading.factors[material]
             if surface.colours is not None:
-                colours = colours * surface.colours[surface.dots]
+                colours = colours * surface.colours[rows]
             shown = self._shading.flat(colours)
-            places = placed(points)
-            plain = np.array([m is surface.unsaid for m in surface.materials])[surface.dot_material]
+            places = placed(self._points[rows])
+            plain = plain_ones[material]
             if plain.any():
-                near = places[:, 2] - places[:, 2].min()
-                share = near / max(float(near.max()), 1e-12)
-                shown = np.where(
-                    plain[:, None], shown * (FADED + (1 - FADED) * share)[:, None], shown
-                )
-            radius = min(max(FILLING * self._spacing * scale, 1.0), LARGEST * rays)
-            if len(surface.triangles) or len(surface.lines):  # marks on something, and no cloud
-                radius = 2 * LINE_RADIUS * rays
+                share = (places[:, 2] / reach_back + 1) / 2
+                faded = shown * (FADED + (1 - FADED) * share)[:, None]
+                shown = np.where(plain[:, None], faded, shown)
             splat(pixels, depths, places, shown, radius, rays)

@@ -67,7 +67,7 @@ class Accessors:
         """
         accessor = self._one("accessors", index)
         width, count = WIDTHS[accessor["type"]], int(accessor["count"])
-        if not 0 < count <= self._most:
+        if not 0 < count <= self._most or count * width > 4 * self._most:
             raise ValueError(f"accessor {index} has {count:,} rows")
         kind = np.dtype(COMPONENTS[accessor["componentType"]])
         if "bufferView" in accessor:

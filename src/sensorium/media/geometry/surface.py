@@ -73,6 +73,24 @@ class Surface:
             marked[rows.reshape(-1)] = True
         return self.points if marked.all() else self.points[marked]
 
+    def drop_unplaced(self) -> int:
+        """Leave out what has corners that are no numbers; returns how many triangles that were.
+
+        Depth cameras write so where they measured nothing.
+        """
+        placed = np.asarray(np.isfinite(self.points).all(axis=1))
+        if placed.all():
+            return 0
+        triangles = placed[self.triangles].all(axis=1)
+        lines, dots = placed[self.lines].all(axis=1), placed[self.dots]
+        self.triangles, self.material = self.triangles[triangles], self.material[triangles]
+        if self.face_colours is not None:
+            self.face_colours = self.face_colours[triangles]
+        self.lines, self.line_material = self.lines[lines], self.line_material[lines]
+        self.dots, self.dot_material = self.dots[dots], self.dot_material[dots]
+        self.points = np.where(placed[:, None], self.points, 0.0)
+        return int((~triangles).sum())
+
     def is_watertight(self) -> bool:
         """Whether each edge is one of exactly two triangles, points at the same place being one."""
         if not len(self.triangles):
