@@ -206,7 +206,7 @@ def test_slides_in_their_order_with_notes_tables_and_pictures() -> None:
         3: "Third slide",
     }
     (one,) = pictures(document)
-    assert one.details == {"page": 3}
+    assert one.details == {"page": 3, "picture": 1}
     assert document.metadata() == {"title": "A talk", "author": "Ann Author", "pages": 3}
 
 
@@ -284,7 +284,8 @@ def test_a_book_in_the_order_of_its_spine() -> None:
         (2, "The beginning It rained — again."), (3, "The end All was well."),
     ]  # fmt: skip
     shown = pictures(Document(content))
-    assert [segment.details for segment in shown] == [{"chapter": 1}, {"chapter": 2}]
+    places = [(segment.details["chapter"], segment.details["picture"]) for segment in shown]
+    assert places == [(1, 1), (2, 2)]
     assert Document(content).metadata() == {
         "title": "A book", "author": "Ann Author", "chapters": 3
     }  # fmt: skip

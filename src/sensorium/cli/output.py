@@ -42,7 +42,7 @@ def caption(metadata: dict[str, Any]) -> str:
 
 
 def place(hit: Hit) -> str:
-    """Where in its item a hit is, for people: a time, a page, a view, an area; "" for all of it."""
+    """Where in its item a hit is, for people: a time, a page, a view; "" for all of it."""
     is_part = "box" in hit.details and hit.text is None  # words tell by themselves where they are
     area = _area(hit.details["box"]) if is_part else ""
     if "page" in hit.details:
@@ -51,6 +51,8 @@ def place(hit: Hit) -> str:
         return f"chapter {hit.details['chapter']}"
     if "view" in hit.details:
         return f"view {hit.details['view']}"
+    if "picture" in hit.details:
+        return f"picture {hit.details['picture']}"
     if hit.span is None:
         return area
     if hit.modality in ("audio", "video"):

@@ -22,6 +22,7 @@ from sensorium.media import (
     Video,
     open_media,
 )
+from sensorium.media.content import modality_of_suffix
 from sensorium.media.segments import SegmentRecord
 from sensorium.media.tiles import Tile
 
@@ -199,6 +200,8 @@ HEAVY_BYTES = 8 * 1024 * 1024
 
 def is_heavy(path: Path) -> bool:
     """Whether much memory is taken by a file that was begun and is not finished; see `embed`."""
+    if modality_of_suffix(path.suffix.lower()) == Modality.IMAGE:
+        return False  # most files: it is not opened once more for those that are called wrongly
     modality = open_media(path).modality
     if modality != Modality.TEXT:
         return modality == Modality.VIDEO

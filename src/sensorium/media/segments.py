@@ -62,7 +62,8 @@ class Segment:
         Where it lies in its item: seconds for audio and video, characters for text. None for a
         whole item.
     details : mapping
-        What else says where it lies, as JSON values: ``page`` of a PDF, ``view`` of a 3-D object.
+        What else says where it lies, as JSON values: ``page`` of a PDF, ``chapter`` of a book,
+        ``picture`` of a document, ``view`` of a 3-D object.
     """
 
     media: Media

@@ -113,4 +113,5 @@ def _pictures(
         except MediaError as error:
             notes.append(f"{place}the picture {posixpath.basename(part):.60}: {error.reason}")
             continue
-        yield Segment(image, None, passage.details)
+        # A number tells those of a place apart.
+        yield Segment(image, None, {**passage.details, "picture": len(shown)})
