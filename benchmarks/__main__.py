@@ -24,6 +24,7 @@ BENCHMARKS = {
     "scores": "what a cosine is worth: thresholds against ranking",
     "yes_no": "whether one label fits: yes, no or cannot tell, and how often that is right",
     "sqlite": "collections on the SQLite of apsw, and on Python's as it is and with guards",
+    "writing": "what --ocr reads of drawn pages and of photos, beside RapidOCR as it ships",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
 }
 

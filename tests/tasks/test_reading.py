@@ -72,6 +72,9 @@ def test_columns_are_read_one_after_the_other(colors: tuple[str, str]) -> None:
     lines += [(560, 40 + 50 * n, text, 36) for n, text in enumerate(RIGHT)]
     picture = page((1000, 250), *lines, colors=colors)
     assert read(picture) == [" ".join(LEFT), " ".join(RIGHT)]
+    for quarter in ("ROTATE_90", "ROTATE_180", "ROTATE_270"):
+        turned = picture.transpose(PIL.Image.Transpose[quarter])
+        assert read(turned) == [" ".join(LEFT), " ".join(RIGHT)]
     askew = picture.rotate(-5, PIL.Image.Resampling.BICUBIC, expand=True, fillcolor=colors[1])
     assert read(askew) == [" ".join(LEFT), " ".join(RIGHT)]
 
@@ -101,6 +104,12 @@ def test_a_long_screenshot_is_read_in_pieces() -> None:
 def test_a_line_across_several_pieces() -> None:
     line = " ".join(["garden river stone winter market bridge"] * 3)
     assert read(page((4200, 120), (40, 30, line, 60), colors=("white", "navy"))) == [line]
+
+
+def test_a_turned_line_across_several_pieces() -> None:
+    line = " ".join(["garden river stone winter market bridge"] * 2)
+    picture = page((2700, 120), (40, 30, line, 60), colors=("black", "white"))
+    assert read(picture.transpose(PIL.Image.Transpose.ROTATE_270)) == [line]
 
 
 def test_what_is_beyond_the_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

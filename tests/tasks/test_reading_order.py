@@ -46,7 +46,7 @@ def column(left: float, upper: float, rows: list[str], pitch: float = 55) -> lis
     return [line(left, upper + pitch * n, row) for n, row in enumerate(rows)]
 
 
-@pytest.mark.parametrize("degrees", [0, 3, -8])
+@pytest.mark.parametrize("degrees", [0, 3, -8, 90, 180, -87])
 @pytest.mark.parametrize("shift", [0, 20, 130])
 def test_two_columns(degrees: float, shift: float) -> None:
     lines = [*column(60, 80, LEFT), *column(620, 80 + shift, RIGHT)]
@@ -133,7 +133,7 @@ def test_a_long_text_becomes_several_passages() -> None:
 
 
 def test_writing_from_top_to_bottom_stays_apart() -> None:
-    tall = Line("VERTICAL", 0.99, np.array([[0, 0], [40, 0], [40, 300], [0, 300]], np.float64))
+    tall = Line("VERTICAL", 0.99, np.array([[40, 0], [40, 300], [0, 300], [0, 0]], np.float64))
     assert sorted(texts(tall, *column(100, 0, LEFT))) == [" ".join(LEFT), "VERTICAL"]
 
 

@@ -50,8 +50,11 @@ PROSE_DIGITS = 0.3
 MOST_ORDERED = 120
 """Passages that are ordered together; time and memory grow with the third power."""
 
-TALL = 1.5
+HIGH = 1.5
 """Height over width from which on the recogniser takes a box for writing from top to bottom."""
+
+ALONG = 0.7
+"""Cosine of the angle to other writing, 45 degrees, from which on a line is read by itself."""
 
 _HAN_OR_KANA = re.compile(
     "[\u2e80-\u2fdf\u3040-\u30ff\u31f0-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -80,14 +83,20 @@ class Line:
 
     @property
     def height(self) -> float:
-        """Of the box, in pixels; its width where the writing runs from top to bottom."""
-        return min(_sides(self.corners)) if self.is_tall else _sides(self.corners)[1]
+        """Of the box, across the writing, in pixels."""
+        return _sides(self.corners)[1]
 
     @property
-    def is_tall(self) -> bool:
-        """Whether it runs from top to bottom."""
+    def is_high(self) -> bool:
+        """Whether the recogniser has taken a box, not turned yet, for writing that runs down."""
         width, height = _sides(self.corners)
-        return height >= TALL * width and len(self.text) > 1
+        return height >= HIGH * width and len(self.text) > 1
+
+    @property
+    def angle(self) -> float:
+        """By which the writing is turned, in radians."""
+        along = (self.corners[1] - self.corners[0]) + (self.corners[2] - self.corners[3])
+        return math.atan2(along[1], along[0])
 
 
 @dataclass(frozen=True)
@@ -139,11 +148,11 @@ def passages_of(lines: Iterable[Line]) -> list[Passage]:
         In any order.
     """
     given = list(lines)
-    upright = [_cell(line, turn) for turn in [-_skew(given)] for line in given]
-    tall = [_block([[cell]]) for cell in upright if cell.line is not None and cell.line.is_tall]
-    cells = [cell for cell in upright if cell.line is not None and not cell.line.is_tall]
-    blocks = _chains(_tables(_chains(_runs(cells))))
-    blocks = _ordered([*blocks, *tall])
+    skew = _skew(given)
+    along = [_cell(line, -skew) for line in given if math.cos(line.angle - skew) > ALONG]
+    across = [_cell(line, -skew) for line in given if math.cos(line.angle - skew) <= ALONG]
+    blocks = _chains(_tables(_chains(_runs(along))))
+    blocks = _ordered([*blocks, *(_block([[cell]]) for cell in across)])
     return [
         _passage(rows, is_table=block.is_table) for block in blocks for rows in _portions(block)
     ]
@@ -169,8 +178,10 @@ def _skew(lines: Sequence[Line]) -> float:
     for line in lines:
         width, height = _sides(line.corners)
         if width > 3 * height:  # a short line's box may lie askew around upright letters
-            along = (line.corners[1] - line.corners[0]) + (line.corners[2] - line.corners[3])
-            angles.append((math.atan2(along[1], along[0]), width))
+            angles.append((line.angle, width))
+    # Around the one of most letters: angles begin anew at half a turn.
+    middle = max(angles, key=lambda one: one[1], default=(0.0, 0.0))[0]
+    angles = [(middle + math.remainder(one - middle, math.tau), width) for one, width in angles]
     half, passed = sum(width for _, width in angles) / 2, 0.0
     for angle, width in sorted(angles):
         passed += width
@@ -184,7 +195,9 @@ def _cell(line: Line, turn: float) -> _Block:
     corners = line.corners @ rotation
     (left, upper), (right, lower) = corners.min(0), corners.max(0)
     width, height = _sides(line.corners)
-    if width > height:  # of what still lies askew, the box around it is too high
+    if (
+        width > height and math.cos(line.angle + turn) > ALONG
+    ):  # of what still lies askew, the box around it is too high
         middle = (upper + lower) / 2
         upper, lower = max(upper, middle - height / 2), min(lower, middle + height / 2)
     return _Block(float(left), float(upper), float(right), float(lower), line=line)

@@ -40,7 +40,7 @@ LEAST_SIDE = 736
 what is smaller gets a margin instead."""
 
 WHOLE = 0.95
-"""Share of the width of all views of a line from which on one of them has all of it."""
+"""Share of the length of all views of a line from which on one of them has all of it."""
 
 SEAM = 3
 """Pixels from a cut within which a line may have been cut through."""
@@ -89,6 +89,7 @@ class Found:
     """A line that was found in a piece, and whether it ends where the piece was cut."""
 
     line: Line
+    axis: int = 0  # across which pieces are cut: 0 from left to right, 1 from above to below
     is_cut: bool = False
 
 
@@ -134,7 +135,7 @@ def found_in(lines: Iterable[Line], pieces: Sequence[Piece], number: int) -> lis
             number < len(pieces) - 1 and high >= stop - margin
         )
         if not is_cut or high - low >= shared - margin:
-            found.append(Found(line, bool(is_cut)))
+            found.append(Found(line, axis, bool(is_cut)))
     return found
 
 
@@ -171,27 +172,37 @@ def merged(
 
 def _is_same(one: Found, other: Found) -> bool:
     """Whether lines of two pieces that follow one another show the same writing."""
-    (left, upper), (right, lower) = one.line.corners.min(0), one.line.corners.max(0)
-    (left2, upper2), (right2, lower2) = other.line.corners.min(0), other.line.corners.max(0)
-    width, height = min(right, right2) - max(left, left2), min(lower, lower2) - max(upper, upper2)
-    if width <= 0 or height <= 0:
+    starts, stops = (
+        np.stack([edge(view.line.corners, axis=0) for view in (one, other)])
+        for edge in (np.min, np.max)
+    )
+    shared = stops.min(0) - starts.max(0)  # in both directions
+    if shared.min() <= 0:
         return False
+    sizes = stops - starts
     if one.is_cut or other.is_cut:
-        return bool(height >= 0.5 * min(lower - upper, lower2 - upper2))
-    smaller = min((right - left) * (lower - upper), (right2 - left2) * (lower2 - upper2))
-    return bool(width * height >= 0.5 * smaller)
+        across = 1 - one.axis
+        return bool(shared[across] >= 0.5 * sizes[:, across].min())
+    return bool(shared.prod() >= 0.5 * sizes.prod(axis=1).min())
 
 
 def _whole(group: Sequence[Found], read: Callable[[npt.NDArray[np.float64]], Line | None]) -> Line:
     """The one line of which a group are views."""
     if len(group) == 1:
         return group[0].line
-    corners = np.concatenate([one.line.corners for one in group])
-    width = np.ptp(corners[:, 0])
-    wide = [o.line for o in group if not o.is_cut and np.ptp(o.line.corners[:, 0]) >= WHOLE * width]
-    if wide:
-        return max(wide, key=lambda line: line.sure)
-    first = min((one.line.corners for one in group), key=lambda c: c[:, 0].min())
-    last = max((one.line.corners for one in group), key=lambda c: c[:, 0].max())
-    again = read(np.stack([first[0], last[1], last[2], first[3]]))
-    return again or max((one.line for one in group), key=lambda line: len(line.text) * line.sure)
+    edges = np.concatenate([one.line.corners for one in group])
+    axis = int(np.ptp(edges, axis=0).argmax())  # the direction of the writing
+    length = np.ptp(edges[:, axis])
+    views = [one.line for one in group]
+    whole = [o.line for o in group if not o.is_cut and _length(o.line, axis) >= WHOLE * length]
+    if whole:
+        return max(whole, key=lambda line: line.sure)
+    first = min(views, key=lambda line: line.corners[:, axis].min()).corners
+    last = max(views, key=lambda line: line.corners[:, axis].max()).corners
+    parts = [first[0], first[1] if axis else last[1], last[2], last[3] if axis else first[3]]
+    again = read(np.stack(parts))
+    return again or max(views, key=lambda line: len(line.text) * line.sure)
+
+
+def _length(line: Line, axis: int) -> float:
+    return float(np.ptp(line.corners[:, axis]))
