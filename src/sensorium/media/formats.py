@@ -112,7 +112,7 @@ def _opened(file: io.BytesIO, name: str) -> PIL.Image.Image:
         try:
             return _by_samples(file)
         except SyntaxError as other:  # what Pillow's readers raise at a file that is not theirs
-            reason = f"{BROKEN}, or a kind of TIFF that cannot be read ({other})"
+            reason = f"{BROKEN}, or a kind of TIFF that cannot be read ({described(other)})"
             raise MediaError(reason, name) from other
     if is_tiff:
         from sensorium.media.tiff_samples import is_misread
