@@ -227,6 +227,13 @@ def test_lines(mode: int, sides: int) -> None:
     assert drawn == sides
 
 
+def test_white_is_seen_on_white() -> None:
+    white = pbr(1, 1, 1, extensions={"KHR_materials_unlit": {}})
+    for mode, place in ((0, (-1, -1)), (1, (0, -1)), (4, (0, -0.5))):
+        mesh = Mesh(Gltf().primitive(corners=None, mode=mode, material=white).glb(), "glb")
+        assert max(seen(mesh, *place)) < 230
+
+
 def test_lines_and_dots_of_obj_and_edges_of_ply() -> None:
     square = ["v -1 -1 0", "v 1 -1 0", "v 1 1 0", "v -1 1 0"]
     mesh = Mesh(obj([*square, "l 1 2 3", "l -1 -4"]), "obj")

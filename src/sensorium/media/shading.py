@@ -15,6 +15,10 @@ AMBIENT = 0.35
 LIGHT = np.array([0.4, 0.6, 1.0]) / np.linalg.norm([0.4, 0.6, 1.0])
 """Towards the light, from the viewer: right, up, back."""
 
+PALEST = 224.0
+"""What is drawn without light, dots and lines and unlit surfaces, is no nearer to the white ground
+than white faces that look at the viewer are."""
+
 CHUNK = 500_000
 """Triangles that are looked at together."""
 
@@ -119,12 +123,16 @@ class Shading:
                 shade[at] = 1
             if material.cutoff is not None:
                 colours[at, 3] = colours[at, 3] >= material.cutoff
-        return shown * (shade * 255)[:, None], self._opacity(colours[:, 3], chosen)
+        shown = shown * (shade * 255)[:, None]
+        if self._unlit.any():
+            flat = self._unlit[chosen]
+            shown[flat] = _off_white(shown[flat])
+        return shown, self._opacity(colours[:, 3], chosen)
 
     def flat(self, colours: Floats) -> Floats:
         """What a screen is given, from 0 to 255, for colours of lines and dots, shape (n, 4)."""
         shown = to_screen(colours[:, :3]) if self._surface.linear else colours[:, :3].clip(0, 1)
-        return np.asarray(np.round(shown * 255))
+        return _off_white(np.round(shown * 255))
 
     def _shown(self, colours: Floats, chosen: Indices) -> Floats:
         """What a screen is given, from 0 to 1, of colours in the file's space, shape (n, 3)."""
@@ -154,3 +162,9 @@ class Shading:
             areas = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / 2
             self._spread[kind] = areas / np.maximum(self.areas, 1e-20)
         return self._spread[kind]
+
+
+def _off_white(colours: Floats) -> Floats:
+    """Colours from 0 to 255, the palest of them darker, so that the ground shows them."""
+    least = colours.min(axis=1, keepdims=True, initial=255.0)
+    return np.asarray(colours * np.where(least > PALEST, PALEST / np.maximum(least, 1.0), 1.0))
