@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
+from sensorium.errors import MediaError
 from sensorium.media import Audio, Document, Image, Media, Video, as_media, open_media
 from sensorium.media.content import START_BYTES, is_seen_without_suffix, modalities_of
 from tests.media.heics import heif, picture_item
@@ -96,6 +97,32 @@ def test_a_pdf_by_any_name(name: str, tmp_path: Path) -> None:
     document = open_media(path)
     assert isinstance(document, Document)
     assert "pear tree" in next(iter(document.segments())).media.text  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("name", "codec"), [("wv", "wavpack"), ("tta", "tta"), ("caf", "alac")])
+def test_rarer_sounds_without_a_known_suffix(name: str, codec: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x.{name}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=44100, layout="mono")
+        samples = (tone(1, rate=44100) * 20000).astype("int16")
+        stream.format = "s16p" if codec != "tta" else "s16"
+        for start in range(0, 44100 - 4096, 4096):
+            block = samples[None, start : start + 4096].copy()
+            frame = av.AudioFrame.from_ndarray(block, stream.format.name, "mono")
+            frame.rate, frame.pts = 44100, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert is_seen_without_suffix(path)
+    sound = open_media(path)
+    assert isinstance(sound, Audio)
+    assert len(sound.load(16000)) > 12_000
+
+
+def test_old_office_files_say_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "letter.doc"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    with pytest.raises(MediaError, match="Office 97 to 2003, or a locked one: save it as DOCX"):
+        open_media(path).metadata()
 
 
 def test_bytes_are_what_they_say(tmp_path: Path) -> None:

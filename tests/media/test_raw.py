@@ -13,7 +13,7 @@ from sensorium.media import Image, open_media
 from sensorium.media.copies import may_be_copy, read_pixels
 from sensorium.media.raw import find_preview
 from tests.media.pictures import BLUE, RED, assert_colors, encode, exif, ramp, red_blue
-from tests.media.raws import LONG, MAKERS, Tiff, dng, nef
+from tests.media.raws import BYTE, LONG, LOSSLESS, MAKERS, SHORT, Tiff, dng, nef
 
 SIZE = (800, 480)
 
@@ -67,6 +67,21 @@ def test_a_thumbnail_alone_is_used_with_a_note() -> None:
     image = Image(_with_preview(encode(ramp((160, 120)), "JPEG"), 1))
     assert image.load().size == (160, 120)
     assert image.notes == ["only a preview of 160 x 120 pixels is in the raw picture"]
+
+
+def test_a_thumbnail_that_is_not_compressed() -> None:
+    file = Tiff("<", b"II*\0")
+    raw = file.directory(file.strip(LOSSLESS, 7, 34892))
+    small = {**file.strip(bytes((255, 0, 0)) * 96 * 64, 1, 2), **file.said(1)}
+    small |= {
+        0x0100: (LONG, [96]), 0x0101: (LONG, [64]), 0x0102: (SHORT, [8, 8, 8]),
+        0x0115: (SHORT, [3]), 0x0116: (LONG, [64]), 0x014A: (LONG, [raw]),
+        0xC612: (BYTE, [1, 4, 0, 0]),
+    }  # fmt: skip
+    image = Image(file.done(file.directory(small)))
+    assert_colors(image.load(), [RED])
+    assert image.metadata()["taken"].startswith("2023-08-09")
+    assert image.notes[0] == "only a preview of 96 x 64 pixels is in the raw picture"
 
 
 def test_without_a_preview_it_says_so(tmp_path: Path) -> None:

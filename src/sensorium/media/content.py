@@ -29,6 +29,9 @@ _SIGNATURES = (
     (rb"\x1f\x8b", "packed by gzip"), (rb"\s*(?i:<!DOCTYPE html|<html)", "a web page"),
     (rb"....ftyp|....moov|\x1aE\xdf\xa3|RIFF....AVI ", "a video"),
     (rb"RIFF....WAVE|fLaC|OggS|ID3|FORM....AIF", "a sound"),
+    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+     "a file of Office 97 to 2003, or a locked one: save it as DOCX, PPTX or PDF"),
+    (rb"\{\\rtf", "an RTF document: save it as DOCX or PDF"),
     (rb"version https://git-lfs", "what Git LFS leaves in place of a file that was not fetched"),
 )  # fmt: skip
 
@@ -48,7 +51,8 @@ _PICTURES = re.compile(
 )
 _SOUNDS = re.compile(
     rb"(?:RIFF|RF64)....WAVE|fLaC|OggS|ID3[\x02-\x04].[\0-\xf0][\0-\x7f]{4}|FORM....AIF[FC]|#!AMR"
-    rb"|\.snd\0\0\0|caff\0\x01|....ftyp(?:M4A |M4B |F4A )",
+    rb"|\.snd\0\0\0|caff\0\x01|wvpk|MAC .[\x0c-\x10]|TTA1\x01\0|DSD \x1c\0|MPCK|MP\+[\x07\x17\x27]"
+    rb"|....ftyp(?:M4A |M4B |F4A )",
     re.DOTALL,
 )
 _PICTURES_IN_OGG = re.compile(rb"\x80theora|BBCD\0|OVP80|\x80daala")
@@ -124,7 +128,7 @@ def modalities_of(start: bytes) -> tuple[Modality, ...]:
         return (Modality.VIDEO,)
     if _EITHER.match(start):
         return (Modality.VIDEO, Modality.AUDIO)
-    if start.startswith(b"%PDF-") or _PACKED.match(start):
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"%PDF-") or _PACKED.match(start):
         return (Modality.TEXT,)
     return (Modality.AUDIO,) if _is_mpeg_sound(start) else ()
 

@@ -71,7 +71,9 @@ class Document(EncodedFile):
             start = self._content()[:1024]
             if self._suffix == ".pdf" or start.lstrip().startswith(b"%PDF-"):
                 self._kind = "pdf"
-            elif start.startswith(_ARCHIVES) or self._suffix in PACKED_SUFFIXES:
+            elif start.startswith(_ARCHIVES) or (
+                self._suffix in PACKED_SUFFIXES and not _HTML.match(start)
+            ):
                 from sensorium.media.packed import reading
 
                 self._kind = reading.kind_of(self._content(), self.name)

@@ -37,6 +37,8 @@ SMALL_SIDE = 300
 
 BROKEN = "broken raw picture"
 
+NO_PREVIEW = "a raw picture without a preview: convert it to JPEG or TIFF with a raw converter"
+
 PREVIEW_OF_RAW = "preview of raw"
 """Key in the ``info`` of the picture that `open_preview` gives."""
 
@@ -114,15 +116,18 @@ def open_preview(found: Preview, encoded: bytes, name: str, notes: list[str]) ->
     MediaError
         When there is none, or it is broken.
     """
-    if found.start == found.stop:
-        raise MediaError(
-            "a raw picture without a preview: convert it to JPEG or TIFF with a raw converter", name
-        )
     with decoding(name, BROKEN):
-        picture = PIL.Image.open(io.BytesIO(encoded[found.start : found.stop]), formats=("JPEG",))
+        if found.start < found.stop:
+            jpeg = io.BytesIO(encoded[found.start : found.stop])
+            picture = PIL.Image.open(jpeg, formats=("JPEG",))
+            if found.exif:
+                _take_fields(picture, found.exif)
+        else:
+            try:  # a thumbnail that is not compressed is the first picture of a TIFF
+                picture = PIL.Image.open(io.BytesIO(encoded), formats=("TIFF",))
+            except PIL.UnidentifiedImageError:
+                raise MediaError(NO_PREVIEW, name) from None
         picture.info[PREVIEW_OF_RAW] = True
-        if found.exif:
-            _take_fields(picture, found.exif)
     if min(picture.size) < SMALL_SIDE:
         notes.append(
             f"only a preview of {picture.width} x {picture.height} pixels is in the raw picture"
