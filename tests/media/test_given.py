@@ -282,6 +282,30 @@ def test_captioned_pictures_and_fusion_take_tables(
             read_captioned(wrong)
 
 
+def test_pictures_in_a_tables_cells_are_pictures(tiny: Path, pictures: list[Path]) -> None:
+    """Of a data set, decoded, or as pixels; a row without one lacks it."""
+    from sensorium.data.table_encoder import TableEncoder
+
+    dataset = datasets.Dataset.from_dict(
+        {"photo": [*map(str, pictures), None], "n": [1, 2, 3, 4]},
+        features=datasets.Features({"photo": datasets.Image(), "n": datasets.Value("int32")}),
+    )
+    opened = [PIL.Image.open(path) for path in pictures]
+    frame = pd.DataFrame({"photo": [*opened, None], "n": [1, 2, 3, 4]})
+    arrays = [{"photo": pixels(path), "n": n} for n, path in enumerate(pictures)]
+    wanted = load_encoder(tiny).encode(pictures)
+    for given in (dataset, frame, arrays):
+        encoder = TableEncoder(None, str(tiny))
+        encoder.learn_columns(given, [])
+        assert [(one.name, one.kind) for one in encoder.columns] == [
+            ("photo", "image"), ("n", "number")
+        ]  # fmt: skip
+        encoded = encoder.encode(given)
+        found, rest = encoded.vectors["image"][:3], encoded.vectors["image"][3:]
+        assert np.concatenate(found) == pytest.approx(wanted, abs=1e-5)
+        assert all(len(one) == 0 for one in rest) and not encoded.skipped
+
+
 def test_a_list_of_an_item_is_told() -> None:
     with pytest.raises(MediaError, match="a row of columns"):
         as_media({"a": 1})

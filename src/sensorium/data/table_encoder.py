@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import PIL.Image
 
 from sensorium.data.columns import (
     KINDS,
@@ -20,8 +24,9 @@ from sensorium.data.tables import read_good_rows
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.base import FeatureExtractor
 from sensorium.encoders.registry import encoder_name, load_recorded
-from sensorium.errors import SpaceMismatchError, UsageError
-from sensorium.media.given import rows_of
+from sensorium.errors import MediaError, SpaceMismatchError, UsageError
+from sensorium.media import as_media
+from sensorium.media.given import ENCODED, array_of, is_encoded_media, rows_of
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 
@@ -190,4 +195,17 @@ def read_rows_of(table: Table) -> tuple[list[Row], list[Skipped]]:
         raise UsageError("the table holds no row")
     if wrong := [row for row in given if not isinstance(row, Mapping)]:
         raise UsageError(f"rows are dicts from column to cell, got {type(wrong[0]).__name__}")
-    return given, []
+    return [{name: _held(cell) for name, cell in row.items()} for row in given], []
+
+
+def _held(cell: Any) -> Any:
+    """A picture or recording in memory as media, which says what it is; other cells as they are."""
+    if isinstance(cell, Mapping) and is_encoded_media(cell):
+        is_empty = cell.keys() == ENCODED and not any(cell.values())
+        return None if is_empty else as_media(cell)
+    if isinstance(cell, PIL.Image.Image):
+        return as_media(cell)
+    if getattr(cell, "ndim", 0) == 3 and (array := array_of(cell)) is not None and array.size:
+        with suppress(MediaError):
+            return as_media(cell)
+    return cell

@@ -132,7 +132,7 @@ def rows_of(value: Any) -> list[dict[str, Any]] | None:
     elif hasattr(value, "to_pylist") and hasattr(value, "column_names"):  # Arrow
         rows = value.to_pylist()
     elif isinstance(value, Sequence) and value and all(isinstance(row, Mapping) for row in value):
-        if all(_is_media(row) for row in value):
+        if all(is_encoded_media(row) for row in value):
             return None
         rows = value
     else:
@@ -140,7 +140,8 @@ def rows_of(value: Any) -> list[dict[str, Any]] | None:
     return [{str(name): _plain(cell) for name, cell in row.items()} for row in rows]
 
 
-def _is_media(row: Mapping[str, Any]) -> bool:
+def is_encoded_media(row: Mapping[str, Any]) -> bool:
+    """Whether a mapping is what Hugging Face's data sets give for one picture or recording."""
     return row.keys() == ENCODED or row.keys() >= DECODED
 
 
