@@ -25,6 +25,7 @@ class MediaError(SensoriumError):
     def __init__(self, reason: str, name: str | None = None) -> None:
         super().__init__(f"{name}: {reason}" if name else reason)
         self.reason = reason
+        self.name = name
 
 
 class UsageError(SensoriumError):

@@ -1,0 +1,246 @@
+"""Native decoders run in processes of their own, so that what breaks them costs one file.
+
+They are C and C++: a damaged file may crash them, keep a core busy without end, or take all memory.
+A function under `isolated` runs in a worker process that is kept warm. When the worker dies, the
+file is at fault, and a new one takes its place.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+from sensorium.errors import MediaError
+from sensorium.media.messages import BrokenMessageError, read_message, write_message
+from sensorium.visible import visible
+
+MEMORY = 1 << 30
+"""Bytes that a decoder may take for a file of up to `SMALL` bytes."""
+
+SMALL = 5 << 20
+
+MEMORY_A_BYTE = 8
+"""More bytes of memory for each byte of a larger file, up to `MOST_MEMORY`."""
+
+MOST_MEMORY = 4 << 30
+
+SECONDS = 20.0
+"""Processor time until a call, or the next item of one, is there: for a file of up to `SMALL`
+bytes, and as much again for each `SMALL` bytes more, up to `MOST_SECONDS`."""
+
+MOST_SECONDS = 600.0
+
+WITHOUT = "SENSORIUM_ISOLATION"
+"""Set to 0, everything runs in one process: for debuggers and profilers."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_START = "import sys; sys.path.insert(0, {root!r}); import sensorium.media.worker as w; w.serve()"
+_ROOT = str(Path(__file__).parents[2])
+
+
+def isolated(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function of a module run in a worker process.
+
+    Its first argument is the file, a path or its content; all arguments and what it gives or
+    yields must be values that `sensorium.media.messages` knows. A generator is asked for one item
+    after the other; whoever closes it early keeps the worker.
+
+    Raises
+    ------
+    MediaError
+        What the function raises; and when the worker dies on the file, or meets a limit.
+    """
+    function.in_this_process = function  # type: ignore[attr-defined]
+    name = function.__qualname__
+
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def yields(*args: Any, **kwargs: Any) -> Any:
+            if _is_off():
+                return function(*args, **kwargs)
+            return _items(function, args, kwargs)
+
+        yields.in_this_process = function  # type: ignore[attr-defined]
+        return cast(Callable[P, R], yields)
+
+    @functools.wraps(function)
+    def gives(*args: Any, **kwargs: Any) -> Any:
+        if _is_off():
+            return function(*args, **kwargs)
+        items = _items(function, args, kwargs)
+        try:
+            next(items)
+        except StopIteration as ended:
+            return ended.value
+        items.close()
+        raise TypeError(f"{name} gives an iterator: make it a generator function")
+
+    gives.in_this_process = function  # type: ignore[attr-defined]
+    return cast(Callable[P, R], gives)
+
+
+def _is_off() -> bool:
+    return os.environ.get(WITHOUT) == "0"
+
+
+def _items(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Generator[Any, None, Any]:
+    """What a function yields in a worker; what it returns is the value of StopIteration."""
+    size = _size(args[0]) if args else 0
+    call = {
+        "module": function.__module__, "name": function.__name__,
+        "args": args, "kwargs": kwargs,
+        "memory": min(MOST_MEMORY, MEMORY + MEMORY_A_BYTE * max(0, size - SMALL)),
+        "seconds": min(MOST_SECONDS, SECONDS * max(1.0, size / SMALL)),
+    }  # fmt: skip
+    worker = _pool.take()
+    is_idle = False
+    try:
+        try:
+            answer = worker.ask(call)
+            while answer["kind"] == "item":
+                try:
+                    yield answer["value"]
+                except GeneratorExit:
+                    with contextlib.suppress(*_GONE):
+                        is_idle = not worker.ask("stop")["retires"]
+                    raise
+                answer = worker.ask("next")
+            is_idle = not answer["retires"]
+            kind = answer["kind"]
+        except _GONE as error:
+            raise MediaError(worker.why_dead(call), _name(args)) from error
+    finally:
+        if is_idle:
+            _pool.give_back(worker)
+        else:
+            worker.end()
+    if kind == "missing":  # this process lacks the same packages, and says it itself
+        return function(*args, **kwargs)
+    if kind == "done":
+        return answer.get("value")
+    raise MediaError(str(answer.get("reason")), answer.get("name") or _name(args))
+
+
+_GONE = (EOFError, OSError, BrokenMessageError, LookupError, TypeError)
+"""What talking to a worker raises that is dead, or was taken over."""
+
+
+def _name(args: tuple[Any, ...]) -> str | None:
+    return visible(str(args[0])) if args and isinstance(args[0], Path) else None
+
+
+def _size(source: object) -> int:
+    if isinstance(source, (bytes, bytearray)):
+        return len(source)
+    try:
+        return os.stat(cast(Any, source)).st_size  # noqa: PTH116
+    except (OSError, TypeError, ValueError):
+        return 0
+
+
+class _Worker:
+    def __init__(self) -> None:
+        environment = {
+            **os.environ, WITHOUT: "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+        }  # fmt: skip
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _START.format(root=_ROOT)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env=environment,
+        )  # fmt: skip
+
+    def ask(self, question: Any) -> dict[str, Any]:
+        """Send a message and wait for the answer."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        write_message(self._process.stdin, question)
+        answer: dict[str, Any] = read_message(self._process.stdout)
+        return answer
+
+    def why_dead(self, call: dict[str, Any]) -> str:
+        """What the end of the process says of the file."""
+        self.end()
+        ended = -(self._process.returncode or 0)
+        if ended == getattr(signal, "SIGPROF", None):
+            return f"reading it took more than {call['seconds']:.0f} s of processor time"
+        if ended == getattr(signal, "SIGKILL", None):
+            return "the system ended the process that read it, mostly for want of memory"
+        try:
+            name = signal.Signals(ended).name
+        except ValueError:
+            name = f"exit code {self._process.returncode}"
+        return f"the library that reads it broke on it ({name}): it is damaged or made to do harm"
+
+    def end(self) -> None:
+        """End the process, if it has not ended by itself."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+        try:
+            self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+
+class _Pool:
+    """Workers that wait for calls; as many work as there are calls under way."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[_Worker] = []
+        self._owner = os.getpid()
+
+    def take(self) -> _Worker:
+        while True:
+            with self._lock:
+                if self._owner != os.getpid():  # a fork: the pipes are the other process's
+                    self._idle, self._owner = [], os.getpid()
+                worker = self._idle.pop() if self._idle else None
+            if worker is None:
+                return _Worker()
+            if worker.is_alive:
+                return worker
+            worker.end()
+
+    def give_back(self, worker: _Worker) -> None:
+        with self._lock:
+            if len(self._idle) < (os.cpu_count() or 1):
+                self._idle.append(worker)
+                return
+        worker.end()
+
+    def end(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        if self._owner == os.getpid():
+            for worker in idle:
+                worker.end()
+
+
+_pool = _Pool()
+atexit.register(_pool.end)
+
+
+def workers() -> Iterator[int]:
+    """Ids of the processes that wait."""
+    return (worker._process.pid for worker in _pool._idle)

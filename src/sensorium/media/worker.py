@@ -1,0 +1,91 @@
+"""The process in which native decoders read a file: it may crash, and takes nothing with it.
+
+It is started by `sensorium.media.isolation`, which alone talks to it: over standard input and
+output, one call after the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import IO, Any
+
+from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media.decoding import described
+from sensorium.media.messages import read_message, write_message
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+RETIRED_BYTES = 400 << 20
+"""A worker that holds this much after a call makes room for a new one: decoders leak."""
+
+
+def serve() -> None:
+    """Answer calls until the other end is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent acts
+    calls = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    # What a library prints must not get in between.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1):
+        os.dup2(nowhere, standard)
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            _answer(read_message(calls), calls, answers)
+
+
+def _answer(call: dict[str, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
+    _limit_memory(call["memory"])
+    _limit_processor(call["seconds"])
+    try:
+        module, name = call["module"], call["name"]
+        function = getattr(importlib.import_module(module), name).in_this_process
+        made = function(*call["args"], **call["kwargs"])
+        if isinstance(made, Iterator):
+            with contextlib.closing(made):  # type: ignore[type-var]
+                for value in made:
+                    _limit_processor(0)  # the pause is not the decoder's
+                    write_message(answers, {"kind": "item", "value": value})
+                    if read_message(calls) != "next":
+                        break
+                    _limit_processor(call["seconds"])
+            made = None
+    except MissingExtraError:
+        # The other process, which has the same packages, says it in its own words.
+        answer: dict[str, Any] = {"kind": "missing"}
+    except MediaError as error:
+        answer = {"kind": "refused", "reason": error.reason, "name": error.name}
+    except Exception as error:  # see `decoding`
+        answer = {"kind": "failed", "reason": described(error)}
+    else:
+        answer = {"kind": "done", "value": made}
+    _limit_processor(0)
+    write_message(answers, {**answer, "retires": _held() > RETIRED_BYTES})
+
+
+def _limit_memory(most: int) -> None:
+    """Let allocations beyond some bytes fail, which decoders and Python can tell."""
+    if resource is not None and sys.platform == "linux":  # elsewhere mapped files count, too
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _limit_processor(seconds: float) -> None:
+    """Let the system end this process after so much processor time of it; 0 takes that back."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # nobody handles SIGPROF: it ends a process
+
+
+def _held() -> int:
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,65 @@
+"""Functions that stand for native decoders of every temper."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media.isolation import isolated
+
+
+@isolated
+def echoed(source: Path | bytes, value: Any) -> Any:
+    return {"size": len(source) if isinstance(source, bytes) else 0, "value": value}
+
+
+@isolated
+def process(source: bytes) -> int:
+    return os.getpid()
+
+
+@isolated
+def counted(source: bytes, most: int) -> Iterator[tuple[int, PIL.Image.Image]]:
+    for number in range(most):
+        yield number, PIL.Image.fromarray(np.full((4, 6, 3), number, np.uint8))
+
+
+@isolated
+def dies(source: bytes, how: str, after: int = 0) -> Iterator[int]:
+    yield from range(after)
+    if how == "spins":
+        while True:
+            pass
+    if how == "takes":
+        held = [np.ones(1 << 24) for _ in range(1000)]
+        raise AssertionError(len(held))
+    os.kill(os.getpid(), getattr(signal, how))
+
+
+@isolated
+def raises(source: Path | bytes, what: str) -> None:
+    raise {
+        "media": MediaError("broken here", "a.pdf"),
+        "other": ValueError("two\nlines"),
+        "recursion": RecursionError("deep"),
+        "extra": MissingExtraError("some-package", "media"),
+    }[what]
+
+
+@isolated
+def prints(source: bytes) -> str:
+    os.write(1, b"what a library says")
+    print("and what Python says")
+    return "said"
+
+
+@isolated
+def unsendable(source: bytes) -> object:
+    return object()

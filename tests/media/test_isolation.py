@@ -1,0 +1,148 @@
+"""A decoder that dies, spins or takes all memory costs one file, and its worker alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media import isolation
+from tests.media.isolated import (
+    counted,
+    dies,
+    echoed,
+    prints,
+    process,
+    raises,
+    unsendable,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_values_come_back_as_they_are() -> None:
+    array = np.arange(12, dtype="<f4").reshape(3, 4)
+    picture = PIL.Image.effect_noise((9, 5), 50).convert("RGBA")
+    value = (None, True, -3, 2.5, "caf\udce9 图", [b"bytes", (1, [2])], {"key": Path("/a b")})
+    back = echoed(b"12345", (*value, array, picture, np.zeros((0, 4), bool)))
+    assert back["size"] == 5 and back["value"][:7] == value
+    assert np.array_equal(back["value"][7], array) and back["value"][7].dtype == array.dtype
+    assert back["value"][8].mode == "RGBA" and back["value"][8].tobytes() == picture.tobytes()
+    assert back["value"][9].shape == (0, 4)
+    nan = echoed(b"", [float("nan"), float("inf")])["value"]
+    assert np.isnan(nan[0]) and nan[1] == float("inf")
+
+
+def test_a_worker_is_another_process_and_kept_warm() -> None:
+    first = process(b"")
+    assert first != os.getpid()
+    assert {process(b"") for _ in range(5)} <= {first, *isolation.workers()}
+    assert len({process(b"") for _ in range(5)}) == 1
+
+
+def test_a_generator_is_asked_for_one_after_the_other() -> None:
+    numbers = counted(b"", 1000)
+    assert next(numbers)[0] == 0
+    number, picture = next(numbers)
+    assert (number, picture.getpixel((5, 3))) == (1, (1, 1, 1))
+    numbers.close()  # early, and the worker is there for the next
+    before = {*isolation.workers()}
+    assert process(b"") in before
+    assert [number for number, _ in counted(b"", 3)] == [0, 1, 2]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has no such signals")
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("SIGSEGV", r"broke on it \(SIGSEGV\)"),
+        ("SIGABRT", r"broke on it \(SIGABRT\)"),
+        ("SIGKILL", "the system ended the process"),
+        ("spins", r"more than 0 s of processor time"),
+    ],
+)
+def test_a_death_costs_one_file(how: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "SECONDS", 0.4)
+    items = dies(b"", how, 2)
+    assert (next(items), next(items)) == (0, 1)  # what was read before is worth having
+    with pytest.raises(MediaError, match=words):
+        next(items)
+    assert process(b"") != os.getpid()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux")
+def test_memory_ends_at_the_limit(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"too large for this machine's memory|broke on it"):
+        list(dies(b"", "takes"))
+    assert process(b"") != os.getpid()
+
+
+def test_errors_are_the_file_s() -> None:
+    with pytest.raises(MediaError, match=r"^a\.pdf: broken here$"):
+        raises(b"", "media")
+    with pytest.raises(MediaError, match=r"b\.pdf: ValueError: two lines"):
+        raises(Path("/b.pdf"), "other")
+    with pytest.raises(MediaError, match="RecursionError"):
+        raises(b"", "recursion")
+    with pytest.raises(MissingExtraError, match="some-package is not installed; run:"):
+        raises(b"", "extra")
+
+
+def test_what_a_library_prints_gets_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
+    assert prints(b"") == "said"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_cannot_be_sent_is_told() -> None:
+    with pytest.raises((MediaError, TypeError)):
+        unsendable(b"")
+    assert process(b"") != os.getpid()
+
+
+def test_many_threads_at_once() -> None:
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda n: echoed(b"", n)["value"], range(60)))
+    assert found == list(range(60))
+    assert len(list(isolation.workers())) <= (os.cpu_count() or 1)
+
+
+def test_without_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(isolation.WITHOUT, "0")
+    assert process(b"") == os.getpid()
+    assert [number for number, _ in counted(b"", 3)] == [0, 1, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_no_worker_is_left_behind() -> None:
+    code = (
+        "import os, signal; from tests.media.isolated import process; "
+        "print(process(b''), flush=True); {end}"
+    )
+    for end in ("pass", "os.kill(os.getpid(), signal.SIGKILL)"):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(end=end)], capture_output=True, text=True,
+            cwd=ROOT, check=False,
+        )  # fmt: skip
+        assert done.stderr == ""
+        worker, gone = int(done.stdout), threading.Event()
+        for _ in range(100):
+            try:
+                os.kill(worker, 0)
+            except ProcessLookupError:
+                gone.set()
+                break
+            state = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0]
+            if state == "Z":
+                gone.set()
+                break
+            gone.wait(0.1)
+        assert gone.is_set(), signal.Signals
