@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.decoding import decoding
+from sensorium.media.isolation import isolated
 
 try:
     import pypdfium2
@@ -64,6 +65,7 @@ def _opened(content: bytes, name: str) -> Iterator[Any]:
             document.close()
 
 
+@isolated
 def facts(content: bytes, name: str) -> dict[str, Any]:
     """Number of pages, title and author.
 
@@ -113,7 +115,19 @@ def pages(content: bytes, name: str, most: int, notes: list[str]) -> Iterator[Pa
     MediaError
         When the file is broken or locked, or no page can be read.
     """
+    for number, text, parts, new in _pages(content, name, most):
+        notes += new
+        if number:
+            yield Page(number, text, [Part(*part) for part in parts])
+
+
+@isolated
+def _pages(
+    content: bytes, name: str, most: int
+) -> Iterator[tuple[int, str, list[tuple[Any, ...]], list[str]]]:
+    """Number, text, parts of each page, and notes; number 0 where there are but notes."""
     layered = has_layers(content)
+    notes: list[str] = []
 
     def read(page: Any, _: None) -> tuple[str, list[Part]]:
         text = page_text(page, layered)
@@ -125,7 +139,9 @@ def pages(content: bytes, name: str, most: int, notes: list[str]) -> Iterator[Pa
     numbers = [(number, None) for number in range(1, count + 1)]
     some = [numbers[at : at + TEXTS_AT_ONCE] for at in range(0, count, TEXTS_AT_ONCE)]
     for number, _, (text, parts) in _read(content, name, some, read, notes):
-        yield Page(number, text, parts)
+        yield number, text, [astuple(part) for part in parts], notes.copy()
+        notes.clear()
+    yield 0, "", [], notes
 
 
 def pictures(
@@ -138,11 +154,25 @@ def pictures(
     MediaError
         As `pages`.
     """
+    plain = [(number, [astuple(part) for part in parts]) for number, parts in wanted]
+    for number, part, picture, new in _pictures(content, name, plain):
+        notes += new
+        if picture is not None:
+            yield number, Part(*part), picture
+
+
+@isolated
+def _pictures(
+    content: bytes, name: str, plain: Sequence[tuple[int, Sequence[tuple[Any, ...]]]]
+) -> Iterator[tuple[int, tuple[Any, ...], PIL.Image.Image | None, list[str]]]:
+    """As `pictures`, and notes; no picture where there are but notes."""
+    wanted = [(number, [Part(*part) for part in parts]) for number, parts in plain]
+    notes: list[str] = []
     some: list[list[tuple[int, Sequence[Part]]]] = []
     room = 0
-    for number, parts in wanted:
-        for at in range(0, len(parts), PICTURES_AT_ONCE):
-            taken = parts[at : at + PICTURES_AT_ONCE]
+    for number, of_page in wanted:
+        for at in range(0, len(of_page), PICTURES_AT_ONCE):
+            taken = of_page[at : at + PICTURES_AT_ONCE]
             if len(taken) > room:
                 some.append([])
                 room = PICTURES_AT_ONCE
@@ -156,8 +186,10 @@ def pictures(
         for part, picture in zip(parts, made, strict=True):
             if part.pixels and not np.ptp(np.asarray(picture), axis=(0, 1)).any():
                 notes.append(f"page {number}: a picture on it is blank or cannot be decoded")
-            else:
-                yield number, part, picture
+                continue
+            yield number, astuple(part), picture, notes.copy()
+            notes.clear()
+    yield 0, (), None, notes
 
 
 def _left_out(document: Any, most: int) -> Iterator[str]:
