@@ -183,7 +183,10 @@ class _Worker:
             name = signal.Signals(ended).name
         except ValueError:
             name = f"exit code {self._process.returncode}"
-        return f"the library that reads it broke on it ({name}): it is damaged or made to do harm"
+        return (
+            f"the library that reads it broke on it ({name}): it is damaged, too large for its "
+            "limits, or made to do harm"
+        )
 
     def end(self) -> None:
         """End the process, if it has not ended by itself."""
