@@ -14,7 +14,14 @@ import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.audio import MAX_SECONDS
-from sensorium.media.containers import Clock, container_facts, opened, sound_track, tracks
+from sensorium.media.containers import (
+    Clock,
+    container_facts,
+    opened,
+    packets_of,
+    sound_track,
+    tracks,
+)
 from sensorium.media.counting import Counted, counted
 from sensorium.media.decoding import described
 from sensorium.media.looking import SAME, Timed, groups, looks
@@ -168,7 +175,7 @@ class _Reading:
         container = self.stream.container
         clock = Clock(container)
         try:
-            for packet in container.demux(tracks(container)):
+            for packet in packets_of(container, tracks(container)):
                 if packet.dts is None and not packet.size:  # only says that it is over
                     continue
                 time = clock.due(packet)
