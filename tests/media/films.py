@@ -35,6 +35,7 @@ def write_film(
     metadata: dict[str, str] | None = None,
     picture: PIL.Image.Image | None = None,
     start: float = 0.0,
+    interlaced: bool = False,
 ) -> None:
     """Write a film whose key frames are where they are wanted, and nowhere else.
 
@@ -56,6 +57,8 @@ def write_film(
         stream.codec_context.gop_size = 10_000
         if codec == "libx264":
             stream.options = {"x264-params": "keyint=10000:scenecut=0", "preset": "ultrafast"}
+        if interlaced:
+            stream.options = {"flags": "+ilme+ildct", "qmin": "1", "qmax": "2"}
         if pixel is not None:
             stream.codec_context.sample_aspect_ratio = pixel
         if matrix is not None:

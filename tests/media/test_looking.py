@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -109,3 +110,21 @@ def test_every_gap_is_at_most_two_seconds() -> None:
         gaps = np.diff([*([] if last == -math.inf else [last]), *chosen, end])
         assert len(gaps) and gaps.max() <= every + 2e-4
         assert not chosen or chosen[0] == times[0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+@pytest.mark.parametrize("step", [1.0, 9.0])
+def test_two_hours_take_no_more_memory_than_ten_minutes(tmp_path: Path, step: float) -> None:
+    path = tmp_path / "a.mkv"
+    scenes = [(("red", "blue", "lime")[n % 3], 40) for n in range(180)]
+    keys = np.arange(0, 7200, step).tolist()
+    write_film(path, scenes, keys=keys, rate=2, size=(320, 240), codec="mpeg4")
+    held, pictures = {}, 0
+    for time, _ in Video(path).frames():
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        held[time] = pages * os.sysconf("SC_PAGE_SIZE")
+        pictures += 1
+    assert pictures >= 180
+    early = max(size for time, size in held.items() if time < 600)
+    assert max(held.values()) - early < 20e6

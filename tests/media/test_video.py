@@ -214,3 +214,17 @@ def test_ordinary_files_have_no_notes(tmp_path: Path) -> None:
         video = Video(path)
         list(video.segments())
         assert video.notes == []
+
+
+def test_interlaced_pictures_show_one_moment(tmp_path: Path) -> None:
+    """Two fields of which each shows a bar elsewhere: a comb, unless one field is taken."""
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    pixels[::2, 100:300] = 255
+    pixels[1::2, 340:540] = 255
+    path = tmp_path / "a.mkv"
+    write_film(path, [("red", 0.4)], size=(640, 480), picture=PIL.Image.fromarray(pixels),
+               codec="mpeg2video", options={}, interlaced=True)  # fmt: skip
+    ((_, picture),) = Video(path).frames()
+    lines = np.asarray(picture.convert("L"), float)
+    assert lines[100:340, 200 * 448 // 480].min() > 200
+    assert lines[100:340, 440 * 448 // 480].max() < 60

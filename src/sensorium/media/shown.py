@@ -10,6 +10,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MissingExtraError
+from sensorium.media.hdr import to_srgb
 from sensorium.media.image import Image
 
 try:
@@ -92,11 +93,13 @@ class Display:
             pixels = reformat(frame, format=form, src_colorspace=matrix).to_ndarray()
             if _is_combed(pixels):
                 pixels = pixels[::2]
-            found = PIL.Image.fromarray(np.ascontiguousarray(pixels))
-            found = found.resize(size, PIL.Image.Resampling.BILINEAR)
         else:
-            scaled = reformat(frame, *size, format=form, src_colorspace=matrix)
-            found = PIL.Image.fromarray(scaled.to_ndarray())
+            pixels = reformat(frame, *size, format=form, src_colorspace=matrix).to_ndarray()
+        if form == "rgb24":
+            pixels = to_srgb(pixels, frame.color_trc, frame.color_primaries)
+        found = PIL.Image.fromarray(np.ascontiguousarray(pixels))
+        if found.size != size:
+            found = found.resize(size, PIL.Image.Resampling.BILINEAR)
         if form == "rgba":
             found = Image(found).load()
         turn = _UPRIGHT.get(self._turn(frame))
