@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -72,7 +72,7 @@ def exif_metadata(picture: PIL.Image.Image) -> dict[str, Any]:
     except Exception:  # Pillow's TIFF reader raises nearly anything on a damaged block
         exif, detail, gps = PIL.Image.Exif(), {}, {}
     found: dict[str, Any] = {
-        "taken": _taken(picture, {**exif, **detail}),
+        "taken": _taken(picture, lambda tag: detail.get(tag) or exif.get(tag)),
         "camera": _camera(_words(exif.get(Base.Make)), _words(exif.get(Base.Model))),
         "lens": _words(detail.get(Base.LensModel)),
         "latitude": _degrees(gps.get(GPS.GPSLatitude), gps.get(GPS.GPSLatitudeRef), 90),
@@ -126,19 +126,19 @@ def _words(value: object) -> str | None:
     return words or None
 
 
-def _taken(picture: PIL.Image.Image, exif: dict[int, Any]) -> str | None:
+def _taken(picture: PIL.Image.Image, exif: Callable[[int], Any]) -> str | None:
     """The first readable one of the times at which a picture may have been taken."""
 
     def times() -> Iterator[str | None]:
         for tags in (_EXPOSED, _DIGITIZED):
-            yield _time(*(exif.get(tag) for tag in tags))
+            yield _time(*(exif(tag) for tag in tags))
         packet = _xmp(picture)
         for name in _XMP_TAKEN if packet else ():
             if stated := re.search(rf"\b{name}\s*(?:=\s*[\"']|>)\s*([^\"'<]+)", packet):
                 yield _time(stated[1], None, None)
         yield _iptc_time(picture)
         # When the file was last changed: often by an editor, years later.
-        yield _time(*(exif.get(tag) for tag in _CHANGED))
+        yield _time(*(exif(tag) for tag in _CHANGED))
 
     return next((time for time in times() if time is not None), None)
 
