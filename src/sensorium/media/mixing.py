@@ -78,15 +78,16 @@ def mix(block: Samples, counts: Samples) -> Samples:
     -------
     ndarray of float32, shape (n,)
     """
-    block = np.nan_to_num(block).clip(-1, 1)
+    if not np.isfinite(block.sum()):
+        block = np.nan_to_num(block)
+    block = block.clip(-1, 1)
     if block.shape[1] == 1:
         return block[:, 0]
-    loud = block * counts
-    together = loud.sum(axis=1)
-    powers = np.square(loud).sum(axis=0)
-    if float(np.square(together).sum()) < CANCELLED * float(powers.sum()):
-        strongest = loud[:, powers.argmax()]
-        together = (loud * np.where(strongest @ loud < 0, -1, 1)).sum(axis=1)
+    together = block @ counts
+    powers = np.einsum("ij,ij->j", block, block) * counts**2
+    if float(together @ together) < CANCELLED * float(powers.sum()):
+        strongest = block[:, powers.argmax()]
+        together = block @ (counts * np.where(strongest @ block < 0, -1, 1).astype(np.float32))
     return np.asarray(together, np.float32)
 
 
