@@ -12,7 +12,7 @@ import av
 import pytest
 
 from sensorium.errors import MediaError
-from sensorium.media import Audio, Document, Image, Media, Video, as_media, open_media
+from sensorium.media import Audio, Document, Image, Media, Text, Video, as_media, open_media
 from sensorium.media.content import START_BYTES, is_seen_without_suffix, modalities_of
 from tests.media.heics import heif, picture_item
 from tests.media.pdfs import text_pdf
@@ -137,6 +137,18 @@ def test_bytes_are_what_they_say(tmp_path: Path) -> None:
     for content, kind in given.items():
         assert type(as_media(content)) is kind
         assert type(as_media(memoryview(content))) is kind
+
+
+def test_a_string_with_a_slash_names_a_file_that_is_media(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("IMG_1234").write_bytes(encode(red_blue(), "JPEG"))
+    Path("words").write_text("and/or")
+    assert isinstance(as_media("./IMG_1234"), Image)
+    assert isinstance(as_media(str(tmp_path / "IMG_1234")), Image)
+    for words in ("IMG_1234", "./words", "black/white", "and/or", "a\0/b", "x/" * 4000):
+        assert isinstance(as_media(words), Text)
 
 
 @pytest.mark.parametrize(

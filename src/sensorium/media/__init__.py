@@ -37,6 +37,9 @@ __all__ = [
 ]
 
 
+_PATH_MARKS = ("/", os.sep)
+"""What stands between the folders of a path: "./IMG_1234" is rather a file than words."""
+
 _KINDS: Mapping[Modality, Callable[[Any], Media]] = {
     Modality.IMAGE: Image,
     Modality.AUDIO: Audio,
@@ -82,7 +85,7 @@ def as_media(value: Any) -> Media:
     ----------
     value : Media, str, Path, bytes, ndarray, tensor, PIL.Image.Image, dict
         A bare string is text, except that a URL, or the path of an existing file with a media
-        suffix, is that file. Paths, bytes, arrays and Pillow images are media; so are tensors
+        suffix, is that file; with a slash in it, so is any existing file that begins as media do. Paths, bytes, arrays and Pillow images are media; so are tensors
         (channels first or last), and what Hugging Face's data sets give for a picture or a
         recording.
 
@@ -112,6 +115,10 @@ def as_media(value: Any) -> Media:
                 f'say Text("{value}") in Python or --text in the shell',
                 value,
             )
+        if any(mark in value for mark in _PATH_MARKS):
+            path = os.path.expanduser(value)  # noqa: PTH111
+            if os.path.isfile(path) and modalities_of(read_start(Path(path))):  # noqa: PTH113
+                return open_media(Path(path))
         return Text(value)
     if isinstance(value, os.PathLike):
         return open_media(Path(os.path.expanduser(value)))  # noqa: PTH111
