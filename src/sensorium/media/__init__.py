@@ -85,7 +85,8 @@ def as_media(value: Any) -> Media:
     ----------
     value : Media, str, Path, bytes, ndarray, tensor, PIL.Image.Image, dict
         A bare string is text, except that a URL, or the path of an existing file with a media
-        suffix, is that file; with a slash in it, so is any existing file that begins as media do. Paths, bytes, arrays and Pillow images are media; so are tensors
+        suffix, is that file; with a slash in it, so is any existing file that begins as media do.
+        Paths, bytes, arrays and Pillow images are media; so are tensors
         (channels first or last), and what Hugging Face's data sets give for a picture or a
         recording.
 
