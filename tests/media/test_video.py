@@ -228,3 +228,18 @@ def test_interlaced_pictures_show_one_moment(tmp_path: Path) -> None:
     lines = np.asarray(picture.convert("L"), float)
     assert lines[100:340, 200 * 448 // 480].min() > 200
     assert lines[100:340, 440 * 448 // 480].max() < 60
+
+
+def test_a_span_leads_back_to_its_picture(tmp_path: Path) -> None:
+    """Also where scenes are shorter than the time between two looks."""
+    path = tmp_path / "a.mp4"
+    seconds = (3, 1.2, 0.8, 4, 1, 3)
+    scenes = [(("red", "blue", "lime")[n % 3], time) for n, time in enumerate(seconds)]
+    write_film(path, scenes, keys=(0, 3, 4.2, 5, 9))
+    video = Video(path)
+    found = list(video.segments())
+    assert len(found) >= 4
+    for segment in found:
+        assert isinstance(segment.media, Image) and segment.span is not None
+        for time in (segment.span[0], round(segment.span[0], 2), sum(segment.span) / 2):
+            assert video.picture_at(time).tobytes() == segment.media.load().tobytes()

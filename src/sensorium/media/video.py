@@ -26,6 +26,9 @@ FRAME_SECONDS = 2.0
 UNCHANGED_SECONDS = 30.0
 """A scene in which nothing changes gets another picture after this time."""
 
+SAME_SECONDS = 0.05
+"""Times that differ by less are of the same picture: they may have been written with few digits."""
+
 SCENE_CHANGE = 10.0
 """Mean difference of two frames' thumbnails, in levels of 255, from which on both are kept: camera
 shake and compression stay under 5."""
@@ -95,7 +98,7 @@ class Video(EncodedFile):
         found: PIL.Image.Image | None = None
         with closing(self.frames()) as frames:
             for time, picture in frames:
-                if found is not None and time > seconds + FRAME_SECONDS / 2:
+                if found is not None and time > seconds + SAME_SECONDS:
                     break
                 found = picture
         if found is None:
