@@ -72,7 +72,10 @@ def run(arguments: argparse.Namespace) -> list[Row]:
         for system, read in readers.items():
             kind = page.name.split()[0]
             found[kind, system].append(_score(page, read))
-            found["all", system].append(found[kind, system][-1])
+    for system in readers:
+        found["all", system] = [
+            s for (_, whose), some in found.items() if whose == system for s in some
+        ]
     rows = []
     for (kind, system), scores in found.items():
         wrong, words, seconds = (mean(values) for values in zip(*scores, strict=True))
