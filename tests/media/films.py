@@ -36,6 +36,7 @@ def write_film(
     picture: PIL.Image.Image | None = None,
     start: float = 0.0,
     interlaced: bool = False,
+    params: str = "keyint=10000:scenecut=0",
 ) -> None:
     """Write a film whose key frames are where they are wanted, and nowhere else.
 
@@ -47,6 +48,8 @@ def write_film(
         Shown instead of the colours.
     start : float
         When the pictures begin.
+    params : str
+        Of x264.
     """
     target = str(path) if isinstance(path, Path) else path
     options = {"movflags": "use_metadata_tags", **(options or {})}
@@ -56,7 +59,7 @@ def write_film(
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.gop_size = 10_000
         if codec == "libx264":
-            stream.options = {"x264-params": "keyint=10000:scenecut=0", "preset": "ultrafast"}
+            stream.options = {"x264-params": params, "preset": "ultrafast"}
         if interlaced:
             stream.options = {"flags": "+ilme+ildct", "qmin": "1", "qmax": "2"}
         if pixel is not None:

@@ -90,6 +90,20 @@ def test_pictures_begin_after_the_sound(tmp_path: Path) -> None:
         assert_seen(seen(path), [(4, "r"), (7, "b")])
 
 
+def test_key_frames_that_lean_on_what_is_before(tmp_path: Path) -> None:
+    # Live encoders refresh a picture column by column, and call the first step of it a key frame.
+    path = tmp_path / "a.mkv"
+    options = "keyint=33:scenecut=0:intra-refresh=1"
+    write_film(path, (("red", 3.3), ("blue", 4), ("lime", 4.7)), keys=(), params=options)
+    assert_seen(seen(path), [(0, "r"), (3.3, "b"), (7.3, "g")])
+
+
+def test_key_frames_farther_apart_than_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write_film(path, (("red", 11), ("blue", 2.5), ("lime", 3)), keys=(0, 12.6, 13.5), rate=5)
+    assert_seen(seen(path), [(0, "r"), (11, "b"), (13.5, "g")])
+
+
 def test_a_frame_that_is_shown_for_long(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     write_film(path, (("red", 3), ("blue", 3), ("lime", 3)), rate=Fraction(1, 3), keys=(0,))

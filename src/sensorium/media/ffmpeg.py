@@ -102,23 +102,29 @@ def frames(source: Path | bytes, name: str, every: float, told: Told) -> Iterato
         As `opened`, and when no picture at all can be decoded; where the file is broken further
         on, what comes before is given.
     """
-    begun = False
-    try:
-        with opened(source, name) as container:
-            stream = picture_track(container, told)
-            if stream is None:
+    until = -math.inf  # when was looked last
+    for alone in (True, False):
+        try:
+            with opened(source, name) as container:
+                stream = picture_track(container, told)
+                if stream is None:
+                    return
+                _require_size(stream, name)
+                reading = _Reading(stream, told, Display(stream), alone)
+                for look in reading.looks(every):
+                    if look.time > until:
+                        until = look.time
+                        yield look
+                if reading.is_lost:
+                    continue
+                if reading.problem is not None and until < 0:
+                    raise MediaError(f"its pictures are broken ({reading.problem})", name)
                 return
-            _require_size(stream, name)
-            reading = _Reading(stream, told, Display(stream))
-            for look in reading.looks(every):
-                begun = True
-                yield look
-            if reading.problem is not None and not begun:
-                raise MediaError(f"its pictures are broken ({reading.problem})", name)
-    except MediaError as error:
-        if not begun:
-            raise
-        told.note(f"its pictures end at {told.end:.0f} s: {error.reason}")
+        except MediaError as error:
+            if until < 0:
+                raise
+            told.note(f"its pictures end at {told.end:.0f} s: {error.reason}")
+            return
 
 
 @dataclass
@@ -128,6 +134,11 @@ class _Reading:
     stream: Any
     told: Told
     display: Display
+    alone: bool
+    """Whether a key frame is taken to be decoded by itself, without what is before it."""
+    is_lost: bool = False
+    """Whether one could not be: films that are refreshed line by line only say that they have key
+    frames, and all of them has to be decoded."""
     due: deque[float] = field(default_factory=deque)
     """When was decided to look; the first frame from then on is taken."""
     times: dict[int, float] = field(default_factory=dict)
@@ -143,32 +154,39 @@ class _Reading:
         context = self.stream.codec_context
         last = -math.inf
         unbroken = True  # whether the decoder was given all packets since a key frame
-        alone = True  # whether what is called a key frame can be decoded by itself
         for group in groups(self._packets()):
             chosen = looks(group.shown(), last, group.end, every, first=group.begins)
             if group.begins and not unbroken:
-                yield from self._given(None)
+                yield from self._emptied()
+                if self.is_lost:
+                    return
                 context.flush_buffers()
-                alone = alone and not self.due
                 unbroken = True
-                self.times.clear()
-            if not unbroken or (alone and group.begins and group.ends and not chosen):
+            if not unbroken or (self.alone and group.begins and group.ends and not chosen):
                 unbroken = False
                 continue
             last = chosen[-1] if chosen else last
             self.due.extend(chosen)
             needed = len(group.packets)
-            if alone and group.ends:
-                needed = 1 + max(n for n, shown in enumerate(group.packets) if shown.time in chosen)
+            if self.alone and group.ends:
+                places = [n for n, shown in enumerate(group.packets) if shown.time in chosen]
+                needed = 1 + max(places, default=-1)
             unbroken = needed == len(group.packets)
             for packet in group.packets[:needed]:
                 # Frames that no other needs, often half of them, are left out unless looked at.
-                skip = alone and packet.time not in chosen
+                skip = self.alone and packet.time not in chosen
                 context.skip_frame = "NONREF" if skip else "DEFAULT"
                 if packet.stamp is not None and packet.time is not None:
                     self.times[packet.stamp] = packet.time
                 yield from self._given(packet.packet)
+        yield from self._emptied()
+
+    def _emptied(self) -> Iterator[Look]:
+        """Take from the decoder what it still holds."""
         yield from self._given(None)
+        self.is_lost = self.alone and bool(self.due)
+        self.times.clear()
+        self.spare = None
 
     def _packets(self) -> Iterator[Timed]:
         """The packets of the track, while the end of all that is seen or heard is counted."""
