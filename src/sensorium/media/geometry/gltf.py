@@ -106,12 +106,12 @@ class _Reader:
                 "nodes", []
             )
         # Joints of a skin may stand outside the scene.
-        everywhere = worlds(nodes, roots)
         placed = worlds(nodes, shown)
+        joints = {**worlds(nodes, roots), **placed}
         parts: list[Part] = []
         for index, world in placed.items():
             if "mesh" in nodes[index]:
-                parts += self._of_node(nodes[index], world, {**everywhere, **placed})
+                parts += self._of_node(nodes[index], world, joints)
         if not parts:
             if self._packed:
                 method = self._packed.most_common(1)[0][0]
