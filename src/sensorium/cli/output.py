@@ -70,9 +70,13 @@ def _area(box: Sequence[float]) -> str:
     )
 
 
+EARLY_SECONDS = 0.05
+"""Encoders begin sound a frame before its time: what begins at 4.953 s is told as 0:05."""
+
+
 def clock(seconds: float) -> str:
     """Write seconds as a player does: 1:02:03, 2:03."""
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(int(seconds + EARLY_SECONDS), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
