@@ -5,8 +5,8 @@
 pastes every second photo of the sample, at a random place, into a panorama of another photo that
 is drawn out. Asked for by the photo's caption, each panorama is ranked among the other photos, by
 its whole and by the best of the whole and its tiles; and each photo is asked for where all
-panoramas are in the collection, too. ``sensorium.media.tiles`` has what was chosen on half 0 and
-confirmed on half 1.
+panoramas are in the collection, too. ``sensorium.media.pictures.tiles`` has what was chosen on
+half 0 and confirmed on half 1.
 """
 
 import argparse

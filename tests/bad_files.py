@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 
 from sensorium.media.sources import MAX_BYTES
-from tests.media.pictures import encode, exif, png, png_chunk, png_header, red_blue
+from tests.media.small_pictures import encode, exif, png, png_chunk, png_header, red_blue
 
 NO_PICTURE = "no picture, or one that is broken in its first bytes"
 BROKEN = "broken picture|" + NO_PICTURE

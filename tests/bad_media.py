@@ -15,8 +15,8 @@ import PIL.Image
 import trimesh
 
 from tests.media.pdfs import text_pdf
-from tests.media.pictures import encode, red_blue
 from tests.media.recordings import encode_sound, tone, write_video
+from tests.media.small_pictures import encode, red_blue
 
 NO_SOUND = r"no sound or video that can be read \(InvalidDataError: Invalid data found"
 NO_OBJECT = r"no 3-D object that can be read \("

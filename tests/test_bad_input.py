@@ -20,7 +20,7 @@ import pytest
 from sensorium import Collection
 from sensorium.collection.adding import AddReport
 from tests.bad_files import BAD, ODD, photo
-from tests.media.pictures import encode
+from tests.media.small_pictures import encode
 
 GOOD = [f"good-{number:02}.{suffix}" for number in range(20) for suffix in ("jpg", "png")]
 DELETED, GROWING = "zz-deleted.png", "zz-growing.jpg"

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from sensorium import Collection
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 from tests.tiny_encoder import make_tiny_encoder
 
 ROOT = Path(__file__).parent.parent
@@ -123,6 +123,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "search mini": ["search", "a cat", "-c", folder / "m.sensorium"],
         "search by a picture": ["search", picture, "-c", library],
         "info": ["info", "-c", library],
+        "check": ["check", "-c", library],
         "train classifier": [
             "train", "classifier", here["classes"], "--encoder", tiny, "-o", here["clf"]
         ],

@@ -15,7 +15,7 @@ import pytest
 
 from sensorium import Collection
 from sensorium.cli import main, progress
-from tests.media.pictures import red_blue
+from tests.media.small_pictures import red_blue
 
 COLORS = ("red", "green", "blue", "white", "black")
 

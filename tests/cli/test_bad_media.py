@@ -15,7 +15,7 @@ from tests.bad_files import tiff
 from tests.bad_media import bad_media, film, gltf, odd_media
 from tests.cli.conftest import Run
 from tests.media.pdfs import text_pdf
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 MINUTES = 3  # after which a run counts as hanging
 UNUSUAL = tiff((256, 3, 1, 8), (257, 3, 1, 8), (258, 3, 1, 7), (262, 3, 1, 99))

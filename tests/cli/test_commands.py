@@ -16,7 +16,7 @@ from sensorium import Collection
 from sensorium.tasks.yes_no import answer
 from tests.bad_media import film
 from tests.cli.conftest import COLORS, Run
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 COMMANDS = (
     "caption", "check", "classify", "duplicates", "evaluate", "export", "import", "index", "info",

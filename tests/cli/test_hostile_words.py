@@ -10,7 +10,7 @@ import pytest
 
 from sensorium.visible import OBEYED
 from tests.cli.conftest import Run
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 EVIL = "\x1b]0;owned\x07\x9b31m\u202egpj [red] :boom:"
 SAID = re.compile(f"[{OBEYED}]")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sensorium import Collection
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 SENSORIUM = [sys.executable, "-m", "sensorium"]
 

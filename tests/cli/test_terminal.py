@@ -12,7 +12,7 @@ import pytest
 
 from sensorium import Collection
 from tests.cli.conftest import COLORS
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 pty = pytest.importorskip("pty", reason="the system has no pseudo-terminals")
 

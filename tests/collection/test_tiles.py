@@ -19,7 +19,8 @@ from sensorium.collection.store import tiles_among
 from sensorium.data.encoding import encode_examples
 from sensorium.encoders import Encoder
 from sensorium.encoders.reading import Extraction
-from sensorium.media import Image, Segment, Text, tiles
+from sensorium.media import Image, Segment, Text
+from sensorium.media.pictures import tiles
 from tests.collection.pictures import write_many
 from tests.media.pdfs import Pdf, lines
 

@@ -16,8 +16,8 @@ import pytest
 
 from sensorium import Document, Image
 from sensorium.media import Text
-from sensorium.media.html import html_text
-from sensorium.media.markdown import markdown_text
+from sensorium.media.documents.html import html_text
+from sensorium.media.documents.markdown import markdown_text
 from tests.differential.browser import browser
 from tests.differential.page_texts import inner_texts, printed
 from tests.media.pdfs import Pdf, lines

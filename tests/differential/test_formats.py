@@ -25,10 +25,10 @@ import pytest
 
 from sensorium.errors import MediaError
 from sensorium.media import Document, Image, Text, open_media
-from sensorium.media.raw import find_preview
+from sensorium.media.pictures.raw import find_preview
 from tests.media.heics import exif_item, grid, heif, mirrored, picture_item, turned
-from tests.media.pictures import corners, exif
 from tests.media.raws import MAKERS
+from tests.media.small_pictures import corners, exif
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,7 @@ import pytest
 
 from sensorium import Mesh
 from tests.differential.viewer import Job, fetched_three, looked_at
-from tests.media.objects import FOUR, Gltf, obj, pbr, ply, png
+from tests.media.made_objects import FOUR, Gltf, obj, pbr, ply, png
 
 pytestmark = pytest.mark.slow
 
@@ -440,7 +440,7 @@ def test_three_js_shows_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     three = fetched_three(tmp_path)
     if three is None:
         pytest.skip(f"npm does not bring {tmp_path}")
-    monkeypatch.setattr("sensorium.media.shading.AMBIENT", 1.0)  # an even light
+    monkeypatch.setattr("sensorium.media.objects.shading.AMBIENT", 1.0)  # an even light
     files = tmp_path / "files"
     files.mkdir()
     cases = [*gltf_cases(), *other_gltf_cases(), *obj_cases(), *ply_cases(), *off_cases(),

@@ -20,7 +20,6 @@ import pytest
 from sensorium.errors import MediaError
 from sensorium.media import Image
 from tests.differential.browser import browser, shown
-from tests.media.pictures import encode, exif, png_chunk, png_header
 from tests.media.profiles import (
     ADOBE_RGB,
     DISPLAY_P3,
@@ -28,6 +27,7 @@ from tests.media.profiles import (
     rgb_profile,
     swapped_profile,
 )
+from tests.media.small_pictures import encode, exif, png_chunk, png_header
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from sensorium.encoders.background import background
 from sensorium.encoders.composed import ComposedEncoder
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import EncoderError
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from sensorium import Audio, Collection, load_encoder
 from sensorium.encoders import Encoder, FolderEncoder, shipped_encoders
 from sensorium.errors import EncoderError
 from sensorium.media import Modality
-from tests.media.pictures import encode, red_blue
 from tests.media.recordings import encode_sound, tone
+from tests.media.small_pictures import encode, red_blue
 
 pytest.importorskip("soundfile", reason="needs the extra media")
 

@@ -17,7 +17,7 @@ import pytest
 from sensorium import Collection, load_encoder
 from sensorium.encoders import Encoder, endpoint
 from sensorium.errors import EncoderError
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 
 class Server(ThreadingHTTPServer):

@@ -20,7 +20,7 @@ from sensorium.encoders import FolderEncoder, load_encoder, shipped_encoders
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality, Segment, Text
-from tests.media.pictures import encode, ramp, red_blue
+from tests.media.small_pictures import encode, ramp, red_blue
 from tests.tiny_encoder import DIMENSION, make_tiny_encoder
 
 Change = Callable[[dict[str, Any]], object]

@@ -22,8 +22,8 @@ from sensorium.encoders.hub_loading import _without_videos, choose_dtype
 from sensorium.encoders.registry import encoder_name
 from sensorium.errors import EncoderError, MediaError
 from tests.encoders import tiny_hub
-from tests.media.pictures import encode, red_blue
 from tests.media.recordings import tone
+from tests.media.small_pictures import encode, red_blue
 
 MODELS = ("clip", "siglip", "clap", "vit", "bert", "whisper", "qwen_vl")
 HOLD = {"clap": {"audio", "text"}, "vit": {"image"}, "bert": {"text"}, "whisper": {"audio"}}

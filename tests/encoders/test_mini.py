@@ -16,7 +16,7 @@ from sensorium import Collection, load_encoder
 from sensorium.encoders import Encoder, FolderEncoder, shipped_encoders
 from sensorium.errors import MediaError
 from sensorium.media import Modality, Text
-from tests.media.pictures import red_blue
+from tests.media.small_pictures import red_blue
 
 MEGABYTE = 1_000_000
 TEXTS = 60  # captions of each language, from one word to a dozen

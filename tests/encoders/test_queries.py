@@ -18,7 +18,7 @@ from sensorium.encoders.base import Role
 from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Media, Modality
-from tests.media.pictures import red_blue
+from tests.media.small_pictures import red_blue
 
 TEXTS = ["a red cat", "the photo of a blue square", "dog"]
 ASKED = [f"green dog {text}" for text in TEXTS]

@@ -22,7 +22,7 @@ from sensorium.encoders.runtime import (
     runtime_name,
 )
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
-from tests.media.pictures import red_blue
+from tests.media.small_pictures import red_blue
 from tests.tiny_encoder import make_tiny_encoder
 
 ITEMS = ["a dog", red_blue(), "the red cat", "a", PIL.Image.new("RGB", (7, 90), "green")]

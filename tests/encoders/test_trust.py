@@ -28,7 +28,7 @@ from sensorium.tasks.classification import (
     load_vector_classifier,
 )
 from tests.cli.conftest import run as run  # a fixture
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 
 class Server(ThreadingHTTPServer):

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import PIL.Image
 
-from sensorium.media.boxes import Box, boxes
+from sensorium.media.pictures.boxes import Box, boxes
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:

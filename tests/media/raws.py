@@ -9,7 +9,7 @@ from typing import Any
 import PIL.Image
 
 from tests.media.heics import box, full
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 BYTE, ASCII, SHORT, LONG, UNDEFINED = 1, 2, 3, 4, 7
 _CODES = {BYTE: "B", ASCII: "B", SHORT: "H", LONG: "I", UNDEFINED: "B"}

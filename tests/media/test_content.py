@@ -16,9 +16,9 @@ from sensorium.media import Audio, Document, Image, Media, Text, Video, as_media
 from sensorium.media.content import START_BYTES, is_seen_without_suffix, modalities_of
 from tests.media.heics import heif, picture_item
 from tests.media.pdfs import text_pdf
-from tests.media.pictures import encode, red_blue
 from tests.media.raws import MAKERS
 from tests.media.recordings import encode_sound, tone, write_video
+from tests.media.small_pictures import encode, red_blue
 
 PICTURES = {
     "JPEG": {}, "PNG": {}, "WEBP": {}, "GIF": {}, "TIFF": {}, "BMP": {}, "AVIF": {},

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sensorium import Document, Image
 from sensorium.errors import MediaError
 from sensorium.media import Text, as_media
-from sensorium.media.cutting import SEGMENT_WEIGHT, cut, spans, weight
-from sensorium.media.html import html_text
-from sensorium.media.markdown import markdown_text
+from sensorium.media.documents.cutting import SEGMENT_WEIGHT, cut, spans, weight
+from sensorium.media.documents.html import html_text
+from sensorium.media.documents.markdown import markdown_text
 from tests.media.pdfs import text_pdf
 
 STORY = (

@@ -14,7 +14,7 @@ from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, SensoriumError, UsageError
 from sensorium.media import Audio, Image, as_media
 from sensorium.media.given import items_of, names_of, rows_of
-from tests.media.pictures import red_blue
+from tests.media.small_pictures import red_blue
 
 pd = pytest.importorskip("pandas")
 datasets = pytest.importorskip("datasets")

@@ -16,7 +16,16 @@ from sensorium.encoders.preprocessing import image_pixels
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality
 from sensorium.media.image import JPEG_MARGIN, MAX_PIXELS, REDUCE_MARGIN, Box
-from tests.media.pictures import BLUE, RED, assert_colors, encode, exif, png, png_header, red_blue
+from tests.media.small_pictures import (
+    BLUE,
+    RED,
+    assert_colors,
+    encode,
+    exif,
+    png,
+    png_header,
+    red_blue,
+)
 
 
 class FullSize(Image):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sensorium.errors import MediaError
 from sensorium.media import Image, Modality, Segment, Text, as_media
-from tests.media.pictures import encode, red_blue
+from tests.media.small_pictures import encode, red_blue
 
 PICTURE = encode(red_blue(), "PNG")
 

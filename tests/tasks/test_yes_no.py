@@ -23,7 +23,7 @@ from sensorium.errors import EncoderError, UsageError
 from sensorium.media import Image, Text
 from sensorium.tasks.yes_no import BEST, BIAS, LABEL, NO, YES, answer, judged, odds, rest
 from sensorium.tasks.zero_shot import ZeroShotClassifier
-from tests.media.pictures import red_blue
+from tests.media.small_pictures import red_blue
 from tests.tiny_encoder import make_tiny_encoder
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "images"

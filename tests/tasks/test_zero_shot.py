@@ -14,7 +14,7 @@ from sensorium.encoders import Encoder, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.tasks.zero_shot import ZeroShotClassifier
 from tests.agreement import assert_agree
-from tests.media.pictures import red_blue
+from tests.media.small_pictures import red_blue
 from tests.tiny_encoder import DIMENSION, WORDS, make_tiny_encoder
 
 

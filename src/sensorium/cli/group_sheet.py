@@ -13,8 +13,8 @@ from sensorium.collection import Item, Skipped
 from sensorium.collection.duplicates import Duplicates
 from sensorium.errors import MediaError
 from sensorium.media import Image
-from sensorium.media.copies import read_pixels
 from sensorium.media.lettering import write_line
+from sensorium.media.pictures.copies import read_pixels
 from sensorium.media.sources import read_file
 
 COLUMNS = 5

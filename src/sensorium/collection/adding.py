@@ -226,9 +226,7 @@ class _Adder:
                 return Read(replace(work, file=file, change="copy", followed=followed))
             properties = storable(media.metadata())
             journal = self._journal(content_hash)
-            segments = segments_of(
-                self.encoder, media, self.extraction, journal=journal, notes=media.notes
-            )
+            segments = segments_of(self.encoder, media, self.extraction, journal=journal)
             found = replace(
                 work, file=file, change="embed", properties=properties,
                 modality=media.modality, extracted=self._wanted(media), notes=media.notes,

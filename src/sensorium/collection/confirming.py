@@ -13,7 +13,7 @@ import PIL.Image
 
 from sensorium.errors import MediaError
 from sensorium.media import Image
-from sensorium.media.copies import Facts, Pixels, copies_among, may_be_copy, read_pixels
+from sensorium.media.pictures.copies import Facts, Pixels, copies_among, may_be_copy, read_pixels
 from sensorium.media.sources import read_file
 
 VECTORS_COSINE = 0.98

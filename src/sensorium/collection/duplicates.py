@@ -3,8 +3,8 @@
 Vectors are made to say what a picture shows, so two tigers can be nearer than a tiger and its
 thumbnail, and two invoices of one layout are as near as an invoice and its copy: no cosine, and no
 correlation of thumbnails, tells copies apart. They name the candidates. A copy is a file of equal
-bytes, or one that can be made again from what is kept (`sensorium.media.copies`), both as they are
-at that moment. All others only look alike. What is found of which copies is measured by
+bytes, or one that can be made again from what is kept (`sensorium.media.pictures.copies`), both as
+they are at that moment. All others only look alike. What is found of which copies is measured by
 ``python -m benchmarks.duplicates`` and told in docs/bulk.md.
 """
 

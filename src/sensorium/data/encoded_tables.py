@@ -27,10 +27,10 @@ from sensorium.data.encoding import encode_examples
 from sensorium.encoders.base import FeatureExtractor
 from sensorium.errors import EncoderError, MediaError, UsageError
 from sensorium.media import Audio, Document, Image, Media, Mesh, Modality, Segment, Text, Video
-from sensorium.media.cutting import cut
+from sensorium.media.documents.cutting import cut
+from sensorium.media.pictures.tiles import Tile
 from sensorium.media.progress import NO_FIGURES, Progress
 from sensorium.media.skipped import Skipped
-from sensorium.media.tiles import Tile
 from sensorium.visible import visible
 
 MAX_TOKENS = 64

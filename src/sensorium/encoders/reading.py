@@ -23,8 +23,9 @@ from sensorium.media import (
     open_media,
 )
 from sensorium.media.content import modality_of_suffix
+from sensorium.media.pictures.tiles import Tile
 from sensorium.media.segments import SegmentRecord
-from sensorium.media.tiles import Tile
+from sensorium.media.sources import EncodedFile
 
 
 class Listener(Protocol):
@@ -85,7 +86,6 @@ def segments_of(
     stored: Sequence[tuple[int, SegmentRecord]] | None = None,
     journal: Any = None,
     role: Role = "document",
-    notes: list[str] | None = None,
     tiles: bool = True,
 ) -> Generator[PreparedSegment, None, None]:
     """Yield what is stored of an item, each segment decoded when its turn comes.
@@ -101,8 +101,6 @@ def segments_of(
     journal : optional
         What is said is written down there, and taken from there after a kill.
     role : {"query", "document"}
-    notes : list of str, optional
-        Gets what is left out.
     tiles : bool
         Whether tiles of a long picture are segments; without, it has one vector, as others have.
 
@@ -110,8 +108,10 @@ def segments_of(
     ------
     MediaError
         When the media is broken, or there is nothing in it that the space holds. One broken segment
-        of many is left out.
+        of many is left out, which the notes of the media say.
     """
+    # What a caller made may have no notes.
+    notes: list[str] = media.notes if hasattr(media, "notes") else []
     held = encoder.space.modalities
     broken: MediaError | None = None
     foreign: Modality | None = None
@@ -134,7 +134,7 @@ def segments_of(
                 continue
         except MediaError as error:
             broken = error
-            if notes is not None and not isinstance(inner, Tile):  # the whole has said it
+            if not isinstance(inner, Tile):  # the whole has said it
                 notes.append(f"{_place_of(segment)}left out: {error.reason}")
             continue
         count += 1
@@ -161,7 +161,7 @@ def segments_of(
             count += 1
             yield _words(encoder, said, role)
     if count:
-        if foreign is not None and notes is not None and extraction.speech is None:
+        if foreign is not None and extraction.speech is None:
             notes.append(
                 f"its {foreign} is left out: {_not_held(encoder, foreign)}"
                 f"{_advice(media, extraction)}"
@@ -170,7 +170,9 @@ def segments_of(
     if broken is not None:
         raise broken
     if foreign is not None:
-        raise MediaError(f"{_not_held(encoder, foreign)}{_advice(media, extraction)}")
+        reasons = [*dict.fromkeys(notes), _not_held(encoder, foreign)]
+        name = media.name if isinstance(media, EncodedFile) else None
+        raise MediaError(f"{'; '.join(reasons)}{_advice(media, extraction)}", name)
     raise MediaError("there is nothing in it that can be indexed")
 
 

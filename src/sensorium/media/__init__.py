@@ -69,7 +69,7 @@ def _one_of(modalities: tuple[Modality, ...], source: Path | bytes) -> Modality:
     """What it is of all that a file's first bytes may be: films and sounds share containers."""
     if len(modalities) > 1:
         try:
-            from sensorium.media import containers
+            from sensorium.media.tracks import containers
 
             if containers.is_only_sound(source):
                 return Modality.AUDIO

@@ -23,8 +23,8 @@ from sensorium.media.sources import EncodedFile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sensorium.media import soundtracks
-    from sensorium.media.counting import Counted
+    from sensorium.media.tracks import soundtracks
+    from sensorium.media.tracks.counting import Counted
 
 WINDOW_SECONDS = 10.0
 """Length of the pieces that get a vector each: what sound encoders such as CLAP are trained on."""
@@ -229,7 +229,7 @@ class Audio(EncodedFile):
 
     def _known(self) -> _Header:
         if not self._found:
-            from sensorium.media import soundfiles, soundtracks
+            from sensorium.media.tracks import soundfiles, soundtracks
 
             source = self._file()
             with decoding(self.name, UNREADABLE):
@@ -243,7 +243,7 @@ class Audio(EncodedFile):
         return self._found[0]
 
     def _decoded(self, rate: int) -> Iterator[Samples]:
-        from sensorium.media import mixing, soundfiles, soundtracks
+        from sensorium.media.tracks import mixing, soundfiles, soundtracks
 
         start, stop = self.span or (0.0, MAX_SECONDS)
         if self._samples is not None:
@@ -296,6 +296,6 @@ def _mono(samples: npt.NDArray[Any], rate: int) -> Samples:
         raise MediaError("samples hold NaN or infinity")
     if floats.ndim == 1:
         return floats
-    from sensorium.media import mixing
+    from sensorium.media.tracks import mixing
 
     return mixing.mixed(floats, rate)

@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 from sensorium.errors import MediaError
-from sensorium.media.charsets import decoded
-from sensorium.media.cutting import cut
 from sensorium.media.decoding import decoding
-from sensorium.media.html import html_text, html_title
+from sensorium.media.documents.charsets import decoded
+from sensorium.media.documents.cutting import cut
+from sensorium.media.documents.html import html_text, html_title
+from sensorium.media.documents.markdown import markdown_segments, markdown_title
 from sensorium.media.image import Image
-from sensorium.media.markdown import markdown_segments, markdown_title
+from sensorium.media.pictures.tiles import tiles_of
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import PACKED_SUFFIXES, EncodedFile
-from sensorium.media.tiles import tiles_of
 
 MAX_CHARACTERS = 20_000_000
 """Longest text that is cut into segments: thirty Bibles' first halves; more is a log or a dump."""
@@ -74,7 +74,7 @@ class Document(EncodedFile):
             elif start.startswith(_ARCHIVES) or (
                 self._suffix in PACKED_SUFFIXES and not _HTML.match(start)
             ):
-                from sensorium.media.packed import reading
+                from sensorium.media.documents.packed import reading
 
                 self._kind = reading.kind_of(self._content(), self.name)
             elif self._suffix in HTML_SUFFIXES or _HTML.match(start):
@@ -105,11 +105,11 @@ class Document(EncodedFile):
         content = self._content()
         with decoding(self.name, UNREADABLE):
             if self.kind == "pdf":
-                from sensorium.media import pdf
+                from sensorium.media.documents import pdf
 
                 return pdf.facts(content, self.name)
             if self.kind in PACKED:
-                from sensorium.media.packed import reading
+                from sensorium.media.documents.packed import reading
 
                 return reading.facts(content, self.kind, self.name)
             text = decoded(content, self.name, page=self.kind == "html")
@@ -138,7 +138,7 @@ class Document(EncodedFile):
             found = True
             yield segment
         if parts:
-            from sensorium.media import pdf
+            from sensorium.media.documents import pdf
 
             for number, part, picture in pdf.pictures(
                 self._content(), self.name, parts, self.notes
@@ -157,7 +157,7 @@ class Document(EncodedFile):
         content = self._content()
         with decoding(self.name, UNREADABLE):
             if self.kind == "pdf":
-                from sensorium.media import pdf
+                from sensorium.media.documents import pdf
 
                 drawn: set[str] = set()
                 for page in pdf.pages(content, self.name, MAX_PAGES, self.notes):
@@ -169,7 +169,7 @@ class Document(EncodedFile):
                         parts.append((page.number, new))
                 return
             if self.kind in PACKED:
-                from sensorium.media.packed import reading
+                from sensorium.media.documents.packed import reading
 
                 yield from reading.segments(content, self.kind, self.name, self.notes)
                 return

@@ -20,22 +20,22 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MediaError
-from sensorium.media.colours import GREY, array_to_uint8, as_shown, to_rgb
 from sensorium.media.content import START_BYTES
 from sensorium.media.decoding import decoding
-from sensorium.media.exif import exif_metadata
-from sensorium.media.formats import BROKEN, find_pages, may_have_pages, open_picture
-from sensorium.media.plain import decode, unread_file
-from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import EMPTY, is_url, read_file, read_url
-from sensorium.media.transparency import Stored, how_stored
-from sensorium.media.turning import (
+from sensorium.media.pictures.colours import GREY, array_to_uint8, as_shown, to_rgb
+from sensorium.media.pictures.exif import exif_metadata
+from sensorium.media.pictures.formats import BROKEN, find_pages, may_have_pages, open_picture
+from sensorium.media.pictures.plain import decode, unread_file
+from sensorium.media.pictures.transparency import Stored, how_stored
+from sensorium.media.pictures.turning import (
     Box,
     forget_orientation_in_xmp,
     orientation,
     shown_size,
     upright,
 )
+from sensorium.media.segments import Modality, Segment
+from sensorium.media.sources import EMPTY, is_url, read_file, read_url
 from sensorium.visible import visible
 
 MAX_PIXELS = 178_956_970
@@ -186,7 +186,7 @@ class Image:
         -------
         dict
             ``width`` and ``height`` in pixels as displayed, and the keys of
-            `sensorium.media.exif.exif_metadata`.
+            `sensorium.media.pictures.exif.exif_metadata`.
 
         Raises
         ------
@@ -221,14 +221,14 @@ class Image:
         """Yield the picture, or each page of a TIFF or HEIF, and the tiles of a long one.
 
         ``page`` counts from 1; the first page is what `load` gives. Tiles have a ``box``; see
-        `sensorium.media.tiles`.
+        `sensorium.media.pictures.tiles`.
 
         Raises
         ------
         MediaError
             When a URL cannot be fetched.
         """
-        from sensorium.media.tiles import tiles_of  # they are Images
+        from sensorium.media.pictures.tiles import tiles_of  # they are Images
 
         places: Sequence[int] = ()
         if book := self._book():

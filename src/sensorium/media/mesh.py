@@ -105,7 +105,7 @@ class Mesh(EncodedFile):
 
     def _read(self) -> Any:
         if self._scene is None:
-            from sensorium.media.rendering import Scene
+            from sensorium.media.objects.rendering import Scene
 
             self._scene = Scene(self._content(), self._kind, self.path, self.name, MAX_FACES)
             self.notes += self._scene.notes

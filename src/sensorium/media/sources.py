@@ -64,7 +64,7 @@ PACKED_SUFFIXES = {
     ".docx": "docx", ".docm": "docx", ".dotx": "docx", ".epub": "epub", ".odp": "odp",
     ".ods": "ods", ".odt": "odt", ".ott": "odt", ".pptx": "pptx", ".pptm": "pptx", ".ppsx": "pptx",
 }  # fmt: skip
-"""Documents that are archives, and what they are; see `sensorium.media.packed`."""
+"""Documents that are archives, and what they are; see `sensorium.media.documents.packed`."""
 
 DOCUMENT_SUFFIXES = frozenset(
     {".txt", ".md", ".markdown", ".html", ".htm", ".xhtml", ".xht", ".pdf", *PACKED_SUFFIXES}

@@ -17,8 +17,8 @@ from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 
 if TYPE_CHECKING:
-    from sensorium.media.ffmpeg import Look, Told
-    from sensorium.media.shown import Thumbnail
+    from sensorium.media.tracks.ffmpeg import Look, Told
+    from sensorium.media.tracks.shown import Thumbnail
 
 FRAME_SECONDS = 2.0
 """Time between the frames that are looked at, at most: what is seen for less may be missed."""
@@ -70,12 +70,12 @@ class Video(EncodedFile):
             When the file is missing or no video; what a file that is broken further on holds up
             to there is given.
         """
-        from sensorium.media import ffmpeg
+        from sensorium.media.tracks import ffmpeg
 
         return self._frames(ffmpeg.Told(self.notes))
 
     def _frames(self, told: Told) -> Generator[tuple[float, PIL.Image.Image], None, None]:
-        from sensorium.media import ffmpeg
+        from sensorium.media.tracks import ffmpeg
 
         kept: Thumbnail | None = None
         kept_at = 0.0
@@ -102,7 +102,7 @@ class Video(EncodedFile):
                     break
                 found = picture
         if found is None:
-            raise MediaError("the video shows nothing", self.name)
+            raise MediaError("; ".join(self.notes) or "the video shows nothing", self.name)
         return found
 
     @property
@@ -125,7 +125,7 @@ class Video(EncodedFile):
             When the file is missing or no video.
         """
         if self._facts is None:
-            from sensorium.media import ffmpeg
+            from sensorium.media.tracks import ffmpeg
 
             file, told = self._file(), ffmpeg.Told(self.notes)
             self._facts = ffmpeg.video_facts(file, self.name, told)
@@ -134,7 +134,7 @@ class Video(EncodedFile):
 
     def segments(self) -> Iterable[Segment]:
         """Yield pictures, each until the next, and then windows of the sound."""
-        from sensorium.media import ffmpeg
+        from sensorium.media.tracks import ffmpeg
 
         told = ffmpeg.Told(self.notes)
         waiting: tuple[float, PIL.Image.Image] | None = None

@@ -18,8 +18,8 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.media.cutting import SEGMENT_WEIGHT, weight
-from sensorium.media.wording import joined_lines, words_at_line_ends
+from sensorium.media.documents.cutting import SEGMENT_WEIGHT, weight
+from sensorium.media.documents.wording import joined_lines, words_at_line_ends
 
 SAME_ROW = 0.5
 """Share of the lower of two boxes beside which the other stands, for them to be of one row."""

@@ -1,0 +1,1 @@
+"""Texts and their pages: a reader for each format, and how words are put together."""

@@ -1,0 +1,1 @@
+"""3-D objects: what files hold, and how it looks."""

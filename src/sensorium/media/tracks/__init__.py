@@ -1,0 +1,1 @@
+"""Sound and pictures in time: what files hold, on one clock."""

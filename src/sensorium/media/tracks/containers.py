@@ -1,0 +1,279 @@
+"""Files that FFmpeg opens, through PyAV: their tracks, their clock and their tags."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sensorium.errors import MissingExtraError
+from sensorium.media.decoding import decoding
+from sensorium.media.sources import IMAGE_SUFFIXES
+from sensorium.media.tracks.recorded import place, taken
+from sensorium.media.tracks.stretches import Stretch
+
+try:
+    import av
+    from av.container import InputContainer
+    from av.stream import Disposition
+except ImportError as error:
+    raise MissingExtraError("av", "media") from error
+
+MOST_HOLES = 200
+"""Places at which a file may be broken and is read on: 13 MB of noise in an OGG file."""
+
+LONGEST_PACKET = 1.0
+"""Seconds of sound in a packet at most, where it is not said; more is a pause."""
+
+NAMED_LANGUAGES = 8
+"""How many languages of tracks a note names."""
+
+TAGS = ("title", "artist", "album", "date", "genre", "comment", "description")
+
+BROADCASTS = ("mpegts", "mpeg")
+"""Formats of broadcasts and discs, whose time stamps may jump anywhere."""
+
+LONGEST_JUMP = 10.0
+"""Seconds that all tracks of a broadcast may skip; more is another clock (as in the program
+ffmpeg), not a pause."""
+
+LONGEST_OVERLAP = 1.0
+"""Seconds by which a track may go back: pictures are stored in another order than they are shown,
+and joined tracks overlap a little. More is another clock."""
+
+
+@contextmanager
+def opened(source: Path | bytes | Stretch, name: str) -> Iterator[InputContainer]:
+    """Open a file.
+
+    Raises
+    ------
+    MediaError
+        When FFmpeg does not know the format, and for whatever is raised while the file is open.
+    """
+    with decoding(name, "no sound or video that can be read"), ExitStack() as stack:
+        if isinstance(source, Stretch):
+            file: Any = stack.enter_context(source.opened())
+        elif isinstance(source, bytes):
+            file = io.BytesIO(source)
+        elif source.suffix.lower() in IMAGE_SUFFIXES:
+            # Without its name: of a file that is called like a picture FFmpeg believes it.
+            raw = io.FileIO(source)
+            raw.name = "<none>"  # as PyAV calls what is in memory
+            file = stack.enter_context(io.BufferedReader(raw))
+        else:
+            file = f"file:{source}"
+        with av.open(file, "r", metadata_errors="ignore") as container:
+            yield container
+
+
+def sound_track(container: InputContainer, notes: list[str]) -> Any | None:
+    """The sound track that players play: the default one, or else the first, that can be decoded.
+
+    Parameters
+    ----------
+    container : InputContainer
+    notes : list of str
+        What of the sound is not heard is appended.
+
+    Returns
+    -------
+    av.AudioStream or None
+        None where there is no track that can be decoded.
+    """
+    every = list(container.streams.audio)
+    decodable = [one for one in every if one.codec_context is not None]
+    by_default = [one for one in decodable if one.disposition & Disposition.default]
+    track = next(iter([*by_default, *decodable]), None)
+    if len(decodable) < len(every):
+        lost = len(every) - len(decodable)
+        which = f"{lost} of {len(every)} sound tracks are" if decodable else "its sound is"
+        _note(notes, f"{which} in a codec that FFmpeg cannot decode here")
+    if len(decodable) > 1:
+        rest = [one for one in decodable if one is not track]
+        languages = [one.language for one in rest if one.language not in (None, "", "und")]
+        named = f" ({', '.join(languages[:NAMED_LANGUAGES])})" if languages else ""
+        _note(
+            notes,
+            f"of {len(decodable)} sound tracks the default one is heard, not the other "
+            f"{len(rest) if len(rest) > 1 else 'one'}{named}",
+        )
+    return track
+
+
+def _note(notes: list[str], text: str) -> None:
+    if text not in notes:
+        notes.append(text)
+
+
+def tracks(container: InputContainer) -> list[Any]:
+    """All tracks that are seen or heard in the course of time, in the order of the file."""
+    return [
+        one for one in container.streams if one.type in ("audio", "video") and not _is_cover(one)
+    ]
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def is_only_sound(source: Path | bytes) -> bool:
+    """Whether a file holds sound and no moving pictures.
+
+    Raises
+    ------
+    MediaError
+        When it cannot be read.
+    """
+    with opened(source, "a file") as container:
+        films = [stream for stream in container.streams.video if not _is_cover(stream)]
+        return bool(container.streams.audio) and not films
+
+
+def origin(container: InputContainer) -> float:
+    """The stamp of the first thing that is seen or heard, in seconds: all times count from there.
+
+    Broadcasts begin at any time, and encoders write sound from a little before 0.
+    """
+    begins: list[float] = [
+        float(one.start_time * one.time_base)
+        for one in tracks(container)
+        if one.start_time is not None and one.time_base
+    ]
+    return min(begins, default=(container.start_time or 0) / av.time_base)
+
+
+@dataclass
+class _Pace:
+    stamp: float
+    packets: int = 0  # since that stamp
+    seconds: float = 0.0  # of a packet
+
+
+def packets_of(container: InputContainer, wanted: Sequence[Any]) -> Iterator[Any]:
+    """Packets of some tracks, also those behind bytes that are none.
+
+    Raises
+    ------
+    av.FFmpegError
+        When it cannot be read further.
+    """
+    for attempt in range(MOST_HOLES + 1):
+        try:
+            yield from container.demux(wanted)
+        except av.InvalidDataError:  # FFmpeg looks no further than the next 64 KB at a time
+            if attempt == MOST_HOLES:
+                raise
+        else:
+            return
+
+
+class Clock:
+    """Says when packets of an open file are due, in seconds from its `origin`.
+
+    Stamps that start anew, as in recordings that were written one behind the other, go on where
+    the one before ended.
+
+    Parameters
+    ----------
+    container : InputContainer
+    """
+
+    def __init__(self, container: InputContainer) -> None:
+        self.zero = origin(container)
+        self.ends: dict[int, float] = {}
+        """When the last packet of each track ends, by the track's number."""
+        self.restarts = 0
+        """How often stamps have started anew."""
+        self.shift = -self.zero
+        """What is added to the stamps of the packet that came last."""
+        self._shifts = [self.shift]
+        self._jumps = container.format.name in BROADCASTS
+        self._bases: dict[int, float] = {}  # seconds of a track's unit
+        self._paces: dict[int, _Pace] = {}
+        self._last: float | None = None  # the latest end of all tracks
+
+    def due(self, packet: Any) -> float:
+        """When a packet begins; it counts as read.
+
+        Parameters
+        ----------
+        packet : av.Packet
+            With or without a stamp: without one it begins when the one before it ended.
+        """
+        track = packet.stream_index
+        if track not in self._bases:  # fractions are slow, and 2 hours have 300,000 packets
+            self._bases[track] = float(packet.time_base)
+        base = self._bases[track]
+        stamp = packet.dts if packet.pts is None else packet.pts
+        time = self.ends.get(track, 0.0) if stamp is None else self._placed(stamp * base, track)
+        length = packet.duration
+        if length and length >= 2**31:
+            # FFmpeg shortens the last packet of an OGG to less than nothing, in 32 bits of no sign.
+            length -= 2**32
+        end = time + (length * base if length else self._length(packet, time))
+        if end > self.ends.get(track, -math.inf):
+            self.ends[track] = end
+        if self._last is None or end > self._last:
+            self._last = end
+        return time
+
+    def _length(self, packet: Any, time: float) -> float:
+        """How long a packet is that does not say it: as those between the last two stamps."""
+        if packet.stream.type != "audio":  # pictures come in another order than they are shown
+            return 0.0
+        pace = self._paces.setdefault(packet.stream_index, _Pace(time))
+        if packet.pts is not None and pace.packets:
+            if 0 < time - pace.stamp < LONGEST_PACKET * pace.packets:
+                pace.seconds = (time - pace.stamp) / pace.packets
+            pace.stamp, pace.packets = time, 0
+        pace.packets += 1
+        return pace.seconds
+
+    def _placed(self, stamp: float, track: int) -> float:
+        if self._last is None:
+            return stamp + self.shift
+        if len(self._shifts) == 1 and self._fits(stamp + self.shift, track):
+            return stamp + self.shift
+        # Around a new start, packets by the clock before come between those by the new one.
+        fitting = [shift for shift in self._shifts if self._fits(stamp + shift, track)]
+        if not fitting:
+            self.restarts += 1
+            self._shifts = [self._shifts[-1], self._last - stamp]
+            fitting = self._shifts[1:]
+            # Their next packets are late by their old clocks, and a second start by the new one.
+            self.ends = dict.fromkeys(self.ends, self._last)
+        self.shift = min(fitting, key=lambda shift: abs(stamp + shift - (self._last or 0.0)))
+        return stamp + self.shift
+
+    def _fits(self, time: float, track: int) -> bool:
+        last = self._last or 0.0
+        if self._jumps and time - last > LONGEST_JUMP:
+            return False
+        if track not in self.ends or time >= self.ends[track] - LONGEST_OVERLAP:
+            return True
+        # A track that overlaps itself, while the others go on by the same clock.
+        others = [end for number, end in self.ends.items() if number != track]
+        return bool(others) and abs(max(others) - time) <= LONGEST_OVERLAP
+
+
+def container_facts(container: InputContainer) -> dict[str, Any]:
+    """Length and tags of an open file, as its header says them."""
+    known: dict[str, Any] = {}
+    if container.duration is not None:
+        known["duration"] = container.duration / av.time_base
+    tags = {key.lower(): value for key, value in container.metadata.items()}
+    of_tracks: dict[str, str] = {}
+    for track in tracks(container):
+        of_tracks = {**{key.lower(): value for key, value in track.metadata.items()}, **of_tracks}
+    if container.format.name == "ogg":  # which keeps its tags there; elsewhere a track has a name
+        tags = {**of_tracks, **tags}
+    known.update({key: tags[key].strip() for key in TAGS if tags.get(key, "").strip()})
+    tags = {**of_tracks, **tags}
+    if (time := taken(tags)) is not None:
+        known["taken"] = time
+    return {**known, **place(tags)}
