@@ -58,6 +58,7 @@ class Database:
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
             _refuse_too_short(path)
+            self._fixed = _state_of(path) if sqlite.is_fixed(path) else None
             self.connection = sqlite.connect(path, create=create)
             try:
                 self._prepare()
@@ -178,6 +179,11 @@ class Database:
         """Differs from what it was if anybody, this connection included, may have written."""
         with self._lock:
             self._require_log()
+            if self._fixed is not None and self._fixed != _state_of(self.path):
+                raise CollectionError(
+                    f"{self.path}: it lies where this user cannot write, and another one wrote to "
+                    "it: open it again"
+                )
             ((version,),) = self.read("PRAGMA data_version")
             return version, self.connection.total_changes()
 
@@ -185,6 +191,11 @@ class Database:
         """Close the file; calling it twice is fine."""
         with self._lock:
             self.connection.close()
+
+
+def _state_of(path: Path) -> tuple[int, int, bool]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, path.with_name(f"{path.name}-wal").exists()
 
 
 def _refuse_too_short(path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -111,6 +112,19 @@ def close_open() -> None:
             connection.close()
 
 
+def is_fixed(path: Path) -> bool:
+    """Whether a complete database lies where nothing can be written: a DVD, a folder of others.
+
+    Where there is a log, whoever wrote it has more to say than the file.
+    """
+    logs = [path.with_name(path.name + end) for end in ("-wal", "-shm")]
+    return (
+        path.is_file()
+        and not os.access(path.parent, os.W_OK)
+        and not any(log.exists() for log in logs)
+    )
+
+
 def connect(path: Path, *, create: bool = False, read_only: bool = False) -> Connection:
     """Open a database whose content nobody vouches for.
 
@@ -132,11 +146,14 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> Con
     if tuple(map(int, found.split("."))) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise CollectionError(_TOLD_OLD.format(found=found, oldest=oldest))
-    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE
-    if create and not read_only:
+    fixed = is_fixed(path)
+    flags = apsw.SQLITE_OPEN_READONLY if read_only or fixed else apsw.SQLITE_OPEN_READWRITE
+    if create and not read_only and not fixed:
         flags |= apsw.SQLITE_OPEN_CREATE
     name = str(path.absolute())
-    if not name.isascii() and name != name.encode("utf-8", "ignore").decode():
+    if fixed:  # SQLite makes no index of a log then, which it could not write
+        name, flags = f"{path.absolute().as_uri()}?immutable=1", flags | apsw.SQLITE_OPEN_URI
+    elif not name.isascii() and name != name.encode("utf-8", "ignore").decode():
         # apsw takes texts of Unicode alone, a URI any bytes.
         name, flags = path.absolute().as_uri(), flags | apsw.SQLITE_OPEN_URI
     connection = Connection(name, flags=flags)
