@@ -74,6 +74,12 @@ def test_suffixes() -> None:
     assert [*map(has_media_suffix, others)] == [False] * len(others)
 
 
+def test_the_docs_say_of_every_suffix_what_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "media.md").read_text()
+    suffixes = sources.MEDIA_SUFFIXES | sources.UNDECODED_SUFFIXES.keys()
+    assert [suffix for suffix in sorted(suffixes) if f"`{suffix}`" not in page] == []
+
+
 # URLs
 
 

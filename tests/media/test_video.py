@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -205,6 +207,35 @@ def test_broken_packets_are_passed_over(tmp_path: Path) -> None:
     found = list(Video(path).frames())
     assert len(found) >= 2
     assert found[0][0] == 0
+
+
+def test_empty_packets_say_that_a_picture_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Theora writes them for frames like the one before; PyAV decodes and writes none."""
+    from sensorium.media.tracks import ffmpeg
+
+    packets_of = ffmpeg.packets_of
+
+    def repeated(*given: Any) -> Iterator[av.Packet]:
+        for packet in packets_of(*given):
+            yield packet
+            if packet.size:
+                empty = av.Packet(b"")
+                empty.stream, empty.time_base = packet.stream, packet.time_base
+                empty.pts = empty.dts = packet.pts + 100
+                yield empty
+
+    path = tmp_path / "a.mkv"
+    write_film(path, [("red", 3), ("blue", 4)], keys=(0, 3), codec="mpeg4", rate=5)
+    monkeypatch.setattr(ffmpeg, "packets_of", repeated)
+    video = Video(path)
+    found = [(time, picture.getpixel((5, 5))) for time, picture in video.frames()]
+    assert found == [
+        (0, pytest.approx((255, 0, 0), abs=4)),
+        (3, pytest.approx((0, 0, 255), abs=4)),
+    ]
+    assert video.notes == []
 
 
 def test_ordinary_files_have_no_notes(tmp_path: Path) -> None:

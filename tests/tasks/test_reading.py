@@ -79,6 +79,14 @@ def test_columns_are_read_one_after_the_other(colors: tuple[str, str]) -> None:
     assert read(askew) == [" ".join(LEFT), " ".join(RIGHT)]
 
 
+@pytest.mark.parametrize("ink", [(255, 255, 255), (0, 0, 0)], ids=["white", "black"])
+def test_writing_on_transparency(ink: tuple[int, int, int]) -> None:
+    picture = PIL.Image.new("RGBA", (800, 140), (*ink, 0))
+    draw = PIL.ImageDraw.Draw(picture)
+    draw.text((40, 40), "The parcel is 4711", (*ink, 255), PIL.ImageFont.load_default(48))
+    assert read(picture) == ["The parcel is 4711"]
+
+
 def test_rows_are_read_from_left_to_right() -> None:
     rows = [(40, 92, "Total amount", 28), (500, 40, "250 euros", 80)]
     assert read(page((900, 160), *rows, colors=("black", "white"))) == ["Total amount 250 euros"]

@@ -71,6 +71,26 @@ def test_hyphens_at_line_ends(drawn_lines: Sequence[str], read: str) -> None:
     assert text(one_page(lines(*drawn_lines))).startswith(read)
 
 
+def test_ligatures_and_soft_hyphens_are_letters() -> None:
+    """As LaTeX and web browsers write them: the letters of words, that is what is searched."""
+    pdf = Pdf()
+    letters = pdf.stream(
+        "/CIDInit/ProcSet findresource begin 12 dict begin begincmap/CMapName/A def/CMapType 2 def "
+        "1 begincodespacerange<00><ff>endcodespacerange 4 beginbfchar<01><fb01><02><fb02><03><fb00>"
+        "<04><00ad>endbfchar endcmap end end"
+    )
+    font = pdf.add(
+        f"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode {letters} 0 R"
+        "/Encoding<</Differences[1/fi/fl/ff/hyphen]>>>>"
+    )
+    pdf.page(
+        lines("a \\001sh, a \\002ag, o\\003, horti\\004", "cultural").replace("/F1", "/G"),
+        resources=f"/Font<</G {font} 0 R>>",
+    )
+    content = pdf.content().replace(b"/Font<</F1 3 0 R>>", b"", 1)
+    assert text(content) == "a fish, a flag, off, horticultural"
+
+
 def test_columns_that_are_drawn_row_by_row() -> None:
     left = [f"The left column has line {n}, on pears and" for n in range(6)]
     right = [f"The right column has line {n}, on wells and" for n in range(6)]
