@@ -12,6 +12,7 @@ come before everything that is trained.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -205,8 +206,13 @@ def whole(path: Path, *, shared: bool = False) -> Iterator[Path]:
         Whether several processes may write it at once; each gets a place of its own.
     """
     part = path.with_name(f"{path.name}{f'.{os.urandom(4).hex()}' * shared}.part")
-    yield part
-    part.replace(path)
+    try:
+        yield part
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # a full disk has it, too
+            part.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, content: Any, *, shared: bool = False) -> None:

@@ -15,8 +15,9 @@ import secrets
 import shutil
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.errors import UsageError
+from sensorium.errors import CollectionError, UsageError
 from sensorium.index.base import Index
 from sensorium.index.kinds import load_index
 
@@ -100,40 +101,72 @@ def write_index(
 
     Raises
     ------
-    OSError
+    CollectionError
         When the files cannot be written; the last generation then stays.
     """
     folder = folder_of(collection)
-    folder.mkdir(exist_ok=True)
-    generation = f"{slot}-{secrets.token_hex(8)}"
-    unfinished = folder / f"{generation}.part"
-    unfinished.mkdir()
-    try:
-        index.save(unfinished)
-        np.save(unfinished / IDS, np.stack(ids))
-        for number, group in enumerate(queries):
-            np.save(unfinished / f"queries-{number}.npy", group)
-        files = {}
-        for path in sorted(unfinished.iterdir()):
-            files[path.name] = [path.stat().st_size, _checksum(path)]
-            _sync(path)
-        unfinished.rename(folder / generation)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-    _sync(folder)
-    facts = {
-        "format": FORMAT, "generation": generation, **state, "vectors": len(ids[0]), "files": files,
-    }  # fmt: skip
-    body = json.dumps(facts, sort_keys=True)
-    pointer = folder / f"{slot}.json"
-    with pointer.with_suffix(".part").open("w", encoding="utf-8") as file:
-        json.dump({"checksum": zlib.crc32(body.encode()), "facts": body}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    pointer.with_suffix(".part").replace(pointer)
-    _remove_others(folder, slot, generation)
+    with written(folder):
+        generation = f"{slot}-{secrets.token_hex(8)}"
+        unfinished = folder / f"{generation}.part"
+        unfinished.mkdir()
+        pointer = folder / f"{slot}.json"
+        # Of its own: another process may build the same index at the same time.
+        new_pointer = folder / f"{generation}.json.part"
+        try:
+            index.save(unfinished)
+            np.save(unfinished / IDS, np.stack(ids))
+            for number, group in enumerate(queries):
+                np.save(unfinished / f"queries-{number}.npy", group)
+            files = {}
+            for path in sorted(unfinished.iterdir()):
+                files[path.name] = [path.stat().st_size, _checksum(path)]
+                _sync(path)
+            unfinished.rename(folder / generation)
+            _sync(folder)
+            facts = {
+                "format": FORMAT, "generation": generation, **state, "vectors": len(ids[0]),
+                "files": files,
+            }  # fmt: skip
+            body = json.dumps(facts, sort_keys=True)
+            with new_pointer.open("w", encoding="utf-8") as file:
+                json.dump({"checksum": zlib.crc32(body.encode()), "facts": body}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            last = _generation(pointer)
+            new_pointer.replace(pointer)
+        except BaseException:
+            new_pointer.unlink(missing_ok=True)
+            for part in (unfinished, folder / generation):
+                shutil.rmtree(part, ignore_errors=True)
+            raise
+        _remove_others(folder, slot, generation, last)
     return generation
+
+
+@contextmanager
+def written(folder: Path) -> Iterator[None]:
+    """Make a folder beside a collection and let files be written into it.
+
+    Raises
+    ------
+    CollectionError
+        When the disk is full, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+        yield
+    except (OSError, RuntimeError) as error:  # FAISS raises the second
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[-120:]
+        raise CollectionError(
+            f"{folder}: cannot be written ({reason}); what was there before stays"
+        ) from error
+
+
+def _generation(pointer: Path) -> str:
+    try:
+        return str(_facts(pointer)["generation"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
 
 
 def read_index(collection: Path, slot: str, space: str) -> DerivedIndex | None:
@@ -249,12 +282,19 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _remove_others(folder: Path, slot: str, generation: str) -> None:
-    """Delete earlier generations, and what killed processes left; open ones stay readable."""
+def _remove_others(folder: Path, slot: str, generation: str, last: str | None = None) -> None:
+    """Delete the last generation, and what killed processes left; open ones stay readable.
+
+    Without `last` all go but those that are being written. A finished one that nobody names yet
+    may be another process's, which is about to name it.
+    """
     for path in folder.iterdir():
         if not path.name.startswith(f"{slot}-") or path.name == generation:
             continue
         with contextlib.suppress(OSError):  # another process may be deleting it, too
             abandoned = path.stat().st_mtime < time.time() - ABANDONED_SECONDS
-            if path.suffix != ".part" or abandoned:
-                shutil.rmtree(path, ignore_errors=True)
+            if abandoned or (last in (None, path.name) and path.suffix != ".part"):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()

@@ -19,6 +19,7 @@ from sensorium.collection.derived import (
     read_queries,
     remove_slot,
     write_index,
+    written,
 )
 from sensorium.collection.queries import query_vectors
 from sensorium.collection.store import Store, modalities_of
@@ -227,8 +228,8 @@ def build_hash(
 def write_trained(collection: Path, coder: LearnedCoder) -> None:
     """Keep a trained hash function beside a collection."""
     folder = folder_of(collection)
-    folder.mkdir(exist_ok=True)
-    coder.save(folder / TRAINED)
+    with written(folder):
+        coder.save(folder / TRAINED)
 
 
 def _trained_coder(
@@ -365,8 +366,8 @@ def _write(
 
 def _keep(store: Store, report: OptimizeReport) -> None:
     folder = folder_of(store.path)
-    folder.mkdir(exist_ok=True)
-    write_json(folder / "report.json", report)
+    with written(folder):
+        write_json(folder / "report.json", report)
 
 
 def made_up_questions(seed: int = 0) -> list[str]:
