@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +53,35 @@ def test_mp3_files_joined_to_one() -> None:
     sound = Audio(b"".join(parts))
     assert sound.duration == pytest.approx(13, abs=0.2)
     assert (heard(sound, 7), heard(sound, 9)) == pytest.approx((440, 880), abs=3)
+    assert not sound.notes
+
+
+@pytest.mark.parametrize(
+    ("codec", "form"), [("aac", "adts"), ("libmp3lame", "mp3"), ("mp2", "mp2")]
+)
+def test_late_windows_do_not_read_what_is_before(
+    codec: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg finds a time in such files by reading all before it."""
+    content = encoded(Sound([(0, noise(70))], codec), form=form)
+    sound = Audio(content)
+    whole = sound.load(HEARD)
+    begins: list[int] = []
+    opened = stretches.Stretch.opened
+
+    def noted(stretch: stretches.Stretch) -> Any:
+        begins.append(stretch.begin)
+        return opened(stretch)
+
+    monkeypatch.setattr(stretches.Stretch, "opened", noted)
+    edge = HEARD // 10  # the resampler's
+    for start, stop in ((5, 15), (20, 30), (41, 41.5), (60, sound.duration)):
+        part = sound.clip(start, stop).load(HEARD)
+        assert len(part) == pytest.approx((stop - start) * HEARD, abs=2)
+        there = whole[round(start * HEARD) :][: len(part)]
+        assert np.corrcoef(part[edge:-edge], there[edge:-edge])[0, 1] > 0.99
+    assert len(begins) == 2  # the first two windows lie before the first place that is remembered
+    assert begins == pytest.approx([40 / 70 * len(content)] * 2, rel=0.1)
     assert not sound.notes
 
 

@@ -67,7 +67,8 @@ def opened(source: Path | bytes | Stretch, name: str) -> Iterator[InputContainer
             file = stack.enter_context(io.BufferedReader(raw))
         else:
             file = f"file:{source}"
-        with av.open(file, "r", metadata_errors="ignore") as container:
+        form = source.form if isinstance(source, Stretch) else None
+        with av.open(file, "r", form, metadata_errors="ignore") as container:
             yield container
 
 

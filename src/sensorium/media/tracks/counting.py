@@ -24,6 +24,14 @@ except ImportError as error:
 INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "asf")
 """Formats with an index of their places. Nobody reads 4 GB for a length that can be looked up."""
 
+FRAMES_ALONE = ("mp3", "aac", "ac3", "eac3", "dts", "amr", "amrnb", "amrwb")
+"""Formats that are nothing but frames one behind the other: there is no index, and FFmpeg finds a
+time by reading all that is before it. Read window by window, two hours took minutes that way."""
+
+POINT_SECONDS = 20.0
+"""How far apart the places are that are remembered of such a file: a window is then read with at
+most twice its length."""
+
 TAIL_SECONDS = 3.0
 """How long before its claimed end such a file is read on from there."""
 
@@ -39,10 +47,16 @@ class Counted:
         A track without any packet is not there.
     restarts : list of (float, int)
         Where stamps start anew: seconds, and the byte at which these are in the file.
+    points : list of (float, int)
+        Places from which the file can be read as well, in the same form, in order.
+    form : str
+        FFmpeg's name of the format.
     """
 
     ends: dict[int, float]
     restarts: list[tuple[float, int]] = field(default_factory=list)
+    points: list[tuple[float, int]] = field(default_factory=list)
+    form: str = ""
 
     @property
     def duration(self) -> float:
@@ -91,6 +105,8 @@ def counted(source: Path | bytes | Stretch, name: str, limit: float) -> Counted:
 def _read(container: InputContainer, wanted: list[Any], limit: float) -> Counted:
     clock = Clock(container)
     restarts: list[tuple[float, int]] = []
+    points: list[tuple[float, int]] = []
+    latest = 0.0 if container.format.name in FRAMES_ALONE else limit  # point
     for one in tracks(container):
         one.discard = Discard.default if one in wanted else Discard.all
     with suppress(av.FFmpegError):  # broken from here on
@@ -103,4 +119,7 @@ def _read(container: InputContainer, wanted: list[Any], limit: float) -> Counted
                 restarts.append((time, packet.pos))
             if time > limit:
                 break
-    return Counted(clock.ends, restarts)
+            if time - latest >= POINT_SECONDS and packet.pos is not None:
+                latest = time
+                points.append((time, packet.pos))
+    return Counted(clock.ends, restarts, points, container.format.name)

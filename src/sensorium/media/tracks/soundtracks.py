@@ -6,8 +6,10 @@ silence, and what follows keeps its time.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from sensorium.media.tracks.containers import (
 from sensorium.media.tracks.counting import Counted, counted
 from sensorium.media.tracks.laying import Sheet
 from sensorium.media.tracks.mixing import resampled
-from sensorium.media.tracks.stretches import Stretch, links_of, mended, stretches_from
+from sensorium.media.tracks.stretches import Stretch, links_of, mended, rest_from, stretches_from
 
 try:
     import av
@@ -59,11 +61,25 @@ class Part:
     start, stop : float
         Seconds from the beginning of the file; the last part stops when its sound does.
     source : Path, bytes or Stretch
+    points : sequence of (float, int)
+        See `Counted`.
+    form : str
+        See `Counted`.
     """
 
     start: float
     stop: float
     source: Source
+    points: Sequence[tuple[float, int]] = ()
+    form: str = ""
+
+    def near(self, start: float) -> Part:
+        """What is opened to hear it from a time on, which counts from the beginning of the file."""
+        place = bisect_right(self.points, start - self.start - PREROLL_SECONDS, key=itemgetter(0))
+        if not place or isinstance(self.source, Stretch):
+            return self
+        time, position = self.points[place - 1]
+        return Part(self.start + time, self.stop, rest_from(self.source, position, self.form))
 
 
 @dataclass(frozen=True)
@@ -120,7 +136,7 @@ def surveyed(
         for frame in _heard(Part(0.0, stop, first), name, 0.0, []):
             facts.update(sample_rate=frame.rate, channels=frame.values.shape[1])
             break
-    parts = [Part(0.0, stop, first)]
+    parts = [Part(0.0, stop, first, found.points, found.form)]
     if links:
         parts = _chained(links, name, limit, found.duration)
     elif found.restarts:
@@ -186,6 +202,7 @@ def _laid(
         for part in known.parts:
             if part.stop <= start or part.start >= stop:
                 continue
+            part = part.near(start)
             for frame in _heard(part, name, start - part.start, notes):
                 time = None if frame.time is None else frame.time + part.start
                 yield from sheet.lay(frame.values, frame.rate, frame.names, time)

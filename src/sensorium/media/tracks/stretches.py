@@ -42,12 +42,15 @@ class Stretch:
         Of its bytes; without the one at `end`.
     instead : bytes
         What stands at its beginning in place of what is there.
+    form : str, optional
+        FFmpeg's name of its format, where that is known.
     """
 
     source: Path | bytes
     begin: int
     end: int
     instead: bytes = b""
+    form: str | None = None
 
     @contextmanager
     def opened(self) -> Iterator[io.RawIOBase]:
@@ -89,6 +92,12 @@ class View(io.RawIOBase):
             found = new + found[len(new) :]
         self._at += len(found)
         return found
+
+
+def rest_from(source: Path | bytes, position: int, form: str) -> Stretch:
+    """What a file holds from a byte on, in a format in which each frame stands for itself."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    return Stretch(source, position, size, form=form)
 
 
 def _file(source: Path | bytes) -> BinaryIO:
