@@ -78,8 +78,9 @@ def test_late_windows_do_not_read_what_is_before(
     for start, stop in ((5, 15), (20, 30), (41, 41.5), (60, sound.duration)):
         part = sound.clip(start, stop).load(HEARD)
         assert len(part) == pytest.approx((stop - start) * HEARD, abs=2)
-        there = whole[round(start * HEARD) :][: len(part)]
-        assert np.corrcoef(part[edge:-edge], there[edge:-edge])[0, 1] > 0.99
+        there = whole[round(start * HEARD) :]
+        inside = slice(edge, min(len(part), len(there)) - edge)
+        assert np.corrcoef(part[inside], there[inside])[0, 1] > 0.99
     assert len(begins) == 2  # the first two windows lie before the first place that is remembered
     assert begins == pytest.approx([40 / 70 * len(content)] * 2, rel=0.1)
     assert not sound.notes
