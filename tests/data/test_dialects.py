@@ -72,6 +72,54 @@ def test_thousands_are_not_guessed(tmp_path: Path, cells: list[str], read: list[
     assert [row["x"] for row in read_good_rows(table)[0]] == read
 
 
+@pytest.mark.parametrize(
+    ("cell", "read"),
+    [
+        ("1 234,50", "1234.50"),
+        ("1\xa0234\xa0567,5", "1234567.5"),
+        ("-1\u202f234,5", "-1234.5"),
+        ("1'234,5", "1234.5"),
+        ("\u221212,5", "-12.5"),
+        (",5", ".5"),
+        ("1,5E-03", "1.5E-03"),
+    ],
+)
+def test_numbers_as_spreadsheets_write_them(tmp_path: Path, cell: str, read: str) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(f"x;y\n0,25;a\n{cell};b\n", encoding="utf-8")
+    assert [row["x"] for row in read_good_rows(table)[0]] == ["0.25", read]
+
+
+@pytest.mark.parametrize("cell", ["-", ",", "1.234 567,5", "12 34,5", "E5", "1,5,5", "1 234 €"])
+def test_what_is_no_number_keeps_its_column(tmp_path: Path, cell: str) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(f"x;y\n0,25;a\n{cell};b\n", encoding="utf-8")
+    assert [row["x"] for row in read_good_rows(table)[0]] == ["0,25", cell]
+
+
+def test_columns_of_the_same_name_are_all_kept(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("path,caption, caption\nx.jpg,dog,Hund\n")
+    assert rows(table) == [{"path": "x.jpg", "caption": "dog", "caption.1": "Hund"}]
+
+
+def test_spaces_before_quotes(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text('path, caption\nx.jpg, "a dog, a cat"\n')
+    assert rows(table) == [{"path": "x.jpg", "caption": "a dog, a cat"}]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_a_quote_that_is_not_closed_swallows_no_rows(tmp_path: Path, suffix: str) -> None:
+    table = tmp_path / f"t.{suffix}"
+    separator = "," if suffix == "csv" else "\t"
+    table.write_text('\npath,caption\na,dog\nb,"cat\nc,cow\n'.replace(",", separator))
+    with pytest.raises(UsageError, match=rf"t\.{suffix}:4: a quote in this row is not closed"):
+        read_good_rows(table)
+    table.write_text('path,caption\na,"dog"'.replace(",", separator))
+    assert rows(table) == [{"path": "a", "caption": "dog"}]
+
+
 def test_a_comma_table_keeps_its_commas(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text('a;b,c\n1;2,"1,5"\n')
@@ -91,7 +139,10 @@ def test_a_comma_table_keeps_its_commas(tmp_path: Path) -> None:
         ("csv", "a;b\n", ["a", "b"]),
         ("csv", "sep=#\na#b,c\n", ["a", "b,c"]),
         ("csv", "", []),
-        ("csv", "\n\na;b\n1;2\n", []),
+        ("csv", "\n\na;b\n1;2\n", ["a", "b"]),
+        ("csv", "sep=;\n\na;b\n1;2\n", ["a", "b"]),
+        ("csv", 'a; b\n1; "2; 3"\n', ["a", "b"]),
+        ("csv", "a,b, b ,b.1\n1,2,3,4\n", ["a", "b", "b.1", "b.1.1"]),
     ],
 )
 def test_what_separates(tmp_path: Path, suffix: str, text: str, columns: list[str]) -> None:

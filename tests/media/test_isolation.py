@@ -115,6 +115,38 @@ def test_many_threads_at_once() -> None:
     assert len(list(isolation.workers())) <= (os.cpu_count() or 1)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_leaves_readings_that_are_under_way_alone() -> None:
+    code = """
+import os, sys
+from tests.media.isolated import counted, process
+under_way = counted(b"", 4)
+print(next(under_way)[0])
+child = os.fork()
+if child == 0:
+    own = process(b"")
+    try:
+        next(under_way)
+    except Exception as error:
+        print(type(error).__name__, "before this process was forked" in str(error), flush=True)
+    sys.exit()  # what is left of generators is closed
+print(os.waitpid(child, 0)[1])
+other = counted(b"", 4)
+print(next(other)[0])
+child = os.fork()
+if child == 0:
+    sys.exit()
+print(os.waitpid(child, 0)[1], [number for number, _ in under_way], [n for n, _ in other])
+"""
+    done = subprocess.run(
+        [sys.executable, "-uc", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.split("\n") == [
+        "0", "MediaError True", "0", "0", "0 [1, 2, 3] [1, 2, 3]", ""
+    ]  # fmt: skip
+
+
 def test_without_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(isolation.WITHOUT, "0")
     assert process(b"") == os.getpid()

@@ -24,11 +24,20 @@ SAMPLE_LINES = 64
 LEAST_FIT = 0.5
 """Share of the rows that must have as many cells as the header by a separator that is not usual."""
 
-_SAID = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_SAID = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE)
 """The first line by which Excel is told the separator; it is no row."""
 
-_POINTS = re.compile(r"[+-]?(0|[1-9][0-9]*|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?")
-"""Numbers with a decimal comma, and dots between thousands: "7", "12,34", "1.234,5"."""
+_POINTS = re.compile(
+    r"[+\-\u2212]?(?=,?[0-9])"
+    r"(0|[1-9][0-9]*|[1-9][0-9]{0,2}([.'\u2019 \xa0\u202f\u2009])[0-9]{3}(\2[0-9]{3})*)?"
+    r"(,[0-9]+)?([eE][+\-]?[0-9]+)?"
+)
+"""Numbers with a decimal comma, and dots, spaces or apostrophes between thousands: "7", "12,34",
+"1.234,5", "1 234,5", ",5", "1,5E-03"."""
+
+_AS_WITH_POINT = str.maketrans(
+    {",": ".", "\u2212": "-", **dict.fromkeys(".'\u2019 \xa0\u202f\u2009", "")}
+)
 
 _GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 """What may be thousands as well: "1,234" is 1234 in English and 1.234 in German."""
@@ -83,7 +92,7 @@ def _fit(sample: Sequence[str], separator: str) -> tuple[float, int]:
     """The share of rows with as many cells as the header, and how many that are; 0 for one cell."""
     rows = [row for row in _rows(sample, separator) if row]
     # Strictly, a quote that closes is followed by a separator: `"a;b","c"` is not split at ";".
-    header = next(_rows(sample, separator, strict=True), [])
+    header = next(filter(None, _rows(sample, separator, strict=True)), [])
     if not rows or len(header) < 2 or header != rows[0]:
         return 0.0, 0
     if len(sample) == SAMPLE_LINES and len(rows) > 2:
@@ -94,7 +103,9 @@ def _fit(sample: Sequence[str], separator: str) -> tuple[float, int]:
 
 def _rows(lines: Iterable[str], separator: str, *, strict: bool = False) -> Iterator[list[str]]:
     try:
-        yield from csv.reader(lines, delimiter=separator, strict=strict)
+        yield from csv.reader(
+            lines, delimiter=separator, strict=strict, skipinitialspace=separator != " "
+        )
     except csv.Error:  # of what is read on by a wrong separator; the right one says so later
         return
 
@@ -129,4 +140,4 @@ def decimal_columns(rows: Iterable[Sequence[str]], width: int) -> set[int]:
 
 def with_point(cell: str) -> str:
     """A number of a column with decimal commas, written with a decimal point."""
-    return cell.strip().replace(".", "").replace(",", ".")
+    return cell.strip().translate(_AS_WITH_POINT)

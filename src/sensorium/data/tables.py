@@ -77,10 +77,8 @@ def read_rows(
     dialect = _dialect_of(table)
     commas = _columns_with_decimal_commas(table, dialect)
     with closing(cells_of(table, dialect)) as cells:
-        _, header = next(cells, (0, []))
+        header = distinct_names(next(cells, (0, []))[1])
         for line, fields in cells:
-            if not fields:
-                continue
             further = fields[len(header) :]
             if further and beyond is None:
                 yield line, _too_long(fields, header, dialect)
@@ -89,9 +87,7 @@ def read_rows(
                 fields[n : n + 1] = map(with_point, fields[n : n + 1])
             # A column without a name is a row number that a spreadsheet library wrote.
             values: dict[str, Any] = {
-                name.strip(): value
-                for name, value in zip_longest(header, fields[: len(header)])
-                if name
+                name: value for name, value in zip_longest(header, fields[: len(header)]) if name
             }
             if further and beyond is not None:
                 values[beyond] = further
@@ -129,7 +125,22 @@ def columns_of(table: Path) -> list[str]:
     """
     with closing(cells_of(table)) as cells:
         _, header = next(cells, (0, []))
-    return [name.strip() for name in header if name]
+    return [name for name in distinct_names(header) if name]
+
+
+def distinct_names(header: Iterable[str]) -> list[str]:
+    """Names of columns without spaces around them, a second "caption" being "caption.1"."""
+    names: dict[str, None] = {}
+    distinct = []
+    for cell in header:
+        name = plain = cell.strip()
+        number = 0
+        while name and name in names:
+            number += 1
+            name = f"{plain}.{number}"
+        names[name] = None
+        distinct.append(name)
+    return distinct
 
 
 def cells_of(
@@ -137,21 +148,38 @@ def cells_of(
 ) -> Generator[tuple[int, list[str]], None, None]:
     """The rows of a ``.csv`` or ``.tsv``, its header among them, each with the line it ends on.
 
-    Without a dialect, the one that the table seems to have.
+    Without a dialect, the one that the table seems to have. Lines with nothing in them are no rows.
 
     Raises
     ------
     UsageError
-        When the file cannot be read.
+        When the file cannot be read, or a quote is not closed: all behind it would be one cell.
     """
     csv.field_size_limit(MAX_FIELD)
     dialect = dialect or _dialect_of(table)
     before = int(dialect.is_said)
     with closing(lines_of(table)) as lines:
-        reader = csv.reader(islice(lines, before, None), delimiter=dialect.separator)
+        is_at_end = False
+
+        def rest() -> Iterator[str]:
+            nonlocal is_at_end
+            yield from islice(lines, before, None)
+            is_at_end = True
+
+        reader = csv.reader(
+            rest(), delimiter=dialect.separator, skipinitialspace=dialect.separator != " "
+        )
+        first = 1 + before
         try:
             for fields in reader:
-                yield reader.line_num + before, fields
+                if is_at_end:  # it looked for more of its last row
+                    raise UsageError(
+                        f"{table}:{first}: a quote in this row is not closed: "
+                        'write "" for a quote within quotes'
+                    )
+                if fields:
+                    yield reader.line_num + before, fields
+                first = reader.line_num + 1 + before
         except csv.Error as error:
             line = reader.line_num + before
             raise UsageError(f"{table}:{line}: cannot be read as a table ({error})") from None

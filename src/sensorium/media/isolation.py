@@ -108,6 +108,7 @@ def _items(
         "seconds": min(MOST_SECONDS, SECONDS * max(1.0, size / SMALL)),
     }  # fmt: skip
     worker = _pool.take()
+    owner = os.getpid()
     is_idle = False
     try:
         try:
@@ -116,16 +117,21 @@ def _items(
                 try:
                     yield answer["value"]
                 except GeneratorExit:
-                    with contextlib.suppress(*_GONE):
-                        is_idle = not worker.ask("stop")["retires"]
+                    if owner == os.getpid():
+                        with contextlib.suppress(*_GONE):
+                            is_idle = not worker.ask("stop")["retires"]
                     raise
+                if owner != os.getpid():
+                    raise MediaError(_FORKED, _name(args))
                 answer = worker.ask("next")
             is_idle = not answer["retires"]
             kind = answer["kind"]
         except _GONE as error:
             raise MediaError(worker.why_dead(call), _name(args)) from error
     finally:
-        if is_idle:
+        if owner != os.getpid():
+            pass  # a fork, which has a copy of this generator: the worker is the other process's
+        elif is_idle:
             _pool.give_back(worker)
         else:
             worker.end()
@@ -135,6 +141,8 @@ def _items(
         return answer.get("value")
     raise MediaError(str(answer.get("reason")), answer.get("name") or _name(args))
 
+
+_FORKED = "reading it began before this process was forked: begin anew in each process"
 
 _GONE = (EOFError, OSError, BrokenMessageError, LookupError, TypeError)
 """What talking to a worker raises that is dead, or was taken over."""

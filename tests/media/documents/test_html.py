@@ -31,6 +31,12 @@ from sensorium.media.documents.html import html_text, html_title
         ("<iframe>a</iframe><video>b</video><canvas>c</canvas><audio>d</audio>e", "e"),
         ("<details><summary>Heading</summary>Body</details>", "Heading\n\nBody"),
         ("<b hidden><p>a</b>b</p>", "b"),
+        ("<datalist><option>a</datalist>b<datalist><option>c<option>d</datalist>e", "be"),
+        (
+            "<span style='display:block'>a</span><b style='color:red; DISPLAY : flex'>b</b>c",
+            "a\n\nb\n\nc",
+        ),
+        ("<i style='display:inline-block'>a</i>b<i style='display:table-cell'>c</i>", "abc"),
         # What stands in attributes.
         ("<img alt='a boat'>at sea", "a boat at sea"),
         ("<input value=Ann><input type=password value=x><input type=hidden value=y>", "Ann"),

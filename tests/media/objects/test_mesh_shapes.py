@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import numpy as np
@@ -416,3 +417,17 @@ def test_ply_that_ends_too_soon_and_strips() -> None:
     for short in (content[:-3], ply(head, rows[:3])):
         with pytest.raises(MediaError):
             Mesh(short, "ply").view(0, 0)
+
+
+def test_many_nodes_take_time_that_grows_with_their_number() -> None:
+    def seconds(count: int) -> float:
+        made = Gltf(nodes=[{"mesh": 0, "translation": [n, 0, 0]} for n in range(count)])
+        made.document["scenes"] = [{"nodes": [*range(count)]}]
+        content = made.primitive().glb()
+        begin = time.process_time()
+        assert Mesh(content, "glb").metadata()["faces"] == 2 * count
+        return time.process_time() - begin
+
+    seconds(10)  # imports
+    # With the square of the number it would be 64 times as long.
+    assert seconds(8000) < 24 * max(seconds(1000), 0.05)

@@ -52,6 +52,9 @@ _READINGS = frozenset({"rt", "rtc"})
 # What HTML, section 13.2.6.4.7, calls special, where it bounds the end tags that may be left out.
 _SPECIAL = _BLOCKS | _VOID | frozenset({"applet", "button", "iframe", "marquee", "object", "td",
                                         "template", "textarea", "th"})  # fmt: skip
+_STOPS = _SPECIAL - {"dialog", "legend", "optgroup", "option"}
+"""Elements that end tags of what is not special, as of a `datalist`, do not reach beyond."""
+
 _BOUNDS = frozenset({"applet", "button", "caption", "html", "marquee", "object", "table", "td",
                      "template", "th"})  # fmt: skip
 _CELLS = frozenset({"caption", "td", "th"})
@@ -86,6 +89,10 @@ _TYPED = frozenset(
 
 _HIDING = re.compile(r"(?:^|;)\s*display\s*:\s*none", re.IGNORECASE)
 _VISIBILITY = re.compile(r"(?:^|;)\s*visibility\s*:\s*(?:(hidden|collapse)|visible)", re.IGNORECASE)
+_BLOCK = re.compile(
+    r"(?:^|;)\s*display\s*:\s*(?:block|flex|flow-root|grid|list-item|table)\s*(?:;|!|$)",
+    re.IGNORECASE,
+)
 _SYLLABIC = re.compile(r"[\u3040-\u30ff\u3100-\u312f\u31a0-\u31bf]")
 
 _Out = list[Any]  # of texts, and of other lists where text may still be put in
@@ -99,6 +106,7 @@ class _Element:
     unseen: bool = False  # it hides, or what it is within does
     faint: bool = False  # hidden by `visibility`, which what is within may undo
     kept: bool = False  # white space is
+    is_block: bool = False  # it is a paragraph of its own
     foster: _Out = field(default_factory=list)  # what stands in a table outside of its cells
     readings: list[str] | None = None  # of a ruby
 
@@ -134,12 +142,13 @@ class _Page:
             hides or parent.unseen,
             faint=parent.faint if visibility is None else visibility[1] is not None,
             kept=parent.kept or name in _KEPT,
+            is_block=name in _BLOCKS or _BLOCK.search(style) is not None,
             readings=[] if name == "ruby" else None,
         )
         if not element.unseen:
             if name == "table":
                 element.out.append(element.foster)
-            if name in _BLOCKS:
+            if element.is_block:
                 self._paragraph(element.out)
             elif name in _APART:
                 element.out.append(_APART[name])
@@ -182,7 +191,7 @@ class _Page:
                     self._pop_to(place)
                 return
             if element.name in bounds or (
-                name not in _FORMATTING and name not in _SPECIAL and element.name in _SPECIAL
+                name not in _FORMATTING and name not in _SPECIAL and element.name in _STOPS
             ):
                 return
 
@@ -250,7 +259,7 @@ class _Page:
             self.counts[element.name] -= 1
             if element.unseen:
                 continue
-            if element.name in _BLOCKS:
+            if element.is_block:
                 self._paragraph(element.out)
             elif element.name in _APART:
                 element.out.append(" ")

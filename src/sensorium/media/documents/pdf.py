@@ -52,8 +52,12 @@ def _opened(content: bytes, name: str) -> Iterator[Any]:
         try:
             document = pypdfium2.PdfDocument(content)
         except pypdfium2.PdfiumError as error:
-            if "password" in str(error).lower():
+            said = str(error).lower()
+            # Of a file without pages PDFium gives no error, or that of the file before it.
+            if "password" in said and b"/Encrypt" in content:
                 raise MediaError("it is locked by a password", name) from error
+            if "password" in said or "success" in said:
+                raise MediaError("the PDF has no pages", name) from error
             raise
         try:
             _log.disabled = True  # it warns of XFA, which `_left_out` says

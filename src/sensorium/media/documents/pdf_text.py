@@ -294,10 +294,10 @@ def _common_gap(jumps: Sequence[tuple[float, float]]) -> float | None:
 
 
 def _is_prose(runs: Sequence[_Run]) -> bool:
-    """Whether runs are lines of about the same length, as in a column; a table's cells are not."""
-    lines: list[list[_Run]] = []
+    """Whether runs are lines of about the same length, as in columns; a table's cells are not."""
+    lines: list[list[_Run]] = []  # a row of columns, or of cells, has several
     for run in runs:
-        if lines and lines[-1][-1].is_beside(run):
+        if lines and lines[-1][-1].is_beside(run) and not lines[-1][-1].is_far_before(run):
             lines[-1].append(run)
         else:
             lines.append([run])
