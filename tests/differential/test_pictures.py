@@ -364,6 +364,9 @@ def others() -> Iterator[tuple[str, bytes]]:
         whole = encode(colour, "PNG")
         chunk = png_chunk(b"gAMA", struct.pack(">I", gamma))
         yield f"png gamma {gamma}", whole[:33] + chunk + whole[33:]
+    for codes in itertools.product((1, 12), (4, 5, 8, 13)):
+        chunk = png_chunk(b"cICP", bytes([*codes, 0, 1]))
+        yield f"png codes {codes}", whole[:33] + chunk + whole[33:]
 
 
 def by_magick() -> Iterator[tuple[str, bytes]]:

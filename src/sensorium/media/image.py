@@ -22,6 +22,7 @@ import PIL.Image
 from sensorium.errors import MediaError
 from sensorium.media.content import START_BYTES
 from sensorium.media.decoding import decoding
+from sensorium.media.pictures.code_points import CodePoints, code_points, shown_in_srgb
 from sensorium.media.pictures.colours import GREY, array_to_uint8, as_shown, to_rgb
 from sensorium.media.pictures.exif import exif_metadata
 from sensorium.media.pictures.formats import BROKEN, find_pages, may_have_pages, open_picture
@@ -89,6 +90,7 @@ class Image:
         self._encoded: bytes | None = None
         self._picture: PIL.Image.Image | None = None
         self._stored: Stored | None = None  # how a caller's picture was, before it is decoded
+        self._codes: CodePoints | None = None  # what the file last opened says of its colours
         self._shown_size: tuple[int, int] | None = None
         self._page_at: int | None = None  # where a page of `_encoded` is found, see `find_pages`
         if isinstance(source, str) and is_url(source):
@@ -161,7 +163,7 @@ class Image:
             fills 250.25; taken for whole, the picture would be out of place by up to a pixel.
         """
         with self._open() as picture, decoding(self._name(), BROKEN):
-            drafted, size = None, picture.size
+            drafted, size, codes = None, picture.size, self._codes
             if min_side and picture.format in ("JPEG", "MPO"):
                 scale = math.ceil(min_side * JPEG_MARGIN) / min(size)
                 drafted = picture.draft(None, (int(size[0] * scale), int(size[1] * scale)))
@@ -175,6 +177,9 @@ class Image:
             rgb = rgb.reduce(factor)
             box = (box[0] / factor, box[1] / factor, box[2] / factor, box[3] / factor)
         if turned.mode != "CMYK":  # whose profile is of CMYK
+            # In a PNG they count more than a profile, elsewhere less.
+            if codes and (picture.format == "PNG" or "icc_profile" not in turned.info):
+                return shown_in_srgb(rgb, codes), box
             with decoding(self._name(), BROKEN):
                 rgb = as_shown(rgb, turned.info, turned.mode in GREY)
         return rgb, box
@@ -295,6 +300,9 @@ class Image:
             raise MediaError(
                 f"{picture.width} x {picture.height} pixels; {_too_many_pixels()}", self._name()
             )
+        self._codes = None
+        if picture.format in ("PNG", "AVIF", "HEIF"):
+            self._codes = code_points(encoded)
         forget_orientation_in_xmp(picture)
         return picture
 

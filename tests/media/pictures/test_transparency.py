@@ -244,3 +244,15 @@ def test_what_is_invisible_has_no_say() -> None:
     levels = np.asarray(picture).copy()
     levels[..., :3] = np.where(levels[..., 3:] > 0, levels[..., :3], noise)
     assert ground(PIL.Image.fromarray(levels)) == BLACK
+
+
+def test_a_glow_without_edges_is_laid_over_what_shows_it() -> None:
+    steps = np.abs(np.linspace(-1, 1, 400))
+    alpha = np.round(220 * np.minimum.outer(1 - steps[::2], 1 - steps) ** 2).astype(np.uint8)
+    mask = PIL.Image.fromarray(alpha)
+    for level, expected in ((255, BLACK), (250, BLACK), (0, WHITE), (128, WHITE)):
+        glow = PIL.Image.new("RGBA", mask.size, (level,) * 3)
+        glow.putalpha(mask)
+        assert ground(glow) == expected
+    glow.putalpha(mask.point(lambda n: n // 20))  # next to nothing
+    assert ground(glow) == WHITE

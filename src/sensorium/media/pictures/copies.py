@@ -31,6 +31,7 @@ from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from sensorium.media.decoding import decoding
 from sensorium.media.image import Image
+from sensorium.media.pictures.code_points import CodePoints, code_points
 from sensorium.media.pictures.exif import exif_metadata
 from sensorium.media.pictures.formats import BROKEN
 from sensorium.media.pictures.raw import PREVIEW_OF_RAW
@@ -100,7 +101,7 @@ class Facts:
         What the file says beside the pixels: time, camera and place, and its texts, XMP and other
         blocks as they are.
     colours : tuple
-        Profile (empty for sRGB and none) and gamma of the colours.
+        Profile (empty for sRGB and none), gamma, and what numbers say of the colours.
     alone : bool
         Whether there are no further frames or pages.
     complete : bool
@@ -116,7 +117,7 @@ class Facts:
     mode: str
     turn: PIL.Image.Transpose | None
     says: frozenset[tuple[str, Any]]
-    colours: tuple[bytes, float | None]
+    colours: tuple[bytes, float | None, CodePoints | None]
     alone: bool
     complete: bool
     lossy: bool
@@ -159,7 +160,7 @@ def read_pixels(encoded: bytes, path: Path) -> Pixels:
             mode=plain.mode,
             turn=turn[0] if turn else None,
             says=frozenset(_says(picture)),
-            colours=_colours(picture),
+            colours=_colours(picture, encoded),
             alone=alone,
             complete=alone and _is_complete(picture, encoded, coding),
             lossy=isinstance(picture, JpegImagePlugin.JpegImageFile),
@@ -271,13 +272,18 @@ def _says(picture: PIL.Image.Image) -> Iterator[tuple[str, Any]]:
         yield from (part for part in picture.applist if not part[1].startswith(PLAIN_SEGMENTS))
 
 
-def _colours(picture: PIL.Image.Image) -> tuple[bytes, float | None]:
+def _colours(
+    picture: PIL.Image.Image, encoded: bytes
+) -> tuple[bytes, float | None, CodePoints | None]:
     profile = picture.info.get("icc_profile") or b""
     # Its name, in ASCII or, from version 4 on, in UTF-16.
     if b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile:
         profile = b""
     gamma = picture.info.get("gamma")
-    return profile, None if gamma is None or abs(gamma - 1 / 2.2) < 0.001 else gamma
+    codes = code_points(encoded)
+    if gamma is not None and abs(gamma - 1 / 2.2) < 0.001:
+        gamma = None
+    return profile, gamma, None if codes is None or codes.is_ordinary else codes
 
 
 def _is_complete(picture: PIL.Image.Image, encoded: bytes, coding: str) -> bool:

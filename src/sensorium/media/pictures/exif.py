@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import PIL.Image
@@ -36,8 +36,10 @@ _XMP_TAKEN = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate"
 _IPTC_DATE, _IPTC_TIME = (2, 55), (2, 60)
 
 _DATE = re.compile(
-    r"(\d{4})[:/.-](\d\d)[:/.-](\d\d)"
-    r"(?:[ T]+(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(Z|[+-]\d\d:?\d\d)?)?"
+    r"(\d{4})[:/.-] ?(\d\d?)[:/.-] ?(\d\d?)"
+    # One sign between the parts of the time: what follows 12:34-03 is its offset.
+    r"(?:[ T]+(\d\d?)(?P<sign>[:.-]) ?(\d\d?)(?:(?P=sign) ?(\d\d?)(?:[.,](\d+))?)?"
+    r"\s*([AaPp][Mm]\b)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?"
 )
 
 _BELOW = (1, 3)
@@ -148,10 +150,13 @@ def _time(value: Any, offset: Any, fraction: Any) -> str | None:
     match = _DATE.match(words) if words else None
     if not match:
         return None
-    *parts, own_fraction, own_offset = match.groups()
+    year, month, day, hour, _, minute, second, own_fraction, half, own_offset = match.groups()
     try:
-        taken = datetime(*(int(part or 0) for part in parts))  # type: ignore[arg-type]
-    except ValueError:  # 0000:00:00, a thirteenth month
+        taken = datetime(
+            int(year), int(month), int(day), _hour(int(hour or 0), half), int(minute or 0)
+        )
+        taken += timedelta(seconds=min(int(second or 0), 60))  # 60: a leap second
+    except (ValueError, OverflowError):  # 0000:00:00, a thirteenth month
         return None
     if taken.year == 1:  # what some programs write for none
         return None
@@ -160,12 +165,19 @@ def _time(value: Any, offset: Any, fraction: Any) -> str | None:
     return taken.isoformat() + part + (_offset(own_offset) or _offset(_words(offset)))
 
 
+def _hour(hour: int, half: str | None) -> int:
+    """Hour of the day: some telephones write 24:12 for what is 0:12 of the same day."""
+    if half and 1 <= hour <= 12:
+        return hour % 12 + 12 * (half[0] in "Pp")
+    return 0 if hour == 24 else hour
+
+
 def _offset(words: str | None) -> str:
     """An offset from UTC as ISO 8601 writes it; empty for none, and for what cannot be one."""
     if words == "Z":
         return "+00:00"
-    match = re.fullmatch(r"([+-])(\d\d):?([0-5]\d)", words or "")
-    return f"{match[1]}{match[2]}:{match[3]}" if match and int(match[2]) <= 14 else ""
+    match = re.fullmatch(r"([+-])(\d\d)(?::?([0-5]\d))?", words or "")
+    return f"{match[1]}{match[2]}:{match[3] or '00'}" if match and int(match[2]) <= 14 else ""
 
 
 def _xmp(picture: PIL.Image.Image) -> str:
@@ -209,9 +221,11 @@ def _number(value: Any) -> float | None:
 
 
 def _degrees(value: Any, reference: Any, limit: int) -> float | None:
-    if not isinstance(value, (tuple, list)) or len(value) != 3:
+    parts = value if isinstance(value, (tuple, list)) else (value,)
+    if not 1 <= len(parts) <= 3:
         return None
-    degrees, minutes, seconds = (_number(part) for part in value)
+    # Some programs write degrees with a fraction, and no more.
+    degrees, minutes, seconds = (_number(part) for part in (*parts, 0, 0)[:3])
     if degrees is None:
         return None
     # 0/0 is written for what is not known: minutes with a fraction have no seconds.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 PQ, HLG = 16, 18
 """Transfer characteristics in H.273, which codecs share."""
 
-BT2020 = 9
+BT2020, P3 = 9, 12
 """Primaries in H.273."""
 
 WHITE = 203.0
@@ -24,10 +24,17 @@ HLG_PEAK = 1000.0
 KNEE = 0.75
 """Share of white from which on highlights are compressed rather than cut."""
 
-_TO_BT709 = np.array(
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
-    np.float32,
-)
+TO_BT709 = {
+    BT2020: np.array(
+        [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
+        np.float32,
+    ),
+    P3: np.array(
+        [[1.2249, -0.2249, 0.0], [-0.0421, 1.0421, 0.0], [-0.0196, -0.0786, 1.0983]], np.float32
+    ),
+}
+"""From light of wider primaries to that of BT.709, which sRGB shares."""
+
 _LUMINANCE = np.array([0.2627, 0.6780, 0.0593], np.float32)  # BT.2020
 
 Pixels = npt.NDArray[np.uint8]
@@ -55,8 +62,8 @@ def to_srgb(pixels: Pixels, transfer: int, primaries: int) -> Pixels:
     if transfer == HLG:  # of the scene; a display shows it with a gamma of 1.2
         luminance = (light @ _LUMINANCE)[..., None]
         light = light * np.maximum(luminance, 1e-6) ** np.float32(0.2) * (HLG_PEAK / WHITE)
-    if primaries == BT2020:
-        light = np.maximum(light @ _TO_BT709.T, 0)
+    if primaries in TO_BT709:
+        light = np.maximum(light @ TO_BT709[primaries].T, 0)
     over = np.maximum(light - KNEE, 0)
     light = np.minimum(light, KNEE) + (1 - KNEE) * (1 - np.exp(-over / (1 - KNEE)))
     coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)

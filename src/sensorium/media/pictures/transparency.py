@@ -153,12 +153,15 @@ def ground_of(layered: PIL.Image.Image) -> tuple[int, int, int]:
     small = layered
     if (factor := -(-max(layered.size) // GROUND_SIDE)) > 1:
         small = layered.convert("RGBa").reduce(factor).convert("RGBA")
-    white, black = (_steps(_over(small, GROUNDS[name])) for name in ("white", "black"))
+    seen = [_over(small, GROUNDS[name]) for name in ("white", "black")]
+    white, black = (_steps(picture) for picture in seen)
     strength = np.maximum(white, black)
     edges = strength >= EDGE
     count = int(edges.sum())
-    if not count:
-        return GROUNDS["white"]
+    if not count:  # smoke, light: nothing but what is seen on one of them and not on the other
+        on_white, on_black = (int(np.ptp(np.asarray(picture), (0, 1)).max()) for picture in seen)
+        is_lost = on_black >= EDGE and on_white < on_black * LOST
+        return GROUNDS["black" if is_lost else "white"]
     lost = [float((edges & (steps < strength * LOST)).sum()) / count for steps in (white, black)]
     return GROUNDS["black" if lost[0] > MOST_LOST and lost[1] < lost[0] / 2 else "white"]
 
