@@ -208,3 +208,23 @@ def test_a_targa_is_taken_for_one_by_its_name_alone(tmp_path: Path) -> None:
     path = tmp_path / "old.TGA"
     path.write_bytes(old)
     assert_colors(open_media(path).load(), [RED, BLUE])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 7])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_few_bits_in_jpeg_2000_fill_the_scale(bits: int, mode: str) -> None:
+    count = 1 << bits
+    levels = np.tile(np.arange(count, dtype=np.uint8), (16, 128 // count))
+    channels = len(mode)
+    # What is coded are differences to the middle of the scale: 128 of 8 bits.
+    coded = np.repeat((levels + 128 - count // 2)[..., None], channels, 2)
+    alpha = mode.endswith("A")
+    if alpha:
+        coded[..., -1] = 128 - count // 2 + count - 1  # opaque
+    encoded = bytearray(encode(PIL.Image.fromarray(coded.squeeze(), mode), "JPEG2000", no_jp2=True))
+    sizes = encoded.index(b"\xff\x51") + 4 + 36
+    for number in range(channels):
+        assert encoded[sizes + 3 * number] == 7
+        encoded[sizes + 3 * number] = bits - 1
+    shown = np.asarray(Image(bytes(encoded)).load())
+    assert (shown == np.round(levels * 255.0 / (count - 1))[..., None]).all(), shown[0, :9]

@@ -1,12 +1,15 @@
-"""JPEG 2000 pictures that Pillow shows wrongly: of more than 8 bits in colour, and subsampled ones.
+"""JPEG 2000 pictures that Pillow shows wrongly: of other than 8 bits, and subsampled ones.
 
-Its rounding makes the brightest of 16 bits black, and it takes the samples of a smaller component
-for those of a large one. FFmpeg reads both.
+Its rounding makes the brightest of 16 bits in colour black, and it takes the samples of a smaller
+component for those of a large one. FFmpeg reads both. Of fewer than 8 bits it makes the brightest
+of 4 bits 240, and what is opaque in an alpha channel of one bit 128.
 """
 
 from __future__ import annotations
 
+import io
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,7 +52,10 @@ def open_picture(encoded: bytes, name: str, most_pixels: int) -> PIL.Image.Image
     if not encoded.startswith((_FILE, _START)):
         return None
     size, components = _sizes(encoded)
-    if len(components) < 2 or all(one.bits <= 8 and one[1:] == (1, 1) for one in components):
+    is_fine = all(one.bits <= 8 and one[1:] == (1, 1) for one in components)
+    if is_fine and any(one.bits < 8 for one in components):
+        return _stretched(encoded, name, components)
+    if len(components) < 2 or is_fine:
         return None
     if size[0] * size[1] > most_pixels:
         raise MediaError(
@@ -70,6 +76,24 @@ def open_picture(encoded: bytes, name: str, most_pixels: int) -> PIL.Image.Image
         has_alpha = len(components) in (2, 4)
         pixels = frame.to_ndarray(format="rgba64le" if has_alpha else "rgb48le")
         return PIL.Image.fromarray((pixels // 257).astype(np.uint8))
+
+
+def _stretched(encoded: bytes, name: str, components: Sequence[Component]) -> PIL.Image.Image:
+    with decoding(name, BROKEN):
+        picture = PIL.Image.open(io.BytesIO(encoded), formats=["JPEG2000"])
+        channels = picture.split()
+        # Of a palette the component is the number of a colour, not a level.
+        if picture.mode not in ("L", "LA", "RGB", "RGBA") or len(channels) != len(components):
+            return picture
+        levels = [
+            channel.point(
+                [round((n >> 8 - one.bits) * 255 / (2**one.bits - 1)) for n in range(256)]
+            )
+            for channel, one in zip(channels, components, strict=True)
+        ]
+        stretched = PIL.Image.merge(picture.mode, levels)
+        stretched.info = picture.info
+        return stretched
 
 
 def _sizes(encoded: bytes) -> tuple[tuple[int, int], list[Component]]:
