@@ -6,8 +6,11 @@ import math
 import os
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
+import PIL.Image
 import pytest
 
 from sensorium import Video
@@ -41,6 +44,22 @@ def test_long_last_group(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     write_film(path, RED_BLUE_GREEN, keys=(0, 2, 4))
     assert_seen(seen(path), [(0, "r"), (6, "b"), (16, "g")])
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_slides_that_are_stored_in_another_order(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    with av.open(path, "w") as container:
+        track: Any = container.add_stream("libx264", rate=Fraction(1, 5), options={"bf": "3"})
+        track.width, track.height, track.pix_fmt = 96, 64, "yuv420p"
+        for number in range(8):
+            slide = PIL.Image.new("RGB", (96, 64), "red" if number < 4 else "blue")
+            frame: Any = av.VideoFrame.from_image(slide)
+            frame.pts, frame.time_base = number, Fraction(5)
+            container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    assert_seen(seen(path), [(0, "r"), (20, "b")])
+    assert Video(path).metadata()["duration"] == pytest.approx(40, abs=5.1)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "libvpx"])

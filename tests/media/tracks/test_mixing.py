@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -38,6 +40,19 @@ def test_a_loudspeaker_is_equally_loud_from_every_reader(channel: str) -> None:
         Audio(encoded(Sound([(0, samples)], "ac3", **track), form="ac3")),
     ):
         assert _level(sound.load(RATE)) == pytest.approx(wanted, abs=0.004)
+
+
+def test_eight_channels_with_a_plane_each() -> None:
+    samples = np.zeros((RATE, 8), np.int16)
+    samples[:, USUAL_CHANNELS[8].index("FC")] = tone(1) * 32_767
+    file = io.BytesIO()
+    with av.open(file, "w", format="ipod") as container:
+        track: Any = container.add_stream("aac", rate=RATE, layout="7.1")
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", "7.1")
+        frame.rate, frame.pts = RATE, 0
+        container.mux([*track.encode(frame), *track.encode(None)])
+    wanted = _level(tone(1)) * shares(8, USUAL_CHANNELS[8]).max()
+    assert _level(Audio(file.getvalue()).load(RATE)) == pytest.approx(wanted, abs=0.004)
 
 
 def test_stereo_is_equally_loud_from_every_reader() -> None:

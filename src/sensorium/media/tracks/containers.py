@@ -42,8 +42,8 @@ LONGEST_JUMP = 10.0
 ffmpeg), not a pause."""
 
 LONGEST_OVERLAP = 1.0
-"""Seconds by which a track may go back: pictures are stored in another order than they are shown,
-and joined tracks overlap a little. More is another clock."""
+"""Seconds by which a track may go back in the order of decoding, as joined tracks overlap a little.
+More is another clock."""
 
 
 @contextmanager
@@ -196,6 +196,7 @@ class Clock:
         self._jumps = container.format.name in BROADCASTS
         self._bases: dict[int, float] = {}  # seconds of a track's unit
         self._paces: dict[int, _Pace] = {}
+        self._orders: dict[int, float] = {}  # when each track's last packet was decoded
         self._last: float | None = None  # the latest end of all tracks
 
     def due(self, packet: Any) -> float:
@@ -211,7 +212,10 @@ class Clock:
             self._bases[track] = float(packet.time_base)
         base = self._bases[track]
         stamp = packet.dts if packet.pts is None else packet.pts
-        time = self.ends.get(track, 0.0) if stamp is None else self._placed(stamp * base, track)
+        if stamp is None:
+            time = self.ends.get(track, 0.0)
+        else:
+            time = self._placed(stamp * base, track, self._lag(packet) * base)
         length = packet.duration
         if length and length >= 2**31:
             # FFmpeg shortens the last packet of an OGG to less than nothing, in 32 bits of no sign.
@@ -221,7 +225,21 @@ class Clock:
             self.ends[track] = end
         if self._last is None or end > self._last:
             self._last = end
+        if packet.stream.type == "audio":
+            self._orders[track] = self.ends[track]
+        elif packet.dts is not None:
+            self._orders[track] = packet.dts * base + self.shift
         return time
+
+    @staticmethod
+    def _lag(packet: Any) -> float:
+        """How long before it is shown a packet is decoded, in its track's units.
+
+        The order of decoding is that of the file; slides may be shown many seconds later.
+        """
+        if packet.stream.type == "audio" or packet.pts is None:
+            return 0.0
+        return math.nan if packet.dts is None else float(packet.pts - packet.dts)
 
     def _length(self, packet: Any, time: float) -> float:
         """How long a packet is that does not say it: as those between the last two stamps."""
@@ -235,27 +253,30 @@ class Clock:
         pace.packets += 1
         return pace.seconds
 
-    def _placed(self, stamp: float, track: int) -> float:
+    def _placed(self, stamp: float, track: int, lag: float) -> float:
         if self._last is None:
             return stamp + self.shift
-        if len(self._shifts) == 1 and self._fits(stamp + self.shift, track):
+        if len(self._shifts) == 1 and self._fits(stamp + self.shift, track, lag):
             return stamp + self.shift
         # Around a new start, packets by the clock before come between those by the new one.
-        fitting = [shift for shift in self._shifts if self._fits(stamp + shift, track)]
+        fitting = [shift for shift in self._shifts if self._fits(stamp + shift, track, lag)]
         if not fitting:
             self.restarts += 1
             self._shifts = [self._shifts[-1], self._last - stamp]
             fitting = self._shifts[1:]
             # Their next packets are late by their old clocks, and a second start by the new one.
             self.ends = dict.fromkeys(self.ends, self._last)
+            self._orders = dict.fromkeys(self._orders, self._last)
         self.shift = min(fitting, key=lambda shift: abs(stamp + shift - (self._last or 0.0)))
         return stamp + self.shift
 
-    def _fits(self, time: float, track: int) -> bool:
+    def _fits(self, time: float, track: int, lag: float) -> bool:
         last = self._last or 0.0
         if self._jumps and time - last > LONGEST_JUMP:
             return False
-        if track not in self.ends or time >= self.ends[track] - LONGEST_OVERLAP:
+        if track not in self._orders or math.isnan(lag):
+            return True
+        if time - lag >= self._orders[track] - LONGEST_OVERLAP:
             return True
         # A track that overlaps itself, while the others go on by the same clock.
         others = [end for number, end in self.ends.items() if number != track]

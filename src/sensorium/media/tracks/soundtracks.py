@@ -46,6 +46,12 @@ MUCH_LOST = 1.0
 """Seconds of broken sound from which on they are told; less is a click, or an index among MP3's
 frames."""
 
+PLANES = 8
+"""Channels from which on a frame's pointers to them fill all their room (AV_NUM_DATA_POINTERS)."""
+
+PLANAR = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
+"""NumPy's names of FFmpeg's forms of samples that have a plane for each channel."""
+
 BROKEN = "some of its sound is broken, and silence here"
 
 Samples = npt.NDArray[np.float32]
@@ -272,9 +278,15 @@ def _seek(container: InputContainer, track: Any, start: float) -> None:
 
 def _values(frame: Any) -> Samples:
     """The samples of a frame, shape (n, channels), in -1 to 1."""
-    values = frame.to_ndarray()
     count = frame.layout.nb_channels
-    values = values.T if frame.format.is_planar else values.reshape(-1, count)
+    if frame.format.is_planar and count >= PLANES:
+        # PyAV 18 counts the planes of such a frame until a null pointer, which need not be there.
+        kind = PLANAR[frame.format.name]
+        planes = [np.frombuffer(one, kind, frame.samples) for one in frame.planes[:count]]
+        values = np.stack(planes, axis=1)
+    else:
+        values = frame.to_ndarray()
+        values = values.T if frame.format.is_planar else values.reshape(-1, count)
     if values.dtype == np.uint8:
         return np.asarray((values.astype(np.float32) - 128) / 128, np.float32)
     if values.dtype.kind == "i":
