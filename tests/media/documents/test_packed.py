@@ -15,6 +15,7 @@ from sensorium.errors import MediaError
 from sensorium.media import Document, Image, Segment, Text, open_media
 from sensorium.media.documents.packed import package
 from tests.media.packages import (
+    OPEN,
     WORD,
     docx,
     drawn,
@@ -240,6 +241,32 @@ def test_text_of_open_document() -> None:
     )
     assert len(pictures(Document(content))) == 1
     assert Document(content).metadata() == {"title": "A title", "author": "Ann Author"}
+
+
+def test_formulas_and_charts_of_open_document() -> None:
+    formula = (
+        '<math xmlns="http://www.w3.org/1998/Math/MathML"><semantics><mrow><mi>E</mi><mo>=</mo>'
+        "<msup><mi>c</mi><mn>2</mn></msup></mrow><annotation>E = c^2</annotation></semantics>"
+        "</math>"
+    )
+    chart = (
+        f'<office:document-content {OPEN} xmlns:chart="urn:oasis:names:tc:opendocument:xmlns:chart'
+        ':1.0"><office:body><office:chart><chart:chart><chart:title><text:p>Harvest</text:p>'
+        "</chart:title><table:table><table:table-row><table:table-cell><text:p>Pears</text:p>"
+        '</table:table-cell><table:table-cell office:value-type="float"><text:p>17.25</text:p>'
+        "</table:table-cell><table:table-cell><text:p>Plums</text:p></table:table-cell>"
+        "</table:table-row></table:table></chart:chart></office:chart></office:body>"
+        "</office:document-content>"
+    )
+    frames = [
+        f'<draw:frame><draw:object xlink:href="{name}"/></draw:frame>'
+        for name in ("./Object 1", "Object%202/", "../Object 1", "missing", "http://a.example/b")
+    ]
+    content = open_document(
+        f"<text:p>So {frames[0]} it is{''.join(frames[2:])}.</text:p>{frames[1]}{frames[1]}",
+        parts={"Object 1/content.xml": formula, "Object 2/content.xml": chart},
+    )
+    assert words(content) == "So E=c2 it is. Harvest Pears Plums"
 
 
 def test_slides_and_sheets_of_open_document() -> None:

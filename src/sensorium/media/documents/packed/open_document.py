@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from sensorium.errors import MediaError
 from sensorium.media.documents.packed.flow import Flow, Passage, tidy
@@ -19,6 +19,12 @@ _UNSEEN = frozenset(
 those of pictures, which nobody sees."""
 
 _PARAGRAPHS = frozenset({"p", "h"})
+
+_SYMBOLS = frozenset({"mi", "mn", "mo", "ms", "mtext"})
+"""Elements of formulas (MathML) that hold what is shown of them."""
+
+_UNSAID = frozenset({"currency", "date", "float", "percentage", "time"})
+"""Cells of charts that hold figures; their words are read."""
 
 _PAGES = {"odp": "page", "ods": "table"}
 """What begins a page: a slide, or a sheet."""
@@ -40,7 +46,7 @@ def passages(package: Package, kind: str) -> Iterator[Passage]:
         When it is locked or broken.
     """
     _require_open(package)
-    reader = _Reader(_PAGES.get(kind, ""))
+    reader = _Reader(_PAGES.get(kind, ""), package)
     for event in events(package.read("content.xml"), package.name):
         if (page := reader.take(event)) is not None:
             yield page
@@ -74,8 +80,15 @@ def facts(package: Package, kind: str) -> dict[str, object]:
 
 
 class _Reader:
-    def __init__(self, page: str) -> None:
+    """Takes the events of a part; with `package`, what is embedded in it is looked up there."""
+
+    def __init__(
+        self, page: str, package: Package | None = None, unseen: Set[str] = _UNSEEN
+    ) -> None:
         self._page = page
+        self._unseen_names = unseen
+        self._package = package
+        self._embedded: set[str] = set()
         self._number = 0
         self._begin()
 
@@ -107,7 +120,7 @@ class _Reader:
             number = self._number + 1
             self._begin()
             self._number = number
-        hides = name in _UNSEEN or attributes.get("display") == "none"
+        hides = name in self._unseen_names or attributes.get("display") == "none"
         self._open.append(name)
         self._hiding.append(hides)
         self._unseen += hides
@@ -126,8 +139,30 @@ class _Reader:
             self._flow.say("\t")
         elif name == "line-break":
             self._flow.say("\n")
+        elif name in _SYMBOLS:
+            self._in_paragraph += 1
+        elif name == "object" and (target := attributes.get("href", "")):
+            self._say_embedded(beside("content.xml", target) + "/content.xml")
         elif name == "image" and (target := attributes.get("href", "")):
             self._pictures.append(beside("content.xml", target))
+
+    def _say_embedded(self, part: str) -> None:
+        """The signs of a formula, the words of a chart."""
+        if self._package is None or part not in self._package or part in self._embedded:
+            return
+        self._embedded.add(part)
+        reader = _Reader("", unseen=_UNSEEN - {"title"})  # a chart's own title is seen
+        figures = 0  # how deep it is in a cell that holds one
+        for event in events(self._package.read(part), self._package.name):
+            if event.kind == "start" and (figures or event.attributes.get("value-type") in _UNSAID):
+                figures += 1
+            elif figures:
+                figures -= event.kind == "end"
+            else:
+                reader.take(event)
+        self._flow.say(f" {' '.join(reader.passage().text.split())} ")
+        if not self._in_paragraph:
+            self._flow.end_paragraph()
 
     def _text(self, words: str) -> None:
         if self._unseen or not self._in_paragraph:
@@ -146,7 +181,9 @@ class _Reader:
             self._unseen -= self._hiding.pop()
             return None
         self._hiding.pop()
-        if name in _PARAGRAPHS:
+        if name in _SYMBOLS:
+            self._in_paragraph -= 1
+        elif name in _PARAGRAPHS:
             self._in_paragraph -= 1
             self._flow.end_paragraph()
         elif name in ("table-cell", "covered-table-cell"):
