@@ -201,6 +201,30 @@ def test_xmp_tells_the_time_where_exif_does_not(stated: str, taken: str | None) 
         assert Image(shot).metadata()["taken"] == "1999-01-01T00:00:00"
 
 
+@pytest.mark.parametrize(
+    ("stated", "place"),
+    [
+        ('exif:GPSLatitude="48,30.0S" exif:GPSLongitude="11,15.3E">', (-48.5, 11.255)),
+        ('exif:GPSLatitude="48,30,36N" exif:GPSLongitude="11,15,0W">', (48.51, -11.25)),
+        (
+            "><exif:GPSLatitude>48,30N</exif:GPSLatitude>"
+            "<exif:GPSLongitude>11,15E</exif:GPSLongitude>",
+            (48.5, 11.25),
+        ),
+        ('exif:GPSLatitude="48.5" exif:GPSLongitude="200,15.3E">', (None, None)),
+    ],
+)
+def test_xmp_tells_the_place_where_exif_does_not(
+    stated: str, place: tuple[float | None, float | None]
+) -> None:
+    packet = PACKET.format(stated).encode()
+    found = Image(encode(red_blue(), "JPEG", xmp=packet)).metadata()
+    assert (found.get("latitude"), found.get("longitude")) == place
+    gps = {GPS.GPSLatitudeRef: "N", GPS.GPSLatitude: (1.0, 0.0, 0.0)}
+    both = Image(encode(red_blue(), "JPEG", xmp=packet, exif=exif({}, gps))).metadata()
+    assert both["latitude"] == 1 and "longitude" not in both
+
+
 def test_iptc_tells_the_time_where_exif_does_not() -> None:
     def record(number: int, text: bytes) -> bytes:
         return b"\x1c\x02" + struct.pack(">BH", number, len(text)) + text

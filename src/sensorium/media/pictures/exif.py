@@ -1,4 +1,4 @@
-"""Time, camera and place of a picture: from its EXIF block, the time from XMP and IPTC as well.
+"""Time, camera and place of a picture: from EXIF; time and place from XMP, the time from IPTC, too.
 
 Sources: Exif 3.0 (CIPA DC-008-2023); the Metadata Working Group's guidelines 2.0, section 5.4, for
 what stands in when EXIF has no time of exposure.
@@ -42,6 +42,9 @@ _DATE = re.compile(
     r"\s*([AaPp][Mm]\b)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?"
 )
 
+_XMP_PLACE = re.compile(r"\s*(\d+),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([NSEW])\s*")
+"""Degrees and minutes with a fraction, or seconds, too (XMP part 2, GPSCoordinate)."""
+
 _BELOW = (1, 3)
 """References of an altitude that is below: the ellipsoid, the level of the sea."""
 
@@ -81,6 +84,10 @@ def exif_metadata(picture: PIL.Image.Image) -> dict[str, Any]:
         "longitude": _degrees(gps.get(GPS.GPSLongitude), gps.get(GPS.GPSLongitudeRef), 180),
         "altitude": _altitude(gps.get(GPS.GPSAltitude), gps.get(GPS.GPSAltitudeRef)),
     }
+    if found["latitude"] is None and found["longitude"] is None:
+        packet = _xmp(picture)
+        found["latitude"] = _xmp_degrees(packet, "Latitude", 90)
+        found["longitude"] = _xmp_degrees(packet, "Longitude", 180)
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -136,8 +143,8 @@ def _taken(picture: PIL.Image.Image, exif: Callable[[int], Any]) -> str | None:
             yield _time(*(exif(tag) for tag in tags))
         packet = _xmp(picture)
         for name in _XMP_TAKEN if packet else ():
-            if stated := re.search(rf"\b{name}\s*(?:=\s*[\"']|>)\s*([^\"'<]+)", packet):
-                yield _time(stated[1], None, None)
+            if stated := _xmp_value(packet, name):
+                yield _time(stated, None, None)
         yield _iptc_time(picture)
         # When the file was last changed: often by an editor, years later.
         yield _time(*(exif(tag) for tag in _CHANGED))
@@ -185,6 +192,16 @@ def _xmp(picture: PIL.Image.Image) -> str:
     if isinstance(packet, str):
         return packet[:XMP_READ]
     return packet[:XMP_READ].decode("utf-8", "replace") if isinstance(packet, bytes) else ""
+
+
+def _xmp_value(packet: str, name: str) -> str | None:
+    stated = re.search(rf"\b{name}\s*(?:=\s*[\"']|>)\s*([^\"'<]+)", packet)
+    return stated[1] if stated else None
+
+
+def _xmp_degrees(packet: str, name: str, limit: int) -> float | None:
+    stated = _XMP_PLACE.fullmatch(_xmp_value(packet, f"exif:GPS{name}") or "")
+    return _degrees(stated.groups("0")[:3], stated[4], limit) if stated else None
 
 
 def _iptc_time(picture: PIL.Image.Image) -> str | None:
