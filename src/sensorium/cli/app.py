@@ -222,7 +222,7 @@ def prune(
     collection: CollectionOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
 ) -> None:
-    """Forget pictures whose files are gone."""
+    """Forget items whose files are gone: pictures, sounds, videos, documents, 3-D objects."""
     with _open(collection) as library:
         gone = library.prune(dry_run=dry_run)
     for path in gone:

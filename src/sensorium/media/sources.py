@@ -61,8 +61,10 @@ VIDEO_SUFFIXES = frozenset(
 )  # fmt: skip
 
 PACKED_SUFFIXES = {
-    ".docx": "docx", ".docm": "docx", ".dotx": "docx", ".epub": "epub", ".odp": "odp",
-    ".ods": "ods", ".odt": "odt", ".ott": "odt", ".pptx": "pptx", ".pptm": "pptx", ".ppsx": "pptx",
+    ".docx": "docx", ".docm": "docx", ".dotx": "docx", ".dotm": "docx", ".epub": "epub",
+    ".odp": "odp", ".otp": "odp", ".ods": "ods", ".ots": "ods", ".odt": "odt", ".ott": "odt",
+    ".pptx": "pptx", ".pptm": "pptx", ".ppsx": "pptx", ".ppsm": "pptx", ".potx": "pptx",
+    ".potm": "pptx",
 }  # fmt: skip
 """Documents that are archives, and what they are; see `sensorium.media.documents.packed`."""
 

