@@ -1,4 +1,4 @@
-"""PDF: what is a table and what are columns of prose; files without a page."""
+"""PDF: what is a table and what are columns of prose; files without a page or a form."""
 
 from __future__ import annotations
 
@@ -46,3 +46,19 @@ def test_a_file_without_pages_is_not_taken_for_a_locked_one(tmp_path: Path) -> N
     for _ in range(2):
         with pytest.raises(MediaError, match="the PDF has no pages"):
             list(Document(tmp_path / "none.pdf").segments())
+
+
+def test_fields_that_no_form_names() -> None:
+    """Pages that were taken out of another file have them."""
+    pdf = Pdf()
+    fields = [
+        pdf.add(f"<</Type/Annot/Subtype/Widget/Rect[40 {500 - 40 * n} 240 {520 - 40 * n}]{more}>>")
+        for n, more in enumerate(
+            ["/FT/Tx/T(a)/V(Ann Smith)/F 4", "/FT/Tx/T(b)/V(secret)/Ff 8192",
+             "/FT/Tx/T(c)/V(unseen)/F 2", "/FT/Btn/T(d)/V/Off/AS/Off", "/FT/Ch/T(e)/V(pears)"]
+        )
+    ]  # fmt: skip
+    annotations = " ".join(f"{number} 0 R" for number in fields)
+    pdf.page(lines("Name"), entries=f"/Annots[{annotations}]")
+    passages = [one.media for one in Document(pdf.content()).segments()]
+    assert [one.text for one in passages if isinstance(one, Text)] == ["Name Ann Smith pears"]

@@ -399,8 +399,8 @@ def _said(page: Any) -> Iterator[str]:
             kind = pdfium.FPDFAnnot_GetSubtype(note)
             if pdfium.FPDFAnnot_GetFlags(note) & _HIDDEN:
                 continue
-            if kind == pdfium.FPDF_ANNOT_WIDGET and form is not None:
-                words = _field(form, note)
+            if kind == pdfium.FPDF_ANNOT_WIDGET:
+                words = _field(form, note) if form is not None else _value(note)
             elif kind in _COMMENTS:
                 words = _string(pdfium.FPDFAnnot_GetStringValue, note, b"Contents")
             else:
@@ -433,7 +433,17 @@ def _field(form: Any, note: Any) -> str:
         named = _string(pdfium.FPDFAnnot_GetFormFieldAlternateName, form, note)
         tells = value.lower() not in _CHECKED and not value.isdigit()
         return " ".join(one for one in (named, value if tells else "") if one)
-    return ""
+    return _value(note) if kind <= pdfium.FPDF_FORMFIELD_UNKNOWN else ""
+
+
+def _value(note: Any) -> str:
+    """What was filled into a field that no form names, as on pages taken out of another file."""
+    flags = ctypes.c_float()
+    if pdfium.FPDFAnnot_GetNumberValue(note, b"Ff", flags) and int(flags.value) & _PASSWORD:
+        return ""
+    if pdfium.FPDFAnnot_GetValueType(note, b"V") != pdfium.FPDF_OBJECT_STRING:
+        return ""
+    return _string(pdfium.FPDFAnnot_GetStringValue, note, b"V")
 
 
 def _string(read: Callable[..., int], *asked: Any) -> str:
