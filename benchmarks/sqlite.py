@@ -282,6 +282,7 @@ PYTHONS_OWN = """
 import sqlite3, sys, types
 module = types.ModuleType("sensorium.collection.sqlite")
 module.Connection, module.Error, module.BUSY_TIMEOUT = sqlite3.Connection, sqlite3.Error, 60
+module.is_fixed = lambda path: False
 module.BusyError = sqlite3.OperationalError
 class NotADatabaseError(Exception): pass
 module.NotADatabaseError = NotADatabaseError
