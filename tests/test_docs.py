@@ -48,7 +48,11 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=PAGE_NAME)
+# What the translation's blocks do, README's do, too (below); with other words it is slow to say.
+RUN = [pytest.param(page, marks=pytest.mark.slow) if page == TRANSLATED else page for page in PAGES]
+
+
+@pytest.mark.parametrize("page", RUN, ids=[page.name for page in PAGES])
 def test_blocks_run_and_print_what_is_shown(page: Path, terminal: Terminal) -> None:
     for package in NEEDS.findall(page.read_text("utf-8")):
         pytest.importorskip(package)
