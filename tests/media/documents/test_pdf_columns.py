@@ -43,7 +43,10 @@ def test_three_columns_of_prose() -> None:
 
 def test_a_file_without_pages_is_not_taken_for_a_locked_one(tmp_path: Path) -> None:
     (tmp_path / "none.pdf").write_bytes(Pdf().content())
-    for _ in range(2):
+    noise = b"%PDF-1.7\n" + bytes(range(256))
+    for before in (b"", noise, Pdf().content()[:100]):
+        with pytest.raises(MediaError):  # whose error PDFium still has
+            list(Document(before, "pdf").segments())
         with pytest.raises(MediaError, match="the PDF has no pages"):
             list(Document(tmp_path / "none.pdf").segments())
 

@@ -52,11 +52,10 @@ def _opened(content: bytes, name: str) -> Iterator[Any]:
         try:
             document = pypdfium2.PdfDocument(content)
         except pypdfium2.PdfiumError as error:
-            said = str(error).lower()
-            # Of a file without pages PDFium gives no error, or that of the file before it.
-            if "password" in said and b"/Encrypt" in content:
+            why = _why_not(content)
+            if why == pypdfium2.raw.FPDF_ERR_PASSWORD:
                 raise MediaError("it is locked by a password", name) from error
-            if "password" in said or "success" in said:
+            if why == pypdfium2.raw.FPDF_ERR_FILE:
                 raise MediaError("the PDF has no pages", name) from error
             raise
         try:
@@ -67,6 +66,18 @@ def _opened(content: bytes, name: str) -> Iterator[Any]:
             yield document
         finally:
             document.close()
+
+
+def _why_not(content: bytes) -> int:
+    """PDFium's number for why a file cannot be opened; `FPDF_ERR_FILE` where it gives none.
+
+    Of a file without pages it gives none, and what is asked for is the number of the file before:
+    so that is made to be one that no content has.
+    """
+    raw = pypdfium2.raw
+    raw.FPDF_LoadDocument(b"", None)
+    raw.FPDF_LoadMemDocument64(content, len(content), None)
+    return int(raw.FPDF_GetLastError())
 
 
 @isolated
