@@ -280,7 +280,7 @@ def _values(frame: Any) -> Samples:
     """The samples of a frame, shape (n, channels), in -1 to 1."""
     count = frame.layout.nb_channels
     if frame.format.is_planar and count >= PLANES:
-        # PyAV 18 counts the planes of such a frame until a null pointer, which need not be there.
+        # PyAV's own count of many planes may go on behind the last one.
         kind = PLANAR[frame.format.name]
         planes = [np.frombuffer(one, kind, frame.samples) for one in frame.planes[:count]]
         values = np.stack(planes, axis=1)
