@@ -21,6 +21,8 @@ class Tally:
         Most bytes that a process held because of one attack, where that is measured.
     seconds : float
         Most processor time that one attack took, where that is measured.
+    endings : dict
+        How often attacks ended in which right way, where there are several: added, skipped ...
     """
 
     name: str
@@ -28,6 +30,12 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     memory: int = 0
     seconds: float = 0.0
+    endings: dict[str, int] = field(default_factory=dict)
+
+    def count(self, ending: str) -> None:
+        """Count one of the ways in which attacks end."""
+        if ending:
+            self.endings[ending] = self.endings.get(ending, 0) + 1
 
     def took(self, memory: int = 0, seconds: float = 0.0) -> None:
         """Keep the most that an attack has cost."""
@@ -46,6 +54,8 @@ def joined(tallies: list[Tally]) -> list[Tally]:
         whole.tried += one.tried
         whole.wrong += one.wrong
         whole.took(one.memory, one.seconds)
+        for ending, times in one.endings.items():
+            whole.endings[ending] = whole.endings.get(ending, 0) + times
     return list(found.values())
 
 
@@ -59,4 +69,10 @@ def table(tallies: list[Tally]) -> str:
         right = one.tried - len(one.wrong)
         counts = f"{one.tried:,} | {right:,} | {len(one.wrong):,}"
         rows.append(f"| {one.name} | {counts} | {memory} | {seconds} |")
+    endings: dict[str, int] = {}
+    for one in tallies:
+        for ending, times in one.endings.items():
+            endings[ending] = endings.get(ending, 0) + times
+    if endings:
+        rows.append("\nOf these: " + ", ".join(f"{n:,} {one}" for one, n in endings.items()))
     return "\n".join(rows)

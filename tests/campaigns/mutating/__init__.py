@@ -1,0 +1,1 @@
+"""The campaign of mutants, in the order of its way: seeds, mutators, runs, verdicts."""
