@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +63,16 @@ def prints(source: bytes) -> str:
 @isolated
 def unsendable(source: bytes) -> object:
     return object()
+
+
+@isolated
+def asked(source: bytes) -> Generator[Any, Any, None]:
+    question = yield "ready"
+    while question != "enough":
+        question = yield ["answer to", question]
+
+
+@isolated
+def lacks(source: bytes) -> Iterator[int]:
+    yield 1
+    raise MissingExtraError("some-package", "media")

@@ -17,9 +17,11 @@ import pytest
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import isolation
 from tests.media.isolated import (
+    asked,
     counted,
     dies,
     echoed,
+    lacks,
     prints,
     process,
     raises,
@@ -58,6 +60,20 @@ def test_a_generator_is_asked_for_one_after_the_other() -> None:
     before = {*isolation.workers()}
     assert process(b"") in before
     assert [number for number, _ in counted(b"", 3)] == [0, 1, 2]
+
+
+def test_a_generator_gets_what_is_sent_to_it() -> None:
+    talk = asked(b"")
+    assert next(talk) == "ready"
+    assert talk.send((1, "two")) == ["answer to", (1, "two")]
+    assert talk.send(None) == ["answer to", None]
+    with pytest.raises(StopIteration):
+        talk.send("enough")
+
+
+def test_a_package_that_a_generator_lacks_is_told() -> None:
+    with pytest.raises(MissingExtraError, match="some-package is not installed; run:"):
+        list(lacks(b""))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the system has no such signals")

@@ -55,7 +55,7 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
 
     Its first argument is the file, a path or its content; all arguments and what it gives or
     yields must be values that `sensorium.media.messages` knows. A generator is asked for one item
-    after the other; whoever closes it early keeps the worker.
+    after the other, and gets what is sent to it; whoever closes it early keeps the worker.
 
     Raises
     ------
@@ -92,6 +92,16 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
     return cast(Callable[P, R], gives)
 
 
+def memory_for(size: int) -> int:
+    """Bytes of memory that reading files of so many bytes may take."""
+    return min(MOST_MEMORY, MEMORY + MEMORY_A_BYTE * max(0, size - SMALL))
+
+
+def seconds_for(size: int) -> float:
+    """Processor time that reading files of so many bytes may take."""
+    return min(MOST_SECONDS, SECONDS * max(1.0, size / SMALL))
+
+
 def _is_off() -> bool:
     return os.environ.get(WITHOUT) == "0"
 
@@ -102,10 +112,8 @@ def _items(
     """What a function yields in a worker; what it returns is the value of StopIteration."""
     size = _size(args[0]) if args else 0
     call = {
-        "module": function.__module__, "name": function.__name__,
-        "args": args, "kwargs": kwargs,
-        "memory": min(MOST_MEMORY, MEMORY + MEMORY_A_BYTE * max(0, size - SMALL)),
-        "seconds": min(MOST_SECONDS, SECONDS * max(1.0, size / SMALL)),
+        "module": function.__module__, "name": function.__name__, "args": args, "kwargs": kwargs,
+        "size": size, "memory": memory_for(size), "seconds": seconds_for(size),
     }  # fmt: skip
     worker = _pool.take()
     owner = os.getpid()
@@ -115,7 +123,7 @@ def _items(
             answer = worker.ask(call)
             while answer["kind"] == "item":
                 try:
-                    yield answer["value"]
+                    sent = yield answer["value"]
                 except GeneratorExit:
                     if owner == os.getpid():
                         with contextlib.suppress(*_GONE):
@@ -123,7 +131,7 @@ def _items(
                     raise
                 if owner != os.getpid():
                     raise MediaError(_FORKED, _name(args))
-                answer = worker.ask("next")
+                answer = worker.ask({"next": sent})
             is_idle = not answer["retires"]
             kind = answer["kind"]
         except _GONE as error:
@@ -136,6 +144,8 @@ def _items(
         else:
             worker.end()
     if kind == "missing":  # this process lacks the same packages, and says it itself
+        if inspect.isgeneratorfunction(function):
+            return (yield from function(*args, **kwargs))
         return function(*args, **kwargs)
     if kind == "done":
         return answer.get("value")

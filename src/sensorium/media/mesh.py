@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import PIL.Image
 
 from sensorium.errors import MediaError
-from sensorium.media.decoding import decoding
 from sensorium.media.image import Image
+from sensorium.media.objects.views import Reading
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 
@@ -25,9 +24,6 @@ VIEW_SIDE = 384
 
 MAX_FACES = 5_000_000
 """Larger objects are not read: trees over their faces take gigabytes."""
-
-
-UNREADABLE = "no 3-D object that can be read"
 
 
 class Mesh(EncodedFile):
@@ -50,7 +46,7 @@ class Mesh(EncodedFile):
 
     def __init__(self, source: str | os.PathLike[str] | bytes, kind: str | None = None) -> None:
         super().__init__(source)
-        self._scene: Any = None
+        self._reading: Reading | None = None
         named = self.path or (Path(self._url.split("?")[0]) if self._url else None)
         if kind is None and named is None:
             raise MediaError('bytes of a 3-D object need their format: Mesh(data, "glb")')
@@ -76,9 +72,8 @@ class Mesh(EncodedFile):
         MediaError
             When the file is missing, broken, or over a limit.
         """
-        with decoding(self.name, UNREADABLE), np.errstate(all="ignore"):
-            picture: PIL.Image.Image = self._read().view(azimuth, elevation, side)
-            return picture
+        picture: PIL.Image.Image = self._ask((azimuth, elevation, side))
+        return picture
 
     def metadata(self) -> dict[str, Any]:
         """Numbers of the object.
@@ -94,19 +89,23 @@ class Mesh(EncodedFile):
         MediaError
             As `view`.
         """
-        with decoding(self.name, UNREADABLE), np.errstate(all="ignore"):
-            facts: dict[str, Any] = self._read().facts()
-            return facts
+        facts: dict[str, Any] = self._ask(None)
+        return facts
 
     def segments(self) -> Iterable[Segment]:
         """Yield views from around."""
-        for number, (azimuth, elevation) in enumerate(VIEWS):
-            yield Segment(Image(self.view(azimuth, elevation)), None, {"view": number})
+        try:
+            for number, (azimuth, elevation) in enumerate(VIEWS):
+                yield Segment(Image(self.view(azimuth, elevation)), None, {"view": number})
+        finally:
+            if self._reading is not None:
+                self._reading.close()
 
-    def _read(self) -> Any:
-        if self._scene is None:
-            from sensorium.media.objects.rendering import Scene
-
-            self._scene = Scene(self._content(), self._kind, self.path, self.name, MAX_FACES)
-            self.notes += self._scene.notes
-        return self._scene
+    def _ask(self, question: tuple[float, float, int] | None) -> Any:
+        """What the process that has read the file says; it is read when first asked for."""
+        if self._reading is None:
+            self._reading = Reading(self._file(), self._kind, self.path, self.name, MAX_FACES)
+            answer = self._reading.ask(question)
+            self.notes += self._reading.notes
+            return answer
+        return self._reading.ask(question)

@@ -11,11 +11,13 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Generator
 from typing import IO, Any
 
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.decoding import described
+from sensorium.media.isolation import memory_for, seconds_for
 from sensorium.media.messages import read_message, write_message
 
 try:
@@ -41,21 +43,38 @@ def serve() -> None:
             _answer(read_message(calls), calls, answers)
 
 
+_call: dict[str, Any] = {}
+"""What is being done; empty in a process that is no worker."""
+
+
+def also_read(size: int) -> None:
+    """Let the limits grow by those of so many more bytes, in a file that the one read names."""
+    if _call:
+        for limit, rule in (("memory", memory_for), ("seconds", seconds_for)):
+            _call[limit] += rule(_call["size"] + size) - rule(_call["size"])
+        _call["size"] += size
+        _limit_memory(_call["memory"])
+
+
+def no_more_time() -> None:
+    """Let what is done for an item count together with what was done for those before."""
+    if _call and hasattr(signal, "setitimer"):
+        used = time.process_time() - _call["begun"]
+        _limit_processor(max(_call["seconds"] - used, 0.01))
+
+
 def _answer(call: dict[str, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
+    _call.clear()
+    _call.update(call, begun=time.process_time())
     _limit_memory(call["memory"])
     _limit_processor(call["seconds"])
     try:
         module, name = call["module"], call["name"]
         function = getattr(importlib.import_module(module), name).in_this_process
         made = function(*call["args"], **call["kwargs"])
-        if isinstance(made, Iterator):
-            with contextlib.closing(made):  # type: ignore[type-var]
-                for value in made:
-                    _limit_processor(0)  # the pause is not the decoder's
-                    write_message(answers, {"kind": "item", "value": value})
-                    if read_message(calls) != "next":
-                        break
-                    _limit_processor(call["seconds"])
+        if isinstance(made, Generator):
+            with contextlib.closing(made):
+                _give_each(made, calls, answers)
             made = None
     except MissingExtraError:
         # The other process, which has the same packages, says it in its own words.
@@ -68,6 +87,20 @@ def _answer(call: dict[str, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
         answer = {"kind": "done", "value": made}
     _limit_processor(0)
     write_message(answers, {**answer, "retires": _held() > RETIRED_BYTES})
+
+
+def _give_each(made: Generator[Any, Any, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
+    sent = None
+    with contextlib.suppress(StopIteration):
+        while True:
+            value = made.send(sent)
+            _limit_processor(0)  # the pause is not the decoder's
+            write_message(answers, {"kind": "item", "value": value})
+            question = read_message(calls)
+            if question == "stop":
+                return
+            sent = question["next"]
+            _limit_processor(_call["seconds"])
 
 
 def _limit_memory(most: int) -> None:
