@@ -28,6 +28,7 @@ from sensorium.encoders.space import Space
 from sensorium.encoders.trust import remember
 from sensorium.errors import EncoderError
 from sensorium.media import Image, Media, Modality, Text
+from sensorium.media.decoding import decoding
 from sensorium.media.fetching import fetch
 
 TIMEOUT = 60.0
@@ -120,7 +121,8 @@ class EndpointEncoder(Encoder):
     def prepare(self, media: Media, role: Role = "document") -> Prepared:
         """See `Encoder.prepare`."""
         if isinstance(media, Text):
-            return {"utf8": np.frombuffer(media.text.encode(), np.uint8)}
+            with decoding("", f"the text {media.text!r:.80} cannot be encoded"):
+                return {"utf8": np.frombuffer(media.text.encode(), np.uint8)}
         if isinstance(media, Image) and self.images:
             return {"pixels": image_pixels(media, size=PICTURE_SIDE, fit="pad")}
         known = " and ".join(self.space.modalities)

@@ -27,6 +27,7 @@ from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
 from sensorium.folders import Format
 from sensorium.media import Audio, Image, Media, Modality, Text
+from sensorium.media.decoding import decoding
 
 CONFIG = "encoder.json"
 
@@ -116,7 +117,9 @@ class FolderEncoder(Encoder):
         prefix = tower.get("prefix", "")
         if role == "query":
             prefix = tower.get(QUERY_PREFIX, prefix)
-        ids = self._tokenizer.encode(prefix + media.text).ids
+        tokenizer = self._tokenizer
+        with decoding("", f"the text {media.text!r:.80} cannot be encoded"):
+            ids = tokenizer.encode(prefix + media.text).ids
         if not ids:  # control characters alone, say; the mean of nothing is no vector
             raise MediaError(f"the text {media.text!r:.80} holds nothing to encode")
         return {"input_ids": np.array(ids, dtype=np.int64)}

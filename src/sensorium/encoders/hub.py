@@ -33,6 +33,7 @@ from sensorium.encoders.space import Space, hash_files
 from sensorium.encoders.trust import remember
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media import Audio, Image, Media, Modality, Text
+from sensorium.media.decoding import decoding
 
 try:
     import sentence_transformers
@@ -161,9 +162,11 @@ class HubEncoder(Encoder):
             known = " and ".join(self.space.modalities)
             raise EncoderError(f"{self.space.name} encodes {known}, not {media.modality}")
         if isinstance(media, Text):
-            return {"utf8": np.frombuffer(media.text.encode(), np.uint8)}
+            with decoding("", f"the text {media.text!r:.80} cannot be encoded"):
+                return {"utf8": np.frombuffer(media.text.encode(), np.uint8)}
         if isinstance(media, Image):
-            return {"pixels": np.asarray(media.load())}
+            with decoding("", "cannot be given to the encoder"):
+                return {"pixels": np.asarray(media.load())}
         if isinstance(media, Audio):
             assert self._rate is not None
             return {"samples": media.load(self._rate)}

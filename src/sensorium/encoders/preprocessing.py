@@ -10,6 +10,8 @@ import PIL.Image
 
 from sensorium.errors import EncoderError
 from sensorium.media import Image
+from sensorium.media.decoding import decoding
+from sensorium.media.pictures.turning import Box
 
 FITS = ("auto", "crop", "pad", "stretch")
 
@@ -70,8 +72,16 @@ def image_pixels(
     if resample not in RESAMPLES or not 0 < crop <= 1:
         raise EncoderError(f"unknown image resample {resample!r} or crop {crop!r}")
     picture, box = image.load_scaled(min_side=math.ceil(size / crop * oversize))
+    # What a picture of some size or mode breaks here is no fault of the encoder.
+    with decoding("", "cannot be brought to the size that the encoder takes"):
+        return _fitted(picture, box, size, fit, PIL.Image.Resampling[resample.upper()], crop)
+
+
+def _fitted(
+    picture: PIL.Image.Image, box: Box, size: int, fit: str, method: PIL.Image.Resampling,
+    crop: float,
+) -> npt.NDArray[np.uint8]:  # fmt: skip
     width, height = box[2] - box[0], box[3] - box[1]
-    method = PIL.Image.Resampling[resample.upper()]
     ground: tuple[int, ...] = (255, 255, 255)
     if fit == "auto":
         plain = plain_ground(picture)

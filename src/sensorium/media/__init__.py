@@ -13,6 +13,7 @@ import PIL.Image
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.audio import Audio
 from sensorium.media.content import START_BYTES, modalities_of, modality_of_suffix, read_start
+from sensorium.media.decoding import decoding
 from sensorium.media.document import Document
 from sensorium.media.given import DECODED, ENCODED, picture_of
 from sensorium.media.image import Image
@@ -21,6 +22,7 @@ from sensorium.media.segments import Media, Modality, Segment
 from sensorium.media.sources import AUDIO_SUFFIXES, has_media_suffix, is_url
 from sensorium.media.text import Text
 from sensorium.media.video import Video
+from sensorium.visible import visible
 
 __all__ = [
     "Audio",
@@ -60,8 +62,9 @@ def open_media(source: str | os.PathLike[str]) -> Media:
     suffix = os.path.splitext(text.split("?")[0] if url else text)[1].lower()  # noqa: PTH122
     named = modality_of_suffix(suffix)
     modality = named or Modality.IMAGE
-    if not url and (seen := modalities_of(read_start(Path(text)))):
-        modality = named if named in seen else _one_of(seen, Path(text))
+    with decoding(visible(text)[:100] if url else visible(text), "cannot be read"):
+        if not url and (seen := modalities_of(read_start(Path(text)))):
+            modality = named if named in seen else _one_of(seen, Path(text))
     return _KINDS[modality](source)
 
 
@@ -143,8 +146,10 @@ def as_media(value: Any) -> Media:
 
 def _of_bytes(encoded: bytes) -> Media:
     """An encoded file: what its beginning says, else a picture."""
-    seen = modalities_of(encoded[:START_BYTES])
-    return _KINDS[_one_of(seen, encoded) if seen else Modality.IMAGE](encoded)
+    with decoding("bytes", "cannot be read"):
+        seen = modalities_of(encoded[:START_BYTES])
+        modality = _one_of(seen, encoded) if seen else Modality.IMAGE
+    return _KINDS[modality](encoded)
 
 
 def _of_dataset(cell: Mapping[str, Any]) -> Media:

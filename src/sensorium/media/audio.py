@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MediaError
-from sensorium.media.decoding import decoding
+from sensorium.media.decoding import decoding, reads
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 
@@ -160,6 +160,7 @@ class Audio(EncodedFile):
             if held:
                 yield np.concatenate(waiting)
 
+    @reads(UNREADABLE)
     def load(self, rate: int) -> Samples:
         """Decode all of it.
 
@@ -188,6 +189,7 @@ class Audio(EncodedFile):
             raise MediaError("the sound is empty (no samples)", self.name)
         return np.concatenate(blocks)
 
+    @reads(UNREADABLE)
     def metadata(self) -> dict[str, Any]:
         """Length, rate, channels, and what the file's tags say.
 
@@ -206,6 +208,7 @@ class Audio(EncodedFile):
             return {"duration": self.duration, "sample_rate": self._rate, "channels": 1}
         return dict(self._header())
 
+    @reads(UNREADABLE)
     def segments(self) -> Iterable[Segment]:
         """Yield windows of `WINDOW_SECONDS`, in order; a short sound is one.
 

@@ -8,15 +8,21 @@ of an encoder is no fault of the file that is being read.
 from __future__ import annotations
 
 import errno
+import functools
+import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
 
 from sensorium.errors import MediaError, SensoriumError
 
 LONGEST = 160
 """Characters of a library's words that are passed on: one line of a report."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @contextmanager
@@ -45,6 +51,38 @@ def decoding(name: str, problem: str) -> Iterator[None]:
     except Exception as error:
         reason = _plainly(error, name) or f"{problem} ({described(error, name)})"
         raise MediaError(reason, name) from error
+
+
+def reads(problem: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Put all of a method, or of what a generator method does, inside `decoding`.
+
+    So no step of it can be forgotten: the public methods of media that read are marked with it. The
+    file is called by the object's `name`.
+
+    Parameters
+    ----------
+    problem : str
+        See `decoding`. Where a step inside says something else, that stands.
+    """
+
+    def mark(method: Callable[P, R]) -> Callable[P, R]:
+        if inspect.isgeneratorfunction(method):
+
+            @functools.wraps(method)
+            def yields(self: Any, *args: Any, **kwargs: Any) -> Any:
+                with decoding(self.name, problem):
+                    return (yield from method(self, *args, **kwargs))
+
+            return cast(Callable[P, R], yields)
+
+        @functools.wraps(method)
+        def gives(self: Any, *args: Any, **kwargs: Any) -> Any:
+            with decoding(self.name, problem):
+                return method(self, *args, **kwargs)
+
+        return cast(Callable[P, R], gives)
+
+    return mark
 
 
 def described(error: BaseException, name: str = "") -> str:

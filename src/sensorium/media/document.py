@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from sensorium.errors import MediaError
-from sensorium.media.decoding import decoding
+from sensorium.media.decoding import decoding, reads
 from sensorium.media.documents.charsets import decoded
 from sensorium.media.documents.cutting import cut
 from sensorium.media.documents.html import html_text, html_title
@@ -94,6 +94,7 @@ class Document(EncodedFile):
             return self._suffix in (".xhtml", ".xht")
         return self._content()[:100].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml")
 
+    @reads(UNREADABLE)
     def metadata(self) -> dict[str, Any]:
         """What the document says of itself: of a PDF ``pages``, ``title``, ``author``.
 
@@ -120,6 +121,7 @@ class Document(EncodedFile):
                 facts["title"] = name
             return facts
 
+    @reads(UNREADABLE)
     def segments(self) -> Iterable[Segment]:
         """Yield some sentences at a time; then pictures of scanned pages, and photos on pages.
 

@@ -21,7 +21,7 @@ import PIL.Image
 
 from sensorium.errors import MediaError
 from sensorium.media.content import START_BYTES
-from sensorium.media.decoding import decoding
+from sensorium.media.decoding import decoding, reads
 from sensorium.media.pictures.code_points import CodePoints, code_points, shown_in_srgb
 from sensorium.media.pictures.colours import GREY, array_to_uint8, as_shown, to_rgb
 from sensorium.media.pictures.exif import exif_metadata
@@ -125,6 +125,11 @@ class Image:
         image.path = path
         return image
 
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        return self._name()
+
     def load(self, min_side: int | None = None) -> PIL.Image.Image:
         """Decode to upright RGB.
 
@@ -148,6 +153,7 @@ class Image:
         """
         return self.load_scaled(min_side)[0]
 
+    @reads(BROKEN)
     def load_scaled(self, min_side: int | None = None) -> tuple[PIL.Image.Image, Box]:
         """Decode as `load` does, and tell what of the result the picture fills.
 
@@ -162,7 +168,7 @@ class Image:
             The picture's edges in it. Reducing 1001 pixels by 4 leaves 251, of which the picture
             fills 250.25; taken for whole, the picture would be out of place by up to a pixel.
         """
-        with self._open() as picture, decoding(self._name(), BROKEN):
+        with self._open() as picture:
             drafted, size, codes = None, picture.size, self._codes
             if min_side and picture.format in ("JPEG", "MPO"):
                 scale = math.ceil(min_side * JPEG_MARGIN) / min(size)
@@ -180,10 +186,10 @@ class Image:
             # In a PNG they count more than a profile, elsewhere less.
             if codes and (picture.format == "PNG" or "icc_profile" not in turned.info):
                 return shown_in_srgb(rgb, codes), box
-            with decoding(self._name(), BROKEN):
-                rgb = as_shown(rgb, turned.info, turned.mode in GREY)
+            rgb = as_shown(rgb, turned.info, turned.mode in GREY)
         return rgb, box
 
+    @reads(BROKEN)
     def metadata(self) -> dict[str, Any]:
         """Read size and EXIF fields without decoding the pixels.
 
@@ -201,7 +207,7 @@ class Image:
         pages, _ = find_pages(book, self._suffix()) if (book := self._book()) else ([], [])
         several = {"pages": len(pages)} if len(pages) > 1 else {}
         try:
-            with self._open() as picture, decoding(self._name(), BROKEN):
+            with decoding(self._name(), BROKEN), self._open() as picture:
                 width, height = self._shown_size = shown_size(picture)
                 return {"width": width, "height": height, **exif_metadata(picture), **several}
         except MediaError:
@@ -209,6 +215,7 @@ class Image:
                 return dict(several)
             raise
 
+    @reads(BROKEN)
     def shown_size(self) -> tuple[int, int]:
         """Width and height in pixels as displayed; reads the header where nothing has yet.
 
@@ -218,10 +225,11 @@ class Image:
             As `metadata`.
         """
         if self._shown_size is None:
-            with self._open() as picture, decoding(self._name(), BROKEN):
+            with self._open() as picture:
                 self._shown_size = shown_size(picture)
         return self._shown_size
 
+    @reads(BROKEN)
     def segments(self) -> Iterator[Segment]:
         """Yield the picture, or each page of a TIFF or HEIF, and the tiles of a long one.
 

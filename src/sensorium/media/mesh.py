@@ -10,6 +10,7 @@ from typing import Any
 import PIL.Image
 
 from sensorium.errors import MediaError
+from sensorium.media.decoding import reads
 from sensorium.media.image import Image
 from sensorium.media.objects.views import Reading
 from sensorium.media.segments import Modality, Segment
@@ -92,6 +93,7 @@ class Mesh(EncodedFile):
         facts: dict[str, Any] = self._ask(None)
         return facts
 
+    @reads(UNREADABLE)
     def segments(self) -> Iterable[Segment]:
         """Yield views from around."""
         try:
@@ -101,6 +103,7 @@ class Mesh(EncodedFile):
             if self._reading is not None:
                 self._reading.close()
 
+    @reads(UNREADABLE)
     def _ask(self, question: tuple[float, float, int] | None) -> Any:
         """What the process that has read the file says; it is read when first asked for."""
         if self._reading is None:

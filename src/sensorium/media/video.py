@@ -12,6 +12,7 @@ import PIL.Image
 
 from sensorium.errors import MediaError
 from sensorium.media.audio import MAX_SECONDS, Audio
+from sensorium.media.decoding import reads
 from sensorium.media.image import Image
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
@@ -32,6 +33,8 @@ SAME_SECONDS = 0.05
 SCENE_CHANGE = 10.0
 """Mean difference of two frames' thumbnails, in levels of 255, from which on both are kept: camera
 shake and compression stay under 5."""
+
+UNREADABLE = "no video that can be read"
 
 
 class Video(EncodedFile):
@@ -74,6 +77,7 @@ class Video(EncodedFile):
 
         return self._frames(ffmpeg.Told(self.notes))
 
+    @reads(UNREADABLE)
     def _frames(self, told: Told) -> Generator[tuple[float, PIL.Image.Image], None, None]:
         from sensorium.media.tracks import ffmpeg
 
@@ -87,6 +91,7 @@ class Video(EncodedFile):
                 kept, kept_at = look.thumbnail, _beginning(look) if changed else look.time
                 yield kept_at, look.picture()
 
+    @reads(UNREADABLE)
     def picture_at(self, seconds: float) -> PIL.Image.Image:
         """The picture that is kept of a time.
 
@@ -110,6 +115,7 @@ class Video(EncodedFile):
         """The sound track; None for a silent video."""
         return self._sound if self.metadata()["has_sound"] else None
 
+    @reads(UNREADABLE)
     def metadata(self) -> dict[str, Any]:
         """Length, size and tags.
 
@@ -132,6 +138,7 @@ class Video(EncodedFile):
             self._sound = Audio.of_film(file, told.counted, self.notes)
         return dict(self._facts)
 
+    @reads(UNREADABLE)
     def segments(self) -> Iterable[Segment]:
         """Yield pictures, each until the next, and then windows of the sound."""
         from sensorium.media.tracks import ffmpeg

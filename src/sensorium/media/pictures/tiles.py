@@ -14,7 +14,9 @@ from typing import Any
 import PIL.Image
 
 from sensorium.errors import MediaError
+from sensorium.media.decoding import reads
 from sensorium.media.image import Image
+from sensorium.media.pictures.formats import BROKEN
 from sensorium.media.pictures.turning import Box
 from sensorium.media.segments import Segment
 
@@ -111,6 +113,7 @@ class Tile(Image):
         self._strip = strip
         self._box = box
 
+    @reads(BROKEN)
     def load_scaled(self, min_side: int | None = None) -> tuple[PIL.Image.Image, Box]:
         """See `Image.load_scaled`."""
         picture, filled = self._strip.load_scaled(min_side)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from sensorium.errors import MediaError
+from sensorium.media.decoding import described
 
 CHUNK = 65_536
 """Bytes that are parsed at once."""
@@ -83,7 +84,7 @@ def events(content: bytes, name: str) -> Iterator[Event]:
             waiting.clear()
         parser.Parse(b"", True)
     except xml.parsers.expat.ExpatError as error:
-        raise MediaError(f"broken XML in it ({error})", name) from error
+        raise MediaError(f"broken XML in it ({described(error)})", name) from error
     yield from waiting
 
 

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 
 from sensorium.errors import MediaError
+from sensorium.media.decoding import described
 
 MAX_DIRECTORY_BYTES = 8 * 1024 * 1024
 """Longest list of parts; a part takes about 100 bytes of it, and some 500 of memory."""
@@ -63,7 +64,7 @@ class Package:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError) as error:
-            raise MediaError(f"a broken archive ({error})", name) from error
+            raise MediaError(f"a broken archive ({described(error)})", name) from error
         self._parts = {
             entry.filename.replace("\\", "/").lstrip("/"): entry for entry in self._zip.infolist()
         }
@@ -106,7 +107,9 @@ class Package:
             zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError,
             OSError, struct.error,
         ) as error:  # fmt: skip
-            raise MediaError(f"its part {part:.100} is broken ({error})", self.name) from error
+            raise MediaError(
+                f"its part {part:.100} is broken ({described(error)})", self.name
+            ) from error
         if len(content) > most:
             raise MediaError(f"its part {part:.100} unpacks to over {most:,} bytes", self.name)
         self._left -= len(content)
