@@ -12,7 +12,7 @@ import PIL.Image
 from sensorium.errors import MediaError
 from sensorium.media.decoding import reads
 from sensorium.media.image import Image
-from sensorium.media.objects.views import Reading
+from sensorium.media.objects.views import UNREADABLE, Reading
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 
