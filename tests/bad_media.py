@@ -18,7 +18,7 @@ from tests.media.pdfs import text_pdf
 from tests.media.recordings import encode_sound, tone, write_video
 from tests.media.small_pictures import encode, red_blue
 
-NO_SOUND = r"no sound or video that can be read \(InvalidDataError: Invalid data found"
+NO_SOUND = r"no sound or video that can be read \(Invalid data found"
 NO_OBJECT = r"no 3-D object that can be read \("
 NO_FACES = "the 3-D object has no faces"
 EMPTY = r"the file is empty \(0 bytes\)"
@@ -75,44 +75,44 @@ def bad_media() -> dict[str, tuple[bytes, str]]:
         # Videos
         "unknown-codec.mp4": (film().replace(b"avc1", b"zzzz"), "codec that FFmpeg cannot decode"),
         "cut.mp4": (film()[: len(film()) // 2], NO_SOUND),
-        "head.mkv": (film("mkv")[:300], r"no sound or video that can be read \(OSError"),
+        "head.mkv": (film("mkv")[:300], r"no sound or video that can be read \("),
         "noise.mp4": (random.Random(0).randbytes(5000), NO_SOUND),
         "text.avi": (b"hello " * 100, NO_SOUND),
-        "playlist.mkv": (b"ffconcat version 1.0\nfile '/etc/hostname'\n", "PermissionError"),
+        "playlist.mkv": (b"ffconcat version 1.0\nfile '/etc/hostname'\n", "not permitted"),
         "sound.mp4": (encode_sound(tone(1), "mp3"), NO_EAR),
         # Sounds
         "text.mp3": (b"Hello, this is a text.\n" * 9, NO_SOUND),
         "no-rate.wav": (wav_header(rate=0, size=236), NO_SOUND),
         "endless.wav": (wav_header(rate=8000, size=0xFFFFFFFF), NO_EAR),
         # 3-D objects
-        "no-such-point.gltf": (gltf(0, 1, 99), NO_OBJECT + "IndexError: index 99 is out of bounds"),
-        "no-such-point.obj": (b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 99\n", NO_OBJECT + "IndexError"),
-        "cut.gltf": (gltf(0, 1, 2)[:200], NO_OBJECT + "JSONDecodeError"),
-        "deep.gltf": (b"[" * 200_000, NO_OBJECT + "RecursionError"),
+        "no-such-point.gltf": (gltf(0, 1, 99), NO_OBJECT + "index 99 is out of bounds"),
+        "no-such-point.obj": (b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 99\n", NO_OBJECT),
+        "cut.gltf": (gltf(0, 1, 2)[:200], NO_OBJECT + "Expecting"),
+        "deep.gltf": (b"[" * 200_000, NO_OBJECT + "its parts are nested too deeply"),
         "elsewhere.gltf": (
             gltf(0, 1, 2, buffers=[{"byteLength": 42, "uri": "b.bin"}]),
-            NO_OBJECT + r"FileNotFoundError: b\.bin",
+            NO_OBJECT + r"no such file: b\.bin",
         ),
         "huge.ply": (
             b"ply\nformat binary_little_endian 1.0\nelement vertex 1000000000000\n"
             b"property float x\nproperty float y\nproperty float z\nelement face 1\n"
             b"property list uchar int vertex_indices\nend_header\n" + bytes(100),
-            NO_OBJECT + "ValueError",
+            NO_OBJECT,
         ),
         "huge.stl": (bytes(80) + struct.pack("<I", 0xFFFFFFFF) + bytes(50), NO_FACES),
         "points.obj": (b"v 0 0 0\nv 1 0 0\n", NO_FACES),
         "archive.stl": (b"PK\x03\x04" + bytes(100), NO_FACES),
         # Documents
-        "cut.pdf": (text_pdf("one", "two")[:300], r"broken PDF \(PdfiumError"),
-        "tail.pdf": (text_pdf("one", "two")[300:], r"broken PDF \(PdfiumError"),
-        "noise.pdf": (b"%PDF-1.7\n" + random.Random(2).randbytes(3000), r"broken PDF \(PdfiumErro"),
+        "cut.pdf": (text_pdf("one", "two")[:300], r"broken PDF \(Failed to load"),
+        "tail.pdf": (text_pdf("one", "two")[300:], r"broken PDF \(Failed to load"),
+        "noise.pdf": (b"%PDF-1.7\n" + random.Random(2).randbytes(3000), "broken PDF"),
         "nothing.html": (b"<html><script>x = 1</script></html>", "there is no text"),
         "nul.txt": (bytes(100), "no text"),
     }  # fmt: skip
     for suffix in ("wav", "flac", "ogg", "mp3", "m4a"):
         found[f"head.{suffix}"] = (
             encode_sound(tone(2), suffix)[:40],
-            r"no sound or video that can be read \((InvalidDataError|EOFError)",
+            r"no sound or video that can be read \((Invalid data|it ends too early)",
         )
     for suffix in ("glb", "ply", "off"):
         content = sphere(suffix)

@@ -65,7 +65,12 @@ def test_reembedding_and_contact_sheets(
     assert run("index", folder, "-c", path, "--encoder", tiny).code == 0
     write(folder, {"a.png": UNUSUAL, "b.mp4": bad_media()["unknown-codec.mp4"][0],
                    "c.gltf": gltf(0, 1, 99), "d.pdf": b"%PDF-1.7\n"})  # fmt: skip
-    reasons = {"a.png": "kind of TIFF", "b.mp4": "codec", "c.gltf": "IndexError", "d.pdf": "Pdfium"}
+    reasons = {
+        "a.png": "kind of TIFF",
+        "b.mp4": "codec",
+        "c.gltf": "index 99",
+        "d.pdf": "PDF",
+    }
     sheet = tmp_path / "sheet.png"
     drawn = run("search", "red", "-c", path, "--sheet", sheet)
     assert drawn.code == 0 and sheet.exists()
@@ -96,7 +101,7 @@ def test_labels_of_files(run: Run, tmp_path: Path, tiny: Path) -> None:
     folder = write(tmp_path / "media", {"a.png": encode(red_blue(), "PNG"), "b.tif": UNUSUAL})
     done = run("classify", folder, "--labels", "red,blue", "--encoder", tiny)
     assert done.code == 1 and str(folder / "a.png") in done.out
-    assert re.search(r"b\.tif: .*kind of TIFF that cannot be read \(SyntaxError: ", done.err)
+    assert re.search(r"b\.tif: .*kind of TIFF that cannot be read \(", done.err)
 
 
 def test_examples_of_a_classifier_and_of_an_evaluation(
@@ -123,4 +128,4 @@ def test_a_document_with_an_unreadable_part_of_a_classifier(
                "--out", tmp_path / "out")  # fmt: skip
     assert done.code in (0, 1)
     assert (tmp_path / "out").is_dir()
-    assert "broken PDF (PdfiumError" in done.err
+    assert "broken PDF (Failed to load document" in done.err

@@ -105,9 +105,9 @@ def test_memory_ends_at_the_limit(tmp_path: Path) -> None:
 def test_errors_are_the_file_s() -> None:
     with pytest.raises(MediaError, match=r"^a\.pdf: broken here$"):
         raises(b"", "media")
-    with pytest.raises(MediaError, match=r"b\.pdf: ValueError: two lines"):
+    with pytest.raises(MediaError, match=r"b\.pdf: two lines"):
         raises(Path("/b.pdf"), "other")
-    with pytest.raises(MediaError, match="RecursionError"):
+    with pytest.raises(MediaError, match="nested too deeply"):
         raises(b"", "recursion")
     with pytest.raises(MissingExtraError, match="some-package is not installed; run:"):
         raises(b"", "extra")

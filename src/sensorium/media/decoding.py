@@ -11,10 +11,14 @@ import errno
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterator
+import re
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
+
+import PIL
 
 from sensorium.errors import MediaError, SensoriumError
 
@@ -36,7 +40,7 @@ def decoding(name: str, problem: str) -> Iterator[None]:
     name : str
         What the error calls the file.
     problem : str
-        What it means, in plain words ("broken picture"); type and text of what was raised follow.
+        What it means, in plain words ("broken picture"); what was raised follows.
 
     Raises
     ------
@@ -86,18 +90,54 @@ def reads(problem: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def described(error: BaseException, name: str = "") -> str:
-    """Type and text of an error, on one line: ``IndexError: index 9 is out of bounds``."""
-    if isinstance(error, MemoryError):
-        text = "too large for this machine's memory"
-    else:
-        # What the system and FFmpeg raise has a path and a number in its text, too.
-        text = str(getattr(error, "strerror", None) or error)
-        if _is_of_another(error, name):
-            text += f": {_filename(error)}"
+    """What an error says of a file, in plain words and on one line.
+
+    The words of a library stay ("image file is truncated"), without the name of their class. What
+    Python and NumPy say of a program that met what it did not expect ("list index out of range")
+    says nothing of the file: it is told by what it means. The error itself is kept as the cause.
+    """
+    for kind, meaning in _MEANINGS:
+        if isinstance(error, kind):
+            return meaning
+    # What the system and FFmpeg raise has a path and a number in its text, too.
+    text = str(getattr(error, "strerror", None) or error)
+    if isinstance(error, FileNotFoundError) and not error.errno:
+        text = f"no such file: {text}"
+    if _is_of_another(error, name):
+        text += f": {_filename(error)}"
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST - 3]}..."
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if not text or _PROGRAMMERS.search(text):
+        return _IMPOSSIBLE if isinstance(error, ValueError) else _UNFIT
+    return f"{text[: LONGEST - 3]}..." if len(text) > LONGEST else text
+
+
+_UNFIT = "its parts do not fit together"
+
+_IMPOSSIBLE = "a number in it is none, or makes no sense there"
+
+_MEANINGS: Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...], str]] = (
+    (MemoryError, "too large for this machine's memory"),
+    (RecursionError, "its parts are nested too deeply"),
+    (PIL.UnidentifiedImageError, "no picture, or one that is broken in its first bytes"),
+    (UnicodeError, "its text is damaged"),
+    (KeyError, "a part of it is missing"),
+    ((struct.error, EOFError), "it ends too early"),
+    (ArithmeticError, _IMPOSSIBLE),
+    (
+        (AssertionError, AttributeError, NameError, NotImplementedError, StopIteration,
+         SystemError, TypeError),
+        _UNFIT,
+    ),
+)  # fmt: skip
+"""What errors of Python's own mean that are raised while a file is read; the first that fits."""
+
+_PROGRAMMERS = re.compile(
+    r"index out of range|out of bounds for axis|unpack|broadcast|reshape|with base \d|could not"
+    r" convert|[Bb]uffer (?:size|is)|\barg(?:ument|ument[s12]|s)?\b|dtype|\bshapes?\b|\baxis\b"
+    r"|not in list|substring|slice ind|operands|<class |object at 0x|\bint\(\)|\bfloat\(\)"
+    r"|bytes-like|NoneType|byte string|\bstruct\b|fromiter|frombuffer|itemsize"
+)
+"""Words of errors about a program."""
 
 
 def _plainly(error: Exception, name: str) -> str:

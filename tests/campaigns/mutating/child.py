@@ -98,7 +98,8 @@ def _look_around(library: Collection, job: dict[str, Any], told: Told) -> None:
         if words:
             hits = library.search(Text(words), k=3, mode="words")
         else:
-            hits = library.search(Path(path), k=3)
+            # Among its like: scores of several kinds are estimates, by which another may be first.
+            hits = library.search(Path(path), k=3, modality="image")
         if path not in [hit.path for hit in hits]:
             lost.append(path)
     told("found", lost=lost)

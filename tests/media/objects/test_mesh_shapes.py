@@ -103,9 +103,9 @@ def test_obj_written_in_other_ways() -> None:
         assert filled(Mesh(content, "obj")) == whole
     odd = Mesh(obj(["v -1.e0 -1 0", *square[1:3], "v -1 1.0+e2 0", "f 1 2 3 4"]), "obj")
     assert filled(odd) == whole  # as C's programs read it
-    with pytest.raises(MediaError, match="IndexError"):
+    with pytest.raises(MediaError, match="points are counted from 1"):
         Mesh(obj([*square, "f 0 1 2"]), "obj").view(0, 0)
-    with pytest.raises(MediaError, match="IndexError"):
+    with pytest.raises(MediaError, match="counts back past the first point"):
         Mesh(obj([*square, "f -5 1 2"]), "obj").view(0, 0)
 
 
@@ -366,7 +366,7 @@ def test_a_broken_part_does_not_cost_the_others() -> None:
     mesh = Mesh(made.glb(), "glb")
     assert seen(mesh)[0] > 200
     (note,) = mesh.notes
-    assert "a part of the 3-D object is broken (IndexError: index 9" in note
+    assert "a part of the 3-D object is broken (index 9" in note
 
 
 def test_a_broken_material_costs_the_colour_alone() -> None:
@@ -374,9 +374,9 @@ def test_a_broken_material_costs_the_colour_alone() -> None:
     mesh = Mesh(made.glb(), "glb")
     assert seen(mesh) != WHITE
     (note,) = mesh.notes
-    assert "a material cannot be used (AttributeError" in note
+    assert "a material cannot be used (its parts do not fit" in note
     mesh = Mesh(Gltf().primitive(material=pbr(texture=7)).glb(), "glb")
-    assert seen(mesh) != WHITE and "IndexError" in mesh.notes[0]
+    assert seen(mesh) != WHITE and "there is no 7 among" in mesh.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -384,8 +384,8 @@ def test_a_broken_material_costs_the_colour_alone() -> None:
     [
         ({"asset": {"version": "1.0"}}, "glTF 1.0 is not read: convert it to glTF 2"),
         ({"accessors": [{"count": 10**12, "type": "VEC3", "componentType": 5126}] * 2}, "rows"),
-        ({"meshes": []}, "IndexError"),
-        ({"scenes": [{"nodes": [7]}]}, "IndexError"),
+        ({"meshes": []}, "there is no 0 among"),
+        ({"scenes": [{"nodes": [7]}]}, "there is no node 7"),
         ({"bufferViews": [{"buffer": 0, "byteLength": 10**9}] * 2}, "past the end"),
     ],
 )
