@@ -8,13 +8,11 @@ LONGEST = 400
 """Characters of a reason."""
 
 _FAULTS = re.compile(
-    r"\b(?:IndexError|TypeError|KeyError|AttributeError|SystemError|AssertionError|NameError"
-    r"|UnboundLocalError|ZeroDivisionError|OverflowError|FloatingPointError|StopIteration"
-    r"|NotImplementedError|RuntimeError|RecursionError|UnicodeDecodeError|struct\.error"
-    r"|BufferError|AxisError|ValueError: .*(?:unpack|broadcast|reshape|base 10|could not convert"
-    r"|axis|shape|dtype|buffer|slice|substring|argument|codec))\b"
-    r"|index out of range|out of bounds for axis|object is not|has no attribute|Traceback"
-    r"|NoneType|<class |object at 0x"
+    r"\b[A-Z]\w*Error\b|\bstruct\.error\b|\bStopIteration\b|Traceback|NoneType|<class |object at 0x"
+    r"|index out of range|out of bounds for axis|object is not|has no attribute|not subscriptable"
+    r"|with base \d|could not convert|cannot reshape|broadcast|to unpack|unsupported operand"
+    r"|can't decode|positional argument|argument must|dtype|bytes-like|division by zero"
+    r"|requires a buffer|not in list|unhashable|indices must be"
 )
 """What tells of a fault in a program rather than in a file."""
 
