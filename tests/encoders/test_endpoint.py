@@ -6,8 +6,10 @@ import base64
 import io
 import json
 import threading
+import urllib.error
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ import pytest
 
 from sensorium import Collection, load_encoder
 from sensorium.encoders import Encoder, endpoint
+from sensorium.encoders.endpoint import EndpointEncoder
+from sensorium.encoders.registry import trust
 from sensorium.errors import EncoderError
 from tests.media.small_pictures import encode, red_blue
 
@@ -162,3 +166,61 @@ def test_wrong_urls(server: Server) -> None:
         load_encoder(f"{server.url}?images=jpeg#tiny")
     with pytest.raises(EncoderError, match="after 4 tries"):
         load_encoder("http://127.0.0.1:9/v1#tiny")
+
+
+# Keys
+
+
+@pytest.mark.parametrize("answer", ["401", "500", "html", "redirect", "name"])
+def test_a_server_that_repeats_the_key(
+    answer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither errors nor what is stored have it."""
+    key = "sk-canary-1234"
+
+    def answered(request: Any, **_: Any) -> bytes:
+        said = f"Incorrect key {request.get_header('Authorization')}".encode()
+        headers: Any = {"Location": f"http://x/?{key}"}
+        if answer == "name" and request.data is None:
+            return json.dumps({"data": [{"id": key}]}).encode()
+        if answer == "name":
+            return json.dumps({"data": [{"index": 0, "embedding": [1.0, 2.0]}]}).encode()
+        if answer == "html":
+            return json.dumps({"error": said.decode()}).encode()
+        code = {"401": 401, "500": 500, "redirect": 302}[answer]
+        raise urllib.error.HTTPError("", code, "no", headers, io.BytesIO(said))
+
+    monkeypatch.setattr(endpoint, "fetch", answered)
+    monkeypatch.setattr(endpoint, "FIRST_PAUSE", 0.001)
+    monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path))
+    if answer == "name":
+        encoder = EndpointEncoder("http://localhost:1/v1", api_key=key)
+        assert key not in encoder.name + encoder.space.to_json() + encoder.runtime + repr(encoder)
+        return
+    with pytest.raises(EncoderError) as caught:
+        EndpointEncoder("http://localhost:1/v1", api_key=key)
+    assert key not in str(caught.value) and "localhost:1/v1/models" in str(caught.value)
+
+
+def test_a_key_that_no_header_may_hold() -> None:
+    with pytest.raises(EncoderError, match="holds signs that no key has") as caught:
+        EndpointEncoder("http://localhost:1/v1#m", api_key="secret\nX-Other: 1")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://ann:secret@localhost:1/v1#m", "http://ann@localhost/v1"])
+def test_a_url_with_a_password_is_no_name(url: str, tmp_path: Path) -> None:
+    """It would be stored in collections, and in the list of what was named here."""
+    for use in (load_encoder, trust, lambda url: Collection(tmp_path / "c", url)):
+        with pytest.raises(EncoderError, match="named without user and password") as caught:
+            use(url)
+        assert "secret" not in str(caught.value) and "ann" not in str(caught.value)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_url_that_is_none() -> None:
+    with pytest.raises(EncoderError, match="is no URL"):
+        load_encoder("http://[1/v1#m")
+    with pytest.raises(EncoderError, match="after \\? stands") as caught:
+        load_encoder("http://localhost:1/v1?api_key=secret#m")
+    assert "secret" not in str(caught.value)

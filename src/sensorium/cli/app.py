@@ -28,6 +28,7 @@ from sensorium.errors import UsageError
 from sensorium.evaluation.report import Report
 from sensorium.home import default_collection_path
 from sensorium.media import Text
+from sensorium.media.sources import is_url, shown_url
 
 app = typer.Typer(
     help="Search and label your own media by meaning, on your own machine.",
@@ -123,7 +124,8 @@ def search(
     if sheet is not None and hits:
         from sensorium.cli.sheet import write_sheet  # fonts and drawing only when asked for
 
-        output.print_skipped(write_sheet(sheet, query, hits))
+        title = shown_url(query) if is_url(query) else query
+        output.print_skipped(write_sheet(sheet, title, hits))
     if as_json:
         for hit in hits:
             print_json(hit)

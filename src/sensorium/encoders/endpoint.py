@@ -29,7 +29,7 @@ from sensorium.encoders.trust import remember
 from sensorium.errors import EncoderError
 from sensorium.media import Image, Media, Modality, Text
 from sensorium.media.decoding import decoding
-from sensorium.media.fetching import fetch
+from sensorium.media.fetching import fetch, without_credentials
 
 TIMEOUT = 60.0
 """Seconds that the server may take for one request, from first to last byte."""
@@ -88,14 +88,18 @@ class EndpointEncoder(Encoder):
     """
 
     def __init__(self, url: str, *, api_key: str | None = None, timeout: float = TIMEOUT) -> None:
-        parts = urllib.parse.urlsplit(url)
+        require_no_credentials(url)
+        parts = _parts(url)
         options = dict(urllib.parse.parse_qsl(parts.query))
         self.images = options.pop("images", None)
         if options or self.images not in (None, *DIALECTS):
-            raise EncoderError(f"{url}: after ? stands images=messages or images=input, no other")
+            shown = url.partition("?")[0]  # what stands behind it may be a key
+            raise EncoderError(f"{shown}: after ? stands images=messages or images=input, no other")
         self.url = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
         self.url = self.url.rstrip("/")
-        self._key = api_key or os.environ.get("OPENAI_API_KEY")
+        self._key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise EncoderError("the API key holds signs that no key has: was it copied whole?")
         self._timeout = timeout
         self._dimension: int | None = None
         self.model = parts.fragment or self._only_model()
@@ -150,7 +154,8 @@ class EndpointEncoder(Encoder):
         return np.concatenate(vectors)
 
     def _only_model(self) -> str:
-        names: list[str] = self._ask("models", _model_names)
+        # A name is stored with every vector: it is not to be the key, whoever answers.
+        names = [self._without_key(name) for name in self._ask("models", _model_names)]
         if len(names) != 1:
             raise EncoderError(
                 f"{self.url} serves {', '.join(names) or 'no model'}: name one as {self.url}#MODEL"
@@ -166,7 +171,10 @@ class EndpointEncoder(Encoder):
         try:
             rows = sorted(answer["data"], key=lambda row: int(row.get("index", 0)))
             vectors = np.array([_numbers(row["embedding"]) for row in rows], np.float32)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (
+            KeyError, TypeError, ValueError, AttributeError, OverflowError, MemoryError,
+            RecursionError,
+        ) as error:  # fmt: skip
             raise _MalformedError(
                 f"the answer holds no embeddings ({error!r}): {str(answer)[:200]}"
             ) from error
@@ -195,7 +203,7 @@ class EndpointEncoder(Encoder):
             try:
                 encoded = fetch(
                     request, silence=self._timeout, seconds=self._timeout, most=MAX_ANSWER,
-                    redirects=False,
+                    redirects=False, local=True,
                 )  # fmt: skip
                 answer = json.loads(encoded)
                 if not isinstance(answer, dict):
@@ -205,13 +213,16 @@ class EndpointEncoder(Encoder):
                 if 300 <= error.code < 400:
                     elsewhere = error.headers.get("Location")
                     raise EncoderError(
-                        f"{self.url}/{path}: the server sends on to {elsewhere!r:.200}, which "
+                        f"{self.url}/{path}: the server sends on to "
+                        f"{self._without_key(repr(elsewhere)):.200}, which "
                         "nobody has named: if you trust it, name it as the encoder"
                     ) from error
-                said = error.read(500).decode("utf-8", "replace")
+                said = error.read().decode("utf-8", "replace")
                 problem = f"HTTP status {error.code}: {said or error.reason}"
                 if error.code not in RETRIED:
-                    raise EncoderError(f"{self.url}/{path}: {problem}") from error
+                    raise EncoderError(
+                        f"{self.url}/{path}: {self._without_key(problem)}"
+                    ) from error
                 wait = _seconds(error.headers.get("Retry-After"), pause)
             except _MalformedError as error:
                 problem = str(error)
@@ -222,10 +233,36 @@ class EndpointEncoder(Encoder):
             if attempt < tries:
                 time.sleep(min(wait, LONGEST_PAUSE))
                 pause *= 2
+        problem = self._without_key(problem)
         raise EncoderError(f"{self.url}/{path}: {problem} (after {tries} tries)")
+
+    def _without_key(self, said: str) -> str:
+        """What a server says, which may repeat the key that it was sent."""
+        return said.replace(self._key, "***") if self._key else said
 
     def __repr__(self) -> str:
         return f"EndpointEncoder({self.space.name!r})"
+
+
+def require_no_credentials(url: str) -> None:
+    """Refuse a server's URL with a user or a password: names are stored and shown.
+
+    Raises
+    ------
+    EncoderError
+    """
+    if "@" in _parts(url).netloc:
+        raise EncoderError(
+            f"{without_credentials(url)}: a server is named without user and password, which would "
+            "be stored with the collection: give a key as $OPENAI_API_KEY"
+        )
+
+
+def _parts(url: str) -> urllib.parse.SplitResult:
+    try:
+        return urllib.parse.urlsplit(url)
+    except ValueError as error:  # of an address with half a bracket, say
+        raise EncoderError(f"{without_credentials(url)} is no URL: {error}") from error
 
 
 def _model_names(answer: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from sensorium.media.given import DECODED, ENCODED, picture_of
 from sensorium.media.image import Image
 from sensorium.media.mesh import Mesh
 from sensorium.media.segments import Media, Modality, Segment
-from sensorium.media.sources import AUDIO_SUFFIXES, has_media_suffix, is_url
+from sensorium.media.sources import AUDIO_SUFFIXES, has_media_suffix, is_url, shown_url
 from sensorium.media.text import Text
 from sensorium.media.video import Video
 from sensorium.visible import visible
@@ -62,7 +62,7 @@ def open_media(source: str | os.PathLike[str]) -> Media:
     suffix = os.path.splitext(text.split("?")[0] if url else text)[1].lower()  # noqa: PTH122
     named = modality_of_suffix(suffix)
     modality = named or Modality.IMAGE
-    with decoding(visible(text)[:100] if url else visible(text), "cannot be read"):
+    with decoding(shown_url(text) if url else visible(text), "cannot be read"):
         if not url and (seen := modalities_of(read_start(Path(text)))):
             modality = named if named in seen else _one_of(seen, Path(text))
     return _KINDS[modality](source)

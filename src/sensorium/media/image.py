@@ -36,7 +36,7 @@ from sensorium.media.pictures.turning import (
     upright,
 )
 from sensorium.media.segments import Modality, Segment
-from sensorium.media.sources import EMPTY, is_url, read_file, read_url
+from sensorium.media.sources import EMPTY, is_url, read_file, read_url, shown_url
 from sensorium.visible import visible
 
 MAX_PIXELS = 178_956_970
@@ -284,7 +284,7 @@ class Image:
         if self.path is not None:
             return visible(str(self.path))
         if self._url is not None:
-            return self._url if len(self._url) < 100 else self._url[:97] + "..."
+            return shown_url(self._url)
         return "image"
 
     def _open(self) -> PIL.Image.Image:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sensorium.errors import MediaError
 from sensorium.media.decoding import decoding
-from sensorium.media.fetching import TooLargeError, fetch
+from sensorium.media.fetching import TooLargeError, fetch, without_credentials
 from sensorium.visible import visible
 
 MAX_BYTES = 512 * 1024 * 1024
@@ -100,6 +100,17 @@ def is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://", "data:"))
 
 
+def shown_url(url: str) -> str:
+    """What a URL is called in messages, on sheets and in reports.
+
+    Without user and password; what stands behind a question mark is often a key, too.
+    """
+    if url.lower().startswith("data:"):
+        return visible(url[:60])
+    place, mark, _ = without_credentials(url).partition("?")
+    return visible(place[:96] + "..." * (len(place) > 96) + "?..." * bool(mark))
+
+
 def has_media_suffix(path: str | os.PathLike[str]) -> bool:
     """Whether a path ends as a media file does, so that a string may mean a file."""
     suffix = Path(path).suffix.lower()
@@ -155,8 +166,8 @@ def read_url(url: str) -> bytes:
     ------
     MediaError
         When the server refuses, stays silent for `URL_TIMEOUT` seconds, takes longer than
-        `URL_SECONDS`, sends more than `MAX_BYTES`, or leads from a public address to one of a local
-        network; when the data part is malformed.
+        `URL_SECONDS`, sends more than `MAX_BYTES`, or leads to an address of a local network that
+        the URL does not name; when the data part is malformed.
     """
     if url.lower().startswith("data:"):
         head, comma, body = url.partition(",")
@@ -168,7 +179,7 @@ def read_url(url: str) -> bytes:
             return urllib.parse.unquote_to_bytes(body)
         except ValueError as error:
             raise MediaError(f"the data is not base64 ({error})", url[:60]) from error
-    with decoding(url, "cannot be fetched"):
+    with decoding(shown_url(url), "cannot be fetched"):
         # Browsers show and copy URLs with their spaces and characters of other scripts as they are.
         ascii_url = urllib.parse.quote(url, safe=string.punctuation)
         request = urllib.request.Request(ascii_url, headers={"User-Agent": "sensorium"})
@@ -177,7 +188,7 @@ def read_url(url: str) -> bytes:
                 request, silence=URL_TIMEOUT, seconds=URL_SECONDS, most=MAX_BYTES, redirects=True
             )
         except TooLargeError as error:
-            raise MediaError(f"larger than {MAX_BYTES:,} bytes", url) from error
+            raise MediaError(f"larger than {MAX_BYTES:,} bytes", shown_url(url)) from error
 
 
 class EncodedFile:
@@ -219,7 +230,7 @@ class EncodedFile:
         """What errors call it."""
         if self.path is not None:
             return visible(str(self.path))
-        return (self._url or type(self).__name__.lower())[:100]
+        return shown_url(self._url) if self._url else type(self).__name__.lower()
 
     def _file(self) -> Path | bytes:
         """The path, for who can read a file piecewise, or the content; a URL is fetched once.
