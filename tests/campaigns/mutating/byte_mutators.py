@@ -14,6 +14,11 @@ HEADER = 1024
 LONGEST = 1 << 16
 """Bytes that a block that is inserted or repeated adds."""
 
+LARGE = (
+    200, 1_000, 4_096, 10_000, 13_000, 16_384, 20_000, 30_000, 65_500, 100_000, 1_000_000,
+    1_048_576, 16_000_000, 100_000_000,
+)  # fmt: skip
+
 _WIDTHS = {2: "H", 4: "I", 8: "Q"}
 
 
@@ -31,8 +36,13 @@ def block(content: bytes, chance: random.Random) -> tuple[int, int]:
 
 
 def boundary(bits: int, chance: random.Random) -> int:
-    """A number at which programs err: none, one, the largest, where signs change, a power."""
+    """A number at which programs err: none, one, the largest, where signs change, a power.
+
+    Or one that is large, but may be meant: of pixels, samples, rows.
+    """
     most = 1 << bits
+    if chance.random() < 0.3:
+        return chance.choice([number for number in LARGE if number < most] or [1])
     return chance.choice([
         0, 1, 2, most - 1, most - 2, most >> 1, (most >> 1) - 1, (most >> 1) + 1, 0x7F, 0x80, 0xFF,
         1 << chance.randrange(bits), (1 << chance.randrange(bits)) - 1, chance.randrange(most),

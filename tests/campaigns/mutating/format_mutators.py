@@ -14,6 +14,35 @@ from tests.campaigns.mutating.byte_mutators import Mutator, boundary, damaged
 from tests.campaigns.mutating.text_mutators import TEXTS, change_value, reworded
 from tests.media.small_pictures import png_chunk
 
+SIZES = (
+    (13_000, 13_000), (65_500, 2_500), (2_500, 65_500), (20_000, 8_000), (4_000, 4_000),
+    (178_000_000, 1), (1, 65_535), (65_535, 65_535), (0, 9), (9, 0), (1, 1),
+)  # fmt: skip
+"""Widths and heights that a header may say: within the limit of pixels, on it, and beyond."""
+
+_SEEN = tuple(
+    order
+    for size in ((48, 32), (64, 32), (64, 48), (128, 64), (64, 64), (32, 32), (800, 480))
+    for order in (size, size[::-1])
+)
+"""Widths and heights of the seeds, in both orders."""
+
+
+def said_size(content: bytes, chance: random.Random) -> bytes:
+    """Another width and height, wherever those of the seeds stand, however they are written."""
+    size = chance.choice(SIZES)
+    found = []
+    for form in ("<HH", ">HH", "<II", ">II"):
+        new = struct.pack(
+            form, *(number & (0xFFFF if "H" in form else 0xFFFFFFFF) for number in size)
+        )
+        for old in (struct.pack(form, *one) for one in _SEEN):
+            if old in content:
+                found.append((old, new))
+    for old, new in found if chance.random() < 0.5 else found[:1]:
+        content = content.replace(old, new, chance.choice([1, -1]))
+    return content
+
 
 def png_chunks(content: bytes, chance: random.Random) -> bytes:
     """Chunks changed, moved, deleted and repeated; their checksums are right."""
@@ -38,6 +67,10 @@ def png_chunks(content: bytes, chance: random.Random) -> bytes:
                 fields = bytearray(body)
                 fields[chance.randrange(8, 13)] = chance.choice([0, 1, 2, 3, 4, 6, 8, 16, 255])
                 chunks[number] = (name, bytes(fields))
+            case 5 if name in (b"IHDR", b"fcTL"):
+                at = 4 if name == b"fcTL" else 0
+                size = struct.pack(">II", *chance.choice(SIZES))
+                chunks[number] = (name, body[:at] + size + body[at + 8 :])
             case _:
                 chunks[number] = (name, damaged(body, chance))
     return content[:8] + b"".join(png_chunk(*chunk) for chunk in chunks)
@@ -50,7 +83,16 @@ def _repacked(packed: bytes, chance: random.Random) -> bytes:
         inner = zlib.decompress(packed[at:])
     except zlib.error:
         return damaged(packed, chance)
-    return packed[:at] + zlib.compress(damaged(inner, chance))
+    return packed[:at] + zlib.compress(_swollen(inner, chance) or damaged(inner, chance))
+
+
+UNPACKED = 40 << 20
+"""Bytes to which some of what is packed swells."""
+
+
+def _swollen(inner: bytes, chance: random.Random) -> bytes:
+    """The same many times, which hardly takes room when it is packed; or nothing, mostly."""
+    return inner * (UNPACKED // max(1, len(inner))) if chance.random() < 0.1 else b""
 
 
 def zip_entries(content: bytes, chance: random.Random) -> bytes:
@@ -74,7 +116,7 @@ def zip_entries(content: bytes, chance: random.Random) -> bytes:
             case _:
                 is_text = name.endswith((".xml", ".rels", ".opf", ".xhtml", "mimetype"))
                 change = markup if is_text else damaged
-                entries[number] = (name, change(body, chance), kind)
+                entries[number] = (name, _swollen(body, chance) or change(body, chance), kind)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         written = set[str]()
@@ -123,7 +165,8 @@ def pdf_streams(content: bytes, chance: random.Random) -> bytes:
     if b"FlateDecode" in head.rpartition(b" obj")[2]:
         inner = zlib.decompress(body)
         is_text = b"Tj" in inner
-        changed = zlib.compress((reworded if is_text else damaged)(inner, chance))
+        change = reworded if is_text else damaged
+        changed = zlib.compress(_swollen(inner, chance) or change(inner, chance))
     else:
         changed = (reworded if b" Tj" in body else damaged)(body, chance)
     start = content[: found.start()] + found[1] + str(len(changed)).encode() + found[3]
@@ -309,25 +352,28 @@ def _ogg_row(byte: int) -> int:
 _OGG_TABLE = [_ogg_row(byte) for byte in range(256)]
 """RFC 3533, section 6: the polynomial of OGG's checksum."""
 
-_BOXES = {"sizes of boxes": box_sizes, "boxes moved": boxes_moved}
-_SIZES = {"sizes of chunks": box_sizes}
-_TIFF = {"entries of the directory": tiff_entries}
+_SAID = {"another size said": said_size}
+_BOXES = {"sizes of boxes": box_sizes, "boxes moved": boxes_moved, **_SAID}
+_SIZES = {"sizes of chunks": box_sizes, **_SAID}
+_TIFF = {"entries of the directory": tiff_entries, **_SAID}
+_EBML_SIZES = {"sizes of elements": ebml_sizes}
+_OGG = {"pages": ogg_pages}
 _ZIP = {"entries of the archive": zip_entries}
 _MARKUP = {"elements": markup, **TEXTS}
 
 OF_FORMAT: Mapping[str, Mapping[str, Mutator]] = {
     "png": {"chunks": png_chunks}, "jpg": {"segments": jpeg_segments, **_TIFF},
-    "mpo": {"segments": jpeg_segments}, "tiff": _TIFF, "webp": _SIZES, "avif": _BOXES,
-    "heic": _BOXES, "heics": _BOXES, "jp2": _BOXES, "wav": _SIZES, "aiff": _SIZES, "caf": _SIZES,
-    "mp4": _BOXES, "m4a": _BOXES, "mov": _BOXES, "3gp": _BOXES, "avi": _SIZES,
-    "mkv": {"sizes of elements": ebml_sizes}, "webm": {"sizes of elements": ebml_sizes},
-    "mka": {"sizes of elements": ebml_sizes}, "ogg": {"pages": ogg_pages},
-    "oga": {"pages": ogg_pages}, "opus": {"pages": ogg_pages}, "ogv": {"pages": ogg_pages},
-    "pdf": {"streams": pdf_streams, "words": pdf_words}, "docx": _ZIP, "pptx": _ZIP, "odt": _ZIP,
-    "odp": _ZIP, "ods": _ZIP, "epub": _ZIP, "html": _MARKUP, "xhtml": _MARKUP, "md": TEXTS,
-    "txt": TEXTS, "obj": TEXTS, "mtl": TEXTS, "off": TEXTS, "ply": TEXTS, "stl": TEXTS,
-    "glb": {"values": gltf_values}, "gltf": {"values": gltf_values, **TEXTS}, "pgm": TEXTS,
-    "pbm": TEXTS, "pam": TEXTS, "cr3": _BOXES,
-    **dict.fromkeys(("cr2", "nef", "arw", "dng", "orf", "rw2", "pef", "srw", "raf"), _TIFF),
+    "mpo": {"segments": jpeg_segments, **_SAID}, "glb": {"values": gltf_values},
+    "gltf": {"values": gltf_values, **TEXTS},
+    "pdf": {"streams": pdf_streams, "words": pdf_words},
+    **dict.fromkeys(("avif", "heic", "heics", "jp2", "mp4", "m4a", "mov", "3gp", "cr3"), _BOXES),
+    **dict.fromkeys(("webp", "wav", "aiff", "caf", "avi"), _SIZES),
+    **dict.fromkeys(("gif", "bmp", "j2k", "ico", "cur", "tga", "qoi", "flv", "wmv"), _SAID),
+    **dict.fromkeys(("mkv", "webm", "mka"), _EBML_SIZES),
+    **dict.fromkeys(("ogg", "oga", "opus", "ogv"), _OGG),
+    **dict.fromkeys(("docx", "pptx", "odt", "odp", "ods", "epub"), _ZIP),
+    **dict.fromkeys(("html", "xhtml"), _MARKUP),
+    **dict.fromkeys(("md", "txt", "obj", "mtl", "off", "ply", "stl", "pgm", "pbm", "pam"), TEXTS),
+    **dict.fromkeys(("tiff", "cr2", "nef", "arw", "dng", "orf", "rw2", "pef", "srw", "raf"), _TIFF),
 }  # fmt: skip
 """Mutators of files by their suffixes, beside those of bytes."""

@@ -70,13 +70,12 @@ def mutant(seed: int, number: int) -> Mutant:
         changed = chance.choice(sorted(source.beside))
     whole = files[changed]
     changes: list[str] = []
-    while not changes or files[changed] == whole:
-        if len(changes) > 9:  # nothing changes it: a file of one byte
-            files[changed] += b"\0"
+    while files[changed] == whole:
         for _ in range(chance.choice([1, 1, 1, 2, 3])):
-            said, files[changed] = _changed(files[changed], changed, family, chance)
-            changes.append(f"{said} in {changed}" if changed != source.name else said)
-        files[changed] = files[changed][:LARGEST]
+            said, content = _changed(files[changed], changed, family, chance)
+            if content[:LARGEST] != files[changed]:
+                changes.append(f"{said} in {changed}" if changed != source.name else said)
+            files[changed] = content[:LARGEST]
     content = files.pop(source.name)
     return Mutant(number, source.name, source.format, tuple(changes), content, files)
 
@@ -86,7 +85,7 @@ def _changed(
 ) -> tuple[str, bytes]:
     suffix = name.rpartition(".")[2]
     own: dict[str, Mutator] = dict(OF_FORMAT.get(suffix, {}))
-    if own and chance.random() < 0.5:
+    if chance.random() < {0: 0.0, 1: 0.3}.get(len(own), 0.5):
         said = chance.choice(sorted(own))
         try:
             return said, own[said](content, chance)

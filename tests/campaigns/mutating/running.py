@@ -234,7 +234,8 @@ def _of_all(event: dict[str, Any], paths: dict[str, int], encoder: str) -> list[
     match event["event"]:
         case "all added":
             wrong = []
-            if event["seconds"] > 3 * SECONDS:
+            # What an encoder makes of thousands of passages is its own time.
+            if event["seconds"] > 3 * SECONDS and encoder == "stand-in":
                 wrong.append(f"all together took {event['seconds']:.1f} s of processor time")
             if max(event["memory"], event["worker"]) > 2 * MEMORY:
                 most = max(event["memory"], event["worker"])

@@ -39,7 +39,13 @@ def repeat_line(content: bytes, chance: random.Random) -> bytes:
 def repeat_mark(content: bytes, chance: random.Random) -> bytes:
     """What opens, joins or quotes, many times in one place."""
     at, mark = chance.randrange(len(content) + 1), chance.choice(_MARKS)
-    return content[:at] + mark * chance.choice([1, 50, MANY]) + content[at:]
+    times = chance.choice([1, 50, MANY, 20 * MANY])
+    return content[:at] + mark * min(times, LONGEST // len(mark)) + content[at:]
+
+
+def repeat_all(content: bytes, chance: random.Random) -> bytes:
+    times = min(chance.choice([2, 100, MANY]), LONGEST // max(1, len(content)) + 1)
+    return chance.choice([b"", b" ", b"\n"]).join([content] * times)
 
 
 def delete_brackets(content: bytes, chance: random.Random) -> bytes:
@@ -57,7 +63,7 @@ def change_numbers(content: bytes, chance: random.Random) -> bytes:
         number = chance.choice([
             b"0", b"-1", b"1e999", b"-1e38", b"nan", b"inf", b"1e-320", b"0x7f", b"", b"1/0",
             str(boundary(32, chance)).encode(), str(-boundary(63, chance)).encode(),
-            b"9" * chance.choice([5, 30, 4500]),
+            b"100000", b"1048576", b"100000000", b"9" * chance.choice([5, 30, 4500]),
         ])  # fmt: skip
         content = content[: found.start()] + number + content[found.end() :]
     return content
@@ -92,7 +98,7 @@ def strange_letters(content: bytes, chance: random.Random) -> bytes:
 
 
 TEXTS: Mapping[str, Mutator] = {
-    "a line repeated": repeat_line, "a mark repeated": repeat_mark,
+    "a line repeated": repeat_line, "a mark repeated": repeat_mark, "all repeated": repeat_all,
     "brackets deleted": delete_brackets, "numbers changed": change_numbers,
     "lines joined": join_lines, "lines shuffled": shuffle_lines, "lines deleted": delete_lines,
     "strange letters": strange_letters,
