@@ -16,6 +16,7 @@ from av.stream import Disposition
 from sensorium import Audio, Image, Video
 from sensorium.errors import MediaError
 from sensorium.media import Modality, as_media
+from sensorium.media.isolation import WITHOUT
 from tests.media.films import Pipe, corners, quarters, write_film
 from tests.media.recordings import tone, write_video
 
@@ -228,6 +229,7 @@ def test_empty_packets_say_that_a_picture_stays(
 
     path = tmp_path / "a.mkv"
     write_film(path, [("red", 3), ("blue", 4)], keys=(0, 3), codec="mpeg4", rate=5)
+    monkeypatch.setenv(WITHOUT, "0")
     monkeypatch.setattr(ffmpeg, "packets_of", repeated)
     video = Video(path)
     found = [(time, picture.getpixel((5, 5))) for time, picture in video.frames()]

@@ -72,9 +72,9 @@ def _one_of(modalities: tuple[Modality, ...], source: Path | bytes) -> Modality:
     """What it is of all that a file's first bytes may be: films and sounds share containers."""
     if len(modalities) > 1:
         try:
-            from sensorium.media.tracks import containers
+            from sensorium.media.tracks import watching
 
-            if containers.is_only_sound(source):
+            if watching.is_only_sound(source.absolute() if isinstance(source, Path) else source):
                 return Modality.AUDIO
         except (MediaError, MissingExtraError):  # whoever reads it says so
             pass

@@ -21,8 +21,6 @@ from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sensorium.media.tracks import soundtracks
     from sensorium.media.tracks.counting import Counted
 
@@ -89,19 +87,18 @@ class Audio(EncodedFile):
             self._samples = _mono(source, rate)
 
     @classmethod
-    def of_film(cls, source: Path | bytes, counted: Counted | None, notes: list[str]) -> Audio:
-        """The sound track of a film.
+    def of_film(cls, film: EncodedFile, counted: Counted | None) -> Audio:
+        """The sound track of a film, which gets the notes of what of its sound is not heard.
 
         Parameters
         ----------
-        source : Path or bytes
+        film : EncodedFile
         counted : Counted, optional
             How long its tracks are, where they have been counted.
-        notes : list of str
-            The film's: what of its sound is not heard is missing there.
         """
-        sound = cls(source)
-        sound._counted, sound.notes = counted, notes
+        sound = cls(b"")
+        sound.__dict__.update(film.source_parts())
+        sound._counted = counted
         return sound
 
     @property
@@ -152,13 +149,13 @@ class Audio(EncodedFile):
                 waiting.append(part)
                 held += len(part)
                 if held >= size:
-                    joined = np.concatenate(waiting)
+                    joined = _joined(waiting)
                     full = len(joined) // size * size
                     for start in range(0, full, size):
                         yield joined[start : start + size]
                     waiting, held = [joined[full:]], len(joined) - full
             if held:
-                yield np.concatenate(waiting)
+                yield _joined(waiting)
 
     @reads(UNREADABLE)
     def load(self, rate: int) -> Samples:
@@ -232,37 +229,32 @@ class Audio(EncodedFile):
 
     def _known(self) -> _Header:
         if not self._found:
-            from sensorium.media.tracks import soundfiles, soundtracks
+            from sensorium.media.tracks import listening
 
-            source = self._file()
-            with decoding(self.name, UNREADABLE):
-                facts = soundfiles.facts(source)
-                if facts is not None:
-                    self._found.append(_Header(facts, None))
-                else:
-                    survey = soundtracks.surveyed(source, self.name, MAX_SECONDS, self._counted)
-                    self.notes.extend(note for note in survey.notes if note not in self.notes)
-                    self._found.append(_Header(survey.facts, survey))
+            facts, survey = listening.surveyed(self._shared(), self.name, self._counted)
+            for note in survey.notes if survey is not None else ():
+                if note not in self.notes:
+                    self.notes.append(note)
+            self._found.append(_Header(facts, survey))
         return self._found[0]
 
     def _decoded(self, rate: int) -> Iterator[Samples]:
-        from sensorium.media.tracks import mixing, soundfiles, soundtracks
-
-        start, stop = self.span or (0.0, MAX_SECONDS)
+        span = self.span or (0.0, MAX_SECONDS)
         if self._samples is not None:
+            from sensorium.media.tracks import mixing
+
             assert self._rate is not None
-            part = self._samples[round(start * self._rate) : round(stop * self._rate)]
-            yield from mixing.resampled([(part, self._rate)], rate)
-        elif (survey := self._known().survey) is not None:
-            yield from soundtracks.samples(survey, self.name, rate, start, stop, self.notes)
-        else:
-            broken = yield from soundfiles.samples(self._file(), rate, start, stop)
-            if broken is not None:
-                survey = soundtracks.surveyed(self._file(), self.name, MAX_SECONDS)
-                if soundtracks.BROKEN not in self.notes:
-                    self.notes.append(soundtracks.BROKEN)
-                self._found[:] = [_Header(self._header(), survey)]
-                yield from soundtracks.samples(survey, self.name, rate, broken, stop, self.notes)
+            start, stop = (round(time * self._rate) for time in span)
+            yield from mixing.resampled([(self._samples[start:stop], self._rate)], rate)
+            return
+        from sensorium.media.tracks import listening
+
+        survey = self._known().survey
+        found = yield from listening.samples(
+            self._shared(), self.name, rate, span, survey, self.notes
+        )
+        if found is not None:
+            self._found[:] = [_Header(self._header(), found)]
 
     def __repr__(self) -> str:
         part = f", {self.span[0]:.1f}-{self.span[1]:.1f} s" if self.span else ""
@@ -280,6 +272,10 @@ def windows(duration: float, length: float = WINDOW_SECONDS) -> Sequence[tuple[f
     count = max(1, int(duration / length + (1 - SHORTEST_WINDOW)))
     starts = [length * n for n in range(count)]
     return list(zip(starts, [*starts[1:], max(duration, 0.0)], strict=True))
+
+
+def _joined(parts: Sequence[Samples]) -> Samples:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _mono(samples: npt.NDArray[Any], rate: int) -> Samples:

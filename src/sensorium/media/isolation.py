@@ -18,11 +18,16 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import IO, Any, ParamSpec, TypeVar, cast
 
 from sensorium.errors import MediaError
 from sensorium.media.messages import BrokenMessageError, read_message, write_message
 from sensorium.visible import visible
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 MEMORY = 1 << 30
 """Bytes that a decoder may take for a file of up to `SMALL` bytes."""
@@ -39,6 +44,13 @@ SECONDS = 20.0
 bytes, and as much again for each `SMALL` bytes more, up to `MOST_SECONDS`."""
 
 MOST_SECONDS = 600.0
+
+PIPE_BYTES = 1 << 20
+"""What a pipe to a worker holds, instead of 64 KB: half a window of sound, a picture."""
+
+KEPT_BYTES = str(32 << 20)
+"""Memory that a worker keeps (glibc's malloc, in bytes): to get a window's or a picture's anew from
+the system for each takes as long as to read it."""
 
 WITHOUT = "SENSORIUM_ISOLATION"
 """Set to 0, everything runs in one process: for debuggers and profilers."""
@@ -69,7 +81,7 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
 
         @functools.wraps(function)
         def yields(*args: Any, **kwargs: Any) -> Any:
-            if _is_off():
+            if not is_isolating():
                 return function(*args, **kwargs)
             return _items(function, args, kwargs)
 
@@ -78,7 +90,7 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def gives(*args: Any, **kwargs: Any) -> Any:
-        if _is_off():
+        if not is_isolating():
             return function(*args, **kwargs)
         items = _items(function, args, kwargs)
         try:
@@ -102,15 +114,16 @@ def seconds_for(size: int) -> float:
     return min(MOST_SECONDS, SECONDS * max(1.0, size / SMALL))
 
 
-def _is_off() -> bool:
-    return os.environ.get(WITHOUT) == "0"
+def is_isolating() -> bool:
+    """Whether decoders run in processes of their own."""
+    return os.environ.get(WITHOUT) != "0"
 
 
 def _items(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Generator[Any, None, Any]:
     """What a function yields in a worker; what it returns is the value of StopIteration."""
-    size = _size(args[0]) if args else 0
+    size = size_of(args[0]) if args else 0
     call = {
         "module": function.__module__, "name": function.__name__, "args": args, "kwargs": kwargs,
         "size": size, "memory": memory_for(size), "seconds": seconds_for(size),
@@ -162,7 +175,8 @@ def _name(args: tuple[Any, ...]) -> str | None:
     return visible(str(args[0])) if args and isinstance(args[0], Path) else None
 
 
-def _size(source: object) -> int:
+def size_of(source: object) -> int:
+    """Bytes of a file, a path or its content; 0 where nobody can say it."""
     if isinstance(source, (bytes, bytearray)):
         return len(source)
     try:
@@ -171,16 +185,26 @@ def _size(source: object) -> int:
         return 0
 
 
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold `PIPE_BYTES`, where the system can: it goes over with fewer turns."""
+    if pipe is not None and fcntl is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):  # a user may have so much of it
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
 class _Worker:
     def __init__(self) -> None:
         environment = {
             **os.environ, WITHOUT: "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+            "MALLOC_MMAP_THRESHOLD_": KEPT_BYTES, "MALLOC_TRIM_THRESHOLD_": KEPT_BYTES,
         }  # fmt: skip
         self._process = subprocess.Popen(
             [sys.executable, "-c", _START.format(root=_ROOT)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             env=environment,
         )  # fmt: skip
+        for pipe in (self._process.stdin, self._process.stdout):
+            _widen(pipe)
 
     def ask(self, question: Any) -> dict[str, Any]:
         """Send a message and wait for the answer."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import os
 import stat
 import string
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from sensorium.errors import MediaError
 from sensorium.media.decoding import decoding
 from sensorium.media.fetching import TooLargeError, fetch, without_credentials
+from sensorium.media.isolation import is_isolating
+from sensorium.media.spooling import Spooled, spooled
 from sensorium.visible import visible
 
 MAX_BYTES = 512 * 1024 * 1024
@@ -117,6 +121,27 @@ def has_media_suffix(path: str | os.PathLike[str]) -> bool:
     return suffix in MEDIA_SUFFIXES or suffix in UNDECODED_SUFFIXES
 
 
+def open_regular(path: Path) -> io.FileIO:
+    """Open a regular file to be read; nothing waits, whatever the path names.
+
+    Raises
+    ------
+    MediaError
+        When it is a folder, a device, a pipe or a socket.
+    OSError
+        When it is missing or unreadable.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # some devices do something when they are opened
+        raise MediaError("not a regular file", str(path))
+    # O_NONBLOCK: opening a named pipe must not wait for a writer that never comes.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = io.FileIO(os.open(path, flags))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # it was another one until now
+        file.close()
+        raise MediaError("not a regular file", str(path))
+    return file
+
+
 def read_file(path: Path) -> bytes:
     """Read a whole regular file.
 
@@ -125,23 +150,15 @@ def read_file(path: Path) -> bytes:
     MediaError
         When it is missing, a folder, a device or pipe, unreadable, or larger than `MAX_BYTES`.
     """
-    with decoding(str(path), "cannot be read"):
-        # O_NONBLOCK: opening a named pipe must not wait for a writer that never comes.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise MediaError("not a regular file", str(path))
-            if status.st_size > MAX_BYTES:
-                raise MediaError(
-                    f"{status.st_size:,} bytes; files over {MAX_BYTES:,} bytes are not read",
-                    str(path),
-                )
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                # No further than it reached when it was opened: it may be growing for ever.
-                return file.read(status.st_size)
-        finally:
-            os.close(descriptor)
+    with decoding(str(path), "cannot be read"), open_regular(path) as raw:
+        size = os.fstat(raw.fileno()).st_size
+        if size > MAX_BYTES:
+            raise MediaError(
+                f"{size:,} bytes; files over {MAX_BYTES:,} bytes are not read", str(path)
+            )
+        with io.BufferedReader(raw) as file:
+            # No further than it reached when it was opened: it may be growing for ever.
+            return file.read(size)
 
 
 def hash_file(path: Path) -> bytes:
@@ -152,11 +169,8 @@ def hash_file(path: Path) -> bytes:
     MediaError
         When it is missing, a folder, a device or pipe, or unreadable.
     """
-    with decoding(str(path), "cannot be read"):
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise MediaError("not a regular file", str(path))
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+    with decoding(str(path), "cannot be read"), open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def read_url(url: str) -> bytes:
@@ -213,6 +227,7 @@ class EncodedFile:
         self.path: Path | None = None
         self._url: str | None = None
         self._encoded: bytes | None = None
+        self._spools: list[Spooled | None] = []  # shared by all clips
         if isinstance(source, str) and is_url(source):
             self._url = source
         elif isinstance(source, (str, os.PathLike)):
@@ -231,6 +246,11 @@ class EncodedFile:
         if self.path is not None:
             return visible(str(self.path))
         return shown_url(self._url) if self._url else type(self).__name__.lower()
+
+    def source_parts(self) -> dict[str, Any]:
+        """What another medium takes over to be of the same file: its source and its notes."""
+        shared = ("path", "_url", "_encoded", "_spools", "notes")
+        return {name: self.__dict__[name] for name in shared}
 
     def _file(self) -> Path | bytes:
         """The path, for who can read a file piecewise, or the content; a URL is fetched once.
@@ -254,6 +274,16 @@ class EncodedFile:
         if not self._encoded:
             raise MediaError(EMPTY, self.name)
         return self._encoded
+
+    def _shared(self) -> Path | bytes:
+        """As `_file`, for another process: it may have another working directory."""
+        file = self._file()
+        if isinstance(file, Path):
+            return file.absolute()
+        if not self._spools:
+            self._spools.append(spooled(file) if is_isolating() else None)
+        spool = self._spools[0]
+        return file if spool is None else spool.path
 
     def _content(self) -> bytes:
         """All of the file."""

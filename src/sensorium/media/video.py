@@ -5,34 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import PIL.Image
 
 from sensorium.errors import MediaError
-from sensorium.media.audio import MAX_SECONDS, Audio
+from sensorium.media.audio import Audio
 from sensorium.media.decoding import reads
 from sensorium.media.image import Image
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EncodedFile
 
-if TYPE_CHECKING:
-    from sensorium.media.tracks.ffmpeg import Look, Told
-    from sensorium.media.tracks.shown import Thumbnail
-
-FRAME_SECONDS = 2.0
-"""Time between the frames that are looked at, at most: what is seen for less may be missed."""
-
-UNCHANGED_SECONDS = 30.0
-"""A scene in which nothing changes gets another picture after this time."""
-
 SAME_SECONDS = 0.05
 """Times that differ by less are of the same picture: they may have been written with few digits."""
-
-SCENE_CHANGE = 10.0
-"""Mean difference of two frames' thumbnails, in levels of 255, from which on both are kept: camera
-shake and compression stay under 5."""
 
 UNREADABLE = "no video that can be read"
 
@@ -73,23 +58,9 @@ class Video(EncodedFile):
             When the file is missing or no video; what a file that is broken further on holds up
             to there is given.
         """
-        from sensorium.media.tracks import ffmpeg
+        from sensorium.media.tracks import ffmpeg, watching
 
-        return self._frames(ffmpeg.Told(self.notes))
-
-    @reads(UNREADABLE)
-    def _frames(self, told: Told) -> Generator[tuple[float, PIL.Image.Image], None, None]:
-        from sensorium.media.tracks import ffmpeg
-
-        kept: Thumbnail | None = None
-        kept_at = 0.0
-        for look in ffmpeg.frames(self._file(), self.name, FRAME_SECONDS, told):
-            if look.time > MAX_SECONDS:
-                return
-            changed = kept is None or _differ(look.thumbnail, kept)
-            if changed or look.time - kept_at >= UNCHANGED_SECONDS:
-                kept, kept_at = look.thumbnail, _beginning(look) if changed else look.time
-                yield kept_at, look.picture()
+        yield from watching.pictures(self._shared(), self.name, ffmpeg.Told(self.notes))
 
     @reads(UNREADABLE)
     def picture_at(self, seconds: float) -> PIL.Image.Image:
@@ -131,21 +102,21 @@ class Video(EncodedFile):
             When the file is missing or no video.
         """
         if self._facts is None:
-            from sensorium.media.tracks import ffmpeg
+            from sensorium.media.tracks import ffmpeg, watching
 
-            file, told = self._file(), ffmpeg.Told(self.notes)
-            self._facts = ffmpeg.video_facts(file, self.name, told)
-            self._sound = Audio.of_film(file, told.counted, self.notes)
+            told = ffmpeg.Told(self.notes)
+            self._facts = watching.facts(self._shared(), self.name, told)
+            self._sound = Audio.of_film(self, told.counted)
         return dict(self._facts)
 
     @reads(UNREADABLE)
     def segments(self) -> Iterable[Segment]:
         """Yield pictures, each until the next, and then windows of the sound."""
-        from sensorium.media.tracks import ffmpeg
+        from sensorium.media.tracks import ffmpeg, watching
 
         told = ffmpeg.Told(self.notes)
         waiting: tuple[float, PIL.Image.Image] | None = None
-        for time, picture in self._frames(told):
+        for time, picture in watching.pictures(self._shared(), self.name, told):
             if waiting is not None:
                 yield Segment(Image(waiting[1]), (waiting[0], time))
             waiting = (time, picture)
@@ -153,17 +124,3 @@ class Video(EncodedFile):
             yield Segment(Image(waiting[1]), (waiting[0], max(waiting[0], told.end)))
         if (sound := self.sound) is not None:
             yield from sound.segments()
-
-
-def _differ(one: Thumbnail, other: Thumbnail) -> bool:
-    return bool(np.abs(one - other).mean() >= SCENE_CHANGE)
-
-
-def _beginning(look: Look) -> float:
-    """When that began to be seen which a look shows, as far as what was decoded tells."""
-    begun = look.time
-    for time, thumbnail in reversed(look.before):
-        if _differ(thumbnail, look.thumbnail):
-            break
-        begun = time
-    return begun

@@ -13,6 +13,7 @@ import soundfile
 
 from sensorium import Audio, Video
 from sensorium.errors import MediaError
+from sensorium.media.isolation import WITHOUT
 from sensorium.media.tracks import counting, stretches
 from tests.media.made_tracks import RATE, Pictures, Sound, encoded, noise, tone, write
 
@@ -73,6 +74,7 @@ def test_late_windows_do_not_read_what_is_before(
         begins.append(stretch.begin)
         return opened(stretch)
 
+    monkeypatch.setenv(WITHOUT, "0")  # to look into what is read
     monkeypatch.setattr(stretches.Stretch, "opened", noted)
     edge = HEARD // 10  # the resampler's
     for start, stop in ((5, 15), (20, 30), (41, 41.5), (60, sound.duration)):
@@ -196,6 +198,7 @@ def test_films_are_not_read_from_the_beginning(form: str, monkeypatch: pytest.Mo
         sizes.append(len(found))
         return found
 
+    monkeypatch.setenv(WITHOUT, "0")
     monkeypatch.setattr(stretches.View, "read", watched)
     found = counting.counted(stretches.Stretch(content, 0, len(content)), "", 1000)
     assert list(found.ends.values()) == pytest.approx([90, 90], abs=0.2)

@@ -10,6 +10,7 @@ from av.stream import Disposition
 
 from sensorium import Audio, Video
 from sensorium.errors import MediaError
+from sensorium.media.isolation import WITHOUT
 from tests.media.made_tracks import Pictures, Sound, encoded, tone, write
 
 HEARD = 8000
@@ -79,6 +80,7 @@ def test_a_film_whose_sound_cannot_be_decoded() -> None:
 def test_a_film_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from sensorium.media.tracks import ffmpeg, soundtracks
 
+    monkeypatch.setenv(WITHOUT, "0")
     opened = []
     for module in (ffmpeg, soundtracks):
         count = module.counted

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from sensorium.errors import MissingExtraError
+from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media.content import START_BYTES
 from sensorium.media.decoding import decoding
-from sensorium.media.sources import IMAGE_SUFFIXES
+from sensorium.media.sources import AUDIO_SUFFIXES, VIDEO_SUFFIXES, open_regular
 from sensorium.media.tracks.recorded import place, taken
 from sensorium.media.tracks.stretches import Stretch
 
@@ -45,31 +47,93 @@ LONGEST_OVERLAP = 1.0
 """Seconds by which a track may go back in the order of decoding, as joined tracks overlap a little.
 More is another clock."""
 
+FORMATS = (
+    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "asf_o", "au", "av1", "avi",
+    "caf", "dsf", "dts", "dtshd", "dv", "eac3", "flac", "flv", "h264", "hevc", "iff", "ivf", "loas",
+    "m4v", "matroska", "mjpeg", "mlp", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "mpegvideo",
+    "mxf", "nut", "obu", "ogg", "oma", "rm", "tak", "truehd", "tta", "vc1", "voc", "w64", "wav",
+    "wtv", "wv",
+)  # fmt: skip
+"""What FFmpeg may take a file for: formats whose files hold their sound and pictures themselves.
+The others are lists of files (HLS, DASH, concat), addresses (SDP, RTSP), devices, numbered
+pictures, subtitles, games' films, and rarities that nobody looks for bugs in."""
+
+DOOR = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "", "enable_drefs": "0"}
+"""No protocol is used at all: this process opens the file, and FFmpeg reads what it is given."""
+
+MAX_FRAME_PIXELS = 16384 * 8640
+"""Largest frame that is decoded: 16K. A header may claim any size."""
+
+OPTIONS = {"max_pixels": str(MAX_FRAME_PIXELS)}
+"""What decoders are told, those by which FFmpeg looks into a file it opens, too."""
+
+REFERRING = tuple(
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*" + mark, re.DOTALL | re.IGNORECASE), kind)
+    for mark, kind in (
+        (rb"#EXTM3U", "a playlist (M3U)"),
+        (rb"\[playlist\]", "a playlist (PLS)"),
+        (rb"\[Reference\]|ASF ", "a playlist (ASX)"),
+        (rb"<asx", "a playlist (ASX)"),
+        (rb"ffconcat", "a playlist (ffconcat)"),
+        (rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<MPD", "a playlist (DASH)"),
+        (rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:playlist|smil|SmoothStreamingMedia)",
+         "a playlist"),
+        (rb"v=0\r?\n", "an address of a stream (SDP)"),
+        (rb";FFMETADATA", "a list of tags"),
+        (rb"rtsp://|rtspt://|https?://", "an address of a stream"),
+    )
+)  # fmt: skip
+"""How files begin that hold nothing themselves."""
+
+ELSEWHERE = "not there: in another file, which is not read through this one, or cut off"
+"""What is said of a track of `promised` that is not there."""
+
+NAMELESS = "<none>"
+"""As PyAV calls what is in memory."""
+
 
 @contextmanager
 def opened(source: Path | bytes | Stretch, name: str) -> Iterator[InputContainer]:
-    """Open a file.
+    """Open a file, and nothing but it: whatever it names is not read.
 
     Raises
     ------
     MediaError
-        When FFmpeg does not know the format, and for whatever is raised while the file is open.
+        When its format is none of `FORMATS`, and for whatever is raised while the file is open.
     """
     with decoding(name, "no sound or video that can be read"), ExitStack() as stack:
         if isinstance(source, Stretch):
             file: Any = stack.enter_context(source.opened())
         elif isinstance(source, bytes):
             file = io.BytesIO(source)
-        elif source.suffix.lower() in IMAGE_SUFFIXES:
-            # Without its name: of a file that is called like a picture FFmpeg believes it.
-            raw = io.FileIO(source)
-            raw.name = "<none>"  # as PyAV calls what is in memory
-            file = stack.enter_context(io.BufferedReader(raw))
         else:
-            file = f"file:{source}"
+            file = stack.enter_context(open_regular(source))
+            # Frames of MPEG sound have hardly any other mark. Of a file that is called like a
+            # picture or a list FFmpeg would believe that, too.
+            suffix = source.suffix.lower()
+            file.name = f"a{suffix}" if suffix in AUDIO_SUFFIXES | VIDEO_SUFFIXES else NAMELESS
+        if (named := _names_others(file)) is not None:
+            raise MediaError(
+                f"{named}, which only names other files: nothing of them is read through it; "
+                "give the sounds and films themselves",
+                name,
+            )
         form = source.form if isinstance(source, Stretch) else None
-        with av.open(file, "r", form, metadata_errors="ignore") as container:
+        with av.open(
+            file, "r", form, OPTIONS, DOOR, io_open=_refused, metadata_errors="ignore"
+        ) as container:
             yield container
+
+
+def _refused(url: str, flags: int, options: dict[str, str]) -> NoReturn:
+    raise PermissionError("a file names another one, which is not read through it")
+
+
+def _names_others(file: Any) -> str | None:
+    """What a file is that does nothing but name others, as its first bytes say; it is rewound."""
+    start = file.read(START_BYTES)
+    file.seek(0)
+    return next((kind for mark, kind in REFERRING if mark.match(start)), None)
 
 
 def sound_track(container: InputContainer, notes: list[str]) -> Any | None:
@@ -120,6 +184,16 @@ def tracks(container: InputContainer) -> list[Any]:
 
 def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def promised(container: InputContainer) -> dict[int, str]:
+    """Tracks of a MOV or MP4 whose index says that there is something: number and type of each.
+
+    Where no packet comes of one, it is in another file.
+    """
+    if not container.format.name.startswith("mov"):
+        return {}
+    return {one.index: one.type for one in tracks(container) if one.frames}
 
 
 def is_only_sound(source: Path | bytes) -> bool:

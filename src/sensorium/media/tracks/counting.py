@@ -63,6 +63,16 @@ class Counted:
         """When the last track ends, in seconds; 0 for a file without packets."""
         return max(self.ends.values(), default=0.0)
 
+    def plain(self) -> tuple[Any, ...]:
+        """All of it, to be told to another process."""
+        return list(self.ends.items()), self.restarts, self.points, self.form
+
+    @classmethod
+    def of_plain(cls, plain: tuple[Any, ...]) -> Counted:
+        """What `plain` told."""
+        ends, restarts, points, form = plain
+        return cls(dict(ends), restarts, points, form)
+
 
 def counted(source: Path | bytes | Stretch, name: str, limit: float) -> Counted:
     """Count how long the tracks of a file are.

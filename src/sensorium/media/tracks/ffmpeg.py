@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +16,16 @@ import PIL.Image
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.audio import MAX_SECONDS
 from sensorium.media.decoding import described
+from sensorium.media.isolation import memory_for, size_of
 from sensorium.media.tracks.containers import (
+    ELSEWHERE,
+    MAX_FRAME_PIXELS,
+    OPTIONS,
     Clock,
     container_facts,
     opened,
     packets_of,
+    promised,
     sound_track,
     tracks,
 )
@@ -34,8 +40,20 @@ try:
 except ImportError as error:
     raise MissingExtraError("av", "media") from error
 
-MAX_FRAME_PIXELS = 16384 * 8640
-"""Largest frame that is decoded: 16K. A header may claim any size."""
+MOST_THREADS = 4
+"""Threads that decode frames of one film: each holds a frame, and films are read side by side."""
+
+HELD = 4
+"""Frames that a decoder holds at least: two that others lean on, one in the making, one shown."""
+
+HELD_ALONE = 2
+"""The same of codecs whose frames lean on no others."""
+
+OTHER_MEMORY = 200 << 20
+"""Bytes of memory for all but frames: the process, packets, pictures that are kept."""
+
+USUAL_BITS = 12
+"""Bits of a pixel, where they are not known yet."""
 
 FINE_SECONDS = 0.25
 """Time between the frames that tell when a scene began, where they are decoded anyway."""
@@ -109,8 +127,8 @@ def frames(source: Path | bytes, name: str, every: float, told: Told) -> Iterato
                 stream = picture_track(container, told)
                 if stream is None:
                     return
-                _require_size(stream, name)
-                reading = _Reading(stream, told, Display(stream), alone)
+                threads = _threads(stream, source, name)
+                reading = _Reading(stream, told, Display(stream), threads, alone)
                 for look in reading.looks(every):
                     if look.time > until:
                         until = look.time
@@ -134,6 +152,8 @@ class _Reading:
     stream: Any
     told: Told
     display: Display
+    threads: int
+    """That decode: each holds a frame."""
     alone: bool
     """Whether a key frame is taken to be decoded by itself, without what is before it."""
     is_lost: bool = False
@@ -152,6 +172,8 @@ class _Reading:
     def looks(self, every: float) -> Iterator[Look]:
         self.stream.thread_type = "AUTO"
         context = self.stream.codec_context
+        context.thread_count = self.threads
+        context.options = OPTIONS
         last = -math.inf
         unbroken = True  # whether the decoder was given all packets since a key frame
         for group in groups(self._packets()):
@@ -252,14 +274,40 @@ def picture_track(container: InputContainer, told: Told) -> Any | None:
     return found
 
 
-def _require_size(stream: Any, name: str) -> None:
+def _threads(stream: Any, source: Path | bytes, name: str) -> int:
+    """How many threads may decode frames of this size, in the memory that there is for the file.
+
+    Raises
+    ------
+    MediaError
+        When not even one.
+    """
     width, height = stream.width or 0, stream.height or 0
+    if not width * height and stream.index in promised(stream.container):
+        raise MediaError(f"its pictures are {ELSEWHERE}", name)
     if not 0 < width * height <= MAX_FRAME_PIXELS:
         raise MediaError(_too_large(width, height), name)
+    context = stream.codec_context
+    form = context.format
+    frame = width * height * ((form.padded_bits_per_pixel if form else 0) or USUAL_BITS) // 8
+    held = HELD_ALONE if context.codec.intra_only else HELD
+    room = memory_for(size_of(source)) - OTHER_MEMORY
+    if frame * held > room:
+        raise MediaError(
+            f"frames of {width:,} x {height:,} pixels take {frame >> 20:,} MB, {held} at a time; "
+            f"a file of this size may take {room >> 20:,} MB in all: make a smaller copy",
+            name,
+        )
+    return max(1, min(MOST_THREADS, (os.cpu_count() or 1) + 1, room // (2 * frame) - held))
 
 
 def _too_large(width: int, height: int) -> str:
-    return f"frames of {width} x {height} pixels cannot be read"
+    if not width * height:
+        return f"frames without a size, or of more than {MAX_FRAME_PIXELS:,} pixels, are not read"
+    return (
+        f"frames of {width:,} x {height:,} pixels; more than {MAX_FRAME_PIXELS:,} pixels are "
+        "not read"
+    )
 
 
 def video_facts(source: Path | bytes, name: str, told: Told) -> dict[str, Any]:
@@ -275,8 +323,9 @@ def video_facts(source: Path | bytes, name: str, told: Told) -> dict[str, Any]:
         # Pictures are worth having without a sound track that cannot be decoded.
         sound = sound_track(container, told.notes)
         number = None if sound is None else sound.index
+        expected = promised(container)
         if (stream := picture_track(container, told)) is not None:
-            _require_size(stream, name)
+            _threads(stream, source, name)
             width, height = _displayed_size(container, stream)
             known.update(width=width, height=height, codec=stream.codec_context.name)
             if stream.average_rate:
@@ -285,6 +334,11 @@ def video_facts(source: Path | bytes, name: str, told: Told) -> dict[str, Any]:
             reason = "the file holds neither pictures nor sound"
             raise MediaError(told.notes[-1] if tracks(container) else reason, name)
     told.counted = counted(source, name, MAX_SECONDS)
+    lost = [kind for track, kind in expected.items() if track not in told.counted.ends]
+    if lost and not told.counted.ends:
+        raise MediaError(f"its pictures and its sound are {ELSEWHERE}", name)
+    for kind in lost:
+        told.note(f"a track of its {'sound' if kind == 'audio' else 'pictures'} is {ELSEWHERE}")
     known["duration"] = told.counted.duration
     known["has_sound"] = number in told.counted.ends  # a track may be there without any sound
     return known

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.errors import MissingExtraError
+from sensorium.errors import MediaError, MissingExtraError
 
 FRONT, CENTRE, SURROUND, BACK_CENTRE, NOTHING = 0.7071, 1.0, 0.5, 0.7071, 0.0
 
@@ -36,7 +36,26 @@ CANCELLED = 0.2
 which they cancel each other out: stereo with a correlation of -0.8 and less. Music that was mixed
 as wide as possible stays above -0.5."""
 
+MAX_SAMPLES = 64_000_000
+"""Samples of all channels in a second, at most: 64 channels at a million. Half a second of them is
+in memory; a header may claim 255 channels at two thousand million."""
+
 Samples = npt.NDArray[np.float32]
+
+
+def require_rate(rate: int, channels: int) -> None:
+    """Refuse what no recording has, before memory is taken for it.
+
+    Raises
+    ------
+    MediaError
+        Where a second has more than `MAX_SAMPLES`.
+    """
+    if rate < 0 or channels < 0 or rate * channels > MAX_SAMPLES:
+        raise MediaError(
+            f"{channels:,} channels of {rate:,} samples a second; sounds of more than "
+            f"{MAX_SAMPLES:,} samples a second are not read"
+        )
 
 
 def shares(channels: int, names: Sequence[str] = ()) -> Samples:

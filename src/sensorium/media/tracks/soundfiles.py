@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError
-from sensorium.media.tracks.mixing import BLOCK_SECONDS, mix, resampled, shares
+from sensorium.media.sources import open_regular
+from sensorium.media.tracks.mixing import BLOCK_SECONDS, mix, require_rate, resampled, shares
 
 try:
     import soundfile
 except ImportError as error:
     raise MissingExtraError(error.name or "soundfile", "media") from error
+
+FORMATS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "AU", "CAF", "OGG", "VOC", "SVX")
+"""libsndfile's names of what is read; others are of synthesizers and laboratories."""
 
 STEREO = 2
 
@@ -29,15 +33,31 @@ TAGS = ("title", "artist", "album", "date", "genre", "comment")
 Samples = npt.NDArray[np.float32]
 
 
-def _open(source: Path | bytes) -> soundfile.SoundFile | None:
-    """Open a file; None when FFmpeg is to read it."""
+@contextmanager
+def _opened(source: Path | bytes) -> Iterator[soundfile.SoundFile | None]:
+    """Open a file; None when FFmpeg is to read it.
+
+    libsndfile gets no name: by that it would look for companions, and believe suffixes.
+    """
     # MP3: after a seek, and for every oddity, libsndfile's decoder writes on the terminal.
     if _starts_as_mp3(source):
-        return None
-    try:
-        return soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else source)
-    except (soundfile.LibsndfileError, OSError, TypeError):
-        return None  # TypeError: a suffix ".raw", which would need to be told its format
+        yield None
+        return
+    with ExitStack() as stack:
+        try:
+            file: Any
+            if isinstance(source, bytes):
+                file = io.BytesIO(source)
+            else:
+                file = stack.enter_context(open_regular(source)).fileno()
+            sound = stack.enter_context(soundfile.SoundFile(file, closefd=False))
+        except (soundfile.LibsndfileError, OSError):
+            sound = None
+        if sound is not None and sound.format not in FORMATS:
+            sound = None
+        if sound is not None:
+            require_rate(sound.samplerate, sound.channels)
+        yield sound
 
 
 def _starts_as_mp3(source: Path | bytes) -> bool:
@@ -60,10 +80,9 @@ def facts(source: Path | bytes) -> dict[str, Any] | None:
     That is what libsndfile does not know, and what it is not told by the file: how long it is,
     where more than two channels are heard, and that another recording follows in an OGG file.
     """
-    sound = _open(source)
-    if sound is None:
-        return None
-    with sound:
+    with _opened(source) as sound:
+        if sound is None:
+            return None
         if sound.format == "OGG" or sound.channels > STEREO or not _has_its_length(sound):
             return None
         tags = {name: getattr(sound, name) for name in TAGS if hasattr(sound, name)}
@@ -96,11 +115,10 @@ def samples(
     float or None
         The second from which on it is broken: libsndfile goes no further, FFmpeg may.
     """
-    sound = _open(source)
-    if sound is None:
-        return start
     reached = [start]
-    with sound:
+    with _opened(source) as sound:
+        if sound is None:
+            return start
         yield from resampled(_blocks(sound, start, stop, reached), rate)
         whole = reached[0] >= min(stop, sound.frames / sound.samplerate) - 1 / sound.samplerate
     return None if whole else reached[0]

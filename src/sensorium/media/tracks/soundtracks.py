@@ -19,17 +19,19 @@ import numpy.typing as npt
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.tracks.containers import (
     BROADCASTS,
+    ELSEWHERE,
     Clock,
     container_facts,
     opened,
     origin,
     packets_of,
+    promised,
     sound_track,
     tracks,
 )
 from sensorium.media.tracks.counting import Counted, counted
 from sensorium.media.tracks.laying import Sheet
-from sensorium.media.tracks.mixing import resampled
+from sensorium.media.tracks.mixing import require_rate, resampled
 from sensorium.media.tracks.stretches import Stretch, links_of, mended, rest_from, stretches_from
 
 try:
@@ -136,7 +138,11 @@ def surveyed(
         number = track.index
         facts = container_facts(container)
         facts.update(sample_rate=track.rate, channels=track.channels)
+        require_rate(track.rate or 0, track.channels)
+        is_promised = number in promised(container)
     found = known if known is not None and not links else counted(first, name, limit)
+    if is_promised and number not in found.ends:
+        raise MediaError(f"its sound is {ELSEWHERE}", name)
     stop = found.ends.get(number, 0.0)
     if not facts["sample_rate"]:  # it begins so late that FFmpeg did not see it when it opened
         for frame in _heard(Part(0.0, stop, first), name, 0.0, []):
@@ -166,6 +172,13 @@ def _chained(links: Sequence[Stretch], name: str, limit: float, first: float) ->
             continue
         parts.append(Part(start, start + length, link))
     return parts
+
+
+def between(known: Surveyed, start: float, stop: float) -> Surveyed:
+    """What of a survey is needed to hear what lies between two times."""
+    stop = min(stop, known.facts["duration"])
+    parts = [part.near(start) for part in known.parts if part.stop > start and part.start < stop]
+    return Surveyed(known.facts, parts, known.notes)
 
 
 def samples(
@@ -205,10 +218,7 @@ def _laid(
     sheet = Sheet(start, stop, rate)
     begun = False
     try:
-        for part in known.parts:
-            if part.stop <= start or part.start >= stop:
-                continue
-            part = part.near(start)
+        for part in between(known, start, stop).parts:
             for frame in _heard(part, name, start - part.start, notes):
                 time = None if frame.time is None else frame.time + part.start
                 yield from sheet.lay(frame.values, frame.rate, frame.names, time)
@@ -257,6 +267,7 @@ def _heard(part: Part, name: str, start: float, notes: list[str]) -> Iterator[_F
             for frame in frames:
                 if not frame.samples:
                     continue
+                require_rate(frame.rate, frame.layout.nb_channels)
                 begun = True
                 time = None if frame.time is None else frame.time + clock.shift
                 yield _Frame(time, _values(frame), frame.rate, _names(frame))

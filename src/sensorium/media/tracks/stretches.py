@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from sensorium.media.sources import open_regular
+
 OGG = b"OggS"
 HEADER = struct.Struct("<4sBBqIIIB")
 """Of a page (RFC 3533, section 6): mark, version, kind, position, stream, number, checksum, and
@@ -51,6 +53,10 @@ class Stretch:
     end: int
     instead: bytes = b""
     form: str | None = None
+
+    def plain(self) -> tuple[int, int, bytes, str | None]:
+        """All but the file, to be told to another process."""
+        return self.begin, self.end, self.instead, self.form
 
     @contextmanager
     def opened(self) -> Iterator[io.RawIOBase]:
@@ -101,7 +107,9 @@ def rest_from(source: Path | bytes, position: int, form: str) -> Stretch:
 
 
 def _file(source: Path | bytes) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    return io.BufferedReader(open_regular(source))
 
 
 def start_of(source: Path | bytes, size: int) -> bytes:

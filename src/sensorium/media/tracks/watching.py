@@ -1,0 +1,134 @@
+"""What films are asked for: their facts, and the pictures that differ from the one before.
+
+A process of their own reads them; only what is kept comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from sensorium.media.audio import MAX_SECONDS
+from sensorium.media.decoding import decoding
+from sensorium.media.isolation import isolated
+from sensorium.media.tracks import containers, ffmpeg
+from sensorium.media.tracks.counting import Counted
+from sensorium.media.tracks.ffmpeg import Look, Told
+from sensorium.media.tracks.shown import Thumbnail
+from sensorium.media.video import UNREADABLE
+
+FRAME_SECONDS = 2.0
+"""Time between the frames that are looked at, at most: what is seen for less may be missed."""
+
+UNCHANGED_SECONDS = 30.0
+"""A scene in which nothing changes gets another picture after this time."""
+
+SCENE_CHANGE = 10.0
+"""Mean difference of two frames' thumbnails, in levels of 255, from which on both are kept: camera
+shake and compression stay under 5."""
+
+
+@isolated
+def is_only_sound(source: Path | bytes) -> bool:
+    """Whether a file holds sound and no moving pictures.
+
+    Raises
+    ------
+    MediaError
+        When it cannot be read.
+    """
+    return containers.is_only_sound(source)
+
+
+def facts(source: Path | bytes, name: str, told: Told) -> dict[str, Any]:
+    """Length, displayed size, rate, codec and tags of a video; `told` gets notes and the count.
+
+    Raises
+    ------
+    MediaError
+        When it cannot be read, or holds neither pictures nor sound.
+    """
+    known, counted, notes = _facts(source, name)
+    told.counted = Counted.of_plain(counted)
+    for note in notes:
+        told.note(note)
+    return known
+
+
+@isolated
+def _facts(source: Path | bytes, name: str) -> tuple[dict[str, Any], tuple[Any, ...], list[str]]:
+    told = Told([])
+    with decoding(name, UNREADABLE):
+        known = ffmpeg.video_facts(source, name, told)
+    assert told.counted is not None
+    return known, told.counted.plain(), told.notes
+
+
+def pictures(
+    source: Path | bytes, name: str, told: Told
+) -> Generator[tuple[float, PIL.Image.Image], None, None]:
+    """Yield the pictures that differ from the one before, with when each begins to be seen.
+
+    Raises
+    ------
+    MediaError
+        As `ffmpeg.frames`.
+    """
+    with closing(_pictures(source, name)) as items:
+        for time, picture, notes, end in items:
+            told.end = max(told.end, end)
+            for note in notes:
+                told.note(note)
+            if picture is not None:
+                yield time, picture
+
+
+@isolated
+def _pictures(
+    source: Path | bytes, name: str
+) -> Generator[tuple[float, PIL.Image.Image | None, list[str], float], None, None]:
+    """Time, picture, new notes, and how far the film was read; often there are but the latter.
+
+    So whoever waits knows that it goes on.
+    """
+    told, noted = Told([]), 0
+    with decoding(name, UNREADABLE):
+        for kept_at, picture in _kept(source, name, told):
+            yield kept_at, picture, told.notes[noted:], told.end
+            noted = len(told.notes)
+    yield 0.0, None, told.notes[noted:], told.end
+
+
+def _kept(
+    source: Path | bytes, name: str, told: Told
+) -> Iterator[tuple[float, PIL.Image.Image | None]]:
+    kept: Thumbnail | None = None
+    kept_at = 0.0
+    for look in ffmpeg.frames(source, name, FRAME_SECONDS, told):
+        if look.time > MAX_SECONDS:
+            return
+        changed = kept is None or _differ(look.thumbnail, kept)
+        if changed or look.time - kept_at >= UNCHANGED_SECONDS:
+            kept, kept_at = look.thumbnail, _beginning(look) if changed else look.time
+            yield kept_at, look.picture()
+        else:
+            yield look.time, None
+
+
+def _differ(one: Thumbnail, other: Thumbnail) -> bool:
+    return bool(np.abs(one - other).mean() >= SCENE_CHANGE)
+
+
+def _beginning(look: Look) -> float:
+    """When that began to be seen which a look shows, as far as what was decoded tells."""
+    begun = look.time
+    for time, thumbnail in reversed(look.before):
+        if _differ(thumbnail, look.thumbnail):
+            break
+        begun = time
+    return begun
