@@ -111,7 +111,7 @@ def test_files_that_describe_no_encoder(folder: Path, content: str | None, words
         (lambda c: c.update(sigmoid={"scale": 1}), "sigmoid.bias is missing"),
         (lambda c: c.update(sigmoid=[1, 2]), "sigmoid is no dict"),
         (lambda c: c["image"].update(model="gone.onnx"), "names gone.onnx, which is not there"),
-        (lambda c: c["image"].update(model=".."), "which is not there"),
+        (lambda c: c["image"].update(model=".."), "plain file name"),
         (lambda c: c["image"].update(model=7), "image.model is no str"),
         *[
             (lambda c, name=name: c["text"].update(model=name), "text.model is a plain file name")
@@ -133,7 +133,7 @@ def test_a_model_that_is_none(folder: Path, runtime: str, content: bytes) -> Non
     (folder / "image.onnx").write_bytes(content)
     broken = load_encoder(folder, runtime=runtime)  # towers are loaded when they are used
     assert broken.encode(["a dog"]).shape == (1, DIMENSION)
-    with pytest.raises(EncoderError, match=r"image.onnx: .*Runtime cannot load it"):
+    with pytest.raises(EncoderError, match=r"image.onnx: (no ONNX model|.*Runtime cannot load it)"):
         broken.encode([red_blue()])
 
 

@@ -56,6 +56,12 @@ def test_whatever_is_raised_means_that_the_file_is_bad(error: Exception, reason:
     assert raised.value.__cause__ is error
 
 
+def test_a_panic_of_a_library_in_rust_is_no_ctrl_c() -> None:
+    panic = type("PanicException", (BaseException,), {})
+    with pytest.raises(MediaError, match="a: broken"), decoding("a", "broken"):
+        raise panic("index out of bounds: the len is 0")
+
+
 def test_a_long_text_stays_a_line() -> None:
     with pytest.raises(MediaError) as raised, decoding("a", "broken"):
         raise ValueError("word " * 1000)

@@ -11,6 +11,7 @@ import PIL.ImageDraw
 from sensorium.cli.sheet import GAP, LINE, TEXT, TILE, require_png, save_sheet
 from sensorium.collection import Item, Skipped
 from sensorium.collection.duplicates import Duplicates
+from sensorium.data.files import stored_path
 from sensorium.errors import MediaError
 from sensorium.media import Image
 from sensorium.media.lettering import write_line
@@ -67,7 +68,7 @@ def write_group_sheets(
             for column, (item, mark) in enumerate(tiles):
                 left = GAP + column * (TILE + GAP)
                 try:
-                    picture = _shown(Path(item.path))
+                    picture = _shown(stored_path(item.path))
                 except MediaError as error:
                     picture = PIL.Image.new("RGB", (TILE, TILE), "lightgrey")
                     unreadable.append(Skipped(item.path, error.reason))

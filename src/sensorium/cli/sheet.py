@@ -11,6 +11,7 @@ import PIL.ImageDraw
 
 from sensorium.cli.output import place, told
 from sensorium.collection import Hit, Skipped
+from sensorium.data.files import stored_path
 from sensorium.errors import MediaError, MissingExtraError, UsageError
 from sensorium.media import Image, Mesh, Video, open_media
 from sensorium.media.lettering import write_line
@@ -112,7 +113,7 @@ def _preview(hit: Hit) -> PIL.Image.Image:
     MediaError, MissingExtraError
         When the file can no longer be read.
     """
-    media = open_media(Path(hit.path))
+    media = open_media(stored_path(hit.path))
     if isinstance(media, Image):
         # A page or a tile; words are seen in their picture.
         parts = (s.media for s in media.segments() if hit.text is None and s.details == hit.details)

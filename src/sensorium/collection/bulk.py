@@ -18,6 +18,7 @@ from sensorium.collection.store import Store
 from sensorium.data.files import item_key
 from sensorium.data.metadata import dump_metadata
 from sensorium.encoders import Space
+from sensorium.encoders.trust import may_look_at
 from sensorium.errors import CollectionError, UsageError
 from sensorium.media import Modality
 from sensorium.media.progress import Progress
@@ -152,7 +153,7 @@ def file_state(path: str | os.PathLike[str]) -> FileState:
     Without a content hash, for which the whole file would have to be read: the next `add` does.
     """
     key = item_key(path)
-    if os.path.isabs(key):  # noqa: PTH117
+    if os.path.isabs(key) and may_look_at(key):  # noqa: PTH117
         try:
             status = os.stat(key)  # noqa: PTH116
         except (OSError, ValueError):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
+from sensorium.data.files import stored_path
 from sensorium.errors import MediaError
 from sensorium.media import Image
 from sensorium.media.pictures.copies import Facts, Pixels, copies_among, may_be_copy, read_pixels
@@ -63,7 +63,7 @@ class Thumbnails:
 
     def _thumbnail(self, row: int) -> npt.NDArray[np.float32] | None:
         try:
-            return thumbnail(Image(Path(self._paths[row])))
+            return thumbnail(Image(stored_path(self._paths[row])))
         except MediaError:
             return None
 
@@ -127,8 +127,8 @@ class Copies:
         return None if pixels is None else pixels.facts
 
     def _pixels(self, row: int) -> Pixels | None:
-        path = Path(self._paths[row])
         try:
+            path = stored_path(self._paths[row])
             return read_pixels(read_file(path), path)
         except MediaError:
             return None

@@ -27,6 +27,8 @@ from sensorium.collection.hits import item_fields
 from sensorium.collection.results import Item
 from sensorium.collection.rows import StoredItem
 from sensorium.collection.store import ROWS_READ, Store, modalities_of, tiles_among
+from sensorium.data.files import stored_path
+from sensorium.encoders.trust import may_look_at
 from sensorium.errors import MediaError, UsageError
 from sensorium.index.base import Index, Neighbours, Vectors
 from sensorium.media import Modality
@@ -354,8 +356,8 @@ def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors, set[int]]:
 
 def _file_of(path: str) -> tuple[int, int] | None:
     """What tells a file from all others whatever its name; None where there is none."""
-    if not Path(path).is_absolute():
-        return None  # a key, or a URL
+    if not Path(path).is_absolute() or not may_look_at(path):
+        return None  # a key, a URL, or on a machine that nobody named
     try:
         status = Path(path).stat()
     except (OSError, ValueError):
@@ -380,7 +382,7 @@ def _hashes_now(items: Sequence[StoredItem]) -> list[bytes]:
         now = b""
         if item.file.content_hash and stored[item.file.content_hash] > 1:
             with suppress(MediaError):
-                now = hash_file(Path(item.file.path))
+                now = hash_file(stored_path(item.file.path))
         hashes.append(now)
     return hashes
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from sensorium.collection.rows import ReembeddedItem
 from sensorium.collection.store import Store
+from sensorium.data.files import stored_path
 from sensorium.encoders import Encoder
 from sensorium.encoders.pipeline import Read, embed
 from sensorium.encoders.reading import is_heavy, read_segments, segments_of
+from sensorium.encoders.trust import may_look_at
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import Image, open_media
 from sensorium.media.progress import Progress
@@ -67,8 +69,8 @@ def reembed(
     failed: dict[tuple[int, bytes], Skipped] = {}
 
     def read(item: _Item) -> Read[_Item]:
-        path = Path(item.path)
         try:
+            path = stored_path(item.path)
             media = open_media(path)
             if isinstance(media, Image):
                 encoded = read_file(path)
@@ -94,7 +96,7 @@ def reembed(
     while not finished:
         batches = embed(
             encoder, waiting(), read, batch_size=batch_size,
-            is_heavy=lambda item: is_heavy(Path(item.path)),
+            is_heavy=lambda item: may_look_at(item.path) and is_heavy(Path(item.path)),
         )  # fmt: skip
         for batch in batches:
             done = [

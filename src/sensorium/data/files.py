@@ -19,7 +19,8 @@ from sensorium.data.tables import (
     columns_of,
     first_column,
 )
-from sensorium.errors import CollectionError, UsageError
+from sensorium.encoders.trust import may_look_at, name_share, why_not
+from sensorium.errors import CollectionError, MediaError, UsageError
 from sensorium.media import open_media
 from sensorium.media.content import is_seen_without_suffix
 from sensorium.media.given import array_of, rows_of
@@ -181,6 +182,7 @@ def find_files(sources: Iterable[Source]) -> Iterator[Found]:
         if is_url(text):
             yield Skipped(text, "URLs are not indexed: download the file and add it")
             continue
+        name_share(text)
         # os.path: pathlib raises for "~$x.png", for a name of 300 letters, and for what lies in a
         # folder that may not be entered.
         path = os.path.expanduser(text)  # noqa: PTH111
@@ -253,6 +255,8 @@ def item_key(path: str | os.PathLike[str]) -> str:
     A URL, or a relative path under which there is nothing here, stays the text that it is.
     """
     text = os.fspath(path)
+    if not may_look_at(text):
+        return text
     expanded = os.path.expanduser(text)  # noqa: PTH111
     if "://" not in text and not is_url(text) and os.path.lexists(expanded):
         return os.path.abspath(expanded)  # noqa: PTH100
@@ -265,7 +269,7 @@ def is_gone(path: str) -> bool:
     What is no absolute path never was a file here: vectors that were made elsewhere may have URLs
     or any other text for keys.
     """
-    if not os.path.isabs(path):  # noqa: PTH117
+    if not os.path.isabs(path) or not may_look_at(path):  # noqa: PTH117
         return False
     try:
         os.stat(path)  # noqa: PTH116
@@ -274,6 +278,19 @@ def is_gone(path: str) -> bool:
     except OSError:
         return False
     return False
+
+
+def stored_path(path: str) -> Path:
+    """The path of an item, to be read: a collection from elsewhere may name any.
+
+    Raises
+    ------
+    MediaError
+        When it leads to another machine that nobody has named here.
+    """
+    if not may_look_at(path):
+        raise MediaError(why_not(path), path)
+    return Path(path)
 
 
 def _absolute(path: str | Path) -> Path:
@@ -420,6 +437,8 @@ def _row(manifest: Path, line: int, row: dict[str, Any], where: str = "") -> Fou
         return Skipped(where, f"row has no {PATH_COLUMN!r}")
     if is_url(named):
         return Skipped(where, f"{named}: URLs are not indexed: download the file and name it")
+    if not may_look_at(named):
+        return Skipped(where, f"{named!r:.80}: {why_not(named)}")
     if "\0" in named:
         return Skipped(where, f"{PATH_COLUMN!r} holds a NUL character: {named!r:.80}")
     path = _absolute(manifest.parent / os.path.expanduser(named))  # noqa: PTH111

@@ -22,6 +22,7 @@ from sensorium.data.dialects import (
     dialect_of,
     with_point,
 )
+from sensorium.encoders.trust import may_look_at, why_not
 from sensorium.errors import UsageError
 from sensorium.media.skipped import Skipped
 from sensorium.media.sources import is_url
@@ -276,10 +277,18 @@ def unusable_path(name: str, column: str) -> str:
         return f"row has no {column}"
     if is_url(name):
         return f"{name:.80}: URLs are not fetched: download the file and name it"
+    if not may_look_at(name):
+        return f"{column} {name!r:.80}: {why_not(name)}"
     return f"{column} holds a NUL character: {name!r:.80}" if "\0" in name else ""
 
 
 def beside(file: Path, name: str) -> Path:
-    """The path that a file means by a name: relative to the file's folder."""
+    """The path that a file means by a name: relative to the file's folder.
+
+    One that leads to another machine which nobody has named here is taken for relative, too, where
+    there is nothing.
+    """
+    if not may_look_at(name):
+        name = name.lstrip("\\/")
     joined = os.path.join(file.parent, os.path.expanduser(name))  # noqa: PTH111, PTH118
     return Path(os.path.abspath(joined))  # noqa: PTH100

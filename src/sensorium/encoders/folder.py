@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, Prepared, Role
+from sensorium.encoders.onnx_files import require_whole
 from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels
 from sensorium.encoders.runtime import (
     PRECISIONS,
@@ -169,7 +170,14 @@ class FolderEncoder(Encoder):
     def graph(self, modality: Modality) -> Path | None:
         """See `Encoder.graph`."""
         tower = self._towers.get(modality)
-        return None if tower is None else self.folder / tower["model"]
+        return None if tower is None else self._model(tower)
+
+    def _model(self, tower: dict[str, Any]) -> Path:
+        """The file of a tower, which leads to no other."""
+        path: Path = self.folder / tower["model"]
+        if self.folder.parent != SHIPPED:
+            require_whole(path)
+        return path
 
     def _config(self, modality: Modality) -> dict[str, Any]:
         if modality not in self._towers:
@@ -180,7 +188,7 @@ class FolderEncoder(Encoder):
     def _tower(self, modality: Modality) -> Runtime:
         with self._loading:
             if modality not in self._runtimes:
-                path = self.folder / self._config(modality)["model"]
+                path = self._model(self._config(modality))
                 precision = self._config(modality).get("precision", "bf16")
                 self._runtimes[modality] = load_runtime(path, self._runtime_name, precision)
             return self._runtimes[modality]
@@ -190,10 +198,12 @@ class FolderEncoder(Encoder):
         from tokenizers import Tokenizer
 
         tower = self._towers[Modality.TEXT]
+        path = self.folder / tower["tokenizer"]
         try:
-            tokenizer = Tokenizer.from_file(str(self.folder / tower["tokenizer"]))
-        except Exception as error:  # the library raises a bare Exception for a malformed file
-            raise EncoderError(f"{self.folder / tower['tokenizer']}: {error}") from error
+            with decoding(str(path), "no tokenizer that can be read"):
+                tokenizer = Tokenizer.from_file(str(path))
+        except MediaError as error:
+            raise EncoderError(str(error)) from error
         tokenizer.no_padding()
         tokenizer.enable_truncation(tower["max_tokens"])
         return tokenizer
@@ -245,6 +255,11 @@ _COLLATE: dict[
 }
 
 
+def _is_plain(file: object) -> bool:
+    """Whether it is the name of a file in the folder, and no path."""
+    return isinstance(file, str) and Path(file).name == file != ".." and "\0" not in file
+
+
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     config = ENCODER.read(folder)
@@ -259,8 +274,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
         _require(path, f"{name}.", config[name], _TOWER_KEYS[name])
         for key in _FILE_KEYS & {*config[name]}:
             file = config[name][key]
-            if not isinstance(file, str) or Path(file).name != file:
+            if not _is_plain(file):
                 raise EncoderError(f"{path}: {name}.{key} is a plain file name, got {file!r}")
+            if key == "model" and not file.lower().endswith(".onnx"):  # runtimes read others, too
+                raise EncoderError(f"{path}: {name}.model ends in .onnx, got {file!r:.80}")
         if (precision := config[name].get("precision", PRECISIONS[0])) not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise EncoderError(f"{path}: {name}.precision is {precision!r}; known: {known}")
@@ -273,10 +290,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
     ):
         known = ", ".join(RESAMPLES)
         raise EncoderError(f"{path}: image resample {resample!r}; known: {known}")
-    if (file := config.get("background")) is not None and (
-        not isinstance(file, str) or Path(file).name != file
-    ):
-        raise EncoderError(f"{path}: background is a plain file name, got {file!r:.80}")
+    for key in _ORDINARY.values():
+        file = config.get(key)
+        if file is not None and not _is_plain(file):
+            raise EncoderError(f"{path}: {key} is a plain file name, got {file!r:.80}")
     if config.get("sigmoid") is not None:
         _require(path, "", config, {"sigmoid": dict})
         _require(path, "sigmoid.", config["sigmoid"], {"scale": float, "bias": float})

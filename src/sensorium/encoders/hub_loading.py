@@ -6,9 +6,16 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from sensorium.encoders.pretrained import is_local, is_offline, load_pretrained, safe_loading
+from sensorium.encoders.pretrained import (
+    is_local,
+    is_offline,
+    load_pretrained,
+    require_inside,
+    safe_loading,
+)
 from sensorium.encoders.runtime import lowest_precision
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Modality
@@ -46,6 +53,8 @@ def load_model(
     report = _LoadReport()
     logger = logging.getLogger("transformers")
     local = is_local(name)
+    if local:
+        require_inside(Path(name).expanduser())
     with safe_loading(local=local), _without_videos():
         # Whatever its level was, that weights are lacking has to come through; and nothing else.
         level, handlers = logger.level, logger.handlers

@@ -6,11 +6,12 @@ files in a folder may name models of the hub, which they then fetch.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from sensorium.errors import EncoderError, MissingExtraError
@@ -33,6 +34,58 @@ def is_offline() -> bool:
 def is_local(name: str | os.PathLike[str]) -> bool:
     """Whether a name is a folder, so that nothing has to be fetched for it."""
     return Path(os.path.expanduser(name)).is_dir()  # noqa: PTH111
+
+
+CONFIGURATIONS = ("*config.json", "*configuration.json", "modules.json")
+
+MAX_CONFIGURATION = 1 << 20
+"""Bytes of a file that is looked through: those with configurations have some kilobytes."""
+
+
+def require_inside(folder: Path) -> None:
+    """Refuse a folder whose configuration names files that lie elsewhere.
+
+    What a person named is the folder: a tokenizer's words, a part or the model that an adapter is
+    laid over would be read from wherever its maker wrote.
+
+    Raises
+    ------
+    EncoderError
+    """
+    for pattern in CONFIGURATIONS:
+        for file in folder.glob(f"**/{pattern}"):
+            try:
+                if file.stat().st_size > MAX_CONFIGURATION:
+                    continue
+                content = json.loads(file.read_text("utf-8"))
+            except (OSError, ValueError, RecursionError):
+                continue  # whoever reads it says so
+            for name, value in _named_files(content, file.name):
+                parts = PureWindowsPath(value)  # knows both kinds of slashes
+                if parts.is_absolute() or parts.drive or parts.root or ".." in parts.parts:
+                    raise EncoderError(
+                        f"{file} names {name} {value!r:.80}, which lies outside of the folder: "
+                        "what a folder brings is all that is read"
+                    )
+
+
+def _named_files(content: Any, file: str) -> Iterator[tuple[str, str]]:
+    """Keys and values of a configuration by which a library opens files."""
+    waiting = [content]
+    while waiting:
+        held = waiting.pop()
+        if isinstance(held, list):
+            waiting += held
+        elif isinstance(held, dict):
+            for key, value in held.items():
+                if isinstance(value, (dict, list)):
+                    waiting.append(value)
+                elif isinstance(value, str) and (
+                    key.endswith("_file")
+                    or (key == "path" and file == "modules.json")
+                    or (key == "base_model_name_or_path" and file == "adapter_config.json")
+                ):
+                    yield key, value
 
 
 @contextmanager
@@ -84,6 +137,8 @@ def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> 
         Nearly any, by the library.
     """
     local = is_local(name)
+    if local:
+        require_inside(Path(os.path.expanduser(name)))  # noqa: PTH111
     with safe_loading(local=local):
         return kind.from_pretrained(
             name, trust_remote_code=False, local_files_only=local or is_offline(), **options

@@ -73,6 +73,44 @@ def is_elsewhere(path: str) -> bool:
     return (len(path) > 1 and path[0] in "\\/" and path[1] in "\\/") or path.startswith("/net/")
 
 
+def name_share(path: str) -> None:
+    """Note the share or host that a path leads to, where a person gives one."""
+    if is_elsewhere(path):
+        remember(_share_of(path))
+
+
+def may_look_at(path: str) -> bool:
+    """Whether a path that a file names may be touched: on this machine, or in a named share."""
+    if not is_elsewhere(path):
+        return True
+    parts = _parts(path)
+    return any(
+        parts[: len(named)] == named
+        for named in map(_parts, filter(is_elsewhere, _named | _written()))
+    )
+
+
+def why_not(path: str) -> str:
+    """What is said of a path that may not be touched."""
+    share = _share_of(path)
+    return (
+        "it lies on another machine, which nobody has named here: if you trust it, run "
+        f"`sensorium models --trust {shlex.quote(share) if share.isprintable() else ascii(share)}`"
+    )
+
+
+def _share_of(path: str) -> str:
+    return (
+        "//" + "/".join(_parts(path)[:2])
+        if not path.startswith("/net/")
+        else ("/" + "/".join(_parts(path)[:2]))
+    )
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.replace("\\", "/").split("/") if part]
+
+
 def _path() -> Path:
     return data_folder() / FILE
 

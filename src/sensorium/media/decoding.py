@@ -22,6 +22,10 @@ import PIL
 
 from sensorium.errors import MediaError, SensoriumError
 
+PANIC = "PanicException"
+"""What libraries in Rust raise where they meet a fault of their own. It is no `Exception`, though
+nobody has asked the program to end."""
+
 LONGEST = 160
 """Characters of a library's words that are passed on: one line of a report."""
 
@@ -45,14 +49,16 @@ def decoding(name: str, problem: str) -> Iterator[None]:
     Raises
     ------
     MediaError
-        For every `Exception`, memory and recursion that run out included. Errors that Sensorium
-        raised itself pass as they are.
+        For every `Exception`, memory and recursion that run out included, and for a `PANIC`. Errors
+        that Sensorium raised itself pass as they are.
     """
     try:
         yield
     except SensoriumError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
         reason = _plainly(error, name) or f"{problem} ({described(error, name)})"
         raise MediaError(reason, name) from error
 
@@ -140,7 +146,7 @@ _PROGRAMMERS = re.compile(
 """Words of errors about a program."""
 
 
-def _plainly(error: Exception, name: str) -> str:
+def _plainly(error: BaseException, name: str) -> str:
     """What everybody calls it; empty where the type and the text have to say it."""
     if not isinstance(error, OSError) or not _filename(error) or _is_of_another(error, name):
         return ""
