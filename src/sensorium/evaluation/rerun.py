@@ -10,6 +10,7 @@ from typing import Any
 from sensorium.collection.asking import MODES
 from sensorium.encoders import Encoder
 from sensorium.encoders.registry import load_recorded
+from sensorium.encoders.trust import may_look_at, why_not
 from sensorium.errors import UsageError
 from sensorium.evaluation.collection_retrieval import DEPTH, evaluate_retrieval
 from sensorium.evaluation.evaluate import evaluate_folder, evaluate_pairs
@@ -62,6 +63,8 @@ def rerun_result(result: Result, progress: Progress | None = None) -> Result:
     """
     asked = result.arguments
     for name in PATH_ARGUMENTS:
+        if name in asked and not may_look_at(asked[name]):
+            raise UsageError(f"the {name} of this result, {asked[name]!r}: {why_not(asked[name])}")
         if name in asked and not Path(asked[name]).exists():
             raise UsageError(f"the {name} of this result is no longer there: {asked[name]}")
     options: dict[str, Any] = {"seed": result.seed, "progress": progress}
