@@ -106,10 +106,14 @@ def _look_around(library: Collection, job: dict[str, Any], told: Told) -> None:
     told("begun", path=job["folder"], what="sheet")
     first = next(path for path, words in job["canaries"].items() if not words)
     hits = library.search(Path(first), k=60)
+    meter = Meter()
     unreadable = write_sheet(Path(job["sheet"]), "all", hits)
-    told("drawn", unreadable=[[one.path, one.reason] for one in unreadable])
+    reasons = [[one.path, one.reason] for one in unreadable]
+    told("drawn", unreadable=reasons, **vars(meter.cost()))
     told("begun", path=job["folder"], what="duplicates")
+    meter = Meter()
     find_duplicate_items(library)
+    told("compared", **vars(meter.cost()))
     told("begun", path=job["folder"], what="check")
     told("checked", damages=[[one.what, one.path] for one in check(library).damages])
 

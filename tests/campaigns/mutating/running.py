@@ -35,6 +35,9 @@ MEMORY = 1 << 30
 SECONDS = 20.0
 """Processor time that a file may take."""
 
+STARTED = 1.0
+"""More where a worker was ended at that limit: another one starts, and the file is let go."""
+
 ASKED = 7
 """Every so many mutants one is the question of a search, too."""
 
@@ -225,7 +228,8 @@ def _spent(event: dict[str, Any], verdict: Verdict, what: str) -> None:
         verdict.wrong.append(f"{what} took {event['memory'] / 1e6:,.0f} MB")
     if event["worker"] > MEMORY:
         verdict.wrong.append(f"{what} took {event['worker'] / 1e6:,.0f} MB in a worker")
-    if event["seconds"] > SECONDS:
+    most = SECONDS + (STARTED if verdict.ending == "a limit reached" else 0)
+    if event["seconds"] > most:
         verdict.wrong.append(f"{what} took {event['seconds']:.1f} s of processor time")
 
 
@@ -245,9 +249,13 @@ def _of_all(event: dict[str, Any], paths: dict[str, int], encoder: str) -> list[
             return [f"a good file was not added: {event['skipped']}"]
         case "found" if event["lost"]:
             return [f"good files are not found: {event['lost']}"]
-        case "drawn":
-            return [f"on the sheet: {wrong}" for _, reason in event["unreadable"]
-                    if (wrong := complaint(reason))]  # fmt: skip
+        case "drawn" | "compared":
+            reasons = [reason for _, reason in event.get("unreadable", ())]
+            wrong = [f"on the sheet: {said}" for reason in reasons if (said := complaint(reason))]
+            if (most := max(event["memory"], event["worker"])) > MEMORY:
+                what = "a sheet" if event["event"] == "drawn" else "looking for duplicates"
+                wrong.append(f"{what} took {most / 1e6:,.0f} MB")
+            return wrong
         case "checked" if event["damages"]:
             return [f"the collection is damaged: {event['damages'][:3]}"]
     return []
