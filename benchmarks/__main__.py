@@ -26,6 +26,7 @@ BENCHMARKS = {
     "sqlite": "collections on the SQLite of apsw, and on Python's as it is and with guards",
     "writing": "what --ocr reads of drawn pages and of photos, beside RapidOCR as it ships",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
+    "texts": "long texts of every shape: processor time of reading and cutting, by size",
 }
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 from typing import Any
 
+from sensorium.media.documents.long_markup import is_long_html, long_html_text
 from sensorium.media.documents.wording import plain_letters
 
 MAX_DEPTH = 512
@@ -94,6 +95,14 @@ _BLOCK = re.compile(
     re.IGNORECASE,
 )
 _SYLLABIC = re.compile(r"[\u3040-\u30ff\u3100-\u312f\u31a0-\u31bf]")
+
+TITLE_WITHIN = 1_000_000
+"""Characters at the start of a page in which its title is looked for, styles and scripts among
+them."""
+
+_TITLE = re.compile(r"<title\b[^>]*>([^<]*)", re.IGNORECASE)
+_GAP = re.compile(r"\s(?<!\s\s)(?:(?<=\n)|\s*\n)\s*\n\s*")
+"""From the beginning of white space on: tried from each of its characters, it takes minutes."""
 
 _Out = list[Any]  # of texts, and of other lists where text may still be put in
 
@@ -269,7 +278,9 @@ class _Page:
                 self.readings.append(joint.join(words))
 
 
-_EMPTY_TAG = re.compile(r"<([A-Za-z][^\s<>/\"']*)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)/>")
+_EMPTY_TAG = re.compile(
+    r"<([A-Za-z][^\s<>/\"']*+)((?:[^<>\"'/]++|/(?!>)|\"[^\"<]*+\"|'[^'<]*+')*+)/>"
+)
 _CDATA = "<![CDATA["
 
 
@@ -292,7 +303,8 @@ def html_text(text: str, xml: bool = False) -> str:
 
     What a style sheet hides is read, too: only ``style`` of an element itself counts. So are the
     bodies of closed ``details``, what stands in the place of pictures (``alt``), and the readings
-    of rubies: behind their paragraph, in parentheses.
+    of rubies: behind their paragraph, in parentheses. Pages that would take long to parse are
+    read more simply; see `long_markup`.
 
     Parameters
     ----------
@@ -300,6 +312,8 @@ def html_text(text: str, xml: bool = False) -> str:
     xml : bool
         Whether it is XHTML that browsers read as XML: a file that ends in .xhtml, a book's chapter.
     """
+    if is_long_html(text):
+        return _tidy(long_html_text(_as_html(text) if xml else text))
     page = _Page()
     for kind, token in _tokens(text, xml):
         if kind == "start":
@@ -309,13 +323,21 @@ def html_text(text: str, xml: bool = False) -> str:
         elif kind == "text":
             page.text(token)
     page.close()
-    return re.sub(r"\s*\n\s*\n\s*", "\n\n", plain_letters(_joined(page.out))).strip()
+    return _tidy(_joined(page.out))
+
+
+def _tidy(text: str) -> str:
+    return _GAP.sub("\n\n", plain_letters(text)).strip()
 
 
 def html_title(text: str, xml: bool = False) -> str:
     """The title of an HTML page; "" where it has none."""
     inside = False
-    for kind, token in _tokens(text, xml):
+    start = text[:TITLE_WITHIN]
+    if is_long_html(start):
+        found = _TITLE.search(start)
+        return plain_letters(" ".join(unescape(found[1]).split())) if found else ""
+    for kind, token in _tokens(start, xml):
         if kind == "start" and token[0].lower() in _BLOCKS - {"html"} | {"svg"}:
             break  # the head has ended
         if kind == "start" and token[0].lower() == "title":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from functools import lru_cache
 
 _LETTERS = r"[^\W\d_]+"
 
@@ -13,6 +13,9 @@ _LINE_HYPHEN = re.compile(
     r"(?<!\w)(?P<head>\w++)(?:[-\u2010][ \t]*+\n|[\x02\ufffe][ \t]*+\n?+)[ \t]*+"
     rf"(?P<tail>{_LETTERS}|\d+)"
 )
+_LINE_END = re.compile("[-\u2010\x02\ufffe](?:(?<=[\x02\ufffe])|[ \t]*+\n)")
+"""What `_LINE_HYPHEN` needs, and most texts lack."""
+
 _WORD = re.compile(rf"{_LETTERS}(?:-{_LETTERS})*")
 
 
@@ -49,6 +52,8 @@ _SHAPES = re.compile("[\ufb00-\ufb4f\ufb50-\ufdfb\ufe70-\ufefc\u2e9f\u2ef3\u2f00
 
 def plain_letters(text: str) -> str:
     """Leave out what is no letter to a reader; write ligatures and shapes as their letters."""
+    if text.isascii():
+        return text
     if _UNSEEN.search(text):
         text = _UNSEEN.sub("", text)
     if _SHAPES.search(text):
@@ -61,13 +66,13 @@ def words_at_line_ends(text: str) -> frozenset[str]:
 
     They tell `joined_lines` which hyphens belong to their words.
     """
-    if _LINE_HYPHEN.search(text) is None:
+    if _LINE_END.search(text) is None or _LINE_HYPHEN.search(text) is None:
         return frozenset()
     whole = _LINE_HYPHEN.sub(" ", text)
-    return frozenset(word.lower() for word in _WORD.findall(whole))
+    return frozenset(word.lower() for word in set(_WORD.findall(whole)))
 
 
-def joined_lines(text: str, words: Collection[str] = ()) -> str:
+def joined_lines(text: str, words: frozenset[str] = frozenset()) -> str:
     """Put words together that a line's end parts.
 
     A hyphen at a line's end is left out where small letters follow, but for hyphens that belong
@@ -79,29 +84,34 @@ def joined_lines(text: str, words: Collection[str] = ()) -> str:
     ----------
     text : str
         With line feeds at the ends of lines.
-    words : collection of str
+    words : frozenset of str
         Words of the whole text; see `words_at_line_ends`.
     """
-
-    def join(found: re.Match[str]) -> str:
-        head, tail = found["head"], found["tail"]
-        small = tail.lower()
-        before = text[found.start() - 1 : found.start()]
-        if small in _SUSPENDED:
-            return f"{head}- {tail}"
-        if (head + tail).lower() in words:
-            return head + tail
-        capital = tail[0].isupper() and not (head.isupper() and tail.isupper())
-        whole = (
-            head[-1].isdigit()
-            or tail[0].isdigit()
-            or capital
-            or before == "-"
-            or (head.lower() in _COMPOUND_HEADS and small not in _ENDINGS)
-            or f"{head}-{tail}".lower() in words
-            or (min(len(head), len(tail)) > 3 and head.lower() in words and small in words)
+    if _LINE_END.search(text):
+        text = _LINE_HYPHEN.sub(
+            lambda found: _put_together(
+                found["head"], found["tail"], text.startswith("-", found.start() - 1), words
+            ),
+            text,
         )
-        return f"{head}-{tail}" if whole else head + tail
+    return text if text.isascii() or "\n" not in text else _WIDE_LINES.sub("", text)
 
-    text = _LINE_HYPHEN.sub(join, text)
-    return _WIDE_LINES.sub("", text)
+
+@lru_cache(maxsize=4096)
+def _put_together(head: str, tail: str, follows_hyphen: bool, words: frozenset[str]) -> str:
+    small = tail.lower()
+    if small in _SUSPENDED:
+        return f"{head}- {tail}"
+    if (head + tail).lower() in words:
+        return head + tail
+    capital = tail[0].isupper() and not (head.isupper() and tail.isupper())
+    whole = (
+        head[-1].isdigit()
+        or tail[0].isdigit()
+        or capital
+        or follows_hyphen
+        or (head.lower() in _COMPOUND_HEADS and small not in _ENDINGS)
+        or f"{head}-{tail}".lower() in words
+        or (min(len(head), len(tail)) > 3 and head.lower() in words and small in words)
+    )
+    return f"{head}-{tail}" if whole else head + tail
