@@ -75,7 +75,7 @@ def test_segments() -> None:
 @pytest.mark.parametrize(
     ("content", "kind", "message"),
     [
-        (b"nonsense", "glb", r"no 3-D object that can be read \("),
+        (b"nonsense", "glb", r"no 3-D object that can be read \(it begins neither"),
         (b"", "stl", r"the file is empty \(0 bytes\)"),
         (b"v 0 0 0\n", "obj", "no faces|no 3-D object"),
         (b"x", None, "bytes of a 3-D object need their format"),

@@ -139,7 +139,8 @@ def _items(
                     sent = yield answer["value"]
                 except GeneratorExit:
                     if owner == os.getpid():
-                        with contextlib.suppress(*_GONE):
+                        # ValueError: the collector of cycles has closed the pipes before.
+                        with contextlib.suppress(*_GONE, ValueError):
                             is_idle = not worker.ask("stop")["retires"]
                     raise
                 if owner != os.getpid():

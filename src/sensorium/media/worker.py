@@ -56,6 +56,11 @@ def also_read(size: int) -> None:
         _limit_memory(_call["memory"])
 
 
+def memory() -> int | None:
+    """Bytes that this process may take; None in one that is no worker, which has no limit."""
+    return int(_call["memory"]) if _call else None
+
+
 def no_more_time() -> None:
     """Let what is done for an item count together with what was done for those before."""
     if _call and hasattr(signal, "setitimer"):

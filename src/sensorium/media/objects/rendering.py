@@ -10,6 +10,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media.objects.faults import fewer
 from sensorium.media.objects.geometry import Beside, Limits, read_model
 from sensorium.media.objects.geometry.surface import Surface, distinct
 from sensorium.media.objects.shading import Shading
@@ -21,6 +22,7 @@ from sensorium.media.objects.splats import (
     distance_between,
     splat,
 )
+from sensorium.media.worker import memory
 
 try:
     from embreex.mesh_construction import TriangleMesh
@@ -56,6 +58,16 @@ Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.integer[Any]]
 
 
+IMPORTED = 200_000_000
+"""Bytes of a process before it reads anything, and of what a view takes."""
+
+
+def room() -> int | None:
+    """Bytes that an object may take here."""
+    most = memory()
+    return None if most is None else most - IMPORTED
+
+
 class Scene:
     """An object that has been read, ready to be looked at.
 
@@ -85,11 +97,11 @@ class Scene:
     """
 
     def __init__(self, content: bytes, kind: str, path: Path | None, name: str, most: int) -> None:
-        model = read_model(content, kind, Beside(path), Limits(name, most))
+        model = read_model(content, kind, Beside(path), Limits(name, most, room))
         model.parts = [p for p in model.parts if len(p.triangles) or len(p.lines) or len(p.dots)]
         if not model.parts:
             raise MediaError("the 3-D object has no faces", name)
-        self.notes = model.notes
+        self.notes = fewer(model.notes)
         self._vertices = model.vertices
         self._upright = model.upright
         self._surface = Surface(model)

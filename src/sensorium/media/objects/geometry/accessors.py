@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.errors import MediaError
+from sensorium.media.objects.faults import DamagedError
 from sensorium.media.objects.geometry.beside import Beside
+from sensorium.media.objects.geometry.model import POINTS_PER_FACE, Limits
 
 Array = npt.NDArray[Any]
 
@@ -15,6 +18,10 @@ COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 LARGEST = {"i1": 127.0, "u1": 255.0, "i2": 32767.0, "u2": 65535.0}
 """What stands for 1 in integers that are shares (section 3.11)."""
+
+TIMES = 16
+"""Numbers that are read for each point that may be, at most: place, colour, coordinates of two
+textures, corners, and morph targets."""
 
 PACKED = {
     "EXT_meshopt_compression": "meshopt",
@@ -38,17 +45,17 @@ class Accessors:
         The binary chunk of a GLB.
     beside : Beside
         Reads buffers that lie in other files.
-    most : int
-        Rows of an array, at most.
+    limits : Limits
     """
 
     def __init__(
-        self, document: dict[str, Any], binary: bytes | None, beside: Beside, most: int
+        self, document: dict[str, Any], binary: bytes | None, beside: Beside, limits: Limits
     ) -> None:
         self._document = document
         self._binary = binary
         self._beside = beside
-        self._most = most
+        self._limits = limits
+        self._read = 0
         self._buffers: dict[int, bytes] = {}
 
     def read(self, index: int) -> Array:
@@ -67,13 +74,16 @@ class Accessors:
         """
         accessor = self._one("accessors", index)
         width, count = WIDTHS[accessor["type"]], int(accessor["count"])
-        if not 0 < count <= self._most or count * width > 4 * self._most:
-            raise ValueError(f"accessor {index} has {count:,} rows")
+        most = POINTS_PER_FACE * self._limits.faces
+        if not 0 < count <= most or count * width > 4 * most:
+            raise DamagedError(f"accessor {index} has {count:,} rows")
+        self.spend(count * width)
         kind = np.dtype(COMPONENTS[accessor["componentType"]])
         if "bufferView" in accessor:
             offset = accessor.get("byteOffset", 0)
             values = self._strided(accessor["bufferView"], offset, kind, width, count)
         else:
+            self._limits.check(0, count)  # no byte of the file stands for these
             values = np.zeros((count, width), kind)
         if sparse := accessor.get("sparse"):
             values = self._replaced(values, sparse, kind, width)
@@ -81,11 +91,24 @@ class Accessors:
             values = np.maximum(values / np.float32(LARGEST[kind.str[1:]]), np.float32(-1))
         return values
 
+    def spend(self, numbers: int) -> None:
+        """Count numbers that are worked on, and raise a `MediaError` when they are too many.
+
+        A few bytes may ask for the same numbers again and again.
+        """
+        self._read += numbers
+        most = TIMES * POINTS_PER_FACE * self._limits.faces
+        if self._read > most:
+            raise MediaError(
+                f"its parts ask for over {most:,} numbers in all, mostly the same ones again",
+                self._limits.name,
+            )
+
     def is_there(self, index: int) -> bool:
         """Whether an array's numbers are written down plainly."""
         return "bufferView" in self._one("accessors", index)
 
-    def view(self, index: int) -> bytes:
+    def view(self, index: int) -> memoryview:
         """Bytes of a buffer view, such as a picture.
 
         Raises
@@ -101,8 +124,8 @@ class Accessors:
         start, length = int(view.get("byteOffset", 0)), int(view["byteLength"])
         buffer = self._buffer(view["buffer"])
         if start < 0 or length < 0 or start + length > len(buffer):
-            raise ValueError(f"buffer view {index} reaches past the end of its buffer")
-        return buffer[start : start + length]
+            raise DamagedError(f"buffer view {index} reaches past the end of its buffer")
+        return memoryview(buffer)[start : start + length]
 
     def _strided(
         self, index: int, offset: int, kind: np.dtype[Any], width: int, count: int
@@ -111,7 +134,7 @@ class Accessors:
         size = kind.itemsize * width
         stride = int(self._one("bufferViews", index).get("byteStride", 0)) or size
         if offset < 0 or stride < size or offset + stride * (count - 1) + size > len(content):
-            raise ValueError(f"an accessor reaches past the end of buffer view {index}")
+            raise DamagedError(f"an accessor reaches past the end of buffer view {index}")
         return np.ndarray(
             (count, width), kind, content, offset, strides=(stride, kind.itemsize)
         ).copy()
@@ -122,7 +145,7 @@ class Accessors:
         """Put the rows of a sparse accessor in their places."""
         count, where, what = int(sparse["count"]), sparse["indices"], sparse["values"]
         if not 0 < count <= len(values):
-            raise ValueError(f"a sparse accessor replaces {count:,} of {len(values):,} rows")
+            raise DamagedError(f"a sparse accessor replaces {count:,} of {len(values):,} rows")
         rows = self._strided(
             where["bufferView"], where.get("byteOffset", 0),
             np.dtype(COMPONENTS[where["componentType"]]), 1, count,
@@ -136,11 +159,11 @@ class Accessors:
         if index not in self._buffers:
             buffer = self._one("buffers", index)
             if "uri" in buffer:
-                self._buffers[index] = self._beside.read(buffer["uri"])
+                self._buffers[index] = self._beside.read(buffer["uri"], "buffer")
             elif self._binary is not None and index == 0:
                 self._buffers[index] = self._binary
             else:
-                raise ValueError(f"buffer {index} has no content")
+                raise DamagedError(f"buffer {index} has no content")
         return self._buffers[index]
 
     def _one(self, kind: str, index: int) -> dict[str, Any]:
@@ -153,10 +176,10 @@ def one_of(document: dict[str, Any], kind: str, index: int) -> Any:
 
     Raises
     ------
-    IndexError
+    DamagedError
         When there is none.
     """
     entries = document.get(kind, [])
     if not isinstance(index, int) or not 0 <= index < len(entries):
-        raise IndexError(f"there is no {index!r} among the file's {len(entries)} {kind}")
+        raise DamagedError(f"there is no {index!r} among the file's {len(entries)} {kind}")
     return entries[index]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import struct
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sensorium.errors import MediaError
-from sensorium.media.decoding import described
+from sensorium.media.objects.faults import DamagedError, plainly
 from sensorium.media.objects.geometry.accessors import Accessors, CompressedError, one_of
 from sensorium.media.objects.geometry.beside import Beside
 from sensorium.media.objects.geometry.colours import as_shares
 from sensorium.media.objects.geometry.gltf_materials import Look, Materials
 from sensorium.media.objects.geometry.model import (
-    POINTS_PER_FACE,
     Floats,
     Indices,
     Limits,
@@ -30,10 +30,15 @@ POINTS, LINES, LINE_LOOP, LINE_STRIP, TRIANGLES, TRIANGLE_STRIP, TRIANGLE_FAN = 
 
 
 MAX_NODES = 300_000
-"""Places of parts: each is a part of its own here. Assemblies of machines have ten thousands."""
 
+MAX_PARTS = 100_000
+"""Meshes at their places, those that stand at many places in a row counted once. Assemblies of
+machines have ten thousands."""
 
-WRONG = (AttributeError, IndexError, KeyError, TypeError, ValueError, OSError)
+POSED = 100_000
+"""Points of a skin that are put in their places together."""
+
+WRONG = (AttributeError, LookupError, TypeError, ValueError, OverflowError, OSError)
 """What is raised by documents whose numbers fit nowhere and whose objects are something else."""
 
 
@@ -50,10 +55,10 @@ def _document(content: bytes) -> tuple[dict[str, Any], bytes | None]:
     """The JSON and the binary chunk, whichever of the two forms the file has."""
     if content[:4] != b"glTF":
         if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
-            raise ValueError("it begins neither as glTF nor as GLB")
+            raise DamagedError("it begins neither as glTF nor as GLB")
         document = json.loads(content.decode("utf-8-sig"))
         if not isinstance(document, dict):
-            raise ValueError("the JSON is no glTF document")
+            raise DamagedError("the JSON is no glTF document")
         return document, None
     (version,) = struct.unpack_from("<I", content, 4)
     if version != 2:
@@ -63,14 +68,14 @@ def _document(content: bytes) -> tuple[dict[str, Any], bytes | None]:
     while at + 8 <= len(content):
         length, kind = struct.unpack_from("<I4s", content, at)
         if at + 8 + length > len(content):
-            raise ValueError("the file ends before its chunks do")
+            raise DamagedError("the file ends before its chunks do")
         chunks.setdefault(kind, content[at + 8 : at + 8 + length])
         at += 8 + length
     if b"JSON" not in chunks:
-        raise ValueError("the GLB has no JSON chunk")
+        raise DamagedError("the GLB has no JSON chunk")
     document = json.loads(chunks[b"JSON"].decode("utf-8"))
     if not isinstance(document, dict):
-        raise ValueError("the JSON is no glTF document")
+        raise DamagedError("the JSON is no glTF document")
     return document, chunks.get(b"BIN\0")
 
 
@@ -83,12 +88,12 @@ class _Reader:
         self._document = document
         self._limits = limits
         self._notes: list[str] = []
-        self._accessors = Accessors(document, binary, beside, POINTS_PER_FACE * limits.faces)
+        self._accessors = Accessors(document, binary, beside, limits)
         self._materials = Materials(document, self._accessors, beside, self._notes)
         self._made: dict[tuple[int, int], Part | None] = {}
         self._packed: Counter[str] = Counter()
-        self._broken: list[Exception] = []
-        self._faces = self._points = 0
+        self._broken: Counter[str] = Counter()  # no errors: those would keep all that was read
+        self._faces = self._points = self._rows = self._parts = 0
 
     def read(self) -> Model:
         document = self._document
@@ -105,13 +110,16 @@ class _Reader:
             shown = one_of(document, "scenes", document.get("scene", 0) if scenes else 0).get(
                 "nodes", []
             )
-        # Joints of a skin may stand outside the scene.
-        placed = worlds(nodes, shown)
-        joints = {**worlds(nodes, roots), **placed}
+        reached, matrices = worlds(nodes, shown)
+        placed: dict[int, Floats] = {}
+        if any("skin" in nodes[index] for index in reached):
+            # Joints of a skin may stand outside the scene.
+            placed = dict(zip(*worlds(nodes, roots), strict=True))
+            placed |= dict(zip(reached, matrices, strict=True))
         parts: list[Part] = []
-        for index, world in placed.items():
-            if "mesh" in nodes[index]:
-                parts += self._of_node(nodes[index], world, joints)
+        for first, last in self._runs([nodes[index] for index in reached]):
+            node = nodes[reached[first]]
+            parts += self._of_node(node, matrices[first:last], placed)
         if not parts:
             if self._packed:
                 method = self._packed.most_common(1)[0][0]
@@ -121,25 +129,56 @@ class _Reader:
                     self._limits.name,
                 )
             if self._broken:
-                raise self._broken[0]
+                raise DamagedError(next(iter(self._broken)))
         for method, count in self._packed.items():
             self._notes.append(f"{_counted(count)} compressed with {method}, which is not read")
         if self._broken:
-            self._notes.append(
-                f"{_counted(len(self._broken))} broken ({described(self._broken[0])})"
-            )
+            count, first_reason = sum(self._broken.values()), next(iter(self._broken))
+            self._notes.append(f"{_counted(count)} broken ({first_reason})")
         notes = list(dict.fromkeys(self._notes))
         return Model(parts, self._points, upright=1, linear=True, notes=notes)
 
+    def _runs(self, nodes: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
+        """Nodes with meshes, from and up to which row: one, or some in a row of the same mesh.
+
+        Those become one part, in the same order, where the mesh has but one.
+        """
+        first = 0
+        while first < len(nodes):
+            last = first + 1
+            mesh = nodes[first].get("mesh")
+            if mesh is None:
+                first = last
+                continue
+            primitives = one_of(self._document, "meshes", mesh)["primitives"]
+            if (
+                len(primitives) == 1
+                and not primitives[0].get("targets")
+                and _is_plain(nodes[first])
+            ):
+                while (
+                    last < len(nodes) and nodes[last].get("mesh") == mesh and _is_plain(nodes[last])
+                ):
+                    last += 1
+            self._parts += len(primitives)
+            if self._parts > MAX_PARTS:
+                raise MediaError(
+                    f"over {MAX_PARTS:,} parts in their places; such objects are not read",
+                    self._limits.name,
+                )
+            yield first, last
+            first = last
+
     def _of_node(
-        self, node: dict[str, Any], world: Floats, placed: dict[int, Floats]
+        self, node: dict[str, Any], worlds: Floats, placed: dict[int, Floats]
     ) -> list[Part]:
         """The parts of a node's mesh, where the node, its skin or its instances put them."""
         mesh = one_of(self._document, "meshes", node["mesh"])
         weights = node.get("weights", mesh.get("weights"))
-        copies = np.array([world])
-        if instances := node.get("extensions", {}).get("EXT_mesh_gpu_instancing"):
-            copies = world @ self._instances(instances["attributes"])
+        copies = worlds
+        instances = node.get("extensions", {}).get("EXT_mesh_gpu_instancing")
+        if instances:
+            copies = worlds[0] @ self._instances(instances["attributes"])
         parts = []
         for number, primitive in enumerate(mesh["primitives"]):
             part = self._kept(node["mesh"], number, primitive, weights)
@@ -147,11 +186,12 @@ class _Reader:
                 continue
             self._faces += len(part.triangles) * len(copies)
             self._points += len(part.points) * len(copies)
-            self._limits.check(self._faces, self._points)
+            self._rows += (2 * len(part.lines) + len(part.dots)) * len(copies)
+            self._limits.check(self._faces, max(self._points, self._rows))
             if "skin" in node:
                 parts.append(replace(part, points=self._posed(part, primitive, node, placed)))
                 continue
-            parts.append(_copied(part, copies))
+            parts.append(_copied(part, copies, at_once=bool(instances)))
         return parts
 
     def _kept(
@@ -167,7 +207,7 @@ class _Reader:
             part = None
         except WRONG as error:
             # What numbers that fit nowhere raise: the other parts can be seen all the same.
-            self._broken.append(error)
+            self._broken[plainly(error)] += 1
             part = None
         self._made[mesh, number] = part
         return part
@@ -196,7 +236,7 @@ class _Reader:
             try:
                 self._dress(part, self._materials.get(primitive["material"]), attributes)
             except WRONG as error:  # its colour is lost, not its form
-                self._notes.append(f"a material cannot be used ({described(error)})")
+                self._notes.append(f"a material cannot be used ({plainly(error)})")
         return part
 
     def _dress(self, part: Part, look: Look, attributes: dict[str, int]) -> None:
@@ -226,6 +266,7 @@ class _Reader:
                 for name, index in attributes.items()
                 if name in ("TRANSLATION", "ROTATION", "SCALE")}  # fmt: skip
         count = min((len(values) for values in read.values()), default=1)
+        self._limits.check(count, 0)
         moves = read.get("TRANSLATION", np.zeros((count, 3)))[:count]
         turns = read.get("ROTATION", np.tile([0.0, 0, 0, 1], (count, 1)))[:count]
         sizes = read.get("SCALE", np.ones((count, 3)))[:count]
@@ -240,6 +281,7 @@ class _Reader:
         if "inverseBindMatrices" in skin:
             back = self._accessors.read(skin["inverseBindMatrices"]).astype(np.float64)
             joints = joints @ back.reshape(-1, 4, 4).transpose(0, 2, 1)[: len(joints)]
+        self._accessors.spend(16 * len(joints))
         points = np.zeros((len(part.points), 3))
         whole = np.zeros(len(part.points))
         number = 0
@@ -247,19 +289,35 @@ class _Reader:
             named = self._accessors.read(primitive["attributes"][f"JOINTS_{number}"])
             shares = self._accessors.read(primitive["attributes"][f"WEIGHTS_{number}"])
             for joint, share in zip(named.T.astype(int), shares.T.astype(np.float64), strict=True):
-                turned = np.einsum("nij,nj->ni", joints[joint][:, :3, :3], part.points)
-                points += share[:, None] * (turned + joints[joint][:, :3, 3])
+                if len(joint) != len(points):
+                    raise DamagedError("a skin has other numbers of points and of their joints")
+                for first in range(0, len(points), POSED):
+                    here = slice(first, first + POSED)
+                    moves = joints[joint[here]]
+                    turned = np.einsum("nij,nj->ni", moves[:, :3, :3], part.points[here])
+                    points[here] += share[here, None] * (turned + moves[:, :3, 3])
                 whole += share
             number += 1
         return np.asarray(points / np.where(whole > 0, whole, 1)[:, None])
 
 
-def _copied(part: Part, matrices: Floats) -> Part:
-    """A part where each of some matrices, shape (c, 4, 4), puts it, all as one."""
+def _is_plain(node: dict[str, Any]) -> bool:
+    """Whether a node says nothing of its mesh but where it stands."""
+    return "skin" not in node and not node.get("extensions")
+
+
+def _copied(part: Part, matrices: Floats, *, at_once: bool) -> Part:
+    """A part where each of some matrices, shape (c, 4, 4), puts it, all as one.
+
+    `at_once` says how it is calculated: numbers differ in the last digit.
+    """
     if len(matrices) == 1:
         return replace(part, points=moved(part.points, matrices[0]))
     count, size = len(matrices), len(part.points)
-    points = np.einsum("cij,nj->cni", matrices[:, :3, :3], part.points)
+    if at_once:
+        points = np.einsum("cij,nj->cni", matrices[:, :3, :3], part.points)
+    else:
+        points = part.points @ matrices[:, :3, :3].transpose(0, 2, 1)
     points += matrices[:, None, :3, 3]
     rows = (np.arange(count) * size)[:, None, None]
 
@@ -300,5 +358,5 @@ def _shaped(points: Floats, mode: int, corners: Indices) -> Part:
     elif mode == TRIANGLE_FAN:
         rows = np.stack([first + 1, first + 2, np.zeros_like(first)], axis=1)
     else:
-        raise ValueError(f"there is no mode {mode} of primitives")
+        raise DamagedError(f"there is no mode {mode} of primitives")
     return Part(points, corners[rows])

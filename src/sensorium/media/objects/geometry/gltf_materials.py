@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sensorium.errors import MediaError
-from sensorium.media.decoding import described
+from sensorium.media.objects.faults import DamagedError, plainly
 from sensorium.media.objects.geometry.accessors import Accessors, one_of
 from sensorium.media.objects.geometry.beside import Beside
 from sensorium.media.objects.geometry.model import Floats, Material
@@ -95,18 +95,18 @@ class Materials:
         if info is None:
             return None, 0
         entry = one_of(self._document, "textures", info["index"])
-        pixels = self._pixels(entry)
-        if pixels is None:
+        levels = self._pixels(entry)
+        if levels is None:
             return None, 0
         sampler = entry.get("sampler")
         rules = one_of(self._document, "samplers", sampler) if sampler is not None else {}
         across, down = (WRAPS.get(rules.get(way, 0), "repeat") for way in ("wrapS", "wrapT"))
         moved = info.get("extensions", {}).get("KHR_texture_transform", {})
-        texture = Texture(pixels, (across, down), rules.get("magFilter") != NEAREST, _move(moved))
+        texture = Texture(levels, (across, down), rules.get("magFilter") != NEAREST, _move(moved))
         return texture, int(moved.get("texCoord", info.get("texCoord", 0)))
 
     def _pixels(self, entry: dict[str, Any]) -> Any:
-        """Pixels of the first of a texture's pictures that can be read."""
+        """Levels of the first of a texture's pictures that can be read; see `Texture`."""
         others = entry.get("extensions", {})
         sources = [others[name].get("source") for name in REPLACED if name in others]
         sources = [source for source in (*sources, entry.get("source")) if source is not None]
@@ -125,15 +125,16 @@ class Materials:
     def _decoded(self, index: int) -> Any:
         try:
             image = one_of(self._document, "images", index)
+            encoded: bytes | memoryview
             if "bufferView" in image:
                 encoded = self._accessors.view(image["bufferView"])
             else:
-                encoded = self._beside.read(image["uri"])
-            return self._decoder.decode(encoded)
+                encoded = self._beside.read(image["uri"], "texture")
+            return [self._decoder.decode(encoded)]
         except MediaError as error:
             reason = error.reason
         except Exception as error:  # a picture that cannot be read does not cost the object
-            reason = described(error)
+            reason = plainly(error)
         self._notes.append(f"texture {index + 1} cannot be used ({reason})")
         return None
 
@@ -155,7 +156,7 @@ def _numbers(values: Any, count: int, default: float) -> list[float]:
         return [default] * count
     found = [float(value) for value in values]
     if len(found) != count:
-        raise ValueError(f"{found} is no list of {count} numbers")
+        raise DamagedError(f"{found} is no list of {count} numbers")
     return found
 
 

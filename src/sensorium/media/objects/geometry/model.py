@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MediaError
+from sensorium.media.objects.faults import DamagedError
 from sensorium.media.objects.geometry.textures import Texture
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -16,6 +18,11 @@ Indices = npt.NDArray[np.integer[Any]]
 
 GREY = (170 / 255, 175 / 255, 180 / 255)
 """What a screen is given for surfaces of which a file says no colour."""
+
+BYTES_PER_FACE = 250
+BYTES_PER_POINT = 100
+"""What an object takes while it is read, with its tree for rays: measured, with something to spare
+(docs/trust.md)."""
 
 POINTS_PER_FACE = 3
 """Points that may be read for each face that may be: as many as unconnected triangles have."""
@@ -31,10 +38,14 @@ class Limits:
         Of the file, for errors.
     faces : int
         Triangles of an object.
+    room : callable
+        Gives the bytes that the object may take, or None. A file of a few kilobytes may tell of
+        millions of faces, and has no right to as much as one of many megabytes.
     """
 
     name: str
     faces: int
+    room: Callable[[], int | None] = lambda: None
 
     def check(self, faces: int, points: int) -> None:
         """Raise a `MediaError` when there are too many, before they are made."""
@@ -45,6 +56,14 @@ class Limits:
         most = POINTS_PER_FACE * self.faces
         if points > most:
             raise MediaError(f"{points:,} points; objects of over {most:,} are not read", self.name)
+        needed = faces * BYTES_PER_FACE + points * BYTES_PER_POINT
+        most_bytes = self.room()
+        if most_bytes is not None and needed > most_bytes:
+            raise MediaError(
+                f"{faces:,} faces and {points:,} points take {needed / 1e6:,.0f} MB, and a file of "
+                f"this size may take {most_bytes / 1e6:,.0f} MB",
+                self.name,
+            )
 
 
 @dataclass(eq=False)
@@ -111,10 +130,10 @@ class Part:
 
 
 def require_rows(rows: Indices, count: int) -> None:
-    """Raise an `IndexError` for indices that are not of `count` rows."""
+    """Raise a `DamagedError` for indices that are not of `count` rows."""
     for index in (rows.min(), rows.max()) if rows.size else ():
         if not 0 <= index < count:
-            raise IndexError(f"index {index} is out of bounds for {count} points")
+            raise DamagedError(f"index {index} is out of bounds for {count} points")
 
 
 @dataclass

@@ -8,11 +8,11 @@ import numpy as np
 import PIL.Image
 
 from sensorium.errors import MediaError
-from sensorium.media.decoding import described
+from sensorium.media.objects.faults import plainly, shown
 from sensorium.media.objects.geometry.beside import Beside
 from sensorium.media.objects.geometry.model import Material
 from sensorium.media.objects.geometry.numbers import plain
-from sensorium.media.objects.geometry.textures import Decoder, Texture
+from sensorium.media.objects.geometry.textures import BUDGET, Decoder, Texture
 
 OPTIONS = {
     "-blendu": 1, "-blendv": 1, "-bm": 1, "-boost": 1, "-cc": 1, "-clamp": 1, "-imfchan": 1,
@@ -20,6 +20,11 @@ OPTIONS = {
 }  # fmt: skip
 """Options before the name of a texture, and how many words follow each; the last three numbers
 of -o, -s and -t may be left out."""
+
+MAX_LIBRARIES = 100
+
+MAX_MATERIALS = 20_000
+"""Of all libraries of an object; cities and whole factories have some thousands."""
 
 GREY = (0.8, 0.8, 0.8)
 """Of a material that says nothing of its colour, as Blender and MeshLab show it."""
@@ -42,9 +47,14 @@ def read_materials(names: list[str], beside: Beside, notes: list[str]) -> dict[s
         Materials by name.
     """
     entries: dict[str, dict[str, list[str]]] = {}
-    for name in dict.fromkeys(names):
+    names = list(dict.fromkeys(names))
+    if len(names) > MAX_LIBRARIES:
+        notes.append(f"of {len(names):,} libraries of materials {MAX_LIBRARIES} are read")
+    for name in names[:MAX_LIBRARIES]:
         for text in _libraries(name, beside, notes):
-            _parse(text, entries)
+            if not _parse(text, entries):
+                notes.append(f"of the materials {MAX_MATERIALS:,} are read")
+                break
     links = {entry[key][-1] for entry in entries.values() for key in entry if key[:4] == "map_"}
     pictures = _Pictures(beside, len(links), notes)
     materials = {name: _material(entry, pictures) for name, entry in entries.items()}
@@ -61,30 +71,39 @@ def _libraries(name: str, beside: Beside, notes: list[str]) -> list[str]:
         found = []
         try:
             for candidate in candidates:
-                found.append(plain(beside.read(candidate)).decode("utf-8", "replace"))
+                found.append(plain(beside.read(candidate, "library")).decode("utf-8", "replace"))
                 beside.also_beside(candidate)
         except FileNotFoundError:
             continue
-        except (MediaError, OSError) as error:
-            notes.append(f"the materials in {name!r} cannot be read ({described(error)})")
+        except MediaError as error:
+            notes.append(f"the materials in '{shown(name)}' cannot be read ({error.reason})")
+            return []
+        except OSError as error:
+            notes.append(f"the materials in '{shown(name)}' cannot be read ({plainly(error)})")
             return []
         return found
-    notes.append(f"the materials in {name!r} are missing")
+    notes.append(f"the materials in '{shown(name)}' are missing")
     return []
 
 
-def _parse(text: str, entries: dict[str, dict[str, list[str]]]) -> None:
-    """Add what a library says, by material and first word; the last word on a thing counts."""
+def _parse(text: str, entries: dict[str, dict[str, list[str]]]) -> bool:
+    """Add what a library says, by material and first word; the last word on a thing counts.
+
+    Returns whether all of it was.
+    """
     current: dict[str, list[str]] = {}
     for line in text.replace("\\\n", " ").splitlines():
         key, _, rest = line.strip().partition(" ") if "\t" not in line else (
             line.strip().replace("\t", " ").partition(" ")
         )  # fmt: skip
         if key.lower() == "newmtl":
+            if len(entries) >= MAX_MATERIALS and rest.strip() not in entries:
+                return False
             current = entries.setdefault(rest.strip(), {})
         elif key and not key.startswith("#"):
             words = rest.split()
             current[key.lower()] = [*words, rest.strip()]  # the whole last, for names with spaces
+    return True
 
 
 class _Pictures:
@@ -95,6 +114,8 @@ class _Pictures:
         self._decoder = Decoder(count)
         self._notes = notes
         self._found: dict[str, Any] = {}
+        self._levels: dict[tuple[int, int], list[Any]] = {}
+        self._copied = 0
 
     def get(self, words: list[str] | None) -> tuple[Any, dict[str, list[str]]]:
         """Pixels, or None, and the options of what stands behind a ``map_``."""
@@ -107,14 +128,37 @@ class _Pictures:
 
     def _decoded(self, name: str) -> Any:
         try:
-            return self._decoder.decode(self._beside.read(name))
+            return self._decoder.decode(self._beside.read(name, "texture"))
         except FileNotFoundError:
-            self._notes.append(f"the texture {name!r} is missing")
+            self._notes.append(f"the texture '{shown(name)}' is missing")
         except MediaError as error:
-            self._notes.append(f"the texture {name!r} cannot be used ({error.reason})")
+            self._notes.append(f"the texture '{shown(name)}' cannot be used ({error.reason})")
         except Exception as error:  # a picture that cannot be read does not cost the object
-            self._notes.append(f"the texture {name!r} cannot be used ({described(error)})")
+            self._notes.append(f"the texture '{shown(name)}' cannot be used ({plainly(error)})")
         return None
+
+    def levels(self, pixels: Any) -> list[Any]:
+        """A picture as it is, for `Texture`; one list for all materials that have it."""
+        return self._levels.setdefault((id(pixels), -1), [pixels])
+
+    def painted(self, pixels: Any, mask: Any) -> list[Any] | None:
+        """The colours of one picture with the opacity of another, likewise; either may be None."""
+        if pixels is None and mask is None:
+            return None
+        key = id(pixels), id(mask)  # `_found` keeps both, so that their numbers stay theirs
+        if key not in self._levels:
+            if mask is None and (pixels[:, :, 3] == 255).all():
+                return self.levels(pixels)
+            height, width = (mask if pixels is None else pixels).shape[:2]
+            self._copied += height * width
+            if self._copied > BUDGET:
+                self._notes.append("opacity of textures is left out: there are too many")
+                return None if pixels is None else self.levels(pixels)
+            if pixels is not None:
+                pixels = pixels.copy()
+                pixels[:, :, 3] = 255  # it is of colours; opacity has a picture of its own
+            self._levels[key] = [pixels if mask is None else _with_opacity(pixels, mask)]
+        return self._levels[key]
 
 
 def _split(text: str) -> tuple[str, dict[str, list[str]]]:
@@ -150,31 +194,29 @@ def _material(entry: dict[str, list[str]], pictures: _Pictures) -> Material:
     if "d" not in entry:
         opacity = 1 - _first(entry.get("tr"), 0.0)
     mask, _ = pictures.get(entry.get("map_d"))
-    if pixels is not None:
-        pixels = pixels.copy()
-        pixels[:, :, 3] = 255  # this picture is of colours; opacity has a picture of its own
-    if mask is not None:
-        pixels = _with_opacity(pixels, mask)
+    levels = pictures.painted(pixels, mask)
     glow = _colour(entry.get("ke")) or (0.0, 0.0, 0.0)
     glow_pixels, glow_options = pictures.get(entry.get("map_ke"))
     if glow_pixels is not None and not any(glow):
         glow = (1.0, 1.0, 1.0)
     return Material(
         factor=(*(colour or GREY), min(max(opacity, 0.0), 1.0)),
-        texture=_texture(pixels, options),
+        texture=_texture(levels, options),
         glow=glow,
-        glow_texture=_texture(glow_pixels, glow_options),
+        glow_texture=_texture(
+            None if glow_pixels is None else pictures.levels(glow_pixels), glow_options
+        ),
         see_through=opacity < 1 or mask is not None,
         unlit=_first(entry.get("illum"), 2) == 0,
     )
 
 
-def _texture(pixels: Any, options: dict[str, list[str]]) -> Texture | None:
-    if pixels is None:
+def _texture(levels: list[Any] | None, options: dict[str, list[str]]) -> Texture | None:
+    if levels is None:
         return None
     clamped = options.get("-clamp") == ["on"]
     return Texture(
-        pixels, ("clamp", "clamp") if clamped else ("repeat", "repeat"), move=_move(options)
+        levels, ("clamp", "clamp") if clamped else ("repeat", "repeat"), move=_move(options)
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.media.objects.faults import DamagedError
+
 NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?i:nan|inf)")
 
 CHUNK = 4 * 1024 * 1024
@@ -20,7 +22,7 @@ def numbers_of(text: bytes) -> npt.NDArray[np.float64]:
 
     Raises
     ------
-    ValueError
+    DamagedError
         When something else is among them.
     """
     found = []
@@ -43,7 +45,7 @@ def _number(word: bytes) -> float:
         return float("nan")
     start = NUMBER.match(word)
     if start is None:
-        raise ValueError(f"{word[:20]!r} is no number")
+        raise DamagedError(f"{word[:20]!r} is no number")
     return float(start[0])
 
 
@@ -70,7 +72,7 @@ def table(rows: Sequence[bytes], least: int) -> npt.NDArray[np.float64]:
 
     Raises
     ------
-    ValueError
+    DamagedError
         When a row has too few, or something else among them.
     """
     if not rows:
@@ -78,7 +80,7 @@ def table(rows: Sequence[bytes], least: int) -> npt.NDArray[np.float64]:
     widths = {len(row.split()) for row in rows}
     width = min(widths)
     if width < least:
-        raise ValueError(f"a row has {width} numbers where {least} are needed")
+        raise DamagedError(f"a row has {width} numbers where {least} are needed")
     if len(widths) == 1:
         return numbers_of(b" ".join(rows)).reshape(len(rows), width)
     return numbers_of(b" ".join(b" ".join(row.split()[:width]) for row in rows)).reshape(-1, width)

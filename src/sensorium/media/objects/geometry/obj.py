@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sensorium.media.objects.faults import DamagedError, shown
 from sensorium.media.objects.geometry.beside import Beside
 from sensorium.media.objects.geometry.colours import as_shares
 from sensorium.media.objects.geometry.model import (
@@ -68,7 +69,7 @@ def read_obj(content: bytes, beside: Beside, limits: Limits) -> Model:
             continue
         material = materials.get(name)
         if name and material is None and lines.libraries:
-            notes.append(f"material {name!r} is described nowhere")
+            notes.append(f"material '{shown(name)}' is described nowhere")
         parts.append(
             _part(points, colours, places, corners, of_place, triangles[first:last], material)
         )
@@ -142,9 +143,9 @@ def _corners(lines: _Lines) -> tuple[Indices, Indices | None, Indices]:
             back = numbers[:, column] < 0
             numbers[back, column] += before[back, column] + 1
             if (numbers[back, column] <= 0).any():
-                raise IndexError("a face counts back past the first point")
+                raise DamagedError("a face counts back past the first point")
     if (numbers[:, 0] == 0).any():
-        raise IndexError("index 0 is out of bounds: points are counted from 1")
+        raise DamagedError("index 0 is out of bounds: points are counted from 1")
     places = numbers[:, 1] - 1 if numbers.shape[1] > 1 else None
     return numbers[:, 0] - 1, places, counts
 

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from sensorium.errors import MediaError
+from sensorium.media.objects.faults import DamagedError
 from sensorium.media.objects.geometry.beside import Beside
 from sensorium.media.objects.geometry.colours import as_shares
 from sensorium.media.objects.geometry.model import (
@@ -44,7 +45,7 @@ def read_off(content: bytes, beside: Beside, limits: Limits) -> Model:
     limits.check(faces, count)
     rows, polygons = lines[1 : 1 + count], lines[1 + count : 1 + count + faces]
     if count < 0 or faces < 0 or len(rows) < count or len(polygons) < faces:
-        raise ValueError(f"the file ends before its {count:,} points and {faces:,} faces")
+        raise DamagedError(f"the file ends before its {count:,} points and {faces:,} faces")
     flags = [bool(group) for group in keyword.groups()] if keyword else [False] * 5
     points, colours = _points(rows, textured=flags[0], normal=flags[2], fourth=flags[3])
     if not count:
@@ -55,7 +56,7 @@ def read_off(content: bytes, beside: Beside, limits: Limits) -> Model:
     starts = np.cumsum(widths) - widths
     counts = numbers[starts].astype(np.int64)
     if (counts < 0).any() or (counts + 1 > widths).any():
-        raise ValueError("a face has fewer corners than it says")
+        raise DamagedError("a face has fewer corners than it says")
     first = np.repeat(starts + 1 - (np.cumsum(counts) - counts), counts)
     corners = numbers[first + np.arange(len(first))].astype(np.int64)
     require_rows(corners, count)

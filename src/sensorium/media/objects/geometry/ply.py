@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MediaError
-from sensorium.media.decoding import described
+from sensorium.media.objects.faults import DamagedError, plainly, shown
 from sensorium.media.objects.geometry.beside import Beside
 from sensorium.media.objects.geometry.colours import as_shares
 from sensorium.media.objects.geometry.model import (
@@ -65,7 +65,7 @@ def read_ply(content: bytes, beside: Beside, limits: Limits) -> Model:
     order, elements, pictures, body = _head(content)
     for element in elements.values():
         if element.properties and element.count > len(body):
-            raise ValueError(f"{element.count:,} rows of {element.name} are more than it holds")
+            raise DamagedError(f"{element.count:,} rows of {element.name} are more than it holds")
         if element.name == "vertex":
             limits.check(0, element.count)
         elif element.name == "face":
@@ -83,7 +83,7 @@ def _head(content: bytes) -> tuple[str, dict[str, _Element], list[str], bytes]:
     """Byte order, elements, names of textures, and what follows the head."""
     end = content.find(b"end_header")
     if not content.startswith(b"ply") or end < 0:
-        raise ValueError("it has no head of a PLY file")
+        raise DamagedError("it has no head of a PLY file")
     start = end + len(b"end_header")
     start += 2 if content[start : start + 2] == b"\r\n" else 1
     order: str | None = None
@@ -103,7 +103,7 @@ def _head(content: bytes) -> tuple[str, dict[str, _Element], list[str], bytes]:
         elif [word.lower() for word in words[:2]] == ["comment", "texturefile"]:
             pictures.append(line.split(None, 2)[2].strip() if len(words) > 2 else "")
     if order is None:
-        raise ValueError("the head says no format")
+        raise DamagedError("the head says no format")
     return order, elements, pictures, content[start:]
 
 
@@ -129,7 +129,7 @@ def _read_rows(body: bytes, at: int, order: str, element: _Element) -> int:
         counted = np.dtype(order + prop.counted)
         length = int(np.frombuffer(body, counted, 1, place)[0])
         if length < 0 or place + length * kind.itemsize > len(body):
-            raise ValueError("a list reaches past the end of the file")
+            raise DamagedError("a list reaches past the end of the file")
         fields += [(f"{number} length", counted), (f"{number}", kind, (length,))]
         place += counted.itemsize + length * kind.itemsize
     layout = np.dtype(fields)
@@ -164,7 +164,7 @@ def _read_ragged(body: bytes, at: int, order: str, element: _Element) -> int:
             starts.append(at)
             at += length * width
         if at > len(body):
-            raise ValueError("the file ends within its rows")
+            raise DamagedError("the file ends within its rows")
     raw = np.frombuffer(body, np.uint8)
     for prop, starts, sizes in zip(element.properties, found, lengths, strict=True):
         width = int(prop.kind[1])
@@ -185,7 +185,7 @@ def _read_text(body: bytes, elements: list[_Element]) -> None:
         rows = lines[at : at + element.count]
         at += element.count
         if len(rows) < element.count:
-            raise ValueError(f"the file ends before its {element.count:,} rows of {element.name}")
+            raise DamagedError(f"the file ends before its {element.count:,} rows of {element.name}")
         if not rows:
             continue
         widths = np.array([len(row.split()) for row in rows])
@@ -195,14 +195,14 @@ def _read_text(body: bytes, elements: list[_Element]) -> None:
         ends = starts + widths
         for prop in element.properties:
             if (place >= ends).any():
-                raise ValueError(f"a row of {element.name} has too few numbers")
+                raise DamagedError(f"a row of {element.name} has too few numbers")
             if not prop.counted:
                 element.values[prop.name] = numbers[place]
                 place += 1
                 continue
             counts = numbers[place].astype(np.int64)
             if (counts < 0).any() or (place + 1 + counts > ends).any():
-                raise ValueError(f"a list of {element.name} reaches past its row")
+                raise DamagedError(f"a list of {element.name} reaches past its row")
             first = np.repeat(place + 1 - (np.cumsum(counts) - counts), counts)
             element.values[prop.name] = numbers[first + np.arange(len(first))]
             element.counts[prop.name] = counts
@@ -214,16 +214,16 @@ def _textures(names: list[str], beside: Beside, notes: list[str]) -> list[Materi
     decoder = Decoder(len(names[:64]))
     for name in names[:64]:
         try:
-            pixels = decoder.decode(beside.read(name))
+            pixels = decoder.decode(beside.read(name, "texture"))
             pixels = np.dstack([pixels[:, :, :3], np.full(pixels.shape[:2], 255, np.uint8)])
-            found.append(Material(texture=Texture(pixels)))
+            found.append(Material(texture=Texture([pixels])))
             continue
         except FileNotFoundError:
-            notes.append(f"the texture {name!r} is missing")
+            notes.append(f"the texture '{shown(name)}' is missing")
         except MediaError as error:
-            notes.append(f"the texture {name!r} cannot be used ({error.reason})")
+            notes.append(f"the texture '{shown(name)}' cannot be used ({error.reason})")
         except Exception as error:  # a picture that cannot be read does not cost the object
-            notes.append(f"the texture {name!r} cannot be used ({described(error)})")
+            notes.append(f"the texture '{shown(name)}' cannot be used ({plainly(error)})")
         found.append(None)
     return found
 

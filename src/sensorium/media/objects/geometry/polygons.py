@@ -50,7 +50,7 @@ def triangulate(points: Floats, corners: Indices, counts: Indices) -> tuple[Indi
 
     Raises
     ------
-    IndexError
+    DamagedError
         When a corner is of no point.
     """
     starts = np.cumsum(counts) - counts

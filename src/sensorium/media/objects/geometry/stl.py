@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sensorium.media.objects.faults import DamagedError
 from sensorium.media.objects.geometry.beside import Beside
 from sensorium.media.objects.geometry.colours import as_shares
 from sensorium.media.objects.geometry.model import GREY, Floats, Indices, Limits, Model, Part
@@ -36,7 +37,7 @@ def _text(content: bytes, limits: Limits) -> Floats:
     limits.check(len(words) // 3, 0)
     numbers = numbers_of(b" ".join(b" ".join(word.split(None, 3)[:3]) for word in words))
     if len(numbers) != 3 * len(words):
-        raise ValueError("a corner of a triangle has less than three numbers")
+        raise DamagedError("a corner of a triangle has less than three numbers")
     return numbers[: len(numbers) // 9 * 9].reshape(-1, 3)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import PIL.Image
 
 from sensorium.errors import MediaError
 from sensorium.media.image import MAX_PIXELS, Image
+from sensorium.media.objects.faults import plainly
 from sensorium.media.objects.geometry.colours import to_light, to_screen
 from sensorium.media.pictures.formats import FORMATS
 
@@ -24,6 +25,9 @@ MAX_SIDE = 2048
 """Larger ones are reduced: a view has 768 rays along a side."""
 
 MIN_SIDE = 64
+
+BAND = 4_000_000
+"""Pixels of a picture that are brought to red, green, blue and opacity together."""
 
 MAX_DECODED = 4 * MAX_PIXELS
 """Pixels that are decoded for an object: some ten seconds."""
@@ -41,8 +45,10 @@ class Texture:
 
     Attributes
     ----------
-    pixels : ndarray, shape (h, w, 4), uint8
-        Red, green, blue, opacity, as for a screen; the first row is the top one.
+    levels : list of ndarray, shape (h, w, 4), uint8
+        Red, green, blue, opacity, as for a screen; the first row is the top one. The picture and,
+        behind it, as they are needed, what it is when reduced by two, again and again. Textures of
+        one picture share the list.
     wrap : tuple of {"repeat", "mirror", "clamp"}
         Along the picture's width and height.
     smooth : bool
@@ -51,11 +57,10 @@ class Texture:
         From the file's coordinates (and a 1) to places in the picture.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    levels: list[npt.NDArray[np.uint8]]
     wrap: tuple[Wrap, Wrap] = ("repeat", "repeat")
     smooth: bool = True
     move: Floats | None = None
-    _levels: list[npt.NDArray[np.uint8]] = field(default_factory=list, repr=False)
 
     def sample(self, uv: Floats, spread: Floats) -> npt.NDArray[np.float32]:
         """Colours at places.
@@ -73,7 +78,7 @@ class Texture:
         ndarray, shape (n, 4)
             Light and opacity, from 0 to 1: of two pixels' colours the mean is that of their light.
         """
-        height, width = self.pixels.shape[:2]
+        height, width = self.levels[0].shape[:2]
         if self.move is not None:
             uv = uv @ self.move[:, :2].T + self.move[:, 2]
             spread = spread * abs(float(np.linalg.det(self.move[:, :2])))
@@ -89,11 +94,9 @@ class Texture:
 
     def _level(self, level: int) -> npt.NDArray[np.uint8]:
         """The picture, reduced `level` times by two."""
-        if not self._levels:
-            self._levels.append(self.pixels)
-        while len(self._levels) <= level:
-            self._levels.append(_halved(self._levels[-1]))
-        return self._levels[level]
+        while len(self.levels) <= level:
+            self.levels.append(_halved(self.levels[-1]))
+        return self.levels[level]
 
     def _at(self, pixels: npt.NDArray[np.uint8], uv: Floats) -> npt.NDArray[np.float32]:
         height, width = pixels.shape[:2]
@@ -154,7 +157,7 @@ class Decoder:
             self.side //= 2
         self._pixels = 0
 
-    def decode(self, encoded: bytes) -> npt.NDArray[np.uint8]:
+    def decode(self, encoded: bytes | memoryview) -> npt.NDArray[np.uint8]:
         """Decode a picture for a surface.
 
         Returns
@@ -165,10 +168,15 @@ class Decoder:
         Raises
         ------
         MediaError
-            When it has more than `MAX_PIXELS`, or all so far have more than `MAX_DECODED`.
-        Exception
-            Nearly any of Pillow's, on a picture that is broken or of another format.
+            When it is broken or of another format, has more than `MAX_PIXELS`, or all so far have
+            more than `MAX_DECODED`.
         """
+        try:
+            return self._decoded(encoded)
+        except Exception as error:  # Pillow raises nearly anything
+            raise MediaError(plainly(error)) from error
+
+    def _decoded(self, encoded: bytes | memoryview) -> npt.NDArray[np.uint8]:
         opened = PIL.Image.open(io.BytesIO(encoded), formats=TEXTURE_FORMATS)
         picture: PIL.Image.Image = opened
         pixels = picture.width * picture.height
@@ -183,10 +191,20 @@ class Decoder:
         picture.load()
         if picture.mode[0] in "IF" or picture.mode == "CMYK":
             picture = Image(picture).load()  # 16 bits, floats, inks
-        if picture.mode == "P" and "transparency" not in picture.info:
-            picture = picture.convert("RGB")
-        picture = picture.convert("RGBA")
-        return _reduced(np.asarray(picture), -(-max(picture.size) // self.side))
+        width, height = picture.size
+        factor = -(-max(width, height) // self.side)
+        # In bands, so that a large picture is in memory once.
+        rows = max(BAND // max(width * factor, 1), 1) * factor
+        bands = (picture.crop((0, top, width, min(top + rows, height)))
+                 for top in range(0, height, rows))  # fmt: skip
+        factors = min(factor, width), min(factor, height)
+        return np.concatenate([_reduced(_with_opacity(band), factors) for band in bands])
+
+
+def _with_opacity(picture: PIL.Image.Image) -> npt.NDArray[np.uint8]:
+    if picture.mode == "P" and "transparency" not in picture.info:
+        picture = picture.convert("RGB")
+    return np.asarray(picture.convert("RGBA"))
 
 
 def _halved(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -202,11 +220,10 @@ def _halved(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return made
 
 
-def _reduced(pixels: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
+def _reduced(pixels: npt.NDArray[np.uint8], factors: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Averages of pixels; colour and opacity apart, where Pillow weighs one by the other."""
-    if factor <= 1:
+    if factors == (1, 1):
         return pixels
-    factors = (min(factor, pixels.shape[1]), min(factor, pixels.shape[0]))
     colour = PIL.Image.fromarray(np.ascontiguousarray(pixels[:, :, :3])).reduce(factors)
     opacity = PIL.Image.fromarray(np.ascontiguousarray(pixels[:, :, 3])).reduce(factors)
     return np.dstack([np.asarray(colour), np.asarray(opacity)])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from sensorium.media.objects.faults import DamagedError
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -41,15 +44,36 @@ def matrices(moves: Floats, turns: Floats, sizes: Floats) -> Floats:
     return made
 
 
-def of_node(node: dict[str, Any]) -> Floats:
-    """The matrix of a node, shape (4, 4), relative to its parent."""
-    if "matrix" in node:
-        return np.array(node["matrix"], np.float64).reshape(4, 4).T
-    move = np.array([node.get("translation", (0, 0, 0))], np.float64)
-    turn = np.array([node.get("rotation", (0, 0, 0, 1))], np.float64)
-    size = np.array([node.get("scale", (1, 1, 1))], np.float64)
-    made: Floats = matrices(move, turn, size)[0]
+def of_nodes(nodes: Sequence[dict[str, Any]]) -> Floats:
+    """The matrices of nodes, shape (n, 4, 4), relative to their parents.
+
+    Raises
+    ------
+    DamagedError
+        When a place, turn or size has another number of numbers.
+    """
+    made: Floats = np.empty((len(nodes), 4, 4))
+    placed = [row for row, node in enumerate(nodes) if "matrix" not in node]
+    whole = [row for row, node in enumerate(nodes) if "matrix" in node]
+    if placed:
+        parts = [
+            _numbers([nodes[row].get(name, default) for row in placed], len(default))
+            for name, default in (
+                ("translation", (0, 0, 0)), ("rotation", (0, 0, 0, 1)), ("scale", (1, 1, 1))
+            )
+        ]  # fmt: skip
+        made[placed] = matrices(*parts)
+    if whole:
+        numbers = _numbers([nodes[row]["matrix"] for row in whole], 16)
+        made[whole] = numbers.reshape(-1, 4, 4).transpose(0, 2, 1)
     return made
+
+
+def _numbers(rows: list[Any], width: int) -> Floats:
+    found = np.array(rows, np.float64)
+    if found.shape != (len(rows), width):
+        raise DamagedError(f"a node's place is not of {width} numbers")
+    return found
 
 
 def moved(points: Floats, matrix: Floats) -> Floats:
@@ -57,28 +81,46 @@ def moved(points: Floats, matrix: Floats) -> Floats:
     return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3])
 
 
-def worlds(nodes: list[dict[str, Any]], roots: list[int]) -> dict[int, Floats]:
-    """The matrix of each node that can be reached from the roots, relative to the scene.
+def worlds(nodes: list[dict[str, Any]], roots: list[int]) -> tuple[list[int], Floats]:
+    """The nodes that can be reached from the roots, and where they stand in the scene.
 
     A node that is reached again (no valid file has one) keeps its first place, so that circles end
     and no file multiplies.
 
+    Returns
+    -------
+    reached : list of int
+        Parents before children.
+    matrices : ndarray, shape (n, 4, 4)
+
     Raises
     ------
-    IndexError
+    DamagedError
         For a child that there is not.
     """
-    found: dict[int, Floats] = {}
-    waiting: list[tuple[int, Floats]] = [(root, np.eye(4)) for root in reversed(roots)]
+    rows: dict[int, int] = {}
+    above: list[int] = []
+    levels: list[list[int]] = []
+    waiting = [(root, -1, 0) for root in reversed(roots)]
     while waiting:
-        index, above = waiting.pop()
-        if index in found:
+        index, parent, level = waiting.pop()
+        if index in rows:
             continue
         if not 0 <= index < len(nodes):
-            raise IndexError(f"there is no node {index}")
+            raise DamagedError(f"there is no node {index} among its {len(nodes):,}")
         node = nodes[index]
         if not node.get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True):
             continue
-        found[index] = above @ of_node(node)
-        waiting += [(child, found[index]) for child in reversed(node.get("children", []))]
-    return found
+        row = rows[index] = len(rows)
+        above.append(parent)
+        if level == len(levels):
+            levels.append([])
+        levels[level].append(row)
+        waiting += [(child, row, level + 1) for child in reversed(node.get("children", []))]
+    made = of_nodes([nodes[index] for index in rows])
+    parents = np.array(above, np.int64)
+    for here in levels[:1]:
+        made[here] = np.eye(4) @ made[here]
+    for here in levels[1:]:
+        made[here] = made[parents[here]] @ made[here]
+    return list(rows), made
