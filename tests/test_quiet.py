@@ -47,6 +47,9 @@ def watched(
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment |= {
         "HOME": str(home),
+        # With keys that could be sent, and nobody that is to be asked.
+        "OPENAI_API_KEY": "canary",
+        "HF_TOKEN": "canary",
         "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
     }
     done = subprocess.run(
@@ -81,7 +84,11 @@ def public(module: str) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures with captions and classes, an encoder that gives a map, vectors, a collection."""
-    folder = tmp_path_factory.mktemp("quiet")
+    return make_data(tmp_path_factory.mktemp("quiet"))
+
+
+def make_data(folder: Path) -> Path:
+    """What `commands` and `trainings` are given."""
     make_tiny_encoder(folder / "tiny")
     make_tiny_encoder(folder / "other", seed=1, name="other")
     rows = []
