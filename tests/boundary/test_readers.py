@@ -28,6 +28,7 @@ NOT_READERS = {
     "media/lettering.py",  # writes
     "media/pictures/copies.py",  # tests/boundary/test_callers.py
     "media/progress.py", "media/segments.py", "media/skipped.py",
+    "media/spending.py",  # tests/media/test_isolation.py
     "media/spooling.py",  # what is in memory, for a process: tests/media/tracks/test_door.py
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
+from sensorium.media import worker
 from sensorium.media.isolation import isolated
 
 
@@ -41,6 +43,17 @@ def dies(source: bytes, how: str, after: int = 0) -> Iterator[int]:
         held = [np.ones(1 << 24) for _ in range(1000)]
         raise AssertionError(len(held))
     os.kill(os.getpid(), getattr(signal, how))
+
+
+@isolated
+def spins_for(source: Path | bytes, times: list[float], brings: float) -> Iterator[int]:
+    """Items, each of which takes some seconds of processor time, and brings some."""
+    worker.SECONDS_AN_ITEM = brings
+    for number, seconds in enumerate(times):
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            pass
+        yield number
 
 
 @isolated

@@ -15,7 +15,7 @@ import PIL.Image
 import pytest
 
 from sensorium.errors import MediaError, MissingExtraError
-from sensorium.media import isolation
+from sensorium.media import isolation, spending
 from tests.media.isolated import (
     asked,
     counted,
@@ -25,6 +25,7 @@ from tests.media.isolated import (
     prints,
     process,
     raises,
+    spins_for,
     unsendable,
 )
 
@@ -88,17 +89,34 @@ def test_a_package_that_a_generator_lacks_is_told() -> None:
 )
 def test_a_death_costs_one_file(how: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "SECONDS", 0.4)
-    items = dies(b"", how, 2)
+    items = dies(how.encode(), how, 2)
     assert (next(items), next(items)) == (0, 1)  # what was read before is worth having
     with pytest.raises(MediaError, match=words):
         next(items)
     assert process(b"") != os.getpid()
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no such clock")
+def test_a_file_cannot_take_its_time_for_every_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "SECONDS", 0.3)
+    monkeypatch.setattr(spending, "SECONDS_AN_ITEM", 0.1)  # here; a worker has its own
+    assert len(list(spins_for(b"a", [0.15] * 4, 0.2))) == 4  # honest: each brings what it takes
+    path = tmp_path / "a"
+    path.write_bytes(b"c")
+    with pytest.raises(MediaError, match="of processor time, and"):
+        list(spins_for(b"b", [0.15] * 40, 0.01))
+    with pytest.raises(MediaError, match="of processor time, and"):
+        for _ in range(40):  # nor by one call after the other
+            list(spins_for(path, [0.15], 0.01))
+    assert list(spins_for(path, [0.05], 0.01)) == [0]  # who tries it again begins anew
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux")
 def test_memory_ends_at_the_limit(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"too large for this machine's memory|broke on it"):
-        list(dies(b"", "takes"))
+        list(dies(b"all memory", "takes"))  # with an account of its own
     assert process(b"") != os.getpid()
 
 

@@ -22,6 +22,7 @@ from typing import IO, Any, ParamSpec, TypeVar, cast
 
 from sensorium.errors import MediaError
 from sensorium.media.messages import BrokenMessageError, read_message, write_message
+from sensorium.media.spending import SECONDS_AN_ITEM, Accounts, identity
 from sensorium.visible import visible
 
 try:
@@ -40,8 +41,8 @@ MEMORY_A_BYTE = 8
 MOST_MEMORY = 4 << 30
 
 SECONDS = 20.0
-"""Processor time until a call, or the next item of one, is there: for a file of up to `SMALL`
-bytes, and as much again for each `SMALL` bytes more, up to `MOST_SECONDS`."""
+"""Processor time that reading a file of up to `SMALL` bytes may take, and as much again for each
+`SMALL` bytes more, up to `MOST_SECONDS`; what it gives brings more, see `spending`."""
 
 MOST_SECONDS = 600.0
 
@@ -124,9 +125,11 @@ def _items(
 ) -> Generator[Any, None, Any]:
     """What a function yields in a worker; what it returns is the value of StopIteration."""
     size = size_of(args[0]) if args else 0
+    file, seconds = identity(args[0]) if args else None, seconds_for(size)
     call = {
         "module": function.__module__, "name": function.__name__, "args": args, "kwargs": kwargs,
-        "size": size, "memory": memory_for(size), "seconds": seconds_for(size),
+        "size": size, "memory": memory_for(size), "seconds": seconds,
+        "left": _accounts.left(file, seconds),
     }  # fmt: skip
     worker = _pool.take()
     owner = os.getpid()
@@ -141,14 +144,18 @@ def _items(
                     if owner == os.getpid():
                         # ValueError: the collector of cycles has closed the pipes before.
                         with contextlib.suppress(*_GONE, ValueError):
-                            is_idle = not worker.ask("stop")["retires"]
+                            answer = worker.ask("stop")
+                            is_idle = not answer["retires"]
+                            _accounts.change(file, seconds, answer["left"] - call["left"])
                     raise
                 if owner != os.getpid():
                     raise MediaError(_FORKED, _name(args))
                 answer = worker.ask({"next": sent})
             is_idle = not answer["retires"]
             kind = answer["kind"]
+            _accounts.change(file, seconds, answer["left"] - call["left"])
         except _GONE as error:
+            _accounts.close(file)
             raise MediaError(worker.why_dead(call), _name(args)) from error
     finally:
         if owner != os.getpid():
@@ -157,6 +164,8 @@ def _items(
             _pool.give_back(worker)
         else:
             worker.end()
+    if kind in ("refused", "failed"):
+        _accounts.close(file)
     if kind == "missing":  # this process lacks the same packages, and says it itself
         if inspect.isgeneratorfunction(function):
             return (yield from function(*args, **kwargs))
@@ -219,7 +228,10 @@ class _Worker:
         self.end()
         ended = -(self._process.returncode or 0)
         if ended == getattr(signal, "SIGPROF", None):
-            return f"reading it took more than {call['seconds']:.0f} s of processor time"
+            return (
+                f"reading it took more than {call['seconds']:.0f} s of processor time, and "
+                f"{SECONDS_AN_ITEM:.0f} s for each part of it"
+            )
         if ended == getattr(signal, "SIGKILL", None):
             return "the system ended the process that read it, mostly for want of memory"
         try:
@@ -284,6 +296,7 @@ class _Pool:
 
 
 _pool = _Pool()
+_accounts = Accounts()
 atexit.register(_pool.end)
 
 

@@ -19,6 +19,7 @@ from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.decoding import described
 from sensorium.media.isolation import memory_for, seconds_for
 from sensorium.media.messages import read_message, write_message
+from sensorium.media.spending import SECONDS_AN_ITEM
 
 try:
     import resource
@@ -50,8 +51,11 @@ _call: dict[str, Any] = {}
 def also_read(size: int) -> None:
     """Let the limits grow by those of so many more bytes, in a file that the one read names."""
     if _call:
+        seconds = _call["seconds"]
         for limit, rule in (("memory", memory_for), ("seconds", seconds_for)):
             _call[limit] += rule(_call["size"] + size) - rule(_call["size"])
+        if (more := _call["seconds"] - seconds) and _call["left"] is None:
+            _start_clock(_stop_clock() + more)
         _call["size"] += size
         _limit_memory(_call["memory"])
 
@@ -63,19 +67,20 @@ def memory() -> int | None:
 
 def no_more_time() -> None:
     """Let what is done for an item count together with what was done for those before."""
-    if _call and hasattr(signal, "setitimer"):
+    if _call:
         used = time.process_time() - _call["begun"]
-        _limit_processor(max(_call["seconds"] - used, 0.01))
+        _start_clock(_call["seconds"] - used)
 
 
 def _answer(call: dict[str, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
     _call.clear()
-    _call.update(call, begun=time.process_time())
+    _call.update(call)
     _limit_memory(call["memory"])
-    _limit_processor(call["seconds"])
     try:
         module, name = call["module"], call["name"]
         function = getattr(importlib.import_module(module), name).in_this_process
+        _call["begun"] = time.process_time()  # to load the libraries is no fault of the file
+        _start_clock(call["left"])
         made = function(*call["args"], **call["kwargs"])
         if isinstance(made, Generator):
             with contextlib.closing(made):
@@ -90,8 +95,9 @@ def _answer(call: dict[str, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
         answer = {"kind": "failed", "reason": described(error)}
     else:
         answer = {"kind": "done", "value": made}
-    _limit_processor(0)
-    write_message(answers, {**answer, "retires": _held() > RETIRED_BYTES})
+    _pause()
+    answer.update(left=_call["left"], retires=_held() > RETIRED_BYTES)
+    write_message(answers, answer)
 
 
 def _give_each(made: Generator[Any, Any, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
@@ -99,13 +105,13 @@ def _give_each(made: Generator[Any, Any, Any], calls: IO[bytes], answers: IO[byt
     with contextlib.suppress(StopIteration):
         while True:
             value = made.send(sent)
-            _limit_processor(0)  # the pause is not the decoder's
+            _pause()
             write_message(answers, {"kind": "item", "value": value})
             question = read_message(calls)
             if question == "stop":
                 return
             sent = question["next"]
-            _limit_processor(_call["seconds"])
+            _start_clock(_call["left"])
 
 
 def _limit_memory(most: int) -> None:
@@ -115,10 +121,25 @@ def _limit_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
-def _limit_processor(seconds: float) -> None:
-    """Let the system end this process after so much processor time of it; 0 takes that back."""
+def _pause() -> None:
+    """Stop the clock, for the time until the next item is not the decoder's; see `spending`."""
+    if _call["left"] is None:
+        _call["left"] = min(_call["seconds"], _stop_clock() + SECONDS_AN_ITEM)
+
+
+def _start_clock(seconds: float) -> None:
+    """Let the system end this process after so much processor time of it."""
+    _call["left"] = None  # nobody knows while it runs
+    _call["clock"] = seconds
+    if hasattr(signal, "setitimer"):  # nobody handles SIGPROF: it ends a process
+        signal.setitimer(signal.ITIMER_PROF, max(seconds, 0.01))
+
+
+def _stop_clock() -> float:
+    """Take that back; what was left of it."""
     if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, seconds)  # nobody handles SIGPROF: it ends a process
+        return signal.setitimer(signal.ITIMER_PROF, 0)[0]
+    return float(_call["clock"])
 
 
 def _held() -> int:
