@@ -40,6 +40,10 @@ class CollectionError(SensoriumError):
     """A collection cannot be opened, read or written."""
 
 
+class WriteError(SensoriumError, OSError):
+    """A file cannot be written: the disk is full, or nothing may be written there."""
+
+
 class SpaceMismatchError(CollectionError):
     """A collection holds vectors of one space and was opened with an encoder of another."""
 

@@ -3,8 +3,9 @@
 A trained model, or an encoder, is a folder of plain files, and one JSON file in it says of what
 kind and format it is (`Format`). That file is written last and put in place in one step, so that a
 folder which has it is whole, and what was interrupted is nothing. Nothing else is read before kind
-and format are known. Arrays are read without pickles, tensors from safetensors: nothing that a
-folder holds is run.
+and format are known. It also has its own checksum and those of the other files, which are compared
+when it is read. Arrays are read without pickles, tensors from safetensors: nothing that a folder
+holds is run.
 
 This lies beside the stations of the data's path, not on it: encoders are such folders, too, and
 come before everything that is trained.
@@ -14,8 +15,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,10 +28,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.errors import SensoriumError, UsageError
+from sensorium.checksums import KEY, damaged_files, note_files, require_checksum, with_checksum
+from sensorium.errors import SensoriumError, UsageError, WriteError
 
-DAMAGE = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError)
-"""What reading raises where values are missing or of another type, and where weights do not fit."""
+FILES = "files"
+"""In a folder's JSON file: size and checksum of every other file (`sensorium.checksums`)."""
+
+WORK = ("checkpoints", "training")
+"""Folders of what a training needs while it runs; no part of what it makes."""
+
+REPORTS = ("report.json", "history.json", "curves.png", "README.md")
+"""For people: a model is none the worse without, so that only `sensorium check` looks at them."""
+
+COMPARED_BYTES = 1 << 28
+"""Files up to this size are compared with their checksums whenever they are read: 70 ms for the
+largest. `sensorium check` compares all."""
 
 
 def make_folder(folder: Path) -> None:
@@ -77,22 +91,76 @@ class Format:
         """Whether a folder says that it is one of this kind."""
         return (folder / self.file).is_file()
 
-    def read(self, folder: Path) -> dict[str, Any]:
+    def read(self, folder: Path, *, files: bool = True) -> dict[str, Any]:
         """Read what a folder says that it is.
+
+        Parameters
+        ----------
+        folder : Path
+        files : bool
+            Whether the other files are compared with their checksums, up to `COMPARED_BYTES`.
 
         Raises
         ------
         SensoriumError
-            Of the class `error`, when it is no such folder, or of a format that is not known.
+            Of the class `error`, when it is no such folder, of a format that is not known, or when
+            a file is not as it was written.
         """
+        described = self._described(folder)
+        noted = described.pop(FILES, None)
+        described.pop(KEY, None)
+        try:
+            for path in all_files(folder):
+                if not path.is_file():  # a pipe may never end
+                    raise self.error(f"{path}: is no regular file; remove it")
+            if files and noted is not None:
+                for path, why in damaged_files(folder, noted, COMPARED_BYTES):
+                    if path.name not in REPORTS:
+                        raise self.error(
+                            f"{path}: {why}: this part of the {self.what} was damaged; take a "
+                            "whole copy of the folder, or make it again"
+                        )
+        except (OSError, ValueError) as error:
+            raise self.error(f"{folder / self.file}: {error}") from error
+        return described
+
+    def damages(self, folder: Path) -> Iterator[tuple[Path, str]]:
+        """Compare everything in a folder with its checksums.
+
+        Yields
+        ------
+        (Path, str)
+            A file that is not as it was written, and why.
+
+        Raises
+        ------
+        SensoriumError
+            As `read`.
+        """
+        noted = self._described(folder).get(FILES)
+        if noted is None:
+            return
+        try:
+            yield from damaged_files(folder, noted)
+        except ValueError as error:
+            yield folder / self.file, str(error)
+
+    def has_checksums(self, folder: Path) -> bool:
+        """Whether a folder was written since there are checksums."""
+        return FILES in self._described(folder)
+
+    def _described(self, folder: Path) -> dict[str, Any]:
         path = folder / self.file
         try:
-            content = json.loads(path.read_text("utf-8"))
+            content = json.loads(read_bytes(path).decode("utf-8"))
+            if isinstance(content, dict):
+                require_checksum(content)
         except (FileNotFoundError, NotADirectoryError):
             there = "" if folder.is_dir() else " is no folder and"
             raise self.error(f"{folder}{there} holds no {self.file}: {self.instead}") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise self.error(f"{path}: cannot be read ({error})") from error
+        except (OSError, ValueError, RecursionError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise self.error(f"{path}: cannot be read ({reason})") from error
         described = content if isinstance(content, dict) else {}
         if described.get("kind", self.kind) != self.kind or (self.kind and "kind" not in described):
             raise self.error(f"{path}: describes no {self.what}")
@@ -107,7 +175,11 @@ class Format:
     def write(self, folder: Path, content: Mapping[str, Any]) -> None:
         """Say what a folder is, when everything else in it has been written."""
         kind = {} if self.kind is None else {"kind": self.kind}
-        write_json(folder / self.file, {**kind, "format": self.formats[-1], **content})
+        path = folder / self.file
+        others = [other for other in all_files(folder) if other != path]
+        noted = {FILES: note_files(folder, others)} if others else {}
+        described = {**kind, "format": self.formats[-1], **content, **noted}
+        write_json(path, described, checksum=True)
 
     def withdraw(self, folder: Path) -> None:
         """Make a folder, or take its description away before what it describes is replaced."""
@@ -147,10 +219,27 @@ class Format:
         """
         try:
             yield
-        except SensoriumError:
+        except (SensoriumError, ImportError):
             raise
-        except DAMAGE as error:
+        except BaseException as error:
+            # Readers below raise nearly anything for what does not fit; those in Rust have a
+            # panic of theirs, which is no Exception.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             raise self.error(f"{folder}: the {self.what} is damaged ({error!r:.200})") from error
+
+
+def all_files(folder: Path) -> list[Path]:
+    """Whatever is in a folder that is no folder itself, but for `WORK` and what is hidden."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(n for n in folders if n not in WORK and not n.startswith("."))
+        found += [
+            Path(place, name)
+            for name in sorted(names)
+            if not name.startswith(".") and not name.endswith(".part")
+        ]
+    return found
 
 
 def require_same(path: Path, mine: Mapping[str, Any], folder: Path, delete: Path) -> bool:
@@ -178,8 +267,10 @@ def require_same(path: Path, mine: Mapping[str, Any], folder: Path, delete: Path
         Naming what is different.
     """
     try:
-        stored = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        stored = json.loads(read_bytes(path).decode("utf-8"))
+        if not isinstance(stored, dict):
+            raise ValueError(f"it holds {stored!r:.40}")
+    except (OSError, ValueError, RecursionError):
         return False
     now = json.loads(json.dumps(mine))
     different = [
@@ -195,6 +286,33 @@ def require_same(path: Path, mine: Mapping[str, Any], folder: Path, delete: Path
     return True
 
 
+MOST_JSON = 1 << 28
+"""Bytes of a JSON file; reports and results have up to some tens of millions."""
+
+
+def read_bytes(path: Path, most: int = MOST_JSON) -> bytes:
+    """Read a file that may come from anybody: a regular one, of a bounded size.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read, or is a pipe or a device, which may never end.
+    ValueError
+        When it is larger than `most` bytes.
+    """
+    # Opening a pipe that nobody writes to waits for ever without O_NONBLOCK (POSIX).
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
+        if status.st_size > most:
+            raise ValueError(f"{status.st_size:,} bytes, at most {most:,} are read")
+        return file.read(most)
+
+
 @contextmanager
 def whole(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Give a place for the new content of a file, which takes the file's place in one step.
@@ -204,20 +322,40 @@ def whole(path: Path, *, shared: bool = False) -> Iterator[Path]:
     path : Path
     shared : bool
         Whether several processes may write it at once; each gets a place of its own.
+
+    Raises
+    ------
+    WriteError
+        When the disk is full, or nothing can be written there. The old content stays.
     """
     part = path.with_name(f"{path.name}{f'.{os.urandom(4).hex()}' * shared}.part")
     try:
+        part.unlink(missing_ok=True)  # a link to another file, in a folder from elsewhere
         yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())  # else a power failure may leave the new name without content
         part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(error, SensoriumError):
+            raise
+        reason = error.strerror or error
+        raise WriteError(f"{path}: cannot be written ({reason}); nothing was changed") from error
     except BaseException:
         with contextlib.suppress(OSError):  # a full disk has it, too
             part.unlink(missing_ok=True)
         raise
 
 
-def write_json(path: Path, content: Any, *, shared: bool = False) -> None:
-    """Write JSON, whole or not at all; dataclasses as objects, paths as texts. See `whole`."""
+def write_json(path: Path, content: Any, *, shared: bool = False, checksum: bool = False) -> None:
+    """Write JSON, whole or not at all; dataclasses as objects, paths as texts. See `whole`.
+
+    With a `checksum`, an object gets one (`sensorium.checksums.require_checksum`).
+    """
     text = json.dumps(content, indent=1, ensure_ascii=False, default=_plain)
+    if checksum:
+        text = json.dumps(with_checksum(json.loads(text)), indent=1, ensure_ascii=False)
     with whole(path, shared=shared) as part:
         part.write_text(text + "\n", "utf-8")
 
@@ -246,20 +384,47 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     """
     import zipfile  # only when a file is read: imports are counted in milliseconds
 
+    require_regular(path)
     try:
+        with zipfile.ZipFile(path) as packed:
+            for member in packed.infolist():  # a few kilobytes can be packed gigabytes
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{member.filename!r} is compressed")
+        # NumPy compares each array with the CRC-32 that the archive has of it.
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path.name}: {error}") from error
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # NumPy and zipfile raise nearly any exception
+        raise ValueError(f"{path.name}: {error!r:.200}") from error
+
+
+def require_regular(path: Path) -> None:
+    """Refuse what is no file with an end: a pipe, a device, a folder.
+
+    Raises
+    ------
+    OSError
+        When it is none, or is not there.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
     """Write tensors of torch as safetensors, whole or not at all."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with whole(path) as part:
-        save_file(copies, part)
+        try:
+            save_file(copies, part)
+        except SafetensorError as error:  # of a full disk, too
+            raise OSError(" ".join(str(error).split())[:200]) from error
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
@@ -270,11 +435,13 @@ def read_tensors(path: Path) -> dict[str, Any]:
     OSError, ValueError
         When the file is missing or damaged.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    require_regular(path)
     try:
         tensors: dict[str, Any] = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # SafetensorError, and for an unknown type KeyError
+        raise ValueError(f"{path.name}: {error!r:.200}") from error
     return tensors

@@ -16,6 +16,7 @@ from sensorium import Collection
 from sensorium.collection import searching
 from sensorium.collection.derived import describe_index, folder_of, read_queries
 from sensorium.collection.rows import EmbeddedFile, FileState
+from sensorium.collection.sealing import seal
 from sensorium.encoders import Encoder
 from sensorium.errors import UsageError
 from sensorium.index.tuning import recall_of, truth
@@ -191,7 +192,8 @@ def test_an_index_of_another_space_is_not_used(
 
     facts = json.loads(json.loads(pointer.read_text())["facts"])
     body = json.dumps({**facts, "space": "0" * 16})
-    pointer.write_text(json.dumps({"checksum": zlib.crc32(body.encode()), "facts": body}))
+    outer = {"checksum": zlib.crc32(body.encode()), "seal": seal(body), "facts": body}
+    pointer.write_text(json.dumps(outer))
     with Collection(filled.path, encoder) as again:
         assert found(again, queries) == exact(filled, queries)
         assert "another space" in (again._asking._vectors.problem or "")

@@ -54,7 +54,7 @@ def test_what_a_result_says(result: Result, tmp_path: Path) -> None:
     content = json.loads(write_result(result, tmp_path).read_text("utf-8"))
     assert list(content) == [
         "format", "kind", "arguments", "seed", "encoder", "data", "versions", "skipped",
-        "measurements",
+        "measurements", "checksum",
     ]  # fmt: skip
     assert (content["format"], content["kind"], content["seed"]) == (2, "pairs", 7)
     assert content["encoder"]["fingerprint"] == result.encoder["fingerprint"]

@@ -17,8 +17,9 @@ import torch
 from sensorium import load_encoder
 from sensorium.data.pairs import text_pairs
 from sensorium.errors import EncoderError, UsageError
+from sensorium.tasks.formats import TRANSLATOR
 from sensorium.tasks.generating import Search
-from sensorium.tasks.translation import TRANSLATOR, load_translator
+from sensorium.tasks.translation import load_translator
 from sensorium.training.loop import Settings
 from sensorium.training.new_models import Shape, train_tokenizer
 from sensorium.training.translator import (

@@ -13,6 +13,7 @@ from sensorium.cli.output import place, told
 from sensorium.collection import Hit, Skipped
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError, MissingExtraError, UsageError
+from sensorium.folders import whole
 from sensorium.media import Image, Mesh, Video, open_media
 from sensorium.media.lettering import write_line
 from sensorium.media.mesh import VIEWS
@@ -100,7 +101,8 @@ def save_sheet(sheet: PIL.Image.Image, path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path)
+        with whole(path) as part:
+            sheet.save(part, "PNG")
     except OSError as error:
         raise UsageError(f"{path}: the contact sheet cannot be written ({error})") from error
 

@@ -17,6 +17,7 @@ from sensorium.collection.rows import FileState, VectorRow
 from sensorium.data.metadata import dump_metadata, merged, read_metadata
 from sensorium.data.tables import PATH_COLUMN, TABLE_SUFFIXES
 from sensorium.errors import UsageError
+from sensorium.folders import require_regular
 from sensorium.media.skipped import Skipped
 
 VECTORS = "vectors.npy"
@@ -107,7 +108,11 @@ def read(layout: str, source: Path, columns: Columns) -> Source:
             f"{items} has {lines:,} rows, {file} has {len(vectors):,}: one is needed for each"
         )
 
+    opened = _state(items)
+
     def batches(size: int) -> Generator[Batch, None, None]:
+        if _state(items) != opened:
+            raise UsageError(f"{items} was replaced while it was read: import it again")
         rows = (_row(line, origin, columns) for line in _lines(items))
         for start in range(0, len(vectors), size):
             yield list(islice(rows, size)), vectors[start : start + size]
@@ -115,11 +120,20 @@ def read(layout: str, source: Path, columns: Columns) -> Source:
     return Source(len(vectors), vectors.shape[1], origin, batches)
 
 
+def _state(path: Path) -> tuple[int, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def open_array(file: Path) -> npt.NDArray[Any]:
     """Map an array of vectors into memory."""
     try:
+        require_regular(file)
         vectors: npt.NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError, TypeError, SyntaxError) as error:
         raise UsageError(f"{file}: no array that can be read ({error})") from error
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
         raise UsageError(f"{file} is no array of vectors: {vectors.dtype} {vectors.shape}")

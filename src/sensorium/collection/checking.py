@@ -12,7 +12,15 @@ from itertools import islice
 import numpy as np
 
 from sensorium.collection.collection import Collection
-from sensorium.collection.derived import SLOTS, DamagedIndexError, read_index, remove_slot
+from sensorium.collection.derived import (
+    SLOTS,
+    DamagedIndexError,
+    DerivedIndex,
+    ForeignIndexError,
+    read_index,
+    remove_slot,
+    require_same_vectors,
+)
 from sensorium.collection.rows import are_sound, json_values, vector_of
 from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.collection.sqlite_writing import count_change
@@ -54,6 +62,8 @@ class CheckReport:
     without_checksum : int
         Vectors that a version before checksums stored: only their lengths could be compared.
     damages : list of Damage
+    notes : list of str
+        What is no damage, but worth knowing: an index that was built elsewhere is not used.
     repaired : bool
         Whether the mends were carried out, as far as that needs no files.
     seconds : float
@@ -63,6 +73,7 @@ class CheckReport:
     vectors: int = 0
     without_checksum: int = 0
     damages: list[Damage] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     repaired: bool = False
     seconds: float = 0.0
 
@@ -97,7 +108,7 @@ def check(library: Collection, *, repair: bool = False) -> CheckReport:
         if all(damage.mend == REBUILT for damage in report.damages):  # else rows may be anything
             words = bool(report.damages)
             again = {*_of_vectors(store, report), *_of_descriptions(store, report)}
-            report.damages += _of_indexes(library, repair)
+            report.damages += _of_indexes(library, store, report, repair)
             if repair:
                 _forget(store, sorted(again), words)
     report.repaired = repair and bool(report.damages)
@@ -174,18 +185,29 @@ def _of_descriptions(store: SQLiteStore, report: CheckReport) -> Iterator[int]:
                 yield item
 
 
-def _of_indexes(library: Collection, repair: bool) -> Iterator[Damage]:
+def _of_indexes(
+    library: Collection, store: SQLiteStore, report: CheckReport, repair: bool
+) -> Iterator[Damage]:
     space = library.info().space
     if space is None:
         return
     for slot in SLOTS:
+        mend = "sensorium optimize" if slot == "vectors" else "sensorium optimize --hash BITS"
         try:
-            read_index(library.path, slot, space.fingerprint)
+            index = read_index(library.path, slot, space.fingerprint)
+            if index is not None:
+                _compare_rows(index, store, space.dimension)
+        except ForeignIndexError as error:
+            report.notes.append(f"{error}; `{mend}` builds it here")
         except DamagedIndexError as error:
-            mend = "sensorium optimize" if slot == "vectors" else "sensorium optimize --hash BITS"
             yield Damage(f"the index is damaged: {error}", str(library.path), f"{mend} makes it")
             if repair:
                 remove_slot(library.path, slot)
+
+
+def _compare_rows(index: DerivedIndex, store: SQLiteStore, dimension: int) -> None:
+    sampled = store.vectors(dimension, ids=[int(name) for name in index.state["sample"]])
+    require_same_vectors(index, sampled[0], sampled[2])
 
 
 def _forget(store: SQLiteStore, items: list[int], words: bool) -> None:

@@ -3,7 +3,7 @@
 ``NAME.sensorium-index/`` holds for each slot (``vectors``, ``hash``) one JSON file that names a
 folder of this generation, its files' sizes and checksums, the space and the state of the table it
 was made from. A generation is written whole before the JSON file is replaced, in one step; whatever
-is missing, damaged or of another space is as if it were not there.
+is missing, damaged, of another space or not built by this user is as if it were not there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import shutil
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.sealing import digest_blocks, is_sealed, seal
 from sensorium.errors import CollectionError, UsageError
+from sensorium.folders import read_bytes
 from sensorium.index.base import Index
 from sensorium.index.kinds import load_index
 
@@ -36,8 +37,16 @@ READ_BYTES = 1 << 22
 ABANDONED_SECONDS = 6 * 3600  # an unfinished generation this old belongs to a killed process
 
 
+MOST_FACTS = 1 << 24
+"""Bytes of the JSON file of a slot. It has some thousand, of which most say what was measured."""
+
+
 class DamagedIndexError(Exception):
     """Why index files are not used; never leaves `sensorium.collection`."""
+
+
+class ForeignIndexError(DamagedIndexError):
+    """These files were not built by this user, or before this was noted: they are not opened."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,10 @@ class DerivedIndex:
 
 
 SUFFIX = "-index"
+
+SAMPLED = 16
+"""Vectors that an index notes the checksums of, to tell whether a collection is the one it is of:
+its file may have been restored from a copy, or another one may have taken its name."""
 
 
 def folder_of(collection: Path) -> Path:
@@ -118,18 +131,21 @@ def write_index(
             for number, group in enumerate(queries):
                 np.save(unfinished / f"queries-{number}.npy", group)
             files = {}
-            for path in sorted(unfinished.iterdir()):
+            paths = sorted(unfinished.iterdir())
+            for path in paths:
                 files[path.name] = [path.stat().st_size, _checksum(path)]
                 _sync(path)
+            digests = digest_blocks(paths)
             unfinished.rename(folder / generation)
             _sync(folder)
             facts = {
                 "format": FORMAT, "generation": generation, **state, "vectors": len(ids[0]),
-                "files": files,
+                "files": files, "digests": digests,
             }  # fmt: skip
             body = json.dumps(facts, sort_keys=True)
-            with new_pointer.open("w", encoding="utf-8") as file:
-                json.dump({"checksum": zlib.crc32(body.encode()), "facts": body}, file)
+            outer = {"checksum": zlib.crc32(body.encode()), "seal": seal(body), "facts": body}
+            with new_pointer.open("x", encoding="utf-8") as file:
+                json.dump(outer, file)
                 file.flush()
                 os.fsync(file.fileno())
             last = _generation(pointer)
@@ -164,8 +180,8 @@ def written(folder: Path) -> Iterator[None]:
 
 def _generation(pointer: Path) -> str:
     try:
-        return str(_facts(pointer)["generation"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return str(_facts(pointer)[0]["generation"])
+    except UNREADABLE:
         return ""
 
 
@@ -188,19 +204,25 @@ def read_index(collection: Path, slot: str, space: str) -> DerivedIndex | None:
 
     Raises
     ------
+    ForeignIndexError
+        When it was not built by this user: none of its files is opened.
     DamagedIndexError
         When what is there cannot be used, and why.
     """
     folder = folder_of(collection)
     pointer = folder / f"{slot}.json"
     try:
-        facts = _facts(pointer)
+        facts, is_own = _facts(pointer)
+        if not is_own:
+            raise ForeignIndexError(
+                f"{folder} was built elsewhere, or by an earlier version: it is not opened"
+            )
         if facts["format"] != FORMAT:
             raise DamagedIndexError(f"{pointer} has format {facts['format']}, not {FORMAT}")
         if facts["space"] != space:
             raise DamagedIndexError(f"{pointer} is of another space, {facts['space']}")
         generation = folder / facts["generation"]
-        _check(generation, facts["files"])
+        _check(generation, facts["digests"])
         # A plain view of the mapped file: numpy's memmap takes longer to pick rows from.
         ids = np.asarray(np.load(generation / IDS, mmap_mode="r", allow_pickle=False))
         index = load_index(generation, facts["kind"], facts["parameters"])
@@ -208,7 +230,7 @@ def read_index(collection: Path, slot: str, space: str) -> DerivedIndex | None:
         if not pointer.exists():
             return None
         raise DamagedIndexError(f"{error.filename} is missing") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
+    except (*UNREADABLE, RuntimeError, MemoryError, UsageError) as error:  # FAISS: RuntimeError
         raise DamagedIndexError(f"{pointer}: {error}") from error
     return DerivedIndex(index, ids[0], ids[1], facts, generation)
 
@@ -220,25 +242,59 @@ def describe_index(collection: Path, slot: str) -> dict[str, Any] | None:
     -------
     dict or None
         ``kind``, ``vectors`` (how many are in it), ``recall`` (as measured; not for hash codes),
-        ``parameters``, ``bytes``, and ``checksum``, which differs where the files do.
+        ``parameters``, ``bytes``, ``checksum``, which differs where the files do, and ``foreign``
+        where it was built elsewhere and is not opened.
     """
     try:
-        facts = _facts(folder_of(collection) / f"{slot}.json")
+        facts, is_own = _facts(folder_of(collection) / f"{slot}.json")
         size = sum(size for size, _ in facts["files"].values())
-        names = ("kind", "vectors", "recall", "parameters")
+        types = {"kind": str, "vectors": int, "recall": float, "parameters": dict}
         checksum = zlib.crc32(json.dumps(facts["files"], sort_keys=True).encode())
-        known = {name: facts[name] for name in names if name in facts}
-        return {**known, "bytes": size, "checksum": checksum}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        known = {name: facts[name] for name in types if name in facts}
+        if any(not isinstance(value, types[name]) for name, value in known.items()):
+            return None
+        foreign = {} if is_own else {"foreign": True}
+        return {**known, "bytes": size, "checksum": checksum, **foreign}
+    except UNREADABLE:
         return None
 
 
-def _facts(pointer: Path) -> dict[str, Any]:
-    outer = json.loads(pointer.read_bytes())
-    facts: dict[str, Any] = json.loads(outer["facts"])
-    if zlib.crc32(outer["facts"].encode()) != outer["checksum"]:
+UNREADABLE = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
+"""What reading facts raises that are damaged, or that somebody else wrote."""
+
+
+def _facts(pointer: Path) -> tuple[dict[str, Any], bool]:
+    """What is written of an index, and whether this user's Sensorium wrote it."""
+    outer = json.loads(read_bytes(pointer, MOST_FACTS))
+    body = outer["facts"]
+    if zlib.crc32(body.encode()) != outer["checksum"]:
         raise ValueError("its checksum is wrong")
-    return facts
+    facts: dict[str, Any] = json.loads(body)
+    return facts, is_sealed(body, outer.get("seal"))
+
+
+def sample_of(
+    segment_ids: npt.NDArray[np.int64], vectors: npt.NDArray[np.float32]
+) -> dict[str, int]:
+    """CRC-32 of some vectors, by the ids of their segments."""
+    rows = np.unique(np.linspace(0, len(segment_ids) - 1, SAMPLED).astype(int))
+    rows = rows[: len(segment_ids)]
+    return {str(segment_ids[row]): zlib.crc32(vectors[row].astype("<f4").tobytes()) for row in rows}
+
+
+def require_same_vectors(
+    index: DerivedIndex, segment_ids: npt.NDArray[np.int64], vectors: npt.NDArray[np.float32]
+) -> None:
+    """Refuse an index of another collection, by those of its sampled vectors that are still there.
+
+    Raises
+    ------
+    DamagedIndexError
+        When a vector of the same id is another one.
+    """
+    noted = index.state["sample"]
+    if any(noted[name] != now for name, now in sample_of(segment_ids, vectors).items()):
+        raise DamagedIndexError(f"{index.generation} is an index of another collection")
 
 
 def read_queries(index: DerivedIndex) -> list[npt.NDArray[np.float32]]:
@@ -255,13 +311,12 @@ def remove_slot(collection: Path, slot: str) -> None:
         _remove_others(folder, slot, "")
 
 
-def _check(generation: Path, files: Mapping[str, tuple[int, int]]) -> None:
-    """Compare every file with its checksum: FAISS trusts what it reads, and may crash on it."""
-    with ThreadPoolExecutor() as threads:
-        found = threads.map(_checksum, [generation / name for name in files])
-        for (name, (_, wanted)), checksum in zip(files.items(), found, strict=True):
-            if checksum != wanted:
-                raise DamagedIndexError(f"{generation / name} is damaged")
+def _check(generation: Path, digests: Mapping[str, str]) -> None:
+    """Compare every file with its digest: FAISS trusts what it reads, and may crash on it."""
+    found = digest_blocks(generation / name for name in digests)
+    for name, digest in digests.items():
+        if digest != found[name]:
+            raise DamagedIndexError(f"{generation / name} is damaged")
 
 
 def _checksum(path: Path) -> int:

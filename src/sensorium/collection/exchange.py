@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from sensorium.checksums import KEY, damaged_files, note_files, require_checksum, with_checksum
 from sensorium.collection.bulk import BULK_BATCH, Batch, BulkReport, write_batches
 from sensorium.collection.collection import store_of
 from sensorium.collection.opening import open_store
@@ -23,8 +22,10 @@ from sensorium.collection.rows import VectorRow
 from sensorium.collection.store import Store, require_space
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import CollectionError, SpaceMismatchError, UsageError
+from sensorium.folders import FILES, read_bytes
 from sensorium.media import Modality
 from sensorium.media.progress import Progress
+from sensorium.replacing import unfinished
 
 if TYPE_CHECKING:
     from sensorium.collection.collection import Collection
@@ -33,6 +34,9 @@ SPACE_FILE = "space.json"
 """Lies in an exported folder and says which vectors these are; Parquet and Lance have the same
 text in their schema, under `SPACE_KEY`."""
 SPACE_KEY = b"sensorium"
+
+MOST_SPACE = 1 << 24
+"""Bytes of that file; a thousand, and a hundred for each file of the export."""
 
 EXCHANGE_FORMAT = 2
 """2 says of each vector what it is of (`VectorRow.of_segment`, `details`); 1 is read, too."""
@@ -78,14 +82,15 @@ class Origin:
         """Read what `to_json` wrote."""
         try:
             facts = json.loads(text)
+            require_checksum(facts)
             if facts["format"] > EXCHANGE_FORMAT:
                 raise CollectionError(
                     f"{where} has format {facts['format']}, this version reads up to "
                     f"{EXCHANGE_FORMAT}: upgrade Sensorium"
                 )
             return cls(Space.from_json(json.dumps(facts["space"])), str(facts["encoder"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise CollectionError(f"{where}: the space is not readable ({error!r})") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise CollectionError(f"{where}: the space is not readable ({error!r:.300})") from error
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,8 @@ def export_collection(
     """Write a collection's items and vectors for other tools, or to be imported elsewhere.
 
     The rows are those of one moment, whatever is added meanwhile; memory holds a few thousand.
-    What is written has another name (``.NAME.….partial``) until it is whole.
+    What is written has another name (``.NAME.….partial``) until it is whole; see
+    `sensorium.replacing`. Checksums of the files go with it, which an import compares.
 
     Parameters
     ----------
@@ -292,9 +298,14 @@ def find_import(
     path = Path(source).expanduser().absolute()
     chosen = layout or guess_layout(path)
     columns = columns or Columns()
+    before = _identity(path) if path.exists() else None
     if columns.modality not in [*Modality]:
         raise UsageError(f"modality is one of {', '.join(Modality)}, got {columns.modality!r}")
+    if path.is_dir():
+        _require_undamaged(path)
     found = _layout(chosen).read(chosen, path, columns)
+    if before != (_identity(path) if path.exists() else None):
+        raise CollectionError(f"{path} was replaced while it was read: import it again")
     origin = _origin(path, found, encoder, encoder_name)
     if found.dimension != origin.space.dimension:
         raise UsageError(
@@ -381,25 +392,58 @@ def _require_free(path: Path, overwrite: bool) -> None:
 def _whole(path: Path) -> Iterator[Path]:
     """Give a name to write to, which becomes `path` when all is written and on disk."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+        with unfinished(path) as new:
+            yield new
+            _note_checksums(new)
     except OSError as error:
-        raise CollectionError(f"{path}: cannot be written ({error})") from error
+        reason = error.strerror or error
+        raise CollectionError(
+            f"{path}: cannot be written ({reason}); what was there before stays"
+        ) from error
+
+
+def _note_checksums(folder: Path) -> None:
+    """Write into the folder's `SPACE_FILE` what its files are, so that an import can tell damage.
+
+    A single file has none beside it: Parquet has checksums of its own, which are written.
+    """
+    space = folder / SPACE_FILE
+    if space.is_file():
+        others = sorted(path for path in folder.rglob("*") if path.is_file() and path != space)
+        facts = {**json.loads(space.read_text("utf-8")), FILES: note_files(folder, others)}
+        text = json.dumps(with_checksum(facts), ensure_ascii=False, indent=1)
+        space.write_text(text + "\n", "utf-8")
+
+
+def _require_undamaged(path: Path) -> None:
+    """Compare the files of an export with their checksums, where it has some.
+
+    Raises
+    ------
+    CollectionError
+        Naming one that is not as it was written.
+    """
+    for file, why in damages_of_export(path):
+        raise CollectionError(
+            f"{file}: {why}; export it again, or take a whole copy. If it was changed on "
+            f'purpose, delete "{FILES}" and "{KEY}" from {path / SPACE_FILE}'
+        )
+
+
+def damages_of_export(path: Path) -> Iterator[tuple[Path, str]]:
+    """Files of an exported folder that are not as they were written, and why."""
+    space = path / SPACE_FILE
+    if not space.is_file():
+        return
     try:
-        unfinished = folder / path.name
-        yield unfinished
-        for file in [unfinished, *unfinished.rglob("*")]:
-            if file.is_file():
-                _flush(file)
-        if os.path.lexists(path):  # two folders cannot change names in one step
-            path.rename(folder / "replaced")
-        unfinished.rename(path)
-    except OSError as error:
-        raise CollectionError(f"{path}: cannot be written ({error})") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        facts = json.loads(read_bytes(space, MOST_SPACE))
+        if isinstance(facts, dict):
+            require_checksum(facts)
+            yield from damaged_files(path, facts.get(FILES, {}))
+    except (OSError, ValueError, RecursionError) as error:
+        yield space, f"it cannot be read ({error})"
 
 
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

@@ -18,6 +18,7 @@ from sensorium.collection.derived import (
     read_index,
     read_queries,
     remove_slot,
+    sample_of,
     write_index,
     written,
 )
@@ -318,9 +319,13 @@ def _read(
     store: Store, dimension: int
 ) -> tuple[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], Vectors, dict[str, Any]]:
     with store.snapshot():
-        state = {"changes": store.state().changes.total, "removed": store.removed(0)[1]}
+        state: dict[str, Any] = {
+            "changes": store.state().changes.total,
+            "removed": store.removed(0)[1],
+        }
         segment_ids, item_ids, vectors = store.vectors(dimension)
         state["last_segment"] = int(segment_ids[-1]) if len(segment_ids) else 0
+        state["sample"] = sample_of(segment_ids, vectors)
     return (segment_ids, item_ids), vectors, state
 
 

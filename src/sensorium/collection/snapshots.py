@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,10 +12,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.derived import DamagedIndexError, DerivedIndex, read_index, signature
+from sensorium.collection.derived import (
+    DamagedIndexError,
+    DerivedIndex,
+    ForeignIndexError,
+    read_index,
+    require_same_vectors,
+    signature,
+)
 from sensorium.collection.rows import Changes
 from sensorium.collection.store import Store, require_space
 from sensorium.encoders import Space
+from sensorium.errors import SensoriumWarning
 from sensorium.index.base import Mask, Vectors
 from sensorium.ranking.scale import COSINES, SAMPLE, Samples, Scale
 
@@ -178,8 +187,19 @@ class Snapshots:
         if files is not None:
             try:
                 index = read_index(self.path, self._slot, space.fingerprint)
+                if index is not None:
+                    ids = [int(name) for name in index.state["sample"]]
+                    sampled = self._store.vectors(space.dimension, ids=ids)
+                    require_same_vectors(index, sampled[0], sampled[2])
             except DamagedIndexError as error:
-                self.problem = str(error)
+                index, self.problem = None, str(error)
+                # Codes are made again by the search that asks for them.
+                if isinstance(error, ForeignIndexError) and self._slot == "vectors":
+                    warnings.warn(
+                        f"{error}; searches compare everything until `sensorium optimize` has "
+                        "built it here",
+                        SensoriumWarning, stacklevel=2,
+                    )  # fmt: skip
         empty = np.empty(0, np.int64)
         opened = Snapshot(
             space=space.fingerprint,

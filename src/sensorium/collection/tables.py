@@ -26,6 +26,7 @@ from sensorium.collection.exchange import (
 )
 from sensorium.collection.rows import FileState, VectorRow
 from sensorium.errors import CollectionError, MissingExtraError, UsageError
+from sensorium.folders import require_regular
 from sensorium.media.skipped import Skipped
 
 try:
@@ -75,17 +76,21 @@ def write(layout: str, target: Path, content: Content) -> None:
     elif layout == "clip-retrieval":
         _write_clip_retrieval(target, content)
     elif target.suffix == ".parquet":
-        with pyarrow.parquet.ParquetWriter(target, _schema(content)) as file:
+        with _parquet_writer(target, content) as file:
             for rows, vectors in content.batches:
                 file.write_batch(_table(rows, vectors, content))
     else:
         target.mkdir()
         for part, batches_of_part in enumerate(_parts(content)):
             path = target / f"part-{part:05}.parquet"
-            with pyarrow.parquet.ParquetWriter(path, _schema(content)) as file:
+            with _parquet_writer(path, content) as file:
                 for rows, vectors in batches_of_part:
                     file.write_batch(_table(rows, vectors, content))
         (target / SPACE_FILE).write_text(content.origin.to_json(content.rows), "utf-8")
+
+
+def _parquet_writer(path: Path, content: Content) -> Any:
+    return pyarrow.parquet.ParquetWriter(path, _schema(content), write_page_checksum=True)
 
 
 def read(layout: str, source: Path, columns: Columns) -> Source:
@@ -118,7 +123,8 @@ def read(layout: str, source: Path, columns: Columns) -> Source:
 
 def _parquet(file: Path) -> Any:
     try:
-        return pyarrow.parquet.ParquetFile(file)
+        require_regular(file)
+        return pyarrow.parquet.ParquetFile(file, page_checksum_verification=True)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise UsageError(f"{file}: no Parquet that can be read ({error})") from error
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.background import PASSAGES
-from sensorium.encoders.folder import ENCODER, QUERY_PREFIX, FolderEncoder
+from sensorium.encoders.folder import QUERY_PREFIX, FolderEncoder, write_config
 from sensorium.encoders.hub import HubEncoder, document_prompt, has_query_route
 from sensorium.encoders.hub_loading import input_module
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
+from sensorium.replacing import unfinished
 
 try:
     import onnx
@@ -115,10 +117,7 @@ def export(
         raise EncoderError(f"{encoder.source} has neither an image nor a text tower to export")
     if Modality.IMAGE in modalities and not images:
         raise UsageError("name pictures to check the image tower with: --images FOLDER")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its place: a rename is all that is missing in the end.
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
-        target = Path(temporary) / "encoder"
+    with _placed(folder) as target:
         target.mkdir()
         config: dict[str, Any] = {
             "name": Path(encoder.source).name,
@@ -144,15 +143,20 @@ def export(
             config[modality.value]["precision"] = _check(
                 target, config, modality, inputs, wanted, report
             )
-        ENCODER.write(target, config)
-        shutil.move(target, folder) if not folder.exists() else _move_into(target, folder)
+        write_config(target, config)
     size = sum(path.stat().st_size for path in folder.iterdir())
     return ExportReport(folder, report.agreements, report.precisions, size)
 
 
-def _move_into(source: Path, target: Path) -> None:
-    for path in source.iterdir():
-        shutil.move(path, target / path.name)
+@contextmanager
+def _placed(folder: Path) -> Iterator[Path]:
+    try:
+        with unfinished(folder) as target:
+            yield target
+    except OSError as error:
+        raise EncoderError(
+            f"{folder}: cannot be written ({error.strerror or error}); nothing is left of it"
+        ) from error
 
 
 def _check(
@@ -167,7 +171,7 @@ def _check(
     precision = "f32"
     for variant, runtime in (("f32", "onnxruntime"), ("bf16", "openvino")):
         config[modality.value]["precision"] = variant
-        ENCODER.write(folder, config)
+        write_config(folder, config)
         loaded = FolderEncoder(folder, runtime)
         cosines = (loaded.encode(inputs) * wanted).sum(axis=1)
         ran = loaded.runtime if len(loaded.space.modalities) == 1 else runtime
@@ -209,7 +213,7 @@ def _int8(
         if "tokenizer" in tower:
             shutil.copy(folder / tower["tokenizer"], trial)
         others = {m.value for m in Modality if m != modality}
-        ENCODER.write(
+        write_config(
             trial, {k: v for k, v in config.items() if k not in others} | {modality.value: tower}
         )
         cosines = (FolderEncoder(trial, "onnxruntime").encode(inputs) * wanted).sum(axis=1)

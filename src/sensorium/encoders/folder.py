@@ -5,7 +5,8 @@ The format is described in docs/encoder-format.md. Nothing in it is executed or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -26,7 +27,7 @@ from sensorium.encoders.runtime import (
 )
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
-from sensorium.folders import Format
+from sensorium.folders import Format, require_regular
 from sensorium.media import Audio, Image, Media, Modality, Text
 from sensorium.media.decoding import decoding
 
@@ -37,11 +38,29 @@ ENCODER = Format(CONFIG, "encoder", "it is not an encoder", error=EncoderError)
 SHIPPED = Path(__file__).parent
 """Encoders that come with the package are folders here."""
 
+ORDINARY_BYTES = 1 << 28
+"""Of such a file, at most; those that are shipped have some hundred thousand."""
+
 _ORDINARY = {"pictures": "background", "words": "words"}
 """Keys of ``encoder.json`` that name files of vectors; see `Encoder.ordinary`."""
 
+WEIGHTS = "weights"
+"""SHA-256 of the towers and the tokenizer, which is the space's identity: computed anyway whenever
+an encoder is loaded, so that comparing it takes no time."""
+
 QUERY_PREFIX = "query_prefix"
 """Of a text tower: put before what is sought, where that is not the prefix of what is searched."""
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write ``encoder.json`` when the other files are there, and note what is in them."""
+    files = {
+        folder / config[modality.value][key]
+        for modality in _TOWERS
+        if modality.value in config
+        for key in _FILE_KEYS & {*config[modality.value]}
+    }
+    ENCODER.write(folder, {**config, WEIGHTS: hash_files(files)})
 
 
 class FolderEncoder(Encoder):
@@ -65,7 +84,8 @@ class FolderEncoder(Encoder):
 
     def __init__(self, folder: Path, runtime: str | None = None) -> None:
         self.folder = folder
-        self.config = _read_config(folder)
+        with ENCODER.reading(folder):
+            self.config = _read_config(folder)
         is_shipped = folder.parent == SHIPPED
         self.name: str = folder.name if is_shipped else str(folder.absolute())
         # Read now, so that a misspelt setting is said before anything is made.
@@ -76,9 +96,20 @@ class FolderEncoder(Encoder):
         towers = {m: self.config[m.value] for m in _TOWERS if m.value in self.config}
         files = {folder / tower[key] for tower in towers.values() for key in _FILE_KEYS & {*tower}}
         self._towers: dict[Modality, dict[str, Any]] = towers
-        for path in files:
+        for path in sorted(files):
             if not path.is_file():
                 raise EncoderError(f"{folder / CONFIG} names {path.name}, which is not there")
+        try:
+            weights = hash_files(files)
+        except OSError as error:
+            raise EncoderError(f"{folder}: cannot be read ({error})") from error
+        if self.config.get(WEIGHTS, weights) != weights:
+            names = ", ".join(sorted(path.name for path in files))
+            raise EncoderError(
+                f"{folder}: {names}: not as written; one of them was damaged or replaced. Take a "
+                f'whole copy, or make it again; if it was on purpose, delete "{WEIGHTS}", '
+                f'"files" and "checksum" from {CONFIG}'
+            )
         self.space = Space(
             name=self.config["name"],
             dimension=self.config["dimension"],
@@ -87,7 +118,7 @@ class FolderEncoder(Encoder):
                 modality.value: {k: v for k, v in tower.items() if k not in _NOT_PREPROCESSING}
                 for modality, tower in towers.items()
             },
-            weights=hash_files(files),
+            weights=weights,
         )
         self.temperature: float = self.config["temperature"]
         sigmoid = self.config.get("sigmoid")
@@ -115,9 +146,9 @@ class FolderEncoder(Encoder):
             end = longest if media.span is None else min(longest, media.duration)
             return {"samples": media.clip(0, end).load(rate)[: longest * rate]}
         assert isinstance(media, Text)  # _config knows no fourth modality
-        prefix = tower.get("prefix", "")
+        prefix = tower.get("prefix") or ""
         if role == "query":
-            prefix = tower.get(QUERY_PREFIX, prefix)
+            prefix = tower.get(QUERY_PREFIX) or prefix
         tokenizer = self._tokenizer
         with decoding("", f"the text {media.text!r:.80} cannot be encoded"):
             ids = tokenizer.encode(prefix + media.text).ids
@@ -159,8 +190,11 @@ class FolderEncoder(Encoder):
             return None
         path = self.folder / name
         try:
+            require_regular(path)
             vectors = np.load(path, allow_pickle=False).astype(np.float32)
-        except (OSError, ValueError) as error:
+            if path.stat().st_size > ORDINARY_BYTES or not np.isfinite(vectors).all():
+                raise ValueError("it holds values that are no numbers, or too many")
+        except (OSError, ValueError, EOFError, MemoryError, SyntaxError, TypeError) as error:
             raise EncoderError(f"{path}: cannot be read ({error})") from error
         if vectors.ndim != 2 or vectors.shape[1] != self.space.dimension:
             expected = f"(n, {self.space.dimension})"
@@ -262,7 +296,7 @@ def _is_plain(file: object) -> bool:
 
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
-    config = ENCODER.read(folder)
+    config = ENCODER.read(folder, files=False)  # the large ones by `WEIGHTS`
     _require(path, "", config, _KEYS)
     if not all("{}" in prompt for prompt in config["prompts"]) or not config["prompts"]:
         raise EncoderError(f"{path}: prompts are one or more texts with {{}}")
@@ -278,6 +312,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
                 raise EncoderError(f"{path}: {name}.{key} is a plain file name, got {file!r}")
             if key == "model" and not file.lower().endswith(".onnx"):  # runtimes read others, too
                 raise EncoderError(f"{path}: {name}.model ends in .onnx, got {file!r:.80}")
+        for key, kind in _OPTIONAL.items():
+            if config[name].get(key, 0) != 0:
+                _require(path, f"{name}.", config[name], {key: kind})
+        if not LEAST_CROP <= config[name].get("crop", 1) <= 1:
+            raise EncoderError(f"{path}: {name}.crop is a share, got {config[name]['crop']!r}")
         if (precision := config[name].get("precision", PRECISIONS[0])) not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise EncoderError(f"{path}: {name}.precision is {precision!r}; known: {known}")
@@ -301,6 +340,20 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 _KEYS: dict[str, type] = {"name": str, "dimension": int, "temperature": float, "prompts": list}
+_MOST: dict[str, float] = {
+    "dimension": 1 << 16, "size": 4096, "rate": 768_000, "seconds": 3600, "block": 1 << 24,
+    "max_tokens": 1 << 20, "pad_to": 1 << 20, "oversize": 16,
+}  # fmt: skip
+"""What memory follows from, far above what any encoder has."""
+
+_OPTIONAL: dict[str, type] = {
+    "pad_id": int, "pad_to": int, "oversize": float, "crop": float,
+    "prefix": str, QUERY_PREFIX: str,
+}  # fmt: skip
+
+LEAST_CROP = 0.1
+"""Of a side: pictures are enlarged until the crop has the tower's size."""
+
 _TOWER_KEYS: dict[str, dict[str, type]] = {
     "audio": {"model": str, "rate": int, "seconds": int, "block": int},
     "image": {"model": str, "size": int, "fit": str},
@@ -321,3 +374,7 @@ def _require(path: Path, prefix: str, values: dict[str, Any], keys: dict[str, ty
             raise EncoderError(f"{path}: {prefix}{key} is no {kind.__name__}: {value!r:.80}")
         if (kind is int or key == "temperature") and not value > 0:
             raise EncoderError(f"{path}: {prefix}{key} is more than 0, got {value!r}")
+        if kind in (int, float) and not abs(value) <= (most := _MOST.get(key, math.inf)):
+            raise EncoderError(f"{path}: {prefix}{key} is at most {most:,}, got {value!r:.40}")
+        if kind is float and not math.isfinite(value):
+            raise EncoderError(f"{path}: {prefix}{key} is no number: {value!r}")

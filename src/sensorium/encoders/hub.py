@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
+from sensorium.checksums import damaged_files, require_checksum
 from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.hub_loading import (
     choose_device,
@@ -32,6 +33,7 @@ from sensorium.encoders.pretrained import is_local
 from sensorium.encoders.space import Space, hash_files
 from sensorium.encoders.trust import remember
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
+from sensorium.folders import COMPARED_BYTES, FILES, read_bytes
 from sensorium.media import Audio, Image, Media, Modality, Text
 from sensorium.media.decoding import decoding
 
@@ -142,13 +144,18 @@ class HubEncoder(Encoder):
         if not path.is_file():
             return
         try:
-            notes = json.loads(path.read_text("utf-8"))
+            notes = json.loads(read_bytes(path).decode("utf-8"))
+            require_checksum(notes)
+            for file, why in damaged_files(path.parent, notes.get(FILES, {}), COMPARED_BYTES):
+                raise EncoderError(f"{file}: {why}; take a whole copy of the folder")
             self.temperature = float(notes["temperature"])
             if notes.get("sigmoid"):
                 self.sigmoid = float(notes["sigmoid"]["scale"]), float(notes["sigmoid"]["bias"])
             self.prompts = [str(prompt) for prompt in notes["prompts"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise EncoderError(f"{path}: cannot be read ({error!r})") from error
+            if not 0 < self.temperature < math.inf:
+                raise ValueError(f"the temperature is {self.temperature}")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise EncoderError(f"{path}: cannot be read ({error!r:.200})") from error
 
     @property
     def runtime(self) -> str:

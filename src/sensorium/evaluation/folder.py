@@ -27,9 +27,11 @@ from sensorium.evaluation.result import (
 )
 from sensorium.home import short_path
 from sensorium.media.skipped import group_skipped
+from sensorium.replacing import flush, hidden_beside, remove_abandoned
 from sensorium.visible import visible
 
 REPORT_FILE = "report.md"
+RECALL, CONFUSION = "recall.png", "confusion.png"
 
 SKIPPED_SHOWN = 20
 """Skipped things that a report names for each reason; ``result.json`` has all of them."""
@@ -80,15 +82,33 @@ def write_evaluation(result: Result, folder: str | os.PathLike[str]) -> list[str
     require_free(folder, result.kind, result.arguments, result.encoder["fingerprint"])
     if (folder / RESULT_FILE).is_file():
         _require_same_data(folder, result.fingerprint, read_result(folder))
+    # A folder that is there may hold files of the user's, and lie where nothing can be put beside.
+    beside = folder / RESULT_FILE if folder.exists() else folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        plots = _draw(result, folder)
-        lines = _report(result, plots)
-        (folder / REPORT_FILE).write_text("\n".join(lines) + "\n", "utf-8", "surrogateescape")
-        write_result(result, folder)
+        with hidden_beside(beside) as new:
+            new.mkdir()
+            plots = _draw(result, new)
+            lines = _report(result, plots)
+            (new / REPORT_FILE).write_text("\n".join(lines) + "\n", "utf-8", "surrogateescape")
+            write_result(result, folder, new)
+            flush(new)
+            if beside == folder:
+                new.rename(folder)
+            else:
+                _take_places(new, folder)
     except OSError as error:
-        raise UsageError(f"{folder}: the evaluation cannot be written ({error})") from error
+        reason = error.strerror or error
+        raise UsageError(f"{folder}: the evaluation cannot be written ({reason})") from error
     return [REPORT_FILE, RESULT_FILE, *plots]
+
+
+def _take_places(new: Path, folder: Path) -> None:
+    """Put files in the place of an earlier run's, the result last; remove plots it alone had."""
+    drawn = {path.name for path in new.iterdir()}
+    for name in sorted(drawn, key=lambda name: name == RESULT_FILE):
+        (new / name).replace(folder / name)
+    for name in {RECALL, CONFUSION, *(_worst_file(name) for name in TITLES)} - drawn:
+        (folder / name).unlink(missing_ok=True)
 
 
 def require_free(folder: Path, kind: str, arguments: dict[str, str], fingerprint: str) -> None:
@@ -108,6 +128,8 @@ def require_free(folder: Path, kind: str, arguments: dict[str, str], fingerprint
     UsageError
         When the folder holds another evaluation, or something else.
     """
+    if folder.is_dir():
+        remove_abandoned(folder / RESULT_FILE)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / RESULT_FILE).is_file():
@@ -197,21 +219,22 @@ def _draw(result: Result, folder: Path) -> list[str]:
     plots = []
     for name, found in result.measurements.items():
         if found.confusion is not None:
-            plot_confusion(found, folder / "confusion.png")
-            plots.append("confusion.png")
+            plot_confusion(found, folder / CONFUSION)
+            plots.append(CONFUSION)
             draw = draw_worst_pictures
         else:
             draw = draw_worst_queries
-        worst = f"worst-{name.replace('_', '-')}.png"
         if found.worst:
-            draw(result, name, folder / worst)
-            plots.append(worst)
-        else:
-            (folder / worst).unlink(missing_ok=True)  # of an earlier run
-    if "confusion.png" not in plots:
-        plot_recall(result, folder / "recall.png")
-        plots.insert(0, "recall.png")
+            draw(result, name, folder / _worst_file(name))
+            plots.append(_worst_file(name))
+    if CONFUSION not in plots:
+        plot_recall(result, folder / RECALL)
+        plots.insert(0, RECALL)
     return plots
+
+
+def _worst_file(name: str) -> str:
+    return f"worst-{name.replace('_', '-')}.png"
 
 
 def _report(result: Result, plots: Sequence[str]) -> list[str]:
@@ -222,15 +245,15 @@ def _report(result: Result, plots: Sequence[str]) -> list[str]:
         f"{describe(result)}. Intervals are 95% bootstrap intervals.",
         "",
     ]
-    if "recall.png" in plots:
-        lines += ["![Queries with a right answer among the first k hits](recall.png)", ""]
+    if RECALL in plots:
+        lines += [f"![Queries with a right answer among the first k hits]({RECALL})", ""]
     for name, found in result.measurements.items():
         lines += [f"## {TITLES[name].capitalize()}", "", *_table(found), ""]
         if name == "text_to_image" and "group" in found.samples[0]:
             lines += ["Captions of one picture are resampled together.", ""]
         if found.confusion is not None:
             lines += ["![Right classes and what was predicted](confusion.png)", ""]
-        worst = f"worst-{name.replace('_', '-')}.png"
+        worst = _worst_file(name)
         if worst in plots:
             lines += ["### The worst", "", f"![The worst, as pictures]({worst})", ""]
             lines += [*_worst(found), ""]

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import sensorium
+from sensorium.checksums import KEY, json_checksum, require_checksum
 from sensorium.encoders import Encoder
 from sensorium.errors import UsageError
 from sensorium.evaluation.digests import digest_of
 from sensorium.evaluation.intervals import Interval
+from sensorium.folders import read_bytes, whole
 from sensorium.media.skipped import Skipped
 
 FORMAT = 2
@@ -40,6 +42,14 @@ TITLES = {
     "classification": "classification",
 }
 """Measurements as people read them."""
+
+
+MEASURED = {
+    "pairs": ("text_to_image", "image_to_text"),
+    "folder": ("classification",),
+    "retrieval": ("retrieval",),
+}
+"""What an evaluation of each kind measures."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +166,13 @@ def describe_versions() -> dict[str, str]:
     return found | {"machine": f"{platform.system()} {platform.machine()}"}
 
 
-def write_result(result: Result, folder: Path) -> Path:
-    """Write ``result.json`` into a folder.
+def write_result(result: Result, folder: Path, place: Path | None = None) -> Path:
+    """Write ``result.json`` into a folder, or into another `place` from where it will go there.
 
-    Floats are written so that they are read back as the same ones; NaN cannot occur.
+    Floats are written so that they are read back as the same ones; NaN cannot occur. The file is
+    written whole or not at all, and carries a checksum.
     """
-    path = folder / RESULT_FILE
+    path = (place or folder) / RESULT_FILE
     paths = {
         name: {"path": value, "relative": relative}
         for name, value in result.arguments.items()
@@ -188,7 +199,9 @@ def write_result(result: Result, folder: Path) -> Path:
             for name, found in result.measurements.items()
         },
     }
-    path.write_text(_layout(content) + "\n", "utf-8", errors="surrogateescape")
+    content[KEY] = json_checksum(json.loads(json.dumps(content)))
+    with whole(path) as part:
+        part.write_text(_layout(content) + "\n", "utf-8", errors="surrogateescape")
     return path
 
 
@@ -198,17 +211,20 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     Raises
     ------
     UsageError
-        When there is none, or it is of another format.
+        When there is none, it is of another format, or not as it was written.
     """
     path = Path(path)
     path = path / RESULT_FILE if path.is_dir() else path
     try:
-        content = json.loads(path.read_text("utf-8", errors="surrogateescape"))
+        content = json.loads(read_bytes(path).decode("utf-8", "surrogateescape"))
+        if isinstance(content, dict):
+            require_checksum(content)
     except FileNotFoundError as error:
         raise UsageError(f"{path}: there is no such result") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"{path}: cannot be read as the result of an evaluation ({error})"
+            f"{path}: cannot be read as the result of an evaluation ({reason})"
         ) from error
     if not isinstance(content, dict) or "measurements" not in content:
         raise UsageError(f"{path}: is not the result of an evaluation")
@@ -217,7 +233,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
             f"{path}: format {content.get('format')!r}; this version reads formats 1 and {FORMAT}"
         )
     try:
-        return Result(
+        result = Result(
             kind=content["kind"],
             measurements={
                 name: Measurement(
@@ -240,8 +256,56 @@ def read_result(path: str | os.PathLike[str]) -> Result:
             skipped=[Skipped(**item) for item in content["skipped"]],
             search=content.get("search", {}),
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: is damaged or was edited ({error!r})") from error
+        _require_sound(result)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"{path}: is damaged or was edited ({error!r:.200}); run the evaluation again"
+        ) from error
+    return result
+
+
+def has_checksum(file: Path) -> bool:
+    """Whether a result that can be read was written since there are checksums."""
+    return KEY in json.loads(read_bytes(file).decode("utf-8", "surrogateescape"))
+
+
+def _require_sound(result: Result) -> None:
+    """Check types and lengths: what a damaged or foreign result says is compared and drawn."""
+    texts = (result.kind, *result.arguments, *result.arguments.values(), *result.versions.values())
+    if not all(isinstance(text, str) for text in texts) or type(result.seed) is not int:
+        raise TypeError("kind, arguments or versions are no texts, or the seed is no number")
+    _require_types(result.encoder, name=str, fingerprint=str, runtime=str)
+    _require_types(result.data, fingerprint=str, counts=dict, digests=dict)
+    if not all(type(count) is int for count in result.data["counts"].values()):
+        raise TypeError("a count of the data is no number")
+    if result.kind == "retrieval" or result.search:
+        _require_types(result.search or {"mode": ""}, mode=str)
+    if not result.measurements or not {*result.measurements} <= {*MEASURED.get(result.kind, ())}:
+        raise ValueError(f"{result.kind!r:.60} and what was measured do not go together")
+    for name, found in result.measurements.items():
+        for score in found.scores.values():
+            if not all(map(_is_number, vars(score).values())):
+                raise TypeError(f"a score of {name} is no number")
+        for values in found.values.values():
+            if not isinstance(values, list) or not all(map(_is_number, values)):
+                raise TypeError(f"a value of {name} is no number")
+        for row in (*found.samples, *found.worst):
+            if not isinstance(row, dict):
+                raise TypeError(f"a sample of {name} is no object")
+        if not all(0 <= worst["sample"] < len(found.samples) for worst in found.worst):
+            raise ValueError(f"the worst of {name} are no samples")
+        if found.confusion is not None:
+            _require_types(found.confusion, classes=list, counts=list)
+
+
+def _require_types(values: Any, **types: type) -> None:
+    for name, kind in types.items():
+        if not isinstance(values[name], kind):
+            raise TypeError(f"{name} is no {kind.__name__}: {values[name]!r:.60}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _relative(path: str, folder: Path) -> str:

@@ -189,9 +189,11 @@ def load_coder(path: Path) -> Coder:
         if method in LOADERS:
             return LOADERS[method](path)
     except FileNotFoundError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: the hash function is damaged ({error!r:.200})") from error
+        raise UsageError(f"{path}: there is no such hash function") from None
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path}: the hash function is damaged ({error!r:.200}); make it again"
+        ) from error
     known = ", ".join(LOADERS)
     raise UsageError(f"{path}: no hash method {method!r} is known here, only {known}")
 

@@ -13,10 +13,11 @@ from sensorium.data.sources import Picture
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.captions import CAPTIONER, CaptionModel
+from sensorium.tasks.captions import CaptionModel
+from sensorium.tasks.formats import CAPTIONER
 
 try:
-    from sensorium.tasks.generating import Search
+    from sensorium.tasks.generating import Search, search_of
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -59,7 +60,7 @@ class Captioner:
     def __init__(self, model: CaptionModel, description: dict[str, Any]) -> None:
         self.model = model
         self.description = description
-        self.search = Search(**description.get("search", {}))
+        self.search = search_of(description, Search())
 
     def caption(
         self,

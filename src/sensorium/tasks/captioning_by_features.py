@@ -12,8 +12,9 @@ from sensorium.encoders.registry import load_recorded
 from sensorium.errors import MissingExtraError, SpaceMismatchError, UsageError
 from sensorium.folders import read_tensors, write_tensors
 from sensorium.media.progress import Progress
-from sensorium.tasks.captions import CAPTIONER, Candidates, Found
+from sensorium.tasks.captions import Candidates, Found
 from sensorium.tasks.consensus import consensus
+from sensorium.tasks.formats import CAPTIONER
 from sensorium.tasks.memory import Memory, keys
 from sensorium.tasks.visual_features import FeatureReader, Tokens, VisualFeatures
 

@@ -13,7 +13,8 @@ from sensorium.data.sources import picture_of
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.captions import CAPTIONER, Candidates, Found
+from sensorium.tasks.captions import Candidates, Found
+from sensorium.tasks.formats import CAPTIONER
 
 try:
     import torch

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sensorium.errors import MissingExtraError
-from sensorium.folders import Format
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 
@@ -17,10 +16,6 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
-CAPTIONER = Format(
-    "captioner.json", "captioner", "give the folder that `sensorium train caption` wrote",
-    kind="captioner",
-)  # fmt: skip
 
 Candidates = list[list[tuple[str, float]]]
 """For each picture its texts with their scores, best first."""

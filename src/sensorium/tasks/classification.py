@@ -24,15 +24,12 @@ from sensorium.encoders.base import Encoder
 from sensorium.encoders.registry import load_recorded
 from sensorium.encoders.space import Space
 from sensorium.errors import MediaError, SpaceMismatchError, UsageError
-from sensorium.folders import Format, read_arrays, write_arrays
+from sensorium.folders import read_arrays, write_arrays
 from sensorium.media import Modality
 from sensorium.media.given import items_of
+from sensorium.tasks.formats import CLASSIFIER
 from sensorium.tasks.zero_shot import most_probable, softmax
 
-CLASSIFIER = Format(
-    "classifier.json", "classifier", "give the folder that `sensorium train classifier` wrote",
-    kind="classifier",
-)  # fmt: skip
 WEIGHTS = "weights.npz"
 ENCODER = "encoder"
 """Folder of a tuned encoder, beside the head that stands on it."""

@@ -6,35 +6,33 @@ way: it is a `FusionPredictor`, too.
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.data.columns import Column
+from sensorium.data.columns import KINDS, Column
 from sensorium.data.encoded_tables import EncodedTable
 from sensorium.data.table_encoder import Table, TableEncoder
 from sensorium.errors import SensoriumWarning, UsageError
-from sensorium.folders import Format, read_tensors
+from sensorium.folders import read_tensors
 from sensorium.media.progress import Progress
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig
 from sensorium.tasks.contributions import Contributions, contributions_of
+from sensorium.tasks.formats import FUSION
 from sensorium.tasks.fusion_batches import Batches
 from sensorium.tasks.fusion_features import Features, Target
 from sensorium.tasks.zero_shot import softmax
 
-FUSION = Format(
-    "fusion.json", "fusion model", "give the folder that `sensorium train fusion` wrote",
-    kind="fusion", formats=(1, 2),
-)  # fmt: skip
-"""The second format may be linear and have a report."""
-
 WEIGHTS = "model.safetensors"
+
+MOST_LAYERS = 1000
 
 _LEAST = 1e-6
 """Probabilities nearer to 0 or 1 count as this near, so that log-odds are finite."""
@@ -225,13 +223,53 @@ def read_fusion(folder: Path, content: dict[str, Any]) -> FusionPredictor:
         known = [{**one, "labels": tuple(one["labels"])} for one in content["targets"]]
         targets = {one["name"]: Target(**one) for one in known}
         features = Features.from_json(content["features"])
-        model = FusionModel(FusionConfig.from_json(content["model"]))
+        config = FusionConfig.from_json(content["model"])
+        _require_sound(tables, targets, features, config)
+        _require_room(config, folder / WEIGHTS)
+        model = FusionModel(config)
     try:
         model.load_state_dict(read_tensors(folder / WEIGHTS))
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{folder / WEIGHTS}: does not fit {FUSION.file} ({reason})") from error
     return FusionPredictor(tables, targets, Batches(model.eval(), features, targets))
+
+
+def _require_sound(
+    tables: TableEncoder, targets: dict[str, Target], features: Features, config: FusionConfig
+) -> None:
+    """Check that what a folder says of cells, targets and model goes together."""
+    kinds = {column.name: column.kind for column in tables.columns}
+    if len(kinds) != len(tables.columns) or not {*kinds.values()} <= {*KINDS}:
+        raise ValueError(f"the columns are {[*kinds.items()]!r:.200}")
+    named = tables.encoder.items() if isinstance(tables.encoder, Mapping) else [(tables.encoder,)]
+    if not all(isinstance(word, str) for pair in named for word in pair):
+        raise TypeError(f"the encoders are {tables.encoder!r:.200}")
+    outputs = {
+        name: len(one.labels) if one.kind == "category" else 0 for name, one in targets.items()
+    }
+    if outputs != config.targets:
+        raise ValueError(f"the targets are {outputs!r:.200}, the model's {config.targets!r:.200}")
+    for one in targets.values():
+        words = all(isinstance(label, str) for label in one.labels)
+        if one.kind not in ("category", "number") or not words:
+            raise ValueError(f"the target {one.name!r:.60} is of the kind {one.kind!r:.60}")
+        if not (math.isfinite(one.mean) and 0 < one.deviation < math.inf):
+            raise ValueError(f"the numbers of the target {one.name!r:.60} are none")
+    features.require_sound(kinds)
+
+
+def _require_room(config: FusionConfig, weights: Path) -> None:
+    """Refuse a model that is larger than the file of its weights, before memory is taken for it."""
+    if not config.layers <= MOST_LAYERS:
+        raise ValueError(f"{config.layers!r:.40} layers")
+    import torch  # the models before have it already
+
+    with torch.device("meta"):  # shapes without values
+        tensors = FusionModel(config).state_dict().values()
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    if size > weights.stat().st_size:
+        raise ValueError(f"a model of {size:,} bytes, and {weights.name} has fewer")
 
 
 def _decided(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -170,6 +171,25 @@ class Features:
             number = {word: i + 1 for i, word in enumerate(words)}
             categories[:, column] = [number.get(value or "", 0) for value in values]
         return numbers, categories
+
+    def require_sound(self, kinds: Mapping[str, str]) -> None:
+        """Check that values read from a file are those of columns, given as kinds by their names.
+
+        Raises
+        ------
+        ValueError
+            Naming what does not fit.
+        """
+        counts = Counter(kinds.values())
+        scales = (*self.means, *self.deviations)
+        if not len(self.means) == len(self.deviations) == counts["number"]:
+            raise ValueError(f"{len(self.means)} means for {counts['number']} columns of numbers")
+        if not all(map(math.isfinite, scales)) or not all(one > 0 for one in self.deviations):
+            raise ValueError(f"means and deviations are {scales!r:.100}")
+        if len(self.vocabularies) != counts["category"] or not all(
+            isinstance(word, str) for words in self.vocabularies for word in words
+        ):
+            raise ValueError(f"known values of categories are {self.vocabularies!r:.100}")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON file; `from_json` reads them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,10 @@ try:
     from sensorium.models.captioning import IGNORED, cross_entropy
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
+
+
+MOST_BEAMS, MOST_PIECES, MOST_PENALTY = 1000, 100_000, 100
+"""Above what any search gains from; a model's folder says them, and memory grows with them."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,15 @@ class Search:
     length_penalty: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("beams", "max_length"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, most in (("beams", MOST_BEAMS), ("max_length", MOST_PIECES)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not 1 <= value <= most:
+                raise UsageError(
+                    f"{name} is {value!r:.40}; it must be at least 1, and at most {most:,}"
+                )
+        penalty = self.length_penalty
+        if not isinstance(penalty, (int, float)) or not abs(penalty) <= MOST_PENALTY:
+            raise UsageError(f"length_penalty is {penalty!r:.40}; it is a number such as 1.0")
 
     def options(self, candidates: int = 1) -> dict[str, Any]:
         """Arguments of Transformers' ``generate``."""
@@ -56,6 +66,22 @@ class Search:
         if self.beams > 1:
             options |= {"length_penalty": self.length_penalty, "early_stopping": True}
         return options
+
+
+def search_of(description: Mapping[str, Any], usual: Search) -> Search:
+    """How a model's folder says that its texts are searched for.
+
+    Raises
+    ------
+    UsageError
+        When it is damaged.
+    """
+    if "search" not in description:
+        return usual
+    try:
+        return Search(**description["search"])
+    except TypeError as error:
+        raise UsageError(f"the model's search is damaged ({error!s:.100})") from error
 
 
 class TextGenerator(nn.Module):  # type: ignore[misc]

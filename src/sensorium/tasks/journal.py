@@ -1,17 +1,20 @@
 """What has been understood of a long recording so far, so that a killed run need not hear it again.
 
-One line of JSON for each chunk: when it begins, how many samples it has, and what is said in it.
+One line of JSON for each chunk: when it begins, how many samples it has, what is said in it, and
+the CRC-32 of these three. Lines of earlier versions have none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sensorium.errors import CollectionError
+from sensorium.folders import read_bytes
 from sensorium.media import Segment, Text
 
 
@@ -28,14 +31,18 @@ class Journal:
         self.path = path
         self._chunks: dict[tuple[float, int], list[Segment]] = {}
         try:
-            lines = path.read_text("utf-8").splitlines()
+            lines = read_bytes(path).splitlines()
         except FileNotFoundError:
             return
+        except (OSError, ValueError) as error:
+            raise CollectionError(f"{path}: cannot be read ({error}); remove it") from error
         for line in lines:
             try:
-                start, length, said = json.loads(line)
-                self._chunks[start, length] = [_segment(*one) for one in said]
-            except (ValueError, TypeError):
+                start, length, said, *checksum = json.loads(line)
+                if checksum and checksum != [_checksum(start, length, said)]:
+                    continue  # damaged: it is heard again
+                self._chunks[float(start), int(length)] = [_segment(*one) for one in said]
+            except (ValueError, TypeError, IndexError, RecursionError):
                 continue
 
     def get(self, start: float, length: int) -> list[Segment] | None:
@@ -51,9 +58,12 @@ class Journal:
             When it cannot be written, on a full disk, say: no fault of the recording.
         """
         rows = [[_words(one), one.span, dict(one.details)] for one in said]
-        line = json.dumps([round(start, 3), length, rows], ensure_ascii=False)
+        start = round(start, 3)
+        line = json.dumps([start, length, rows, _checksum(start, length, rows)], ensure_ascii=False)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.is_symlink():  # it came with a collection from elsewhere
+                self.path.unlink()
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError as error:
@@ -67,8 +77,12 @@ class Journal:
                 folder.rmdir()
 
 
+def _checksum(start: float, length: int, said: list[Any]) -> int:
+    return zlib.crc32(json.dumps([start, length, said]).encode("ascii"))
+
+
 def _segment(text: str, span: list[float], details: dict[str, Any]) -> Segment:
-    return Segment(Text(text), (span[0], span[1]), details)
+    return Segment(Text(str(text)), (float(span[0]), float(span[1])), dict(details))
 
 
 def _words(segment: Segment) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sensorium.errors import MissingExtraError, UsageError
-from sensorium.folders import Format
 from sensorium.media.progress import Progress
+from sensorium.tasks.formats import TRANSLATOR
 
 try:
     import torch
@@ -24,15 +24,12 @@ try:
         cannot_be_loaded,
         decoded,
         label_pieces,
+        search_of,
         text_pieces,
     )
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
-TRANSLATOR = Format(
-    "translator.json", "translator", "give the folder that `sensorium train translation` wrote",
-    kind="translator",
-)  # fmt: skip
 
 TARGET_TOKENIZER = "target_tokenizer"
 """Folder of the decoder's tokenizer, where encoder and decoder have one each."""
@@ -229,7 +226,7 @@ class Translator:
     def __init__(self, translation: Translation, description: dict[str, Any]) -> None:
         self.translation = translation
         self.description = description
-        self.search = Search(**description.get("search", {"max_length": 128}))
+        self.search = search_of(description, Search(max_length=128))
 
     def translate(
         self, texts: str | Iterable[str], *, beams: int | None = None, max_length: int | None = None

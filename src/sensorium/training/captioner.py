@@ -14,7 +14,8 @@ from sensorium.data.splits import split_three
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress, Said, silent
-from sensorium.tasks.captions import CAPTIONER, Found
+from sensorium.tasks.captions import Found
+from sensorium.tasks.formats import CAPTIONER
 from sensorium.tasks.memory import Memory
 from sensorium.tasks.visual_features import VECTOR, FeatureReader, VisualFeatures
 from sensorium.training.captioner_on_features import (

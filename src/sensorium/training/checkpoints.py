@@ -5,6 +5,7 @@ A checkpoint may come from anywhere, so nothing in it is a pickle.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -15,8 +16,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from sensorium.checksums import damaged_files, note_files, require_checksum
 from sensorium.errors import MissingExtraError, UsageError
-from sensorium.folders import read_tensors, require_same, write_json, write_tensors
+from sensorium.folders import (
+    FILES,
+    read_bytes,
+    read_tensors,
+    require_same,
+    write_json,
+    write_tensors,
+)
 from sensorium.training.history import History
 from sensorium.training.settings import Settings
 
@@ -54,11 +63,9 @@ def latest(checkpoints: Path) -> Path | None:
     """Find the newest checkpoint that was written to its end; its state is written last."""
     numbered = {int(path.name.split("-")[1]): path for path in checkpoints.glob("checkpoint-*")}
     for _, path in sorted(numbered.items(), reverse=True):
-        try:
-            json.loads((path / STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        return path
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            require_checksum(json.loads(read_bytes(path / STATE)))
+            return path
     return None
 
 
@@ -134,7 +141,10 @@ class TrainingState:
 
     def save(self, folder: Path) -> None:
         """Write the state into a checkpoint; last, since it says that the rest is whole."""
-        write_json(folder / STATE, {"global_step": self.step, "log_history": self.log})
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        noted = note_files(folder, (path for path in files if path.name != STATE))
+        state = {"global_step": self.step, "log_history": self.log, FILES: noted}
+        write_json(folder / STATE, state, checksum=True)
 
     @classmethod
     def load(cls, folder: Path, decides: tuple[str, str]) -> Self:
@@ -146,9 +156,15 @@ class TrainingState:
             When it is damaged.
         """
         try:
-            said = json.loads((folder / STATE).read_text(encoding="utf-8"))
+            said = json.loads(read_bytes(folder / STATE))
+            for path, why in damaged_files(folder, said.get(FILES, {})):
+                if path.exists():  # what is missing is named by who needs it
+                    raise UsageError(
+                        f"{path}: {why}; delete {folder} to go on from the checkpoint before it, "
+                        "if there is one"
+                    )
             return cls(decides, int(said["global_step"]), [dict(e) for e in said["log_history"]])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"{folder / STATE} is damaged ({error!r:.200}); delete {folder}"
             ) from error
@@ -202,7 +218,7 @@ def save_optimizer(folder: Path, optimizer: Any, scheduler: Any, scaler: Any | N
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_tensors(folder / TENSORS, tensors)
-    (folder / NUMBERS).write_text(json.dumps(numbers), encoding="utf-8")
+    write_json(folder / NUMBERS, numbers)
 
 
 def load_optimizer(folder: Path, optimizer: Any, scheduler: Any, scaler: Any | None) -> None:

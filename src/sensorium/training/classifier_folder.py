@@ -12,7 +12,6 @@ from sensorium.encoders.space import Space
 from sensorium.errors import UsageError
 from sensorium.folders import make_folder, write_json
 from sensorium.tasks.classification import (
-    CLASSIFIER,
     ENCODER,
     MODEL,
     OWN_MODEL_METHODS,
@@ -21,6 +20,7 @@ from sensorium.tasks.classification import (
     load_vector_classifier,
     read_config,
 )
+from sensorium.tasks.formats import CLASSIFIER
 from sensorium.training.classifier_report import ClassifierReport
 from sensorium.training.fitting import METHODS
 from sensorium.training.predictors import HeadPredictor, ModelPredictor, Predictor

@@ -14,12 +14,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sensorium.checksums import note_files
 from sensorium.data.sources import Picture
-from sensorium.encoders.folder import CONFIG, ENCODER
+from sensorium.encoders.folder import CONFIG, write_config
 from sensorium.encoders.hub import NOTES, TRAINING, HubEncoder
 from sensorium.errors import MissingExtraError
-from sensorium.folders import make_folder, write_json
+from sensorium.folders import FILES, all_files, make_folder, write_json
 from sensorium.media import Modality
+from sensorium.replacing import hidden_beside
 
 try:
     from sentence_transformers import SentenceTransformer
@@ -72,8 +74,7 @@ def write_dual_encoder(
         if isinstance(tower, TorchTower):
             tower.cpu().eval()
     learnt = _learnt(model)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".result-") as temporary:
-        target = Path(temporary) / "encoder"
+    with hidden_beside(folder / NOTES) as target:
         target.mkdir()
         if isinstance(image, TorchTower) and isinstance(text, TorchTower):
             _write_torch(target, model, image, text)
@@ -88,7 +89,9 @@ def write_dual_encoder(
             },
             "scores": dict(scores),
         }
-        write_json(target / NOTES, {"format": NOTES_FORMAT, "kind": "contrastive", **notes})
+        described = {"format": NOTES_FORMAT, "kind": "contrastive", **notes}
+        described[FILES] = note_files(target, all_files(target))
+        write_json(target / NOTES, described, checksum=True)
         for path in sorted(target.iterdir(), key=lambda path: path.name in LAST):
             old = folder / path.name
             if old.is_dir():
@@ -147,7 +150,7 @@ def _write_onnx(
     config["sources"] = sources
     if known := list(dict.fromkeys(filter(None, licenses))):
         config["license"] = " AND ".join(known)
-    ENCODER.write(target, config)
+    write_config(target, config)
 
 
 def _export(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sensorium.evaluation.intervals import Interval
 from sensorium.folders import write_tensors
-from sensorium.tasks.fusion import FUSION, WEIGHTS, read_fusion
+from sensorium.tasks.formats import FUSION
+from sensorium.tasks.fusion import WEIGHTS, read_fusion
 from sensorium.training.fusion import Fusion, FusionClassifier, FusionRegressor
 from sensorium.training.fusion_report import FusionReport
 from sensorium.training.loop import Settings

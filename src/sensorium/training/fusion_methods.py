@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError, UsageError
-from sensorium.folders import make_folder
+from sensorium.folders import make_folder, whole
 
 try:
     import torch
@@ -181,4 +181,5 @@ def _claim(folder: Path, model: FusionModel, batches: Batches, rows: EncodedTabl
             "give another folder, or delete it"
         )
     make_folder(folder)
-    path.write_text(digest.hexdigest() + "\n", "utf-8")
+    with whole(path) as part:
+        part.write_text(digest.hexdigest() + "\n", "utf-8")

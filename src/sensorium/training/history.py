@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from sensorium.checksums import KEY, require_checksum
 from sensorium.errors import MissingExtraError, UsageError
-from sensorium.folders import write_json
+from sensorium.folders import read_bytes, write_json
 
 FILE = "history.json"
 
@@ -64,7 +65,7 @@ class History:
 
     def save(self, folder: Path) -> None:
         """Write ``history.json`` into a folder, whole or not at all."""
-        write_json(folder / FILE, self)
+        write_json(folder / FILE, self, checksum=True)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -76,10 +77,14 @@ class History:
             If there is none, or it cannot be read.
         """
         try:
-            stored: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            stored: dict[str, Any] = json.loads(read_bytes(folder / FILE))
+            require_checksum(stored)
+            stored.pop(KEY, None)
             return cls(**stored)
-        except (OSError, ValueError, TypeError) as error:
-            raise UsageError(f"{folder / FILE} is no history of a training: {error}") from error
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise UsageError(
+                f"{folder / FILE} is no history of a training: {error!s:.300}"
+            ) from error
 
     def plot(self, path: Path) -> None:
         """Draw losses on the left and, where there are any, other metrics on the right.

@@ -1,0 +1,190 @@
+"""Putting what was written in the place of what was there, in one step, whatever ends the program.
+
+What is being written has a hidden name beside its place (``.NAME.….partial``) and is locked by who
+writes it, so that the next run can tell what a killed one left behind, and removes that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that somebody has open cannot be deleted
+    fcntl = None  # type: ignore[assignment]
+
+SUFFIX = ".partial"
+LOCK = "lock"
+
+YOUNG_SECONDS = 60
+"""Without a lock, so old a folder is no one's: its writer locks it at once."""
+
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+RENAME_SWAP = 2
+"""Of renameat2 (linux/fs.h) and of macOS's renamex_np (stdio.h)."""
+
+
+@contextmanager
+def hidden_beside(path: Path) -> Iterator[Path]:
+    """Give a name to write to, in a hidden folder beside a path, which is removed in the end.
+
+    Yields
+    ------
+    Path
+        Does not exist; of the same name as `path`. What is to stay of it is moved by the caller.
+
+    Raises
+    ------
+    OSError
+        When nothing can be written there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(path)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=SUFFIX, dir=path.parent))
+    lock: IO[bytes] | None = None
+    try:
+        lock = (folder / LOCK).open("wb")
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a network's file system may have no locks
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield folder / path.name
+    finally:
+        if lock is not None:
+            lock.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Give a name to write a file or a folder to, which takes its place when all is on disk.
+
+    Where there is something, the two are exchanged: readers find the old or the new one at every
+    moment. See `exchange` for where that holds. When writing fails, or the program is killed, the
+    old one stays.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made.
+
+    Yields
+    ------
+    Path
+        See `hidden_beside`.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    with hidden_beside(path) as new:
+        yield new
+        flush(new)
+        if os.path.lexists(path):
+            exchange(new, path)
+        else:
+            new.rename(path)
+
+
+def remove_abandoned(path: Path) -> list[Path]:
+    """Remove what killed processes left of `path`; what others are writing stays.
+
+    Returns
+    -------
+    list of Path
+        What was removed.
+    """
+    removed = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(path.parent):
+            name, is_ours = entry.name, entry.name.endswith(SUFFIX)
+            if not (is_ours and name.startswith(f".{path.name}.") and entry.is_dir()):
+                continue
+            # Between the two: what mkdtemp adds, and no name of another thing.
+            middle = name.removeprefix(f".{path.name}.").removesuffix(SUFFIX)
+            folder = Path(entry.path)
+            if "." not in middle and not folder.is_symlink() and _is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                removed.append(folder)
+    return removed
+
+
+def exchange(new: Path, old: Path) -> None:
+    """Let two names change what they stand for.
+
+    In one step on Linux (renameat2) and macOS (renamex_np), where the file system can do that, as
+    all usual ones do. Elsewhere a file is replaced in one step, and a folder is moved away and the
+    new one moved to its place, between which readers find nothing for some microseconds; a kill
+    between the two leaves the old one in the hidden folder.
+
+    Raises
+    ------
+    OSError
+        When it cannot be done; both are as they were.
+    """
+    if _exchanged(new, old):
+        return
+    if new.is_file() and old.is_file():
+        new.replace(old)
+        return
+    aside = new.with_name(f"{new.name}.replaced")
+    old.rename(aside)
+    try:
+        new.rename(old)
+    except OSError:
+        aside.rename(old)
+        raise
+
+
+def _exchanged(new: Path, old: Path) -> bool:
+    """Whether the system could do it in one step; False where it has no such call."""
+    first, second = os.fsencode(new), os.fsencode(old)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            result = libc.renamex_np(first, second, RENAME_SWAP)
+        else:
+            result = libc.renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE)
+    except (OSError, TypeError, AttributeError):  # Windows, or a C library without the call
+        return False
+    if result == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM):
+        return False
+    raise OSError(number, os.strerror(number), str(old))
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Whether nobody is writing into a hidden folder any more."""
+    try:
+        if not (folder / LOCK).exists():
+            return folder.stat().st_mtime < time.time() - YOUNG_SECONDS
+        if fcntl is None:
+            (folder / LOCK).unlink()
+            return True
+        with (folder / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    except OSError:
+        return False
+
+
+def flush(path: Path) -> None:
+    """Let a file, or all files of a folder, be on disk before anything else is done."""
+    for file in [path, *path.rglob("*")]:
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
