@@ -190,10 +190,12 @@ def test_without_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_no_worker_is_left_behind() -> None:
     code = (
-        "import os, signal; from tests.media.isolated import process; "
+        "import os, signal; from tests.media.isolated import process, spins_for; "
         "print(process(b''), flush=True); {end}"
     )
-    for end in ("pass", "os.kill(os.getpid(), signal.SIGKILL)"):
+    kill = "os.kill(os.getpid(), signal.SIGKILL)"
+    busy = f"import threading; threading.Timer(0.3, lambda: {kill}).start(); "
+    for end in ("pass", kill, f"{busy}list(spins_for(b'', [19], 1))"):
         done = subprocess.run(
             [sys.executable, "-c", code.format(end=end)], capture_output=True, text=True,
             cwd=ROOT, check=False,
