@@ -27,6 +27,7 @@ BENCHMARKS = {
     "writing": "what --ocr reads of drawn pages and of photos, beside RapidOCR as it ships",
     "long_film": "a film of over 2 GB: peak memory of each process, time",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
+    "pages": "documents of many pages and long texts: seconds and memory, by size",
     "texts": "long texts of every shape: processor time of reading and cutting, by size",
 }
 

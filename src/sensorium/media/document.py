@@ -135,40 +135,17 @@ class Document(EncodedFile):
             When the file is missing, broken or no text, and when there is nothing in it at all.
         """
         found = False
-        parts: list[tuple[int, list[Any]]] = []
-        for segment in self._texts(parts):
+        for segment in self._segments():
             found = True
             yield segment
-        if parts:
-            from sensorium.media.documents import pdf
-
-            for number, part, picture in pdf.pictures(
-                self._content(), self.name, parts, self.notes
-            ):
-                found = True
-                where = {} if part.box is None else {"box": [round(one, 4) for one in part.box]}
-                image = Image(picture)
-                yield Segment(image, None, {"page": number, **where})
-                if part.box is None:
-                    yield from tiles_of(image, {"page": number})
         if not found:
             raise MediaError("there is no text in the document", self.name)
 
-    def _texts(self, parts: list[tuple[int, list[Any]]]) -> Iterator[Segment]:
-        """Segments of whole sentences; `parts` gets what of each page is to be drawn."""
+    def _segments(self) -> Iterator[Segment]:
         content = self._content()
         with decoding(self.name, UNREADABLE):
             if self.kind == "pdf":
-                from sensorium.media.documents import pdf
-
-                drawn: set[str] = set()
-                for page in pdf.pages(content, self.name, MAX_PAGES, self.notes):
-                    for segment in cut(page.text):
-                        yield replace(segment, details={"page": page.number})
-                    new = [part for part in page.parts if not part.key or part.key not in drawn]
-                    drawn.update(part.key for part in new)
-                    if new:
-                        parts.append((page.number, new))
+                yield from self._pages(content)
                 return
             if self.kind in PACKED:
                 from sensorium.media.documents.packed import reading
@@ -187,6 +164,20 @@ class Document(EncodedFile):
                 yield from cut(text)
                 return
             yield from markdown_segments(text)
+
+    def _pages(self, content: bytes) -> Iterator[Segment]:
+        from sensorium.media.documents import pdf
+
+        for found in pdf.read(content, self.name, MAX_PAGES, self.notes):
+            if found.picture is None:
+                for segment in cut(found.text):
+                    yield replace(segment, details={"page": found.page})
+                continue
+            where = {} if found.box is None else {"box": [round(one, 4) for one in found.box]}
+            image = Image(found.picture)
+            yield Segment(image, None, {"page": found.page, **where})
+            if found.box is None:
+                yield from tiles_of(image, {"page": found.page})
 
     def _content(self) -> bytes:
         if self._encoded is None:  # kept: it is asked for its kind, its facts and its segments

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import struct
 import zipfile
 from collections.abc import Callable
@@ -13,7 +15,7 @@ import pytest
 
 from sensorium.data.files import select_files
 from sensorium.errors import MediaError
-from sensorium.media import Document, Image, Segment, Text, open_media
+from sensorium.media import Document, Image, Segment, Text, isolation, open_media
 from sensorium.media.documents.packed import package
 from tests.media.packages import (
     OPEN,
@@ -421,12 +423,14 @@ def test_broken_ones_say_so(kind: str) -> None:
 
 
 def test_archives_that_unpack_to_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(isolation.WITHOUT, "0")
     monkeypatch.setattr(package, "MAX_PART_BYTES", 100_000)
     body = paragraph(run("x" * 200_000))
     monkeypatch.setattr(package.Package.read, "__defaults__", (100_000,))
     with pytest.raises(MediaError, match="unpacks to over 100,000 bytes"):
         list(Document(docx(body)).segments())
     monkeypatch.undo()
+    monkeypatch.setenv(isolation.WITHOUT, "0")
     monkeypatch.setattr(package, "MAX_BYTES", 1_000_000)
     photos = {f"word/media/{n}.png": PHOTO + bytes(300_000) for n in range(9)}
     targets = {f"p{n}": ("image", f"media/{n}.png") for n in range(9)}
@@ -466,3 +470,17 @@ def test_parts_cannot_be_named_outside_of_the_archive() -> None:
     assert len(list(document.segments())) == 1
     assert document.notes == []
     assert "passwd" in relations(targets)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="ends a process by a signal")
+def test_documents_are_read_in_a_process_of_their_own() -> None:
+    document = Document(docx(paragraph(run("word " * 90)) * 3))
+    assert document.kind == "docx"
+    idle = {*isolation.workers()}
+    segments = iter(document.segments())
+    next(segments)  # the rest waits in the worker
+    (reader,) = idle - {*isolation.workers()}
+    os.kill(reader, signal.SIGKILL)
+    with pytest.raises(MediaError, match="the system ended the process that read it"):
+        list(segments)
+    assert len(list(document.segments())) == 3

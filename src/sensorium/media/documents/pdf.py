@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import numpy as np
 import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
-from sensorium.media.decoding import decoding
+from sensorium.media.decoding import decoding, described
 from sensorium.media.isolation import isolated
 
 try:
@@ -23,14 +23,8 @@ try:
 except ImportError as error:
     raise MissingExtraError("pypdfium2", "media") from error
 
-from sensorium.media.documents.pdf_pictures import Part, drawn, parts_of
+from sensorium.media.documents.pdf_pictures import Box, Part, drawn, parts_of
 from sensorium.media.documents.pdf_text import page_text
-
-TEXTS_AT_ONCE = 16
-"""Pages whose texts are read each time that the file is opened: opening may take longer."""
-
-PICTURES_AT_ONCE = 4
-"""The same for pictures, 3 MB each."""
 
 MAX_STRUCTURE = 64 * 1024 * 1024
 """Bytes of unpacked objects that are searched for layers."""
@@ -40,7 +34,11 @@ BROKEN = "broken PDF"
 _log = logging.getLogger("pypdfium2._helpers.document")
 
 _lock = Lock()
-"""PDFium may be used by one thread at a time."""
+"""PDFium may be used by one thread at a time. It is not held while a page is used up, which may be
+in another thread, much later, or never."""
+
+PICTURES_AT_ONCE = 4
+"""Pictures that are drawn each time that a page is loaded, 3 MB each."""
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -48,24 +46,37 @@ T = TypeVar("T")
 
 @contextmanager
 def _opened(content: bytes, name: str) -> Iterator[Any]:
-    with _lock, decoding(name, BROKEN):
+    """A document for as long as it is read: opening it may take longer than a page."""
+    with decoding(name, BROKEN):
+        with _lock:
+            document = _open(content, name)
         try:
-            document = pypdfium2.PdfDocument(content)
-        except pypdfium2.PdfiumError as error:
-            why = _why_not(content)
-            if why == pypdfium2.raw.FPDF_ERR_PASSWORD:
-                raise MediaError("it is locked by a password", name) from error
-            if why == pypdfium2.raw.FPDF_ERR_FILE:
-                raise MediaError("the PDF has no pages", name) from error
-            raise
-        try:
-            _log.disabled = True  # it warns of XFA, which `_left_out` says
-            # Before pages are loaded: fields without an appearance get theirs then.
-            document.init_forms()
-            _log.disabled = False
             yield document
         finally:
-            document.close()
+            with _lock:
+                document.close()
+
+
+def _open(content: bytes, name: str) -> Any:
+    try:
+        document = pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError as error:
+        why = _why_not(content)
+        if why == pypdfium2.raw.FPDF_ERR_PASSWORD:
+            raise MediaError("it is locked by a password", name) from error
+        if why == pypdfium2.raw.FPDF_ERR_FILE:
+            raise MediaError("the PDF has no pages", name) from error
+        raise
+    _log.disabled = True  # it warns of XFA, which `_left_out` says
+    try:
+        # Before pages are loaded: fields without an appearance get theirs then.
+        document.init_forms()
+    except BaseException:
+        document.close()
+        raise
+    finally:
+        _log.disabled = False
+    return document
 
 
 def _why_not(content: bytes) -> int:
@@ -89,32 +100,39 @@ def facts(content: bytes, name: str) -> dict[str, Any]:
     MediaError
         When the file is broken or locked.
     """
-    with _opened(content, name) as document:
+    with _opened(content, name) as document, _lock:
         said = document.get_metadata_dict(skip_empty=True)
         known = {key.lower(): str(said[key]).strip() for key in ("Title", "Author") if key in said}
         return {"pages": len(document), **{key: text for key, text in known.items() if text}}
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """What was read of a page.
+class Read:
+    """What was read of a page: its text, or a picture on it.
 
     Attributes
     ----------
-    number : int
-        From 1.
+    page : int
+        Its number, from 1.
     text : str
-    parts : list of Part
-        What of it is to be drawn; see `pictures`.
+        Of the page; "" for a picture.
+    box : tuple of float, optional
+        Where the picture lies: left, upper, right and lower as shares of the page's sides; None
+        for the whole page.
+    picture : PIL.Image.Image, optional
+        RGB.
     """
 
-    number: int
-    text: str
-    parts: list[Part]
+    page: int
+    text: str = ""
+    box: Box | None = None
+    picture: PIL.Image.Image | None = None
 
 
-def pages(content: bytes, name: str, most: int, notes: list[str]) -> Iterator[Page]:
-    """Read each page, up to `most`.
+def read(content: bytes, name: str, most: int, notes: list[str]) -> Iterator[Read]:
+    """Read the texts of all pages, up to `most`; then what of them is to be seen.
+
+    A picture that stands on several pages comes once.
 
     Parameters
     ----------
@@ -130,81 +148,57 @@ def pages(content: bytes, name: str, most: int, notes: list[str]) -> Iterator[Pa
     MediaError
         When the file is broken or locked, or no page can be read.
     """
-    for number, text, parts, new in _pages(content, name, most):
+    for number, text, box, picture, new in _read(content, name, most):
         notes += new
         if number:
-            yield Page(number, text, [Part(*part) for part in parts])
+            yield Read(number, text, box, picture)
 
 
 @isolated
-def _pages(
+def _read(
     content: bytes, name: str, most: int
-) -> Iterator[tuple[int, str, list[tuple[Any, ...]], list[str]]]:
-    """Number, text, parts of each page, and notes; number 0 where there are but notes."""
+) -> Iterator[tuple[int, str, Box | None, PIL.Image.Image | None, list[str]]]:
+    """As `read`, and notes; number 0 where there are but notes."""
     layered = has_layers(content)
     notes: list[str] = []
-
-    def read(page: Any, _: None) -> tuple[str, list[Part]]:
-        text = page_text(page, layered)
-        return text, parts_of(page, bool(text.strip()), layered)
-
     with _opened(content, name) as document:
-        notes += _left_out(document, most)
-        count = min(len(document), most)
-    numbers = [(number, None) for number in range(1, count + 1)]
-    some = [numbers[at : at + TEXTS_AT_ONCE] for at in range(0, count, TEXTS_AT_ONCE)]
-    for number, _, (text, parts) in _read(content, name, some, read, notes):
-        yield number, text, [astuple(part) for part in parts], notes.copy()
-        notes.clear()
-    yield 0, "", [], notes
+        with _lock:
+            notes += _left_out(document, most)
+            count = min(len(document), most)
+
+        def texts(page: Any, _: None) -> tuple[str, list[Part]]:
+            text = page_text(page, layered)
+            return text, parts_of(page, bool(text.strip()), layered)
+
+        wanted: list[tuple[int, Sequence[Part]]] = []
+        known: set[str] = set()
+        numbers = ((number, None) for number in range(1, count + 1))
+        for number, _, (text, parts) in _each(document, name, numbers, texts, notes):
+            new = [part for part in parts if not part.key or part.key not in known]
+            known.update(part.key for part in new)
+            wanted += [(number, few) for few in _by(PICTURES_AT_ONCE, new)]
+            yield number, text, None, None, _taken(notes)
+
+        def pictures(page: Any, parts: Sequence[Part]) -> list[PIL.Image.Image]:
+            return [drawn(page, part) for part in parts]
+
+        for number, some, made in _each(document, name, wanted, pictures, notes):
+            for part, picture in zip(some, made, strict=True):
+                if part.pixels and not np.ptp(np.asarray(picture), axis=(0, 1)).any():
+                    notes.append(f"page {number}: a picture on it is blank or cannot be decoded")
+                    continue
+                yield number, "", part.box, picture, _taken(notes)
+    yield 0, "", None, None, notes
 
 
-def pictures(
-    content: bytes, name: str, wanted: Sequence[tuple[int, Sequence[Part]]], notes: list[str]
-) -> Iterator[tuple[int, Part, PIL.Image.Image]]:
-    """Draw parts of pages: the number of the page, the part, and an RGB picture of it.
-
-    Raises
-    ------
-    MediaError
-        As `pages`.
-    """
-    plain = [(number, [astuple(part) for part in parts]) for number, parts in wanted]
-    for number, part, picture, new in _pictures(content, name, plain):
-        notes += new
-        if picture is not None:
-            yield number, Part(*part), picture
+def _by(count: int, parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
+    return (parts[at : at + count] for at in range(0, len(parts), count))
 
 
-@isolated
-def _pictures(
-    content: bytes, name: str, plain: Sequence[tuple[int, Sequence[tuple[Any, ...]]]]
-) -> Iterator[tuple[int, tuple[Any, ...], PIL.Image.Image | None, list[str]]]:
-    """As `pictures`, and notes; no picture where there are but notes."""
-    wanted = [(number, [Part(*part) for part in parts]) for number, parts in plain]
-    notes: list[str] = []
-    some: list[list[tuple[int, Sequence[Part]]]] = []
-    room = 0
-    for number, of_page in wanted:
-        for at in range(0, len(of_page), PICTURES_AT_ONCE):
-            taken = of_page[at : at + PICTURES_AT_ONCE]
-            if len(taken) > room:
-                some.append([])
-                room = PICTURES_AT_ONCE
-            some[-1].append((number, taken))
-            room -= len(taken)
-
-    def read(page: Any, parts: Sequence[Part]) -> list[PIL.Image.Image]:
-        return [drawn(page, part) for part in parts]
-
-    for number, parts, made in _read(content, name, some, read, notes):
-        for part, picture in zip(parts, made, strict=True):
-            if part.pixels and not np.ptp(np.asarray(picture), axis=(0, 1)).any():
-                notes.append(f"page {number}: a picture on it is blank or cannot be decoded")
-                continue
-            yield number, astuple(part), picture, notes.copy()
-            notes.clear()
-    yield 0, (), None, notes
+def _taken(notes: list[str]) -> list[str]:
+    taken = notes.copy()
+    notes.clear()
+    return taken
 
 
 def _left_out(document: Any, most: int) -> Iterator[str]:
@@ -252,35 +246,30 @@ def has_layers(content: bytes) -> bool:
     return False
 
 
-def _read(
-    content: bytes,
+def _each(
+    document: Any,
     name: str,
-    asked: Sequence[Sequence[tuple[int, A]]],
+    asked: Iterable[tuple[int, A]],
     read: Callable[[Any, A], T],
     notes: list[str],
 ) -> Iterator[tuple[int, A, T]]:
-    """What `read` makes of pages, named by their numbers; some are read at a time.
-
-    Nothing is yielded while PDFium is held: what is read of a document may be used up in another
-    thread, much later, or never.
-    """
+    """What `read` makes of pages, named by their numbers."""
     found = False
     broken: Exception | None = None
-    for numbers in asked:
-        some = []
-        with _opened(content, name) as document:
-            for number, what in numbers:
+    for number, what in asked:
+        with _lock:
+            try:
+                page = document[number - 1]
                 try:
-                    page = document[number - 1]
-                    try:
-                        some.append((number, what, read(page, what)))
-                    finally:
-                        page.close()
-                except Exception as error:  # see `decoding`; the other pages may be whole
-                    broken = error
-                    notes.append(f"page {number} is broken: {error}")
-        found = found or bool(some)
-        yield from some
+                    made = read(page, what)
+                finally:
+                    page.close()
+            except Exception as error:  # see `decoding`; the other pages may be whole
+                broken = error
+                notes.append(f"page {number} is broken: {described(error)}")
+                continue
+        found = True
+        yield number, what, made
     if broken is not None and not found:
         with decoding(name, BROKEN):
             raise broken

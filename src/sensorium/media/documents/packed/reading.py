@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from sensorium.media.documents.packed import book, office, open_document
 from sensorium.media.documents.packed.flow import Passage
 from sensorium.media.documents.packed.package import Package
 from sensorium.media.image import Image
+from sensorium.media.isolation import isolated
 from sensorium.media.segments import Segment
 from sensorium.media.sources import PACKED_SUFFIXES
 
@@ -21,6 +22,9 @@ SMALLEST_SIDE = 64
 """Pixels of the shorter side of pictures that are seen; smaller ones are bullets and rules."""
 
 MAX_PICTURES = 2_000
+
+MAX_CHARACTERS = 20_000_000
+"""Longest passage; see `sensorium.media.document`."""
 
 UNREADABLE = "no document that can be read"
 
@@ -35,14 +39,20 @@ def kind_of(content: bytes, name: str) -> str:
     MediaError
         For any other archive, and for locked and broken ones.
     """
-    with decoding(name, UNREADABLE):
-        kind = Package(content, name).kind
+    kind = _kind(content, name)
     if kind in PACKED_SUFFIXES.values():
         return kind
     said = {"xlsx": "a spreadsheet: save it as CSV or ODS"}
     raise MediaError(said.get(kind, "an archive, and no document that can be read"), name)
 
 
+@isolated
+def _kind(content: bytes, name: str) -> str:
+    with decoding(name, UNREADABLE):
+        return Package(content, name).kind
+
+
+@isolated
 def facts(content: bytes, kind: str, name: str) -> dict[str, Any]:
     """Title, author, and the number of slides, sheets or chapters.
 
@@ -75,13 +85,53 @@ def segments(content: bytes, kind: str, name: str, notes: list[str]) -> Iterator
     MediaError
         When it is locked or broken.
     """
+    for details, text, part, picture, new in _parts(content, kind, name):
+        notes += new
+        if picture is None:
+            for segment in cut(text.decode("utf-8", "surrogatepass")):
+                yield replace(segment, details=details)
+            continue
+        try:
+            image = Image(picture)
+            if min(image.shown_size()) < SMALLEST_SIDE:
+                continue
+        except MediaError as error:
+            place = _place(details)
+            notes.append(f"{place}the picture {posixpath.basename(part):.60}: {error.reason}")
+            continue
+        yield Segment(image, None, details)
+
+
+@isolated
+def _parts(
+    content: bytes, kind: str, name: str
+) -> Iterator[tuple[dict[str, Any], bytes, str, bytes | None, list[str]]]:
+    """Passages with their places, and the pictures of each: places, names and files; notes."""
+    notes: list[str] = []
+    shown: set[str] = set()
     with decoding(name, UNREADABLE):
         package = Package(content, name)
-        shown: set[str] = set()
         for passage in _passages(package, kind, notes):
-            for segment in cut(passage.text):
-                yield replace(segment, details=passage.details)
-            yield from _pictures(package, passage, shown, notes)
+            if len(passage.text) > MAX_CHARACTERS:
+                raise MediaError(
+                    f"{_place(passage.details)}{len(passage.text):,} characters; texts of over "
+                    f"{MAX_CHARACTERS:,} are not read",
+                    name,
+                )
+            # As bytes, which go from process to process as they are.
+            text = passage.text.encode("utf-8", "surrogatepass")
+            yield passage.details, text, "", None, _taken(notes)
+            for part, picture in _pictures(package, passage, shown, notes):
+                # A number tells those of a place apart.
+                details = {**passage.details, "picture": len(shown)}
+                yield details, b"", part, picture, _taken(notes)
+    yield {}, b"", "", None, notes
+
+
+def _taken(notes: list[str]) -> list[str]:
+    taken = notes.copy()
+    notes.clear()
+    return taken
 
 
 def _passages(package: Package, kind: str, notes: list[str]) -> Iterator[Passage]:
@@ -92,10 +142,15 @@ def _passages(package: Package, kind: str, notes: list[str]) -> Iterator[Passage
     return office.READERS[kind](package, notes)
 
 
+def _place(details: Mapping[str, Any]) -> str:
+    return " ".join(f"{key} {value}: " for key, value in details.items() if key != "picture")
+
+
 def _pictures(
     package: Package, passage: Passage, shown: set[str], notes: list[str]
-) -> Iterator[Segment]:
-    place = " ".join(f"{key} {value}: " for key, value in passage.details.items())
+) -> Iterator[tuple[str, bytes]]:
+    """The files of pictures that no passage before has shown."""
+    place = _place(passage.details)
     for part in passage.pictures:
         if part in shown or part not in package:
             continue
@@ -107,11 +162,8 @@ def _pictures(
             notes.append(f"{place}a drawing ({posixpath.basename(part):.60}) is not read")
             continue
         try:
-            image = Image(package.read(part))
-            if min(image.shown_size()) < SMALLEST_SIDE:
-                continue
+            picture = package.read(part)
         except MediaError as error:
             notes.append(f"{place}the picture {posixpath.basename(part):.60}: {error.reason}")
             continue
-        # A number tells those of a place apart.
-        yield Segment(image, None, {**passage.details, "picture": len(shown)})
+        yield part, picture
