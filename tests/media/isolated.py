@@ -14,7 +14,8 @@ import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import worker
-from sensorium.media.isolation import isolated
+from sensorium.media.isolation import in_this_process, isolated
+from sensorium.media.pictures.reading import read_pieces
 
 
 @isolated
@@ -89,3 +90,10 @@ def asked(source: bytes) -> Generator[Any, Any, None]:
 def lacks(source: bytes) -> Iterator[int]:
     yield 1
     raise MissingExtraError("some-package", "media")
+
+
+@isolated
+def pieces_but_of_the_deadly(source: Path | bytes, name: str, *rest: Any) -> Iterator[Any]:
+    if "deadly" in name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield from in_this_process(read_pieces)(source, name, *rest)

@@ -15,7 +15,9 @@ from hypothesis.extra import numpy as arrays
 from sensorium.encoders.preprocessing import image_pixels
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Image, Modality
-from sensorium.media.image import JPEG_MARGIN, MAX_PIXELS, REDUCE_MARGIN, Box
+from sensorium.media.image import MAX_PIXELS, Box
+from sensorium.media.isolation import WITHOUT
+from sensorium.media.pictures.pieces import JPEG_MARGIN, REDUCE_MARGIN
 from tests.media.small_pictures import (
     BLUE,
     RED,
@@ -234,6 +236,7 @@ def test_too_many_pixels_are_refused_before_decoding(size: tuple[int, int]) -> N
 def test_the_limit_holds_where_an_application_has_lifted_pillows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv(WITHOUT, "0")  # in a worker it stands
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", None)
     with pytest.raises(MediaError, match="20000 x 9000 pixels; more than the limit"):
         Image(png(png_header(20_000, 9_000), data=b"\0" * 100)).load()

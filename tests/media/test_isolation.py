@@ -15,7 +15,7 @@ import PIL.Image
 import pytest
 
 from sensorium.errors import MediaError, MissingExtraError
-from sensorium.media import isolation, spending
+from sensorium.media import isolation, messages, spending
 from tests.media.isolated import (
     asked,
     counted,
@@ -43,6 +43,14 @@ def test_values_come_back_as_they_are() -> None:
     assert back["value"][9].shape == (0, 4)
     nan = echoed(b"", [float("nan"), float("inf")])["value"]
     assert np.isnan(nan[0]) and nan[1] == float("inf")
+
+
+def test_pictures_of_every_mode_come_back_as_they_are() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (5, 7, 4), np.uint8).tobytes()
+    for mode, size in messages._MODES.items():
+        picture = PIL.Image.frombytes(mode, (7, 5), noise[: 35 * size])
+        back = echoed(b"", picture)["value"]
+        assert (back.mode, back.size, back.tobytes()) == (mode, (7, 5), picture.tobytes())
 
 
 def test_a_worker_is_another_process_and_kept_warm() -> None:

@@ -6,11 +6,10 @@ CMYK, animation), so that an encoder only ever sees 8-bit RGB.
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,19 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.errors import MediaError
-from sensorium.media.content import START_BYTES
+from sensorium.media.content import START_BYTES, read_start
 from sensorium.media.decoding import decoding, reads
-from sensorium.media.pictures.code_points import CodePoints, code_points, shown_in_srgb
-from sensorium.media.pictures.colours import GREY, array_to_uint8, as_shown, to_rgb
+from sensorium.media.isolation import in_this_process
+from sensorium.media.pictures.code_points import CodePoints
+from sensorium.media.pictures.colours import array_to_uint8
+from sensorium.media.pictures.costs import BUDGET, is_plain, thread_cost
 from sensorium.media.pictures.exif import exif_metadata
-from sensorium.media.pictures.formats import BROKEN, find_pages, may_have_pages, open_picture
-from sensorium.media.pictures.plain import decode, unread_file
+from sensorium.media.pictures.formats import BROKEN, may_have_pages
+from sensorium.media.pictures.pieces import pieces_of
+from sensorium.media.pictures.plain import unread_file
+from sensorium.media.pictures.reading import open_encoded, read_facts, read_pages, read_pieces
 from sensorium.media.pictures.transparency import Stored, how_stored
-from sensorium.media.pictures.turning import (
-    Box,
-    forget_orientation_in_xmp,
-    orientation,
-    shown_size,
-    upright,
-)
+from sensorium.media.pictures.turning import Box, forget_orientation_in_xmp, shown_size
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import EMPTY, is_url, read_file, read_url, shown_url
 from sensorium.visible import visible
@@ -45,15 +42,8 @@ MAX_PIXELS = 178_956_970
 Pillow's own limit against decompression bombs (twice its ``MAX_IMAGE_PIXELS``): 0.5 GiB of RGB a
 decoding thread. Ordinary cameras stay under 110 million."""
 
-JPEG_MARGIN = 4 / 3
-"""A JPEG is decoded at the smallest scale that leaves this many times the wanted size.
-
-The final resize then still averages over pixels. Against decoding at full size `mini`'s vectors of
-noisy 2- to 24-megapixel JPEGs keep a median cosine of 0.9995 (lowest 0.994); with twice the wanted
-size it is 0.9998, for a third more time."""
-
-REDUCE_MARGIN = 2
-"""What is decoded at full size is reduced, by whole factors, to no less than this many times."""
+RESENT = 32 << 20
+"""Bytes of a file of pages up to which it is sent for each page; larger ones are read again."""
 
 # Pillow warns of every oddity that it copes with (damaged EXIF, padded chunks), and of pictures
 # of half MAX_PIXELS, which are ordinary panoramas. What it cannot cope with, it raises.
@@ -137,7 +127,7 @@ class Image:
         ----------
         min_side : int, optional
             Pixels that the shorter side will be resized to afterwards. The picture is then decoded
-            at a reduced size where its format allows, never to less than `JPEG_MARGIN` times
+            at a reduced size where its format allows, never to less than `pieces.JPEG_MARGIN` times
             this. None decodes at full size.
 
         Returns
@@ -168,26 +158,20 @@ class Image:
             The picture's edges in it. Reducing 1001 pixels by 4 leaves 251, of which the picture
             fills 250.25; taken for whole, the picture would be out of place by up to a pixel.
         """
-        with self._open() as picture:
-            drafted, size, codes = None, picture.size, self._codes
-            if min_side and picture.format in ("JPEG", "MPO"):
-                scale = math.ceil(min_side * JPEG_MARGIN) / min(size)
-                drafted = picture.draft(None, (int(size[0] * scale), int(size[1] * scale)))
-            decoded = decode(picture, self._stored or how_stored(picture))
-            # Asked for now: of a TIFF only decoding tells, and its size was as displayed before.
-            turn = orientation(picture)
-            self._shown_size = size[::-1] if turn >= 5 else size
-            turned, box = upright(decoded, turn, drafted[1] if drafted else None)
-            rgb = to_rgb(turned)
-        if min_side and (factor := min(rgb.size) // (min_side * REDUCE_MARGIN)) >= 2:
-            rgb = rgb.reduce(factor)
-            box = (box[0] / factor, box[1] / factor, box[2] / factor, box[3] / factor)
-        if turned.mode != "CMYK":  # whose profile is of CMYK
-            # In a PNG they count more than a profile, elsewhere less.
-            if codes and (picture.format == "PNG" or "icc_profile" not in turned.info):
-                return shown_in_srgb(rgb, codes), box
-            rgb = as_shown(rgb, turned.info, turned.mode in GREY)
-        return rgb, box
+        with closing(self._pieces(min_side)) as pieces:
+            stored, size, box, *_ = next(pieces)
+            if stored[0] * stored[1] > MAX_PIXELS or size[0] * size[1] > MAX_PIXELS:
+                raise MediaError(_too_many_pixels())
+            self._shown_size = stored
+            whole = None
+            for left, upper, part in pieces:
+                if part.size == tuple(size):
+                    whole = part
+                    continue
+                whole = whole or PIL.Image.new("RGB", size)
+                whole.paste(part, (left, upper))
+        assert whole is not None
+        return whole, box
 
     @reads(BROKEN)
     def metadata(self) -> dict[str, Any]:
@@ -204,12 +188,10 @@ class Image:
         MediaError
             As `load`, for what shows in the header.
         """
-        pages, _ = find_pages(book, self._suffix()) if (book := self._book()) else ([], [])
+        pages = self._pages(notes=[])
         several = {"pages": len(pages)} if len(pages) > 1 else {}
         try:
-            with decoding(self._name(), BROKEN), self._open() as picture:
-                width, height = self._shown_size = shown_size(picture)
-                return {"width": width, "height": height, **exif_metadata(picture), **several}
+            return {**self._facts(fields=True), **several}
         except MediaError:
             if several:  # the other pages may be whole
                 return dict(several)
@@ -225,8 +207,8 @@ class Image:
             As `metadata`.
         """
         if self._shown_size is None:
-            with self._open() as picture:
-                self._shown_size = shown_size(picture)
+            self._facts(fields=False)
+        assert self._shown_size is not None
         return self._shown_size
 
     @reads(BROKEN)
@@ -243,37 +225,90 @@ class Image:
         """
         from sensorium.media.pictures.tiles import tiles_of  # they are Images
 
-        places: Sequence[int] = ()
-        if book := self._book():
-            places, notes = find_pages(book, self._suffix())
-            self.notes += notes
-        pages = chain([self], (self._page(book, place) for place in places[1:]))
+        places = self._pages(self.notes)
+        pages = chain([self], (self._page(place) for place in places[1:]))
         for number, page in enumerate(pages, start=1):
             details = {"page": number} if len(places) > 1 else {}
             yield Segment(page, None, details)
             yield from tiles_of(page, details)
 
-    def _page(self, book: bytes, place: int) -> Image:
-        page = Image(book)
-        page.path = self.path
-        page._page_at = place
+    def _page(self, place: int) -> Image:
+        page = Image(self._encoded or b"")
+        page.path, page._url, page._page_at = self.path, self._url, place
+        page._encoded = self._encoded
         return page
 
-    def _book(self) -> bytes:
-        """The file, where it may have pages; empty for any other, and where `load` will fail."""
+    def _pages(self, notes: list[str]) -> list[int]:
+        """Places of the pages of a file that may have some; none where `load` will fail."""
         if self._picture is not None or self._page_at is not None:
-            return b""
+            return []
         if self._encoded is None and self.path is not None:
-            try:
-                if not self.path.is_file():  # opening a pipe would wait for who writes into it
-                    return b""
-                with self.path.open("rb") as file:
-                    start = file.read(START_BYTES)
-                return read_file(self.path) if may_have_pages(start) else b""
-            except (OSError, ValueError, MediaError):
-                return b""
-        encoded = self._content()
-        return encoded if may_have_pages(encoded[:START_BYTES]) else b""
+            start = read_start(self.path)
+        else:
+            start = self._content()[:START_BYTES]
+        if not may_have_pages(start):
+            return []
+        try:
+            found = read_pages(self._source(), self._name(), self._suffix())
+        except MediaError:
+            return []
+        notes += found["notes"]
+        return list(found["places"])
+
+    def _pieces(self, min_side: int | None) -> Generator[tuple[Any, ...]]:
+        """What `reading.read_pieces` yields, from a worker process or decoded in this thread."""
+        if self._picture is not None:
+            with self._open() as picture, decoding(self._name(), BROKEN):
+                stored = self._stored or how_stored(picture)
+                yield from pieces_of(picture, stored, self._codes, min_side)
+            return
+        source, cost = self._source_and_cost(min_side)
+        asked = (source, self._name(), self._suffix(), MAX_PIXELS, self._page_at, min_side)
+        read: Any = read_pieces if cost is None else in_this_process(read_pieces)
+        with BUDGET.held(cost or 0), closing(read(*asked)) as pieces:
+            shown = next(pieces)
+            self.notes += shown[3]
+            yield shown
+            yield from pieces
+
+    def _facts(self, fields: bool) -> dict[str, Any]:
+        """Width and height, and with `fields` those of EXIF."""
+        if self._picture is not None:
+            with self._open() as picture, decoding(self._name(), BROKEN):
+                width, height = shown_size(picture)
+                said = exif_metadata(picture) if fields else {}
+        else:
+            source, cost = self._source_and_cost(None)
+            asked = (source, self._name(), self._suffix(), MAX_PIXELS, self._page_at, fields)
+            read = read_facts if cost is None else in_this_process(read_facts)
+            with BUDGET.held(cost or 0):
+                found = read(*asked)
+            (width, height), said = found["size"], found["fields"]
+            self.notes += found["notes"]
+        self._shown_size = width, height
+        return {"width": width, "height": height, **said}
+
+    def _source_and_cost(self, min_side: int | None) -> tuple[bytes | Path, int | None]:
+        """What is to be read, and the memory that this takes in a thread; see `thread_cost`."""
+        source = self._source()
+        if isinstance(source, Path):
+            return source, None
+        if not source:
+            raise MediaError(EMPTY, self._name())
+        return source, thread_cost(source, min_side)
+
+    def _source(self) -> bytes | Path:
+        """The encoded file, or its path where a worker process can read it as well."""
+        if self.path is not None:
+            if self._encoded is None:
+                start = read_start(self.path)
+                if start and not is_plain(start):
+                    return self.path.absolute()
+            elif self._page_at is not None and len(self._encoded) > RESENT:
+                with suppress(OSError):
+                    if self.path.stat().st_size == len(self._encoded):
+                        return self.path.absolute()
+        return self._content()
 
     def _suffix(self) -> str:
         """Of the file's name, in lower case."""
@@ -288,31 +323,14 @@ class Image:
         return "image"
 
     def _open(self) -> PIL.Image.Image:
-        """Open the picture's header and check its size against the limits."""
-        if self._picture is not None:
-            return self._opened_again(self._picture) or self._copy(self._picture)
-        encoded = self._content()
-        if not encoded:
-            raise MediaError(EMPTY, self._name())
-        return self._opened(encoded)
-
-    def _opened(self, encoded: bytes) -> PIL.Image.Image:
-        with decoding(self._name(), BROKEN):
-            try:
-                picture = open_picture(
-                    encoded, self._name(), self._suffix(), MAX_PIXELS, self.notes, self._page_at
-                )
-            except PIL.Image.DecompressionBombError as error:
-                raise MediaError(_too_many_pixels(), self._name()) from error
-        if picture.width * picture.height > MAX_PIXELS:
+        """Open a caller's picture anew, and check its size against the limits."""
+        assert self._picture is not None
+        opened = self._opened_again(self._picture) or self._copy(self._picture)
+        if opened.width * opened.height > MAX_PIXELS:
             raise MediaError(
-                f"{picture.width} x {picture.height} pixels; {_too_many_pixels()}", self._name()
+                f"{opened.width} x {opened.height} pixels; {_too_many_pixels()}", self._name()
             )
-        self._codes = None
-        if picture.format in ("PNG", "AVIF", "HEIF"):
-            self._codes = code_points(encoded)
-        forget_orientation_in_xmp(picture)
-        return picture
+        return opened
 
     def _content(self) -> bytes:
         """The encoded file."""
@@ -333,8 +351,11 @@ class Image:
         """
         if encoded := unread_file(picture):
             with suppress(MediaError):
-                again = self._opened(encoded)
+                again, codes = open_encoded(
+                    encoded, self._name(), self._suffix(), MAX_PIXELS, self.notes, None
+                )
                 if again.info == picture.info:  # else the caller has changed what turns it
+                    self._codes = codes
                     return again
         return None
 

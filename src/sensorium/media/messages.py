@@ -21,7 +21,11 @@ MAX_BUFFERS = 4 << 30
 """Bytes of all that follows: half a minute of pictures, or the file itself."""
 
 _SIZE = struct.Struct("<IQ")
-_MODES = {"L": 1, "RGB": 3, "RGBA": 4}
+_MODES = {
+    "L": 1, "LA": 2, "I;16": 2, "I;16L": 2, "I;16B": 2, "RGB": 3, "YCbCr": 3, "LAB": 3, "HSV": 3,
+    "RGBA": 4, "RGBX": 4, "CMYK": 4, "I": 4, "F": 4,
+}  # fmt: skip
+"""Bytes of a pixel, by Pillow's name for what it holds."""
 
 
 class BrokenMessageError(Exception):
@@ -35,7 +39,7 @@ def write_message(pipe: IO[bytes], value: Any) -> None:
     ----------
     pipe : binary file
     value : None, bool, int, float, str, bytes, Path, ndarray, PIL.Image.Image, tuple, list, dict
-        Arrays hold numbers, pictures are of mode L, RGB or RGBA; keys of a dict are texts.
+        Arrays hold numbers, pictures are of a mode in `_MODES`; keys of a dict are texts.
     """
     buffers: list[Any] = []
     header = json.dumps([_packed(value, buffers), [len(buffer) for buffer in buffers]]).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from sensorium.errors import MediaError
 from sensorium.media import Image, open_media
+from sensorium.media.isolation import WITHOUT
 from sensorium.media.pictures.formats import FORMATS
 from tests.media.heics import (
     exif_item,
@@ -155,8 +157,9 @@ def test_without_the_extra_the_command_is_said(tmp_path: Path) -> None:
         "except MissingExtraError as error: print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False,
+        env={**os.environ, WITHOUT: "0"},  # a worker would find the package
+    )  # fmt: skip
     assert "pi_heif is not installed; run: pip install" in done.stdout, done.stderr
     assert "heif]" in done.stdout
 

@@ -14,6 +14,7 @@ from sensorium import Collection
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError
 from sensorium.media import Image
+from sensorium.media.isolation import WITHOUT
 from sensorium.media.pictures import tiff_pages
 from tests.media.small_pictures import BLUE, RED, assert_colors, encode, exif, red_blue
 from tests.media.tiffs import OLD_SUBFILE, SUBFILE, page, tiff
@@ -105,6 +106,7 @@ def test_what_follows_a_broken_chain_is_noted() -> None:
 
 
 def test_limits_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WITHOUT, "0")
     monkeypatch.setattr(tiff_pages, "MAX_PAGES", 3)
     image = Image(tiff(*(grey(level) for level in range(5))))
     assert levels(image) == [0, 1, 2]

@@ -30,13 +30,18 @@ import PIL.Image
 from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from sensorium.media.decoding import decoding
-from sensorium.media.image import Image
+from sensorium.media.image import MAX_PIXELS
+from sensorium.media.isolation import in_this_process, isolated
 from sensorium.media.pictures.code_points import CodePoints, code_points
+from sensorium.media.pictures.costs import BUDGET, thread_cost
 from sensorium.media.pictures.exif import exif_metadata
 from sensorium.media.pictures.formats import BROKEN
+from sensorium.media.pictures.pieces import PIECE
 from sensorium.media.pictures.raw import PREVIEW_OF_RAW
+from sensorium.media.pictures.reading import enough_memory, open_encoded
 from sensorium.media.pictures.transparency import Stored, how_stored, with_alpha
 from sensorium.media.pictures.turning import TURNS, orientation
+from sensorium.visible import visible
 
 MAX_REDUCTION = 3.0
 """How many times smaller than the original a copy without loss may be."""
@@ -145,8 +150,36 @@ def read_pixels(encoded: bytes, path: Path) -> Pixels:
     MediaError
         As `Image.load`.
     """
-    image = Image.from_encoded(encoded, path)
-    with image._open() as picture, decoding(str(path), BROKEN):
+    name = visible(str(path))
+    cost = thread_cost(encoded, None)
+    read = _read if cost is None else in_this_process(_read)
+    with BUDGET.held(cost or 0), decoding(name, BROKEN):
+        picture, facts = read(encoded, name, path.suffix.lower(), MAX_PIXELS)
+        profile, gamma, codes = facts["colours"]
+        return Pixels(
+            picture,
+            Facts(
+                digest=facts["digest"],
+                size=picture.size,
+                mode=picture.mode,
+                turn=None if facts["turn"] is None else PIL.Image.Transpose(facts["turn"]),
+                says=frozenset(facts["says"]),
+                colours=(profile, gamma, codes and CodePoints(*codes)),
+                alone=facts["alone"],
+                complete=facts["complete"],
+                lossy=facts["lossy"],
+                jpeg=facts["jpeg"],
+            ),
+        )
+
+
+@isolated
+def _read(
+    encoded: bytes, name: str, suffix: str, most_pixels: int
+) -> tuple[PIL.Image.Image, dict[str, Any]]:
+    """A picture as stored, and what `Facts` are made of."""
+    opened, _ = open_encoded(encoded, name, suffix, most_pixels, [], None)
+    with opened as picture, decoding(name, BROKEN), enough_memory(len(encoded), name):
         coding = str(getattr(picture, "tile", ""))  # gone once it is loaded
         stored = how_stored(picture)
         picture.load()
@@ -154,19 +187,16 @@ def read_pixels(encoded: bytes, path: Path) -> Pixels:
         alone = getattr(picture, "n_frames", 1) == 1 and PREVIEW_OF_RAW not in picture.info
         turn = TURNS.get(orientation(picture))
         plain = _plain(picture, stored)
-        facts = Facts(
-            digest=_digest(plain),
-            size=plain.size,
-            mode=plain.mode,
-            turn=turn[0] if turn else None,
-            says=frozenset(_says(picture)),
-            colours=_colours(picture, encoded),
-            alone=alone,
-            complete=alone and _is_complete(picture, encoded, coding),
-            lossy=isinstance(picture, JpegImagePlugin.JpegImageFile),
-            jpeg=_jpeg(picture),
-        )
-        return Pixels(plain, facts)
+        return plain, {
+            "digest": _digest(plain),
+            "turn": turn[0] if turn else None,
+            "says": list(_says(picture)),
+            "colours": _colours(picture, encoded),
+            "alone": alone,
+            "complete": alone and _is_complete(picture, encoded, coding),
+            "lossy": isinstance(picture, JpegImagePlugin.JpegImageFile),
+            "jpeg": _jpeg(picture),
+        }
 
 
 def is_copy(original: Pixels, other: Facts) -> bool:
@@ -235,13 +265,21 @@ def _ranges(picture: PIL.Image.Image) -> list[tuple[int, int]]:
 
 def _digest(picture: PIL.Image.Image) -> bytes:
     """Equal for pictures that are equal to the bit, but for what is wholly transparent."""
-    levels = np.asarray(picture)
-    if picture.mode == "RGBA":
-        levels = np.where(levels[..., 3:] > 0, levels, 0)
-    # Big-endian samples of a TIFF are those of a PNG.
-    levels = np.ascontiguousarray(levels.astype(levels.dtype.newbyteorder("<"), copy=False))
-    name = f"{picture.mode.split(';')[0]} {picture.size} {levels.dtype}"
-    return hashlib.sha256(name.encode() + levels.tobytes()).digest()
+    digest = None
+    step = max(1, PIECE // max(1, picture.width))
+    for upper in range(0, picture.height, step):
+        lower = min(upper + step, picture.height)
+        levels = np.asarray(picture.crop((0, upper, picture.width, lower)))
+        if picture.mode == "RGBA":
+            levels = np.where(levels[..., 3:] > 0, levels, 0)
+        # Big-endian samples of a TIFF are those of a PNG.
+        levels = np.ascontiguousarray(levels.astype(levels.dtype.newbyteorder("<"), copy=False))
+        if digest is None:
+            name = f"{picture.mode.split(';')[0]} {picture.size} {levels.dtype}"
+            digest = hashlib.sha256(name.encode())
+        digest.update(levels.data)
+    assert digest is not None
+    return digest.digest()
 
 
 def _plain(picture: PIL.Image.Image, stored: Stored) -> PIL.Image.Image:
@@ -254,7 +292,7 @@ def _plain(picture: PIL.Image.Image, stored: Stored) -> PIL.Image.Image:
         if layered.getchannel("A").getextrema() != (255, 255):
             return layered
         return layered.convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _says(picture: PIL.Image.Image) -> Iterator[tuple[str, Any]]:

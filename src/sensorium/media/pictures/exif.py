@@ -17,6 +17,8 @@ import PIL.Image
 import PIL.ImageFile
 from PIL.ExifTags import GPS, IFD, Base
 
+from sensorium.media.pictures.exif_block import exif_of, overstates
+
 XMP_READ = 1 << 20
 """Bytes of an XMP packet that are looked through for dates."""
 
@@ -96,12 +98,12 @@ def _block(picture: PIL.Image.Image) -> PIL.Image.Exif:
     block = picture.info.get("exif")
     if isinstance(block, bytes):
         with suppress(struct.error):
-            typed = _typed_as_text(block)
+            typed = block if overstates(block) else _typed_as_text(block)
             if typed != block:
                 exif = PIL.Image.Exif()
                 exif.load(typed)
                 return exif
-    return picture.getexif()
+    return exif_of(picture)
 
 
 def _typed_as_text(block: bytes) -> bytes:

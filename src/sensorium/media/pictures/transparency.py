@@ -6,6 +6,7 @@ have it, and of 16-bit colours it keeps the upper 8 bits. What a GIF's frame lea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,18 @@ class Stored:
 
     samples: str = ""
     frame: tuple[int, int, int, int] | None = None
+
+    def within(self, place: tuple[int, int, int, int]) -> Stored:
+        """The same of a part with these edges."""
+        if self.frame is None:
+            return self
+        left, upper, right, lower = place
+        edges = (
+            max(self.frame[0], left) - left, max(self.frame[1], upper) - upper,
+            min(self.frame[2], right) - left, min(self.frame[3], lower) - upper,
+        )  # fmt: skip
+        is_beside = edges[0] >= edges[2] or edges[1] >= edges[3]
+        return Stored(self.samples, (0, 0, 0, 0) if is_beside else edges)
 
 
 def how_stored(picture: PIL.Image.Image) -> Stored:
@@ -126,7 +139,9 @@ def _differs(picture: PIL.Image.Image, color: tuple[int, ...]) -> PIL.Image.Imag
     return differs
 
 
-def over_ground(layered: PIL.Image.Image) -> PIL.Image.Image:
+def over_ground(
+    layered: PIL.Image.Image, ground: tuple[int, int, int] | None = None
+) -> PIL.Image.Image:
     """Lay a picture over the ground that shows what is in it.
 
     That is white, as on a page, unless most of what would be seen on black vanishes on it: white
@@ -136,6 +151,8 @@ def over_ground(layered: PIL.Image.Image) -> PIL.Image.Image:
     ----------
     layered : PIL.Image.Image
         With an alpha channel.
+    ground : tuple of int, optional
+        Of the whole, where this is a part.
 
     Returns
     -------
@@ -143,7 +160,7 @@ def over_ground(layered: PIL.Image.Image) -> PIL.Image.Image:
         RGB.
     """
     layered = layered.convert("RGBA")
-    return _over(layered, ground_of(layered))
+    return _over(layered, ground or ground_of(layered))
 
 
 def ground_of(layered: PIL.Image.Image) -> tuple[int, int, int]:
@@ -151,8 +168,42 @@ def ground_of(layered: PIL.Image.Image) -> tuple[int, int, int]:
     if layered.getchannel("A").getextrema() == (255, 255):
         return GROUNDS["white"]
     small = layered
-    if (factor := -(-max(layered.size) // GROUND_SIDE)) > 1:
+    if (factor := ground_factor(layered.size)) > 1:
         small = layered.convert("RGBa").reduce(factor).convert("RGBA")
+    return _ground_of_small(small)
+
+
+def ground_factor(size: tuple[int, int]) -> int:
+    """By how much a picture is reduced before its ground is chosen."""
+    return -(-max(size) // GROUND_SIDE)
+
+
+def ground_of_parts(
+    size: tuple[int, int], parts: Iterable[tuple[tuple[int, int], PIL.Image.Image]]
+) -> tuple[int, int, int]:
+    """The same colour, of a picture of which only parts are in memory.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Of the whole.
+    parts : iterable of ((int, int), PIL.Image.Image)
+        Left and upper edge of each, whole multiples of `ground_factor`, and itself.
+    """
+    factor = ground_factor(size)
+    small = PIL.Image.new("RGBa", (-(-size[0] // factor), -(-size[1] // factor)))
+    is_opaque = True
+    for (left, upper), part in parts:
+        layered = part.convert("RGBA")
+        is_opaque &= layered.getchannel("A").getextrema() == (255, 255)
+        reduced = layered.convert("RGBa")
+        small.paste(
+            reduced.reduce(factor) if factor > 1 else reduced, (left // factor, upper // factor)
+        )
+    return GROUNDS["white"] if is_opaque else _ground_of_small(small.convert("RGBA"))
+
+
+def _ground_of_small(small: PIL.Image.Image) -> tuple[int, int, int]:
     seen = [_over(small, GROUNDS[name]) for name in ("white", "black")]
     white, black = (_steps(picture) for picture in seen)
     strength = np.maximum(white, black)

@@ -7,6 +7,8 @@ from contextlib import suppress
 import PIL.ExifTags
 import PIL.Image
 
+from sensorium.media.pictures.exif_block import exif_of
+
 Box = tuple[float, float, float, float]
 """Left, upper, right and lower edge, in pixels."""
 
@@ -34,7 +36,7 @@ def forget_orientation_in_xmp(picture: PIL.Image.Image) -> None:
     xmp = {key: picture.info.pop(key) for key in _XMP_KEYS if key in picture.info}
     if xmp:
         with suppress(Exception):  # as in exif_metadata: a damaged block is not a damaged picture
-            picture.getexif()  # read once, and kept by Pillow
+            exif_of(picture)  # read once, and kept by Pillow
         picture.info.update(xmp)
 
 
@@ -44,7 +46,7 @@ def orientation(picture: PIL.Image.Image) -> int:
     Pillow turns TIFF pictures itself while it decodes them, and then forgets their orientation.
     """
     try:
-        found = picture.getexif().get(PIL.ExifTags.Base.Orientation)
+        found = exif_of(picture).get(PIL.ExifTags.Base.Orientation)
     except Exception:  # as in exif_metadata: a damaged block is not a damaged picture
         return 1
     return found if isinstance(found, int) and 2 <= found <= 8 else 1
@@ -59,18 +61,54 @@ def shown_size(picture: PIL.Image.Image) -> tuple[int, int]:
     return width, height
 
 
-def upright(picture: PIL.Image.Image, turned: int, box: Box | None) -> tuple[PIL.Image.Image, Box]:
-    """Turn a picture, and the box that it fills, upright from an orientation.
+def shown_box(size: tuple[int, int], turned: int, box: Box | None) -> tuple[tuple[int, int], Box]:
+    """Size of a picture that is turned upright from an orientation, and of what it fills of that.
+
+    Parameters
+    ----------
+    size : tuple of int
+        As stored.
+    turned : int
+        See `orientation`.
+    box : tuple of float, optional
+        What the picture fills as it is stored; None where that is all.
+    """
+    width, height = size
+    # How far the picture stays away from each edge.
+    gaps = (0.0, 0.0, width - box[2], height - box[3]) if box else (0.0, 0.0, 0.0, 0.0)
+    if (turn := TURNS.get(turned)) is not None:
+        edges = turn[1]
+        gaps = (gaps[edges[0]], gaps[edges[1]], gaps[edges[2]], gaps[edges[3]])
+        width, height = (height, width) if turned >= 5 else size
+    return (width, height), (gaps[0], gaps[1], width - gaps[2], height - gaps[3])
+
+
+def stored_place(
+    size: tuple[int, int], turned: int, place: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """Edges in a picture as it is stored of what has these edges when it is upright.
+
+    Parameters
+    ----------
+    size : tuple of int
+        As stored.
+    turned : int
+    place : tuple of int
+    """
+    if (turn := TURNS.get(turned)) is None:
+        return place
+    width, height = size[::-1] if turned >= 5 else size
+    gaps = (place[0], place[1], width - place[2], height - place[3])
+    stored = [0, 0, 0, 0]
+    for gap, edge in zip(gaps, turn[1], strict=True):
+        stored[edge] = gap
+    return stored[0], stored[1], size[0] - stored[2], size[1] - stored[3]
+
+
+def upright(picture: PIL.Image.Image, turned: int) -> PIL.Image.Image:
+    """Turn a picture, or a part of one, upright from an orientation.
 
     Pillow's exif_transpose() would rewrite the block, and fail where the block is damaged.
     """
-    width, height = picture.size
     turn = TURNS.get(turned)
-    # How far the picture stays away from each edge.
-    gaps = (0.0, 0.0, width - box[2], height - box[3]) if box else (0.0, 0.0, 0.0, 0.0)
-    if turn is not None:
-        method, edges = turn
-        picture = picture.transpose(method)
-        width, height = picture.size
-        gaps = (gaps[edges[0]], gaps[edges[1]], gaps[edges[2]], gaps[edges[3]])
-    return picture, (gaps[0], gaps[1], width - gaps[2], height - gaps[3])
+    return picture if turn is None else picture.transpose(turn[0])
