@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import PIL.Image
 import pytest
 
-from sensorium import Collection, Video, load_encoder
+from sensorium import Collection, Document, Video, load_encoder
 from sensorium.collection.queries import MOST_PARTS, query_parts
+from sensorium.encoders import Encoder
+from sensorium.encoders.base import Prepared, Role
+from sensorium.media import Media, Modality
 from tests.media.recordings import write_video
 
 SAMPLE = Path(__file__).parents[2] / "sample" / "images"
@@ -60,3 +65,26 @@ def test_long_films_are_sought_by_some_of_their_scenes(tmp_path: Path) -> None:
     colours = [PIL.Image.new("RGB", (96, 64), colour) for colour in ("red", "lime", "blue")]
     path = write_video(tmp_path / "a.mp4", colours * 30, seconds=2, rate=5, size=(96, 64))
     assert len(query_parts(load_encoder("mini"), Video(path))) == MOST_PARTS
+
+
+def test_of_a_long_text_no_more_is_encoded_than_is_asked_by(tiny: Path) -> None:
+    encoded = 0
+
+    class Counting(Encoder):
+        name = "counting"
+        space = load_encoder(tiny).space
+
+        def prepare(self, media: Media, role: Role = "document") -> Prepared:
+            return load_encoder(tiny).prepare(media, role)
+
+        def encode_prepared(
+            self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
+        ) -> npt.NDArray[np.float32]:
+            nonlocal encoded
+            encoded += len(batch)
+            return load_encoder(tiny).encode_prepared(modality, batch, role)
+
+    text = "\n\n".join(f"The cat {'dog ' * 90}{number}." for number in range(700))
+    parts = query_parts(Counting(), Document(text.encode(), "text"))
+    assert parts.shape == (MOST_PARTS, Counting.space.dimension)
+    assert encoded == MOST_PARTS

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -22,6 +23,9 @@ QUERY_BATCH = 32
 
 MOST_PARTS = 64
 """Segments of a long query that are searched with: a talk of an hour has 360 windows of sound."""
+
+MOST_WAITING = 64 << 20
+"""Bytes of prepared segments of a query that wait until it is known which are asked by."""
 
 NOTHING_THERE = "there is nothing in the query that can be compared"
 
@@ -66,8 +70,9 @@ def query_vectors(encoder: Encoder, queries: Sequence[Media]) -> npt.NDArray[np.
 def query_parts(encoder: Encoder, query: Media) -> npt.NDArray[np.float32]:
     """The vectors that a query is searched with, shape (n, d): one of a text or a picture.
 
-    Of what has several segments those of each, or of `MOST_PARTS` evenly through it. Their mean
-    would be nearer to what is a little like all of a film than to any picture of the film itself.
+    Of what has several segments those of each, or of `MOST_PARTS` about evenly through it. Their
+    mean would be nearer to what is a little like all of a film than to any picture of the film
+    itself.
 
     Raises
     ------
@@ -76,25 +81,67 @@ def query_parts(encoder: Encoder, query: Media) -> npt.NDArray[np.float32]:
     """
     if isinstance(query, (Text, Image)):
         return query_vectors(encoder, [query])
-    vectors = [vector for batch in _of_segments(encoder, query) for vector in batch if vector.any()]
+    # What is not asked by is not encoded: a book has thousands of passages.
+    kept: list[_Part] = []
+    stride, waiting = 1, 0
+    for number, (kind, prepared) in enumerate(_prepared(encoder, query)):
+        if number % stride:
+            continue
+        kept.append(_Part(kind, prepared))
+        waiting += sum(value.nbytes for value in prepared.values())
+        if len(kept) == 2 * MOST_PARTS:
+            kept, stride, waiting = kept[::2], 2 * stride, waiting // 2
+        if waiting > MOST_WAITING:
+            _encode(encoder, kept)
+            waiting = 0
+    some = np.linspace(0, len(kept) - 1, min(len(kept), MOST_PARTS)).round().astype(int)
+    kept = [kept[n] for n in some]
+    _encode(encoder, kept)
+    vectors = [part.vector for part in kept if part.vector is not None and part.vector.any()]
     if not vectors:
         raise MediaError(NOTHING_THERE)
-    some = np.linspace(0, len(vectors) - 1, min(len(vectors), MOST_PARTS)).round().astype(int)
-    return np.stack([vectors[n] for n in some])
+    return np.stack(vectors)
 
 
-def _of_segments(encoder: Encoder, media: Media) -> Iterator[npt.NDArray[np.float32]]:
-    """The vectors of a query's segments, in batches, each kind of a batch by itself."""
+@dataclass
+class _Part:
+    """A segment that is asked by, as the encoder takes it, and then as it gives it."""
+
+    kind: str
+    prepared: Prepared | None
+    vector: npt.NDArray[np.float32] | None = None
+
+
+def _encode(encoder: Encoder, parts: Sequence[_Part]) -> None:
+    """Put vectors in the place of what was prepared."""
+    waiting = [part for part in parts if part.prepared is not None]
+    for kind in dict.fromkeys(part.kind for part in waiting):
+        of_kind = [part for part in waiting if part.kind == kind]
+        for start in range(0, len(of_kind), QUERY_BATCH):
+            some = of_kind[start : start + QUERY_BATCH]
+            prepared = [part.prepared for part in some if part.prepared is not None]
+            vectors = encoder.encode_prepared(Modality(kind), prepared, "query")
+            for part, vector in zip(some, vectors, strict=True):
+                part.prepared, part.vector = None, vector
+
+
+def _prepared(encoder: Encoder, media: Media) -> Generator[tuple[str, Prepared], None, None]:
+    """A query's segments that have a vector, as the encoder takes them, and their kinds."""
     extraction = NOTHING
     if isinstance(media, Audio) and Modality.AUDIO not in encoder.space.modalities:
         extraction = extraction_of(True, False)
     with closing(segments_of(encoder, media, extraction, role="query")) as segments:
+        for record, prepared in segments:
+            if prepared is not None:
+                yield str(record.modality), prepared
+
+
+def _of_segments(encoder: Encoder, media: Media) -> Iterator[npt.NDArray[np.float32]]:
+    """The vectors of a query's segments, in batches, each kind of a batch by itself."""
+    with closing(_prepared(encoder, media)) as segments:
         while batch := list(islice(segments, QUERY_BATCH)):
-            by_kind: dict[str, list[Prepared]] = {}
-            for record, prepared in batch:
-                if prepared is not None:
-                    by_kind.setdefault(str(record.modality), []).append(prepared)
-            for kind, of_kind in by_kind.items():
+            for kind in dict.fromkeys(kind for kind, _ in batch):
+                of_kind = [prepared for other, prepared in batch if other == kind]
                 yield encoder.encode_prepared(Modality(kind), of_kind, "query")
 
 
