@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -36,6 +37,11 @@ class Tally:
         """Count one of the ways in which attacks end."""
         if ending:
             self.endings[ending] = self.endings.get(ending, 0) + 1
+
+    def fail(self, what: str) -> None:
+        """Keep what was wrong, and say it at once: a campaign takes long."""
+        self.wrong.append(what)
+        print(f"wrong: {self.name}: {what}", file=sys.stderr, flush=True)
 
     def took(self, memory: int = 0, seconds: float = 0.0) -> None:
         """Keep the most that an attack has cost."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sensorium import Collection
+from tests.cli.conftest import Run
 from tests.media.small_pictures import encode, red_blue
 
 SENSORIUM = [sys.executable, "-m", "sensorium"]
@@ -52,6 +53,34 @@ def test_sigterm_ends_as_ctrl_c_does(tiny: Path, tmp_path: Path) -> None:
     assert (process.returncode, out) == (143, "")
     assert said.splitlines()[-1] == "interrupted; what is stored stays, run it again to go on"
     assert 0 < _stored(library) < 600
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is full")
+def test_streams_that_are_full_or_closed(shell: Run, library: Path) -> None:
+    line = 'sensorium search red -c "$1" --paths'
+    full = shell(f"{line} > /dev/full", library)
+    assert full.code == 3 and "standard output cannot be written (No space left" in full.err
+    silent = shell(f"{line} 2> /dev/full", library)
+    usual = shell(line, library)
+    assert (silent.code, silent.out) == (usual.code, usual.out) == (0, usual.out)
+    closed = shell(f"{line} 0<&- >&- 2>&-", library)
+    assert (closed.code, closed.out, closed.err) == (0, "", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has no SIGTERM")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_interruption_before_the_work_begins_is_no_traceback(
+    number: signal.Signals, code: int
+) -> None:
+    program = (
+        "import os, sys, sensorium.cli.app as app\n"
+        f"app.app = lambda: os.kill(os.getpid(), {int(number)}) or input()\n"
+        "from sensorium.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
 
 def _stored(library: Path) -> int:

@@ -224,3 +224,22 @@ def test_a_url_that_is_none() -> None:
     with pytest.raises(EncoderError, match="after \\? stands") as caught:
         load_encoder("http://localhost:1/v1?api_key=secret#m")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("numbers", [[0, 0], [1, 2], [-1, -2], [0, None], [0, float("inf")]])
+def test_vectors_that_belong_to_other_inputs(server: Server, numbers: list[Any]) -> None:
+    encoder = load_encoder(f"{server.url}#tiny")
+    rows = [{"index": number, "embedding": [1.0] * 48} for number in numbers]
+    server.answer = {"data": rows}
+    with pytest.raises(EncoderError, match="holds no embeddings"):
+        encoder.encode(["dog", "cat"])
+    server.answer = {"data": [{"embedding": [10**400] * 48}]}
+    with pytest.raises(EncoderError, match="holds no embeddings"):
+        encoder.encode(["dog"])
+
+
+def test_an_answer_is_no_larger_than_what_was_asked_for(server: Server) -> None:
+    encoder = load_encoder(f"{server.url}#tiny")
+    server.answer = b'{"data": [' + b"[]," * 500_000 + b"[]]}"
+    with pytest.raises(EncoderError, match=r"bytes; at most 1,050,112 are taken \(after 8 tries"):
+        encoder.encode(["dog"])

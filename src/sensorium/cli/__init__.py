@@ -33,24 +33,45 @@ EXIT_TERMINATED = 143  # 128 + SIGTERM
 def main() -> None:
     """Run ``sensorium`` and turn Sensorium's own errors into one line and an exit code."""
     _let_threads_sleep()  # before anything loads the libraries that read it
-    from sensorium.cli.app import app
-    from sensorium.cli.progress import speaking
-    from sensorium.cli.terminal import open_stdout, print_error
+    _let_no_file_be_a_stream()
+    with _ended_like_ctrl_c():
+        from sensorium.cli.app import app
+        from sensorium.cli.progress import speaking
+        from sensorium.cli.terminal import open_streams, print_error
 
-    open_stdout()
-    _keep_libraries_quiet()
-    try:
-        sys.argv = [_as_called_now(word) for word in sys.argv]
-        with _ended_like_ctrl_c(), speaking(" ".join(["sensorium", *sys.argv[1:2]])):
-            app()
-    except SensoriumError as error:
-        print_error(str(error))
-        sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+        open_streams()
+        _keep_libraries_quiet()
+        try:
+            sys.argv = [_as_called_now(word) for word in sys.argv]
+            with speaking(" ".join(["sensorium", *sys.argv[1:2]])):
+                try:
+                    app()
+                finally:
+                    sys.stdout.flush()  # here it can be told that it cannot be written
+        except SensoriumError as error:
+            print_error(str(error))
+            sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+
+
+def _let_no_file_be_a_stream() -> None:
+    """Let streams that are closed lead nowhere.
+
+    Else the first file that is opened takes the place of one, and what a library prints is written
+    into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 @contextmanager
 def _ended_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does."""
+    """Let SIGTERM end a command as Ctrl-C does, and both without a traceback, whenever they come.
+
+    Before a command's own work begins, and after it, there is nobody else who expects them.
+    """
     came = False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -61,6 +82,8 @@ def _ended_like_ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_TERMINATED if came else EXIT_INTERRUPTED) from None
     except SystemExit as ended:
         if came and ended.code == EXIT_INTERRUPTED:
             raise SystemExit(EXIT_TERMINATED) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -14,6 +15,7 @@ import rich.console
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 
+from sensorium.errors import SensoriumError
 from sensorium.visible import OBEYED, visible
 
 _IN_A_PIPE = re.compile(f"[{OBEYED}]")
@@ -25,29 +27,73 @@ class _Pipe(io.FileIO):
     The command goes on to its end: what it stores is worth no less, and its exit code is its own.
     """
 
+    is_broken = False
+
     def write(self, written: Any) -> int:
-        """See `io.FileIO`."""
+        """See `io.FileIO`.
+
+        Raises
+        ------
+        CannotPrintError
+            Once, where it can take no more: the disk that it is on is full.
+        """
+        if self.is_broken:
+            return len(written)
         try:
             return super().write(written)
         except BrokenPipeError:
             return len(written)
+        except OSError as error:
+            self.is_broken = True
+            raise CannotPrintError(
+                f"standard output cannot be written ({error.strerror}): what the command has "
+                "stored stays"
+            ) from error
 
 
-def open_stdout() -> None:
-    """Make standard output one that outlives its reader.
+class _Deaf(io.FileIO):
+    """A file of which nobody can be told that it cannot be written."""
+
+    def write(self, written: Any) -> int:
+        """See `io.FileIO`."""
+        with contextlib.suppress(OSError):
+            return super().write(written)
+        return len(written)
+
+
+class CannotPrintError(SensoriumError):
+    """What a command found cannot be written where it was wanted."""
+
+
+def open_streams() -> None:
+    """Make standard output one that outlives its reader, and standard error one that never fails.
 
     File names that are no UTF-8 leave as the bytes they are, for xargs and the like.
     """
-    if not isinstance(sys.stdout, io.TextIOWrapper):
-        return  # it was replaced by whoever runs this in a program of their own
-    sys.stdout.reconfigure(errors="surrogateescape")
-    raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)  # "python -u" has no buffer
-    if isinstance(raw, io.FileIO) and not raw.isatty():
-        sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(_Pipe(raw.fileno(), "w", closefd=False)),
-            encoding=sys.stdout.encoding, errors="surrogateescape",
-            line_buffering=sys.stdout.line_buffering or sys.stdout.write_through,
-        )  # fmt: skip
+    sys.stdout = sys.stdout or _opened(io.FileIO(1, "w", closefd=False), "surrogateescape")
+    sys.stderr = sys.stderr or _opened(io.FileIO(2, "w", closefd=False), "backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # else it was replaced by whoever runs this
+        sys.stdout.reconfigure(errors="surrogateescape")
+        raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)  # "python -u" has no buffer
+        if isinstance(raw, io.FileIO) and not raw.isatty():
+            sys.stdout = _opened(_Pipe(raw.fileno(), "w", closefd=False), "surrogateescape")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        raw = getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)
+        if isinstance(raw, io.FileIO) and not raw.isatty():
+            sys.stderr = _opened(_Deaf(raw.fileno(), "w", closefd=False), "backslashreplace")
+
+
+def _opened(raw: io.FileIO, errors: str) -> io.TextIOWrapper:
+    """A stream as the one before it, which is standard output or standard error."""
+    is_error = raw.fileno() == 2
+    before = sys.stderr if is_error else sys.stdout
+    at_once = isinstance(before, io.TextIOWrapper) and (
+        before.line_buffering or before.write_through
+    )
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=getattr(before, "encoding", "utf-8"), errors=errors,
+        line_buffering=is_error or at_once,
+    )  # fmt: skip
 
 
 class Console(rich.console.Console):

@@ -11,6 +11,7 @@ from itertools import islice
 
 import numpy as np
 
+from sensorium.collection.checking_rows import PATH, faults, forget, name_of
 from sensorium.collection.collection import Collection
 from sensorium.collection.derived import (
     SLOTS,
@@ -21,9 +22,11 @@ from sensorium.collection.derived import (
     remove_slot,
     require_same_vectors,
 )
-from sensorium.collection.rows import are_sound, json_values, vector_of
+from sensorium.collection.rows import VECTOR, are_sound, vector_of
 from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.collection.sqlite_writing import count_change
+from sensorium.collection.store import require_described
+from sensorium.collection.words import write_all_words, write_texts
 from sensorium.errors import CollectionError
 
 BLOCK = 4096
@@ -107,10 +110,11 @@ def check(library: Collection, *, repair: bool = False) -> CheckReport:
         report.damages += _of_file(store)
         if all(damage.mend == REBUILT for damage in report.damages):  # else rows may be anything
             words = bool(report.damages)
-            again = {*_of_vectors(store, report), *_of_descriptions(store, report)}
+            fields: set[str] = set()
+            again = {*_of_vectors(store, report), *_of_descriptions(store, report, fields)}
             report.damages += _of_indexes(library, store, report, repair)
             if repair:
-                _forget(store, sorted(again), words)
+                _forget(store, sorted(again), words, fields)
     report.repaired = repair and bool(report.damages)
     report.seconds = time.monotonic() - started
     return report
@@ -120,7 +124,7 @@ def _of_file(store: SQLiteStore) -> Iterator[Damage]:
     try:
         lines = [line for (line,) in store.read(f"PRAGMA integrity_check({MOST_LINES})")]
         orphans = len(store.read("PRAGMA foreign_key_check"))
-        store.state()
+        require_described(store)
     except CollectionError as error:
         yield Damage(str(error), str(store.path), RESTORE)
         return
@@ -141,7 +145,7 @@ def _of_vectors(store: SQLiteStore, report: CheckReport) -> Iterator[int]:
             return
         dimension = space[0].dimension
         rows = iter(store.connection.execute(
-            "SELECT path, items.id, vector, checksum FROM segments "
+            f"SELECT {PATH}, items.id, {VECTOR}, checksum FROM segments "
             "JOIN items ON items.id = item_id ORDER BY segments.id"
         ))  # fmt: skip
         while some := list(islice(rows, BLOCK)):
@@ -155,34 +159,21 @@ def _of_vectors(store: SQLiteStore, report: CheckReport) -> Iterator[int]:
                     what = "a vector of it is damaged: its checksum is another one"
                 else:
                     continue
-                report.damages.append(Damage(what, path, AGAIN))
+                report.damages.append(Damage(what, name_of(path), AGAIN))
                 yield item
 
 
-def _of_descriptions(store: SQLiteStore, report: CheckReport) -> Iterator[int]:
-    """Count items and name those whose JSON is damaged; yields their ids."""
+def _of_descriptions(store: SQLiteStore, report: CheckReport, fields: set[str]) -> Iterator[int]:
+    """Count items and name those of which something is damaged; yields their ids."""
     with store.snapshot():
-        for item, path, *texts in store.connection.execute(
-            "SELECT id, path, properties, metadata FROM items"
-        ):
-            report.items += 1
-            for text in texts:
-                try:
-                    json_values(text)
-                except CollectionError:
-                    what = f"what is said of it is damaged ({text!r:.60})"
-                    report.damages.append(Damage(what, path, AGAIN))
-                    yield item
-        for item, path, details in store.connection.execute(
-            "SELECT items.id, path, details FROM segments JOIN items ON items.id = item_id "
-            "WHERE details IS NOT NULL"
-        ):
-            try:
-                json_values(details)
-            except CollectionError:
-                what = f"where a segment of it lies is damaged ({details!r:.60})"
-                report.damages.append(Damage(what, path, AGAIN))
-                yield item
+        ((report.items,),) = store.read("SELECT count(*) FROM items")
+        for item, path, what in faults(store, fields):
+            report.damages.append(Damage(what, path, AGAIN))
+            yield item
+        known = {*store.state().fields}
+    if lacking := sorted(fields - known):
+        what = f"names of what is said of items are lacking ({', '.join(lacking):.60})"
+        report.damages.append(Damage(what, str(store.path), REBUILT))
 
 
 def _of_indexes(
@@ -210,20 +201,16 @@ def _compare_rows(index: DerivedIndex, store: SQLiteStore, dimension: int) -> No
     require_same_vectors(index, sampled[0], sampled[2])
 
 
-def _forget(store: SQLiteStore, items: list[int], words: bool) -> None:
+def _forget(store: SQLiteStore, items: list[int], words: bool, fields: set[str]) -> None:
     """Let the next `add` read items again, and index the words of all anew."""
     with store.transaction() as db:
         for item in items:
-            db.execute("DELETE FROM segments WHERE item_id = ?", (item,))
-            db.execute("DELETE FROM passages WHERE item_id = ?", (item,))
-            db.execute(
-                "UPDATE items SET content_hash = x'', "
-                "properties = CASE WHEN json_type(iif(json_valid(properties), properties, '0')) "
-                "= 'object' THEN properties ELSE '{}' END, "
-                "metadata = CASE WHEN json_type(iif(json_valid(metadata), metadata, '0')) "
-                "= 'object' THEN metadata ELSE '{}' END WHERE id = ?",
-                (item,),
-            )
+            forget(db, item)
+        db.executemany("INSERT OR IGNORE INTO fields VALUES (?)", [(name,) for name in fields])
         if words:
+            # First an index of what it says that it holds: of another one nothing can be deleted.
             db.execute("INSERT INTO words (words) VALUES ('rebuild')")
+            db.execute("DELETE FROM words")
+            write_all_words(db)
+            write_texts(db, db.execute("SELECT id, text FROM passages").fetchall())
         count_change(db, len(items))

@@ -25,6 +25,9 @@ from sensorium.errors import CollectionError
 from sensorium.home import index_command
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
+UNREADABLE = (sqlite.Error, UnicodeDecodeError)
+"""What reading rows raises: no text has a checksum, and any byte may be flipped."""
+
 _SMALLEST_PAGE = 512  # bytes: every SQLite file that is not empty has a page
 
 
@@ -164,16 +167,24 @@ class Database:
                 finally:
                     if outermost and self.connection.in_transaction:
                         self.connection.execute("COMMIT")
-            except sqlite.Error as error:
-                raise CollectionError(f"{self.path}: cannot be read ({error})") from error
+            except UNREADABLE as error:
+                raise self._unreadable(error) from error
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """The rows that a statement gives."""
         with self._lock:
             try:
                 return self.connection.execute(sql, parameters).fetchall()
-            except sqlite.Error as error:
-                raise CollectionError(f"{self.path}: cannot be read ({error})") from error
+            except UNREADABLE as error:
+                raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> CollectionError:
+        if isinstance(error, UnicodeDecodeError):
+            return CollectionError(
+                f"{self.path}: a text in it is damaged ({error.object[:40]!r}): "
+                "`sensorium check` says of what"
+            )
+        return CollectionError(f"{self.path}: cannot be read ({error})")
 
     def version(self) -> tuple[int, int]:
         """Differs from what it was if anybody, this connection included, may have written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import zlib
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from sensorium.collection.sqlite import Connection
 from sensorium.errors import CollectionError
-from sensorium.media.segments import SegmentRecord, Span
+from sensorium.media.segments import Modality, SegmentRecord, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class FileState:
         """What the system says of a file; a time after the year 2262 is SQLite's latest."""
         return cls(path, status.st_size, min(status.st_mtime_ns, LATEST))
 
+
+MODALITIES = frozenset(str(modality) for modality in Modality)
 
 UNIT_ERROR = 0.02
 """How far the square of a stored vector's length may be from 1. Encoders and imports write it to
@@ -134,10 +137,18 @@ ITEM = (
 SEGMENT = "segments.start, segments.stop, segments.modality, segments.details, segments.passage_id"
 PASSAGE = "passages.start, passages.stop, text, source, passages.details"
 
+VECTOR = "iif(typeof(vector) = 'blob', vector, NULL)"
+"""A damaged file may hold anything in any column; a text of other bytes than UTF-8 ends a query."""
 
-def vector_of(blob: object, dimension: int) -> npt.NDArray[np.float32]:
-    """A stored vector, shape (dimension,); NaN where what is stored is none."""
+
+def vector_of(blob: object, dimension: int, checksum: object = None) -> npt.NDArray[np.float32]:
+    """A stored vector, shape (dimension,); NaN where what is stored is not what was written.
+
+    The checksum is None in what versions before checksums wrote.
+    """
     if not isinstance(blob, bytes) or len(blob) != 4 * dimension:
+        return np.full(dimension, np.nan, np.float32)
+    if checksum is not None and zlib.crc32(blob) != checksum:
         return np.full(dimension, np.nan, np.float32)
     return np.frombuffer(blob, "<f4")
 
@@ -206,10 +217,12 @@ def stored_segments(
         ordinals[text_id] = ordinal
     vectors = []
     segments = db.execute(
-        f"SELECT ordinal, vector, {SEGMENT} FROM segments WHERE item_id = ? ORDER BY ordinal",
+        f"SELECT ordinal, {VECTOR}, {SEGMENT} FROM segments WHERE item_id = ? ORDER BY ordinal",
         (item,),
     )
     for ordinal, vector, start, stop, modality, details, text_id in segments.fetchall():
+        if vector is None:
+            raise CollectionError("a vector is damaged: `sensorium check` says of which item")
         vectors.append(np.frombuffer(vector, "<f4"))
         said = records.pop(ordinals.get(text_id, -1), SegmentRecord())
         records[ordinal] = replace(
@@ -222,20 +235,32 @@ def stored_segments(
 def text_record(columns: Sequence[Any]) -> SegmentRecord:
     """Read a row of the columns `PASSAGE`."""
     start, stop, text, source, details = columns
+    if not isinstance(text, str) or not isinstance(source, str):
+        raise CollectionError(
+            f"a text of an item is damaged ({text!r:.60}): `sensorium check` says of which"
+        )
     return SegmentRecord(
         span_of(start, stop), "text", text, source, json_values(details or "{}"), has_vector=False
     )
 
 
 def span_of(start: float | None, stop: float | None) -> Span:
-    """Read the two columns of a span."""
-    return None if start is None or stop is None else (start, stop)
+    """Read the two columns of a span; a damaged file may hold anything in them."""
+    if start is None or stop is None:
+        return None
+    if not all(isinstance(end, (int, float)) and math.isfinite(end) for end in (start, stop)):
+        raise CollectionError(
+            f"where a segment begins and ends is damaged ({start!r:.40}, {stop!r:.40}): "
+            "`sensorium check` says of which item"
+        )
+    return start, stop
 
 
 def stored_item(row: Sequence[Any]) -> StoredItem:
     """Read a row of the columns `ITEM`."""
     item, path, size, mtime_ns, content_hash, modality, added, properties, metadata, *rest = row
     extracted, is_findable = rest
+    require_item(path, modality)
     return StoredItem(
         id=item,
         file=FileState(path, size, mtime_ns, content_hash),
@@ -252,16 +277,16 @@ def names_of(text: str | None) -> tuple[str, ...]:
     """Read the column of what read words out of an item; nothing where it is damaged."""
     try:
         names = json.loads(text or "[]")
-    except ValueError:
+    except (TypeError, ValueError, RecursionError):
         return ()
-    return tuple(names) if isinstance(names, list) else ()
+    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def json_values(text: str) -> dict[str, Any]:
     """Read a column of metadata."""
     try:
         values = {} if text == "{}" else json.loads(text)
-    except ValueError:
+    except (TypeError, ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
         raise CollectionError(
@@ -269,3 +294,21 @@ def json_values(text: str) -> dict[str, Any]:
             "`sensorium check` says of which"
         )
     return values
+
+
+def require_item(path: object, modality: object) -> None:
+    """Refuse an item whose path or modality is none.
+
+    Raises
+    ------
+    CollectionError
+    """
+    if not isinstance(path, str) or not path:
+        raise CollectionError(
+            f"the path of an item is damaged ({path!r:.60}): `sensorium check` says of which"
+        )
+    if modality not in MODALITIES:
+        raise CollectionError(
+            f"{path}: what is stored of it is damaged (its modality is {modality!r:.60}): index it "
+            "again after `sensorium check --repair`"
+        )

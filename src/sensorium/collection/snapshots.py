@@ -21,7 +21,7 @@ from sensorium.collection.derived import (
     signature,
 )
 from sensorium.collection.rows import Changes
-from sensorium.collection.store import Store, require_space
+from sensorium.collection.store import Store, require_described, require_space
 from sensorium.encoders import Space
 from sensorium.errors import SensoriumWarning
 from sensorium.index.base import Mask, Vectors
@@ -173,6 +173,7 @@ class Snapshots:
         # A snapshot: vectors of another space, or of a later state than the counters tell, must
         # not get in between.
         with self._store.snapshot():
+            require_described(self._store)
             require_space(self._store, space, encoder)
             changes = self._store.state().changes
             if last is None or last.space != space.fingerprint or last.signature != files:

@@ -20,6 +20,7 @@ from sensorium.collection.rows import (
     ITEM,
     PASSAGE,
     SEGMENT,
+    VECTOR,
     Changes,
     EmbeddedFile,
     FileState,
@@ -28,6 +29,7 @@ from sensorium.collection.rows import (
     VectorRow,
     are_sound,
     json_values,
+    require_item,
     span_of,
     stored_item,
     text_record,
@@ -35,7 +37,15 @@ from sensorium.collection.rows import (
 )
 from sensorium.collection.sqlite_reembedding import SQLiteReembedding
 from sensorium.collection.sqlite_writing import claim, count_change, write_batch
-from sensorium.collection.store import Counts, Ids, Key, State, Vectors, require_space
+from sensorium.collection.store import (
+    Counts,
+    Ids,
+    Key,
+    State,
+    Vectors,
+    require_described,
+    require_space,
+)
 from sensorium.collection.words import match
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SensoriumWarning
@@ -64,26 +74,43 @@ class SQLiteStore(Database):
         """See `Store.state`."""
         with self.snapshot():
             meta = dict(self.read("SELECT key, value FROM meta"))
-            changes = Changes(*self.read("SELECT changes, removals FROM counters")[0])
+            counters = self.read("SELECT changes, removals FROM counters")
             modalities = self.read("SELECT name FROM segment_modalities ORDER BY name")
             fields = self.read("SELECT name FROM fields ORDER BY name")
+            is_empty = not self.read("SELECT 1 FROM segments LIMIT 1")
         spaces = [
-            (self._space(meta[space]), meta[encoder]) if space in meta else None
+            (self._space(meta[space]), str(meta.get(encoder, ""))) if space in meta else None
             for space, encoder in (("space", "encoder"), ("next_space", "next_encoder"))
         ]
+        lacking = [
+            name
+            for name, is_said in (
+                ("which space", spaces[0] is not None),
+                ("which encoder", "encoder" in meta),
+                ("which kinds of media", bool(modalities)),
+            )
+            if not (is_said or is_empty)
+        ]
+        if not (len(counters) == 1 and all(isinstance(n, int) for n in counters[0])):
+            raise self._damaged("it does not say how often it was changed")
         return State(
-            spaces[0], spaces[1], changes,
+            spaces[0], spaces[1], Changes(*counters[0]),
             tuple(name for (name,) in modalities), tuple(name for (name,) in fields),
+            (lacking or [""])[0],
         )  # fmt: skip
 
     def _space(self, text: str) -> Space:
         try:
             return _parsed_space(text)
-        except (ValueError, TypeError, KeyError) as error:
-            raise CollectionError(
-                f"{self.path}: the description of its space is damaged ({error!r:.80}): restore "
-                "the file from a copy, or index the media into a new collection"
-            ) from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            told = f"the description of its space is damaged ({error!r:.80})"
+            raise self._damaged(told) from error
+
+    def _damaged(self, what: str) -> CollectionError:
+        return CollectionError(
+            f"{self.path}: {what}: restore the file from a copy, or index the media into a new "
+            "collection"
+        )
 
     def counts(self) -> Counts:
         """See `Store.counts`."""
@@ -137,15 +164,26 @@ class SQLiteStore(Database):
                 some,
             ):
                 segment, item, path, modality, properties, metadata, *of_segment = row
+                require_item(path, modality)
                 values = json_values(properties)
                 values.update(json_values(metadata))
                 start, stop, kind, details, text_id, text, source = of_segment
+                require_item(path, kind)
                 record = SegmentRecord(
                     span_of(start, stop), kind, text, source or "",
                     json_values(details) if details else {}, text_id=text_id,
                 )  # fmt: skip
                 stored[segment] = StoredSegment(item, path, modality, values, record)
+            self._warn_of_orphans([segment for segment in some if segment not in stored])
         return stored
+
+    def _warn_of_orphans(self, ids: Sequence[int]) -> None:
+        """Tell vectors whose item is not there from those that somebody has just deleted."""
+        if not ids:
+            return
+        marks = ",".join("?" * len(ids))
+        left = self.read(f"SELECT id FROM segments WHERE id IN ({marks})", ids)
+        self._warn({segment for (segment,) in left}, "vectors belong to no item")
 
     def texts(
         self, ids: Sequence[int] = (), *, item: int | None = None
@@ -169,22 +207,22 @@ class SQLiteStore(Database):
             rows = []
             for some in _portions(ids):
                 marks = ",".join("?" * len(some))
-                sql = f"SELECT id, item_id, vector FROM segments WHERE id IN ({marks})"
+                sql = f"SELECT id, item_id, {VECTOR}, checksum FROM segments WHERE id IN ({marks})"
                 rows += self.read(sql, some)
             numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2).T
             vectors = np.empty((len(rows), dimension), np.float32)
-            for n, (_, _, blob) in enumerate(rows):
-                vectors[n] = vector_of(blob, dimension)
+            for n, (_, _, blob, checksum) in enumerate(rows):
+                vectors[n] = vector_of(blob, dimension, checksum)
             return self._sound(numbers, vectors)
         with self.snapshot():  # count and rows of one moment
             run = self.connection.execute
             ((count,),) = run("SELECT count(*) FROM segments WHERE id > ?", (after,)).fetchall()
             numbers = np.empty((2, count), np.int64)
             vectors = np.empty((count, dimension), np.float32)
-            sql = "SELECT id, item_id, vector FROM segments WHERE id > ? ORDER BY id"
-            for n, (segment, item, blob) in enumerate(run(sql, (after,))):
+            sql = f"SELECT id, item_id, {VECTOR}, checksum FROM segments WHERE id > ? ORDER BY id"
+            for n, (segment, item, blob, checksum) in enumerate(run(sql, (after,))):
                 numbers[0, n], numbers[1, n] = segment, item
-                vectors[n] = vector_of(blob, dimension)
+                vectors[n] = vector_of(blob, dimension, checksum)
         return self._sound(numbers, vectors)
 
     def _sound(self, numbers: Ids, vectors: Vectors) -> tuple[Ids, Ids, Vectors]:
@@ -192,21 +230,29 @@ class SQLiteStore(Database):
         sound = are_sound(vectors)
         if sound.all():
             return numbers[0], numbers[1], vectors
-        if new := {*numbers[0, ~sound].tolist()} - self._warned_of:
+        self._warn({*numbers[0, ~sound].tolist()}, "vectors are damaged")
+        return numbers[0, sound], numbers[1, sound], vectors[sound]
+
+    def _warn(self, segments: set[int], what: str) -> None:
+        if new := segments - self._warned_of:
             self._warned_of |= new
             warnings.warn(
-                f"{self.path}: {len(new)} vectors are damaged and left out; "
-                "`sensorium check` names their files",
+                f"{self.path}: {len(new)} {what} and left out; `sensorium check` names their files",
                 SensoriumWarning, stacklevel=2,
             )  # fmt: skip
-        return numbers[0, sound], numbers[1, sound], vectors[sound]
 
     def modalities(self, names: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.uint8]]]:
         """See `Store.modalities`."""
         rows = self.read("SELECT id, modality FROM segments ORDER BY id")
         place = {name: n for n, name in enumerate(names)}
         ids = np.array([row[0] for row in rows], np.int64)
-        return ids, np.array([place[row[1]] for row in rows], np.uint8)
+        try:
+            return ids, np.array([place[row[1]] for row in rows], np.uint8)
+        except KeyError as error:
+            raise CollectionError(
+                f"{self.path}: a segment is of the modality {error}, which no other is: "
+                "`sensorium check` says of which item"
+            ) from error
 
     def removed(self, after: int) -> tuple[Ids, int]:
         """See `Store.removed`."""
@@ -227,7 +273,7 @@ class SQLiteStore(Database):
         rows = iter(
             self.connection.execute(
                 "SELECT path, size, mtime_ns, content_hash, items.modality, metadata, properties, "
-                "start, stop, segments.modality, details, vector "
+                f"start, stop, segments.modality, details, {VECTOR}, checksum "
                 "FROM items JOIN segments ON item_id = items.id "
                 "ORDER BY items.id, ordinal"
             )
@@ -240,9 +286,9 @@ class SQLiteStore(Database):
                     "" if kind == modality else kind, json_values(details or "{}"),
                 )
                 for path, size, mtime_ns, content_hash, modality, metadata, properties,
-                    start, stop, kind, details, _ in some
+                    start, stop, kind, details, _, _ in some
             ]  # fmt: skip
-            vectors = np.array([vector_of(row[-1], dimension) for row in some], np.float32)
+            vectors = np.array([vector_of(row[-2], dimension, row[-1]) for row in some], np.float32)
             sound = are_sound(vectors)
             yield (
                 [row for row, is_sound in zip(described, sound, strict=True) if is_sound],
@@ -266,6 +312,7 @@ class SQLiteStore(Database):
         embedded = list(embedded)
         with self.transaction() as db:
             if embedded and encoder is not None:
+                require_described(self)
                 claim(db, space, encoder)
             require_space(self, space, encoder or "")
             return write_batch(db, embedded, copied, moved, described, renamed)

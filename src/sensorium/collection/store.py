@@ -22,7 +22,7 @@ from sensorium.collection.rows import (
     VectorRow,
 )
 from sensorium.encoders import Space
-from sensorium.errors import SpaceMismatchError
+from sensorium.errors import CollectionError, SpaceMismatchError
 from sensorium.media.segments import Modality, SegmentRecord
 from sensorium.ranking.scoring import Match
 
@@ -49,6 +49,8 @@ class State:
         That vectors have, or once had, in the order of names.
     fields : tuple of str
         Names that metadata has anywhere.
+    lacking : str
+        What is not said of vectors that are there, in a damaged file.
     """
 
     space: tuple[Space, str] | None
@@ -56,6 +58,7 @@ class State:
     changes: Changes
     modalities: tuple[str, ...]
     fields: tuple[str, ...]
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -290,6 +293,20 @@ def require_space(store: Store, space: Space, encoder: str = "") -> None:
             "they cannot be compared. Open it with the encoder it was made with, or re-embed: "
             f"sensorium reembed --collection {shlex.quote(str(store.path))} "
             f"--encoder {shlex.quote(encoder or space.name)}"
+        )
+
+
+def require_described(store: Store) -> None:
+    """Refuse a damaged collection, which does not say what its vectors are.
+
+    Raises
+    ------
+    CollectionError
+    """
+    if lacking := store.state().lacking:
+        raise CollectionError(
+            f"{store.path} is damaged: it holds vectors, and does not say {lacking} they are of: "
+            "restore the file from a copy, or index the media into a new collection"
         )
 
 

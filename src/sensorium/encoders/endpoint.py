@@ -34,8 +34,14 @@ from sensorium.media.fetching import fetch, without_credentials
 TIMEOUT = 60.0
 """Seconds that the server may take for one request, from first to last byte."""
 
-MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of an answer: 32 vectors of 8,192 numbers, each with 20 digits, take 5 MB."""
+MAX_ANSWER = 1 << 20
+"""Bytes of an answer that holds no vectors, and of what stands around them in others."""
+
+MAX_NUMBERS = 1 << 15
+"""Numbers of a vector, while its dimension is not known; models have up to 8,192."""
+
+NUMBER_BYTES = 32
+"""Of a number as text, with what stands around it. JSON takes 30 times its size in memory."""
 
 FIRST_TRIES = 4
 """Requests before an error is final, while nothing was ever answered: 3.5 seconds."""
@@ -165,11 +171,14 @@ class EndpointEncoder(Encoder):
     def _embedded(self, body: dict[str, Any], count: int) -> npt.NDArray[np.float32]:
         """Send a request and check what comes back: so many vectors, of the space's dimension."""
         wanted = {"model": self.model, "encoding_format": "float", **body}
-        return self._ask("embeddings", lambda answer: self._unit_vectors(answer, count), wanted)
+        most = MAX_ANSWER + count * (self._dimension or MAX_NUMBERS) * NUMBER_BYTES
+        return self._ask(
+            "embeddings", lambda answer: self._unit_vectors(answer, count), wanted, most
+        )
 
     def _unit_vectors(self, answer: dict[str, Any], count: int) -> npt.NDArray[np.float32]:
         try:
-            rows = sorted(answer["data"], key=lambda row: int(row.get("index", 0)))
+            rows = _in_order(answer["data"])
             vectors = np.array([_numbers(row["embedding"]) for row in rows], np.float32)
         except (
             KeyError, TypeError, ValueError, AttributeError, OverflowError, MemoryError,
@@ -188,7 +197,11 @@ class EndpointEncoder(Encoder):
         return np.asarray(vectors / norms, np.float32)
 
     def _ask(
-        self, path: str, read: Callable[[dict[str, Any]], T], body: dict[str, Any] | None = None
+        self,
+        path: str,
+        read: Callable[[dict[str, Any]], T],
+        body: dict[str, Any] | None = None,
+        most: int = MAX_ANSWER,
     ) -> T:
         """What `read` makes of an answer; whatever may be gone a moment later is asked again."""
         headers = {"Content-Type": "application/json", "User-Agent": "sensorium"}
@@ -202,7 +215,7 @@ class EndpointEncoder(Encoder):
             wait = pause
             try:
                 encoded = fetch(
-                    request, silence=self._timeout, seconds=self._timeout, most=MAX_ANSWER,
+                    request, silence=self._timeout, seconds=self._timeout, most=most,
                     redirects=False, local=True,
                 )  # fmt: skip
                 answer = json.loads(encoded)
@@ -270,6 +283,16 @@ def _model_names(answer: dict[str, Any]) -> list[str]:
     if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
         raise _MalformedError("the answer lists no models")
     return [str(model.get("id")) for model in models]
+
+
+def _in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Embeddings in the order of their inputs; a server that numbers none of them keeps it."""
+    numbers = [row.get("index") for row in rows]
+    if any(number is not None for number in numbers):
+        if sorted(map(int, numbers)) != list(range(len(rows))):  # type: ignore[arg-type]
+            raise ValueError(f"the inputs have the numbers 0 to {len(rows) - 1}, not {numbers}")
+        rows = sorted(rows, key=lambda row: int(row["index"]))
+    return rows
 
 
 def _numbers(value: Any) -> npt.NDArray[np.float32]:
