@@ -321,3 +321,18 @@ def test_a_damaged_space(filled: Collection, tmp_path: Path) -> None:
     (tmp_path / "out" / "space.json").write_text('{"format": 3}')
     with pytest.raises(CollectionError, match="upgrade"):
         import_collection(filled, tmp_path / "out")
+
+
+def test_rows_that_lance_keeps_elsewhere(tmp_path: Path, encoder: Encoder) -> None:
+    """A dataset may name servers for its rows, and the library would ask them."""
+    vectors = pyarrow.FixedSizeListArray.from_arrays(
+        np.eye(2, DIMENSION, dtype=np.float32).ravel(), DIMENSION
+    )
+    table = pyarrow.table({"path": ["a", "b"], "vector": vectors})
+    whole = lance.write_dataset(table, str(tmp_path / "whole.lance"))
+    whole.tags.create("now", 1)
+    whole.shallow_clone(str(tmp_path / "clone.lance"), reference="now")
+    with Collection(tmp_path / "c", encoder) as library:
+        with pytest.raises(UsageError, match=r"keeps rows in other places \('.*whole\.lance'\)"):
+            import_collection(library, tmp_path / "clone.lance", encoder=encoder)
+        assert import_collection(library, tmp_path / "whole.lance", encoder=encoder).added == 2

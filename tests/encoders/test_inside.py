@@ -98,6 +98,18 @@ def test_what_ships_is_whole() -> None:
         require_whole(path)
 
 
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
+def test_configurations_name_no_programs(tmp_path: Path, key: str) -> None:
+    pytest.importorskip("torch")
+    from sensorium.encoders.pretrained import require_inside
+
+    (tmp_path / "config.json").write_text(json.dumps({"text_config": {key: "sdpa"}}))
+    require_inside(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"text_config": {key: "org/kernel"}}))
+    with pytest.raises(SensoriumError, match=r"names _?attn_implementation 'org/kernel'"):
+        require_inside(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("file", "key"),
     [("tokenizer_config.json", "vocab_file"), ("tokenizer_config.json", "tokenizer_file"),

@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,3 +186,20 @@ def test_the_packaged_weights_are_those_that_were_checked() -> None:
     assert folder is not None
     for name, digest in transcription.PACKAGED_FILES.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_question_asks_no_hub(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sound is asked by what is said in it, if the model for that is there."""
+    pytest.importorskip("faster_whisper")
+    monkeypatch.setattr(transcription, "packaged_folder", lambda: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    asked: list[Any] = []
+    monkeypatch.setattr("socket.getaddrinfo", lambda *place, **_: asked.append(place))
+    with Collection(tmp_path / "c", tiny) as library:
+        library.add_vectors(np.eye(2, 48), ["/a", "/b"])
+        with pytest.raises(EncoderError, match="the speech model is not on this machine"):
+            library.search(Audio(np.ones(RATE, np.float32) / 2, RATE))
+    assert asked == []

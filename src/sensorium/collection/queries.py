@@ -130,6 +130,8 @@ def _prepared(encoder: Encoder, media: Media) -> Generator[tuple[str, Prepared],
     extraction = NOTHING
     if isinstance(media, Audio) and Modality.AUDIO not in encoder.space.modalities:
         extraction = extraction_of(True, False)
+        if (require_here := getattr(extraction.speech, "require_here", None)) is not None:
+            require_here()
     with closing(segments_of(encoder, media, extraction, role="query")) as segments:
         for record, prepared in segments:
             if prepared is not None:

@@ -102,6 +102,13 @@ def read(layout: str, source: Path, columns: Columns) -> Source:
             dataset = _lance().dataset(str(source))
         except (ValueError, OSError) as error:
             raise UsageError(f"{source}: no Lance dataset that can be read ({error})") from error
+        # Its maker may have put rows anywhere: on servers, too, which would be asked for them.
+        if hasattr(dataset, "base_paths") and (bases := dataset.base_paths()):
+            places = ", ".join(repr(base.path) for base in bases.values())
+            raise UsageError(
+                f"{source} keeps rows in other places ({places:.200}), which are not read: ask for "
+                "a copy that holds them (deep_clone)"
+            )
         return _source(
             source, dataset.schema, dataset.count_rows(), columns,
             lambda size: dataset.scanner(

@@ -38,6 +38,10 @@ def is_local(name: str | os.PathLike[str]) -> bool:
 
 CONFIGURATIONS = ("*config.json", "*configuration.json", "modules.json")
 
+KERNEL = "attn_implementation"
+"""Ends keys that name how attention is computed: by one of the library's ways, or, with a slash,
+by a program of a hub, which is fetched and run."""
+
 MAX_CONFIGURATION = 1 << 20
 """Bytes of a file that is looked through: those with configurations have some kilobytes."""
 
@@ -62,7 +66,14 @@ def require_inside(folder: Path) -> None:
                 continue  # whoever reads it says so
             for name, value in _named_files(content, file.name):
                 parts = PureWindowsPath(value)  # knows both kinds of slashes
-                if parts.is_absolute() or parts.drive or parts.root or ".." in parts.parts:
+                is_code = name.endswith(KERNEL)
+                if (
+                    is_code
+                    or parts.is_absolute()
+                    or parts.drive
+                    or parts.root
+                    or ".." in parts.parts
+                ):
                     raise EncoderError(
                         f"{file} names {name} {value!r:.80}, which lies outside of the folder: "
                         "what a folder brings is all that is read"
@@ -82,6 +93,7 @@ def _named_files(content: Any, file: str) -> Iterator[tuple[str, str]]:
                     waiting.append(value)
                 elif isinstance(value, str) and (
                     key.endswith("_file")
+                    or (key.endswith(KERNEL) and "/" in value)
                     or (key == "path" and file == "modules.json")
                     or (key == "base_model_name_or_path" and file == "adapter_config.json")
                 ):

@@ -155,10 +155,32 @@ class Transcriber:
                     if (words := said.text.strip())
                 ]
 
+    def require_here(self) -> None:
+        """Refuse a model that would have to be fetched: a question is no wish to ask a hub.
+
+        Raises
+        ------
+        EncoderError
+        """
+        if Path(self.model).is_dir() or (self.model == DEFAULT_MODEL and packaged_folder()):
+            return
+        from faster_whisper import download_model
+
+        try:
+            download_model(self.model, local_files_only=True)
+        except Exception as error:  # the hub's errors share no base
+            raise EncoderError(
+                "a sound is asked by what is said in it, and the speech model is not on this "
+                f"machine: `sensorium index FILE --speech` fetches {self.model!r}, or "
+                f"{install_command('speech-weights')}"
+            ) from error
+
     @cached_property
     def _whisper(self) -> Any:
         from faster_whisper import WhisperModel
+        from huggingface_hub import constants
 
+        constants.HF_HUB_DISABLE_TELEMETRY = True  # it tells what is installed, and who asks
         folder = packaged_folder() if self.model == DEFAULT_MODEL else None
         offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes")
         try:
