@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sensorium import Collection, load_encoder
+from sensorium.collection import confirming
 from sensorium.data.encoding import encode_examples
 from sensorium.errors import MediaError
 from sensorium.media.isolation import WITHOUT
@@ -154,36 +155,15 @@ def test_commands(
     require_named(done, code, SAID[kind])
 
 
-TORCH: dict[str, Callable[[Path, Path], list[Any]]] = {
-    "train contrastive": lambda f, t: [
-        "train", "contrastive", f / "pairs.csv", "--image-tower", t, "--text-tower", t,
-        "--out", f / "p", "--epochs", "1", "--batch-size", "2", "--validation", f / "pairs.csv",
-    ],
-    "train caption": lambda f, t: [
-        "train", "caption", f / "pairs.csv", "--encoder", t, "-o", f / "p", "--epochs", "1",
-        "--vocabulary", "300",
-    ],
-    "train fusion": lambda f, t: [
-        "train", "fusion", f / "rows.csv", "--target", "label", "--encoder", t, "--out", f / "p",
-        "--epochs", "1",
-    ],
-    "caption": lambda f, t: [
-        "caption", Path(__file__).parents[1] / "kept" / "captioner", f / "classes",
-    ],
-}  # fmt: skip
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SAID)
-@pytest.mark.parametrize("name", TORCH)
-def test_what_takes_torch(run: Any, folder: Path, tiny: Path, name: str, kind: str) -> None:
-    for library in ("torch", "transformers", "sacrebleu", "scipy"):
+def test_captioning(run: Any, folder: Path, kind: str) -> None:
+    for library in ("torch", "transformers"):
         pytest.importorskip(library)
-    rows = (folder / "pairs.csv").read_text().replace("path,", "picture,").splitlines()
-    (folder / "rows.csv").write_text("\n".join([rows[0], *rows[1:7] * 4, rows[7]]) + "\n")
+    model = Path(__file__).parents[1] / "kept" / "captioner"
     with failing(folder / "classes" / "red" / "a.pfm", kind):
-        done = run(*TORCH[name](folder, tiny))
-    assert done.code == 1 and SAID[kind] in done.err, done
+        done = run("caption", model, folder / "classes")
+    require_named(done, 1, SAID[kind])
 
 
 @pytest.mark.parametrize("kind", SAID)
@@ -198,20 +178,22 @@ def test_in_python(folder: Path, tiny: Path, kind: str) -> None:
     assert found.rows == [0, 2] and SAID[kind] in found.reasons[1]
 
 
-@pytest.mark.slow
-def test_duplicates_whatever_fails(run: Any, folder: Path, tiny: Path) -> None:
-    """What compares pixels keeps what it cannot read: no copy, nothing to delete."""
-    twins = folder / "classes" / "red"
-    for name in ("x.png", "y.png"):
-        (twins / name).write_bytes(encode(red_blue((99, 70)), "PNG"))
-    library = folder / "c.sensorium"
-    with Collection(library, tiny) as opened:
-        opened.add(folder / "classes")
-    line = ("duplicates", "-c", library)
-    for site in sites(lambda: run(*line)):
-        for kind in SAID:
-            with fault(site, FAULTS[kind]):
-                assert run(*line).code in (0, 1), (site, kind)
+@pytest.mark.parametrize("kind", SAID)
+def test_what_compares_pixels(folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """It keeps what it cannot read: no copy, nothing to delete."""
+
+    def fails(*_: Any) -> Any:
+        raise FAULTS[kind]()
+
+    paths = [str(folder / "classes" / "red" / "0.png")] * 2
+    pairs, cosines = np.array([[0, 1]]), np.ones(1, np.float32)
+    assert confirming.Copies(paths, [], confirming.Thumbnails(paths)).agree(pairs, cosines).all()
+    for name in ("thumbnail", "read_pixels", "copies_among"):
+        with monkeypatch.context() as changes:
+            changes.setattr(confirming, name, fails)
+            thumbnails = confirming.Thumbnails(paths)
+            found = confirming.Copies(paths, [], thumbnails).agree(pairs, cosines)
+            assert not found.any() or name == "thumbnail"
 
 
 @pytest.mark.parametrize(("name", "kind"), each(["read"]))

@@ -41,7 +41,7 @@ KEYS = (
 WORD = "canaryquestion"
 """Stands in every question."""
 
-LIMIT = 300  # seconds for a command
+LIMIT = 1200  # seconds for a command: a training, on a machine that does other things, too
 
 _RECORDING = """
 import os, sys

@@ -13,7 +13,9 @@ import PIL.Image
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError
 from sensorium.media import Image
+from sensorium.media.decoding import decoding
 from sensorium.media.pictures.copies import Facts, Pixels, copies_among, may_be_copy, read_pixels
+from sensorium.media.pictures.formats import BROKEN
 from sensorium.media.sources import read_file
 
 VECTORS_COSINE = 0.98
@@ -63,7 +65,9 @@ class Thumbnails:
 
     def _thumbnail(self, row: int) -> npt.NDArray[np.float32] | None:
         try:
-            return thumbnail(Image(stored_path(self._paths[row])))
+            path = stored_path(self._paths[row])
+            with decoding(str(path), BROKEN):
+                return thumbnail(Image(path))
         except MediaError:
             return None
 
@@ -115,7 +119,11 @@ class Copies:
                 if (original := self._pixels(row)) is None:
                     return []
                 others = [facts for n in numbers if (facts := self._facts[int(pairs[n, 1])])]
-                found = copies_among(original, others)
+                try:
+                    with decoding(self._paths[row], BROKEN):
+                        found = copies_among(original, others)
+                except MediaError:
+                    return []
                 return [number for number, is_one in zip(numbers, found, strict=True) if is_one]
 
             for numbers in pool.map(compare, waiting):
@@ -129,7 +137,8 @@ class Copies:
     def _pixels(self, row: int) -> Pixels | None:
         try:
             path = stored_path(self._paths[row])
-            return read_pixels(read_file(path), path)
+            with decoding(str(path), BROKEN):
+                return read_pixels(read_file(path), path)
         except MediaError:
             return None
 
