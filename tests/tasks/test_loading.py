@@ -24,21 +24,22 @@ RUNS = {
 ABOVE = ("index", "ranking", "collection", "evaluation", "training", "cli")
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_nothing_above_tasks_is_loaded(name: str) -> None:
-    if name != "classifier":
+@pytest.mark.parametrize("names", [["classifier"], ["fusion-linear", "captioner", "translator"]])
+def test_nothing_above_tasks_is_loaded(names: list[str]) -> None:
+    """The three that need torch in one process: importing it takes longer than all they do."""
+    if names != ["classifier"]:
         pytest.importorskip("torch")
         pytest.importorskip("transformers")
     program = (
         "import sys\nfrom pathlib import Path\n"
         "from tests.kept.answers import LINES, PICTURES, ROWS\n"
-        f"folder = Path('tests/kept/{name}')\n{RUNS[name]}\n"
-        "print(*(m for m in sys.modules if m.startswith('sensorium.')))\n"
+        + "".join(f"folder = Path('tests/kept/{name}')\n{RUNS[name]}\n" for name in names)
+        + "print(*(m for m in sys.modules if m.startswith('sensorium.')))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     loaded = done.stdout.split()
     assert "sensorium.encoders" in loaded  # it did run
     assert not [m for m in loaded if m.split(".")[1] in ABOVE]
-    if name == "classifier":  # arrays over vectors: NumPy is enough
+    if names == ["classifier"]:  # arrays over vectors: NumPy is enough
         assert "sensorium.tasks.single_tower" not in loaded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -21,6 +22,9 @@ NOW_SETTINGS = (
     "validate-every", "warmup", "weight-decay",
 )  # fmt: skip
 """Options that ``train contrastive`` had."""
+
+FAULTS_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""What is said in a line wherever it happens: it is no fault of Sensorium's."""
 
 EXIT_DONE = 0
 EXIT_PARTLY = 1  # nothing found, or some inputs were skipped
@@ -51,6 +55,12 @@ def main() -> None:
         except SensoriumError as error:
             print_error(str(error))
             sys.exit(EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED)
+        except OSError as error:
+            if error.errno not in FAULTS_OF_DISKS:
+                raise
+            where = error.filename if isinstance(error.filename, str) else "a file"
+            print_error(f"{where}: {error.strerror}; free some space, or name another place")
+            sys.exit(EXIT_FAILED)
 
 
 def _let_no_file_be_a_stream() -> None:
