@@ -47,15 +47,15 @@ import json, resource, sys, time
 from pathlib import Path
 import numpy as np
 from sensorium import Collection, load_encoder
-class StandIn:
+from sensorium.encoders.base import Encoder
+class StandIn(Encoder):
     def __init__(self, real):
-        self.real = real
-    def __getattr__(self, name):
-        return getattr(self.real, name)
-    def encode(self, media, **options):
-        made = np.ones((len(media), self.real.space.dimensions), np.float32)
-        made[:, 0] = np.arange(len(media))
-        return made / np.linalg.norm(made, axis=1, keepdims=True)
+        self.name, self.space = real.name, real.space
+    def prepare(self, media, role="document"):
+        return media
+    def encode_prepared(self, modality, batch, role="document"):
+        made = np.random.default_rng(len(batch)).normal(size=(len(batch), self.space.dimension))
+        return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
 encoder = load_encoder("mini")
 if sys.argv[3] != "mini":
     encoder = StandIn(encoder)
@@ -63,7 +63,7 @@ collection = Collection(sys.argv[2], encoder)
 report = collection.add([Path(sys.argv[1])])
 own = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({
-    "segments": sum(1 for _ in collection.segments()),
+    "segments": len(collection.segments().ids),
     "processor time": own.ru_utime + own.ru_stime, "memory": own.ru_maxrss / 1e3,
 }))
 """

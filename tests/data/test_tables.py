@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sensorium.data import tables
 from sensorium.data.class_folders import label_of_folder, read_class_folders
 from sensorium.data.pairs import read_pairs
 from sensorium.data.questions import find_kind, find_qrels, read_qrels, read_queries
+from sensorium.data.tables import read_rows
 from sensorium.errors import UsageError
 from sensorium.evaluation.collection_retrieval import match_documents
 from tests.evaluation.conftest import COLORS, EACH
@@ -236,3 +238,53 @@ def test_documents_are_items_by_path_name_or_number(tmp_path: Path) -> None:
     assert "no item" in unknown["3"]  # beside ids that are names it is no number of an item
     found, unknown = match_documents(["3", "11", "4"], items, tmp_path / "qrels.tsv")
     assert found == {"3": 3, "11": 11} and list(unknown) == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", "a,b\n1,2\n" + "x" * 2000 + ",1\n", r"a\.csv:3: a cell of over 1,000 char"),
+        (
+            "a.csv",
+            "a,b\n" + "," * 100 + "\n",
+            r"a\.csv:2: a row of 101 cells; .* at most 100 columns",
+        ),
+    ],
+)
+def test_tables_that_are_none_are_told_with_the_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, words: str
+) -> None:
+    monkeypatch.setattr(tables, "MAX_FIELD", 1000)
+    monkeypatch.setattr(tables, "MAX_COLUMNS", 100)
+    table = tmp_path / name
+    table.write_text(content, encoding="utf-8")
+    with pytest.raises(UsageError, match=words):
+        list(read_rows(table))
+
+
+def test_lines_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MAX_LINE", 1000)
+    table = tmp_path / "a.jsonl"
+    table.write_text('{"a": 1}\n{"a": "' + "x" * 2000 + '"}\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"a\.jsonl:2: a line of over 1,000 characters"):
+        list(read_rows(table))
+
+
+def test_lines_of_json_that_mean_nothing_cost_a_row(tmp_path: Path) -> None:
+    table = tmp_path / "a.jsonl"
+    deep = '{"a": ' + "[" * 500 + "]" * 500 + "}"
+    endless = '{"a": ' * 100_000
+    wide = '{"a": [' + ",".join("[]" for _ in range(500)) + "]}"
+    rows = [deep, endless, '{"a": ' + "9" * 5000 + "}", "{", wide, '{"b": 2}']
+    table.write_text("\n".join(rows), encoding="utf-8")
+    found = [row for _, row in read_rows(table)]
+    assert found[0] == found[1] == "line holds lists or objects over 100 deep within each other"
+    assert found[2] == "line is not JSON (a whole number in it has thousands of digits)"
+    assert str(found[3]).startswith("line is not JSON (Expecting property name")
+    assert found[4:] == [{"a": [[]] * 500}, {"b": 2}]
+
+
+def test_columns_of_one_name(tmp_path: Path) -> None:
+    names = tables.distinct_names(["c"] * 20_000 + ["c.1", "d", "d"])
+    assert names[:3] == ["c", "c.1", "c.2"] and names[-2:] == ["d", "d.1"]
+    assert len(set(names)) == len(names)

@@ -344,7 +344,7 @@ def _add_sample(result: Examples, tar: Path, key: str, members: dict[str, tarfil
     if "json" in members:
         try:
             row = json.loads(_bytes(tar, members["json"]))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             result.skipped.append(Skipped(where, f"its .json is not JSON ({error})"))
             return
         row = row if isinstance(row, dict) else {}

@@ -43,6 +43,14 @@ LABEL_COLUMNS = ("label", "class", "category")
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", *JSON_SUFFIXES})
 
+MAX_LINE = 64 * 1024 * 1024
+"""Characters of a line: several cells of `MAX_FIELD`, or a JSON object with a picture in it."""
+
+MAX_COLUMNS = 100_000
+
+MAX_DEPTH = 100
+"""Lists and objects within each other in a line of JSON; Python itself ends at about 1,000."""
+
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """How a table begins that Excel saved as "Unicode text"."""
 
@@ -131,15 +139,15 @@ def columns_of(table: Path) -> list[str]:
 
 def distinct_names(header: Iterable[str]) -> list[str]:
     """Names of columns without spaces around them, a second "caption" being "caption.1"."""
-    names: dict[str, None] = {}
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}  # of names that came more than once
     distinct = []
     for cell in header:
         name = plain = cell.strip()
-        number = 0
-        while name and name in names:
-            number += 1
-            name = f"{plain}.{number}"
-        names[name] = None
+        while name and name in taken:
+            numbers[plain] = numbers.get(plain, 0) + 1
+            name = f"{plain}.{numbers[plain]}"
+        taken.add(name)
         distinct.append(name)
     return distinct
 
@@ -178,12 +186,23 @@ def cells_of(
                         f"{table}:{first}: a quote in this row is not closed: "
                         'write "" for a quote within quotes'
                     )
+                if len(fields) > MAX_COLUMNS:
+                    raise UsageError(
+                        f"{table}:{first}: a row of {len(fields):,} cells; a table has at most "
+                        f"{MAX_COLUMNS:,} columns"
+                    )
                 if fields:
                     yield reader.line_num + before, fields
                 first = reader.line_num + 1 + before
         except csv.Error as error:
             line = reader.line_num + before
-            raise UsageError(f"{table}:{line}: cannot be read as a table ({error})") from None
+            why = f"cannot be read as a table ({error})"
+            if "field limit" in str(error):
+                why = (
+                    f"a cell of over {MAX_FIELD:,} characters: is a quote missing, or does "
+                    f"something else than {dialect.name} separate cells?"
+                )
+            raise UsageError(f"{table}:{line}: {why}") from None
 
 
 def read_good_rows(table: Path) -> tuple[list[dict[str, Any]], list[Skipped]]:
@@ -213,10 +232,34 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
             continue
         try:
             row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield number, f"line is not JSON ({error})"
+        except RecursionError:
+            row = None
+        except ValueError as error:
+            yield number, f"line is not JSON ({_why_no_json(error)})"
+            continue
+        if row is None or _is_deep(line, row):
+            yield number, f"line holds lists or objects over {MAX_DEPTH} deep within each other"
             continue
         yield number, row if isinstance(row, dict) else "line is not a JSON object"
+
+
+def _why_no_json(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return str(error)
+    return "a whole number in it has thousands of digits"  # more than Python turns into one
+
+
+def _is_deep(line: str, row: Any) -> bool:
+    if line.count("[") + line.count("{") <= MAX_DEPTH:
+        return False
+    level = [row]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, (dict, list)):
+                inner += one.values() if isinstance(one, dict) else one
+        level = inner
+    return any(isinstance(one, (dict, list)) for one in level)
 
 
 def lines_of(path: Path) -> Generator[str, None, None]:
@@ -232,7 +275,17 @@ def lines_of(path: Path) -> Generator[str, None, None]:
             start = content.read(4)
         wide = start.startswith(_UTF_16) and not start.startswith(codecs.BOM_UTF32_LE)
         with path.open(encoding="utf-16" if wide else "utf-8-sig", newline="") as file:
-            yield from file
+            if path.stat().st_size <= MAX_LINE:
+                yield from file
+                return
+            number = 0
+            while line := file.readline(MAX_LINE + 1):
+                number += 1
+                if len(line) > MAX_LINE:
+                    raise UsageError(
+                        f"{path}:{number}: a line of over {MAX_LINE:,} characters: is it a table?"
+                    )
+                yield line
     except FileNotFoundError as error:
         raise UsageError(f"{path}: there is no such file") from error
     except UnicodeError as error:
