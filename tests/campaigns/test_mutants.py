@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,11 @@ def test_words_that_are_not_plain(reason: str) -> None:
 
 def test_plain_words() -> None:
     assert not complaint("broken picture (image file is truncated)")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux tells it")
+def test_no_encoder_makes_this_a_process_of_real_time() -> None:
+    seeds.cache_clear()
+    seeds()
+    for thread in threading.enumerate():
+        assert os.sched_getscheduler(thread.native_id or 0) == os.SCHED_OTHER

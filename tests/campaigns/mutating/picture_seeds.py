@@ -47,7 +47,7 @@ def seeds() -> Iterator[Seed]:
         "jpeg.tiff": ("TIFF", "TIFF", {"compression": "jpeg"}),
         "packbits.tiff": ("TIFF", "TIFF", {"compression": "packbits"}),
         "plain.bmp": ("BMP", "BMP", {}),
-        "plain.avif": ("AVIF", "AVIF", {"exif": exif(_SAID), "max_threads": 1}),
+        "plain.avif": ("AVIF", "AVIF", {"exif": exif(_SAID), "max_threads": 1, "codec": "aom"}),
         "plain.jp2": ("JPEG 2000", "JPEG2000", {}),
         "plain.j2k": ("JPEG 2000", "JPEG2000", {"no_jp2": True, "tile_size": (16, 16)}),
         "plain.ico": ("ICO", "ICO", {"sizes": [(16, 16), (32, 32)]}),
@@ -64,11 +64,11 @@ def seeds() -> Iterator[Seed]:
     for name, family, kind, options in (
         ("moving.png", "PNG", "PNG", moving), ("moving.webp", "WebP", "WEBP", moving),
         ("moving.gif", "GIF", "GIF", moving),
-        ("moving.avif", "AVIF", "AVIF", {**moving, "max_threads": 1}),
+        ("moving.avif", "AVIF", "AVIF", {**moving, "max_threads": 1, "codec": "aom"}),
         ("pages.tiff", "TIFF", "TIFF", several), ("two.mpo", "JPEG", "MPO", several),
     ):  # fmt: skip
         content = encode(_drawn(), kind, **options)
-        yield Seed(name, family, _undated(content) if name == "moving.avif" else content)
+        yield Seed(name, family, undated(content) if name == "moving.avif" else content)
     for mode, name, family, kind in (
         ("CMYK", "cmyk.jpg", "JPEG", "JPEG"), ("L", "grey.jpg", "JPEG", "JPEG"),
         ("P", "palette.png", "PNG", "PNG"), ("RGBA", "clear.png", "PNG", "PNG"),
@@ -124,7 +124,7 @@ def _by_hand() -> Iterator[Seed]:
     yield Seed("fine.jp2", "JPEG 2000", _jpeg2000())
 
 
-def _undated(content: bytes) -> bytes:
+def undated(content: bytes) -> bytes:
     """A film of pictures that does not say when it was written: libavif writes the present."""
     changed = bytearray(content)
     for kind in (b"mvhd", b"tkhd", b"mdhd"):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from fractions import Fraction
 from typing import Any
 
 import av
 import numpy as np
 import PIL.Image
-
-os.environ.setdefault("SVT_LOG", "0")  # its encoder tells all of its settings otherwise
 
 RATE = 16_000
 PICTURES_A_SECOND = 5
@@ -62,7 +59,6 @@ def _add_pictures(written: Any, codec: str, pixels: str) -> Any:
             "x265-params": "log-level=none:info=0:pools=1:frame-threads=1:keyint=3",
             "preset": "ultrafast",
         },
-        "libsvtav1": {"preset": "12", "svtav1-params": "lp=1"},
         "libvpx": {"deadline": "realtime", "cpu-used": "8"},
         "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
     }.get(codec, {})
