@@ -86,6 +86,7 @@ def test_a_claimed_folder_is_free_or_goes_on(tmp_path: Path) -> None:
     ORCHARD.write(tmp_path / "new", {})
     with pytest.raises(UsageError, match="holds a trained model"):
         ORCHARD.claim(tmp_path / "new", "checkpoints")
+    assert not (tmp_path / "new" / "checkpoints").exists()  # it was killed on its last step
     with pytest.raises(UsageError, match="is a file"):
         ORCHARD.claim(tmp_path / "new" / "note.txt", "checkpoints")
     ORCHARD.withdraw(tmp_path / "new")

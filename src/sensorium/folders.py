@@ -18,6 +18,7 @@ import dataclasses
 import errno
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -201,6 +202,8 @@ class Format:
             When a training has ended in it already, or it holds something else.
         """
         if (folder / self.file).exists():
+            # A training that was killed on its last step has not removed what it went on from.
+            shutil.rmtree(folder / unfinished, ignore_errors=True)
             raise UsageError(f"{folder} holds a trained model: give another folder, or delete it")
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file: give a folder")
@@ -420,6 +423,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
     from safetensors.torch import save_file
 
     copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    for left in path.parent.glob(".tmp??????"):  # safetensors' own, of a process that was killed
+        left.unlink(missing_ok=True)
     with whole(path) as part:
         try:
             save_file(copies, part)

@@ -156,6 +156,8 @@ def _of_the_end(broken: Any, how: str, writer: Writer) -> str:
         wanted = {-signal.SIGKILL, *writer.codes}  # the last call may come after the end
     else:
         wanted = {ENDED[signal.Signals[how.split()[0]]], *writer.codes}
+        if how.endswith("at a time"):  # before the command listens, the system ends it
+            wanted.add(-signal.SIGTERM)
     if broken.code not in wanted:
         return f"ended with {broken.code}: {broken.last}"
     return ""

@@ -136,12 +136,20 @@ def test_it_stops_early_and_keeps_the_best(tmp_path: Path) -> None:
     assert [found["score"] for found in history.metrics] == scores[:4]
     assert history.stopped_early and history.best == {"step": 4, "score": 1.0}
     assert torch.equal(weights(model), kept[1])
+    # As if it had been killed on the last steps.
+    (tmp_path / "curves.png").unlink()
+    (tmp_path / "checkpoints" / "checkpoint-7").mkdir()
     other = runs.model()
     again = train(
         other, runs.examples(), runs.collate, tmp_path, settings,
         validate=validate, best=("score", "min"),
     )  # fmt: skip
     assert again == history and torch.equal(weights(other), kept[1])
+    assert (tmp_path / "curves.png").exists()
+    assert not list((tmp_path / "checkpoints").glob("checkpoint-*"))
+    (tmp_path / ".tmpAbC12x").write_text("what a killed writer of safetensors leaves")
+    save_weights(other, tmp_path / "weights.safetensors")
+    assert not (tmp_path / ".tmpAbC12x").exists()
 
 
 def test_frozen_weights_are_not_written(tmp_path: Path) -> None:

@@ -130,6 +130,8 @@ def train(
     finished = checkpoints / "finished.safetensors"
     if finished.exists() and (history := History.load(folder)).finished:
         load_weights(model, finished)
+        if rank == 0:  # it may have been killed on the last steps
+            _tidy(folder, history)
         return history
 
     model.to(device)
@@ -240,14 +242,22 @@ def train(
     if rank == 0:
         save_weights(model, finished)
         history.save(folder)
-        history.plot(folder / CURVES)
-        for path in checkpoints.glob("checkpoint-*"):
-            shutil.rmtree(path)
-        (checkpoints / "best.safetensors").unlink(missing_ok=True)
+        (folder / CURVES).unlink(missing_ok=True)
+        _tidy(folder, history)
     if processes > 1:
         dist.barrier()
     model.eval()
     return history
+
+
+def _tidy(folder: Path, history: History) -> None:
+    """Draw the curves of a finished training, and remove what it could have gone on from."""
+    if not (folder / CURVES).exists():
+        history.plot(folder / CURVES)
+    checkpoints = folder / "checkpoints"
+    for path in checkpoints.glob("checkpoint-*"):
+        shutil.rmtree(path)
+    (checkpoints / "best.safetensors").unlink(missing_ok=True)
 
 
 # Before the first step

@@ -152,6 +152,7 @@ class Writing:
             counts=dict(zip(("train", "validation", "test"), map(len, parts), strict=True)),
             skipped=[*(one for part in parts for one in part.skipped), *skipped],
         )  # fmt: skip
+        report.save()  # before the description, with which the folder is whole
         written.write(
             self.folder,
             {
@@ -159,7 +160,6 @@ class Writing:
                 "settings": self.settings, "scores": report.scores,
             },
         )  # fmt: skip
-        report.save()
         shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         return report
 

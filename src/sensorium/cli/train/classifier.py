@@ -14,6 +14,7 @@ from sensorium.cli.progress import interruptible, progress_of_steps
 from sensorium.cli.train.settings import SettingsOption, read_settings
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
+from sensorium.folders import make_folder
 
 METHODS_HELP = (
     "auto, zero-shot, nearest-mean, tip-adapter, linear-probe; with torch: lora, full, or text "
@@ -108,6 +109,7 @@ def classifier(
             others=others,
             progress=line.said("testing"),
         )
+    make_folder(folder / TRAINING)  # says of what a kill leaves that it may be written over
     found.save(folder)
     for name in ("history.json", "curves.png"):  # of a training in torch
         if (folder / TRAINING / name).exists():
