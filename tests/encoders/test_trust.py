@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from sensorium import Collection, load_encoder
+from sensorium.checksums import with_checksum
 from sensorium.collection.exchange import export_collection, import_collection
 from sensorium.encoders import endpoint, trust
 from sensorium.encoders.endpoint import EndpointEncoder
@@ -177,7 +178,7 @@ def by_tuned_classifier(name: str, folder: Path, tiny: Path) -> Callable[[], obj
     path = classifier(name, folder, tiny) / "classifier.json"
     config = json.loads(path.read_text())
     config["settings"]["base"] = name
-    path.write_text(json.dumps(config | {"method": "lora"}))
+    path.write_text(json.dumps(with_checksum(config | {"method": "lora"})))
     return lambda: load_classifier(path.parent)
 
 
@@ -225,7 +226,8 @@ def by_fusion(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     model.fit(model.encode(rows, leave_out=["kind"]), {"kind": "category"})
     model.save(folder / "fusion")
     path = folder / "fusion" / "fusion.json"
-    path.write_text(path.read_text().replace(json.dumps(str(tiny)), json.dumps(name)))
+    content = json.loads(path.read_text().replace(json.dumps(str(tiny)), json.dumps(name)))
+    path.write_text(json.dumps(with_checksum(content)))
     return lambda: Fusion.load(folder / "fusion").encode([{"note": "a secret question"}])
 
 
