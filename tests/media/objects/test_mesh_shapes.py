@@ -13,6 +13,7 @@ import pytest
 from sensorium import Mesh
 from sensorium.errors import MediaError
 from sensorium.media import mesh as mesh_module
+from sensorium.media.objects.geometry import polygons as polygons_module
 from sensorium.media.objects.geometry.polygons import triangulate
 from tests.media.made_objects import CORNERS, SQUARE, WHITE, Gltf, lit, obj, pbr, ply, seen
 
@@ -431,3 +432,21 @@ def test_many_nodes_take_time_that_grows_with_their_number() -> None:
     seconds(10)  # imports
     # With the square of the number it would be 64 times as long.
     assert seconds(8000) < 24 * max(seconds(1000), 0.05)
+
+
+def test_clipping_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.array([(x, y, 0) for x, y in NOTCHED], np.float64)
+    corners, counts = np.tile(np.arange(5), 4), np.full(4, 5)
+    monkeypatch.setattr(polygons_module, "MAX_CLIPPING", 2 * 5 * 5)
+    notes: list[str] = []
+    triangles, polygons = triangulate(points, corners, counts, notes)
+    assert np.bincount(polygons).tolist() == [3] * 4  # the last two are fans
+    assert (triangles[6:] % 5 == [[0, 1, 2], [0, 2, 3], [0, 3, 4]] * 2).all()
+    assert notes == ["2 polygons of very many corners may have lost their notches"]
+
+
+def test_faces_that_lie_on_one_another_are_looked_at_once() -> None:
+    one = obj([f"v {x} {y} {z}" for x, y, z in SQUARE.tolist()] + ["f 1 2 3", "f 1 3 4"])
+    piled = Mesh(one + b"f 1 2 3\nf 3 1 4\n" * 300, "obj")
+    assert piled.metadata()["faces"] == 602
+    assert (np.asarray(piled.view(20, 30)) == np.asarray(Mesh(one, "obj").view(20, 30))).all()

@@ -48,6 +48,10 @@ what Embree's numbers of 32 bits are sure of."""
 FAR = 4.0
 """From where rays start: outside of what reaches from -1 to 1 on each axis."""
 
+PILED = 64
+"""How often an object's faces cover its box where some may be the same at the same place: each ray
+would meet them all. A tree with leaves covers its own ten times."""
+
 CHUNK = 1_000_000
 """Dots that are drawn together."""
 
@@ -128,12 +132,18 @@ class Scene:
         if len(self._surface.dots):
             self._spacing = distance_between(self._points[self._surface.dots])
         self._rays: Any = None
+        self._of_hit: Indices | None = None
         if len(self._surface.triangles):
+            triangles = self._surface.triangles
+            box = 4 * (self._half[0] * self._half[1:].sum() + self._half[1] * self._half[2])
+            if self._shading.areas.sum() > PILED * box:
+                self._of_hit = self._surface.without_copies()
+                triangles = triangles[self._of_hit]
             self._rays = EmbreeScene()
             TriangleMesh(
                 scene=self._rays,
                 vertices=self._points.astype(np.float32),
-                indices=self._surface.triangles.astype(np.int32),
+                indices=triangles.astype(np.int32),
             )
 
     def facts(self) -> dict[str, Any]:
@@ -187,7 +197,9 @@ class Scene:
                 break
             u, v = found["u"][hit], found["v"][hit]
             weights = np.stack([1 - u - v, u, v], axis=1)
-            colours, opacity = self._shading.seen(found["primID"][hit], weights, axes, pixel)
+            faces = found["primID"][hit]
+            faces = faces if self._of_hit is None else self._of_hit[faces]
+            colours, opacity = self._shading.seen(faces, weights, axes, pixel)
             live = live[hit]
             if not self._shading.may_be_seen_through:
                 pixels[live] = colours

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sensorium.errors import MediaError
 from sensorium.media.objects.faults import DamagedError, shown
 from sensorium.media.objects.geometry.beside import Beside
 from sensorium.media.objects.geometry.colours import as_shares
@@ -18,7 +19,7 @@ from sensorium.media.objects.geometry.model import (
     Part,
     require_rows,
 )
-from sensorium.media.objects.geometry.mtl import read_materials
+from sensorium.media.objects.geometry.mtl import MAX_MATERIALS, read_materials
 from sensorium.media.objects.geometry.numbers import numbers_of, plain, ragged, table
 from sensorium.media.objects.geometry.polygons import triangulate
 
@@ -55,12 +56,16 @@ def read_obj(content: bytes, beside: Beside, limits: Limits) -> Model:
     places[:, 1] = 1 - places[:, 1]  # counted from below
     corners, of_place, counts = _corners(lines)
     require_rows(corners, len(points))
-    triangles, polygons = triangulate(points, corners, counts)
-    limits.check(len(triangles), len(points))
+    limits.check(int(np.maximum(counts - 2, 0).sum()), len(points))
     notes: list[str] = []
+    triangles, polygons = triangulate(points, corners, counts, notes)
     materials = read_materials(lines.libraries, beside, notes)
     parts = []
     names, numbers = _uses(lines.uses, len(counts))
+    if len(names) > MAX_MATERIALS:
+        raise MediaError(
+            f"{len(names):,} materials; objects of over {MAX_MATERIALS:,} are not read", limits.name
+        )
     order = np.argsort(numbers[polygons], kind="stable")  # by material, however often they change
     triangles = triangles[order]
     ends = np.searchsorted(numbers[polygons][order], np.arange(len(names) + 1))

@@ -35,16 +35,18 @@ def read_off(content: bytes, beside: Beside, limits: Limits) -> Model:
     keyword = KEYWORD.match(text)
     if keyword is not None:
         text = text[keyword.end() :]
-    if text.split(None, 1)[0].upper() == b"BINARY":
+    if text[:100].strip()[:6].upper() == b"BINARY":
         raise MediaError("binary OFF is not read: save it as text, or as PLY", limits.name)
     if keyword is not None and keyword[5]:
         raise MediaError("OFF of any number of dimensions is not read", limits.name)
     lines = [line for line in text.splitlines() if line.strip()]
-    sizes = lines[0].split()
-    count, faces = int(sizes[0]), int(sizes[1])
+    sizes = re.match(rb"\s*(\d{1,15})\s+(\d{1,15})", lines[0] if lines else b"")
+    if sizes is None:
+        raise DamagedError("it does not begin with its numbers of points and faces")
+    count, faces = int(sizes[1]), int(sizes[2])
     limits.check(faces, count)
     rows, polygons = lines[1 : 1 + count], lines[1 + count : 1 + count + faces]
-    if count < 0 or faces < 0 or len(rows) < count or len(polygons) < faces:
+    if len(rows) < count or len(polygons) < faces:
         raise DamagedError(f"the file ends before its {count:,} points and {faces:,} faces")
     flags = [bool(group) for group in keyword.groups()] if keyword else [False] * 5
     points, colours = _points(rows, textured=flags[0], normal=flags[2], fourth=flags[3])
@@ -60,8 +62,9 @@ def read_off(content: bytes, beside: Beside, limits: Limits) -> Model:
     first = np.repeat(starts + 1 - (np.cumsum(counts) - counts), counts)
     corners = numbers[first + np.arange(len(first))].astype(np.int64)
     require_rows(corners, count)
-    triangles, owner = triangulate(points, corners, counts)
-    limits.check(len(triangles), count)
+    limits.check(int(np.maximum(counts - 2, 0).sum()), count)
+    notes: list[str] = []
+    triangles, owner = triangulate(points, corners, counts, notes)
     face_colours = _face_colours(polygons, numbers, starts + 1 + counts, starts + widths)
     part = Part(
         points, corners[triangles], colours=colours,
@@ -69,7 +72,7 @@ def read_off(content: bytes, beside: Beside, limits: Limits) -> Model:
     )  # fmt: skip
     if part.face_colours is not None:
         part.colours = None  # the nearer word counts
-    return Model([part], count, upright=2)
+    return Model([part], count, upright=2, notes=notes)
 
 
 def _points(

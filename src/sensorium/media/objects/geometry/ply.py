@@ -39,6 +39,9 @@ COLOURS = (("red", "green", "blue"), ("r", "g", "b"),
            ("diffuse_red", "diffuse_green", "diffuse_blue"))  # fmt: skip
 PLACES = (("texture_u", "texture_v"), ("u", "v"), ("s", "t"), ("texture_s", "texture_t"),
           ("s0", "t0"))  # fmt: skip
+MAX_PROPERTIES = 1_000
+"""Of all elements; Gaussian splats have 62."""
+
 CORNERS = ("vertex_indices", "vertex_index")
 
 Array = npt.NDArray[Any]
@@ -63,7 +66,12 @@ class _Element:
 def read_ply(content: bytes, beside: Beside, limits: Limits) -> Model:
     """Read a PLY file; see `sensorium.media.objects.geometry.read_model`."""
     order, elements, pictures, body = _head(content)
+    listed = sum(len(element.properties) for element in elements.values())
+    if listed > MAX_PROPERTIES or len(elements) > MAX_PROPERTIES:
+        raise DamagedError(f"its head tells of more than {MAX_PROPERTIES:,} properties")
     for element in elements.values():
+        if element.count < 0:
+            raise DamagedError(f"it tells of {element.count:,} rows of {shown(element.name)}")
         if element.properties and element.count > len(body):
             raise DamagedError(f"{element.count:,} rows of {element.name} are more than it holds")
         if element.name == "vertex":
@@ -75,7 +83,7 @@ def read_ply(content: bytes, beside: Beside, limits: Limits) -> Model:
     else:
         _read_text(body, list(elements.values()))
     notes: list[str] = []
-    parts, points = _parts(elements, _textures(pictures, beside, notes), limits)
+    parts, points = _parts(elements, _textures(pictures, beside, notes), limits, notes)
     return Model(parts, points, upright=2, notes=notes)
 
 
@@ -93,8 +101,12 @@ def _head(content: bytes) -> tuple[str, dict[str, _Element], list[str], bytes]:
     for line in content[:end].decode("latin-1").splitlines():
         words = line.split()
         if words[:1] == ["format"]:
-            order = ORDERS[words[1]]
+            order = ORDERS.get(words[1] if len(words) > 1 else "")
+            if order is None:
+                raise DamagedError("its head says no format that is read")
         elif words[:1] == ["element"]:
+            if len(words) < 3 or not words[2].isdecimal() or len(words[2]) > 15:
+                raise DamagedError("its head does not say how many rows an element has")
             element = elements.setdefault(words[1], _Element(words[1], int(words[2])))
         elif words[:2] == ["property", "list"]:
             element.properties.append(_Property(words[4], TYPES[words[3]], TYPES[words[2]]))
@@ -229,9 +241,14 @@ def _textures(names: list[str], beside: Beside, notes: list[str]) -> list[Materi
 
 
 def _parts(
-    elements: dict[str, _Element], materials: list[Material | None], limits: Limits
+    elements: dict[str, _Element],
+    materials: list[Material | None],
+    limits: Limits,
+    notes: list[str],
 ) -> tuple[list[Part], int]:
-    vertex = elements["vertex"]
+    vertex = elements.get("vertex", _Element("vertex", 0))
+    if not {"x", "y", "z"} <= vertex.values.keys() - vertex.counts.keys():
+        raise DamagedError("it has no points with x, y and z")
     points = _columns(vertex, ("x", "y", "z")).astype(np.float64)
     colours = _colours(vertex)
     places = _found(vertex, PLACES)
@@ -240,7 +257,7 @@ def _parts(
     name = next((name for name in CORNERS if name in face.counts), "")
     parts = []
     if name:
-        parts = _faces(face, name, Part(points, uv=uv, colours=colours), materials, limits)
+        parts = _faces(face, name, Part(points, uv=uv, colours=colours), materials, limits, notes)
     if strips := elements.get("tristrips"):
         triangles = _of_strips(next(iter(strips.values.values())).astype(np.int64))
         limits.check(len(triangles), len(points))
@@ -255,14 +272,19 @@ def _parts(
 
 
 def _faces(
-    face: _Element, name: str, whole: Part, materials: list[Material | None], limits: Limits
+    face: _Element,
+    name: str,
+    whole: Part,
+    materials: list[Material | None],
+    limits: Limits,
+    notes: list[str],
 ) -> list[Part]:
     """Triangles of polygons, with the colours and places in a texture of faces and corners."""
     corners = face.values[name].astype(np.int64)
     counts = face.counts[name]
     require_rows(corners, len(whole.points))
-    triangles, polygons = triangulate(whole.points, corners, counts)
-    limits.check(len(triangles), len(whole.points))
+    limits.check(int(np.maximum(counts - 2, 0).sum()), len(whole.points))
+    triangles, polygons = triangulate(whole.points, corners, counts, notes)
     if not len(triangles):
         return []
     rows: Indices = corners[triangles]

@@ -20,14 +20,20 @@ Indices = npt.NDArray[np.integer[Any]]
 MAX_CORNERS = 5_000
 """Polygons of more corners become fans: ear clipping of a crafted one takes their square."""
 
-CHUNK = 1_000_000
+MAX_CLIPPING = 2_000_000_000
+"""Squares of the numbers of corners of all polygons that are clipped, together: 5 to 9 s of crafted
+ones. Ordinary ones take far less than their square; what comes behind becomes fans."""
+
+CHUNK = 250_000
 """Corners that are looked at together."""
 
 FLAT = 1e-9
 """A corner turns inwards when its sine, times the sides, is under minus this share of the area."""
 
 
-def triangulate(points: Floats, corners: Indices, counts: Indices) -> tuple[Indices, Indices]:
+def triangulate(
+    points: Floats, corners: Indices, counts: Indices, notes: list[str] | None = None
+) -> tuple[Indices, Indices]:
     """Cut polygons into triangles.
 
     Convex ones become fans from their first corner; others are cut by ear clipping (Meisters 1975;
@@ -40,6 +46,8 @@ def triangulate(points: Floats, corners: Indices, counts: Indices) -> tuple[Indi
         Rows of `points`, polygon after polygon.
     counts : ndarray, shape (p,)
         Corners of each; polygons of less than three give nothing.
+    notes : list of str, optional
+        Gets how many polygons could not be cut as they should be.
 
     Returns
     -------
@@ -56,6 +64,7 @@ def triangulate(points: Floats, corners: Indices, counts: Indices) -> tuple[Indi
     starts = np.cumsum(counts) - counts
     found: list[Indices] = [np.zeros((0, 3), np.int64)]
     owners: list[Indices] = [np.zeros(0, np.int64)]
+    clipping = _Clipping()
     for count in np.unique(counts[counts >= 3]).tolist():
         polygons = np.flatnonzero(counts == count)
         places = starts[polygons, None] + np.arange(count)
@@ -65,9 +74,13 @@ def triangulate(points: Floats, corners: Indices, counts: Indices) -> tuple[Indi
             continue
         step = max(CHUNK // count, 1)
         for first in range(0, len(polygons), step):
-            made, owner = _of_one_size(points, corners, places[first : first + step])
+            made, owner = _of_one_size(points, corners, places[first : first + step], clipping)
             found.append(made)
             owners.append(polygons[first : first + step][owner])
+    if clipping.left_out and notes is not None:
+        notes.append(
+            f"{clipping.left_out:,} polygons of very many corners may have lost their notches"
+        )
     triangles, polygons = np.concatenate(found), np.concatenate(owners)
     if len(found) > 2:  # several sizes: back into the file's order
         order = np.argsort(polygons, kind="stable")
@@ -75,9 +88,30 @@ def triangulate(points: Floats, corners: Indices, counts: Indices) -> tuple[Indi
     return triangles, polygons
 
 
-def _of_one_size(points: Floats, corners: Indices, places: Indices) -> tuple[Indices, Indices]:
+class _Clipping:
+    """How much has been clipped of an object's polygons, and how many were not."""
+
+    def __init__(self) -> None:
+        self._done = 0
+        self.left_out = 0
+
+    def may(self, count: int) -> bool:
+        """Whether one more polygon of some corners may be clipped."""
+        self._done += count * count
+        if self._done <= MAX_CLIPPING:
+            return True
+        self.left_out += 1
+        return False
+
+
+def _of_one_size(
+    points: Floats, corners: Indices, places: Indices, clipping: _Clipping
+) -> tuple[Indices, Indices]:
     """Cut polygons of the same number of corners; `places` has a row for each."""
     total, count = places.shape
+    if count > MAX_CORNERS:
+        clipping.left_out += total
+        return _fans(places), np.repeat(np.arange(total), count - 2)
     shapes = points[corners[places]]
     shapes = shapes - shapes[:, :1]
     # Only the form counts: squares of the file's own numbers need not be numbers.
@@ -96,23 +130,25 @@ def _of_one_size(points: Floats, corners: Indices, places: Indices) -> tuple[Ind
         turned = places[np.arange(total)[:, None], (first[:, None] + np.arange(4)) % 4]
         made = turned[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
         return made, np.repeat(np.arange(total), 2)
-    if count <= MAX_CORNERS:
-        # All turns outwards, and yet more than once around: a star. Angles sum to one turn else.
-        concave |= _winds_twice(shapes, ahead, normals)
-    else:
-        concave[:] = False
-    fan = np.stack([np.zeros(count - 2, int), np.arange(1, count - 1), np.arange(2, count)], axis=1)
+    # All turns outwards, and yet more than once around: a star. Angles sum to one turn else.
+    concave |= _winds_twice(shapes, ahead, normals)
     whole = np.flatnonzero(~concave)
-    made_of = [places[whole][:, fan].reshape(-1, 3)]
+    made_of = [_fans(places[whole])]
     owners = [np.repeat(whole, count - 2)]
     for polygon in np.flatnonzero(concave).tolist():
-        cut = _clip(shapes[polygon], normals[polygon])
-        cut = fan if cut is None else cut
-        made_of.append(places[polygon][cut])
-        owners.append(np.full(len(cut), polygon))
+        cut = _clip(shapes[polygon], normals[polygon]) if clipping.may(count) else None
+        made = _fans(places[polygon][None]) if cut is None else places[polygon][cut]
+        made_of.append(made)
+        owners.append(np.full(len(made), polygon))
     made, owner = np.concatenate(made_of), np.concatenate(owners)
     order = np.argsort(owner, kind="stable")
     return made[order], owner[order]
+
+
+def _fans(places: Indices) -> Indices:
+    """Triangles from the first corner of each polygon, shape (polygons * (corners - 2), 3)."""
+    first = np.broadcast_to(places[:, :1], (len(places), places.shape[1] - 2))
+    return np.stack([first, places[:, 1:-1], places[:, 2:]], axis=-1).reshape(-1, 3)
 
 
 def _winds_twice(shapes: Floats, ahead: Floats, normals: Floats) -> npt.NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from sensorium.media.objects.geometry.colours import to_light
 from sensorium.media.objects.geometry.model import GREY, Floats, Indices, Material, Model, Part
@@ -91,6 +92,12 @@ class Surface:
         self.points = np.where(placed[:, None], self.points, 0.0)
         return int((~triangles).sum())
 
+    def without_copies(self) -> Indices:
+        """Rows of triangles, of those with the same corners the first."""
+        number, _ = distinct(self.points)
+        corners = np.sort(number[self.triangles], axis=1).astype(np.float64)
+        return np.sort(np.unique(_mixed(corners), return_index=True)[1])
+
     def is_watertight(self) -> bool:
         """Whether each edge is one of exactly two triangles, points at the same place being one."""
         if not len(self.triangles):
@@ -105,14 +112,19 @@ class Surface:
 
 def distinct(points: Floats) -> tuple[Indices, int]:
     """A number for each point, the same for those at the same place, and how many there are."""
-    bits = (np.ascontiguousarray(points, np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
-    mixed = np.zeros(len(points), np.uint64)
+    found, number = np.unique(_mixed(points), return_inverse=True)
+    return number.reshape(-1), len(found)
+
+
+def _mixed(rows: Floats) -> npt.NDArray[np.uint64]:
+    """One number for three, which others hardly ever have."""
+    bits = (np.ascontiguousarray(rows, np.float64) + 0.0).view(np.uint64)  # -0.0 is 0.0
+    mixed = np.zeros(len(rows), np.uint64)
     with np.errstate(over="ignore"):
         for column in range(3):
             mixed = (mixed ^ bits[:, column]) * MULTIPLIERS[column]
             mixed ^= mixed >> np.uint64(29)
-    found, number = np.unique(mixed, return_inverse=True)
-    return number.reshape(-1), len(found)
+    return mixed
 
 
 def _filled(
