@@ -14,6 +14,7 @@ where missing, and ``categories`` (n, c) int64, 0 where missing or unknown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -459,4 +460,4 @@ def _mean_of(values: Tensor, present: Tensor) -> Tensor:
 
 
 def _inverse_softplus(value: float) -> float:
-    return float(torch.tensor(value).expm1().log())
+    return math.log(math.expm1(value))  # no tensor: models are also made of shapes alone

@@ -269,7 +269,9 @@ def _require_room(config: FusionConfig, weights: Path) -> None:
         tensors = FusionModel(config).state_dict().values()
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     if size > weights.stat().st_size:
-        raise ValueError(f"a model of {size:,} bytes, and {weights.name} has fewer")
+        raise UsageError(
+            f"{weights}: does not fit {FUSION.file} (a model of {size:,} bytes, and it has fewer)"
+        )
 
 
 def _decided(
