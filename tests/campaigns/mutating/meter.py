@@ -78,6 +78,13 @@ def held(pid: int) -> int:
     return sum(_status(one).get("VmRSS", 0) for one in (pid, *descendants(pid)))
 
 
+def spent(pid: int) -> float:
+    """Seconds of processors that a process and all that it started have taken, as far as known."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    ended = (int(fields[13]) + int(fields[14])) / TICKS if fields else 0.0
+    return ended + sum(_seconds(one) for one in (pid, *descendants(pid)))
+
+
 def _listed(folder: str) -> list[Path]:
     try:
         return list(Path(folder).iterdir())

@@ -16,15 +16,18 @@ from typing import Any
 from sensorium.media.sources import MEDIA_SUFFIXES
 from tests.bad_files import photo
 from tests.campaigns.mutating.judging import complaint, ending_of
-from tests.campaigns.mutating.meter import held
+from tests.campaigns.mutating.meter import held, spent
 from tests.campaigns.mutating.mutants import Mutant
 from tests.media.pdfs import text_pdf
 from tests.media.small_pictures import encode
 
 ROOT = Path(__file__).parents[3]
 
-SILENT = 150.0
-"""Seconds without an event after which the process hangs."""
+SILENT = 90.0
+"""Seconds of processors without an event after which the process hangs."""
+
+WAITED = 1800.0
+"""The same by the clock: it waits for what does not come. Other programs may keep it waiting."""
 
 MOST_HELD = 5 << 30
 """Bytes that all processes may hold before they are ended, so that the machine lives on."""
@@ -168,11 +171,14 @@ def _watched(folder: Path) -> str:
             [sys.executable, "-m", "tests.campaigns.mutating.child", str(folder / "job.json")],
             cwd=folder, env=environment, stdout=printed, stderr=printed, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        reason = ""
+        reason, told, before = "", 0.0, 0.0
         while process.poll() is None:
             time.sleep(0.05)
-            if time.time() - events.stat().st_mtime > SILENT:
-                reason = f"was silent for {SILENT:.0f} s"
+            if told != events.stat().st_mtime:
+                told, before = events.stat().st_mtime, spent(process.pid)
+            taken, waited = spent(process.pid) - before, time.time() - told
+            if taken > SILENT or waited > WAITED:
+                reason = f"was silent for {waited:.0f} s, {taken:.0f} s of processors"
             elif held(process.pid) > MOST_HELD:
                 reason = f"held more than {MOST_HELD / 1e9:.0f} GB"
             if reason:
