@@ -233,6 +233,36 @@ def test_numpy_of_others(
         import_collection(collection, source, encoder=encoder)
 
 
+def test_cells_and_columns_of_parquet_have_limits(
+    collection: Collection, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MAX_FIELD", 1000)
+    vectors = [*some(5).astype(np.float64).tolist(), [1.0] * 100_000]
+    table = pyarrow.table(
+        {
+            "path": ["a", "b", "c", "d", None, "f"],
+            "text": ["x", "y" * 2000, None, "z", "", ""],
+            "tags": [["t"], [], ["t"] * 2000, None, [], []],
+            "thumb": [b"", b"", b"", b"1" * 2000, b"", None],
+            "emb": pyarrow.array(vectors, pyarrow.list_(pyarrow.float64())),
+        }
+    )
+    source = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(table, source, row_group_size=2)
+    report = import_collection(
+        collection, source, encoder=encoder, columns=Columns(vector="emb"), batch_size=2
+    )
+    assert report.added == 2
+    skipped = {item.path: item.reason for item in report.skipped}
+    assert skipped[f"{source}: row 2"] == "column text holds more than 1,000 bytes or values"
+    assert skipped[f"{source}: row 3"] == "column tags holds more than 1,000 bytes or values"
+    assert "is no array of" in skipped["f"]
+    assert len(skipped) == 4
+    monkeypatch.setattr(tables, "MAX_COLUMNS", 3)
+    with pytest.raises(UsageError, match="has 5 columns; a table has at most 3"):
+        import_collection(collection, source, encoder=encoder)
+
+
 @pytest.mark.parametrize("kind", ["parquet", "folder", "lance"])
 def test_tables_of_others(
     collection: Collection, encoder: Encoder, tmp_path: Path, kind: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ from sensorium.errors import UsageError
         ([np.zeros(3), np.ones((2, 3)), None], "vectors"),
         (["one"] * 9, None),
         ([None, "", float("nan")], None),
+        ([1.5, 2.5, 1e400, -1e400], "number"),
+        ([3.0, 1e400, 3.0], None),
         ([Image(np.zeros((4, 4, 3), np.uint8))], "image"),
     ],
 )
@@ -54,6 +57,9 @@ def test_cells() -> None:
     assert [is_missing(v) for v in (None, " ", float("nan"), 0, "0", False)] == [
         True, True, True, False, False, False
     ]  # fmt: skip
+    assert all(is_missing(json.loads(v)) for v in ("NaN", "1e400", "-1e400", "Infinity"))
+    assert is_missing(np.float32("nan")) and is_missing(np.float32("inf"))
+    assert not is_missing(np.zeros(2)) and not is_missing(np.float32(0))
     texts = ("1.5", " 2 ", "007", "0.5", "1e999", "nan", "inf", "1_000", True, 10**400)
     assert [number_of(v) for v in texts] == [
         1.5, 2.0, None, 0.5, None, None, None, None, None, None

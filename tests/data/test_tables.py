@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -268,6 +269,16 @@ def test_lines_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     table.write_text('{"a": 1}\n{"a": "' + "x" * 2000 + '"}\n', encoding="utf-8")
     with pytest.raises(UsageError, match=r"a\.jsonl:2: a line of over 1,000 characters"):
         list(read_rows(table))
+
+
+def test_what_has_no_end_is_no_table(tmp_path: Path) -> None:
+    link = tmp_path / "a.jsonl"
+    link.symlink_to("/dev/zero")
+    pipe = tmp_path / "a.csv"
+    os.mkfifo(pipe)
+    for path in (link, pipe, Path("/dev/zero")):
+        with pytest.raises(UsageError, match=r"cannot be read \(is no regular file\)"):
+            list(read_rows(path))
 
 
 def test_lines_of_json_that_mean_nothing_cost_a_row(tmp_path: Path) -> None:

@@ -25,15 +25,21 @@ from sensorium.collection.exchange import (
     Source,
 )
 from sensorium.collection.rows import FileState, VectorRow
+from sensorium.data.dialects import MAX_FIELD
+from sensorium.data.tables import MAX_COLUMNS
 from sensorium.errors import CollectionError, MissingExtraError, UsageError
 from sensorium.folders import require_regular
 from sensorium.media.skipped import Skipped
 
 try:
     import pyarrow
+    import pyarrow.compute
     import pyarrow.parquet
 except ModuleNotFoundError as error:
     raise MissingExtraError("pyarrow", "parquet") from error
+
+_TEXT = (pyarrow.types.is_string, pyarrow.types.is_large_string)
+_BINARY = (pyarrow.types.is_binary, pyarrow.types.is_large_binary)
 
 VECTOR = "vector"
 
@@ -240,6 +246,8 @@ def _caption(metadata: Mapping[str, Any]) -> str | None:
 
 def _source(path: Path, schema: Any, rows: int, columns: Columns, batches: Any) -> Source:
     """Rows and vectors of one table."""
+    if len(schema) > MAX_COLUMNS:
+        raise UsageError(f"{path} has {len(schema):,} columns; a table has at most {MAX_COLUMNS:,}")
     carried = (schema.metadata or {}).get(SPACE_KEY)
     origin = Origin.from_json(carried, path) if carried else _origin_beside(path)
     name = _vector_column(path, schema, columns)
@@ -248,15 +256,23 @@ def _source(path: Path, schema: Any, rows: int, columns: Columns, batches: Any) 
         dimension = int(kind.list_size)
     else:  # a list of any length: the first that is there tells
         first = next((batch for batch in batches(1000)), None)
-        lists = first.column(name).to_pylist() if first is not None else []
-        dimension = next((len(one) for one in lists if one is not None), 0)
+        lengths = first.column(name).drop_null().value_lengths() if first is not None else []
+        dimension = lengths[0].as_py() if len(lengths) else 0
     path_column = _path_column(path, schema.names, columns)
 
     def read_batches(size: int) -> Generator[Batch, None, None]:
+        before = 0
         for batch in batches(size):
             vectors = _vectors(batch.column(name), dimension)
-            others = batch.drop_columns([name])
-            yield _rows(others, path_column, origin, columns), vectors
+            others, long = _without_long_cells(batch.drop_columns([name]))
+            read = _rows(others, path_column, origin, columns)
+            for row, column in long.items():
+                read[row] = Skipped(
+                    f"{path}: row {before + row + 1}",
+                    f"column {column} holds more than {MAX_FIELD:,} bytes or values",
+                )
+            before += len(read)
+            yield read, vectors
 
     return Source(rows, dimension, origin, read_batches)
 
@@ -311,7 +327,33 @@ def _vectors(column: Any, dimension: int) -> RowVectors:
         if regular:  # a null within a vector becomes NaN, which is refused row by row
             values: npt.NDArray[Any] = flat.to_numpy(zero_copy_only=False)
             return values.reshape(-1, dimension)
+        fits = pyarrow.compute.equal(column.value_lengths(), dimension)
+        column = pyarrow.compute.if_else(fits, column, None)  # of any length, as Python's numbers
     return [None if one is None else np.array(one, np.float64) for one in column.to_pylist()]
+
+
+def _without_long_cells(batch: Any) -> tuple[Any, dict[int, str]]:
+    """A batch with nulls for cells that are too long, and by row what such a column is called.
+
+    A small file may hold one large value for each of its rows, which Python would have all at once.
+    """
+    long: dict[int, str] = {}
+    arrays = []
+    for field, array in zip(batch.schema, batch.columns, strict=True):
+        kind = field.type
+        lengths = None
+        if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
+            lengths = array.value_lengths()
+        elif any(of(kind) for of in _TEXT + _BINARY):
+            lengths = pyarrow.compute.binary_length(array)
+        if lengths is not None and (pyarrow.compute.max(lengths).as_py() or 0) > MAX_FIELD:
+            fits = pyarrow.compute.less_equal(lengths, MAX_FIELD).fill_null(True)
+            if not any(of(kind) for of in _BINARY):  # bytes are left out anyway
+                for row in np.flatnonzero(~fits.to_numpy(zero_copy_only=False)).tolist():
+                    long.setdefault(row, field.name)
+            array = pyarrow.compute.if_else(fits, array, None)
+        arrays.append(array)
+    return pyarrow.RecordBatch.from_arrays(arrays, schema=batch.schema), long
 
 
 def _rows(

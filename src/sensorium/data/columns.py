@@ -2,7 +2,7 @@
 
 A table is a list of rows, each a dict, or a ``.csv``, ``.tsv`` or ``.jsonl`` file. A cell is a path
 to media, a text, a number, a category, or a vector that was computed elsewhere; None, an empty text
-and NaN are missing cells.
+and numbers that are not finite are missing cells.
 """
 
 from __future__ import annotations
@@ -100,9 +100,11 @@ def resolve_paths(
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell holds nothing: None, white space, NaN."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    """Whether a cell holds nothing: None, white space, NaN; or infinity, as which 1e400 is read."""
+    if value is None:
         return True
+    if isinstance(value, (float, np.floating)):
+        return not math.isfinite(value)
     return isinstance(value, str) and not value.strip()
 
 

@@ -404,7 +404,8 @@ def _numbers(rows: Sequence[Row], column: Column, skipped: list[Skipped]) -> lis
     for row, cells in enumerate(rows):
         value = cells.get(column.name)
         number = number_of(value)
-        if number is None and not is_missing(value):
+        is_infinite = isinstance(value, (float, np.floating)) and np.isinf(value)
+        if number is None and (is_infinite or not is_missing(value)):  # nobody meant infinity
             skipped.append(_unreadable(row, column, "", f"{value!r:.40} is no finite number"))
         numbers.append(float("nan") if number is None else number)
     return numbers

@@ -24,6 +24,7 @@ from sensorium.data.dialects import (
 )
 from sensorium.encoders.trust import may_look_at, why_not
 from sensorium.errors import UsageError
+from sensorium.folders import require_regular
 from sensorium.media.skipped import Skipped
 from sensorium.media.sources import is_url
 
@@ -271,6 +272,7 @@ def lines_of(path: Path) -> Generator[str, None, None]:
         When it cannot be read.
     """
     try:
+        require_regular(path)  # a device has no end, and a pipe is empty when it is read again
         with path.open("rb") as content:
             start = content.read(4)
         wide = start.startswith(_UTF_16) and not start.startswith(codecs.BOM_UTF32_LE)

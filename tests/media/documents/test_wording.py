@@ -21,6 +21,7 @@ from sensorium.media.documents.wording import joined_lines, plain_letters, words
         ("the north-\neast; a north-east wind", "the north-east; a north-east wind"),
         ("a stone-\nmason, of stone: a mason", "a stone-mason, of stone: a mason"),
         ("her mother-in-\nlaw", "her mother-in-law"),
+        ("horticul-\ntural and so on-", "horticultural and so on-"),
         ("from Nord-\nSüd, 1914-\n1918", "from Nord-Süd, 1914-1918"),
         ("Vor-\nund Nachteile", "Vor- und Nachteile"),
         ("he said--\nand left; a -\nlist", "he said--\nand left; a -\nlist"),
