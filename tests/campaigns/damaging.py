@@ -37,7 +37,7 @@ def damage_files(place: Path, pattern: str, rng: random.Random, number: int) -> 
     elif kind == "empty":
         changed.clear()
     elif kind == "doubled":
-        changed += changed
+        changed += bytes(changed)
     elif kind == "moved":
         half = len(changed) // 2
         changed = changed[half:] + changed[:half]

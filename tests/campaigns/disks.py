@@ -31,8 +31,8 @@ from tests.campaigns.writers import (
 FAULTS = {"full": errno.ENOSPC, "read-only": errno.EROFS, "broken once": errno.EIO,
           "over quota": errno.EDQUOT}  # fmt: skip
 
-EACH = 18
-"""Attacks on each command; those with fewer calls have each of them tried at once."""
+EACH = 8
+"""Attacks on each command."""
 
 COUNT = EACH * len(WRITERS)
 

@@ -252,7 +252,7 @@ def state_of(place: Path) -> State:
         name = path.relative_to(place).as_posix()
         if name.startswith("media/") or path.is_dir():
             continue
-        if "home/openvino/" in name or name.startswith("home/"):
+        if name.startswith("home/") or name.endswith(("-wal", "-shm")):
             continue
         if path.suffix == ".sensorium":
             state.update({f"{name}: {key}": value for key, value in rows_of(path).items()})

@@ -76,7 +76,7 @@ def test_items_of_several_segments(
             stored = EmbeddedFile(
                 FileState(f"/{n}", 0, 0, b"%d" % n), Modality.VIDEO, {}, {}, spans, vectors
             )
-            collection._store.write(encoder.space, embedded=[stored])
+            collection._store.write(encoder.space, encoder="tiny", embedded=[stored])
         query = encoder.encode(["dog"])[0]
         hits = collection.search("dog", k=k)
         check_hits(hits, expected(collection, query, k))

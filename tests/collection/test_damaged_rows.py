@@ -76,3 +76,13 @@ def test_what_is_not_as_it_was_written_is_told(
             library.add(whole, whole / "rows.csv")
             library.prune()
         assert sorted(map(str, answers(path, tiny))) == sorted(map(str, usual))
+
+
+def test_an_emptied_file_is_no_new_collection(whole: Path, tiny: Path, tmp_path: Path) -> None:
+    path = tmp_path / "c.sensorium"
+    path.touch()
+    with pytest.raises(CollectionError, match=r"is empty \(0 bytes\)"):
+        Collection(path, tiny, create=False)
+    assert not path.stat().st_size
+    with Collection(path, tiny) as library:  # who adds may have made the file, by `mktemp`
+        assert library.add(whole / "red.png").added == 1

@@ -60,6 +60,11 @@ class Database:
                     f"{path}: no such collection; `{index_command(path)}` makes one"
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not create and not path.stat().st_size:  # SQLite would make a new one of it
+                raise CollectionError(
+                    f"{path} is empty (0 bytes), and no collection: restore it from a copy, or "
+                    "delete it"
+                )
             _refuse_too_short(path)
             self._fixed = _state_of(path) if sqlite.is_fixed(path) else None
             self.connection = sqlite.connect(path, create=create)

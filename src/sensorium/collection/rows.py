@@ -235,13 +235,24 @@ def stored_segments(
 def text_record(columns: Sequence[Any]) -> SegmentRecord:
     """Read a row of the columns `PASSAGE`."""
     start, stop, text, source, details = columns
-    if not isinstance(text, str) or not isinstance(source, str):
-        raise CollectionError(
-            f"a text of an item is damaged ({text!r:.60}): `sensorium check` says of which"
-        )
+    require_text(text)
+    require_text(source)
     return SegmentRecord(
         span_of(start, stop), "text", text, source, json_values(details or "{}"), has_vector=False
     )
+
+
+def require_text(text: object) -> None:
+    """Refuse a stored text that is none.
+
+    Raises
+    ------
+    CollectionError
+    """
+    if not isinstance(text, str):
+        raise CollectionError(
+            f"a text of an item is damaged ({text!r:.60}): `sensorium check` says of which"
+        )
 
 
 def span_of(start: float | None, stop: float | None) -> Span:

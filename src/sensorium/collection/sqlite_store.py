@@ -30,6 +30,7 @@ from sensorium.collection.rows import (
     are_sound,
     json_values,
     require_item,
+    require_text,
     span_of,
     stored_item,
     text_record,
@@ -169,6 +170,8 @@ class SQLiteStore(Database):
                 values.update(json_values(metadata))
                 start, stop, kind, details, text_id, text, source = of_segment
                 require_item(path, kind)
+                if text is not None:
+                    require_text(text)
                 record = SegmentRecord(
                     span_of(start, stop), kind, text, source or "",
                     json_values(details) if details else {}, text_id=text_id,
