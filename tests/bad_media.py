@@ -78,7 +78,7 @@ def bad_media() -> dict[str, tuple[bytes, str]]:
         "head.mkv": (film("mkv")[:300], r"no sound or video that can be read \("),
         "noise.mp4": (random.Random(0).randbytes(5000), NO_SOUND),
         "text.avi": (b"hello " * 100, NO_SOUND),
-        "playlist.mkv": (b"ffconcat version 1.0\nfile '/etc/hostname'\n", "not permitted"),
+        "playlist.mkv": (b"ffconcat version 1.0\nfile '/etc/hostname'\n", "a playlist"),
         "sound.mp4": (encode_sound(tone(1), "mp3"), NO_EAR),
         # Sounds
         "text.mp3": (b"Hello, this is a text.\n" * 9, NO_SOUND),
