@@ -160,6 +160,8 @@ def _plainly(error: BaseException, name: str) -> str:
 
 
 def _filename(error: BaseException) -> str:
+    if type(error).__module__.startswith("av."):
+        return ""  # FFmpeg gets no names: what it calls a file, or its own function
     filename = getattr(error, "filename", None)
     return Path(os.fsdecode(filename)).name if isinstance(filename, (str, bytes, Path)) else ""
 

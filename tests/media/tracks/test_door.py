@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+import soundfile
 
 from sensorium import Audio, Video
 from sensorium.errors import MediaError
@@ -92,6 +94,28 @@ def test_other_formats_of_ffmpeg_are_not_read(start: bytes) -> None:
     for medium in (Audio(start * 20), Video(start * 20)):
         with pytest.raises(MediaError):
             list(medium.segments())
+
+
+@pytest.mark.parametrize("form", ["NIST", "IRCAM", "PVF", "AVR"])
+def test_sounds_of_laboratories_are_read(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, tone(1.0), RATE, format=form, subtype="PCM_16")
+
+    assert np.abs(Audio(path).load(RATE) - tone(1.0)).max() < 1e-3
+
+
+def test_what_is_said_of_other_formats_names_no_file_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "game.wav"
+    with av.open(path, "w", format="ast") as container:
+        container.add_stream("pcm_s16be_planar", RATE, layout="mono")
+        container.start_encoding()
+    with pytest.raises(MediaError, match="of a format that is not read: save it as WAV"):
+        Audio(path).metadata()
+
+    path.write_bytes(b"fLaC" + bytes(100))
+    with pytest.raises(MediaError) as raised:
+        Audio(path).metadata()
+    assert "a.wav" not in raised.value.reason and "<none>" not in raised.value.reason
 
 
 def _boxes(content: bytes, inside: tuple[bytes, ...], new: bytes) -> bytes:

@@ -48,15 +48,24 @@ LONGEST_OVERLAP = 1.0
 More is another clock."""
 
 FORMATS = (
-    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "asf", "asf_o", "au", "av1", "avi",
-    "caf", "dsf", "dts", "dtshd", "dv", "eac3", "flac", "flv", "h264", "hevc", "iff", "ivf", "loas",
-    "m4v", "matroska", "mjpeg", "mlp", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "mpegvideo",
-    "mxf", "nut", "obu", "ogg", "oma", "rm", "tak", "truehd", "tta", "vc1", "voc", "w64", "wav",
-    "wtv", "wv",
+    "aac", "ac3", "aiff", "amr", "amrnb", "amrwb", "ape", "apng", "asf", "asf_o", "au", "av1",
+    "avi", "avr", "caf", "dhav", "dirac", "dsf", "dss", "dts", "dtshd", "dv", "eac3", "flac", "flv",
+    "gif", "gsm", "gxf", "h264", "hevc", "iff", "ircam", "ivf", "loas", "m4v", "matroska", "mjpeg",
+    "mlp", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "mpegvideo", "mxf", "nistsphere", "nut",
+    "obu", "ogg", "oma", "pvf", "qoa", "rm", "shn", "sox", "spdif", "tak", "truehd", "tta", "vc1",
+    "voc", "vvc", "w64", "wav", "wtv", "wv",
 )  # fmt: skip
-"""What FFmpeg may take a file for: formats whose files hold their sound and pictures themselves.
-The others are lists of files (HLS, DASH, concat), addresses (SDP, RTSP), devices, numbered
-pictures, subtitles, games' films, and rarities that nobody looks for bugs in."""
+"""What FFmpeg may take a file for: formats whose files hold their sound and pictures themselves,
+of cameras, recorders, telephones, laboratories and programs. Surveillance cameras call theirs
+(DHAV) ``.mp4``, and corpora of speech theirs (NIST SPHERE) ``.wav``. The others are lists of files
+(HLS, DASH, concat), addresses (SDP, RTSP), devices, numbered pictures, subtitles, games' films, and
+rarities that nobody looks for bugs in."""
+
+NO_FORMAT = (
+    "damaged in its first bytes, or of a format that is not read: save it as WAV, FLAC, MP3, MP4 "
+    "or MKV"
+)
+"""What is said of a file that FFmpeg takes for none of `FORMATS`."""
 
 DOOR = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "", "enable_drefs": "0"}
 """No protocol is used at all: this process opens the file, and FFmpeg reads what it is given."""
@@ -119,9 +128,13 @@ def opened(source: Path | bytes | Stretch, name: str) -> Iterator[InputContainer
                 name,
             )
         form = source.form if isinstance(source, Stretch) else None
-        with av.open(
-            file, "r", form, OPTIONS, DOOR, io_open=_refused, metadata_errors="ignore"
-        ) as container:
+        try:
+            container = av.open(
+                file, "r", form, OPTIONS, DOOR, io_open=_refused, metadata_errors="ignore"
+            )
+        except av.ArgumentError as error:  # what it says of formats that are not in the list
+            raise MediaError(NO_FORMAT, name) from error
+        with container:
             yield container
 
 
