@@ -15,6 +15,7 @@ import PIL.Image
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import worker
 from sensorium.media.isolation import in_this_process, isolated
+from sensorium.media.objects.views import looked_at
 from sensorium.media.pictures.reading import read_pieces
 
 
@@ -97,3 +98,17 @@ def pieces_but_of_the_deadly(source: Path | bytes, name: str, *rest: Any) -> Ite
     if "deadly" in name:
         os.kill(os.getpid(), signal.SIGKILL)
     yield from in_this_process(read_pieces)(source, name, *rest)
+
+
+@isolated
+def looked_at_but_of_the_deadly(
+    source: Path | bytes, kind: str, path: Path | None, name: str, most: int
+) -> Generator[Any, Any, None]:
+    views = in_this_process(looked_at)(source, kind, path, name, most)
+    question = yield next(views)
+    for _ in range(3):
+        question = yield views.send(question)
+    if "deadly" in name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    while True:
+        question = yield views.send(question)

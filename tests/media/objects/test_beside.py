@@ -99,6 +99,46 @@ def test_links_pipes_sockets_and_devices(
         assert found.read("here.mtl", "library").startswith(b"newmtl")
 
 
+def test_nothing_outside_is_even_looked_at(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "up").symlink_to("..")
+    (folder / "far").symlink_to("/net/host/share")
+    (folder / "far.png").symlink_to("/net/host/share/a.png")
+    (folder / "in").symlink_to(folder / "maps")
+    (folder / "round").symlink_to("round")
+    looked: list[str] = []
+
+    def heard(name: str) -> None:
+        usual = getattr(os, name)
+
+        def listens(path: Any = ".", *args: Any, **kwargs: Any) -> Any:
+            looked.append(os.fsdecode(path) if not isinstance(path, int) else "")
+            return usual(path, *args, **kwargs)
+
+        monkeypatch.setattr(os, name, listens)
+
+    found = Beside(folder / "x.obj")
+    for name in ("stat", "lstat", "readlink", "open", "listdir", "scandir"):
+        heard(name)
+    for link in ("/net/host/a.png", "//net/host/a.png", "\\\\host\\share\\a.png", "C:\\a.png",
+                 "C:a.png", "/etc/a.png", "c:/art/a.png"):  # fmt: skip
+        with pytest.raises(MediaError, match="and only there is it looked for"):
+            found.read(link, "texture")
+    for link in ("../a.png", "maps/../../other.png", "..\\a.png"):
+        with pytest.raises(MediaError, match="not in the folder of the 3-D file"):
+            found.read(link, "texture")
+    for link in ("up/other.png", "far/a.png", "far.png", "FAR.png"):
+        with pytest.raises(MediaError, match="not in the folder of the 3-D file"):
+            found.read(link, "texture")
+    with pytest.raises(MediaError, match="leads round"):
+        found.read("round/a.png", "texture")
+    assert found.read("in/four.png", "texture") == found.read("up/own/maps/four.png", "texture")
+    above = {str(parent) for parent in folder.parents}
+    outside = {path for path in looked if not path.startswith(str(folder))} - above
+    assert looked and outside <= {""}
+
+
 def test_a_store_of_content_with_links(folder: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     store.mkdir()

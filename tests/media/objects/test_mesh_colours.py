@@ -276,7 +276,10 @@ def test_obj_whose_files_are_missing(tmp_path: Path) -> None:
     (tmp_path / "gone.mtl").write_text("newmtl x\nKd 0 0 1\nmap_Kd C:\\art\\Wood.PNG\n")
     mesh = Mesh(tmp_path / "a.obj")
     assert near(seen(mesh, 0.5, -0.5), BLUE)
-    assert mesh.notes == ["the texture 'C:\\art\\Wood.PNG' is missing"]
+    assert mesh.notes == [
+        "the texture 'C:\\art\\Wood.PNG' cannot be used (it is not in the folder of the 3-D file, "
+        "and only there is it looked for)"
+    ]
     (tmp_path / "wood.png").write_bytes(png(np.full((2, 2, 3), 255)))
     assert Mesh(tmp_path / "a.obj").notes == []  # what is left of the path, in any capitals
 

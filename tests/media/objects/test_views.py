@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import trimesh
 
-from sensorium import Mesh
+from sensorium import Collection, Mesh
+from sensorium.encoders import Encoder
 from sensorium.errors import MediaError
 from sensorium.media import isolation
 from sensorium.media.objects import views
+from tests.media import isolated
 
 BOX = trimesh.creation.box((1, 2, 3)).export(file_type="stl")
 
@@ -44,6 +46,24 @@ def test_a_killed_process_costs_its_file_alone() -> None:
         list(first.segments())
     assert (pixels(second) == wanted).all()
     assert (pixels(first) == wanted).all()  # a new process reads it anew
+
+
+def test_in_a_folder_too(tmp_path: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "looked_at", isolated.looked_at_but_of_the_deadly)
+    for number, kind in enumerate(("stl", "ply", "glb")):
+        box = trimesh.creation.box((1, 2, 3 + number)).export(file_type=kind)
+        content = box.encode() if isinstance(box, str) else box
+        for name in (kind, *(["deadly"] if kind == "ply" else [])):
+            (tmp_path / f"{name}.{kind}").write_bytes(content)
+    with Collection(tmp_path / "c.sensorium", encoder=encoder) as collection:
+        report = collection.add(tmp_path)
+        assert report.added == 3
+        (skipped,) = report.skipped
+        assert skipped.path == str(tmp_path / "deadly.ply")
+        assert skipped.reason.startswith("the system ended the process that read it")
+        monkeypatch.undo()
+        again = collection.add(tmp_path)  # and it is read the next time
+        assert (again.added, again.unchanged, again.skipped) == (1, 3, [])
 
 
 def test_facts_and_views_are_of_one_reading(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import os
 import posixpath
 import re
 import urllib.parse
@@ -47,6 +48,9 @@ MAX_LISTED = 10_000
 LONGEST = 1_000
 """Characters of a name: no system has longer ones."""
 
+MAX_STEPS = 200
+"""Parts of a name, those of links that it leads through included: links may lead round."""
+
 
 class Beside:
     """Reads what a file names.
@@ -67,7 +71,7 @@ class Beside:
 
     def also_beside(self, link: str) -> None:
         """Look for what follows beside a file that was read, too: textures of a library."""
-        found = self._find(link)
+        found, _ = self._find(link)
         if found is None or found.parent in self._folders or len(self._folders) >= MAX_FOLDERS:
             return
         self._folders.append(found.parent)
@@ -91,14 +95,15 @@ class Beside:
         self._files += 1
         if self._files > MAX_FILES:
             raise MediaError(f"of the files that it names, only the first {MAX_FILES:,} are read")
-        found = self._find(link)
+        found, place = self._find(link)
         if found is None:
-            if not _is_inside(_plain(link)) and not _is_from_elsewhere(link):
+            if PureWindowsPath(link).anchor:
+                raise MediaError(
+                    "it is not in the folder of the 3-D file, and only there is it looked for"
+                )
+            if link and not _is_inside(_plain(link)):
                 raise MediaError("it is not in the folder of the 3-D file")
             raise FileNotFoundError(shown(PureWindowsPath(link).name))
-        place = found.resolve()
-        if not any(place.is_relative_to(root) for root in self._roots):
-            raise MediaError("it is a link to what is not in the folder of the 3-D file")
         self._check(place, found.suffix.lower(), kind)
         content = read_file(place)
         self._left[kind] -= len(content)
@@ -118,22 +123,66 @@ class Beside:
                 f"{size:,} bytes; of what a 3-D file names as {kind}, {MOST[kind]:,} bytes are read"
             )
 
-    def _find(self, link: str) -> Path | None:
-        """As it is written; else by its last part, which is what is left of another machine."""
+    def _find(self, link: str) -> tuple[Path | None, Path]:
+        """As it is written; else by its last part, which is what is left of another machine.
+
+        Returns
+        -------
+        found : Path or None
+        place : Path
+            The same, without links.
+        """
+        nowhere = None, Path()
         if "\0" in link or len(link) > LONGEST:
-            return None
+            return nowhere
         plain, last = _plain(link), PureWindowsPath(link).name
         names = [plain, urllib.parse.unquote(plain), last, urllib.parse.unquote(last)]
         names = [name for name in dict.fromkeys(names) if "\0" not in name and _is_inside(name)]
         for folder in self._folders:
             for name in names:
-                if (folder / name).is_file():
-                    return folder / name
+                if (place := self._followed(folder, name)).is_file():
+                    return folder / name, place
         for folder in self._folders:
             entry = self._names(folder).get(last.lower())
-            if entry and (folder / entry).is_file():
-                return folder / entry
-        return None
+            if entry and (place := self._followed(folder, entry)).is_file():
+                return folder / entry, place
+        return nowhere
+
+    def _followed(self, folder: Path, name: str) -> Path:
+        """Where a name leads, link by link.
+
+        What lies outside is not even looked at: that alone opens a connection where a link leads
+        to another machine.
+
+        Raises
+        ------
+        MediaError
+            When it leads out of the folder.
+        """
+        place = folder.resolve()
+        parts = [*reversed(Path(name).parts)]
+        for _ in range(MAX_STEPS):
+            if not parts:
+                return place
+            part = parts.pop()
+            if part == "..":
+                place = place.parent
+                continue
+            place = place / part
+            if not any(place.is_relative_to(root) for root in self._roots):
+                # On the way to the folder from above, as absolute links are, or out of it.
+                if not any(root.is_relative_to(place) for root in self._roots):
+                    raise MediaError("it is a link to what is not in the folder of the 3-D file")
+                continue
+            try:
+                target = Path(os.readlink(place).removeprefix("\\\\?\\"))  # noqa: PTH115
+            except (OSError, ValueError):  # no link, or nothing
+                continue
+            place = place.parent
+            if target.anchor:
+                place = Path(target.anchor)
+            parts += reversed(target.parts[1:] if target.anchor else target.parts)
+        raise MediaError("it is a link that leads round")
 
     def _names(self, folder: Path) -> dict[str, str]:
         """Names in a folder, by their small letters."""
@@ -153,11 +202,6 @@ def _is_inside(name: str) -> bool:
     """Whether a name, taken from a folder, stays in it, on any system."""
     path = PureWindowsPath(name)
     return bool(path.parts) and not path.anchor and ".." not in path.parts
-
-
-def _is_from_elsewhere(link: str) -> bool:
-    """Whether a name is that of a file on another machine, with a drive or from the root on."""
-    return bool(PureWindowsPath(link).anchor)
 
 
 def _data(link: str) -> bytes:

@@ -20,9 +20,9 @@ Indices = npt.NDArray[np.integer[Any]]
 MAX_CORNERS = 5_000
 """Polygons of more corners become fans: ear clipping of a crafted one takes their square."""
 
-MAX_CLIPPING = 2_000_000_000
-"""Squares of the numbers of corners of all polygons that are clipped, together: 5 to 9 s of crafted
-ones. Ordinary ones take far less than their square; what comes behind becomes fans."""
+MAX_CLIPPING = 1_000_000_000
+"""Squares of the numbers of corners of all polygons that are clipped, together: up to 8 s of
+crafted ones. Ordinary ones take far less than their square; what comes behind becomes fans."""
 
 CHUNK = 250_000
 """Corners that are looked at together."""
