@@ -21,8 +21,8 @@ GREY = (170 / 255, 175 / 255, 180 / 255)
 
 BYTES_PER_FACE = 250
 BYTES_PER_POINT = 100
-"""What an object takes while it is read, with its tree for rays: measured, with something to spare
-(docs/trust.md)."""
+"""What an object takes while it is read, with its tree for rays: measured on faces of STL, PLY and
+GLB (docs/trust.md). Where it is too little, the process's limit of memory ends the reading."""
 
 POINTS_PER_FACE = 3
 """Points that may be read for each face that may be: as many as unconnected triangles have."""
