@@ -134,3 +134,29 @@ def fault(site: Site, make: Callable[[], BaseException], within: Path = ROOT / "
 
     with _profiling(_Profiler(within, met)):
         yield raised
+
+
+class _Failing:
+    def __init__(self, raised: list[BaseException], make: Callable[[], BaseException]) -> None:
+        self._raised = raised
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        self._raised.append(self._make())
+        raise self._raised[-1]
+
+
+@contextmanager
+def failing_library(module: Any, library: str, make: Callable[[], BaseException]) -> Iterator[None]:
+    """Let whatever a module asks of a library raise, each time.
+
+    As `fault`, for commands that load torch: a profiler would let them take minutes.
+    """
+    raised: list[BaseException] = []
+    kept = getattr(module, library)
+    setattr(module, library, _Failing(raised, make))
+    try:
+        yield
+    finally:
+        setattr(module, library, kept)
+    assert raised, f"{module.__name__} asked nothing of {library}"

@@ -15,7 +15,8 @@ from sensorium.collection import confirming
 from sensorium.data.encoding import encode_examples
 from sensorium.errors import MediaError
 from sensorium.media.isolation import WITHOUT
-from tests.boundary.faults import FAULTS, Site, fault, sites
+from sensorium.media.pictures import portable
+from tests.boundary.faults import FAULTS, Site, failing_library, fault, sites
 from tests.boundary.seeds import write_seed
 from tests.boundary.test_readers import read
 from tests.cli.conftest import Shell
@@ -150,7 +151,7 @@ def test_commands(
         pytest.importorskip("scipy")
     code, line = COMMANDS[name]
     indexed(folder, tiny)
-    with failing(folder / "classes" / "red" / "a.pfm", kind):
+    with failing_library(portable, "np", FAULTS[kind]):
         done = run(*line(folder, tiny, other_tiny))
     require_named(done, code, SAID[kind])
 
@@ -161,7 +162,7 @@ def test_captioning(run: Any, folder: Path, kind: str) -> None:
     for library in ("torch", "transformers"):
         pytest.importorskip(library)
     model = Path(__file__).parents[1] / "kept" / "captioner"
-    with failing(folder / "classes" / "red" / "a.pfm", kind):
+    with failing_library(portable, "np", FAULTS[kind]):
         done = run("caption", model, folder / "classes")
     require_named(done, 1, SAID[kind])
 

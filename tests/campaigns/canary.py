@@ -240,6 +240,11 @@ def attack(seed: int, first: int, count: int, folder: Path) -> list[Tally]:
     number = 0
     for kind in ("local", "server"):
         place = folder / kind
+        if number + COUNT // 2 <= first:  # nothing of it is wanted, nor needed by the other half
+            number += COUNT // 2
+            continue
+        if number >= first + count:
+            break
         place.mkdir()
         make_data(place)
         tiny_generation.table(place / "captioned", broken=False)

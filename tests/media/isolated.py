@@ -59,13 +59,44 @@ def spins_for(source: Path | bytes, times: list[float], brings: float) -> Iterat
 
 
 @isolated
+def variables(source: bytes) -> list[str]:
+    """Names and values of what the process was started with."""
+    held = Path("/proc/self/environ").read_bytes() if Path("/proc/self/environ").exists() else b""
+    return [f"{name}={value}" for name, value in os.environ.items()] + held.decode().split("\0")
+
+
+class PanicException(BaseException):
+    """What libraries in Rust raise."""
+
+
+@isolated
 def raises(source: Path | bytes, what: str) -> None:
     raise {
         "media": MediaError("broken here", "a.pdf"),
         "other": ValueError("two\nlines"),
         "recursion": RecursionError("deep"),
+        "memory": MemoryError(),
+        "unknown": type("LibraryError", (Exception,), {})("made by a library"),
+        "panic": PanicException("called `unwrap()` on a `None` value"),
+        "exit": SystemExit(3),
         "extra": MissingExtraError("some-package", "media"),
     }[what]
+
+
+@isolated
+def exits(source: bytes, after: int) -> Iterator[int]:
+    """A library that ends its process, as `exit()` in C does."""
+    yield from range(after)
+    os._exit(0)
+
+
+@isolated
+def too_deep(source: bytes) -> Any:
+    """What is read can be given back only by a program that takes more than there is."""
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    return nested
 
 
 @isolated

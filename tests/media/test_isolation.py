@@ -21,12 +21,15 @@ from tests.media.isolated import (
     counted,
     dies,
     echoed,
+    exits,
     lacks,
     prints,
     process,
     raises,
     spins_for,
+    too_deep,
     unsendable,
+    variables,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -135,8 +138,48 @@ def test_errors_are_the_file_s() -> None:
         raises(Path("/b.pdf"), "other")
     with pytest.raises(MediaError, match="nested too deeply"):
         raises(b"", "recursion")
+    with pytest.raises(MediaError, match="too large for this machine's memory"):
+        raises(b"", "memory")
+    with pytest.raises(MediaError, match="made by a library"):
+        raises(b"", "unknown")
+    with pytest.raises(MediaError, match="called `unwrap"):
+        raises(b"", "panic")
     with pytest.raises(MissingExtraError, match="some-package is not installed; run:"):
         raises(b"", "extra")
+
+
+def test_a_library_that_ends_its_process_costs_one_file() -> None:
+    before = process(b"")
+    items = exits(b"", 2)
+    assert (next(items), next(items)) == (0, 1)
+    with pytest.raises(MediaError, match=r"broke on it \(exit code 0\)"):
+        next(items)
+    with pytest.raises(MediaError, match=r"b\.pdf: .*broke on it \(exit code 3\)"):
+        raises(Path("/b.pdf"), "exit")
+    assert process(b"") not in (before, os.getpid())
+
+
+def test_workers_know_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sensorium.media.isolation import without_secrets
+
+    secrets = {
+        "OPENAI_API_KEY": "canary", "HF_TOKEN": "canary", "HUGGING_FACE_HUB_TOKEN": "canary",
+        "AWS_SECRET_ACCESS_KEY": "canary", "PGPASSWORD": "canary", "SMTP_PASS": "canary",
+        "openai_api_key": "canary", "GOOGLE_APPLICATION_CREDENTIALS": "canary",
+        "https_proxy": "http://someone:canary@proxy:3128", "GITHUB_PAT": "canary",
+        "STORE": "AccountName=a;AccountKey=canary", "MINE": "hf_canary", "HEADER": "Bearer canary",
+    }  # fmt: skip
+    kept = {
+        "PATH": "/bin", "LANG": "C.UTF-8", "HOME": "/home/a", "PYTHONPATH": "/a/b", "TMPDIR": "/t",
+        "LD_LIBRARY_PATH": "/lib", "SENSORIUM_HOME": "/h", "OMP_WAIT_POLICY": "PASSIVE",
+        "http_proxy": "http://proxy:3128", "COMPASS": "north", "PYTHONHASHSEED": "0",
+    }  # fmt: skip
+    assert without_secrets({**secrets, **kept}) == kept
+    isolation._pool.end()  # so that the next worker is begun with these
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    told = variables(b"")
+    assert any(one.startswith("PATH=") for one in told) and "canary" not in str(told)
 
 
 def test_what_a_library_prints_gets_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
@@ -145,8 +188,10 @@ def test_what_a_library_prints_gets_nowhere(capfd: pytest.CaptureFixture[str]) -
 
 
 def test_what_cannot_be_sent_is_told() -> None:
-    with pytest.raises((MediaError, TypeError)):
+    with pytest.raises(MediaError, match="do not fit together"):
         unsendable(b"")
+    with pytest.raises(MediaError, match="nested too deeply"):
+        too_deep(b"")
     assert process(b"") != os.getpid()
 
 

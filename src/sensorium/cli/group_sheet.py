@@ -14,8 +14,10 @@ from sensorium.collection.duplicates import Duplicates
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError
 from sensorium.media import Image
+from sensorium.media.decoding import decoding
 from sensorium.media.lettering import write_line
 from sensorium.media.pictures.copies import read_pixels
+from sensorium.media.pictures.formats import BROKEN
 from sensorium.media.sources import read_file
 
 COLUMNS = 5
@@ -109,15 +111,16 @@ def _size(item: Item) -> str:
 
 def _shown(path: Path) -> PIL.Image.Image:
     """A picture of up to `TILE` pixels a side, on checks where it is transparent."""
-    pixels = read_pixels(read_file(path), path).upright()
-    if pixels.mode not in ("RGB", "RGBA"):
-        pixels = Image(path).load(min_side=TILE)
-    pixels.thumbnail((TILE, TILE), PIL.Image.Resampling.LANCZOS)
-    if pixels.mode == "RGBA":
-        ground = PIL.Image.new("RGBA", pixels.size, "silver")
-        draw = PIL.ImageDraw.Draw(ground)
-        for y in range(0, pixels.height, CHECKS):
-            for x in range(y // CHECKS % 2 * CHECKS, pixels.width, 2 * CHECKS):
-                draw.rectangle((x, y, x + CHECKS - 1, y + CHECKS - 1), fill="dimgrey")
-        pixels = PIL.Image.alpha_composite(ground, pixels)
-    return pixels.convert("RGB")
+    with decoding(str(path), BROKEN):
+        pixels = read_pixels(read_file(path), path).upright()
+        if pixels.mode not in ("RGB", "RGBA"):
+            pixels = Image(path).load(min_side=TILE)
+        pixels.thumbnail((TILE, TILE), PIL.Image.Resampling.LANCZOS)
+        if pixels.mode == "RGBA":
+            ground = PIL.Image.new("RGBA", pixels.size, "silver")
+            draw = PIL.ImageDraw.Draw(ground)
+            for y in range(0, pixels.height, CHECKS):
+                for x in range(y // CHECKS % 2 * CHECKS, pixels.width, 2 * CHECKS):
+                    draw.rectangle((x, y, x + CHECKS - 1, y + CHECKS - 1), fill="dimgrey")
+            pixels = PIL.Image.alpha_composite(ground, pixels)
+        return pixels.convert("RGB")

@@ -57,10 +57,15 @@ def decoding(name: str, problem: str) -> Iterator[None]:
     except SensoriumError:
         raise
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+        if not is_fault_of_file(error):
             raise
         reason = _plainly(error, name) or f"{problem} ({described(error, name)})"
         raise MediaError(reason, name) from error
+
+
+def is_fault_of_file(error: BaseException) -> bool:
+    """Whether what was raised while a file was read is the file's; an interrupt, say, is not."""
+    return isinstance(error, Exception) or type(error).__name__ == PANIC
 
 
 def reads(problem: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

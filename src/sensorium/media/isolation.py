@@ -12,11 +12,12 @@ import contextlib
 import functools
 import inspect
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, ParamSpec, TypeVar, cast
 
@@ -55,6 +56,20 @@ the system for each takes as long as to read it."""
 
 WITHOUT = "SENSORIUM_ISOLATION"
 """Set to 0, everything runs in one process: for debuggers and profilers."""
+
+_SECRET = re.compile(
+    r"KEY|TOKEN|SECRET|PASSW|PASSPHRASE|(?:^|_)PASS$|PWD|CREDENTIAL|AUTH|COOKIE|DSN|_PAT$|SAS_|_SAS$",
+    re.IGNORECASE,
+)
+"""In names of variables that hold keys: those that encoders' servers and the hub are shown, and
+other programs'. Decoders ask nobody, so a file that takes one over is to find none."""
+
+_SECRET_VALUE = re.compile(
+    r"://[^/\s]*@|(?:key|token|password|secret|signature)="
+    r"|^\s*(?:Bearer |sk-|hf_|gh[a-z]_|AKIA|eyJ)",
+    re.IGNORECASE,
+)
+"""Addresses with a password, and what keys of known services begin with, under any name."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -123,6 +138,15 @@ def seconds_for(size: int) -> float:
 def is_isolating() -> bool:
     """Whether decoders run in processes of their own."""
     return os.environ.get(WITHOUT) != "0"
+
+
+def without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables of an environment but those that look as if they held keys or passwords."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if not _SECRET.search(name) and not _SECRET_VALUE.search(value)
+    }
 
 
 def _items(
@@ -210,7 +234,8 @@ def _widen(pipe: IO[bytes] | None) -> None:
 class _Worker:
     def __init__(self) -> None:
         environment = {
-            **os.environ, WITHOUT: "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+            **without_secrets(os.environ),
+            WITHOUT: "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
             "MALLOC_MMAP_THRESHOLD_": KEPT_BYTES, "MALLOC_TRIM_THRESHOLD_": KEPT_BYTES,
         }  # fmt: skip
         self._process = subprocess.Popen(

@@ -18,7 +18,7 @@ from collections.abc import Generator
 from typing import IO, Any
 
 from sensorium.errors import MediaError, MissingExtraError
-from sensorium.media.decoding import described
+from sensorium.media.decoding import described, is_fault_of_file
 from sensorium.media.isolation import memory_for, seconds_for
 from sensorium.media.messages import read_message, write_message
 from sensorium.media.spending import SECONDS_AN_ITEM
@@ -103,13 +103,20 @@ def _answer(call: dict[str, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
         answer: dict[str, Any] = {"kind": "missing"}
     except MediaError as error:
         answer = {"kind": "refused", "reason": error.reason, "name": error.name}
-    except Exception as error:  # see `decoding`
+    except BaseException as error:
+        if not is_fault_of_file(error):
+            raise
         answer = {"kind": "failed", "reason": described(error)}
     else:
         answer = {"kind": "done", "value": made}
     _pause()
     answer.update(left=_call["left"], retires=_held() > RETIRED_BYTES)
-    write_message(answers, answer)
+    try:
+        write_message(answers, answer)
+    except (MemoryError, RecursionError, TypeError, ValueError) as error:
+        # Raised before anything is written: what was read is too much, or nothing that can be sent.
+        reason = {"kind": "failed", "reason": described(error), "value": None}
+        write_message(answers, {**answer, **reason})
 
 
 def _give_each(made: Generator[Any, Any, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
