@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -14,6 +17,7 @@ import pytest
 
 from sensorium import Collection
 from tests.cli.conftest import Run
+from tests.media.made_tracks import Pictures, Sound, tone, write
 from tests.media.small_pictures import encode, red_blue
 
 SENSORIUM = [sys.executable, "-m", "sensorium"]
@@ -53,6 +57,37 @@ def test_sigterm_ends_as_ctrl_c_does(tiny: Path, tmp_path: Path) -> None:
     assert (process.returncode, out) == (143, "")
     assert said.splitlines()[-1] == "interrupted; what is stored stays, run it again to go on"
     assert 0 < _stored(library) < 600
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="lists no children")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_interruption_while_films_are_read_leaves_no_process(
+    number: signal.Signals, code: int, tiny: Path, tmp_path: Path
+) -> None:
+    folder, library = tmp_path / "films", tmp_path / "c.sensorium"
+    folder.mkdir()
+    write(folder / "0.mp4", Pictures(20.0), Sound([(0.0, tone(20.0))]))
+    for film in range(1, 40):
+        shutil.copy(folder / "0.mp4", folder / f"{film}.mp4")
+        with (folder / f"{film}.mp4").open("ab") as file:  # a box that says nothing
+            file.write(struct.pack(">I4sI", 12, b"free", film))
+    command = [*SENSORIUM, "index", str(folder), "-c", str(library), "--encoder", str(tiny)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    threads = Path(f"/proc/{process.pid}/task")
+    children: set[str] = set()
+    while process.poll() is None and not _stored(library):
+        for thread in list(threads.iterdir()):
+            with contextlib.suppress(OSError):  # it has ended
+                children.update((thread / "children").read_text().split())
+        time.sleep(0.05)
+    process.send_signal(number)
+    process.communicate(timeout=120)
+
+    assert process.returncode == code and children
+    assert not [child for child in children if Path("/proc", child).exists()]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert _stored(library) == 40
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is full")
