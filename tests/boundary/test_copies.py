@@ -65,12 +65,10 @@ def places(of: Callable[[], object], *within: str) -> list[tuple[Site, Path]]:
 
 
 def tried(found: list[tuple[Site, Path]], every: bool) -> list[tuple[Site, Path, str]]:
-    """Places with the faults that are raised there: all, or a few with one each."""
+    """Places with a fault that is raised there, of all kinds in turn: all of them, or a few."""
     assert len(found) > 2 * FEW
-    if every:
-        return [(site, part, kind) for site, part in found for kind in FAULTS]
-    few = found[:: len(found) // FEW]
-    return [(site, part, kind) for (site, part), kind in zip(few, cycle(FAULTS), strict=False)]
+    chosen = found if every else found[:: len(found) // FEW]
+    return [(site, part, kind) for (site, part), kind in zip(chosen, cycle(FAULTS), strict=False)]
 
 
 each = pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])

@@ -121,7 +121,7 @@ class Copies:
                 others = [facts for n in numbers if (facts := self._facts[int(pairs[n, 1])])]
                 try:
                     with decoding(self._paths[row], BROKEN):
-                        found = copies_among(original, others)
+                        found = [*copies_among(original, others)]  # inside
                 except MediaError:
                     return []
                 return [number for number, is_one in zip(numbers, found, strict=True) if is_one]
