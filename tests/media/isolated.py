@@ -25,6 +25,14 @@ def echoed(source: Path | bytes, value: Any) -> Any:
 
 
 @isolated
+def content_of(source: Path, beside: Path | None = None) -> bytes:
+    try:
+        return source.read_bytes() + (beside.read_bytes() if beside else b"")
+    except OSError:
+        raise MediaError("cannot be read", str(source)) from None
+
+
+@isolated
 def process(source: bytes) -> int:
     return os.getpid()
 

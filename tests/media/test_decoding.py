@@ -10,7 +10,7 @@ from collections.abc import Generator
 import pytest
 
 from sensorium.errors import CollectionError, MediaError
-from sensorium.media.decoding import LONGEST, decoding
+from sensorium.media.decoding import LONGEST, decoding, described
 
 UNFIT = "its parts do not fit together"
 IMPOSSIBLE = "a number in it is none, or makes no sense there"
@@ -94,3 +94,16 @@ def test_a_generator_may_yield_inside() -> None:
     with pytest.raises(MediaError, match=r"a: broken \(no more\)"):
         next(broken)
     assert closed == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("words", "meaning"),
+    [
+        ("could not create decoder object", "its header is damaged"),
+        ("decoder error -2", "its compressed data are damaged"),
+        ("broken data stream when reading image file", "its compressed data are damaged"),
+        ("Pixel allocation failed: Out of memory", "too large for this machine's memory"),
+    ],
+)
+def test_words_that_name_a_function_of_a_library(words: str, meaning: str) -> None:
+    assert described(OSError(words)) == meaning

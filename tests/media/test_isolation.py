@@ -18,6 +18,7 @@ from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import isolation, messages, spending
 from tests.media.isolated import (
     asked,
+    content_of,
     counted,
     dies,
     echoed,
@@ -61,6 +62,23 @@ def test_a_worker_is_another_process_and_kept_warm() -> None:
     assert first != os.getpid()
     assert {process(b"") for _ in range(5)} <= {first, *isolation.workers()}
     assert len({process(b"") for _ in range(5)}) == 1
+
+
+def test_paths_mean_what_they_mean_here_after_a_change_of_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = process(b"")
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+        (folder / "file").write_text(folder.name)
+        monkeypatch.chdir(folder)
+        name = folder.name.encode()
+        assert content_of(Path("file")) == name
+        assert content_of(Path("file"), beside=Path("../one/file")) == name + b"one"
+        with pytest.raises(MediaError) as refused:
+            content_of(Path("missing"))
+        assert refused.value.name == "missing"
+    assert process(b"") == worker
 
 
 def test_a_generator_is_asked_for_one_after_the_other() -> None:

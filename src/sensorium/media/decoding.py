@@ -117,6 +117,9 @@ def described(error: BaseException, name: str = "") -> str:
     if _is_of_another(error, name):
         text += f": {_filename(error)}"
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    for words, meaning in _VAGUE:
+        if words.search(text):
+            return meaning
     if not text or _PROGRAMMERS.search(text):
         return _IMPOSSIBLE if isinstance(error, ValueError) else _UNFIT
     return f"{text[: LONGEST - 3]}..." if len(text) > LONGEST else text
@@ -141,6 +144,16 @@ _MEANINGS: Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...],
     ),
 )  # fmt: skip
 """What errors of Python's own mean that are raised while a file is read; the first that fits."""
+
+_VAGUE: Sequence[tuple[re.Pattern[str], str]] = (
+    (re.compile(r"\bout of memory\b", re.I), "too large for this machine's memory"),
+    (re.compile("decoder object"), "its header is damaged"),
+    (
+        re.compile(r"decoder error|data stream|buffer overrun|codec configuration|unknown error"),
+        "its compressed data are damaged",
+    ),
+)
+"""What words of libraries mean that say which of their functions gave up, not why."""
 
 _PROGRAMMERS = re.compile(
     r"index out of range|out of bounds for axis|unpack|broadcast|reshape|with base \d|could not"

@@ -155,8 +155,11 @@ def _items(
     """What a function yields in a worker; what it returns is the value of StopIteration."""
     size = size_of(args[0]) if args else 0
     file, seconds = identity(args[0]) if args else None, seconds_for(size)
+    sent_args = tuple(map(_from_anywhere, args))
     call = {
-        "module": function.__module__, "name": function.__name__, "args": args, "kwargs": kwargs,
+        "module": function.__module__, "name": function.__name__,
+        "args": sent_args,
+        "kwargs": {key: _from_anywhere(value) for key, value in kwargs.items()},
         "size": size, "memory": memory_for(size), "seconds": seconds,
         "left": _accounts.left(file, seconds),
     }  # fmt: skip
@@ -201,7 +204,18 @@ def _items(
         return function(*args, **kwargs)
     if kind == "done":
         return answer.get("value")
-    raise MediaError(str(answer.get("reason")), answer.get("name") or _name(args))
+    named = answer.get("name")
+    if not named or named == _name(sent_args):
+        named = _name(args)  # as it was given
+    raise MediaError(str(answer.get("reason")), named)
+
+
+def _from_anywhere(value: Any) -> Any:
+    """A path that leads to the same file in a worker, which keeps the folder it was started in."""
+    if isinstance(value, Path):
+        with contextlib.suppress(OSError):  # the folder is gone
+            return value.absolute()
+    return value
 
 
 _FORKED = "reading it began before this process was forked: begin anew in each process"

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media.decoding import described, is_fault_of_file
-from sensorium.media.isolation import memory_for, seconds_for
+from sensorium.media.isolation import MOST_MEMORY, SMALL, memory_for, seconds_for
 from sensorium.media.messages import read_message, write_message
 from sensorium.media.spending import SECONDS_AN_ITEM
 
@@ -30,6 +30,16 @@ except ImportError:  # Windows
 
 RETIRED_BYTES = 400 << 20
 """A worker that holds this much after a call makes room for a new one: decoders leak."""
+
+LEFT_BYTES = 192 << 20
+"""So does one whose memory is in pieces: that much counts against the limit, though it is free."""
+
+AT_REST = 128 << 20
+"""Bytes that a worker counts itself, with its libraries."""
+
+MEMORY_A_LARGE_BYTE = 256
+"""Bytes of memory for each byte of a file of more than `SMALL`, where its header tells the need: a
+photo of 100 megapixels is a WebP of 8 MB or more, and takes 1.7 GB."""
 
 
 def serve() -> None:
@@ -60,6 +70,10 @@ _call: dict[str, Any] = {}
 """What is being done; empty in a process that is no worker."""
 
 
+_rest: list[int] = []
+"""Bytes that this process counted before it read the first file."""
+
+
 def also_read(size: int) -> None:
     """Let the limits grow by those of so many more bytes, in a file that the one read names."""
     if _call:
@@ -77,6 +91,29 @@ def memory() -> int | None:
     return int(_call["memory"]) if _call else None
 
 
+def make_room(needed: int) -> int | None:
+    """Let the file that is read take so many bytes of memory, as far as files of its size may.
+
+    A large file may take `MEMORY_A_LARGE_BYTE` for each byte if its header says that it has to.
+
+    Returns
+    -------
+    int or None
+        What it may take, where that is less; None where there is room.
+    """
+    if not _call:
+        return None
+    most = int(_call["memory"])
+    if _call["size"] > SMALL:
+        most = max(most, min(MOST_MEMORY, _call["size"] * MEMORY_A_LARGE_BYTE))
+    if needed + AT_REST > most:
+        return most - AT_REST
+    if needed + AT_REST > _call["memory"]:
+        _call["memory"] = needed + AT_REST
+        _limit_memory(_call["memory"])
+    return None
+
+
 def no_more_time() -> None:
     """Let what is done for an item count together with what was done for those before."""
     if _call:
@@ -87,10 +124,13 @@ def no_more_time() -> None:
 def _answer(call: dict[str, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
     _call.clear()
     _call.update(call)
+    _call["before"] = max(0, _data() - _rest[0]) if _rest else 0
     _limit_memory(call["memory"])
     try:
         module, name = call["module"], call["name"]
         function = getattr(importlib.import_module(module), name).in_this_process
+        if not _rest:
+            _rest.append(_data())
         _call["begun"] = time.process_time()  # to load the libraries is no fault of the file
         _start_clock(call["left"])
         made = function(*call["args"], **call["kwargs"])
@@ -110,7 +150,7 @@ def _answer(call: dict[str, Any], calls: IO[bytes], answers: IO[bytes]) -> None:
     else:
         answer = {"kind": "done", "value": made}
     _pause()
-    answer.update(left=_call["left"], retires=_held() > RETIRED_BYTES)
+    answer.update(left=_call["left"], retires=_is_full())
     try:
         write_message(answers, answer)
     except (MemoryError, RecursionError, TypeError, ValueError) as error:
@@ -136,6 +176,8 @@ def _give_each(made: Generator[Any, Any, Any], calls: IO[bytes], answers: IO[byt
 def _limit_memory(most: int) -> None:
     """Let allocations beyond some bytes fail, which decoders and Python can tell."""
     if resource is not None and sys.platform == "linux":  # elsewhere mapped files count, too
+        # What earlier files left behind is no fault of this one.
+        most += _call["before"]
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
@@ -161,9 +203,20 @@ def _stop_clock() -> float:
     return float(_call["clock"])
 
 
-def _held() -> int:
+def _is_full() -> bool:
+    """Whether a new process should take the place of this one."""
+    return _pages(1) > RETIRED_BYTES or _data() > LEFT_BYTES + sum(_rest)
+
+
+def _data() -> int:
+    """Bytes that the system counts against the limit of this process, used or not."""
+    return _pages(5)
+
+
+def _pages(field: int) -> int:
+    """A number of Linux's ``statm``, in bytes; 0 on other systems."""
     try:
         with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            return int(file.read().split()[field]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return 0

@@ -31,6 +31,10 @@ _FULL_RANGE = 2
 """FFmpeg's number for luma from 0 to 255, which is what JPEG 2000 has."""
 
 
+STARTS = (_FILE, _START)
+"""A file of the format begins with one of them."""
+
+
 class Component(NamedTuple):
     """Bits of a component's samples, and how many pixels share one across and down."""
 
@@ -49,9 +53,9 @@ def open_picture(encoded: bytes, name: str, most_pixels: int) -> PIL.Image.Image
     MissingExtraError
         Where FFmpeg is needed and not there.
     """
-    if not encoded.startswith((_FILE, _START)):
+    if not encoded.startswith(STARTS):
         return None
-    size, components = _sizes(encoded)
+    size, components = sizes(encoded)
     is_fine = all(one.bits <= 8 and one[1:] == (1, 1) for one in components)
     if is_fine and any(one.bits < 8 for one in components):
         return _stretched(encoded, name, components)
@@ -96,7 +100,8 @@ def _stretched(encoded: bytes, name: str, components: Sequence[Component]) -> PI
         return stretched
 
 
-def _sizes(encoded: bytes) -> tuple[tuple[int, int], list[Component]]:
+def sizes(encoded: bytes) -> tuple[tuple[int, int], list[Component]]:
+    """Width and height, and the components; zeros and none where a header does not say it."""
     start = encoded.find(_START, 0, _BOXES_BYTES)
     header = encoded[start + 6 : start + 6 + 36 + 3 * 16]
     if start < 0 or len(header) < 36:

@@ -20,6 +20,7 @@ from sensorium.media.pictures.code_points import CodePoints, code_points
 from sensorium.media.pictures.exif import exif_metadata
 from sensorium.media.pictures.formats import BROKEN, find_pages, open_picture
 from sensorium.media.pictures.pieces import pieces_of
+from sensorium.media.pictures.room import check, check_header
 from sensorium.media.pictures.transparency import how_stored
 from sensorium.media.pictures.turning import forget_orientation_in_xmp, shown_size
 from sensorium.media.sources import EMPTY, read_file
@@ -88,18 +89,21 @@ def open_encoded(
     Raises
     ------
     MediaError
-        When the file is empty, no picture, none that can be read, or over `most_pixels`.
+        When the file is empty, no picture, none that can be read, over `most_pixels`, or takes
+        more memory than a file of its size may; see `room`.
     """
     if not encoded:
         raise MediaError(EMPTY, name)
     too_many = f"more than the limit of {most_pixels:,} pixels; make a smaller copy"
     with decoding(name, BROKEN), enough_memory(len(encoded), name):
+        check_header(encoded, name)
         try:
             picture = open_picture(encoded, name, suffix, most_pixels, notes, page)
         except PIL.Image.DecompressionBombError as error:
             raise MediaError(too_many, name) from error
     if picture.width * picture.height > most_pixels:
         raise MediaError(f"{picture.width} x {picture.height} pixels; {too_many}", name)
+    check(picture.format, picture.size, len(encoded), name)
     codes = code_points(encoded) if picture.format in ("PNG", "AVIF", "HEIF") else None
     forget_orientation_in_xmp(picture)
     return picture, codes
