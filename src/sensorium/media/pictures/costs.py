@@ -41,6 +41,18 @@ def is_plain(start: bytes) -> bool:
     return start.startswith((_JPEG, _PNG))
 
 
+def held_at_once(encoded: bytes) -> tuple[tuple[int, int], int]:
+    """Size of a JPEG, and the bytes that its coefficients take where all wait for all; else 0."""
+    try:
+        found = _read_jpeg(encoded)
+    except (struct.error, IndexError):
+        found = None
+    if found is None:
+        return (0, 0), 0
+    (width, height), coefficients = found
+    return (width, height), coefficients
+
+
 def thread_cost(encoded: bytes, min_side: int | None) -> int | None:
     """Bytes of memory that decoding a JPEG or PNG takes at most, as far as its header tells.
 
@@ -69,6 +81,21 @@ def thread_cost(encoded: bytes, min_side: int | None) -> int | None:
 
 
 def _of_jpeg(encoded: bytes, min_side: int | None) -> int | None:
+    if (found := _read_jpeg(encoded)) is None:
+        return None
+    (width, height), cost = found
+    pixels = width * height
+    if min_side:
+        wanted = wanted_scale((width, height), min_side)
+        scale = next(
+            (s for s in (8, 4, 2) if width >= s * wanted[0] and height >= s * wanted[1]), 1
+        )
+        pixels //= scale * scale
+    return cost + 4 * pixels
+
+
+def _read_jpeg(encoded: bytes) -> tuple[tuple[int, int], int] | None:
+    """Size, and bytes of coefficients that are held; None of what no camera builds."""
     at, width, height, samples, sampling, is_progressive = 2, 0, 0, 0, (0, 1), False
     exif = several = b""
     for _ in range(MOST_SEGMENTS):
@@ -103,13 +130,7 @@ def _of_jpeg(encoded: bytes, min_side: int | None) -> int | None:
         if encoded.count(b"\xff\xda", at) > MOST_SCANS:
             return None
         cost = pixels * A_COEFFICIENT * sampling[0] // sampling[1]
-    if min_side:
-        wanted = wanted_scale((width, height), min_side)
-        scale = next(
-            (s for s in (8, 4, 2) if width >= s * wanted[0] and height >= s * wanted[1]), 1
-        )
-        pixels //= scale * scale
-    return cost + 4 * pixels
+    return (width, height), cost
 
 
 def _of_png(encoded: bytes) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sensorium.errors import MediaError
 from sensorium.media import worker
 from sensorium.media.pictures import jpeg2000
+from sensorium.media.pictures.costs import held_at_once, is_plain
 
 A_PIXEL = {"WEBP": 17, "AVIF": 14, "HEIF": 10}
 """Bytes of memory for each pixel, measured. libwebp keeps two frames of an animation, though there
@@ -21,7 +22,7 @@ _VP8X, _VP8, _VP8L = b"VP8X", b"VP8 ", b"VP8L"
 
 
 def check_header(encoded: bytes, name: str) -> None:
-    """Compare what a WebP or JPEG 2000 takes with what its file may take.
+    """Compare what a WebP, JPEG 2000 or JPEG of several scans takes with what its file may take.
 
     Raises
     ------
@@ -34,6 +35,10 @@ def check_header(encoded: bytes, name: str) -> None:
         size, components = jpeg2000.sizes(encoded)
         a_pixel = A_SAMPLE_OF_JPEG_2000 * len(components)
         check("JPEG 2000", size, len(encoded), name, a_pixel)
+    elif worker.memory() is not None and is_plain(encoded[:8]):
+        size, held = held_at_once(encoded)
+        if held:
+            check("JPEG of several scans", size, len(encoded), name, held // (size[0] * size[1]))
 
 
 def check(
