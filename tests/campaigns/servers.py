@@ -286,7 +286,10 @@ RIGHT: dict[str, Answer] = {
     "in chunks": sends(
         lambda r: (
             CHUNKED.encode()
-            + b"".join(b"1\r\n" + right(r)[n : n + 1] + b"\r\n" for n in range(len(right(r))))
+            + b"".join(
+                b"%x\r\n" % len(part) + part + b"\r\n"
+                for part in (right(r)[n : n + 100] for n in range(0, len(right(r)), 100))
+            )
             + b"0\r\n\r\n"
         )
     ),
