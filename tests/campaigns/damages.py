@@ -268,7 +268,8 @@ def _judged(
             return (
                 f"{' '.join(command[:4])} answers otherwise and says nothing: {_first(out, out_0)}"
             )
-    if subject.checked and told and got[-1][0] == usual[-1][0] == 0:
+    noted = "built elsewhere" in got[-1][1]  # no damage, and said
+    if subject.checked and told and got[-1][0] == usual[-1][0] == 0 and not noted:
         errors = [err for _, _, err in got if err.strip()]
         return f"check finds nothing of {errors[0].strip()[:300]}"
     return ""

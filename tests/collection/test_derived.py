@@ -1,6 +1,7 @@
 """Index files beside a collection: whatever happens to them, searches answer right."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -389,3 +390,32 @@ def test_levels_cover_any_depth() -> None:
     assert searching._levels(10) == [10]
     assert searching._levels(11) == [10, 100]
     assert searching._levels(200_000) == [10, 100, 1000, 10_000, 100_000, 1_000_000]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of files")
+def test_what_a_killed_build_left_goes_with_the_next(
+    filled: Collection,
+) -> None:
+    """And what is being written by a process that lives stays."""
+    program = (
+        "import os, pathlib, sys; from sensorium.collection import derived\n"
+        "folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
+        "with derived._locked(folder / f'{name}.lock'):\n"
+        "    (folder / f'{name}.part').mkdir(); (folder / f'{name}.json.part').touch()\n"
+        "    print('made', flush=True); input(); os.kill(os.getpid(), 9)\n"
+    )
+    filled.hash(16)
+    folder = folder_of(filled.path)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, folder, "hash-0123456789abcdef"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "made\n"
+    filled.hash(16)
+    left = {path.name for path in folder.iterdir() if "0123456789abcdef" in path.name}
+    assert len(left) == 3, left
+    process.communicate("\n")
+    filled.hash(16)
+    assert not [path for path in folder.iterdir() if "0123456789abcdef" in path.name]
+    assert len(list(folder.glob("hash-*"))) == 1

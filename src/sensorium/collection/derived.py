@@ -30,11 +30,20 @@ from sensorium.folders import read_bytes
 from sensorium.index.base import Index
 from sensorium.index.kinds import load_index
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 FORMAT = 1
 SLOTS = ("vectors", "hash")
 IDS = "ids.npy"
 READ_BYTES = 1 << 22
-ABANDONED_SECONDS = 6 * 3600  # an unfinished generation this old belongs to a killed process
+LOCK = ".lock"
+"""Of a generation that is being written, held by the process that does."""
+
+ABANDONED_SECONDS = 6 * 3600
+"""So old an unfinished generation belongs to a killed process, where there are no locks."""
 
 
 MOST_FACTS = 1 << 24
@@ -118,8 +127,8 @@ def write_index(
         When the files cannot be written; the last generation then stays.
     """
     folder = folder_of(collection)
-    with written(folder):
-        generation = f"{slot}-{secrets.token_hex(8)}"
+    generation = f"{slot}-{secrets.token_hex(8)}"
+    with written(folder), _locked(folder / f"{generation}{LOCK}"):
         unfinished = folder / f"{generation}.part"
         unfinished.mkdir()
         pointer = folder / f"{slot}.json"
@@ -337,18 +346,56 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let others see that the generation of this lock is being written, until it is named."""
+    if fcntl is None:
+        yield
+        return
+    while True:
+        with path.open("wb") as lock:
+            with contextlib.suppress(OSError):  # a network's file system may have no locks
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.fstat(lock.fileno()).st_nlink:
+                continue  # between the two somebody took it for one that a killed process left
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is_left(lock: Path) -> bool:
+    """Whether the process is gone that wrote the generation of a lock."""
+    if fcntl is None:
+        return False
+    try:
+        with lock.open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.unlink()
+    except OSError:  # there is none, or somebody holds it
+        return False
+    return True
+
+
 def _remove_others(folder: Path, slot: str, generation: str, last: str | None = None) -> None:
     """Delete the last generation, and what killed processes left; open ones stay readable.
 
     Without `last` all go but those that are being written. A finished one that nobody names yet
     may be another process's, which is about to name it.
     """
-    for path in folder.iterdir():
-        if not path.name.startswith(f"{slot}-") or path.name == generation:
-            continue
+    paths = [
+        path
+        for path in folder.iterdir()
+        if path.name.startswith(f"{slot}-") and path.name.partition(".")[0] != generation
+    ]
+    left = {path.stem for path in paths if path.suffix == LOCK and _is_left(path)}
+    for path in paths:
         with contextlib.suppress(OSError):  # another process may be deleting it, too
-            abandoned = path.stat().st_mtime < time.time() - ABANDONED_SECONDS
-            if abandoned or (last in (None, path.name) and path.suffix != ".part"):
+            abandoned = path.name.partition(".")[0] in left or (
+                path.stat().st_mtime < time.time() - ABANDONED_SECONDS
+            )
+            if abandoned or (last in (None, path.name) and path.suffix not in (".part", LOCK)):
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
