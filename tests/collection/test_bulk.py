@@ -35,7 +35,7 @@ def urls(count: int) -> list[str]:
 def test_added_to_the_bit_and_found(collection: Collection, batch_size: int) -> None:
     vectors, seen = some(10), []
     report = add_vectors(
-        collection._store, collection.encoder.space, vectors, urls(10),
+        collection._store, collection.encoder.space, vectors, urls(10), encoder_name="tiny",
         metadata=[{"n": n} for n in range(10)], batch_size=batch_size,
         progress=lambda *done: seen.append(done),
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from sensorium.encoders.pipeline import HEAVY_AHEAD, Read, embed
 from sensorium.encoders.reading import is_heavy, read_segments, segments_of
 from sensorium.errors import CollectionError
 from sensorium.media import Audio, Image, Media, Modality, Text, open_media
+from tests.campaigns.mutating.meter import descendants
 from tests.collection.pictures import png
 from tests.media.pdfs import text_pdf
 from tests.media.recordings import encode_sound, tone, write_video
@@ -109,11 +111,13 @@ def long_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def open_files(folder: Path) -> list[str]:
-    """Files below a folder that this process has open."""
+    """Files below a folder that this process has open, or one that reads for it."""
     found = []
-    for entry in Path("/proc/self/fd").iterdir():
+    for process in (os.getpid(), *descendants(os.getpid())):
         with contextlib.suppress(OSError):
-            found.append(str(entry.readlink()))
+            for entry in Path(f"/proc/{process}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    found.append(str(entry.readlink()))
     return [name for name in found if name.startswith(str(folder))]
 
 
