@@ -48,9 +48,11 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
-# Half a minute each. `make docs` runs the pages from an empty home, too, and what the translation's
-# blocks do, README's do (below).
-LONG = ("README.zh-CN.md", "evaluation.md", "hashing.md")
+# A quarter to half a minute each. `make docs` runs the pages from an empty home, too, and what the
+# translation's blocks do, README's do (below).
+LONG = (
+    "README.zh-CN.md", "contrastive.md", "evaluation.md", "fusion.md", "hashing.md", "search.md",
+)  # fmt: skip
 RUN = [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES]
 
 
