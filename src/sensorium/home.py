@@ -58,7 +58,7 @@ def short_path(path: str) -> str:
     """Write a path as a person in the current folder would, control characters made visible."""
     try:
         relative = path if "://" in path else os.path.relpath(path)
-    except ValueError:  # another drive
+    except (OSError, ValueError):  # the folder is gone; another drive
         relative = path
     shown = path if relative.startswith("..") else relative
     return visible(shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from sensorium import Collection
 from sensorium.errors import SensoriumError
+from sensorium.home import short_path
 from tests.cli.conftest import Run
 
 
@@ -145,3 +147,11 @@ def test_an_empty_collection_says_what_to_do(
     assert f"`sensorium index FOLDER --collection '{library}'` adds media" in done.err
     done = run(*command, "-c", tmp_path / "gone")
     assert f"`sensorium index FOLDER --collection {tmp_path / 'gone'}` makes one" in done.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder that is in use cannot be removed")
+def test_a_current_folder_that_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert short_path("/elsewhere/a.png") == "/elsewhere/a.png"
