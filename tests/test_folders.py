@@ -195,3 +195,12 @@ def test_tensors_are_safetensors(tmp_path: Path) -> None:
         read_tensors(path)
     with pytest.raises(OSError):
         read_tensors(tmp_path / "nowhere.safetensors")
+
+
+def test_a_trained_model_that_lost_its_description(tmp_path: Path) -> None:
+    ORCHARD.require_finished(tmp_path)  # of somebody else
+    (tmp_path / "history.json").touch()
+    with pytest.raises(UsageError, match="its training did not end"):
+        ORCHARD.require_finished(tmp_path)
+    ORCHARD.write(tmp_path, {})
+    ORCHARD.require_finished(tmp_path)

@@ -61,6 +61,10 @@ def make_folder(folder: Path) -> None:
         raise UsageError(f"{folder}: the folder cannot be made ({reason})") from error
 
 
+HISTORY = "history.json"
+"""What every training in torch leaves in its folder."""
+
+
 @dataclass(frozen=True)
 class Format:
     """A kind of folder.
@@ -172,6 +176,21 @@ class Format:
                 f"{path}: format {described.get('format')!r}; this version reads {read}"
             )
         return described
+
+    def require_finished(self, folder: Path) -> None:
+        """Refuse what a training of ours left in a folder that has lost its description.
+
+        Its model would be taken for one of somebody else, and used with other settings.
+
+        Raises
+        ------
+        SensoriumError
+            Of the class `error`.
+        """
+        if (folder / HISTORY).is_file() and not self.is_in(folder):
+            raise self.error(
+                f"{folder}: its training did not end, or its {self.file} is lost: train it again"
+            )
 
     def write(self, folder: Path, content: Mapping[str, Any]) -> None:
         """Say what a folder is, when everything else in it has been written."""

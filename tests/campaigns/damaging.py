@@ -12,6 +12,11 @@ from pathlib import Path
 def damage_files(place: Path, pattern: str, rng: random.Random, number: int) -> str:
     """Damage one of the files of a pattern; says how."""
     files = sorted(path for path in place.glob(pattern) if path.is_file())
+    if not files:  # caches and notes of a home in which there are none yet
+        path = place / "home" / ("named-encoders.txt", "openvino", "library.sensorium")[number % 3]
+        if not path.exists():
+            path.write_bytes(rng.randbytes(rng.choice((0, 10, 5000))))
+        return f"{path.name} of random bytes"
     path = files[number % len(files)]
     name = path.relative_to(place).as_posix()
     content = path.read_bytes()

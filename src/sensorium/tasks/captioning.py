@@ -139,6 +139,7 @@ def load_captioner(name: str | os.PathLike[str]) -> Captioner:
         if description.get("reads") == "pixels":
             return Captioner(PixelCaptions.load(folder), description)
         return Captioner(FeatureCaptions.load(folder, description), description)
+    CAPTIONER.require_finished(folder)
     if folder.exists() and not (folder / "config.json").is_file():
         raise UsageError(
             f"{folder}: holds neither {CAPTIONER.file} nor a model of Transformers: "

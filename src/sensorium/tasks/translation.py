@@ -286,6 +286,7 @@ def load_translator(
         if codes is not None:
             raise UsageError(f"{folder} knows its languages: leave their codes out")
         return Translator(*load_translation(folder))
+    TRANSLATOR.require_finished(folder)
     if folder.exists() and not (folder / "config.json").is_file():
         raise UsageError(
             f"{folder}: holds neither {TRANSLATOR.file} nor a model of Transformers: "
