@@ -147,3 +147,19 @@ def test_kills_at_any_moment_leave_a_whole_folder(tmp_path: Path) -> None:
     with unfinished(path) as new:
         new.mkdir()
     assert [*tmp_path.iterdir()] == [path]  # nothing hidden is left
+
+
+def test_the_lock_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a kill leaves while the rest is removed is known for what it is at once."""
+    removed: list[bool] = []
+
+    def killed(path: Path) -> None:
+        removed.append((path.parent / replacing.LOCK).exists())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(replacing, "_remove", killed)
+    with pytest.raises(KeyboardInterrupt), replacing.hidden_beside(tmp_path / "e") as place:
+        place.mkdir()
+    assert removed == [True]
+    assert len(replacing.remove_abandoned(tmp_path / "e")) == 1
+    assert not list(tmp_path.iterdir())

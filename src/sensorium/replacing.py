@@ -61,9 +61,22 @@ def hidden_beside(path: Path) -> Iterator[Path]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield folder / path.name
     finally:
+        # The lock goes last: without it, what a kill leaves now would be no one's only in a minute.
+        with contextlib.suppress(FileNotFoundError):
+            for path in list(folder.iterdir()):
+                if path.name != LOCK:
+                    _remove(path)
         if lock is not None:
             lock.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 @contextmanager

