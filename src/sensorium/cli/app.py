@@ -14,12 +14,12 @@ from sensorium.cli.classify import classify, label, predict_rows
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.generate import caption, translate
 from sensorium.cli.models import models
-from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
+from sensorium.cli.options import CollectionOption, JsonOption, opened
 from sensorium.cli.progress import STAYS, interruptible, progress_bar, progress_of_steps
+from sensorium.cli.search import search
 from sensorium.cli.terminal import print_json, print_line
 from sensorium.cli.train import train_app
-from sensorium.collection import AddReport, Collection, Skipped
-from sensorium.collection.asking import MODES
+from sensorium.collection import AddReport, Skipped
 from sensorium.collection.optimizing import RECALL
 from sensorium.collection.queries import extraction_of
 from sensorium.data.files import Candidate, find_files, told_ignored
@@ -27,8 +27,6 @@ from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import UsageError
 from sensorium.evaluation.report import Report
 from sensorium.home import default_collection_path
-from sensorium.media import Text
-from sensorium.media.sources import is_url, shown_url
 
 app = typer.Typer(
     help="Search and label your own media by meaning, on your own machine.",
@@ -68,7 +66,7 @@ def index(
         extraction_of(speech_model or speech, ocr)  # says what is not installed
         encoder = encoder or DEFAULT_ENCODER  # loaded before the collection is made
         _require_media(sources, path, encoder, as_json)
-    with _open(path, encoder=encoder, create=True) as library:
+    with opened(path, encoder=encoder, create=True) as library:
         with interruptible(STAYS), progress_bar("indexing") as progress:
             report = library.add(
                 *sources, speech=speech_model or speech, ocr=ocr, progress=progress
@@ -81,67 +79,9 @@ def index(
 
 
 @app.command()
-def search(
-    query: Annotated[str, typer.Argument(help="Words, or a media file's path or URL.")],
-    collection: CollectionOption = None,
-    k: Annotated[int, typer.Option("-k", help="Hits wanted.")] = 10,
-    mode: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(MODES),
-            help="Compare by meaning, by words of names and captions, by both, or by hash codes.",
-        ),
-    ] = MODES[0],
-    offset: Annotated[
-        int, typer.Option(help="Better hits to pass over: a second page has --offset 10.")
-    ] = 0,
-    where: WhereOption = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="Encoder, where it is not the one that the collection names.", show_default=False
-        ),
-    ] = None,
-    as_text: Annotated[
-        bool, typer.Option("--text", help="Take the query as words, even if it names a file.")
-    ] = False,
-    paths: Annotated[bool, typer.Option("--paths", help="Print bare paths.")] = False,
-    null: Annotated[
-        bool, typer.Option("--null", "-0", help="Bare paths ended by NUL, for xargs -0.")
-    ] = False,
-    sheet: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="Write a contact sheet of the hits.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find media by words, or by other media: a picture, a sound, a video, a document."""
-    with _open(collection, encoder=encoder) as library:
-        words = as_text or mode == "words"  # then the name of a file is a word, too
-        hits = library.search(
-            Text(query) if words else query, k, mode=mode, offset=offset, where=where
-        )
-        found_nothing = output.found_nothing(library) if not hits else ""
-    if sheet is not None and hits:
-        from sensorium.cli.sheet import write_sheet  # fonts and drawing only when asked for
-
-        title = shown_url(query) if is_url(query) else query
-        output.print_skipped(write_sheet(sheet, title, hits))
-    if as_json:
-        for hit in hits:
-            print_json(hit)
-    elif paths or null:
-        output.print_paths(hits, null=null)
-    else:
-        output.print_hits(hits)
-    if not hits:
-        output.notices.print(found_nothing, soft_wrap=True)
-        raise typer.Exit(EXIT_PARTLY)
-
-
-@app.command()
 def info(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Tell what a collection holds."""
-    with _open(collection) as library:
+    with opened(collection) as library:
         facts = library.info()
     if as_json:
         print_json(facts)
@@ -196,7 +136,7 @@ def optimize(
     as_json: JsonOption = False,
 ) -> None:
     """Measure kinds of index on a collection and build the cheapest that finds enough."""
-    with _open(collection) as library:
+    with opened(collection) as library:
         if hash_bits is not None:
             library.hash(hash_bits, method=method)
             output.console.print(f"{hash_bits}-bit {method} codes of {len(library):,} items")
@@ -225,7 +165,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
 ) -> None:
     """Forget items whose files are gone: pictures, sounds, videos, documents, 3-D objects."""
-    with _open(collection) as library:
+    with opened(collection) as library:
         gone = library.prune(dry_run=dry_run)
     for path in gone:
         print_line(path)
@@ -238,7 +178,7 @@ def reembed(
     collection: CollectionOption = None,
 ) -> None:
     """Move a collection into the space of another encoder; run again to resume."""
-    with _open(collection) as library, progress_bar("re-embedding") as progress:
+    with opened(collection) as library, progress_bar("re-embedding") as progress:
         report = library.reembed(encoder, progress=progress)
         space = library.encoder.space
     resumed = f", {report.resumed} done before" if report.resumed else ""
@@ -249,6 +189,7 @@ def reembed(
     output.print_report(Report([told], (), report.skipped), as_json=False)
 
 
+app.command()(search)
 app.command()(classify)
 app.command()(check)
 app.command(hidden=True)(label)
@@ -301,12 +242,3 @@ def _lines(file: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read as text ({error})") from error
     return [line.strip() for line in lines if line.strip()]
-
-
-def _open(
-    collection: Path | None, *, encoder: str | None = None, create: bool = False
-) -> Collection:
-    # A command is over before an index could be built in the background.
-    return Collection(
-        collection or default_collection_path(), encoder, create=create, auto_optimize=False
-    )

@@ -9,14 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from sensorium.cli import EXIT_PARTLY, output
-from sensorium.cli.options import CollectionOption, JsonOption, WhereOption
+from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, opened
 from sensorium.cli.predict import FUSION_FILE, predict
-from sensorium.collection import Collection, Skipped
+from sensorium.collection import Skipped
 from sensorium.data.files import Selection, select_files
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.evaluation.report import Report, named
-from sensorium.home import default_collection_path
 from sensorium.media import open_media
 from sensorium.tasks.yes_no import answer
 from sensorium.tasks.zero_shot import ZeroShotClassifier
@@ -111,7 +110,7 @@ def classify(
 
             rows = _label_files(by_names, chosen)
     else:
-        with _open(collection, encoder) as library:
+        with opened(collection, encoder=encoder) as library:
             found = library.classify(classifier or names, k=k, multi=multi, where=where, save=save)
             left_out = len(library) - len(found) if judged and where is None else 0
             if left_out:
@@ -193,10 +192,3 @@ def _answers(labels: Labels, judged: bool) -> dict[str, Any]:
         return {}
     answers = [{"label": x, "probability": p, "answer": answer(p)} for x, p in labels]
     return {"answers": answers}
-
-
-def _open(collection: Path | None, encoder: str | None = None) -> Collection:
-    # A command is over before an index could be built in the background.
-    return Collection(
-        collection or default_collection_path(), encoder, create=False, auto_optimize=False
-    )

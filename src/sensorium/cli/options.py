@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands have, and the collection that they name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from sensorium.collection import Collection
+from sensorium.home import default_collection_path
 
 CollectionOption = Annotated[
     Path | None,
@@ -23,3 +26,13 @@ WhereOption = Annotated[
         help="SQL condition on metadata, e.g. \"taken >= '2024-01-01' AND camera LIKE 'Canon%'\"."
     ),
 ]
+
+
+def opened(
+    collection: Path | None, *, encoder: str | None = None, create: bool = False
+) -> Collection:
+    """The collection that a command is about: the one named, or the default library."""
+    # A command is over before an index could be built in the background.
+    return Collection(
+        collection or default_collection_path(), encoder, create=create, auto_optimize=False
+    )

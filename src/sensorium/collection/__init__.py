@@ -4,7 +4,7 @@ from sensorium.collection.adding import AddReport
 from sensorium.collection.collection import Collection
 from sensorium.collection.optimizing import OptimizeReport
 from sensorium.collection.reembedding import ReembedReport
-from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled
+from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled, Results
 from sensorium.media.skipped import Skipped
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "Labelled",
     "OptimizeReport",
     "ReembedReport",
+    "Results",
     "Skipped",
 ]

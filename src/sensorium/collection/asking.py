@@ -14,7 +14,7 @@ from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
 from sensorium.collection.queries import query_parts, query_vectors, vector_given
-from sensorium.collection.results import Hit, Segments
+from sensorium.collection.results import Hit, Results, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
 from sensorium.collection.snapshots import Ids, Snapshot, Snapshots
 from sensorium.collection.store import Store, modalities_of
@@ -63,17 +63,17 @@ class Asking:
 
     def search(
         self, query: Any, k: int, mode: str, offset: int, where: str | None, modality: str | None
-    ) -> list[Hit]:
+    ) -> Results:
         """See `Collection.search`."""
         if (vector := vector_given(query, lambda: self._own.load().space)) is not None:
             if mode != "vector":
                 raise UsageError(f"a vector is asked by mode 'vector', not {mode!r}")
-            return self.near(vector, k, offset, where, modality)[0]
+            return Results(self.near(vector, k, offset, where, modality)[0])
         media = as_media(query)
         require_count("k", k, 1)
         require_count("offset", offset, 0)
         allowed = self.allowed(where, modality)
-        return self._pages(media, mode, allowed)(int(k), int(offset))
+        return Results(self._pages(media, mode, allowed)(int(k), int(offset)))
 
     def pages(self, query: Any, depth: int, mode: str) -> Iterator[list[Hit]]:
         """See `Collection.search_pages`."""

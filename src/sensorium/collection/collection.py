@@ -19,7 +19,7 @@ from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, 
 from sensorium.collection.own_encoder import open_with_encoder
 from sensorium.collection.queries import extraction_of
 from sensorium.collection.reembedding import ReembedReport, reembed
-from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled, Segments
+from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled, Results, Segments
 from sensorium.collection.store import Store
 from sensorium.data.files import is_gone, sources_of
 from sensorium.encoders import Encoder
@@ -179,7 +179,7 @@ class Collection:
         offset: int = 0,
         where: str | None = None,
         modality: str | None = None,
-    ) -> list[Hit]:
+    ) -> Results:
         """Find the items nearest to a query.
 
         Parameters
@@ -207,8 +207,8 @@ class Collection:
 
         Returns
         -------
-        list of Hit
-            Best first, one for each item; equal scores in the order of adding.
+        Results
+            A list of hits, best first, one for each item; equal scores in the order of adding.
 
         Raises
         ------

@@ -63,6 +63,15 @@ class Hit(Item):
     details: dict[str, Any] = field(default_factory=dict)
 
 
+class Results(list[Hit]):
+    """What a search found, best first: a list of hits, and what holds of all of them.
+
+    Parameters
+    ----------
+    hits : iterable of Hit
+    """
+
+
 @dataclass(frozen=True)
 class Labelled(Item):
     """One item with its most probable labels.
