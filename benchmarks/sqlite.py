@@ -273,8 +273,6 @@ def make_safe(path: Path) -> None:
             for statement in WORDS_SCHEMA:
                 db.execute(statement)
             write_all_words(db)
-            for item, text in db.execute("SELECT id, text FROM passages").fetchall():
-                db.execute("INSERT INTO words VALUES (?, ?, '')", (-item, text))
         store.close()
 
 

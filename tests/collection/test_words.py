@@ -1,6 +1,7 @@
 """Searching by words: names, captions and other texts, in any script."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sensorium import Collection
-from sensorium.collection.words import describe, match_expression
+from sensorium.collection import sqlite
+from sensorium.collection.checking import check
+from sensorium.collection.sqlite_store import SQLiteStore
+from sensorium.collection.word_query import match_expression
+from sensorium.collection.words import FORMER, describe
 from sensorium.encoders import Encoder
-from sensorium.errors import UsageError
+from sensorium.errors import CollectionError, UsageError
 from sensorium.media import Image
 from tests.collection.pictures import png
 
@@ -134,9 +139,88 @@ def test_a_picture_has_no_words(library: Collection, tmp_path: Path) -> None:
 
 def test_what_is_indexed() -> None:
     name, text = describe("/x/2023-05-IMG_12holidayPhoto.jpeg", {"tags": ["a", {"b": "c"}], "n": 5})
-    assert name.split() == ["2023-05-IMG", "12", "holiday", "Photo"]
+    assert name == "2023 5 img 12 holidayphoto img 12 holiday photo"
     assert text.split() == ["a", "c"]
     assert describe("https://example.org/a/red_car.jpg?x=1", {})[0].split() == ["red", "car"]
+
+
+def as_version_4(path: Path) -> None:
+    """Let a collection be as versions before 5 wrote it, its words cut by FTS5 alone."""
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE words")
+        for statement in FORMER:
+            db.execute(statement)
+        for item, name, caption in db.execute("SELECT id, path, metadata FROM items").fetchall():
+            db.execute(
+                "INSERT INTO words (rowid, name, text) VALUES (?, ?, ?)",
+                (item, Path(name).stem, caption),
+            )
+        for passage, text in db.execute("SELECT id, text FROM passages").fetchall():
+            db.execute("INSERT INTO words (rowid, name, text) VALUES (?, '', ?)", (-passage, text))
+        db.execute("PRAGMA user_version = 4")
+    db.close()
+
+
+def answers(library: Collection) -> list[list[str]]:
+    asked = ("风车", "bluecar", "DSC0004", "Zürich", "किताब", "stone lanterns")
+    return [names(library, query) for query in asked]
+
+
+@pytest.fixture
+def old(library: Collection, tmp_path: Path) -> Path:
+    page = tmp_path / "page.txt"
+    page.write_text("Two stone lanterns stand before the gate. किताब\n", "utf-8")
+    library.add(page)
+    assert answers(library) == [
+        ["DSC_0004.png"], ["blueCar.png"], ["DSC_0004.png"], ["DSC_0006.png"], ["page.txt"],
+        ["page.txt"],
+    ]  # fmt: skip
+    library.close()
+    as_version_4(library.path)
+    return library.path
+
+
+def test_words_of_an_earlier_version_are_cut_anew(old: Path, encoder: Encoder) -> None:
+    with Collection(old, encoder) as upgraded:
+        found = answers(upgraded)
+        assert all(len(names) == 1 for names in found)
+        assert check(upgraded).damages == []
+        with closing(SQLiteStore(old)) as second:
+            assert second.read("PRAGMA user_version") == [(5,)]
+        upgraded.delete(old.parent / "DSC_0004.png")
+        assert names(upgraded, "风车") == []
+    with Collection(old, encoder) as again:
+        assert answers(again)[1:] == [*found[1:2], [], *found[3:]]
+
+
+def test_damaged_words_of_an_earlier_version_are_made_again(old: Path, encoder: Encoder) -> None:
+    with sqlite3.connect(old) as db:
+        db.execute("UPDATE words_data SET block = x'00'")
+    db.close()
+    with Collection(old, encoder) as upgraded:
+        assert all(len(names) == 1 for names in answers(upgraded))
+
+
+@pytest.mark.parametrize("version", [4, 3])
+def test_a_file_of_an_earlier_version_that_cannot_be_written(
+    old: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    with sqlite3.connect(old) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute(f"PRAGMA user_version = {version}")
+    db.close()
+    before = old.read_bytes()
+    monkeypatch.setattr(sqlite, "is_fixed", lambda path: True)
+    if version == 3:
+        with pytest.raises(CollectionError, match=r"format 3 .*cannot be written: copy it"):
+            Collection(old, encoder)
+    else:
+        with Collection(old, encoder) as fixed:
+            assert all(len(names) == 1 for names in answers(fixed))
+            assert len(fixed.search("windmill", 3, hybrid=True)) == 3
+            with pytest.raises(CollectionError, match="cannot be written"):
+                fixed.delete(1)
+    assert old.read_bytes() == before
 
 
 def test_a_file_of_the_first_version_gets_words_and_a_log(

@@ -26,7 +26,7 @@ from sensorium.collection.rows import VECTOR, are_sound, vector_of
 from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.collection.sqlite_writing import count_change
 from sensorium.collection.store import require_described
-from sensorium.collection.words import write_all_words, write_texts
+from sensorium.collection.words import write_all_words
 from sensorium.errors import CollectionError
 
 BLOCK = 4096
@@ -212,5 +212,4 @@ def _forget(store: SQLiteStore, items: list[int], words: bool, fields: set[str])
             db.execute("INSERT INTO words (words) VALUES ('rebuild')")
             db.execute("DELETE FROM words")
             write_all_words(db)
-            write_texts(db, db.execute("SELECT id, text FROM passages").fetchall())
         count_change(db, len(items))

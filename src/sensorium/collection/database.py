@@ -14,13 +14,14 @@ from sensorium.collection.schema import (
     APPLICATION_ID,
     CACHE_BYTES,
     CHECKSUMS,
+    LEAST_TO_READ,
     MIGRATION,
     PAGE_BYTES,
     SCHEMA,
     SCHEMA_VERSION,
     objection,
 )
-from sensorium.collection.words import write_all_words
+from sensorium.collection.words import cut_anew
 from sensorium.errors import CollectionError
 from sensorium.home import index_command
 
@@ -98,7 +99,14 @@ class Database:
                 f"{self.path} is not opened: {reason}. What Sensorium did not make could run when "
                 "it is searched or added to; remove it if you made it yourself"
             )
-        if version < SCHEMA_VERSION:
+        self._has_former_words = version < SCHEMA_VERSION
+        if self._has_former_words and self.connection.readonly("main"):
+            if version < LEAST_TO_READ:
+                raise CollectionError(
+                    f"{self.path} has format {version} and must be brought up to date, but cannot "
+                    "be written: copy it to a folder of your own and open that"
+                )
+        elif self._has_former_words:
             # Every statement of the schema adds a table that may be lacking. The page's size
             # counts for an empty file alone.
             run(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -110,12 +118,13 @@ class Database:
                     run(statement)
                 ((stored,),) = run("PRAGMA user_version").fetchall()
                 if tables and stored < SCHEMA_VERSION:  # no other process has done it meanwhile
-                    for statement in (*MIGRATION, *CHECKSUMS) if stored < 3 else CHECKSUMS:
+                    lacking = (MIGRATION if stored < 3 else ()) + (CHECKSUMS if stored < 4 else ())
+                    for statement in lacking:
                         run(statement)
-                    if stored < 2:
-                        write_all_words(self.connection)
+                    cut_anew(self.connection)
                 run(f"PRAGMA application_id = {APPLICATION_ID}")
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._has_former_words = False
         run(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")
         # In WAL mode NORMAL may lose the last commits on power failure; what is acknowledged stays.
         run("PRAGMA synchronous = FULL")
@@ -190,6 +199,15 @@ class Database:
                 "`sensorium check` says of what"
             )
         return CollectionError(f"{self.path}: cannot be read ({error})")
+
+    def prepare_words(self) -> None:
+        """Cut the words of a file that cannot be written as a query is cut: in memory, once."""
+        with self._lock:
+            if self._has_former_words:
+                with self.snapshot():
+                    self.connection.execute("PRAGMA temp_store = MEMORY")
+                    cut_anew(self.connection, for_now=True)
+                self._has_former_words = False
 
     def version(self) -> tuple[int, int]:
         """Differs from what it was if anybody, this connection included, may have written."""

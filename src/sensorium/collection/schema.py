@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from sensorium.collection.words import FORMER as FORMER_WORDS
 from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
 from sensorium.collection.words import TABLES as WORDS_TABLES
 
 APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
+
+LEAST_TO_READ = 4
+"""Versions from this one on lack nothing that a search reads: a file that cannot be written is
+searched as it is."""
 
 CACHE_BYTES = 32 << 20
 """Pages in memory, at most: SQLite's own 2 MB do not hold the inner nodes of a million rows."""
@@ -131,6 +136,7 @@ def _described(statements: Iterable[str]) -> dict[tuple[str, str, str], str]:
 
 _NEEDED = _described((*SCHEMA, *WORDS_TABLES))
 _KNOWN = _NEEDED | _described((MODALITY_INDEX, *_OF_SQLITE))
+_FORMER = _described(FORMER_WORDS)
 
 
 def objection(rows: Iterable[tuple[str, str, str, str | None]], *, complete: bool) -> str | None:
@@ -152,7 +158,10 @@ def objection(rows: Iterable[tuple[str, str, str, str | None]], *, complete: boo
         if sql is None:  # the index of a UNIQUE or PRIMARY KEY in the table's own definition
             if kind == "index" and ("table", table, table) in _KNOWN:
                 continue
-        elif place in _KNOWN and _same(_plain(sql), _KNOWN[place]):
+        elif place in _KNOWN and (
+            _same(_plain(sql), _KNOWN[place])
+            or (not complete and _plain(sql) == _FORMER.get(place))
+        ):
             lacking.pop(place, None)
             continue
         if any((kind, name) == known[:2] for known in _KNOWN):

@@ -147,6 +147,7 @@ class SQLiteStore(Database):
 
     def match_words(self, query: str, k: int, allowed: Ids | None = None) -> list[Match]:
         """See `Store.match_words`."""
+        self.prepare_words()
         with self.snapshot():
             return match(self.connection, query, k, allowed)
 
