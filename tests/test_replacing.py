@@ -8,15 +8,18 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
 from sensorium import replacing
 from sensorium.replacing import LOCK, SUFFIX, exchange, remove_abandoned, unfinished
 
+fcntl: Any = replacing.fcntl
 posix = pytest.mark.skipif(os.name == "nt", reason="locks and signals of POSIX")
 
 
@@ -75,7 +78,9 @@ def test_only_what_the_dead_left_is_removed(tmp_path: Path) -> None:
     dead.mkdir()
     (dead / LOCK).touch()
     bare = tmp_path / f".out.def{SUFFIX}"
-    bare.mkdir()
+    fill(bare, "of a file system without locks")
+    empty = tmp_path / f".out.jkl{SUFFIX}"
+    empty.mkdir()
     others = [
         tmp_path / name for name in (".other.abc.partial", ".out.abc.d.partial", "out.partial")
     ]
@@ -84,10 +89,39 @@ def test_only_what_the_dead_left_is_removed(tmp_path: Path) -> None:
         (other / LOCK).touch()
     link = tmp_path / f".out.ghi{SUFFIX}"
     link.symlink_to(others[0])
-    assert remove_abandoned(path) == [dead]  # the bare one may have been made just now
+    assert {*remove_abandoned(path)} == {dead, empty}  # the bare one may be written to
     os.utime(bare, (0, time.time() - 3600))
     assert remove_abandoned(path) == [bare]
     assert all(other.is_dir() for other in (*others, link))
+
+
+@posix
+@pytest.mark.parametrize("moment", ["mkdtemp", "open"])
+def test_a_folder_that_is_cleaned_away_before_it_is_locked_is_made_again(
+    tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another run takes for left by a kill, between its making and its locking."""
+    path, cleaned = tmp_path / "out", list[Path]()
+    make, flock = tempfile.mkdtemp, fcntl.flock
+
+    def made(**options: Any) -> str:
+        folder = make(**options)
+        if moment == "mkdtemp" and not cleaned:
+            cleaned.extend(remove_abandoned(path))
+        return folder
+
+    def locked(file: Any, operation: int) -> None:
+        if moment == "open" and not cleaned:
+            cleaned.append(path)  # the cleaning locks, too
+            cleaned.extend(remove_abandoned(path))
+        flock(file, operation)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made)
+    monkeypatch.setattr(fcntl, "flock", locked)
+    with unfinished(path) as new:
+        fill(new, "new")
+        assert remove_abandoned(path) == []
+    assert cleaned[-1].name.endswith(SUFFIX) and [*tmp_path.iterdir()] == [path]
 
 
 @posix

@@ -28,7 +28,7 @@ SUFFIX = ".partial"
 LOCK = "lock"
 
 YOUNG_SECONDS = 60
-"""Without a lock, so old a folder is no one's: its writer locks it at once."""
+"""Without a lock, so old a folder that is not empty is no one's."""
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
@@ -52,13 +52,8 @@ def hidden_beside(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(path)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=SUFFIX, dir=path.parent))
-    lock: IO[bytes] | None = None
+    folder, lock = _locked_folder(path)
     try:
-        lock = (folder / LOCK).open("wb")
-        if fcntl is not None:
-            with contextlib.suppress(OSError):  # a network's file system may have no locks
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield folder / path.name
     finally:
         # The lock goes last: without it, what a kill leaves now would be no one's only in a minute.
@@ -66,9 +61,39 @@ def hidden_beside(path: Path) -> Iterator[Path]:
             for path in list(folder.iterdir()):
                 if path.name != LOCK:
                     _remove(path)
-        if lock is not None:
-            lock.close()
+        lock.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked_folder(path: Path) -> tuple[Path, IO[bytes]]:
+    """Make a hidden folder beside a path, and lock it.
+
+    Until it is locked it looks like what a killed process left, and another may remove it: then
+    there is a next one.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=SUFFIX, dir=path.parent))
+        try:
+            lock = (folder / LOCK).open("wb")
+        except FileNotFoundError:
+            if not folder.exists() and path.parent.exists():
+                continue
+            raise
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if fcntl is None:
+            return folder, lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # it is being removed
+            lock.close()
+            continue
+        except OSError:  # a network's file system may have no locks
+            return folder, lock
+        if (folder / LOCK).exists():
+            return folder, lock
+        lock.close()
 
 
 def _remove(path: Path) -> None:
@@ -128,8 +153,7 @@ def remove_abandoned(path: Path) -> list[Path]:
             # Between the two: what mkdtemp adds, and no name of another thing.
             middle = name.removeprefix(f".{path.name}.").removesuffix(SUFFIX)
             folder = Path(entry.path)
-            if "." not in middle and not folder.is_symlink() and _is_abandoned(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            if "." not in middle and not folder.is_symlink() and _remove_if_abandoned(folder):
                 removed.append(folder)
     return removed
 
@@ -180,19 +204,27 @@ def _exchanged(new: Path, old: Path) -> bool:
     raise OSError(number, os.strerror(number), str(old))
 
 
-def _is_abandoned(folder: Path) -> bool:
-    """Whether nobody is writing into a hidden folder any more."""
+def _remove_if_abandoned(folder: Path) -> bool:
+    """Remove a hidden folder, unless somebody is writing into it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # empty: its writer was killed before it locked it, or makes another
+        return True
     try:
         if not (folder / LOCK).exists():
-            return folder.stat().st_mtime < time.time() - YOUNG_SECONDS
-        if fcntl is None:
+            if folder.stat().st_mtime >= time.time() - YOUNG_SECONDS:
+                return False
+        elif fcntl is None:
             (folder / LOCK).unlink()
-            return True
-        with (folder / LOCK).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
+        else:
+            with (folder / LOCK).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Locked while it is removed, so that its writer knows of it.
+                shutil.rmtree(folder, ignore_errors=True)
+                return True
+        shutil.rmtree(folder, ignore_errors=True)
     except OSError:
         return False
+    return True
 
 
 def flush(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -204,6 +205,41 @@ def test_a_key_is_made_once(elsewhere: Path) -> None:
     assert sealing.is_sealed("a", first) and not sealing.is_sealed("b", first)
     assert not any(sealing.is_sealed("a", other) for other in (None, "", 3, "é" * 64))
     assert sealing.seal("a") == first
+    assert [file.name for file in elsewhere.iterdir()] == [sealing.FILE]
+
+
+def test_what_a_removal_that_failed_left_goes_with_the_next_seal(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patched, warnings.catch_warnings():
+        warnings.simplefilter("error", SensoriumWarning)
+        patched.setattr(Path, "unlink", fails)
+        first = sealing.seal("a")
+    assert len([*elsewhere.iterdir()]) == 2  # the key was made, and is used
+    sealing._of_process.cache_clear()  # as another process
+    assert sealing.is_sealed("a", first) and sealing.seal("a") == first
+    assert [file.name for file in elsewhere.iterdir()] == [sealing.FILE]
+
+
+def test_two_that_make_the_key_end_with_one(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one comes, and cleans up, between this one's writing and its linking."""
+    link, others = os.link, list[str]()
+
+    def late(*names: Any) -> None:
+        if not others:
+            others.append("")  # its own linking is not late
+            others.append(sealing.seal("a"))
+            others.append(sealing.seal("a"))  # removes all unfinished ones
+        link(*names)
+
+    monkeypatch.setattr(os, "link", late)
+    mine = sealing.seal("a")
+    assert others == ["", mine, mine] and sealing.seal("a") == mine
     assert [file.name for file in elsewhere.iterdir()] == [sealing.FILE]
 
 

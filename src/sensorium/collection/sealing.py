@@ -42,7 +42,9 @@ def seal(body: str) -> str:
     and a warning says so.
     """
     key = _kept()
-    if key is None:
+    if key is not None:
+        _remove_unfinished()
+    else:
         try:
             key = _make()
         except OSError as error:
@@ -117,15 +119,27 @@ def _make() -> bytes:
             os.fsync(file.fileno())
         if path.exists() and _kept() is None:  # emptied or cut short: of no use to anybody
             path.unlink()
-        # A hard link takes no file's place, so that two processes end with one key.
-        with contextlib.suppress(FileExistsError):
+        # A hard link takes no file's place, so that two processes end with one key. The other one
+        # may have removed this one's file by then.
+        with contextlib.suppress(FileExistsError, FileNotFoundError):
             os.link(unfinished, path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the next seal removes it
+            unfinished.unlink()
     key = _kept()
     if key is None:
         raise OSError(f"{path} cannot be read")
     return key
+
+
+def _remove_unfinished() -> None:
+    """Remove what killed processes, or a removal that failed, left of making the key.
+
+    Only when there is a key: whoever is making one now then takes that.
+    """
+    for path in _path().parent.glob(f"{FILE}.*.part"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 @cache
