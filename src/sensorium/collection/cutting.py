@@ -9,6 +9,7 @@ written                                words                           besides
 风车, ねこ                              风 车, ね こ
 แมวสีดำ                                 แม ว สี ดำ
 고양이는, किताब                            고양이는, किताब
+서울시청                                서울시청                         시청, 울시청
 =====================================  ==============================  ==========================
 
 Scripts that put no spaces between words are cut into characters, with the marks on them, and asked
@@ -68,6 +69,14 @@ _DATE = re.compile(
 )
 """Dates as cameras and telephones write them into names: year and month, a day, a time."""
 
+_JOINER = "\u200c"
+
+_LONG_HANGUL = 4
+"""Syllables of a Korean word in which another one may end: 검은고양이 of black and cat."""
+
+_MOST_TAILS = 12
+"""Of one word: what is longer has lost its spaces."""
+
 _LONGEST_CACHED = 32
 """Characters; longer chunks are runs of an unspaced script and come once."""
 
@@ -96,11 +105,15 @@ class Chunk(NamedTuple):
     ----------
     units : tuple of Unit
     humps : tuple of str
-        The same words where capitals within them (``blueCar``) begin new ones; else none.
+        The same words where capitals within them (``blueCar``) begin new ones, and the endings of
+        Persian; else none.
+    tails : tuple of str
+        Ends of long Korean words, which are often several in one.
     """
 
     units: tuple[Unit, ...]
     humps: tuple[str, ...]
+    tails: tuple[str, ...] = ()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -114,34 +127,48 @@ def chunks(text: str) -> list[Chunk]:
             for part in fold(text).split()]  # fmt: skip
 
 
-def words(text: str) -> tuple[list[str], list[str]]:
-    """Words in the order of the text, and those that its capitals make besides."""
+def words(text: str) -> str:
+    """Words with spaces in between: in the order of the text, then those within others."""
     found: list[str] = []
     besides: list[str] = []
-    for chunk in chunks(text):
-        found.extend(chunk.words)
-        besides.extend(chunk.humps)
-    return found, besides
+    for part in fold(text).split():
+        both = _spaced(part) if len(part) <= _LONGEST_CACHED else _joined(part)
+        found.append(both[0])
+        if both[1]:
+            besides.append(both[1])
+    return " ".join(filter(None, found + besides))
+
+
+def _joined(chunk: str) -> tuple[str, str]:
+    cut = _cut(chunk)
+    return " ".join(cut.words), " ".join(cut.humps + cut.tails)
+
+
+_spaced = lru_cache(maxsize=1 << 16)(_joined)
+"""The same words come again and again: looked up, they take a tenth of the time."""
 
 
 def _cut(chunk: str) -> Chunk:
     units = []
     humps: list[str] = []
+    tails: list[str] = []
     for match in _UNIT.finditer(chunk):
-        written, small = match[0], match[0].casefold()
+        written, small = match[0], match[0].casefold().replace(_JOINER, "")
         if match.lastgroup == "number":
             words = _numbers(written)
         elif match.lastgroup == "unspaced":
             words = tuple(_CLUSTER.findall(small))
         else:
             words = (small,)
+            if match.lastgroup == "hangul" and len(small) >= _LONG_HANGUL:
+                tails += [small[n:] for n in range(1, min(len(small) - 1, _MOST_TAILS))]
         units.append(Unit(match.lastgroup or "letters", words, small))
         humps += _humps(written) if match.lastgroup == "letters" else words
-    chunk_of = Chunk(tuple(units), tuple(humps))
+    chunk_of = Chunk(tuple(units), tuple(humps), tuple(tails))
     return chunk_of if len(humps) > len(chunk_of.words) else chunk_of._replace(humps=())
 
 
-_chunk = lru_cache(maxsize=1 << 16)(_cut)
+_chunk = lru_cache(maxsize=1 << 10)(_cut)
 
 
 def _numbers(digits: str) -> tuple[str, ...]:
@@ -152,7 +179,12 @@ def _numbers(digits: str) -> tuple[str, ...]:
 
 
 def _humps(letters: str) -> list[str]:
-    """Cut at capitals: blueCar, HTMLPage; not DVDs, and not what is all in capitals."""
+    """Cut at capitals: blueCar, HTMLPage; not DVDs, and not what is all in capitals.
+
+    And where Persian joins an ending.
+    """
+    if _JOINER in letters:
+        return list(filter(None, letters.casefold().split(_JOINER)))
     if letters[1:] == letters[1:].casefold() or letters.isupper():
         return [letters.casefold()]
     start, parts = 0, []

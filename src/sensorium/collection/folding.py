@@ -43,6 +43,7 @@ _OTHER = {
     # Letters that nobody sees.
     "ᅟ": "", "ᅠ": "", "ㅤ": "", "ﾠ": "",
     "_": "_",
+    "\u200c": "\u200c",  # see `_JOINS_NOTHING`
 }  # fmt: skip
 
 _DROPPED_MARKS = (
@@ -91,9 +92,12 @@ def _folded(character: str) -> str:
 
 _FOLDING = _Folding()
 
+_HAS_NUMBERS = re.compile(r"\d[-.,:/]\d")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _IN_NUMBERS = re.compile(r"(?<=\d)[-.,:/](?=\d)")
 _HEBREW_MARKS = re.compile(r"(?<=[א-ת])[\"'׳״](?=[א-ת])")
+_JOINS_NOTHING = re.compile("(?<![\u0620-\u06d3])\u200c|\u200c(?![\u0620-\u06d3])")
+"""Persian writes it before endings (کتاب‌ها); elsewhere it only says how letters are drawn."""
 _CATALAN = re.compile(r"(?<=[lL])·(?=[lL])")
 _NASAL = re.compile(
     "ङ\u094d(?=[क-घ])|ञ\u094d(?=[च-झ])|ण\u094d(?=[ट-ढ])|न\u094d(?=[त-ध])|म\u094d(?=[प-भ])"
@@ -107,13 +111,19 @@ def fold(text: str) -> str:
     Returns
     -------
     str
-        Letters, the marks that make them, digits 0 to 9, spaces between words, and underscores
-        where a word goes on: ``IMG_5678``, ``2023_05_01`` of a date with hyphens.
+        Letters, the marks that make them, digits 0 to 9, spaces between words, underscores where a
+        word goes on (``IMG_5678``, ``2023_05_01`` of a date with hyphens), and U+200C within words
+        in Arabic script.
     """
-    text = unicodedata.normalize("NFKC", text)
-    text = _IN_NUMBERS.sub("_", _THOUSANDS.sub("", text))
-    if text.isascii():
+    is_ascii = text.isascii()
+    if not is_ascii:
+        text = unicodedata.normalize("NFKC", text)
+    if _HAS_NUMBERS.search(text):
+        text = _IN_NUMBERS.sub("_", _THOUSANDS.sub("", text))
+    if is_ascii:
         return text.translate(_FOLDING)
     text = _CATALAN.sub("", _HEBREW_MARKS.sub("", text))
     text = text.translate(_FOLDING)
+    if "\u200c" in text:
+        text = _JOINS_NOTHING.sub("", text)
     return _NASAL.sub("ं", text) if "\u094d" in text else text

@@ -15,16 +15,19 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.cutting import words as words_of
+from sensorium.collection.cutting import words as cut
 from sensorium.collection.rows import json_values
 from sensorium.collection.sqlite import Connection
 from sensorium.collection.word_query import match_expression
 from sensorium.ranking.scoring import Match
 
+TOKENIZER = "porter ascii"
+"""Of FTS5: cuts at spaces, leaves letters beyond ASCII as they are, stems what looks English."""
+
 _TABLE = "CREATE VIRTUAL TABLE IF NOT EXISTS {}words USING fts5 (name, text, tokenize = '{}')"
 
 SCHEMA = (
-    _TABLE.format("", "porter ascii"),  # which leaves letters beyond ASCII as they are
+    _TABLE.format("", TOKENIZER),
     """CREATE TRIGGER IF NOT EXISTS forget_words AFTER DELETE ON items
     BEGIN DELETE FROM words WHERE rowid = old.id; END""",
     """CREATE TRIGGER IF NOT EXISTS forget_passage AFTER DELETE ON passages
@@ -54,13 +57,7 @@ def describe(path: str, metadata: Mapping[str, Any]) -> tuple[str, str]:
     """What is indexed of an item: its name, and the texts of its metadata."""
     plain = urlsplit(path).path if "://" in path else path
     texts = " \n".join(dict.fromkeys(_texts(metadata)))
-    return _cut(PurePath(plain).stem), _cut(texts[:MAX_TEXT])
-
-
-def _cut(text: str) -> str:
-    """Words with spaces in between; those that capitals make besides follow the others."""
-    found, besides = words_of(text)
-    return " ".join(found + besides)
+    return cut(PurePath(plain).stem), cut(texts[:MAX_TEXT])
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -108,7 +105,7 @@ def cut_anew(db: Connection, *, for_now: bool = False) -> None:
     """
     if not for_now:
         db.execute("DROP TABLE words")
-    db.execute(_TABLE.format("temp." if for_now else "", "porter ascii"))
+    db.execute(_TABLE.format("temp." if for_now else "", TOKENIZER))
     write_all_words(db)
 
 
@@ -116,7 +113,7 @@ def write_texts(db: Connection, texts: Iterable[tuple[int, str]]) -> None:
     """Index new texts, given as id and text."""
     db.executemany(
         "INSERT INTO words (rowid, name, text) VALUES (?, '', ?)",
-        [(-text_id, _cut(text[:MAX_TEXT])) for text_id, text in texts],
+        [(-text_id, cut(text[:MAX_TEXT])) for text_id, text in texts],
     )
 
 
