@@ -116,10 +116,11 @@ def markdown_work(text: str) -> int:
 
 
 _LINE_MARKS = re.compile(
-    r"^[ \t]*(?:>[ \t]?)*[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?:\[[ xX]\][ \t])?"
-    r"(?:#{1,6}(?:[ \t]+|$))?(?:(?:`{3,}|~{3,}).*$|[-=*_+:| \t]{2,}$|\[[^\]\n]+\]:[ \t]*\S.*$)?",
-    re.MULTILINE,
+    r"[ \t]*(?:>[ \t]?)*[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?:\[[ xX]\][ \t])?"
+    r"(?:#{1,6}(?:[ \t]+|$))?(?:(?:`{3,}|~{3,}).*$|[-=*_+:| \t]{2,}$|\[[^\]\n]+\]:[ \t]*\S.*$)?"
 )
+"""At the start of a line, which holds no letter before them."""
+
 _TITLE_END = re.compile(r"[ \t]#+[ \t]*$", re.MULTILINE)
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]:?")
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()\n]*\)|\[[^\[\]]*\])?")
@@ -132,15 +133,25 @@ _PIPE = re.compile(r"(?<!\\)\|")
 
 def unmarked(text: str) -> str:
     """The words of a stretch of Markdown, a segment at most: what looks like a mark goes."""
-    text = _LINE_MARKS.sub("", text)
+    text = "\n".join(
+        [
+            line if not line or line[0].isalpha() else _LINE_MARKS.sub("", line, count=1)
+            for line in text.split("\n")
+        ]
+    )
+    # Most segments have none of these marks, which takes less to see than to look at each letter.
     if "#" in text:
         text = _TITLE_END.sub("", text)
     if "[" in text:
         text = _LINK.sub(_first, _FOOTNOTE.sub("", text))
     if "<" in text:
         text = _HTML.sub(" ", _ADDRESS.sub(_first, text))
-    text = _PIPE.sub(" ", _EMPHASIS.sub("", text))
-    return _ESCAPE.sub("", _entities(text))
+    if any(mark in text for mark in "*`~_"):
+        text = _EMPHASIS.sub("", text)
+    if "|" in text:
+        text = _PIPE.sub(" ", text)
+    text = _entities(text)
+    return _ESCAPE.sub("", text) if "\\" in text else text
 
 
 def _first(found: re.Match[str]) -> str:

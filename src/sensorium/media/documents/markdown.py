@@ -26,6 +26,9 @@ FAR = 4096
 TITLE_WITHIN = 65_536
 """Characters at the start of a text in which its title is looked for."""
 
+FRONT_MATTER_WITHIN = 1_000_000
+"""Characters at the start of a text within which front matter ends."""
+
 _FRONT_MATTER = re.compile(
     r"\A---[ \t]*\n((?:[^\n]*\n)*?)(?:---|\.\.\.)[ \t]*(?:\n|\Z)|"
     r"\A\+\+\+[ \t]*\n((?:[^\n]*\n)*?)\+\+\+[ \t]*(?:\n|\Z)"
@@ -90,11 +93,13 @@ def markdown_segments(source: str) -> Iterator[Segment]:
     for at, words, is_verbatim in _chunks(text):
         number = max(0, bisect_right(starts, at) - 1)
         end = at + len(words) if is_verbatim else at
+        told = 0  # letters that are with the segments before; to cut them off would copy the rest
         while number + 1 < len(starts) and starts[number + 1] < end:
-            held[number].append(words[: starts[number + 1] - at])
-            words, at = words[starts[number + 1] - at :], starts[number + 1]
+            behind = starts[number + 1] - at
+            held[number].append(words[told:behind])
+            told = behind
             number += 1
-        held[number].append(words)
+        held[number].append(words[told:])
     for place, chunks in zip(places, held, strict=True):
         if words := " ".join(plain_letters("".join(chunks)).split()):
             yield Segment(Text(words), place)
@@ -123,7 +128,7 @@ def markdown_title(source: str) -> str:
 
 
 def _front_matter(source: str) -> re.Match[str] | None:
-    found = _FRONT_MATTER.match(source)
+    found = _FRONT_MATTER.match(source, 0, FRONT_MATTER_WITHIN)
     return found if found and _ENTRY.search(found[0]) else None
 
 

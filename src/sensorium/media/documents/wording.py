@@ -90,7 +90,7 @@ def joined_lines(text: str, words: frozenset[str] = frozenset()) -> str:
     if _LINE_END.search(text):
         text = _LINE_HYPHEN.sub(
             lambda found: _put_together(
-                found["head"], found["tail"], text.startswith("-", max(0, found.start() - 1)), words
+                found[1], found[2], text[found.start() - 1 : found.start()] == "-", words
             ),
             text,
         )
