@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -194,6 +195,23 @@ def test_the_lock_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(replacing, "_remove", killed)
     with pytest.raises(KeyboardInterrupt), replacing.hidden_beside(tmp_path / "e") as place:
         place.mkdir()
-    assert removed == [True]
+    assert removed == [True, True]  # tried once more
     assert len(replacing.remove_abandoned(tmp_path / "e")) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_while_it_is_removed_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, pressed = shutil.rmtree, []
+
+    def once(path: Path, ignore_errors: bool = False) -> None:
+        if not pressed:
+            pressed.append(path)
+            raise KeyboardInterrupt
+        remove(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(replacing.shutil, "rmtree", once)
+    with pytest.raises(KeyboardInterrupt), replacing.hidden_beside(tmp_path / "e") as place:
+        place.write_text("new")
+    assert pressed and not list(tmp_path.iterdir())

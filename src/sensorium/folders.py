@@ -194,6 +194,7 @@ class Format:
 
     def write(self, folder: Path, content: Mapping[str, Any]) -> None:
         """Say what a folder is, when everything else in it has been written."""
+        remove_unfinished_tensors(folder)
         kind = {} if self.kind is None else {"kind": self.kind}
         path = folder / self.file
         others = [other for other in all_files(folder) if other != path]
@@ -436,14 +437,20 @@ def require_regular(path: Path) -> None:
         raise OSError(errno.EINVAL, "is no regular file", str(path))
 
 
+def remove_unfinished_tensors(folder: Path) -> None:
+    """Remove what safetensors leaves of a file when the process that writes it is killed."""
+    for left in folder.glob(".tmp??????"):
+        if left.is_file():
+            left.unlink(missing_ok=True)
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
     """Write tensors of torch as safetensors, whole or not at all."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    for left in path.parent.glob(".tmp??????"):  # safetensors' own, of a process that was killed
-        left.unlink(missing_ok=True)
+    remove_unfinished_tensors(path.parent)
     with whole(path) as part:
         try:
             save_file(copies, part)

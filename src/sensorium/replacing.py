@@ -56,13 +56,22 @@ def hidden_beside(path: Path) -> Iterator[Path]:
     try:
         yield folder / path.name
     finally:
-        # The lock goes last: without it, what a kill leaves now would be no one's only in a minute.
-        with contextlib.suppress(FileNotFoundError):
-            for path in list(folder.iterdir()):
-                if path.name != LOCK:
-                    _remove(path)
-        lock.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            _clear(folder, lock)
+        except BaseException:  # somebody pressed Ctrl-C, perhaps again
+            _clear(folder, lock)
+            raise
+
+
+def _clear(folder: Path, lock: IO[bytes]) -> None:
+    """Remove a hidden folder of this process."""
+    # The lock goes last: without it, what a kill leaves now would be no one's only in a minute.
+    with contextlib.suppress(FileNotFoundError):
+        for path in list(folder.iterdir()):
+            if path.name != LOCK:
+                _remove(path)
+    lock.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _locked_folder(path: Path) -> tuple[Path, IO[bytes]]:

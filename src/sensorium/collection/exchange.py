@@ -25,7 +25,7 @@ from sensorium.errors import CollectionError, SpaceMismatchError, UsageError
 from sensorium.folders import FILES, read_bytes
 from sensorium.media import Modality
 from sensorium.media.progress import Progress
-from sensorium.replacing import unfinished
+from sensorium.replacing import remove_abandoned, unfinished
 
 if TYPE_CHECKING:
     from sensorium.collection.collection import Collection
@@ -372,6 +372,7 @@ def _rows(
 
 def _require_free(path: Path, overwrite: bool) -> None:
     """Refuse to write over anything but an export, and over that unless told."""
+    remove_abandoned(path)  # also what a run left that was killed when all was in its place
     if not os.path.lexists(path):
         return
     if not overwrite:

@@ -23,7 +23,7 @@ from sensorium.encoders.hub import HubEncoder, document_prompt, has_query_route
 from sensorium.encoders.hub_loading import input_module
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
-from sensorium.replacing import unfinished
+from sensorium.replacing import remove_abandoned, unfinished
 
 try:
     import onnx
@@ -110,6 +110,7 @@ def export(
         When the model's preprocessing cannot be written down in ``encoder.json``, or the towers
         give other vectors than the model. Nothing is left in the folder then.
     """
+    remove_abandoned(folder)  # also what a run left that was killed when all was in its place
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty: name a new folder")
     modalities = [m for m in encoder.space.modalities if m in (Modality.IMAGE, Modality.TEXT)]
