@@ -129,7 +129,7 @@ def cases(split: str) -> list[Case]:
 
 def questions(case: Case) -> list[Question]:
     """Everything that is asked of the pictures of one case."""
-    return [*_by_name(case), *(_by_noun(case.pictures) if case.nouns else [])]
+    return [*_by_name(case), *(nouns_of(case.pictures) if case.nouns else [])]
 
 
 def _by_name(case: Case) -> list[Question]:
@@ -158,7 +158,7 @@ def _by_name(case: Case) -> list[Question]:
     return [question for question in found if len(question.fails)]
 
 
-def _by_noun(pictures: Sequence[Picture]) -> list[Question]:
+def nouns_of(pictures: Sequence[Picture]) -> list[Question]:
     """Common nouns as labels: they fit what WordNet holds to be such a thing."""
     from recipes.mini.concepts import WORDS
 

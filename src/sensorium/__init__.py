@@ -9,6 +9,8 @@ from sensorium.lazy import lazily
 if TYPE_CHECKING:
     from sensorium.collection import Collection as Collection
     from sensorium.collection import Hit as Hit
+    from sensorium.collection import Part as Part
+    from sensorium.collection import Question as Question
     from sensorium.encoders import load_encoder as load_encoder
     from sensorium.errors import SensoriumError as SensoriumError
     from sensorium.media import Audio as Audio
@@ -29,6 +31,8 @@ _HOMES = {
     "Hit": "sensorium.collection",
     "Image": "sensorium.media",
     "Mesh": "sensorium.media",
+    "Part": "sensorium.collection",
+    "Question": "sensorium.collection",
     "SensoriumError": "sensorium.errors",
     "Text": "sensorium.media",
     "Video": "sensorium.media",

@@ -13,7 +13,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from sensorium import Collection
+from sensorium import Collection, Part, Question
+from sensorium.cli.search import asked
 from sensorium.visible import visible
 from tests.cli.conftest import COLORS, Run
 
@@ -284,3 +285,58 @@ def test_an_index_is_measured_with_questions_of_a_file(
     assert few.code == 2 and "20 questions at least tell a recall, got 1" in few.err
     none = run("optimize", "-c", library, "--questions", tmp_path / "none.txt")
     assert none.code == 2 and "cannot be read as text" in none.err
+
+
+def test_questions_of_several_parts(run: Run, folder: Path, library: Path) -> None:
+    """As Python asks them; a weight stands before a colon, and is told."""
+    done = run(
+        "search", "red", "0.5:a square", "--like", folder / "red.png",
+        "--unlike", f"2:{folder / 'blue.png'}", "--without", "a cat", "-c", library, "--paths",
+    )  # fmt: skip
+    question = Question(
+        "red", Part("a square", 0.5), like=folder / "red.png",
+        unlike=Part(folder / "blue.png", 2), without="a cat",
+    )  # fmt: skip
+    with Collection(library) as collection:
+        hits = collection.search(question)
+    assert done.code == 0 and done.err == f"asked: {question}\n"
+    shown = [hit.path for hit in hits]
+    assert done.out == "".join(f"{path}\n" for path in shown)
+    assert str(folder / "blue.png") not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["16:9"], "16:9"),
+        (["2001: a space odyssey", "--without", "people"], "2001: a space odyssey - people"),
+        (["1:10:30 train", "red"], "10:30 train + red"),
+        (["2:red", "--text", "--without", "3:2"], "2:red - 3:2"),
+        (["0.5:red", ".25:blue"], "0.5 x red + 0.25 x blue"),
+        (["red", "--without", "2:cats"], "red - 2 x cats"),
+        (["red", "--like", "https://example.org/a.png"], "red + https://example.org/a.png"),
+    ],
+)
+def test_what_is_a_weight_and_what_is_none(arguments: list[str], told: str) -> None:
+    """The only part has no weight; nor has what is taken as words."""
+    options: dict[str, list[str]] = {"--like": [], "--without": []}
+    sought, rest = [], [*arguments]
+    literally = "--text" in rest
+    while rest:
+        word = rest.pop(0)
+        if word in options:
+            options[word].append(rest.pop(0))
+        elif word != "--text":
+            sought.append(word)
+    question = asked(
+        sought, options["--like"], [], options["--without"], "vector", literally=literally
+    )
+    assert str(question) == told
+
+
+def test_a_file_that_is_called_like_a_weight(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    shutil.copy("red.png", "2:red.png")
+    assert str(asked(["a"], ["2:red.png", "2:blue.png"], [], [], "vector", literally=False)) == (
+        "a + 2:red.png + 2 x blue.png"
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +13,36 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, opened
 from sensorium.cli.terminal import print_json
+from sensorium.collection import Part, Question
 from sensorium.collection.asking import MODES
 from sensorium.media import Text
-from sensorium.media.sources import is_url, shown_url
+
+WEIGHTED = re.compile(r"(?P<weight>[0-9]+(?:\.[0-9]*)?|\.[0-9]+):(?P<what>\S.*)", re.DOTALL)
+"""``0.5:at night``, as rclip writes it."""
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="Words, or a media file's path or URL.")],
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Words, or a media file's path or URL; of several, each may have a weight: "
+            "'castle' '0.5:at night'.",
+            show_default=False,
+        ),
+    ] = None,
     collection: CollectionOption = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="An example of what is sought.", show_default=False),
+    ] = None,
+    unlike: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="An example of what is not.", show_default=False),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORDS", help="What is not wanted.", show_default=False),
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="Hits wanted.")] = 10,
     mode: Annotated[
         str,
@@ -37,7 +62,10 @@ def search(
         ),
     ] = None,
     as_text: Annotated[
-        bool, typer.Option("--text", help="Take the query as words, even if it names a file.")
+        bool,
+        typer.Option(
+            "--text", help="Take the query as words, even if it names a file or begins as a weight."
+        ),
     ] = False,
     paths: Annotated[bool, typer.Option("--paths", help="Print bare paths.")] = False,
     null: Annotated[
@@ -49,16 +77,16 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Find media by words, or by other media: a picture, a sound, a video, a document."""
+    question = asked(query or [], like or [], unlike or [], without or [], mode, literally=as_text)
+    if any(abs(part.weight) != 1 for part in question.parts):
+        output.notices.print(f"asked: {question}", soft_wrap=True)
     with opened(collection, encoder=encoder) as library:
-        words = as_text or mode == "words"  # then the name of a file is a word, too
-        hits = library.search(
-            Text(query) if words else query, k, mode=mode, offset=offset, where=where
-        )
+        hits = library.search(question, k, mode=mode, offset=offset, where=where)
         found_nothing = output.found_nothing(library) if not hits else ""
     if sheet is not None and hits:
         from sensorium.cli.sheet import write_sheet  # fonts and drawing only when asked for
 
-        title = shown_url(query) if is_url(query) else query
+        title = str(question)
         output.print_skipped(write_sheet(sheet, title, hits))
     if as_json:
         for hit in hits:
@@ -70,3 +98,50 @@ def search(
     if not hits:
         output.notices.print(found_nothing, soft_wrap=True)
         raise typer.Exit(EXIT_PARTLY)
+
+
+def asked(
+    sought: Sequence[str],
+    like: Sequence[str],
+    unlike: Sequence[str],
+    without: Sequence[str],
+    mode: str,
+    *,
+    literally: bool,
+) -> Question:
+    """The question that words of a command line ask.
+
+    Parameters
+    ----------
+    sought, like, unlike, without : sequence of str
+    mode : str
+        In the mode "words" the name of a file is a word, too.
+    literally : bool
+        Whether what is sought are words, as they stand.
+
+    Raises
+    ------
+    UsageError
+        When nothing is sought, or a weight is none.
+    """
+    alone = len(sought) + len(like) + len(unlike) + len(without) == 1
+    words = literally or mode == "words"
+    parts = []
+    for given in sought:
+        # A single part counts for all there is: "16:9" and "10:30" are words then.
+        part = Part(given) if alone or literally else _weighted(given)
+        parts.append(Part(Text(part.what), part.weight) if words else part)
+    return Question(
+        *parts,
+        like=[_weighted(given) for given in like],
+        unlike=[_weighted(given) for given in unlike],
+        without=[Part(given) if literally else _weighted(given) for given in without],
+    )
+
+
+def _weighted(given: str) -> Part:
+    """A part with the weight before its colon, where it has one and no file is called so."""
+    found = WEIGHTED.fullmatch(given)
+    if found is None or os.path.exists(given):  # noqa: PTH110
+        return Part(given)
+    return Part(found["what"], float(found["weight"]))

@@ -3,6 +3,7 @@
 from sensorium.collection.adding import AddReport
 from sensorium.collection.collection import Collection
 from sensorium.collection.optimizing import OptimizeReport
+from sensorium.collection.question import Part, Question
 from sensorium.collection.reembedding import ReembedReport
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled, Results
 from sensorium.media.skipped import Skipped
@@ -15,6 +16,8 @@ __all__ = [
     "Item",
     "Labelled",
     "OptimizeReport",
+    "Part",
+    "Question",
     "ReembedReport",
     "Results",
     "Skipped",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import RLock, Thread
 from typing import Any
 
 import numpy as np
 
+from sensorium.collection.asking_parts import rank_parts, samples_of
 from sensorium.collection.hits import hits_of
 from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
 from sensorium.collection.queries import query_parts, query_vectors, vector_given
+from sensorium.collection.question import Asked, Question, asked_with, query_of
 from sensorium.collection.results import Hit, Results, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
 from sensorium.collection.snapshots import Ids, Snapshot, Snapshots
@@ -22,6 +24,7 @@ from sensorium.encoders import Encoder
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 from sensorium.index.base import Vectors
 from sensorium.media import Media, Text, as_media
+from sensorium.ranking.scale import Samples
 from sensorium.ranking.scoring import rank, rank_by_parts
 
 MODES = ("vector", "words", "hybrid", "hash")
@@ -60,16 +63,19 @@ class Asking:
         self._codes = Snapshots(store, own.background, "hash")
         self._auto_optimize = auto_optimize
         self._rebuilding: Thread | None = None
+        self._sampled: tuple[Snapshot, Samples] | None = None
 
     def search(
         self, query: Any, k: int, mode: str, offset: int, where: str | None, modality: str | None
     ) -> Results:
-        """See `Collection.search`."""
+        """See `Collection.search`; the query may be a `Question`."""
+        if isinstance(query, Question):
+            query = query_of(query, self._store, self._own.load)
         if (vector := vector_given(query, lambda: self._own.load().space)) is not None:
             if mode != "vector":
                 raise UsageError(f"a vector is asked by mode 'vector', not {mode!r}")
             return Results(self.near(vector, k, offset, where, modality)[0])
-        media = as_media(query)
+        media = query if isinstance(query, Question) else as_media(query)
         require_count("k", k, 1)
         require_count("offset", offset, 0)
         allowed = self.allowed(where, modality)
@@ -78,7 +84,9 @@ class Asking:
     def pages(self, query: Any, depth: int, mode: str) -> Iterator[list[Hit]]:
         """See `Collection.search_pages`."""
         require_count("depth", depth, 1)
-        page = self._pages(as_media(query), mode, None)
+        if isinstance(query, Question):
+            query = query_of(query, self._store, self._own.load)
+        page = self._pages(query if isinstance(query, Question) else as_media(query), mode, None)
         ends = [int(depth)]
         # What an approximate index finds depends on how much is wanted of it: the first ten are
         # those of a search for ten. All else gives the same ranking to any depth.
@@ -118,11 +126,17 @@ class Asking:
         return Segments(ids, item_ids, modalities_of(self._store, ids), vectors)
 
     def _pages(
-        self, media: Media, mode: str, allowed: Ids | None
+        self, media: Media | Question, mode: str, allowed: Ids | None
     ) -> Callable[[int, int], list[Hit]]:
         """What gives pages of hits for a query, by how many are wanted and passed over."""
         if mode not in MODES:
             raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
+        if isinstance(media, Question):
+            asked = asked_with(
+                media, self._own.load, self._store, vectors=mode != "words",
+                words=mode in WITH_WORDS,
+            )  # fmt: skip
+            return lambda k, offset: self._with_all(mode, asked, k, offset, allowed)
         if mode not in WITH_WORDS:
             parts = query_parts(self._own.load(), media)
             options = {"modality": media.modality.value} if mode == "hash" else {}
@@ -196,6 +210,30 @@ class Asking:
             if len(hits) == len(ranked):
                 break
         return hits
+
+    def _with_all(
+        self, mode: str, asked: Sequence[Asked], k: int, offset: int, allowed: Ids | None
+    ) -> list[Hit]:
+        """Items by all parts of a question; see `sensorium.ranking.parts`."""
+        hits: list[Hit] = []
+        for _ in range(TRIES):
+            snapshot = self.snapshot(mode) if mode != "words" else None
+            samples = self._samples(snapshot) if snapshot is not None else None
+            ranked = rank_parts(
+                self._store, snapshot, samples, asked, offset + k, allowed,
+                with_modality=mode == "hash",
+            )[offset:]  # fmt: skip
+            (hits,) = hits_of(self._store, [ranked])
+            if len(hits) == len(ranked):
+                break
+        return hits
+
+    def _samples(self, snapshot: Snapshot) -> Samples:
+        """What tells cosines to a snapshot's vectors by chance, made once."""
+        if self._sampled is None or self._sampled[0] is not snapshot:
+            made = samples_of(self._store, snapshot, self._own.background)
+            self._sampled = snapshot, made
+        return self._sampled[1]
 
     def snapshot(self, mode: str) -> Snapshot:
         """The vectors as they are now, in the index that a mode asks."""

@@ -18,6 +18,7 @@ from sensorium.collection.items import find, info_of, items_of, stored_items
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
 from sensorium.collection.own_encoder import open_with_encoder
 from sensorium.collection.queries import extraction_of
+from sensorium.collection.question import question_of
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled, Results, Segments
 from sensorium.collection.store import Store
@@ -171,9 +172,12 @@ class Collection:
 
     def search(
         self,
-        query: Any,
+        query: Any = None,
         k: int = 10,
         *,
+        like: Any = None,
+        unlike: Any = None,
+        without: Any = None,
         mode: str = "vector",
         hybrid: bool = False,
         offset: int = 0,
@@ -184,17 +188,17 @@ class Collection:
 
         Parameters
         ----------
-        query : str, Text, Image, path, URL, bytes, array or tensor
+        query : str, Text, Image, path, URL, bytes, array, tensor or Question
             Words or media; `sensorium.media.as_media` has the rule for strings. An array with one
             axis, or of shape ``(1, d)`` for vectors of d dimensions, is a vector of the space.
+        like, unlike, without : optional
+            What is sought, and is not, beside it; see `sensorium.Question`.
         k : int
             Hits wanted.
         mode : {"vector", "words", "hybrid", "hash"}
             How items are compared with the query: by their vectors; by the words of their names
-            and metadata; by both, fused by reciprocal rank; or by binary codes of the vectors and
-            then, for the nearest few hundred, by vectors (see `hash`).
-        hybrid : bool
-            The same as ``mode="hybrid"``.
+            and metadata; by both (as ``hybrid=True`` says, too); or by binary codes of the vectors
+            and then, for the nearest few hundred, by vectors (see `hash`).
         offset : int
             Better hits that are passed over: a second page has ``offset=k``. Pages of an
             unchanged collection neither overlap nor leave anything out.
@@ -219,8 +223,9 @@ class Collection:
         SpaceMismatchError
             When the collection has been re-embedded for another encoder.
         """
+        asked = question_of(query, like, unlike, without)
         mode = "hybrid" if hybrid else mode
-        return self._asking.search(query, k, mode, offset, where, modality)
+        return self._asking.search(asked, k, mode, offset, where, modality)
 
     def search_pages(
         self, query: Any, depth: int = 1000, *, mode: str = "vector"
@@ -229,7 +234,7 @@ class Collection:
 
         Parameters
         ----------
-        query : str, Text, Image, path, URL or bytes
+        query : str, Text, Image, path, URL, bytes or Question
         depth : int
             Hits wanted in all.
         mode : str

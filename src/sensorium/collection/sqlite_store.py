@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -204,15 +205,24 @@ class SQLiteStore(Database):
         return stored
 
     def vectors(
-        self, dimension: int, after: int = 0, *, ids: Sequence[int] | None = None
+        self,
+        dimension: int,
+        after: int = 0,
+        *,
+        ids: Sequence[int] | None = None,
+        items: Sequence[int] | None = None,
     ) -> tuple[Ids, Ids, Vectors]:
         """See `Store.vectors`."""
-        if ids is not None:
+        if (wanted := items if ids is None else ids) is not None:
             rows = []
-            for some in _portions(ids):
+            column = "item_id" if ids is None else "id"
+            for some in _portions(wanted):
                 marks = ",".join("?" * len(some))
-                sql = f"SELECT id, item_id, {VECTOR}, checksum FROM segments WHERE id IN ({marks})"
-                rows += self.read(sql, some)
+                rows += self.read(
+                    f"SELECT id, item_id, {VECTOR}, checksum FROM segments "
+                    f"WHERE {column} IN ({marks})", some,
+                )  # fmt: skip
+            rows.sort(key=itemgetter(0))
             numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2).T
             vectors = np.empty((len(rows), dimension), np.float32)
             for n, (_, _, blob, checksum) in enumerate(rows):

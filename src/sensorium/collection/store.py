@@ -132,7 +132,12 @@ class Store(Protocol):
         ...
 
     def vectors(
-        self, dimension: int, after: int = 0, *, ids: Sequence[int] | None = None
+        self,
+        dimension: int,
+        after: int = 0,
+        *,
+        ids: Sequence[int] | None = None,
+        items: Sequence[int] | None = None,
     ) -> tuple[Ids, Ids, Vectors]:
         """Read vectors in the order of their segments' ids.
 
@@ -143,6 +148,8 @@ class Store(Protocol):
             Only segments with a larger id.
         ids : sequence of int, optional
             Only these segments, those that are there.
+        items : sequence of int, optional
+            Only the segments of these items.
 
         Returns
         -------

@@ -8,6 +8,8 @@ vectors, hash  cosine of the query and the item's best segment; of several modal
                query with several segments, the mean of what each of them has
 words          BM25 of the item's words
 both           sum of reciprocal ranks (`sensorium.ranking.rank_fusion`)
+several parts  standard deviations above chance, the mean of what is wanted less what
+               is not (`sensorium.ranking.parts`)
 =============  =======================================================================
 
 Only what one search found is compared by it: none is a probability.
