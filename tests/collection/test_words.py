@@ -139,7 +139,7 @@ def test_a_picture_has_no_words(library: Collection, tmp_path: Path) -> None:
 
 def test_what_is_indexed() -> None:
     name, text = describe("/x/2023-05-IMG_12holidayPhoto.jpeg", {"tags": ["a", {"b": "c"}], "n": 5})
-    assert name == "2023 5 img 12 holidayphoto img 12 holiday photo"
+    assert name == "2023 202305 img 12 holidayphoto img 12 holiday photo"
     assert text.split() == ["a", "c"]
     assert describe("https://example.org/a/red_car.jpg?x=1", {})[0].split() == ["red", "car"]
 

@@ -92,7 +92,13 @@ def _folded(character: str) -> str:
 
 _FOLDING = _Folding()
 
-_HAS_NUMBERS = re.compile(r"\d[-.,:/]\d")
+_DATE = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)[-./:_](?:"
+    r"(0?[1-9]|1[0-2])[-./:_](0?[1-9]|[12]\d|3[01])(?:T\d\d:\d\d\S*)?|(0[1-9]|1[0-2]))(?!\d)"
+)
+"""Year, month and day, or year and month. A time that a program wrote behind it is left out: nobody
+asks for the photos of 12:07:31, and who asks for 12 does not mean them."""
+_HAS_NUMBERS = re.compile(r"\d[-.,:/_]\d")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _IN_NUMBERS = re.compile(r"(?<=\d)[-.,:/](?=\d)")
 _HEBREW_MARKS = re.compile(r"(?<=[א-ת])[\"'׳״](?=[א-ת])")
@@ -105,6 +111,12 @@ _NASAL = re.compile(
 """A nasal before a consonant of its own place: हिन्दी is written हिंदी as well."""
 
 
+def _in_one(date: re.Match[str]) -> str:
+    """A date as cameras write it: 20230501, 202305."""
+    year, month, day, month_alone = date.groups()
+    return f"{year}{month or month_alone:0>2}" + (f"{day:0>2}" if day else "")
+
+
 def fold(text: str) -> str:
     """Bring a text to the form that is compared, its capitals apart.
 
@@ -112,14 +124,14 @@ def fold(text: str) -> str:
     -------
     str
         Letters, the marks that make them, digits 0 to 9, spaces between words, underscores where a
-        word goes on (``IMG_5678``, ``2023_05_01`` of a date with hyphens), and U+200C within words
-        in Arabic script.
+        word goes on (``IMG_5678``, ``3_14``), and U+200C within words in Arabic script. Dates are
+        eight digits, or six.
     """
     is_ascii = text.isascii()
     if not is_ascii:
         text = unicodedata.normalize("NFKC", text)
     if _HAS_NUMBERS.search(text):
-        text = _IN_NUMBERS.sub("_", _THOUSANDS.sub("", text))
+        text = _IN_NUMBERS.sub("_", _THOUSANDS.sub("", _DATE.sub(_in_one, text)))
     if is_ascii:
         return text.translate(_FOLDING)
     text = _CATALAN.sub("", _HEBREW_MARKS.sub("", text))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from sensorium.collection.attached import forms
-from sensorium.collection.cutting import Chunk, Unit, chunks
+from sensorium.collection.cutting import Chunk, Unit, chunks, kana
 from sensorium.collection.unspaced import pieces
 
 MAX_QUERY_TERMS = 256
@@ -100,7 +100,8 @@ def _of_group(chunk: Chunk, units: Sequence[Unit]) -> Iterator[str]:
     first, last = units[0], units[-1]
     if first.kind == "unspaced":
         for unit in units:
-            yield from map(phrase, pieces(unit.written, unit.words))
+            for piece in pieces(unit.written, unit.words):
+                yield phrase(kana(piece) if isinstance(piece, str) else piece)
         return
     if len(units) == 1:
         if first.kind != "number":

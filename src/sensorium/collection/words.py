@@ -62,7 +62,7 @@ def describe(path: str, metadata: Mapping[str, Any]) -> tuple[str, str]:
 
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        if any(character.isalpha() for character in value):
+        if any(character.isalnum() for character in value):
             yield value
     elif isinstance(value, Mapping):
         for part in value.values():
