@@ -28,6 +28,7 @@ from sensorium.encoders.hub_loading import (
     input_module,
     input_modules,
     load_model,
+    lowers_here,
 )
 from sensorium.encoders.pretrained import is_local
 from sensorium.encoders.space import Space, hash_files
@@ -121,6 +122,7 @@ class HubEncoder(Encoder):
             preprocessing={
                 "prompts": dict(self._model.prompts),
                 **self._other_prompt(),
+                **({"lower_case": True} if lowers_here(self._model) else {}),
                 "dimension": dimension,
                 "sampling_rate": self._rate,
             },
@@ -217,8 +219,8 @@ class HubEncoder(Encoder):
     def _input(self, modality: Modality, prepared: Prepared) -> Any:
         if modality == Modality.TEXT:
             text = prepared["utf8"].tobytes().decode()
-            # A dict: a text that looks like a path is a text all the same.
-            return {"text": text} if len(self.space.modalities) > 1 else text
+            # A dict: a text that is called like a file or a URL is a text all the same.
+            return {"text": text} if _FILES & {*self._model.modalities} else text
         if modality == Modality.IMAGE:
             return PIL.Image.fromarray(prepared["pixels"])
         return {"array": prepared["samples"], "sampling_rate": self._rate}
@@ -240,6 +242,9 @@ class HubEncoder(Encoder):
 
 
 _ENCODED = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
+
+_FILES = {"audio", "image", "video"}
+"""What sentence-transformers reads a file or a URL for where a text is called like one."""
 
 
 def document_prompt(model: Any) -> str:

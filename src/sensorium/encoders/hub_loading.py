@@ -11,11 +11,11 @@ from typing import Any
 
 from sensorium.encoders.pretrained import (
     is_local,
-    is_offline,
     load_pretrained,
     require_inside,
     safe_loading,
 )
+from sensorium.encoders.reaching import not_in_cache, unreachable
 from sensorium.encoders.runtime import lowest_precision
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Modality
@@ -24,6 +24,7 @@ try:
     import sentence_transformers
     import torch
     import transformers
+    from tokenizers import normalizers
     from transformers.models.auto import video_processing_auto
     from transformers.processing_utils import ProcessorMixin
 except ImportError as error:
@@ -33,6 +34,9 @@ except ImportError as error:
 transformers.utils.logging.disable_progress_bar()
 
 DTYPES = ("float32", "bfloat16", "float16")
+
+GEMMA_TURN = "<start_of_turn>"
+"""A token that Gemma's vocabulary has and no other, whatever class reads it."""
 
 
 def load_model(
@@ -55,7 +59,8 @@ def load_model(
     local = is_local(name)
     if local:
         require_inside(Path(name).expanduser())
-    with safe_loading(local=local), _without_videos():
+    here = local or bool(unreachable())
+    with safe_loading(local=here), _without_videos():
         # Whatever its level was, that weights are lacking has to come through; and nothing else.
         level, handlers = logger.level, logger.handlers
         logger.setLevel(logging.WARNING)
@@ -68,13 +73,12 @@ def load_model(
                 truncate_dim=dimension,
                 model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
                 trust_remote_code=False,
-                local_files_only=local or is_offline(),
+                local_files_only=here,
             )
         except Exception as error:  # the libraries below raise nearly any exception
-            raise EncoderError(
-                f"{name} cannot be loaded as an encoder: {_first_line(error)}"
-                + ("; HF_HUB_OFFLINE is set" if is_offline() else "")
-            ) from error
+            is_lacking = here and not local and isinstance(error, OSError)
+            why = not_in_cache(name, revision) if is_lacking else _first_line(error)
+            raise EncoderError(f"{name} cannot be loaded as an encoder: {why}") from error
         finally:
             logger.setLevel(level)
             logger.handlers = handlers
@@ -85,6 +89,7 @@ def load_model(
         )
     model.eval()
     for module in input_modules(model):
+        _lower_as_trained(module)
         _pad_as_trained(module)
         _pool_what_sounds(module)
     return model
@@ -155,6 +160,34 @@ def choose_dtype(wanted: str | None, device: str, name: str) -> tuple[str, str]:
     return "float32", "float32: half precision is slower there"
 
 
+def lowers_here(model: Any) -> bool:
+    """Whether texts are brought to lower case here since the model's own files do not say so."""
+    return any(getattr(module, "lowers_here", False) for module in input_modules(model))
+
+
+def _lower_as_trained(transformer: Any) -> None:
+    """Bring texts of SigLIP 2 to lower case, as it was trained (Tschannen et al. 2025, section 2).
+
+    Its checkpoints name Gemma's tokenizer, which keeps capitals, and most of them the architecture
+    of the first SigLIP, so that Transformers' own tokenizer for it is not taken. The first SigLIP
+    has a tokenizer of its own, of which only the English one lowers.
+    """
+    config: Any = getattr(transformer, "config", None)
+    tokenizer: Any = getattr(transformer, "tokenizer", None)
+    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
+    if not str(getattr(config, "model_type", "")).startswith("siglip") or backend is None:
+        return
+    named = {type(tokenizer).__name__, str(tokenizer.init_kwargs.get("tokenizer_class"))}
+    is_gemma = any("gemma" in name.lower() for name in named) or GEMMA_TURN in tokenizer.get_vocab()
+    is_second = is_gemma or config.model_type.startswith("siglip2")
+    before = backend.normalizer
+    if not is_second or (before is not None and before.normalize_str("A") == "a"):
+        return
+    lower = normalizers.Lowercase()
+    backend.normalizer = lower if before is None else normalizers.Sequence([lower, before])
+    transformer.lowers_here = True
+
+
 def _pad_as_trained(transformer: Any) -> None:
     """Pad texts of SigLIP to their full length, as it was trained; it looks at the last token.
 
@@ -194,7 +227,7 @@ def _trained_in(name: str) -> str:
     """The precision that a model's files name; empty where they name none."""
     try:
         config = load_pretrained(transformers.AutoConfig, name)
-    except (OSError, ValueError):
+    except Exception:  # the libraries raise nearly any; loading the model says what is wrong
         return ""
     return str(getattr(config, "dtype", None) or "").removeprefix("torch.")
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from sensorium.encoders.reaching import not_in_cache, unreachable
 from sensorium.errors import EncoderError, MissingExtraError
 
 try:
@@ -24,11 +25,6 @@ except ImportError as error:
 
 _LOADING = threading.RLock()
 """One model is loaded at a time: what is replaced meanwhile is everybody's."""
-
-
-def is_offline() -> bool:
-    """Whether nothing may be fetched from the hub."""
-    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
 
 
 def is_local(name: str | os.PathLike[str]) -> bool:
@@ -107,7 +103,7 @@ def safe_loading(*, local: bool) -> Iterator[None]:
     Parameters
     ----------
     local : bool
-        Whether all that is loaded lies in folders.
+        Whether all that is loaded lies in folders, or in the hub's cache.
     """
     loader, loads = threading.get_ident(), torch.load
 
@@ -141,20 +137,31 @@ def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> 
     name : str or Path
         A hub id or a folder.
     **options
-        What else it takes; of a model, ``use_safetensors=True``.
+        What else it takes; of a model, ``use_safetensors=True``. Weights that are stored in half
+        precision become float32 unless ``dtype`` says otherwise.
 
     Raises
     ------
+    EncoderError
+        When the hub cannot be asked, and its cache does not hold the model.
     Exception
         Nearly any, by the library.
     """
     local = is_local(name)
     if local:
         require_inside(Path(os.path.expanduser(name)))  # noqa: PTH111
-    with safe_loading(local=local):
-        return kind.from_pretrained(
-            name, trust_remote_code=False, local_files_only=local or is_offline(), **options
-        )
+    here = local or bool(unreachable())
+    if options.get("use_safetensors"):  # else Transformers computes in what they are stored in
+        options.setdefault("dtype", torch.float32)
+    with safe_loading(local=here):
+        try:
+            return kind.from_pretrained(
+                name, trust_remote_code=False, local_files_only=here, **options
+            )
+        except OSError as error:
+            if local or not here:
+                raise
+            raise not_in_cache(os.fspath(name)) from error
 
 
 def _set(module: Any, name: str, value: Any) -> None:

@@ -352,7 +352,9 @@ def _plain(
     folder: Path, name: str, modality: Modality, pooling: str | None, prefix: str, *, is_new: bool
 ) -> TorchTower:
     with safe_loading(local=True):
-        first = Transformer(str(folder), model_kwargs={"use_safetensors": True})
+        first = Transformer(
+            str(folder), model_kwargs={"use_safetensors": True, "dtype": torch.float32}
+        )
     return _pooled(first, name, modality, pooling, prefix, is_new=is_new)
 
 

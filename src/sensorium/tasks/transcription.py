@@ -180,9 +180,12 @@ class Transcriber:
         from faster_whisper import WhisperModel
         from huggingface_hub import constants
 
+        from sensorium.encoders.reaching import unreachable
+
         constants.HF_HUB_DISABLE_TELEMETRY = True  # it tells what is installed, and who asks
         folder = packaged_folder() if self.model == DEFAULT_MODEL else None
-        offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes")
+        is_here = folder is not None or Path(self.model).is_dir()
+        offline = not is_here and bool(unreachable())
         try:
             return WhisperModel(
                 str(folder or self.model), device="auto", compute_type="default" if

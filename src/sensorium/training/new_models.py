@@ -19,7 +19,8 @@ try:
     import transformers
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-    from sensorium.encoders.pretrained import is_local, is_offline, load_pretrained, safe_loading
+    from sensorium.encoders.pretrained import is_local, load_pretrained, safe_loading
+    from sensorium.encoders.reaching import unreachable
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -185,10 +186,11 @@ def join_pretrained(kind: Any, encoder: str | Path, decoder: str | Path) -> Any:
     for side, name in (("encoder", encoder), ("decoder", decoder)):
         options |= {
             f"{side}_use_safetensors": True,
+            f"{side}_dtype": torch.float32,
             f"{side}_trust_remote_code": False,
-            f"{side}_local_files_only": is_local(name) or is_offline(),
+            f"{side}_local_files_only": is_local(name) or bool(unreachable()),
         }
-    with safe_loading(local=is_local(encoder) and is_local(decoder)):
+    with safe_loading(local=(is_local(encoder) and is_local(decoder)) or bool(unreachable())):
         return kind.from_encoder_decoder_pretrained(str(encoder), str(decoder), **options)
 
 
