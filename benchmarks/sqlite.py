@@ -19,7 +19,7 @@ import contextlib
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -297,9 +297,11 @@ sys.modules["sensorium.collection.sqlite"] = module
 SEARCH = "import sys; from sensorium.cli import main; sys.exit(main())"
 
 
-def cold(path: Path, count: int, rounds: int) -> Iterator[Row]:
+def cold(
+    path: Path, count: int, rounds: int, modes: Sequence[str] = ("words", "vector")
+) -> Iterator[Row]:
     """Whole commands from a shell, by words and by meaning."""
-    for mode in ("words", "vector"):
+    for mode in modes:
         ask = ["search", "a windmill", "--mode", mode, "--collection", str(path)]
         tasks: dict[str, Task] = {
             OURS: lambda ask=ask: run_process([sys.executable, "-c", SEARCH, *ask]),  # type: ignore[misc]

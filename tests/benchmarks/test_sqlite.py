@@ -54,4 +54,4 @@ def test_whole_commands(tmp_path: Path) -> None:
     store = SQLiteStore(path)
     store.write(space(), encoder="mini", embedded=files(0, 3))
     store.close()
-    assert {row.system for row in cold(path, 3, 1)} == {OURS, PLAIN}
+    assert {row.system for row in cold(path, 3, 1, ["words"])} == {OURS, PLAIN}

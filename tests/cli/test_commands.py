@@ -13,6 +13,7 @@ import pytest
 
 import sensorium
 from sensorium import Collection
+from sensorium.encoders import cost
 from sensorium.tasks.yes_no import answer
 from tests.bad_media import film
 from tests.cli.conftest import COLORS, Run
@@ -261,7 +262,9 @@ def test_models(run: Run) -> None:
     assert found["mini"]["fingerprint"] in plain.out
 
 
-def test_models_measured_here(run: Run) -> None:
+def test_models_measured_here(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "BATCH", 2)  # a window of sound takes a third of a second
+    monkeypatch.setattr(cost, "ROUNDS", 1)
     rows = map(json.loads, run("models", "--measure", "--json").lines)
     mini = next(row for row in rows if row["name"] == "mini")
     assert {*mini["seconds"]} == {*mini["modalities"]}
