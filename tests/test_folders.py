@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from sensorium.errors import EncoderError, UsageError
 from sensorium.folders import (
     Format,
+    faults_of_disk,
     make_folder,
     read_arrays,
     read_tensors,
@@ -204,3 +206,11 @@ def test_a_trained_model_that_lost_its_description(tmp_path: Path) -> None:
         ORCHARD.require_finished(tmp_path)
     ORCHARD.write(tmp_path, {})
     ORCHARD.require_finished(tmp_path)
+
+
+def test_what_libraries_say_of_a_full_disk_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as told, faults_of_disk(tmp_path / "model"):
+        raise Exception("I/O error: No space left on device (os error 28)")
+    assert told.value.errno == errno.ENOSPC and told.value.filename == str(tmp_path / "model")
+    with pytest.raises(ValueError, match="another"), faults_of_disk(tmp_path):
+        raise ValueError("another")

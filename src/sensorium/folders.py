@@ -18,6 +18,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
@@ -444,18 +445,31 @@ def remove_unfinished_tensors(folder: Path) -> None:
             left.unlink(missing_ok=True)
 
 
+_FAULT_OF_DISK = re.compile(r"\(os error (\d+)\)")
+
+
+@contextmanager
+def faults_of_disk(path: Path) -> Iterator[None]:
+    """Let what libraries in Rust say of a disk while they write something be an `OSError` of it."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        found = _FAULT_OF_DISK.search(str(error))
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
     """Write tensors of torch as safetensors, whole or not at all."""
-    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     remove_unfinished_tensors(path.parent)
-    with whole(path) as part:
-        try:
-            save_file(copies, part)
-        except SafetensorError as error:  # of a full disk, too
-            raise OSError(" ".join(str(error).split())[:200]) from error
+    with whole(path) as part, faults_of_disk(path):
+        save_file(copies, part)
 
 
 def read_tensors(path: Path) -> dict[str, Any]:

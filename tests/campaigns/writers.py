@@ -110,6 +110,17 @@ def _classifier(seeds: Seeds, place: Path) -> None:
                     "-o", folder)  # fmt: skip
 
 
+def _questions(seeds: Seeds, place: Path) -> None:
+    folder = place / "questions"
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "queries.jsonl").write_text(
+        '{"_id": "q1", "text": "a red square"}\n{"_id": "q2", "text": "a cube"}\n', "utf-8"
+    )
+    (folder / "qrels" / "test.tsv").write_text(
+        "query-id\tcorpus-id\tscore\nq1\tred.png\t1\nq2\tcube.obj\t1\n", "utf-8"
+    )
+
+
 TINY = ("--encoder", "SEEDS/tiny")
 OF = ("-c", "c.sensorium")
 
@@ -162,7 +173,8 @@ WRITERS = (
         *TINY, "--encoder", "audio=mel", "--epochs", "2", "--out", "out",
     )),
     Writer("evaluate", ("evaluate", "SEEDS/classes", *TINY, "--out", "out")),
-    Writer("evaluate a collection", ("evaluate", *OF, "--out", "out"), "library"),
+    Writer("evaluate a collection", ("evaluate", "questions", *OF, "--out", "out"), "library",
+           _questions),
 )  # fmt: skip
 
 

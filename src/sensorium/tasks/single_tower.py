@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sensorium.data.sources import media_of
 from sensorium.encoders.pretrained import load_pretrained
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
+from sensorium.folders import faults_of_disk
 from sensorium.media import Image, Modality, Text
 
 try:
@@ -121,5 +122,6 @@ class SingleTower:
 
     def save(self, folder: Path) -> None:
         """Write the model and its processor in the format of Transformers."""
-        self.model.save_pretrained(folder, safe_serialization=True)
-        self.processor.save_pretrained(folder)
+        with faults_of_disk(folder):
+            self.model.save_pretrained(folder, safe_serialization=True)
+            self.processor.save_pretrained(folder)

@@ -19,7 +19,7 @@ from sensorium.data.sources import Picture
 from sensorium.encoders.folder import CONFIG, write_config
 from sensorium.encoders.hub import NOTES, TRAINING, HubEncoder
 from sensorium.errors import MissingExtraError
-from sensorium.folders import FILES, all_files, make_folder, write_json
+from sensorium.folders import FILES, all_files, faults_of_disk, make_folder, write_json
 from sensorium.media import Modality
 from sensorium.replacing import hidden_beside
 
@@ -74,7 +74,7 @@ def write_dual_encoder(
         if isinstance(tower, TorchTower):
             tower.cpu().eval()
     learnt = _learnt(model)
-    with hidden_beside(folder / NOTES) as target:
+    with hidden_beside(folder / NOTES) as target, faults_of_disk(folder):
         target.mkdir()
         if isinstance(image, TorchTower) and isinstance(text, TorchTower):
             _write_torch(target, model, image, text)

@@ -23,6 +23,7 @@ from sensorium.encoders.base import Encoder, Prepared
 from sensorium.encoders.folder import CONFIG
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
+from sensorium.folders import faults_of_disk
 from sensorium.media import Modality
 from sensorium.media.progress import Progress
 from sensorium.training.heads import Vectors
@@ -232,7 +233,8 @@ def tune(
     written = folder / "encoder"
     if written.exists():
         shutil.rmtree(written)
-    model.cpu().save_pretrained(str(written), create_model_card=False, safe_serialization=True)
+    with faults_of_disk(written):
+        model.cpu().save_pretrained(str(written), create_model_card=False, safe_serialization=True)
     notes: dict[str, Any] = {"temperature": encoder.temperature, "prompts": list(encoder.prompts)}
     if encoder.sigmoid is not None:
         scale, offset = encoder.sigmoid
@@ -351,7 +353,8 @@ def _save_adapter(folder: Path, config: Any, weights: dict[str, Any], alpha: flo
         key: value * alpha if "lora_B" in key else value.contiguous()
         for key, value in weights.items()
     }
-    save_file(scaled, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    with faults_of_disk(folder):
+        save_file(scaled, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     config.save_pretrained(str(folder))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from sensorium.data.examples import Examples
 from sensorium.errors import MissingExtraError
 from sensorium.evaluation.text_generation import score_texts
-from sensorium.folders import Format
+from sensorium.folders import Format, faults_of_disk
 from sensorium.media.progress import Progress, Said, silent
 from sensorium.media.skipped import Skipped
 from sensorium.training.generation_report import GenerationReport, compared
@@ -153,10 +153,12 @@ class Writing:
             skipped=[*(one for part in parts for one in part.skipped), *skipped],
         )  # fmt: skip
         report.save()  # before the description, with which the folder is whole
+        with faults_of_disk(self.folder):
+            saved = save(self.folder)
         written.write(
             self.folder,
             {
-                **save(self.folder), "language": self.language, "search": self.search,
+                **saved, "language": self.language, "search": self.search,
                 "settings": self.settings, "scores": report.scores,
             },
         )  # fmt: skip
