@@ -31,6 +31,8 @@ SKIPPED_SHOWN = 20
 CAPTION_KEYS = ("caption", "caption_en", "title", "description")
 """Metadata that tells what a picture shows, in the order it is looked for."""
 
+NOTHING_MATCHES = "nothing matches: these are merely the nearest, none is likely what was asked for"
+
 console = Console()
 notices = Console(stderr=True)
 

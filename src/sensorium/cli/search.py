@@ -90,13 +90,15 @@ def search(
         output.print_skipped(write_sheet(sheet, title, hits))
     if as_json:
         for hit in hits:
-            print_json(hit)
+            print_json({**vars(hit), "nothing_matches": hits.nothing_matches})
     elif paths or null:
-        output.print_paths(hits, null=null)
+        # What a program goes on with is what was asked for, not the nearest to it.
+        output.print_paths([] if hits.nothing_matches else hits, null=null)
     else:
         output.print_hits(hits)
-    if not hits:
-        output.notices.print(found_nothing, soft_wrap=True)
+    if hits.nothing_matches or not hits:
+        told = found_nothing if not hits else output.NOTHING_MATCHES
+        output.notices.print(told, soft_wrap=True)
         raise typer.Exit(EXIT_PARTLY)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sensorium.collection.asking_parts import rank_parts, samples_of
+from sensorium.collection.asking_parts import rank_parts
 from sensorium.collection.hits import hits_of
+from sensorium.collection.judging import Judging
 from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
@@ -24,7 +25,6 @@ from sensorium.encoders import Encoder
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 from sensorium.index.base import Vectors
 from sensorium.media import Media, Text, as_media
-from sensorium.ranking.scale import Samples
 from sensorium.ranking.scoring import rank, rank_by_parts
 
 MODES = ("vector", "words", "hybrid", "hash")
@@ -61,9 +61,9 @@ class Asking:
         self._lock = RLock()
         self._vectors = Snapshots(store, own.background)
         self._codes = Snapshots(store, own.background, "hash")
+        self._judging = Judging(store, own)
         self._auto_optimize = auto_optimize
         self._rebuilding: Thread | None = None
-        self._sampled: tuple[Snapshot, Samples] | None = None
 
     def search(
         self, query: Any, k: int, mode: str, offset: int, where: str | None, modality: str | None
@@ -74,12 +74,13 @@ class Asking:
         if (vector := vector_given(query, lambda: self._own.load().space)) is not None:
             if mode != "vector":
                 raise UsageError(f"a vector is asked by mode 'vector', not {mode!r}")
-            return Results(self.near(vector, k, offset, where, modality)[0])
+            (hits,) = self.near(vector, k, offset, where, modality)
+            return Results(hits, nothing_matches=not hits)
         media = query if isinstance(query, Question) else as_media(query)
         require_count("k", k, 1)
         require_count("offset", offset, 0)
         allowed = self.allowed(where, modality)
-        return Results(self._pages(media, mode, allowed)(int(k), int(offset)))
+        return self._pages(media, mode, allowed)(int(k), int(offset))
 
     def pages(self, query: Any, depth: int, mode: str) -> Iterator[list[Hit]]:
         """See `Collection.search_pages`."""
@@ -107,7 +108,7 @@ class Asking:
         vectors = np.ascontiguousarray(vectors, np.float32)
         if vectors.ndim != 2 or vectors.shape[1] != dimension:
             raise UsageError(f"vectors have the shape (n, {dimension}), got {vectors.shape}")
-        return self._nearest("vector", vectors, int(k), int(offset), self.allowed(where, modality))
+        return self._nearest(vectors, int(k), int(offset), self.allowed(where, modality))
 
     def allowed(self, where: str | None, modality: str | None = None) -> Ids | None:
         """Ids of the items that meet conditions; None where there is no condition."""
@@ -127,7 +128,7 @@ class Asking:
 
     def _pages(
         self, media: Media | Question, mode: str, allowed: Ids | None
-    ) -> Callable[[int, int], list[Hit]]:
+    ) -> Callable[[int, int], Results]:
         """What gives pages of hits for a query, by how many are wanted and passed over."""
         if mode not in MODES:
             raise UsageError(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
@@ -142,7 +143,8 @@ class Asking:
             options = {"modality": media.modality.value} if mode == "hash" else {}
             if len(parts) > 1:
                 return lambda k, offset: self._near_parts(mode, parts, k, offset, allowed, options)
-            return lambda k, offset: self._nearest(mode, parts, k, offset, allowed, **options)[0]
+            kind = media.modality.value
+            return lambda k, offset: self._one(mode, parts, kind, k, offset, allowed, options)
         if not isinstance(media, Text):
             raise UsageError(f"a search by words takes a text, not {media!r:.80}")
         if mode == "words":
@@ -150,36 +152,63 @@ class Asking:
         vectors = query_vectors(self._own.load(), [media])
         return lambda k, offset: self._with_both(media.text, vectors, k, offset, allowed)
 
-    def _with_words(self, words: str, k: int, offset: int, allowed: Ids | None) -> list[Hit]:
+    def _with_words(self, words: str, k: int, offset: int, allowed: Ids | None) -> Results:
         ranked = rank(matches=self._store.match_words(words, k + offset, allowed))
-        return hits_of(self._store, [ranked[offset:]])[0]
+        (hits,) = hits_of(self._store, [ranked[offset:]])
+        return Results(hits, nothing_matches=not ranked)
 
     def _with_both(
         self, words: str, vectors: Vectors, k: int, offset: int, allowed: Ids | None
-    ) -> list[Hit]:
+    ) -> Results:
         stop = offset + k
         depth = next((depth for depth in FUSED if depth >= stop), stop)
         snapshot = self.snapshot("hybrid")
         scales = snapshot.scales(vectors)
         (neighbours,) = nearest_items(snapshot, vectors, scales, depth, allowed)
         ranked = rank(neighbours, self._store.match_words(words, depth, allowed))
-        return hits_of(self._store, [ranked[offset:stop]])[0]
+        (hits,) = hits_of(self._store, [ranked[offset:stop]])
+        return Results(hits, nothing_matches=not ranked)
 
-    def _nearest(
+    def _one(
         self,
         mode: str,
         vectors: Vectors,
+        asked: str,
         k: int,
         offset: int,
         allowed: Ids | None,
-        **options: Any,
+        options: dict[str, Any],
+    ) -> Results:
+        """Nearest items to one vector of a modality, and how likely they are what was asked."""
+        results = Results()
+        for _ in range(TRIES):
+            snapshot = self.snapshot(mode)
+            scales = snapshot.scales(vectors)
+            judge = self._judging.judge(snapshot, vectors[0], asked, scales[0])
+            lines = nearest_items(snapshot, vectors, scales, k, allowed, offset=offset, **options)
+            (line,) = exactly(self._store, snapshot, vectors, lines)
+            first = line[:1]
+            if offset:  # whether anything matches is said of the best, not of a page
+                lines = nearest_items(snapshot, vectors, scales, 1, allowed, **options)
+                (first,) = exactly(self._store, snapshot, vectors, lines)
+            nothing = not first or self._judging.nothing_matches(
+                snapshot, vectors[0], asked, judge, first[0]
+            )
+            ranked = rank(line, scale=scales[0], judge=judge)
+            results = Results(hits_of(self._store, [ranked])[0], nothing_matches=nothing)
+            if len(results) == len(line):
+                break
+        return results
+
+    def _nearest(
+        self, vectors: Vectors, k: int, offset: int, allowed: Ids | None
     ) -> list[list[Hit]]:
         """Nearest items, looked for again where others deleted what had just been found."""
         answers: list[list[Hit]] = []
         for _ in range(TRIES):
-            snapshot = self.snapshot(mode)
+            snapshot = self.snapshot("vector")
             scales = snapshot.scales(vectors)
-            lines = nearest_items(snapshot, vectors, scales, k, allowed, offset=offset, **options)
+            lines = nearest_items(snapshot, vectors, scales, k, allowed, offset=offset)
             lines = exactly(self._store, snapshot, vectors, lines)
             ranked = [rank(line, scale=scale) for line, scale in zip(lines, scales, strict=True)]
             answers = hits_of(self._store, ranked)
@@ -195,45 +224,41 @@ class Asking:
         offset: int,
         allowed: Ids | None,
         options: dict[str, Any],
-    ) -> list[Hit]:
+    ) -> Results:
         """Items by the mean of what each part of one query finds in them."""
         stop = offset + k
         depth = next((depth for depth in PARTS_FUSED if depth >= stop), stop)
-        hits: list[Hit] = []
+        results = Results()
         for _ in range(TRIES):
             snapshot = self.snapshot(mode)
             scales = snapshot.scales(parts)
             lines = nearest_items(snapshot, parts, scales, depth, allowed, **options)
             lines = exactly(self._store, snapshot, parts, lines)
-            ranked = rank_by_parts(lines, scales, depth)[offset:stop]
-            (hits,) = hits_of(self._store, [ranked])
-            if len(hits) == len(ranked):
+            ranked = rank_by_parts(lines, scales, depth)
+            page = ranked[offset:stop]
+            (hits,) = hits_of(self._store, [page])
+            results = Results(hits, nothing_matches=not ranked)
+            if len(results) == len(page):
                 break
-        return hits
+        return results
 
     def _with_all(
         self, mode: str, asked: Sequence[Asked], k: int, offset: int, allowed: Ids | None
-    ) -> list[Hit]:
+    ) -> Results:
         """Items by all parts of a question; see `sensorium.ranking.parts`."""
-        hits: list[Hit] = []
+        results = Results()
         for _ in range(TRIES):
             snapshot = self.snapshot(mode) if mode != "words" else None
-            samples = self._samples(snapshot) if snapshot is not None else None
+            samples = self._judging.samples(snapshot) if snapshot is not None else None
             ranked = rank_parts(
                 self._store, snapshot, samples, asked, offset + k, allowed,
                 with_modality=mode == "hash",
-            )[offset:]  # fmt: skip
-            (hits,) = hits_of(self._store, [ranked])
-            if len(hits) == len(ranked):
+            )  # fmt: skip
+            (hits,) = hits_of(self._store, [ranked[offset:]])
+            results = Results(hits, nothing_matches=not ranked)
+            if len(results) == len(ranked[offset:]):
                 break
-        return hits
-
-    def _samples(self, snapshot: Snapshot) -> Samples:
-        """What tells cosines to a snapshot's vectors by chance, made once."""
-        if self._sampled is None or self._sampled[0] is not snapshot:
-            made = samples_of(self._store, snapshot, self._own.background)
-            self._sampled = snapshot, made
-        return self._sampled[1]
+        return results
 
     def snapshot(self, mode: str) -> Snapshot:
         """The vectors as they are now, in the index that a mode asks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from sensorium.collection.snapshots import Ids, Snapshot
 from sensorium.collection.store import Store
 from sensorium.index.base import Vectors
 from sensorium.ranking.parts import are_same, fuse, of_items, standing_out, worth_of_words
-from sensorium.ranking.scale import SAMPLE, Samples, Scale
+from sensorium.ranking.scale import Samples, Scale
 from sensorium.ranking.scoring import Match, Ranked
 
 DEPTHS = (1000, 10_000, 100_000)
@@ -116,22 +116,6 @@ def rank_parts(
         item = int(items[row])
         ranked.append(Ranked(item, float(scores[row]), segment, texts.get(item)))
     return ranked
-
-
-def samples_of(
-    store: Store, snapshot: Snapshot, background: Callable[[], Mapping[str, Vectors]]
-) -> Samples:
-    """What tells a part's cosines by chance, also where all segments are of one modality."""
-    if snapshot.kinds is not None:
-        return snapshot.kinds.samples
-    ids = snapshot.segment_ids
-    if snapshot.index is not None:
-        own = snapshot.index.segment_ids
-        ids = np.concatenate([own if snapshot.alive is None else own[snapshot.alive], ids])
-    chosen = np.random.default_rng(0).permutation(ids)[:SAMPLE]
-    vectors = store.vectors(snapshot.vectors.shape[1], ids=chosen.tolist())[2]
-    names = snapshot.modalities[:1] if len(vectors) else ()
-    return Samples.of(dict.fromkeys(names, vectors), background())
 
 
 def _compared(

@@ -27,7 +27,7 @@ def hits_of(store: Store, lines: Sequence[Sequence[Ranked]]) -> list[list[Hit]]:
     answers = []
     for line in lines:
         hits = []
-        for item, score, segment, text_id in line:
+        for item, score, segment, text_id, probability in line:
             record = texts.get(text_id) if text_id is not None else None
             row = segments.get(segment) if segment is not None else None
             if row is not None:
@@ -44,7 +44,7 @@ def hits_of(store: Store, lines: Sequence[Sequence[Ranked]]) -> list[list[Hit]]:
             hits.append(
                 Hit(
                     **of_item, span=record.span, score=score, text=record.text,
-                    details=details_of(record),
+                    details=details_of(record), probability=probability,
                 )
             )  # fmt: skip
         answers.append(hits)

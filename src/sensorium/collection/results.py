@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,12 +57,17 @@ class Hit(Item):
         ``page`` of a PDF, ``view`` of a 3-D object; ``box`` of a part of a picture or of writing:
         left, upper, right and lower edge as shares of width and height from 0 to 1; ``source``
         ("speech", "writing") of words that were extracted.
+    probability : float or None
+        How likely a person would call this hit relevant, from 0 to 1. Of hits of one modality the
+        first has the greatest. None where nothing can be said: in searches by words or both, by a
+        bare vector, by a sound or a film, and of modalities of which there are few segments.
     """
 
     span: Span
     score: float
     text: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    probability: float | None = None
 
 
 class Results(list[Hit]):
@@ -70,7 +76,16 @@ class Results(list[Hit]):
     Parameters
     ----------
     hits : iterable of Hit
+    nothing_matches : bool
+        Whether there are no hits, or those that there are, are merely the nearest: the collection
+        most likely holds nothing of what was asked (docs/scores.md). Neither `k` nor `offset`
+        changes it. Searches by words or both, and by what nothing can be said of, match wherever
+        they have hits.
     """
+
+    def __init__(self, hits: Iterable[Hit] = (), *, nothing_matches: bool = False) -> None:
+        super().__init__(hits)
+        self.nothing_matches = nothing_matches
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,7 @@ class Snapshots:
                 dimension = snapshot.vectors.shape[1]
                 segments[name] = self._store.vectors(dimension, ids=chosen)[2]
         counts = np.bincount(codes, minlength=len(names))
-        frequent = [names[code] for code in np.argsort(-counts, kind="stable").tolist()]
+        frequent = sorted(names, key=lambda name: (-counts[names.index(name)], name))
         return Kinds(
             of_index,
             codes[np.searchsorted(ids, snapshot.segment_ids)],

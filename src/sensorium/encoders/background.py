@@ -6,7 +6,7 @@ the answer. These add what is known of the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -65,21 +65,41 @@ def background(encoder: Encoder) -> Mapping[str, npt.NDArray[np.float32]]:
     Returns
     -------
     mapping of str to ndarray of float32, shape (n, d)
-        Texts are encoded; pictures come with an encoder's folder, where it has them.
+        Texts are encoded when they are first asked for; pictures come with an encoder's folder,
+        where it has them.
     """
     key = encoder.space.fingerprint
     if key not in _known:
-        _known[key] = _made(encoder)
+        _known[key] = _Background(encoder)
     return _known[key]
 
 
-_known: dict[str, Mapping[str, npt.NDArray[np.float32]]] = {}
+class _Background(Mapping[str, npt.NDArray[np.float32]]):
+    """Who has pictures alone does not wait until forty passages are encoded."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
+        if (pictures := encoder.ordinary("pictures")) is not None:
+            self._vectors[str(Modality.IMAGE)] = pictures
+        has_text = Modality.TEXT in encoder.space.modalities
+        self._names = [*[str(Modality.TEXT)] * has_text, *self._vectors]
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.float32]:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._vectors:
+            self._vectors[name] = self._encoder.encode(PASSAGES)
+        return self._vectors[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
-def _made(encoder: Encoder) -> Mapping[str, npt.NDArray[np.float32]]:
-    vectors = {}
-    if Modality.TEXT in encoder.space.modalities:
-        vectors[str(Modality.TEXT)] = encoder.encode(PASSAGES)
-    if (pictures := encoder.ordinary("pictures")) is not None:
-        vectors[str(Modality.IMAGE)] = pictures
-    return vectors
+_known: dict[str, _Background] = {}

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -87,6 +88,10 @@ class Encoder(FeatureExtractor):
         Templates with one ``{}`` that labels are put into.
     tells_queries_apart : bool
         Whether what is sought has other vectors than what is searched.
+    calibrations : mapping of str to (float, float, float)
+        What makes a hit's probability, by "modality of the question-modality of the segment":
+        weights of its surprise and of its cosine, and a bias (`sensorium.ranking.calibration`).
+        Pairs that are missing are judged by a rule for any space.
     """
 
     name: str
@@ -94,6 +99,7 @@ class Encoder(FeatureExtractor):
     sigmoid: tuple[float, float] | None = None
     prompts: Sequence[str] = ("{}",)
     tells_queries_apart: bool = False
+    calibrations: Mapping[str, tuple[float, float, float]] = MappingProxyType({})
 
     @property
     def runtime(self) -> str:

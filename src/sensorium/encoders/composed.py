@@ -9,6 +9,7 @@ space is `sensorium.ranking.scale`'s work.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -46,6 +47,7 @@ class ComposedEncoder(Encoder):
         self.prompts = encoders[0].prompts
         self.name = SEPARATOR.join(encoder.name for encoder in encoders)
         self.tells_queries_apart = any(encoder.tells_queries_apart for encoder in encoders)
+        self.calibrations = _calibrations(encoders)
         self.space = Space(
             name=SEPARATOR.join(encoder.space.name for encoder in encoders),
             dimension=int(starts[-1]),
@@ -110,3 +112,14 @@ class ComposedEncoder(Encoder):
 
     def __repr__(self) -> str:
         return f"ComposedEncoder({self.space.name!r})"
+
+
+def _calibrations(encoders: Sequence[Encoder]) -> dict[str, tuple[float, float, float]]:
+    """Those of pairs of which one encoder alone holds both sides: cosines are its own there."""
+    held = Counter(modality for encoder in encoders for modality in encoder.space.modalities)
+    return {
+        pair: values
+        for encoder in encoders
+        for pair, values in encoder.calibrations.items()
+        if all(held[Modality(side)] == 1 for side in pair.split("-"))
+    }

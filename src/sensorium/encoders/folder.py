@@ -44,6 +44,9 @@ ORDINARY_BYTES = 1 << 28
 _ORDINARY = {"pictures": "background", "words": "words"}
 """Keys of ``encoder.json`` that name files of vectors; see `Encoder.ordinary`."""
 
+CALIBRATIONS = "calibrations"
+"""What makes probabilities of hits, see `Encoder.calibrations`; optional."""
+
 WEIGHTS = "weights"
 """SHA-256 of the towers and the tokenizer, which is the space's identity: computed anyway whenever
 an encoder is loaded, so that comparing it takes no time."""
@@ -126,6 +129,10 @@ class FolderEncoder(Encoder):
             (sigmoid["scale"], sigmoid["bias"]) if sigmoid else None
         )
         self.prompts: Sequence[str] = self.config["prompts"]
+        self.calibrations = {
+            pair: (values[0], values[1], values[2])
+            for pair, values in self.config.get(CALIBRATIONS, {}).items()
+        }
         self.tells_queries_apart = QUERY_PREFIX in towers.get(Modality.TEXT, {})
 
     @property
@@ -336,7 +343,27 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if config.get("sigmoid") is not None:
         _require(path, "", config, {"sigmoid": dict})
         _require(path, "sigmoid.", config["sigmoid"], {"scale": float, "bias": float})
+    if config.get(CALIBRATIONS) is not None:
+        _require(path, "", config, {CALIBRATIONS: dict})
+        for pair, values in config[CALIBRATIONS].items():
+            _require_calibration(path, pair, values)
     return config
+
+
+def _require_calibration(path: Path, pair: str, values: Any) -> None:
+    """Check three finite numbers, the first two not below 0: nearer is never less probable."""
+    if not {*pair.split("-")} <= {*Modality} or pair.count("-") != 1:
+        raise EncoderError(
+            f"{path}: {CALIBRATIONS} are of text-image and the like, got {pair!r:.80}"
+        )
+    are_numbers = isinstance(values, list) and len(values) == 3 and all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in values
+    )  # fmt: skip
+    if not are_numbers or min(values[:2]) < 0:
+        raise EncoderError(
+            f"{path}: {CALIBRATIONS}.{pair:.40} is three numbers, two of them at least 0, "
+            f"got {values!r:.80}"
+        )
 
 
 _KEYS: dict[str, type] = {"name": str, "dimension": int, "temperature": float, "prompts": list}

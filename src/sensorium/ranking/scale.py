@@ -79,10 +79,13 @@ class Samples:
         most come first.
     spaces : mapping of str to ndarray of float32, shape (m, d)
         A few vectors of each modality alone: whether a query has a part in their space.
+    known : mapping of str to int
+        How many segments tell of each modality, those of others that stand in for them left out.
     """
 
     vectors: Mapping[str, Vectors]
     spaces: Mapping[str, Vectors]
+    known: Mapping[str, int]
 
     @classmethod
     def of(cls, segments: Mapping[str, Vectors], background: Mapping[str, Vectors]) -> Samples:
@@ -95,6 +98,7 @@ class Samples:
             name: np.concatenate([vectors, background[name]]) if name in background else vectors
             for name, vectors in segments.items()
         }
+        known = {name: len(vectors) for name, vectors in samples.items()}
         for name in sorted(samples):
             if len(samples[name]) < FEW:
                 others = [
@@ -103,7 +107,7 @@ class Samples:
                     if other != name and (spaces[other] @ spaces[name].T).any()  # of one space
                 ]
                 samples[name] = np.concatenate([samples[name], *others])
-        return cls(samples, spaces)
+        return cls(samples, spaces, known)
 
     def scale(self, query: Vectors) -> Scale:
         """The scale of a query, which is a vector of shape (d,)."""

@@ -12,7 +12,8 @@ several parts  standard deviations above chance, the mean of what is wanted less
                is not (`sensorium.ranking.parts`)
 =============  =======================================================================
 
-Only what one search found is compared by it: none is a probability.
+Only what one search found is compared by it: none is a probability. How likely a neighbour is
+relevant is said beside it (`sensorium.ranking.calibration`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sensorium.ranking.calibration import NOBODY, Judge
 from sensorium.ranking.rank_fusion import reciprocal_rank_fusion
 from sensorium.ranking.scale import COSINES, Scale
 
@@ -42,12 +44,13 @@ class Match(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """An item with its score, and what it was found by: a segment, a stored text."""
+    """An item with its score, what it was found by (a segment, a stored text), and how likely."""
 
     item: int
     score: float
     segment: int | None = None
     text_id: int | None = None
+    probability: float | None = None
 
 
 def rank(
@@ -55,6 +58,7 @@ def rank(
     matches: Sequence[Match] | None = None,
     *,
     scale: Scale = COSINES,
+    judge: Judge = NOBODY,
 ) -> list[Ranked]:
     """Score what was found for a query.
 
@@ -66,6 +70,8 @@ def rank(
         What a search by words found, best first. With `neighbours` the two are fused by rank.
     scale : Scale
         Of the query, where its neighbours are of several modalities.
+    judge : Judge
+        Of the query: says how likely neighbours are relevant, where there are no matches beside.
 
     Returns
     -------
@@ -76,9 +82,12 @@ def rank(
     if neighbours is None:
         return [Ranked(item, score, None, text_id) for item, score, text_id in matches or ()]
     if matches is None:
+        chances = judge.probabilities(
+            [neighbour.cosine for neighbour in neighbours], [n.modality for n in neighbours]
+        )
         scored = [
-            Ranked(item, scale.score(cosine, modality), segment)
-            for segment, item, cosine, modality in neighbours
+            Ranked(item, scale.score(cosine, modality), segment, None, chance)
+            for (segment, item, cosine, modality), chance in zip(neighbours, chances, strict=True)
         ]
         return sorted(scored, key=lambda item: (-item.score, item.segment or 0))
     segments = {neighbour.item: neighbour.segment for neighbour in neighbours}

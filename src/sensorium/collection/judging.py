@@ -1,0 +1,170 @@
+"""How likely hits are what was asked for: what a collection has of chance, kept while it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import RLock
+
+import numpy as np
+
+from sensorium.collection.own_encoder import OwnEncoder
+from sensorium.collection.snapshots import Snapshot
+from sensorium.collection.store import Store
+from sensorium.encoders.background import background
+from sensorium.encoders.ordinary import reference_questions
+from sensorium.index.base import Vectors
+from sensorium.media import Modality
+from sensorium.ranking.abstaining import Ordinary, nothing_matches
+from sensorium.ranking.calibration import NOBODY, Chance, Judge
+from sensorium.ranking.scale import SAMPLE, Samples, Scale
+from sensorium.ranking.scoring import Neighbour
+
+KEYS = 8
+"""Components of vectors that choose which are drawn."""
+
+
+class Judging:
+    """Judges the hits of one open collection.
+
+    Parameters
+    ----------
+    store : Store
+    own : OwnEncoder
+    """
+
+    def __init__(self, store: Store, own: OwnEncoder) -> None:
+        self._store = store
+        self._own = own
+        self._lock = RLock()
+        self._last: tuple[Snapshot, tuple[Chance, Mapping[str, int]] | None] | None = None
+        self._drawn: tuple[Snapshot, Samples] | None = None
+        self._ordinary: dict[tuple[str, str], Ordinary | None] = {}
+
+    def judge(self, snapshot: Snapshot, query: Vectors, asked: str, scale: Scale) -> Judge:
+        """What judges the hits of one query, of shape (d,).
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        query : ndarray of float32, shape (d,)
+        asked : str
+            Its modality.
+        scale : Scale
+            Of the query; that of a snapshot of one modality is made here.
+        """
+        found = self._chance(snapshot)
+        if found is None:
+            return NOBODY
+        chance, of_modality = found
+        if snapshot.kinds is None:
+            scale = chance.samples.scale(query)
+        # Conditions do not change whether a hit is relevant: all segments count.
+        return chance.judge(asked, scale, of_modality)
+
+    def nothing_matches(
+        self, snapshot: Snapshot, query: Vectors, asked: str, judge: Judge, best: Neighbour
+    ) -> bool:
+        """Whether the nearest of all is merely the nearest; see `sensorium.ranking.abstaining`."""
+        (probability,) = judge.probabilities([best.cosine], [best.modality])
+        if probability is None:
+            return False
+        standing = None
+        if (ordinary := self._ordinary_of(asked, best.modality)) is not None:
+            hit = self._vector(snapshot, best.segment)
+            standing = None if hit is None else ordinary.standing(query, hit)
+        return nothing_matches(probability, standing)
+
+    def _chance(self, snapshot: Snapshot) -> tuple[Chance, Mapping[str, int]] | None:
+        """What chance gives, and how many segments of each modality there are; None of none."""
+        with self._lock:
+            if self._last is None or self._last[0] is not snapshot:
+                encoder, of_modality, found = self._own.load(), counts(snapshot), None
+                if any(of_modality.values()):
+                    chance = Chance(
+                        self.samples(snapshot),
+                        lambda modality: reference_questions(encoder, modality),
+                        encoder.calibrations,
+                    )
+                    found = (chance, of_modality)
+                self._last = (snapshot, found)
+            return self._last[1]
+
+    def samples(self, snapshot: Snapshot) -> Samples:
+        """What tells cosines to a snapshot's vectors by chance, drawn once."""
+        if snapshot.kinds is not None:
+            return snapshot.kinds.samples
+        with self._lock:
+            if self._drawn is None or self._drawn[0] is not snapshot:
+                vectors = drawn(snapshot.vectors)
+                if snapshot.index is not None:
+                    ids, alive = snapshot.index.segment_ids, snapshot.alive
+                    ids = ids if alive is None else ids[alive]
+                    ids = np.concatenate([ids, snapshot.segment_ids])
+                    chosen = np.random.default_rng(0).permutation(ids)[:SAMPLE].tolist()
+                    vectors = self._store.vectors(snapshot.vectors.shape[1], ids=chosen)[2]
+                named = dict.fromkeys(snapshot.modalities[:1] if len(vectors) else (), vectors)
+                self._drawn = (snapshot, Samples.of(named, self._own.background()))
+            return self._drawn[1]
+
+    def _ordinary_of(self, asked: str, modality: str) -> Ordinary | None:
+        """None of what nobody knows what it is in general."""
+        encoder = self._own.load()
+        key = (encoder.space.fingerprint, modality)
+        if asked != Modality.TEXT:
+            return None
+        if key not in self._ordinary:
+            segments = background(encoder).get(modality)
+            words = reference_questions(encoder, asked)
+            if segments is None or words is None:
+                self._ordinary[key] = None
+            else:
+                self._ordinary[key] = Ordinary.of(words, segments)
+        return self._ordinary[key]
+
+    def _vector(self, snapshot: Snapshot, segment: int) -> Vectors | None:
+        row = int(np.searchsorted(snapshot.segment_ids, segment))
+        if row < len(snapshot.segment_ids) and snapshot.segment_ids[row] == segment:
+            return np.asarray(snapshot.vectors[row])
+        vectors = self._store.vectors(snapshot.vectors.shape[1], ids=[segment])[2]
+        return vectors[0] if len(vectors) else None
+
+
+def counts(snapshot: Snapshot) -> Mapping[str, int]:
+    """How many segments of each modality there are."""
+    rows = snapshot.rows(None)
+    in_index = len(snapshot.index.segment_ids) if snapshot.index is not None else 0
+    sides = ((in_index, rows.in_index), (len(snapshot.segment_ids), rows.outside))
+    if snapshot.kinds is None:
+        total = sum(size if mask is None else int(mask.sum()) for size, mask in sides)
+        return dict.fromkeys(snapshot.modalities, total)
+    codes = (snapshot.kinds.in_index, snapshot.kinds.outside)
+    chosen = [
+        code if mask is None else code[mask] for code, (_, mask) in zip(codes, sides, strict=True)
+    ]
+    found = sum(np.bincount(code, minlength=len(snapshot.modalities)) for code in chosen)
+    return dict(zip(snapshot.modalities, np.asarray(found).tolist(), strict=True))
+
+
+def drawn(vectors: Vectors) -> Vectors:
+    """Some vectors, the same ones in whatever order they were added.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+
+    Returns
+    -------
+    ndarray of float32, shape (min(n, SAMPLE), d)
+    """
+    if len(vectors) <= SAMPLE:
+        return vectors
+    columns = np.linspace(0, vectors.shape[1] - 1, KEYS).astype(int)
+    bits = np.ascontiguousarray(vectors[:, columns]).view(np.uint32).astype(np.uint64)
+    # A multiplicative hash (Knuth, volume 3, section 6.4): what vectors hold, and no more, decides.
+    keys = (bits * ODD[None]).sum(axis=1, dtype=np.uint64)
+    keys ^= keys >> np.uint64(29)
+    keys *= ODD[0]
+    return vectors[np.argpartition(keys, SAMPLE)[:SAMPLE]]
+
+
+ODD = np.random.default_rng(0).integers(1 << 62, 1 << 63, KEYS, np.uint64) | np.uint64(1)

@@ -1,0 +1,108 @@
+"""Probabilities of hits, and "nothing matches", through a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sensorium import Collection, Image, load_encoder
+from sensorium.collection.judging import drawn
+from sensorium.encoders import Encoder
+from sensorium.media import Text
+from sensorium.ranking.scale import SAMPLE
+
+SAMPLE_CSV = Path(__file__).parents[2] / "sample" / "images.csv"
+NONSENSE = "asdkjh qwe zxc"
+
+
+@pytest.fixture(scope="module")
+def mini() -> Encoder:
+    return load_encoder("mini")
+
+
+@pytest.fixture(scope="module")
+def vectors(mini: Encoder) -> np.ndarray:
+    """Of every third picture of the sample: enough to know what chance gives."""
+    paths = sorted((SAMPLE_CSV.parent / "images").glob("*.jpg"))[::3]
+    return mini.encode([Image(path) for path in paths])
+
+
+@pytest.fixture
+def library(tmp_path: Path, mini: Encoder, vectors: np.ndarray) -> Iterator[Collection]:
+    with Collection(tmp_path / "some.sensorium", mini) as opened:
+        opened.add_vectors(vectors, [f"{n}.jpg" for n in range(len(vectors))])
+        yield opened
+
+
+def test_hits_have_probabilities_that_fall(library: Collection, vectors: np.ndarray) -> None:
+    for query in ("a horse", "马", NONSENSE, Image(np.full((8, 8, 3), 200, np.uint8))):
+        hits = library.search(query, k=99)
+        said = [hit.probability for hit in hits]
+        assert len(said) == len(library) and all(p is not None and 0 <= p <= 1 for p in said)
+        assert said == sorted(said, key=lambda p: -(p or 0))
+        assert [hit.probability for hit in library.search(query, k=5, offset=3)] == said[3:8]
+        some = library.search(query, k=2, where="id > 30")
+        assert [(hit.id, hit.probability) for hit in some] == [
+            (hit.id, hit.probability) for hit in hits if hit.id > 30
+        ][:2]
+
+
+def test_nothing_matches_whatever_part_is_shown(library: Collection) -> None:
+    for k, offset in ((1, 0), (10, 0), (99, 0), (5, 7), (5, 1000)):
+        assert library.search(NONSENSE, k=k, offset=offset).nothing_matches
+        assert not library.search("scissors", k=k, offset=offset).nothing_matches
+    assert library.search("scissors", modality="audio").nothing_matches  # there are none
+
+
+def test_of_what_nothing_is_known(library: Collection, vectors: np.ndarray) -> None:
+    for hits in (
+        library.search(vectors[0]),
+        library.search("1.jpg jpg", mode="words") or library.search(Text("1"), mode="words"),
+        library.search("scissors", hybrid=True),
+        library.search_vectors(vectors[:1])[0],
+    ):
+        assert hits and all(hit.probability is None for hit in hits)
+    assert library.search("nowhere", mode="words").nothing_matches
+    assert not library.search(vectors[0]).nothing_matches
+    assert all(hit.probability is not None for hit in library.search("scissors", mode="hash"))
+
+
+def test_few_pictures_of_an_encoder_without_ordinary_ones(tmp_path: Path, tiny: Path) -> None:
+    rng = np.random.default_rng(0)
+    with Collection(tmp_path / "few.sensorium", tiny) as few:
+        vectors = rng.normal(size=(30, few.encoder.space.dimension)).astype(np.float32)
+        assert few.search("anything").nothing_matches  # it is empty
+        few.add_vectors(vectors[:5], [f"{n}" for n in range(5)])
+        hits = few.search("anything")
+        assert [hit.probability for hit in hits] == [None] * 5 and not hits.nothing_matches
+        few.add_vectors(vectors[5:], [f"{n}" for n in range(5, 30)])
+        assert all(hit.probability is not None for hit in few.search("anything"))
+        few.delete(where="id > 3")
+        assert [hit.probability for hit in few.search("anything")] == [None] * 3
+
+
+def test_the_order_of_adding_does_not_matter(
+    tmp_path: Path, mini: Encoder, library: Collection, vectors: np.ndarray
+) -> None:
+    order = np.random.default_rng(1).permutation(len(vectors)).tolist()
+    with Collection(tmp_path / "turned.sensorium", mini) as turned:
+        for some in (order[:20], order[20:]):
+            turned.add_vectors(vectors[some], [f"{n}.jpg" for n in some])
+        for query in ("a horse", NONSENSE):
+            one, other = library.search(query), turned.search(query)
+            assert [hit.path for hit in one] == [hit.path for hit in other]
+            assert one.nothing_matches == other.nothing_matches
+            said = [np.array([hit.probability for hit in hits]) for hits in (one, other)]
+            np.testing.assert_allclose(*said, rtol=1e-4)
+
+
+def test_what_is_drawn_of_many_follows_from_them_alone() -> None:
+    rng = np.random.default_rng(2)
+    many = rng.normal(size=(5 * SAMPLE, 12)).astype(np.float32)
+    one, other = drawn(many), drawn(rng.permutation(many))
+    assert len(one) == SAMPLE
+    assert {row.tobytes() for row in one} == {row.tobytes() for row in other}
+    assert np.abs(one.mean(axis=0)).max() < 0.15  # and is like all of them
