@@ -70,6 +70,9 @@ class Plain(sqlite3.Connection):
     def keep_log(self, path: Path) -> None:
         """Two connections of one library know of each other."""
 
+    def readonly(self, name: str) -> bool:
+        return False  # what is measured is written
+
     def changes(self) -> int:
         (changes,) = self.execute("SELECT changes()").fetchone()
         return int(changes)
