@@ -189,12 +189,12 @@ def test_what_compares_pixels(folder: Path, monkeypatch: pytest.MonkeyPatch, kin
     paths = [str(folder / "classes" / "red" / "0.png")] * 2
     pairs, cosines = np.array([[0, 1]]), np.ones(1, np.float32)
     assert confirming.Copies(paths, [], confirming.Thumbnails(paths)).agree(pairs, cosines).all()
-    for name in ("thumbnail", "read_pixels", "copies_among"):
+    for name in ("map_of", "read_pixels", "copies_among"):
         with monkeypatch.context() as changes:
             changes.setattr(confirming, name, fails)
             thumbnails = confirming.Thumbnails(paths)
             found = confirming.Copies(paths, [], thumbnails).agree(pairs, cosines)
-            assert not found.any() or name == "thumbnail"
+            assert not found.any() or name == "map_of"
 
 
 @pytest.mark.parametrize(("name", "kind"), each(["read"]))

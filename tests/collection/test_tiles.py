@@ -106,7 +106,7 @@ def test_duplicates_of_a_panorama_are_found(
         picture.save(folder / "again.png", compress_level=1)
         picture.crop((SIDE * (RATIO - 1), 0, SIDE * RATIO, SIDE)).save(folder / "end.png")
     filled.add(folder)
-    (group,) = find_duplicate_items(filled, look_alikes=True)
+    (group,) = find_duplicate_items(filled)
     assert group.kind == "copies" and len(group.items) == 2  # a part of it is none
     assert {item.path for item in group.items} == {str(panorama), str(folder / "again.png")}
 

@@ -137,22 +137,17 @@ def duplicates(
     collection: CollectionOption = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
-            help="Cosine of two pictures that may be one.",
-            show_default="0.85; 0.98 with --no-pixels",
-        ),
+        typer.Option(help="Cosine of two pictures that may be one.", show_default="0.85"),
     ] = None,
     no_pixels: Annotated[
         bool,
-        typer.Option(
-            "--no-pixels", help="Compare bytes and vectors alone: quick, but finds fewer copies."
-        ),
+        typer.Option("--no-pixels", help="Compare bytes alone: quick, but finds fewer copies."),
     ] = False,
-    look_alikes: Annotated[
+    copies: Annotated[
         bool,
         typer.Option(
-            "--look-alikes",
-            help="Name pictures, too, that only look alike: cropped, lightened, or other ones.",
+            "--copies",
+            help="Name copies alone: nothing that was cropped, mirrored, compressed again.",
         ),
     ] = False,
     sheet: Annotated[
@@ -170,9 +165,10 @@ def duplicates(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find pictures that are there more than once: the same bytes or pixels, saved again, scaled.
+    """Find what is there more than once: files of equal bytes, pictures saved again or altered.
 
-    All but the first of a group can be deleted: what is in them can be made from the first.
+    All but the first of a group of copies can be deleted: what is in them can be made from the
+    first. What was altered (cropped, mirrored, turned, compressed again) shows or says the same.
     """
     from sensorium.collection.duplicates import find_duplicate_items
 
@@ -182,14 +178,13 @@ def duplicates(
         from sensorium.cli.sheet import require_png
 
         require_png(sheet)
-    if look_alikes and (paths or null):
-        raise UsageError(
-            "--paths and --null are for deleting, and name copies alone: what looks alike may be "
-            "another picture; leave out --look-alikes"
-        )
     with Collection(collection or default_collection_path(), create=False) as library:
         groups = find_duplicate_items(
-            library, threshold=threshold, pixels=not no_pixels, look_alikes=look_alikes
+            library,
+            threshold=threshold,
+            pixels=not no_pixels,
+            # Paths are for deleting.
+            altered=not (copies or paths or null),
         )
         found_nothing = output.found_nothing(library) if not groups else ""
     if sheet is not None and groups:
@@ -219,13 +214,12 @@ def _print_groups(groups: Sequence[Duplicates]) -> None:
     if not output.console.is_terminal and groups:
         print_line("group", "score", "path", "kind")
     for number, group in enumerate(groups, 1):
-        alike = group.kind == "look alike"
         for item, score in zip(group.items, group.scores, strict=True):
             if not output.console.is_terminal:
                 print_line(str(number), f"{score:.4f}", item.path, group.kind)
                 continue
-            mark = "keep" if item is group.items[0] else "copy"
-            mark = f"looks alike {score:.3f}" if alike else mark
+            mark = "copy" if group.kind == "copies" else "altered"
+            mark = "keep" if item is group.items[0] else mark
             output.console.print(Text(f"{mark}  {output.short_path(item.path)}"), soft_wrap=True)
         if output.console.is_terminal and number < len(groups):
             output.console.print()

@@ -180,12 +180,14 @@ def print_table(table: Table) -> None:
 def print_hits(hits: Sequence[Hit]) -> None:
     """Print hits: a table on a terminal, in a pipe score, path and place separated by tabs."""
     placed, described = any(map(place, hits)), any(map(told, hits))
+    folded = any(hit.stands_for > 1 for hit in hits)
     if not hits:
         return
     if not console.is_terminal:
-        print_line("score", "path", *["place"] * placed)
+        print_line("score", "path", *["place"] * placed, *["stands for"] * folded)
         for hit in hits:
-            print_line(f"{hit.score:.4f}", hit.path, *[place(hit)] * placed)
+            more = [*[place(hit)] * placed, *[str(hit.stands_for)] * folded]
+            print_line(f"{hit.score:.4f}", hit.path, *more)
         return
     # What describes gets the room that is left; the other columns keep theirs. A long path is cut
     # where there is a caption to be seen, and folded where it has the line for itself.
@@ -199,12 +201,16 @@ def print_hits(hits: Sequence[Hit]) -> None:
     table.add_column("path", overflow="fold", min_width=min(max(map(cell_len, paths)), room))
     if placed:
         table.add_column("place", no_wrap=True, min_width=max(len(place(hit)) for hit in hits))
+    if folded:
+        table.add_column("stands for", justify="right", no_wrap=True)
     if described:
         table.add_column("caption", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
     for rank, (hit, path) in enumerate(zip(hits, paths, strict=True), 1):
         cells = [Text(str(rank)), Text(f"{hit.score:.3f}"), Text(path)]
         if placed:
             cells.append(Text(place(hit)))
+        if folded:
+            cells.append(Text(str(hit.stands_for)))
         if described:
             cells.append(Text(told(hit)))
         table.add_row(*cells)

@@ -67,6 +67,13 @@ def search(
             "--text", help="Take the query as words, even if it names a file or begins as a weight."
         ),
     ] = False,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Make one hit of what `duplicates` groups; count it.")
+    ] = False,
+    diverse: Annotated[
+        float,
+        typer.Option(help="From 0 to 1: how much hits shall differ from those before them."),
+    ] = 0.0,
     paths: Annotated[bool, typer.Option("--paths", help="Print bare paths.")] = False,
     null: Annotated[
         bool, typer.Option("--null", "-0", help="Bare paths ended by NUL, for xargs -0.")
@@ -81,7 +88,9 @@ def search(
     if any(abs(part.weight) != 1 for part in question.parts):
         output.notices.print(f"asked: {question}", soft_wrap=True)
     with opened(collection, encoder=encoder) as library:
-        hits = library.search(question, k, mode=mode, offset=offset, where=where)
+        hits = library.search(
+            question, k, mode=mode, offset=offset, where=where, fold=fold, diversity=diverse
+        )
         found_nothing = output.found_nothing(library) if not hits else ""
     if sheet is not None and hits:
         from sensorium.cli.sheet import write_sheet  # fonts and drawing only when asked for

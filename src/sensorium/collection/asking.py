@@ -25,6 +25,7 @@ from sensorium.encoders import Encoder
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
 from sensorium.index.base import Vectors
 from sensorium.media import Media, Text, as_media
+from sensorium.ranking.diversity import require_diversity
 from sensorium.ranking.scoring import rank, rank_by_parts
 
 MODES = ("vector", "words", "hybrid", "hash")
@@ -66,21 +67,52 @@ class Asking:
         self._rebuilding: Thread | None = None
 
     def search(
-        self, query: Any, k: int, mode: str, offset: int, where: str | None, modality: str | None
+        self,
+        query: Any,
+        k: int,
+        mode: str,
+        offset: int,
+        where: str | None,
+        modality: str | None,
+        *,
+        fold: bool = False,
+        diversity: float = 0.0,
     ) -> Results:
         """See `Collection.search`; the query may be a `Question`."""
+        diversity = require_diversity(diversity)
         if isinstance(query, Question):
             query = query_of(query, self._store, self._own.load)
         if (vector := vector_given(query, lambda: self._own.load().space)) is not None:
             if mode != "vector":
                 raise UsageError(f"a vector is asked by mode 'vector', not {mode!r}")
-            (hits,) = self.near(vector, k, offset, where, modality)
-            return Results(hits, nothing_matches=not hits)
+            given = vector
+
+            def near(k: int, offset: int) -> Results:
+                (hits,) = self.near(given, k, offset, where, modality)
+                return Results(hits, nothing_matches=not hits)
+
+            return self._page(near, k, offset, fold, diversity)
         media = query if isinstance(query, Question) else as_media(query)
+        allowed = self.allowed(where, modality)
+        return self._page(self._pages(media, mode, allowed), k, offset, fold, diversity)
+
+    def _page(
+        self,
+        page: Callable[[int, int], Results],
+        k: int,
+        offset: int,
+        fold: bool,
+        diversity: float,
+    ) -> Results:
+        """A page of a ranking, in which near duplicates may be one and what differs be first."""
         require_count("k", k, 1)
         require_count("offset", offset, 0)
-        allowed = self.allowed(where, modality)
-        return self._pages(media, mode, allowed)(int(k), int(offset))
+        if not (fold or diversity):
+            return page(int(k), int(offset))
+        from sensorium.collection.varying import varied  # it compares files
+
+        snapshot = self.snapshot("vector")
+        return varied(page, int(k), int(offset), fold, diversity, self._store, snapshot)
 
     def pages(self, query: Any, depth: int, mode: str) -> Iterator[list[Hit]]:
         """See `Collection.search_pages`."""

@@ -183,6 +183,8 @@ class Collection:
         offset: int = 0,
         where: str | None = None,
         modality: str | None = None,
+        fold: bool = False,
+        diversity: float = 0.0,
     ) -> Results:
         """Find the items nearest to a query.
 
@@ -203,11 +205,13 @@ class Collection:
             Better hits that are passed over: a second page has ``offset=k``. Pages of an
             unchanged collection neither overlap nor leave anything out.
         where : str, optional
-            A SQL expression that hits must meet, over metadata and ``id``, ``path``,
-            ``modality``, ``size``, ``modified``, ``added``:
-            ``"taken >= '2024-01-01' AND camera LIKE 'Canon%'"``.
+            A SQL expression that hits must meet, over metadata and ``id``, ``path``, ``modality``,
+            ``size``, ``modified``, ``added``: ``"taken >= '2024' AND camera LIKE 'Canon%'"``.
         modality : str, optional
             Only items of this modality.
+        fold, diversity : bool, float
+            Whether near duplicates become one hit; how much hits shall differ, from 0 to 1. See
+            `sensorium.ranking.diversity`.
 
         Returns
         -------
@@ -216,16 +220,15 @@ class Collection:
 
         Raises
         ------
-        MediaError
-            When the query cannot be read.
-        UsageError
-            For k under 1 or a malformed `where`.
-        SpaceMismatchError
-            When the collection has been re-embedded for another encoder.
+        MediaError, UsageError, SpaceMismatchError
+            When the query cannot be read; for k under 1 or a malformed `where`; when the collection
+            has been re-embedded for another encoder.
         """
         asked = question_of(query, like, unlike, without)
-        mode = "hybrid" if hybrid else mode
-        return self._asking.search(asked, k, mode, offset, where, modality)
+        return self._asking.search(
+            asked, k, "hybrid" if hybrid else mode, offset, where, modality, fold=fold,
+            diversity=diversity,
+        )  # fmt: skip
 
     def search_pages(
         self, query: Any, depth: int = 1000, *, mode: str = "vector"
@@ -235,10 +238,8 @@ class Collection:
         Parameters
         ----------
         query : str, Text, Image, path, URL, bytes or Question
-        depth : int
-            Hits wanted in all.
-        mode : str
-            See `search`.
+        depth, mode : int, str
+            Hits wanted in all; see `search`.
 
         Yields
         ------
@@ -333,7 +334,7 @@ class Collection:
         where: str | None = None,
         save: str | None = None,
     ) -> list[Labelled]:
-        """As `classify` with a classifier is called for one more release."""
+        """`classify` with a classifier."""
         return self.classify(classifier, k=k, where=where, save=save)
 
     def get(self, target: Target) -> Item | None:

@@ -1,4 +1,4 @@
-"""What pixels say of pictures whose vectors are near: the same, or alike."""
+"""What pixels say of pictures whose vectors are near: whether one is a copy of the other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError
@@ -16,18 +15,11 @@ from sensorium.media import Image
 from sensorium.media.decoding import decoding
 from sensorium.media.pictures.copies import Facts, Pixels, copies_among, may_be_copy, read_pixels
 from sensorium.media.pictures.formats import BROKEN
+from sensorium.media.pictures.placing import Map, map_of
 from sensorium.media.sources import read_file
 
-VECTORS_COSINE = 0.98
-"""Cosine that is asked where pixels cannot be compared."""
-
 THUMBNAIL_CORRELATION = 0.95
-"""Correlation of thumbnails from which on two pictures look alike. At 0.9 twice as many of those
-cropped by 5% are found, and twice as many pairs of other drawings."""
-
-THUMBNAIL_SIDE = 8
-"""Pixels, in three colours. 16 pixels tell other drawings better apart but find a tenth of the
-pictures that were cropped by 5%, not half."""
+"""Correlation of thumbnails from which on two pictures may be copies."""
 
 DECODERS = 4
 """Threads that hold a picture at full size, and what is made of it."""
@@ -38,36 +30,29 @@ class Thumbnails:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._paths = paths
-        self._read: dict[int, npt.NDArray[np.float32] | None] = {}
+        self._read: dict[int, Map | None] = {}
 
-    def agree(
-        self, pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.bool_]:
-        """Which pairs look alike; see `sensorium.collection.duplicates.Confirm`."""
-        agreed = np.empty(len(pairs), bool)
-        for number, correlation in enumerate(self.correlations(pairs)):
-            if correlation is None:
-                agreed[number] = cosines[number] >= VECTORS_COSINE
-            else:
-                agreed[number] = correlation >= THUMBNAIL_CORRELATION
-        return agreed
+    def maps(self, rows: Sequence[int]) -> list[Map | None]:
+        """Pictures as small squares; None of an even colour, and of what cannot be read."""
+        missing = [row for row in dict.fromkeys(rows) if row not in self._read]
+        with ThreadPoolExecutor() as pool:
+            self._read.update(zip(missing, pool.map(self._map, missing), strict=True))
+        return [self._read[row] for row in rows]
 
     def correlations(self, pairs: npt.NDArray[np.int64]) -> list[float | None]:
         """How alike two thumbnails are; None where one is of an even colour or cannot be read."""
-        missing = [row for row in np.unique(pairs).tolist() if row not in self._read]
-        with ThreadPoolExecutor() as pool:
-            self._read.update(zip(missing, pool.map(self._thumbnail, missing), strict=True))
+        self.maps(np.unique(pairs).tolist())
         found: list[float | None] = []
         for one, other in pairs.tolist():
             a, b = self._read[one], self._read[other]
-            found.append(None if a is None or b is None else float(a @ b))
+            found.append(None if a is None or b is None else float(a.whole @ b.whole))
         return found
 
-    def _thumbnail(self, row: int) -> npt.NDArray[np.float32] | None:
+    def _map(self, row: int) -> Map | None:
         try:
             path = stored_path(self._paths[row])
             with decoding(str(path), BROKEN):
-                return thumbnail(Image(path))
+                return map_of(Image(path))
         except MediaError:
             return None
 
@@ -141,25 +126,3 @@ class Copies:
                 return read_pixels(read_file(path), path)
         except MediaError:
             return None
-
-
-def thumbnail(image: Image) -> npt.NDArray[np.float32] | None:
-    """A picture as a vector whose dot products with others' are correlations.
-
-    Returns
-    -------
-    ndarray of float32, shape (`THUMBNAIL_SIDE` squared times 3,), or None
-        None for a picture of one even colour: there is nothing to correlate.
-
-    Raises
-    ------
-    MediaError
-        When it cannot be read.
-    """
-    # Decoded larger: a JPEG at its smallest scale correlates less with its own copies.
-    picture, box = image.load_scaled(8 * THUMBNAIL_SIDE)
-    side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    pixels = np.asarray(picture.resize(side, PIL.Image.Resampling.BOX, box), np.float32)
-    centred = pixels.ravel() - pixels.mean()
-    length = np.linalg.norm(centred)
-    return np.asarray(centred / length, np.float32) if length > 0 else None

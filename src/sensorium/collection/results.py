@@ -61,6 +61,8 @@ class Hit(Item):
         How likely a person would call this hit relevant, from 0 to 1. Of hits of one modality the
         first has the greatest. None where nothing can be said: in searches by words or both, by a
         bare vector, by a sound or a film, and of modalities of which there are few segments.
+    stands_for : int
+        How many hits are one with this, itself included, where near duplicates were folded.
     """
 
     span: Span
@@ -68,6 +70,7 @@ class Hit(Item):
     text: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
     probability: float | None = None
+    stands_for: int = 1
 
 
 class Results(list[Hit]):

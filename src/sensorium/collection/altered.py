@@ -1,0 +1,142 @@
+"""Which pictures show what another one does, saved again, scaled, cropped, mirrored or turned."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from sensorium.collection.confirming import Thumbnails
+from sensorium.data.files import stored_path
+from sensorium.errors import MediaError
+from sensorium.index.base import Vectors
+from sensorium.media import Image
+from sensorium.media.decoding import decoding
+from sensorium.media.pictures.alike import LONGEST, QUICK, same_picture
+from sensorium.media.pictures.formats import BROKEN
+from sensorium.media.pictures.placing import SIDE, Placed, places, turned
+
+DECODERS = 2
+"""Pairs that are looked at closely at a time: four pictures of 1,600 pixels and what is made of
+them, 200 MB."""
+
+KEPT = 8
+"""Pictures that are kept at that size: the first of a group is compared with all others."""
+
+KEPT_SMALL = 2000
+"""The same of `QUICK` pixels, 150 KB each."""
+
+MOST = 48
+"""Pairs that a picture is looked at in at a time, of thousands that are alike (one form, filled in
+by all): those whose thumbnails are the nearest."""
+
+
+class Altered:
+    """Compares pictures whatever way up they are, and as parts of one another.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    thumbnails : Thumbnails
+        Of the same paths.
+    """
+
+    def __init__(self, paths: Sequence[str], thumbnails: Thumbnails) -> None:
+        self._paths = paths
+        self._thumbnails = thumbnails
+        self._small = _Kept(KEPT_SMALL)
+        self._large = _Kept(KEPT)
+
+    def turned(self, rows: Sequence[int]) -> list[Vectors]:
+        """Thumbnails of some rows in all of `placing.TURNS`, zeros where there is none."""
+        nothing = np.zeros(SIDE * SIDE * 3, np.float32)
+        maps = self._thumbnails.maps(rows)
+        wholes = np.stack([nothing if one is None else one.whole for one in maps] or [nothing])
+        return turned(wholes[: len(rows)])
+
+    def agree(
+        self, pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.bool_]:
+        """Which pairs show the same; see `sensorium.collection.duplicates.Confirm`."""
+        agreed = np.zeros(len(pairs), bool)
+        self._thumbnails.maps(np.unique(pairs).tolist())
+        waiting: dict[int, list[tuple[float, int, list[tuple[bool, Placed]]]]] = {}
+        for number, (row, other) in enumerate(pairs.tolist()):
+            one, two = self._thumbnails.maps([row, other])
+            if one is None or two is None:
+                continue
+            ways = [(False, place) for place in places(one, two)]
+            if not ways:  # the smaller one may show more: it was scaled down after a caption
+                ways = [(True, place) for place in places(two, one)]
+            if ways:
+                likely = max(float(one.whole @ two.whole), float(cosines[number]))
+                waiting.setdefault(other, []).append((-likely, number, ways))
+        with ThreadPoolExecutor(DECODERS) as pool:
+            chosen = [one for some in waiting.values() for one in sorted(some)[:MOST]]
+            found = pool.map(lambda one: self._same(pairs[one[1]].tolist(), one[2]), chosen)
+            for (_, number, _), same in zip(chosen, found, strict=True):
+                agreed[number] = same
+        return agreed
+
+    def _same(self, pair: Sequence[int], ways: Sequence[tuple[bool, Placed]]) -> bool:
+        for swapped, place in ways:
+            whole, part = reversed(pair) if swapped else pair
+            quick = self._looked(whole, part, place, QUICK)
+            if quick and self._looked(whole, part, place, LONGEST):
+                return True
+        return False
+
+    def _looked(self, whole: int, part: int, place: Placed, longest: int) -> bool:
+        pictures = (self._picture(whole, longest), self._picture(part, longest))
+        if pictures[0] is None or pictures[1] is None:
+            return False
+        upright = pictures[1] if place.turn is None else pictures[1].transpose(place.turn)
+        return same_picture(pictures[0], upright, place.box, longest, as_it_lies=place.turn is None)
+
+    def _picture(self, row: int, longest: int) -> PIL.Image.Image | None:
+        kept = self._small if longest == QUICK else self._large
+        return kept.get(row, lambda: self._read(row, longest))
+
+    def _read(self, row: int, longest: int) -> PIL.Image.Image | None:
+        try:
+            path = stored_path(self._paths[row])
+            with decoding(str(path), BROKEN):
+                image = Image(path)
+                width, height = image.shown_size()
+                # A part of it is compared at that size, too; what is smaller is scaled then.
+                scale = min(1.0, 1.5 * longest / max(width, height))
+                side = None if scale == 1 else max(1, round(min(width, height) * scale))
+                picture, box = image.load_scaled(side)
+                size = (max(1, round(width * scale)), max(1, round(height * scale)))
+                if picture.size != size or box != (0, 0, *size):
+                    picture = picture.resize(size, PIL.Image.Resampling.BOX, box)
+                return picture
+        except MediaError:
+            return None
+
+
+class _Kept:
+    """The pictures that were asked for last."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._pictures: OrderedDict[int, PIL.Image.Image | None] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, row: int, read: Callable[[], PIL.Image.Image | None]) -> PIL.Image.Image | None:
+        """A picture; `read` where it is not kept."""
+        with self._lock:
+            if row in self._pictures:
+                self._pictures.move_to_end(row)
+                return self._pictures[row]
+        picture = read()
+        with self._lock:
+            self._pictures[row] = picture
+            while len(self._pictures) > self._most:
+                self._pictures.popitem(last=False)
+        return picture
