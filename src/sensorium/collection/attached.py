@@ -35,11 +35,15 @@ remain: הר and الو are words."""
 
 
 def forms(word: str, *, is_hangul: bool) -> Iterator[str]:
-    """Terms of FTS5 for a word that was asked for; the word itself comes first."""
-    yield f'"{word}"'
+    """Terms of FTS5 for a word that was asked for.
+
+    A word and its beginnings are not asked for both: what counts twice outweighs a second word.
+    """
     if is_hangul:
         yield from _korean(word)
-    elif "\u0621" <= word[0] <= "\u06d3":
+        return
+    yield f'"{word}"'
+    if "\u0621" <= word[0] <= "\u06d3":
         yield from _with_article(word, _ARABIC_ARTICLE, _ARABIC_BEFORE)
     elif "א" <= word[0] <= "ת":
         yield from _with_article(word, _HEBREW_ARTICLE, _HEBREW_BEFORE)
