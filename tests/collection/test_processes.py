@@ -8,12 +8,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from sensorium import Collection
 from sensorium.collection.exchange import export_collection
 from sensorium.encoders import Encoder
 from tests.collection.pictures import check_file, check_vectors, finish, start, write_many
-
-KILLS = 20
 
 ADD = """
 import sys
@@ -79,7 +79,8 @@ def kill_after(process: subprocess.Popen[str], lines: int, seconds: float) -> li
     return printed
 
 
-def test_kill_9_while_adding(tmp_path: Path, tiny: Path, encoder: Encoder) -> None:
+@pytest.mark.parametrize("wanted", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_kill_9_while_adding(tmp_path: Path, tiny: Path, encoder: Encoder, wanted: int) -> None:
     """Every acknowledged item is there after each of many kills; the last run completes."""
     count, batch = 240, 4
     folder = tmp_path / "pictures"
@@ -88,7 +89,7 @@ def test_kill_9_while_adding(tmp_path: Path, tiny: Path, encoder: Encoder) -> No
     rng = random.Random(20)
     kills = 0
     stored_before = 0
-    for _ in range(10 * KILLS):
+    for _ in range(10 * wanted):
         process = start(ADD, library, tiny, folder, batch)
         # Progress is printed for each unchanged file, too: aim at the first few batches after
         # those, or at the very start.
@@ -103,9 +104,9 @@ def test_kill_9_while_adding(tmp_path: Path, tiny: Path, encoder: Encoder) -> No
         assert len(stored) >= max(acknowledged, stored_before)
         assert set(stored) <= set(contents)
         stored_before = len(stored)
-        if kills >= KILLS or stored_before == count:
+        if kills >= wanted or stored_before == count:
             break
-    assert kills >= KILLS, f"all was added after {kills} kills: add more pictures"
+    assert kills >= wanted, f"all was added after {kills} kills: add more pictures"
     assert 0 < stored_before < count
     *_, report = finish(start(ADD, library, tiny, folder, batch)).splitlines()
     assert report == f"report {count - stored_before} {stored_before}"
