@@ -15,7 +15,7 @@ from benchmarks.datasets import rows as pictures_of
 from benchmarks.quality import Embedder
 from benchmarks.yes_no_cases import Case, cases, questions
 from sensorium.encoders import Encoder
-from sensorium.encoders.ordinary import ordinary_media, ordinary_words
+from sensorium.encoders.ordinary import ordinary_media, ordinary_words, reference_questions
 from sensorium.ranking.abstaining import Ordinary
 from sensorium.ranking.calibration import Calibration, Chance, Rule
 from sensorium.ranking.scale import Samples
@@ -46,8 +46,10 @@ class Asked:
         `FITS`, `FAILS` or `UNSAID`, shape (n, m).
     named
         Which questions are the names of pictures, and no common nouns above them; shape (n,).
-    words, pictures
-        Vectors of ordinary ones.
+    words, ordinary
+        Vectors of reference questions, and of ordinary segments.
+    kind
+        The modality of the segments.
     """
 
     name: str
@@ -57,16 +59,17 @@ class Asked:
     fits: npt.NDArray[np.int8]
     named: npt.NDArray[np.bool_]
     words: Vectors
-    pictures: Vectors
+    ordinary: Vectors
+    kind: str = "image"
 
     def part(self, start: int, end: int) -> "Asked":
         """The same in a space that is a part of the vectors, as if it were another encoder's."""
-        names = ("segments", "questions", "words", "pictures")
+        names = ("segments", "questions", "words", "ordinary")
         return replace(self, **{name: cut(getattr(self, name), start, end) for name in names})
 
     def mapped(self, matrix: Vectors) -> "Asked":
         """The same in a space that a matrix leads to."""
-        names = ("segments", "questions", "words", "pictures")
+        names = ("segments", "questions", "words", "ordinary")
         return replace(self, **{
             name: cut(getattr(self, name) @ matrix, 0, matrix.shape[1]) for name in names
         })  # fmt: skip
@@ -117,6 +120,29 @@ def asked_in_words(encoder: Encoder, split: str, quick: bool = False) -> Iterato
         yield Asked(
             case.name, "text", embed(paths), embed(labels, asking=True), fits,
             np.array([label in names for label in labels]), words, pictures,
+        )  # fmt: skip
+
+
+def asked_for_texts(encoder: Encoder) -> Iterator[Asked]:
+    """The long texts of photos, and the keywords of emoji, and the same words that ask for them."""
+    embed = Embedder(encoder)
+    photos = [row for row in pictures_of("gcompris") if row["style"] == "photo" and row["text_en"]]
+    emoji = [r for r in pictures_of("emoji") if (r["split"], r["style"]) == ("test", "noto")]
+    told = [row["text_en"] for row in photos], [row["tags_en"].replace("|", ", ") for row in emoji]
+    for name, shown, texts in zip(
+        ("long texts of photos", "keywords of emoji"), (photos, emoji), told, strict=True
+    ):
+        put = questions(Case(name, shown))
+        labels = [question.label for question in put]
+        embed.learn([*texts, *labels], name)
+        fits = np.full((len(put), len(texts)), UNSAID, np.int8)
+        for row, question in zip(fits, put, strict=True):
+            row[question.fits], row[question.fails] = FITS, FAILS
+        words = reference_questions(encoder, "text")
+        assert words is not None  # whoever encodes texts has these
+        yield Asked(
+            name, "text", embed(texts), embed(labels, asking=True), fits,
+            np.ones(len(labels), bool), words, ordinary_media(encoder, "text"), "text",
         )  # fmt: skip
 
 
@@ -194,7 +220,7 @@ def search(
     rows = range(len(asked.questions)) if chosen is None else chosen
     surprises, cosines, fits, standings = [], [], [], []
     whole = chance_of(asked, asked.segments, calibrations)
-    ordinary = Ordinary.of(asked.words, asked.pictures)
+    ordinary = Ordinary.of(asked.words, asked.ordinary)
     for row in rows:
         kept = np.ones(len(asked.segments), bool)
         chance = whole
@@ -219,10 +245,11 @@ def chance_of(
     asked: Asked, segments: Vectors, calibrations: Mapping[str, Calibration] | None = None
 ) -> Chance:
     """What chance gives in a collection of some segments."""
-    samples = Samples.of({"image": segments}, {"image": asked.pictures})
+    samples = Samples.of({asked.kind: segments}, {asked.kind: asked.ordinary})
     return Chance(samples, {asked.modality: asked.words}.get, calibrations or {})
 
 
 def rule_of(chance: Chance, modality: str, question: Vectors, count: int) -> Rule:
-    """The rule of one question among `count` pictures."""
-    return chance.judge(modality, chance.samples.scale(question), {"image": count}).rules["image"]
+    """The rule of one question among `count` segments."""
+    (kind,) = chance.samples.vectors
+    return chance.judge(modality, chance.samples.scale(question), {kind: count}).rules[kind]

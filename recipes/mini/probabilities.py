@@ -4,7 +4,8 @@
 
 Writes `mini`'s calibrations into its description, and prints the constants of
 `src/sensorium/ranking/calibration.py` and `abstaining.py`: all fitted on the validation splits of
-emoji, clip art and stamps, whole and in smaller collections drawn from them.
+emoji, clip art and stamps, whole and, for words, in smaller collections drawn from them (of which
+most hold no other drawing of the same: there a picture has nothing to find).
 """
 
 import json
@@ -90,11 +91,14 @@ def main() -> None:
     calibrations = {
         "text-image": fitted(founds, cosines=True),
         "image-image": fitted(
-            [search(asked) for asked in several(list(asked_by_pictures(encoder, "val")))],
+            [search(asked) for asked in asked_by_pictures(encoder, "val")],
             cosines=False,
         ),
     }
     print(calibrations)
+    _, cosine, fits = (np.concatenate(p) for p in zip(*map(Found.known, founds), strict=True))
+    weight = np.full(len(fits), 1 / len(fits))
+    print("COSINE =", logistic(cosine[:, None], fits, weight).round(2), "of the benchmark's rival")
     for calibration in (calibrations["text-image"], anybody, ANY):
         abstaining(words, calibration)
     path = folder / "encoder.json"

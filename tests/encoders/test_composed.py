@@ -51,3 +51,13 @@ def test_what_is_refused(tiny: Path) -> None:
         load_encoder(f"{tiny}+nothing")
     with pytest.raises(EncoderError, match="two or more"):
         ComposedEncoder([load_encoder(tiny)])
+
+
+def test_calibrations_of_pairs_that_one_encoder_holds(pair: ComposedEncoder) -> None:
+    """With `ear` beside it, `mini`'s words and pictures have the cosines that they have alone."""
+    mini = load_encoder("mini")
+    with_ear = ComposedEncoder([mini, load_encoder("ear")])
+    assert with_ear.calibrations == mini.calibrations and "text-image" in mini.calibrations
+    first = pair.encoders[0]
+    first.calibrations = {"text-image": (1.0, 0.0, -1.0)}
+    assert not ComposedEncoder(pair.encoders).calibrations  # its cosines are means of both

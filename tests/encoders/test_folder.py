@@ -110,6 +110,21 @@ def test_files_that_describe_no_encoder(folder: Path, content: str | None, words
         (lambda c: c["text"].pop("max_tokens"), "text.max_tokens is missing"),
         (lambda c: c.update(sigmoid={"scale": 1}), "sigmoid.bias is missing"),
         (lambda c: c.update(sigmoid=[1, 2]), "sigmoid is no dict"),
+        (lambda c: c.update(calibrations=[1, 2, 3]), "calibrations is no dict"),
+        *[
+            (
+                lambda c, value=value: c.update(calibrations={"text-image": value}),
+                "calibrations.text-image is three numbers, two of them at least 0",
+            )
+            for value in ([1, 2], [1, -2, 3], [1, 2, "3"], [1, True, 3], [1, 2, float("inf")], 7)
+        ],
+        *[
+            (
+                lambda c, pair=pair: c.update(calibrations={pair: [1, 0, -1]}),
+                "calibrations are of text-image and the like",
+            )
+            for pair in ("text", "text-smell", "text-image-text", "")
+        ],
         (lambda c: c["image"].update(model="gone.onnx"), "names gone.onnx, which is not there"),
         (lambda c: c["image"].update(model=".."), "plain file name"),
         (lambda c: c["image"].update(model=7), "image.model is no str"),

@@ -81,12 +81,13 @@ def nothing_matches(best: float | None, standing: float | None = None) -> bool:
     standing : float, optional
         See `Ordinary.standing`.
     """
-    if best is None:
-        return False
+    return best is not None and log_odds(best, standing) < math.log(NOTHING / (1 - NOTHING))
+
+
+def log_odds(best: float, standing: float | None = None) -> float:
+    """That something matches, at even odds before looking; see `nothing_matches`."""
     chance = min(max(best, LEAST), 1 - LEAST)
     odds = math.log(chance / (1 - chance))
     if standing is None:
-        odds = HIT_ALONE * odds + BIAS_ALONE
-    else:
-        odds = HIT * odds + WORD * standing + BIAS
-    return odds < math.log(NOTHING / (1 - NOTHING))
+        return HIT_ALONE * odds + BIAS_ALONE
+    return HIT * odds + WORD * standing + BIAS
