@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,80 +13,56 @@ from sensorium import Collection, Image, Part, Question, Text
 from sensorium.collection.derived import folder_of
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
-
-COLOURS = {
-    "red": (255, 0, 0), "orange": (255, 120, 0), "green": (0, 255, 0), "lime": (120, 255, 0),
-    "blue": (0, 0, 255), "violet": (120, 0, 255), "white": (255, 255, 255), "grey": (90, 90, 90),
-}  # fmt: skip
+from tests.collection.coloured import COLOURS, names
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "pictures"
-    made.mkdir()
-    for name, colour in COLOURS.items():
-        PIL.Image.new("RGB", (40, 30), colour).save(made / f"{name}.png")
-    return made
-
-
-@pytest.fixture
-def library(folder: Path, tmp_path: Path, encoder: Encoder) -> Iterator[Collection]:
-    with Collection(tmp_path / "q.sensorium", encoder) as opened:
-        opened.add(folder)
-        yield opened
-
-
-def names(hits: list) -> list[str]:  # type: ignore[type-arg]
-    return [Path(hit.path).stem for hit in hits]
-
-
-def test_two_examples_find_what_is_between(library: Collection, folder: Path) -> None:
-    hits = library.search(like=[folder / "red.png", folder / "lime.png"], k=8)
+def test_two_examples_find_what_is_between(library: Collection, coloured: Path) -> None:
+    hits = library.search(like=[coloured / "red.png", coloured / "lime.png"], k=8)
     assert names(hits)[:3] == ["orange", "red", "lime"]
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert {*names(hits)} == {*COLOURS}
 
 
-def test_what_is_like_an_unwanted_example_goes_behind(library: Collection, folder: Path) -> None:
+def test_what_is_like_an_unwanted_example_goes_behind(library: Collection, coloured: Path) -> None:
     """What it is itself is no answer at all; more weight moves more."""
-    before = names(library.search(like=folder / "white.png", k=8))
-    question = {"like": folder / "white.png", "unlike": folder / "blue.png"}
+    before = names(library.search(like=coloured / "white.png", k=8))
+    question = {"like": coloured / "white.png", "unlike": coloured / "blue.png"}
     after = names(library.search(**question, k=8))
     assert {*after} == {*COLOURS} - {"blue"} and after[0] == "white"
     before.remove("blue")
-    question["unlike"] = Part(folder / "blue.png", 10)
+    question["unlike"] = Part(coloured / "blue.png", 10)
     more = names(library.search(**question, k=8))
     assert before.index("violet") <= after.index("violet") <= more.index("violet")
     assert more[-1] == "violet" != before[-1]
 
 
-def test_weights_say_what_counts_more(library: Collection, folder: Path) -> None:
+def test_weights_say_what_counts_more(library: Collection, coloured: Path) -> None:
     def places(weight: float) -> list[str]:
-        question = Question(Part(folder / "red.png", weight), folder / "blue.png")
+        question = Question(Part(coloured / "red.png", weight), coloured / "blue.png")
         return names(library.search(question, k=8))
 
     assert places(5)[0] == "red" and places(0.2)[0] == "blue"
     assert places(5).index("orange") < places(0.2).index("orange")
     # Only proportions count.
-    twice = Question(Part(folder / "red.png", 10), Part(folder / "blue.png", 2))
+    twice = Question(Part(coloured / "red.png", 10), Part(coloured / "blue.png", 2))
     assert names(library.search(twice, k=8)) == places(5)
 
 
-def test_one_part_is_an_ordinary_search(library: Collection, folder: Path) -> None:
+def test_one_part_is_an_ordinary_search(library: Collection, coloured: Path) -> None:
     """With the score of one, whatever its weight."""
-    plain = library.search(folder / "red.png")
-    assert library.search(like=folder / "red.png") == plain
-    assert library.search(like=str(folder / "red.png")) == plain
-    assert library.search(Question(Part(folder / "red.png", 0.3))) == plain
+    plain = library.search(coloured / "red.png")
+    assert library.search(like=coloured / "red.png") == plain
+    assert library.search(like=str(coloured / "red.png")) == plain
+    assert library.search(Question(Part(coloured / "red.png", 0.3))) == plain
     assert library.search(Part("a red cat")) == library.search("a red cat")
     assert plain[0].score == pytest.approx(1, abs=1e-3)
 
 
-def test_items_stand_for_their_files(library: Collection, folder: Path) -> None:
-    item = library.get(folder / "red.png")
+def test_items_stand_for_their_files(library: Collection, coloured: Path) -> None:
+    item = library.get(coloured / "red.png")
     assert item is not None
-    other = folder / "blue.png"
-    by_path = library.search(like=[folder / "red.png", other])
+    other = coloured / "blue.png"
+    by_path = library.search(like=[coloured / "red.png", other])
     assert library.search(like=[item.id, other]) == by_path
     assert library.search(like=[item, str(other)]) == by_path
     assert library.search(like=[by_path[0], other], k=3) == library.search(
@@ -96,18 +71,20 @@ def test_items_stand_for_their_files(library: Collection, folder: Path) -> None:
 
 
 def test_an_item_whose_file_is_gone_is_asked_by_what_is_stored(
-    library: Collection, folder: Path
+    library: Collection, coloured: Path
 ) -> None:
-    question = {"like": folder / "red.png", "unlike": folder / "orange.png"}
+    question = {"like": coloured / "red.png", "unlike": coloured / "orange.png"}
     before = names(library.search(**question, k=8))
-    (folder / "red.png").unlink()
+    (coloured / "red.png").unlink()
     assert names(library.search(**question, k=8)) == before
-    assert names(library.search(like=folder / "red.png"))[0] == "red"
+    assert names(library.search(like=coloured / "red.png"))[0] == "red"
 
 
 @pytest.mark.parametrize("mode", ["vector", "hybrid", "hash"])
-def test_pages_and_filters_are_of_one_ranking(library: Collection, folder: Path, mode: str) -> None:
-    question = Question("a red cat", like=folder / "red.png", without="a blue dog")
+def test_pages_and_filters_are_of_one_ranking(
+    library: Collection, coloured: Path, mode: str
+) -> None:
+    question = Question("a red cat", like=coloured / "red.png", without="a blue dog")
     whole = library.search(question, k=8, mode=mode)
     assert len(whole) == 8
     pages = [library.search(question, k=3, offset=n, mode=mode) for n in (0, 3, 6)]
@@ -144,10 +121,10 @@ def test_an_index_gives_the_same(tmp_path: Path, encoder: Encoder, kind: str) ->
     assert len({hit.id for hit in found} & {hit.id for hit in exact}) >= 98
 
 
-def test_words_that_are_held(library: Collection, folder: Path) -> None:
-    library.add(folder / "red.png", metadata={"caption": "a barn by the sea"})
-    library.add(folder / "blue.png", metadata={"caption": "a barn at night"})
-    library.add(folder / "grey.png", metadata={"caption": "night at sea"})
+def test_words_that_are_held(library: Collection, coloured: Path) -> None:
+    library.add(coloured / "red.png", metadata={"caption": "a barn by the sea"})
+    library.add(coloured / "blue.png", metadata={"caption": "a barn at night"})
+    library.add(coloured / "grey.png", metadata={"caption": "night at sea"})
     assert {*names(library.search("barn", without="night", mode="words"))} == {"red"}
     assert {*names(library.search("sea", mode="words", without="barn at sea"))} == {"red", "grey"}
     both = names(library.search(Question("barn", Part("night", 0.2)), mode="words"))
@@ -158,16 +135,16 @@ def test_words_that_are_held(library: Collection, folder: Path) -> None:
     }
     gained = [n for n in scores["barn"] if scores["barn"][n] > scores["barn "][n] + 1e-6]
     assert {library.get(n).path for n in gained} == {  # type: ignore[union-attr]
-        str(folder / "red.png"), str(folder / "blue.png"),
+        str(coloured / "red.png"), str(coloured / "blue.png"),
     }  # fmt: skip
     with pytest.raises(UsageError, match="takes texts"):
-        library.search("barn", like=folder / "red.png", mode="words")
+        library.search("barn", like=coloured / "red.png", mode="words")
 
 
-def test_vectors_and_media_are_parts(library: Collection, folder: Path) -> None:
-    vector = library.encoder.encode([Image(folder / "red.png")])[0]
+def test_vectors_and_media_are_parts(library: Collection, coloured: Path) -> None:
+    vector = library.encoder.encode([Image(coloured / "red.png")])[0]
     hits = library.search(Question(vector, Text("a cat")), k=8)
-    assert names(hits) == names(library.search(Question(folder / "red.png", "a cat"), k=8))
+    assert names(hits) == names(library.search(Question(coloured / "red.png", "a cat"), k=8))
     picture = PIL.Image.new("RGB", (40, 30), COLOURS["red"])
     assert names(library.search("a cat", like=picture, k=8)) == names(hits)
     assert names(library.search("a cat", like=[np.asarray(picture)], k=8)) == names(hits)

@@ -114,6 +114,9 @@ def export(
             raise UsageError("--collection, --layout and --overwrite go with a collection's export")
         export_encoder(str(target), folder, images or [], as_json)
         return
+    if layout == "qrels":
+        _export_judgements(target, collection, overwrite, as_json)
+        return
     if images:
         raise UsageError("--images goes with an encoder: export MODEL FOLDER --images PICTURES")
     from sensorium.collection.exchange import export_collection
@@ -131,6 +134,22 @@ def export(
         f"({report.layout})"
     )
     output.print_report(Report([told], [report]), as_json)
+
+
+def _export_judgements(
+    target: Path, collection: Path | None, overwrite: bool, as_json: bool
+) -> None:
+    from sensorium.collection.qrels import export_judgements
+
+    if overwrite:
+        raise UsageError("--overwrite goes with vectors: name a new folder for --layout qrels")
+    with Collection(collection or default_collection_path(), create=False) as library:
+        report = export_judgements(library, target)
+    told = (
+        f"{report.judgements} judgements of {report.queries} queries; "
+        f"{output.short_path(report.path)} (`sensorium evaluate` reads it)"
+    )
+    output.print_report(Report([told], [report], report.skipped), as_json)
 
 
 def duplicates(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from threading import RLock, Thread
 from typing import Any
 
 import numpy as np
 
 from sensorium.collection.asking_parts import rank_parts
+from sensorium.collection.feedback import Feedback
 from sensorium.collection.hits import hits_of
 from sensorium.collection.judging import Judging
 from sensorium.collection.opening import open_store
@@ -80,8 +82,27 @@ class Asking:
     ) -> Results:
         """See `Collection.search`; the query may be a `Question`."""
         diversity = require_diversity(diversity)
-        if isinstance(query, Question):
-            query = query_of(query, self._store, self._own.load)
+        only = (
+            query_of(query, self._store, self._own.load) if isinstance(query, Question) else query
+        )
+        require_count("k", k, 1)
+        require_count("offset", offset, 0)
+
+        def search(asked: Sequence[Asked] | None, refused: frozenset[int]) -> Results:
+            if asked is None:
+                page = self._ranking(only, mode, where, modality)
+            else:
+                allowed = self.allowed(where, modality)
+                page = partial(self._with_all, mode, asked, allowed=allowed, refused=refused)
+            return self._page(page, int(k), int(offset), fold, diversity)
+
+        feedback = Feedback(self._own.load, self._store, query, mode, mode, search)
+        return feedback.to(search(None, frozenset()))
+
+    def _ranking(
+        self, query: Any, mode: str, where: str | None, modality: str | None
+    ) -> Callable[[int, int], Results]:
+        """What gives pages of hits for a query."""
         if (vector := vector_given(query, lambda: self._own.load().space)) is not None:
             if mode != "vector":
                 raise UsageError(f"a vector is asked by mode 'vector', not {mode!r}")
@@ -91,10 +112,9 @@ class Asking:
                 (hits,) = self.near(given, k, offset, where, modality)
                 return Results(hits, nothing_matches=not hits)
 
-            return self._page(near, k, offset, fold, diversity)
+            return near
         media = query if isinstance(query, Question) else as_media(query)
-        allowed = self.allowed(where, modality)
-        return self._page(self._pages(media, mode, allowed), k, offset, fold, diversity)
+        return self._pages(media, mode, self.allowed(where, modality))
 
     def _page(
         self,
@@ -105,14 +125,12 @@ class Asking:
         diversity: float,
     ) -> Results:
         """A page of a ranking, in which near duplicates may be one and what differs be first."""
-        require_count("k", k, 1)
-        require_count("offset", offset, 0)
         if not (fold or diversity):
-            return page(int(k), int(offset))
+            return page(k, offset)
         from sensorium.collection.varying import varied  # it compares files
 
         snapshot = self.snapshot("vector")
-        return varied(page, int(k), int(offset), fold, diversity, self._store, snapshot)
+        return varied(page, k, offset, fold, diversity, self._store, snapshot)
 
     def pages(self, query: Any, depth: int, mode: str) -> Iterator[list[Hit]]:
         """See `Collection.search_pages`."""
@@ -169,7 +187,7 @@ class Asking:
                 media, self._own.load, self._store, vectors=mode != "words",
                 words=mode in WITH_WORDS,
             )  # fmt: skip
-            return lambda k, offset: self._with_all(mode, asked, k, offset, allowed)
+            return partial(self._with_all, mode, asked, allowed=allowed)
         if mode not in WITH_WORDS:
             parts = query_parts(self._own.load(), media)
             options = {"modality": media.modality.value} if mode == "hash" else {}
@@ -275,7 +293,14 @@ class Asking:
         return results
 
     def _with_all(
-        self, mode: str, asked: Sequence[Asked], k: int, offset: int, allowed: Ids | None
+        self,
+        mode: str,
+        asked: Sequence[Asked],
+        k: int,
+        offset: int,
+        *,
+        allowed: Ids | None,
+        refused: frozenset[int] = frozenset(),
     ) -> Results:
         """Items by all parts of a question; see `sensorium.ranking.parts`."""
         results = Results()
@@ -284,7 +309,7 @@ class Asking:
             samples = self._judging.samples(snapshot) if snapshot is not None else None
             ranked = rank_parts(
                 self._store, snapshot, samples, asked, offset + k, allowed,
-                with_modality=mode == "hash",
+                refused=refused, with_modality=mode == "hash",
             )  # fmt: skip
             (hits,) = hits_of(self._store, [ranked[offset:]])
             results = Results(hits, nothing_matches=not ranked)

@@ -52,6 +52,7 @@ def rank_parts(
     stop: int,
     allowed: Ids | None,
     *,
+    refused: frozenset[int] = frozenset(),
     with_modality: bool = False,
 ) -> list[Ranked]:
     """Rank items by all parts of a question.
@@ -68,6 +69,8 @@ def rank_parts(
         Items wanted.
     allowed : ndarray of int64, optional
         Ids of the items that may be found.
+    refused : frozenset of int
+        Ids of items that are no answer.
     with_modality : bool
         Whether the index is told what is asked with, as hash codes are.
 
@@ -79,7 +82,8 @@ def rank_parts(
     weights = [part.weight for part in asked]
     matches = [_holding(store, part, allowed) for part in asked]
     if snapshot is None or samples is None:
-        return _by_words(matches, weights)[:stop]
+        ranked = _by_words(matches, weights)
+        return [result for result in ranked if result.item not in refused][:stop]
     scales = [[samples.scale(vector) for vector in part.vectors] for part in asked]
     likely = {
         match.item for part, some in zip(asked, matches, strict=True) for match in some
@@ -91,7 +95,7 @@ def rank_parts(
     items, starts = np.unique(compared.item_ids, return_index=True)
     evidence = np.full((len(items), len(asked)), np.nan)
     wanted = np.zeros(len(compared.item_ids), np.float32)
-    refused = np.zeros(len(items), bool)
+    gone = np.zeros(len(items), bool)
     for column, (part, own) in enumerate(zip(asked, scales, strict=True)):
         cosines = compared.vectors @ part.vectors.T
         segments = standing_out(cosines, compared.codes, snapshot.modalities, own)
@@ -99,10 +103,11 @@ def rank_parts(
         if part.weight > 0:
             wanted += part.weight * np.nan_to_num(segments, nan=0.0).mean(axis=1)
         else:
-            refused[are_same(cosines, starts)] = True
+            gone[are_same(cosines, starts)] = True
     items, evidence = _with_words(items, evidence, matches)
     scores = fuse(evidence, weights)
-    scores[: len(refused)][refused] = -np.inf
+    scores[: len(gone)][gone] = -np.inf
+    scores[np.isin(items, [*refused])] = -np.inf
     order = np.lexsort((items, -np.round(scores, 9)))
     order = order[np.isfinite(scores[order])][:stop]
     texts = _texts(matches, weights)

@@ -22,6 +22,7 @@ from sensorium.collection.derived import (
     remove_slot,
     require_same_vectors,
 )
+from sensorium.collection.judgements import COLUMNS, read_judgements
 from sensorium.collection.rows import VECTOR, are_sound, vector_of
 from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.collection.sqlite_writing import count_change
@@ -83,6 +84,7 @@ class CheckReport:
 
 AGAIN = "index it again"
 REBUILT = "sensorium check --repair makes it again"
+FORGOTTEN = "sensorium check --repair forgets it"
 RESTORE = (
     "restore the file from a copy, or index the media into a new collection; "
     "`sensorium export` may still read what is whole"
@@ -112,9 +114,11 @@ def check(library: Collection, *, repair: bool = False) -> CheckReport:
             words = bool(report.damages)
             fields: set[str] = set()
             again = {*_of_vectors(store, report), *_of_descriptions(store, report, fields)}
+            judged = [*_of_judgements(store)]
+            report.damages += [damage for _, damage in judged]
             report.damages += _of_indexes(library, store, report, repair)
             if repair:
-                _forget(store, sorted(again), words, fields)
+                _forget(store, sorted(again), words, fields, [row for row, _ in judged])
     report.repaired = repair and bool(report.damages)
     report.seconds = time.monotonic() - started
     return report
@@ -176,6 +180,15 @@ def _of_descriptions(store: SQLiteStore, report: CheckReport, fields: set[str]) 
         report.damages.append(Damage(what, str(store.path), REBUILT))
 
 
+def _of_judgements(store: SQLiteStore) -> Iterator[tuple[int, Damage]]:
+    """Name judgements that are not as they were written, and their rows."""
+    rows = store.read(f"SELECT {COLUMNS}, id FROM judgements ORDER BY id")
+    for row, one in zip(rows, read_judgements(row[:-1] for row in rows), strict=True):
+        if one is None:
+            what = f"a judgement is damaged (of the item {row[0]!r:.20})"
+            yield row[-1], Damage(what, str(store.path), FORGOTTEN)
+
+
 def _of_indexes(
     library: Collection, store: SQLiteStore, report: CheckReport, repair: bool
 ) -> Iterator[Damage]:
@@ -201,11 +214,14 @@ def _compare_rows(index: DerivedIndex, store: SQLiteStore, dimension: int) -> No
     require_same_vectors(index, sampled[0], sampled[2])
 
 
-def _forget(store: SQLiteStore, items: list[int], words: bool, fields: set[str]) -> None:
+def _forget(
+    store: SQLiteStore, items: list[int], words: bool, fields: set[str], judged: list[int]
+) -> None:
     """Let the next `add` read items again, and index the words of all anew."""
     with store.transaction() as db:
         for item in items:
             forget(db, item)
+        db.executemany("DELETE FROM judgements WHERE id = ?", [(row,) for row in judged])
         db.executemany("INSERT OR IGNORE INTO fields VALUES (?)", [(name,) for name in fields])
         if words:
             # First an index of what it says that it holds: of another one nothing can be deleted.

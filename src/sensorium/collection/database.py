@@ -19,6 +19,7 @@ from sensorium.collection.schema import (
     PAGE_BYTES,
     SCHEMA,
     SCHEMA_VERSION,
+    WORDS_VERSION,
     objection,
 )
 from sensorium.collection.words import cut_anew
@@ -99,14 +100,14 @@ class Database:
                 f"{self.path} is not opened: {reason}. What Sensorium did not make could run when "
                 "it is searched or added to; remove it if you made it yourself"
             )
-        self._has_former_words = version < SCHEMA_VERSION
-        if self._has_former_words and self.connection.readonly("main"):
+        self._has_former_words = version < WORDS_VERSION
+        if version < SCHEMA_VERSION and self.connection.readonly("main"):
             if version < LEAST_TO_READ:
                 raise CollectionError(
                     f"{self.path} has format {version} and must be brought up to date, but cannot "
                     "be written: copy it to a folder of your own and open that"
                 )
-        elif self._has_former_words:
+        elif version < SCHEMA_VERSION:
             # Every statement of the schema adds a table that may be lacking. The page's size
             # counts for an empty file alone.
             run(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -121,7 +122,8 @@ class Database:
                     lacking = (MIGRATION if stored < 3 else ()) + (CHECKSUMS if stored < 4 else ())
                     for statement in lacking:
                         run(statement)
-                    cut_anew(self.connection)
+                    if stored < WORDS_VERSION:
+                        cut_anew(self.connection)
                 run(f"PRAGMA application_id = {APPLICATION_ID}")
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._has_former_words = False

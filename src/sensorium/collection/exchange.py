@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,8 +17,9 @@ import numpy as np
 from sensorium.checksums import KEY, damaged_files, note_files, require_checksum, with_checksum
 from sensorium.collection.bulk import BULK_BATCH, Batch, BulkReport, write_batches
 from sensorium.collection.collection import store_of
+from sensorium.collection.judgements import from_values, to_values
 from sensorium.collection.opening import open_store
-from sensorium.collection.rows import VectorRow
+from sensorium.collection.rows import VectorRow, require_text
 from sensorium.collection.store import Store, require_space
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import CollectionError, SpaceMismatchError, UsageError
@@ -59,10 +60,13 @@ class Origin:
     space : Space
     encoder : str
         Name its encoder loads by.
+    judgements : sequence of dict
+        What was said of items (`sensorium.collection.judgements.to_values`).
     """
 
     space: Space
     encoder: str
+    judgements: Sequence[dict[str, Any]] = ()
 
     def to_json(self, rows: int) -> str:
         """Write the text of `SPACE_FILE`."""
@@ -74,6 +78,7 @@ class Origin:
             "encoder": self.encoder,
             "rows": rows,
             "space": json.loads(self.space.to_json()),
+            **({"judgements": [*self.judgements]} if self.judgements else {}),
         }
         return json.dumps(facts, ensure_ascii=False, indent=1) + "\n"
 
@@ -88,7 +93,12 @@ class Origin:
                     f"{where} has format {facts['format']}, this version reads up to "
                     f"{EXCHANGE_FORMAT}: upgrade Sensorium"
                 )
-            return cls(Space.from_json(json.dumps(facts["space"])), str(facts["encoder"]))
+            judgements = facts.get("judgements", [])
+            for values in judgements:
+                from_values(values, 0)
+                require_text(values["path"])
+            space = Space.from_json(json.dumps(facts["space"]))
+            return cls(space, str(facts["encoder"]), judgements)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CollectionError(f"{where}: the space is not readable ({error!r:.300})") from error
 
@@ -214,7 +224,7 @@ def export_collection(
             if stored is None or not counts.vectors:
                 raise CollectionError(f"{store.path} holds no vectors to export")
             rows = _rows(store, stored[0].dimension, counts.vectors, progress)
-            content = Content(Origin(*stored), counts.vectors, rows)
+            content = Content(Origin(*stored, _judgements(store)), counts.vectors, rows)
             with _whole(path) as unfinished:
                 writer.write(chosen, unfinished, content)
             items = sum(counts.items.values()) - counts.without_vectors
@@ -274,11 +284,25 @@ def import_collection(
     store = store_of(collection)
     require_space(store, origin.space, origin.encoder)
     with closing(found.batches(batch_size)) as batches:
-        return write_batches(
+        report = write_batches(
             store, origin.space, batches,
             total=found.rows, encoder_name=origin.encoder, progress=progress,
             exported=found.origin is not None,
         )  # fmt: skip
+    if found.origin is not None and (judged := found.origin.judgements):
+        items = store.items([*dict.fromkeys(values["path"] for values in judged)])
+        store.judge([
+            from_values(values, items[values["path"]].id)
+            for values in judged if values["path"] in items
+        ])  # fmt: skip
+    return report
+
+
+def _judgements(store: Store) -> list[dict[str, Any]]:
+    """What was said of items, by their paths, which another collection knows them by."""
+    judged = store.judgements()
+    items = store.items([*{one.item for one in judged}])
+    return [to_values(one, items[one.item].file.path) for one in judged if one.item in items]
 
 
 def find_import(

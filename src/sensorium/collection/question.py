@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +130,15 @@ class Asked:
         What a search by words looks for.
     modality : str
         Of what is asked with.
+    told : mapping
+        What it is, so that the same part is known again: its words, its file, or a digest.
     """
 
     weight: float
     vectors: npt.NDArray[np.float32]
     words: str | None
     modality: str
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 def question_of(query: Any, like: Any = None, unlike: Any = None, without: Any = None) -> Any:
@@ -197,9 +202,37 @@ def asked_with(
                 part.weight, found,
                 media.text if words and isinstance(media, Text) else None,
                 media.modality.value if media is not None else "image",
+                _known_by(part.what, media, found, store),
             )
         )  # fmt: skip
     return asked
+
+
+def described(asked: Sequence[Asked]) -> str:
+    """What is asked, as a text that the same question has again: JSON, a part after the other."""
+    parts = [
+        {**part.told, **({"weight": part.weight} if part.weight != 1 else {})} for part in asked
+    ]
+    return json.dumps(parts, ensure_ascii=False, sort_keys=True)
+
+
+def _known_by(
+    what: Any, media: Media | None, vectors: npt.NDArray[np.float32], store: Store
+) -> dict[str, str]:
+    if isinstance(media, Text):
+        return {"words": media.text}
+    named = what.named if isinstance(what, Example) else what
+    if isinstance(named, (int, Item)) and not isinstance(named, bool):
+        named = item.path if (item := find(store, named)) is not None else named
+    if isinstance(named, (str, os.PathLike)):
+        name = os.fspath(named)
+        is_address = isinstance(name, str) and is_url(name)
+        if is_address:
+            return {"file": shown_url(name)}
+        path = os.path.abspath(os.path.expanduser(str(name)))  # noqa: PTH100, PTH111
+        return {"file": path}
+    digest = hashlib.sha256(np.ascontiguousarray(vectors, "<f4").tobytes()).hexdigest()
+    return {"vectors": digest}
 
 
 def query_of(question: Question, store: Store, encoder: Callable[[], Encoder]) -> Any:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders import Space
+from sensorium.errors import UsageError
 from sensorium.media.segments import Span
 
 
@@ -73,6 +74,18 @@ class Hit(Item):
     stands_for: int = 1
 
 
+class Judged(Protocol):
+    """What results are judged by; see `sensorium.collection.feedback`."""
+
+    def judge(self, hits: Sequence[Hit], items: Sequence[Any], *, relevant: bool) -> Results: ...
+
+    def forget(self, items: Sequence[Any]) -> Results: ...
+
+    def judgements(self) -> dict[int, bool]: ...
+
+    def improved(self) -> Results: ...
+
+
 class Results(list[Hit]):
     """What a search found, best first: a list of hits, and what holds of all of them.
 
@@ -84,11 +97,73 @@ class Results(list[Hit]):
         most likely holds nothing of what was asked (docs/scores.md). Neither `k` nor `offset`
         changes it. Searches by words or both, and by what nothing can be said of, match wherever
         they have hits.
+    feedback : optional
+        Of an open collection: what lets its results be judged.
     """
 
-    def __init__(self, hits: Iterable[Hit] = (), *, nothing_matches: bool = False) -> None:
+    def __init__(
+        self,
+        hits: Iterable[Hit] = (),
+        *,
+        nothing_matches: bool = False,
+        feedback: Judged | None = None,
+    ) -> None:
         super().__init__(hits)
         self.nothing_matches = nothing_matches
+        self._feedback = feedback
+
+    def judge(self, *items: Any, relevant: bool = True) -> Results:
+        """Say that items answer the question, or do not; store it, and search again with it.
+
+        Parameters
+        ----------
+        *items : Hit, int, str or Path
+            Hits, or the ids or paths of other items of the collection.
+        relevant : bool
+
+        Returns
+        -------
+        Results
+            Of the same page: `improved`.
+
+        Raises
+        ------
+        UsageError
+            When an item is not there, or these are no results of an open collection.
+        """
+        if not isinstance(relevant, bool):
+            raise UsageError(f"relevant is True or False, got {relevant!r:.80}")
+        return self._judged().judge(self, items, relevant=relevant)
+
+    def forget(self, *items: Any) -> Results:
+        """Forget what was said of items for this question; gives what `improved` does then."""
+        return self._judged().forget(items)
+
+    def improved(self) -> Results:
+        """Search again by all that was ever said of hits of this question.
+
+        What is relevant is sought with, what is not is left out and what is like it goes behind.
+        A plain search never looks at judgements.
+        """
+        return self._judged().improved()
+
+    @property
+    def judgements(self) -> dict[int, bool]:
+        """What was said of items for this question: their ids, and whether they are relevant."""
+        return self._judged().judgements()
+
+    def _judged(self) -> Judged:
+        if self._feedback is None:
+            raise UsageError("only what Collection.search gives can be judged")
+        return self._feedback
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy elsewhere has no open collection.
+        return _copied, ([*self], self.nothing_matches)
+
+
+def _copied(hits: list[Hit], nothing_matches: bool) -> Results:
+    return Results(hits, nothing_matches=nothing_matches)
 
 
 @dataclass(frozen=True)

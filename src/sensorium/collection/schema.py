@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from sensorium.collection.judgements import TABLE as JUDGEMENTS
 from sensorium.collection.words import FORMER as FORMER_WORDS
 from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
 from sensorium.collection.words import TABLES as WORDS_TABLES
 
 APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
+
+WORDS_VERSION = 5
+"""From this one on words are cut as they are now."""
 
 LEAST_TO_READ = 4
 """Versions from this one on lack nothing that a search reads: a file that cannot be written is
@@ -102,6 +106,7 @@ SCHEMA = (
     )""",
     "CREATE TABLE IF NOT EXISTS segment_modalities (name TEXT PRIMARY KEY) WITHOUT ROWID",
     *WORDS_SCHEMA,
+    JUDGEMENTS,
     "CREATE TABLE IF NOT EXISTS fields (name TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS counters (changes INTEGER NOT NULL, removals INTEGER NOT NULL)",
     "INSERT INTO counters SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM counters)",

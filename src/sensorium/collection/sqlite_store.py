@@ -17,6 +17,12 @@ import numpy as np
 
 from sensorium.collection.database import Database
 from sensorium.collection.filters import matching_ids
+from sensorium.collection.judgements import (
+    COLUMNS,
+    Judgement,
+    read_judgements,
+    write_judgements,
+)
 from sensorium.collection.rows import (
     ITEM,
     PASSAGE,
@@ -69,6 +75,7 @@ class SQLiteStore(Database):
     def __init__(self, path: Path, *, create: bool = True) -> None:
         super().__init__(path, create=create)
         self._warned_of: set[int] = set()
+        self._warned_of_judgements = False
 
     # What there is
 
@@ -151,6 +158,42 @@ class SQLiteStore(Database):
         self.prepare_words()
         with self.snapshot():
             return match(self.connection, query, k, allowed)
+
+    # Judgements
+
+    def judgements(self, question: str | None = None) -> list[Judgement]:
+        """See `Store.judgements`."""
+        if not self.read("SELECT 1 FROM sqlite_schema WHERE name = 'judgements'"):
+            return []  # an earlier version's file, which cannot be written
+        sql = f"SELECT {COLUMNS} FROM judgements"
+        asked = () if question is None else (question,)
+        rows = self.read(
+            sql + (" WHERE question = ? ORDER BY id" if asked else " ORDER BY id"), asked
+        )
+        read = [*read_judgements(rows)]
+        if read.count(None) and not self._warned_of_judgements:
+            self._warned_of_judgements = True
+            warnings.warn(
+                f"{self.path}: {read.count(None)} judgements are damaged and left out; "
+                "`sensorium check --repair` forgets them",
+                SensoriumWarning, stacklevel=2,
+            )  # fmt: skip
+        return [one for one in read if one is not None]
+
+    def judge(self, judgements: Sequence[Judgement]) -> int:
+        """See `Store.judge`."""
+        with self.transaction() as db:
+            return write_judgements(db, judgements)
+
+    def unjudge(self, question: str, items: Sequence[int]) -> int:
+        """See `Store.unjudge`."""
+        gone = 0
+        with self.transaction() as db:
+            for item in items:
+                sql = "DELETE FROM judgements WHERE question = ? AND item_id = ?"
+                db.execute(sql, (question, item))
+                gone += db.changes()
+        return gone
 
     # Segments
 

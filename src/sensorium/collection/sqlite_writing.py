@@ -124,6 +124,10 @@ def _rename(
 def _replace(db: Connection, new: EmbeddedFile) -> bool:
     """Insert or replace the item of a path; returns whether it had vectors."""
     file = new.file
+    replaced = db.execute(
+        "SELECT 1 FROM items WHERE path = ? AND content_hash NOT IN (?, x'')",
+        (file.path, file.content_hash),
+    ).fetchall()
     ((item, old),) = db.execute(
         "INSERT INTO items "
         "(path, modality, size, mtime_ns, content_hash, added, properties, extracted) "
@@ -140,6 +144,8 @@ def _replace(db: Connection, new: EmbeddedFile) -> bool:
     ).fetchall()  # fmt: skip
     if old:
         db.execute("DELETE FROM segments WHERE item_id = ?", (item,))
+    if replaced:  # what was said of the item was said of something else
+        db.execute("DELETE FROM judgements WHERE item_id = ?", (item,))
     # Even without vectors of this space: a re-embedding may have read the old content.
     db.execute("DELETE FROM next_segments WHERE item_id = ?", (item,))
     db.execute("DELETE FROM passages WHERE item_id = ?", (item,))

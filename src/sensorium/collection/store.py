@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.judgements import Judgement
 from sensorium.collection.rows import (
     Changes,
     EmbeddedFile,
@@ -244,6 +245,18 @@ class Store(Protocol):
 
     def delete(self, ids: Sequence[int]) -> int:
         """Delete items and their vectors; returns how many there were."""
+        ...
+
+    def judgements(self, question: str | None = None) -> list[Judgement]:
+        """What was said of items, for one question or all, the oldest first; damaged ones not."""
+        ...
+
+    def judge(self, judgements: Sequence[Judgement]) -> int:
+        """Store what is said of items that are there, in the place of what was; gives how many."""
+        ...
+
+    def unjudge(self, question: str, items: Sequence[int]) -> int:
+        """Forget what was said of items for a question; returns how many there were."""
         ...
 
     def reembedding(self, space: Space, encoder: str) -> Reembedding:
