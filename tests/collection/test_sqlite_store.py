@@ -84,7 +84,7 @@ def test_a_newer_format_is_refused(store: SQLiteStore, path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(CollectionError, match="format 99, this version reads up to 5: upgrade"):
+    with pytest.raises(CollectionError, match="format 99, this version reads up to 6: upgrade"):
         SQLiteStore(path)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sensorium import Collection
 from sensorium.collection import sqlite
 from sensorium.collection.checking import check
+from sensorium.collection.schema import SCHEMA_VERSION
 from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.collection.word_query import match_expression
 from sensorium.collection.words import FORMER, describe
@@ -186,7 +187,7 @@ def test_words_of_an_earlier_version_are_cut_anew(old: Path, encoder: Encoder) -
         assert all(len(names) == 1 for names in found)
         assert check(upgraded).damages == []
         with closing(SQLiteStore(old)) as second:
-            assert second.read("PRAGMA user_version") == [(5,)]
+            assert second.read("PRAGMA user_version") == [(SCHEMA_VERSION,)]
         upgraded.delete(old.parent / "DSC_0004.png")
         assert names(upgraded, "风车") == []
     with Collection(old, encoder) as again:

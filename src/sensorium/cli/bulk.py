@@ -29,7 +29,8 @@ LayoutOption = Annotated[
     str | None,
     typer.Option(
         metavar="LAYOUT",
-        help="numpy, clip-retrieval, parquet or lance; without it the name and content tell.",
+        help="numpy, clip-retrieval, parquet or lance; without it the name and content tell. "
+        "An export of judgements is qrels.",
     ),
 ]
 

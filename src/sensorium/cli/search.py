@@ -15,6 +15,7 @@ from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, ope
 from sensorium.cli.terminal import print_json
 from sensorium.collection import Part, Question
 from sensorium.collection.asking import MODES
+from sensorium.errors import UsageError
 from sensorium.media import Text
 
 WEIGHTED = re.compile(r"(?P<weight>[0-9]+(?:\.[0-9]*)?|\.[0-9]+):(?P<what>\S.*)", re.DOTALL)
@@ -81,17 +82,31 @@ def search(
     sheet: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Write a contact sheet of the hits.")
     ] = None,
+    interactive: Annotated[
+        bool,
+        typer.Option(
+            "--interactive", "-i", help="Judge hits, as +1 -3, and see what follows; q ends."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find media by words, or by other media: a picture, a sound, a video, a document."""
     question = asked(query or [], like or [], unlike or [], without or [], mode, literally=as_text)
     if any(abs(part.weight) != 1 for part in question.parts):
         output.notices.print(f"asked: {question}", soft_wrap=True)
+    if interactive and (as_json or paths or null or sheet is not None):
+        raise UsageError("--interactive goes with no other way of printing hits")
     with opened(collection, encoder=encoder) as library:
         hits = library.search(
             question, k, mode=mode, offset=offset, where=where, fold=fold, diversity=diverse
         )
         found_nothing = output.found_nothing(library) if not hits else ""
+        if interactive and hits:
+            from sensorium.cli.interactive import converse
+
+            if not converse(hits):
+                raise typer.Exit(EXIT_PARTLY)
+            return
     if sheet is not None and hits:
         from sensorium.cli.sheet import write_sheet  # fonts and drawing only when asked for
 
