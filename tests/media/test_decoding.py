@@ -100,6 +100,7 @@ def test_a_generator_may_yield_inside() -> None:
     ("words", "meaning"),
     [
         ("could not create decoder object", "its header is damaged"),
+        ("'utf-8' codec can't decode byte 0xe8 in position 91", "its text is damaged"),
         ("decoder error -2", "its compressed data are damaged"),
         ("broken data stream when reading image file", "its compressed data are damaged"),
         ("Pixel allocation failed: Out of memory", "too large for this machine's memory"),

@@ -148,6 +148,7 @@ _MEANINGS: Sequence[tuple[type[BaseException] | tuple[type[BaseException], ...],
 _VAGUE: Sequence[tuple[re.Pattern[str], str]] = (
     (re.compile(r"\bout of memory\b", re.I), "too large for this machine's memory"),
     (re.compile("decoder object"), "its header is damaged"),
+    (re.compile("codec can't (?:de|en)code"), "its text is damaged"),  # told by a library
     (
         re.compile(r"decoder error|data stream|buffer overrun|codec configuration|unknown error"),
         "its compressed data are damaged",
