@@ -118,7 +118,7 @@ def icon(c: random.Random, changed: bool) -> Picture:
     picture = PIL.Image.new("RGBA", (side, side), (255, 255, 255, 0))
     draw = PIL.ImageDraw.Draw(picture)
     one, other = c.sample(range(6), 2)
-    s = side / 24
+    s = side / c.uniform(24, 34)  # none is another one of the same sign
     match other if changed else one:
         case 0:
             draw.polygon([(4 * s, 12 * s), (14 * s, 4 * s), (14 * s, 20 * s)], "white")

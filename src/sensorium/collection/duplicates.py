@@ -5,7 +5,8 @@ thumbnail, and two invoices of one layout are as near as an invoice and its copy
 correlation of thumbnails, tells them apart. They name the candidates. A copy is a file of equal
 bytes, or a picture that can be made again from what is kept (`sensorium.media.pictures.copies`).
 Altered is what shows or says the same when it is looked at closely: pictures tile by tile
-(`sensorium.media.pictures.alike`), documents word by word. All files are read as they are at that
+(`sensorium.media.pictures.alike`), documents word by word, sounds and films over their whole time
+(`sensorium.media.tracks.alike`). All files are read as they are at that
 moment. What is found of which copies is measured by ``python -m benchmarks duplicates`` and told in
 docs/bulk.md.
 """
@@ -36,6 +37,7 @@ from sensorium.collection.hits import item_fields
 from sensorium.collection.items import stored_items
 from sensorium.collection.results import Item
 from sensorium.collection.rows import StoredItem
+from sensorium.collection.same_tracks import SameFilms, SameSounds
 from sensorium.collection.same_words import SameWords
 from sensorium.collection.store import ROWS_READ, Store, modalities_of, tiles_among
 from sensorium.data.files import stored_path
@@ -105,7 +107,7 @@ def find_duplicate_items(
         Cosine of pictures that are compared; None takes `CANDIDATE_COSINE`. Files of equal bytes
         are found whatever it is.
     pixels : bool
-        Whether pictures, and what documents say, are compared. Without, only files of equal bytes
+        Whether what is in files is compared. Without, only files of equal bytes
         are found.
     altered : bool
         Whether altered ones are grouped, too.
@@ -174,8 +176,14 @@ def find_duplicate_items(
         rest = [row for row in seen if row not in gone and row not in books]
         looked = Altered(paths, thumbnails)
         groups = grouped(rest, looked.agree, looked)
-        texts = [row for row in others if row not in gone and items[row].modality == Modality.TEXT]
-        groups += _grouped_near(texts, means, TEXTS_COSINE, SameWords(paths).agree)
+        durations = [_seconds(item) for item in items]
+        for modality, least, confirm in (
+            (Modality.TEXT, TEXTS_COSINE, SameWords(paths).agree),
+            (Modality.AUDIO, CANDIDATE_COSINE, SameSounds(paths, durations).agree),
+            (Modality.VIDEO, CANDIDATE_COSINE, SameFilms(paths, durations).agree),
+        ):
+            mine = [row for row in others if row not in gone and items[row].modality == modality]
+            groups += _grouped_near(mine, means, least, confirm)
         found += _described("altered", groups, items, means)
     return found
 
@@ -186,9 +194,17 @@ def _grouped_near(
     """Groups of rows that have vectors, of which somebody else says what is one."""
     numbers = np.array([row for row in rows if means[row].any()], np.int64)
     groups = find_duplicates(
-        means[numbers], least, confirm=lambda pairs, near: confirm(numbers[pairs], near)
+        means[numbers],
+        least,
+        confirm=lambda pairs, near: confirm(numbers[pairs], near),
+        costly=True,
     )
     return [numbers[group].tolist() for group in groups]
+
+
+def _seconds(item: StoredItem) -> float:
+    duration = item.properties.get("duration")
+    return float(duration) if isinstance(duration, (int, float)) else 0.0
 
 
 def _means(store: Store, items: Sequence[StoredItem], vectors: Vectors) -> Vectors:

@@ -11,6 +11,7 @@ from sensorium.collection.altered import Altered
 from sensorium.collection.confirming import Thumbnails
 from sensorium.collection.results import Hit, Results
 from sensorium.collection.rows import StoredItem
+from sensorium.collection.same_tracks import SameFilms, SameSounds
 from sensorium.collection.same_words import SameWords
 from sensorium.collection.snapshots import Snapshot
 from sensorium.collection.store import Store
@@ -90,10 +91,13 @@ class _Same:
         self._paths: list[str] = []
         self._items: list[StoredItem | None] = []
         self._vectors: Vectors = np.zeros((0, 1), np.float32)
+        self._durations: list[float] = []
         thumbnails = Thumbnails(self._paths)
         self._confirm = {
             Modality.IMAGE: Altered(self._paths, thumbnails).agree,
             Modality.TEXT: SameWords(self._paths).agree,
+            Modality.AUDIO: SameSounds(self._paths, self._durations).agree,
+            Modality.VIDEO: SameFilms(self._paths, self._durations).agree,
         }
         self._said: dict[tuple[int, int], bool] = {}
 
@@ -107,6 +111,7 @@ class _Same:
         del self._items[:]
         self._paths.extend(hit.path for hit in hits[len(self._paths) :])
         self._items.extend(stored.get(hit.id) for hit in hits)
+        self._durations[:] = [float(hit.metadata.get("duration") or 0) for hit in hits]
         self._vectors = _vectors(self._store, self._snapshot, hits)
 
     def double_of(self, place: int, firsts: list[int]) -> int | None:

@@ -41,14 +41,17 @@ PHOTO_WORST, PHOTO_OUTLIER, PHOTO_TYPICAL, PHOTO_UNSEEN = 0.4, 8.0, 0.15, 0.4
 a ball that moves through a photo is at 0.6 and 40 and far above. What is printed on a ground of
 waves loses more than the last when it is scaled down until it cannot be read."""
 
-EVENLY, EVENLY_SMALL, EVENLY_UNSEEN = 12.0, 5.5, 2.5
+EVENLY, EVENLY_SMALL, EVENLY_UNSEEN = 12.0, 4.5, 2.5
 """Fur, leaves and waves lose as much everywhere, the worst tile 3 to 10 times the middle one, and
 may lose more then. Where writing stands on a photograph it is 28 times and more; among waves as
-fine as itself it is 7, and cannot be read any more below half the size."""
+fine as itself it is 5 to 7, and cannot be read any more below half the size."""
 
 HALF, TINY = 2.1, 140
 """How many times smaller, and of how few pixels at the shorter side, a picture is from which on
 `EVENLY_SMALL` holds."""
+
+MOST_REDUCED = 4.0
+"""How many times smaller a picture may be that lost more than `PHOTO_UNSEEN` at all."""
 
 SHARP = 0.5
 """`Closeness.fine` of photographs that may hold writing, such as a printed ticket: of them less is
@@ -155,6 +158,7 @@ class Closeness:
         evenly = self.uneven < (
             EVENLY if self.reduced < HALF and self.shorter >= TINY else EVENLY_SMALL
         )
+        evenly = evenly and self.reduced < MOST_REDUCED
         return (
             self.worst < worst
             and self.outlier < outlier

@@ -5,7 +5,7 @@ A process of their own reads them; only what is kept comes back.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,16 @@ UNCHANGED_SECONDS = 30.0
 SCENE_CHANGE = 10.0
 """Mean difference of two frames' thumbnails, in levels of 255, from which on both are kept: camera
 shake and compression stay under 5."""
+
+
+EACH_FRAME = 0.001
+"""Seconds between looks, of which every frame is one."""
+
+FRAMES_TOLD = 50
+"""Frames after which it is told that reading goes on."""
+
+SAME_SECONDS = 0.005
+"""Times that differ by less are of the same frame."""
 
 
 @isolated
@@ -102,6 +112,44 @@ def _pictures(
             yield kept_at, picture, told.notes[noted:], told.end
             noted = len(told.notes)
     yield 0.0, None, told.notes[noted:], told.end
+
+
+def pictures_at(
+    source: Path | bytes, name: str, times: Sequence[float]
+) -> Generator[PIL.Image.Image, None, None]:
+    """Yield what is seen at each of some ascending times, in seconds; all frames are decoded.
+
+    Raises
+    ------
+    MediaError
+        As `ffmpeg.frames`.
+    """
+    with closing(_pictures_at(source, name, list(times))) as found:
+        for picture in found:
+            if picture is not None:
+                yield picture
+
+
+@isolated
+def _pictures_at(
+    source: Path | bytes, name: str, times: Sequence[float]
+) -> Generator[PIL.Image.Image | None, None, None]:
+    """Pictures, and None now and then, so that whoever waits knows that it goes on."""
+    waiting = list(times)
+    shown: Look | None = None
+    with decoding(name, UNREADABLE):
+        for number, look in enumerate(ffmpeg.frames(source, name, EACH_FRAME, Told([]))):
+            while waiting and shown is not None and look.time > waiting[0] + SAME_SECONDS:
+                waiting.pop(0)
+                yield shown.picture()
+            if not waiting:
+                return
+            shown = look
+            if number % FRAMES_TOLD == 0:
+                yield None
+        if shown is not None:  # the last one stays to the end
+            for _ in waiting:
+                yield shown.picture()
 
 
 def _kept(
