@@ -25,6 +25,7 @@ BENCHMARKS = {
     "questions": "questions of several parts, wanted and not, beside rclip's query algebra",
     "probabilities": "how true hits' probabilities are, and whether nothing matches is known",
     "mixed_lists": "texts and pictures in one list: nDCG and the share of each",
+    "feedback": "what 1, 3 and 10 judged hits gain, beside Rocchio and a regression",
     "yes_no": "whether one label fits: yes, no or cannot tell, and how often that is right",
     "sqlite": "collections on the SQLite of apsw, and on Python's as it is and with guards",
     "words": "questions for words in many scripts, beside other ways to cut words",

@@ -92,8 +92,7 @@ def sets(split: str) -> dict[str, list[Picture]]:
 def questions(pictures: Sequence[Picture], seed: int = 0) -> list[Asked]:
     """All that is asked of one set, the same with the same seed."""
     rng = np.random.default_rng(seed)
-    nouns = [noun for noun in nouns_of(pictures) if len(noun.fits) >= LEAST]
-    nouns += _tags(pictures, {noun.label for noun in nouns})
+    nouns = nouns_and_tags(pictures)
     styles = np.array([picture["style"] for picture in pictures])
     pairs = list(_pairs(nouns, rng))
     made: list[Iterable[Asked]] = [
@@ -109,6 +108,12 @@ def questions(pictures: Sequence[Picture], seed: int = 0) -> list[Asked]:
         for some in _by_kind(one for kind in made for one in kind)
         for asked in (some if len(some) <= MOST else _drawn(some, rng))
     ]
+
+
+def nouns_and_tags(pictures: Sequence[Picture]) -> list[Question]:
+    """Words that fit some pictures and not the others."""
+    nouns = [noun for noun in nouns_of(pictures) if len(noun.fits) >= LEAST]
+    return nouns + _tags(pictures, {noun.label for noun in nouns})
 
 
 def _tags(pictures: Sequence[Picture], known: set[str]) -> list[Question]:

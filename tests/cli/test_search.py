@@ -46,7 +46,7 @@ def test_json_is_one_object_a_line(run: Run, folder: Path, library: Path) -> Non
     }  # fmt: skip
     assert {*rows[0]} == {
         "id", "path", "modality", "metadata", "span", "score", "text", "details",
-        "probability", "nothing_matches",
+        "probability", "nothing_matches", "stands_for",
     }  # fmt: skip
     assert any(row["path"].endswith("two\nlines 图.png") for row in rows)
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)

@@ -180,13 +180,8 @@ def test_damage_is_left_out_and_named(
     library.close()
     damage(library.path, change)
     with Collection(library.path, encoder) as again:
-        if "question" in change:  # it is none of this question any more
+        with pytest.warns(SensoriumWarning, match="1 judgements are damaged and left out"):
             assert again.search("a cat").judgements == {3: False}
-            with pytest.warns(SensoriumWarning, match="1 judgements are damaged"):
-                store_of(again).judgements()
-        else:
-            with pytest.warns(SensoriumWarning, match="1 judgements are damaged and left out"):
-                assert again.search("a cat").judgements == {3: False}
         (found,) = check(again).damages
         assert "judgement is damaged" in found.what and "--repair" in found.mend
         assert check(again, repair=True).repaired
@@ -252,3 +247,32 @@ def test_qrels_of_paths_that_fit_no_line(
     export_judgements(library, tmp_path / "judged")
     lines = (tmp_path / "judged" / "qrels.txt").read_text("utf-8").splitlines()
     assert lines == [f"q1 0 {item.id} 1", "q1 0 1 1"]
+
+
+def test_probabilities_come_nearer_to_what_was_said(tmp_path: Path, encoder: Encoder) -> None:
+    """The order stays, and what is learned from is what was stated before anything was said."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(60, encoder.space.dimension))
+    with Collection(tmp_path / "c.sensorium", encoder) as library:
+        library.add_vectors(vectors, [f"{n}.jpg" for n in range(60)])
+        before = library.search("a cat", k=60)
+        stated = {hit.id: hit.probability for hit in before}
+        assert all(chance is not None for chance in stated.values())
+        before.judge(*before[:10], relevant=False)
+        after = library.search("a cat", k=60)
+        assert [hit.id for hit in after] == [hit.id for hit in before]
+        assert all(hit.probability < stated[hit.id] for hit in after[:10])  # type: ignore[operator]
+        chances = [hit.probability for hit in after]
+        assert chances == sorted(chances, reverse=True)  # type: ignore[type-var]
+        after.judge(*after[10:20], relevant=False)
+        for one in store_of(library).judgements():
+            assert one.found.probability == pytest.approx(stated[one.item], rel=1e-6)
+        # Of improved results nothing is learned but that they are relevant.
+        after.improved().judge(after[30])
+        (last,) = [j for j in store_of(library).judgements() if j.item == after[30].id]
+        assert last.found.probability is None and last.found.mode == "improved"
+    with Collection(tmp_path / "c.sensorium", encoder) as again:
+        lower = again.search("a cat", k=60)
+        assert lower[0].probability < after[0].probability  # type: ignore[operator]
+        again.search("a cat", k=60).forget(*(hit.id for hit in lower))
+        assert again.search("a cat", k=60) == before

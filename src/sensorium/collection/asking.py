@@ -96,7 +96,7 @@ class Asking:
                 page = partial(self._with_all, mode, asked, allowed=allowed, refused=refused)
             return self._page(page, int(k), int(offset), fold, diversity)
 
-        feedback = Feedback(self._own.load, self._store, query, mode, mode, search)
+        feedback = Feedback(self._own.load, self._store, query, mode, mode, self._judging, search)
         return feedback.to(search(None, frozenset()))
 
     def _ranking(

@@ -16,6 +16,7 @@ import numpy as np
 
 from sensorium.collection.items import find
 from sensorium.collection.judgements import Found, Judgement
+from sensorium.collection.judging import Judging
 from sensorium.collection.question import Asked, Question, asked_with, described
 from sensorium.collection.results import Hit, Item, Results
 from sensorium.collection.store import Store
@@ -46,6 +47,8 @@ class Feedback:
     mode : str
     found_by : str
         The same, or `IMPROVED`.
+    judging : Judging
+        Says how likely hits are.
     search : callable
         Takes `Asked` parts and ids of items that are no answer, and gives the hits of the same
         page, filter and mode; None for the search as it was.
@@ -56,6 +59,7 @@ class Feedback:
     query: Any
     mode: str
     found_by: str
+    judging: Judging
     search: Callable[[Sequence[Asked] | None, frozenset[int]], Results]
 
     def to(self, found: Results) -> Results:
@@ -72,11 +76,13 @@ class Feedback:
             [Judgement(item, question, relevant, found=self._found(known.get(item), asked))
              for item in judged]
         )  # fmt: skip
+        self.judging.refine_again()
         return self.improved()
 
     def forget(self, items: Sequence[Any]) -> Results:
         """See `Results.forget`."""
         self.store.unjudge(described(self._asked()), [self._id(item) for item in items])
+        self.judging.refine_again()
         return self.improved()
 
     def judgements(self) -> dict[int, bool]:
@@ -131,10 +137,12 @@ class Feedback:
         if hit is None:
             return Found(mode="")
         space = self.store.state().space
+        kind = asked[0].modality if len(asked) == 1 else "several"
+        plain = self.found_by != IMPROVED
         return Found(
             space[0].fingerprint if space is not None and self.mode != "words" else "",
-            float(hit.score), self.found_by,
-            asked[0].modality if len(asked) == 1 else "several", hit.modality,
+            float(hit.score), self.found_by, kind, hit.modality,
+            self.judging.stated(kind, hit.modality, hit.probability) if plain else None,
         )  # fmt: skip
 
     def _id(self, target: Any) -> int:

@@ -48,6 +48,8 @@ class Found:
     mode : str
     asked, modality : str
         Modality of what was asked with ("several" of several parts) and of the item.
+    probability : float or None
+        That the hit is relevant, as the space's calibration stated it before any judgement.
     """
 
     space: str = ""
@@ -55,6 +57,23 @@ class Found:
     mode: str = "vector"
     asked: str = "text"
     modality: str = "image"
+    probability: float | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether each value is of its kind."""
+        chance = self.probability
+        texts = (self.space, self.mode, self.asked, self.modality)
+        return (
+            all(isinstance(text, str) for text in texts)
+            and self.modality in MODALITIES
+            and _is_number(self.score)
+            and (chance is None or (_is_number(chance) and 0 <= chance <= 1))
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -109,15 +128,12 @@ def read_judgements(rows: Iterable[Sequence[Any]]) -> Iterator[Judgement | None]
     for item, asked, relevant, judged, told, checksum in rows:
         try:
             question, text = (bytes(value).decode("utf-8") for value in (asked, told))
-            values = json.loads(text)
-            found = Found(**values)
+            found = Found(**json.loads(text))
             if not (
                 checksum == _checksum(item, question, relevant, judged, text)
                 and relevant in (0, 1)
                 and isinstance(json.loads(question), list)
-                and math.isfinite(found.score)
-                and found.modality in MODALITIES
-                and all(isinstance(v, str) for k, v in values.items() if k != "score")
+                and found.is_sound
             ):
                 raise ValueError
         except (TypeError, ValueError, KeyError, RecursionError, AttributeError):
@@ -147,11 +163,8 @@ def from_values(values: Any, item: int) -> Judgement:
         and len(question) <= MOST_QUESTION
         and isinstance(json.loads(question), list)
         and isinstance(relevant, bool)
-        and isinstance(judged, (int, float))
-        and math.isfinite(judged)
-        and math.isfinite(found.score)
-        and found.modality in MODALITIES
-        and all(isinstance(v, str) for k, v in vars(found).items() if k != "score")
+        and _is_number(judged)
+        and found.is_sound
     ):
         raise ValueError(f"it is no judgement: {values!r:.80}")
     return Judgement(item, question, relevant, float(judged), found)

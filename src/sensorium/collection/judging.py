@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from threading import RLock
 
@@ -15,9 +16,12 @@ from sensorium.encoders.ordinary import reference_questions
 from sensorium.index.base import Vectors
 from sensorium.media import Modality
 from sensorium.ranking.abstaining import Ordinary, nothing_matches
-from sensorium.ranking.calibration import NOBODY, Chance, Judge
+from sensorium.ranking.calibration import ANY, NOBODY, Calibration, Chance, Judge, refined
 from sensorium.ranking.scale import SAMPLE, Samples, Scale
 from sensorium.ranking.scoring import Neighbour
+
+NEARLY_NONE = 1e-6
+"""Probability that log odds are taken of at least."""
 
 KEYS = 8
 """Components of vectors that choose which are drawn."""
@@ -38,6 +42,7 @@ class Judging:
         self._lock = RLock()
         self._last: tuple[Snapshot, tuple[Chance, Mapping[str, int]] | None] | None = None
         self._drawn: tuple[Snapshot, Samples] | None = None
+        self._calibrations: dict[str, tuple[Calibration, Calibration]] = {}
         self._ordinary: dict[tuple[str, str], Ordinary | None] = {}
 
     def judge(self, snapshot: Snapshot, query: Vectors, asked: str, scale: Scale) -> Judge:
@@ -83,11 +88,47 @@ class Judging:
                     chance = Chance(
                         self.samples(snapshot),
                         lambda modality: reference_questions(encoder, modality),
-                        encoder.calibrations,
+                        self._refined(encoder.space.fingerprint, encoder.calibrations),
                     )
                     found = (chance, of_modality)
                 self._last = (snapshot, found)
             return self._last[1]
+
+    def refine_again(self) -> None:
+        """Take into account what was said of hits since the last search."""
+        with self._lock:
+            self._last = None
+
+    def _refined(
+        self, space: str, given: Mapping[str, tuple[float, float, float]]
+    ) -> Mapping[str, tuple[float, float, float]]:
+        """Calibrations of pairs of modalities, nearer to what was said of hits of this space."""
+        said: dict[str, list[tuple[float, bool]]] = {}
+        for one in self._store.judgements():
+            if one.found.space == space and one.found.probability is not None:
+                pair = f"{one.found.asked}-{one.found.modality}"
+                said.setdefault(pair, []).append((one.found.probability, one.relevant))
+        own = {
+            pair: refined(Calibration(*given.get(pair, ANY)), *zip(*judged, strict=True))
+            for pair, judged in said.items()
+        }
+        self._calibrations = {
+            pair: (Calibration(*given.get(pair, ANY)), calibration)
+            for pair, calibration in own.items()
+        }
+        return {**given, **own}
+
+    def stated(self, asked: str, modality: str, probability: float | None) -> float | None:
+        """What the space's own calibration states where the refined one states a probability."""
+        if probability is None or (pair := f"{asked}-{modality}") not in self._calibrations:
+            return probability
+        before, after = self._calibrations[pair]
+        # The log odds were multiplied and moved.
+        slope = after.surprise / before.surprise if before.surprise else 1.0
+        offset = after.bias - slope * before.bias
+        chance = min(max(probability, NEARLY_NONE), 1 - NEARLY_NONE)
+        odds = (math.log(chance / (1 - chance)) - offset) / slope
+        return 0.5 + 0.5 * math.tanh(odds / 2)
 
     def samples(self, snapshot: Snapshot) -> Samples:
         """What tells cosines to a snapshot's vectors by chance, drawn once."""
