@@ -27,6 +27,8 @@ BENCHMARKS = {
     "mixed_lists": "texts and pictures in one list: nDCG and the share of each",
     "feedback": "what 1, 3 and 10 judged hits gain, beside Rocchio and a regression",
     "yes_no": "whether one label fits: yes, no or cannot tell, and how often that is right",
+    "capitals": "captions in capitals find their pictures: by rule, and what ordinary text loses",
+    "long_questions": "questions longer than the model reads at once: cut off, or in parts",
     "sqlite": "collections on the SQLite of apsw, and on Python's as it is and with guards",
     "words": "questions for words in many scripts, beside other ways to cut words",
     "duplicates": "altered copies found, and different pictures called one, beside rivals",

@@ -148,6 +148,7 @@ def write(
             "tokenizer": "tokenizer.json",
             "max_tokens": MAX_TOKENS,
             "prefix": PREFIX,
+            "capitals": "lower",
         },
         "prompts": calibration.prompts,
         "parts": {"conse": [0, conse], "projection": [conse, dimension]},

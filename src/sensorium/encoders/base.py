@@ -139,6 +139,13 @@ class Encoder(FeatureExtractor):
         """As `encode` with the role of a query."""
         return self.encode(items, role="query", batch_size=batch_size)
 
+    def as_read(self, text: str) -> str:
+        """A text as the model gets it, before prefix and tokenizer: the same in most encoders.
+
+        `prepare` does it by itself; who puts labels into prompts does it before.
+        """
+        return text
+
     def ordinary(self, what: Literal["pictures", "words"]) -> npt.NDArray[np.float32] | None:
         """Vectors that come with the encoder, shape (n, space.dimension).
 

@@ -87,6 +87,11 @@ class ComposedEncoder(Encoder):
             vectors[:, self._blocks[number]] = encoded / np.sqrt(len(holding))
         return vectors
 
+    def as_read(self, text: str) -> str:
+        """See `Encoder.as_read`; as the one that alone holds texts reads it."""
+        holding = [e for e in self.encoders if Modality.TEXT in e.space.modalities]
+        return holding[0].as_read(text) if len(holding) == 1 else text
+
     def ordinary(self, what: Literal["pictures", "words"]) -> npt.NDArray[np.float32] | None:
         """See `Encoder.ordinary`; of the one that alone holds pictures, or texts."""
         modality = Modality.IMAGE if what == "pictures" else Modality.TEXT

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, Prepared, Role
+from sensorium.encoders.capitals import in_small_letters
+from sensorium.encoders.long_texts import cut, divided, in_turns, joined, pooled, tell
 from sensorium.encoders.onnx_files import require_whole
 from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels
 from sensorium.encoders.runtime import (
@@ -53,6 +55,10 @@ an encoder is loaded, so that comparing it takes no time."""
 
 QUERY_PREFIX = "query_prefix"
 """Of a text tower: put before what is sought, where that is not the prefix of what is searched."""
+
+CAPITALS = "capitals"
+"""Of a text tower: what becomes of words in capitals, "lower" where they are read in small letters
+(`sensorium.encoders.capitals`); where it is missing they are read as they are written."""
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
@@ -158,10 +164,22 @@ class FolderEncoder(Encoder):
             prefix = tower.get(QUERY_PREFIX) or prefix
         tokenizer = self._tokenizer
         with decoding("", f"the text {media.text!r:.80} cannot be encoded"):
-            ids = tokenizer.encode(prefix + media.text).ids
-        if not ids:  # control characters alone, say; the mean of nothing is no vector
+            text = self.as_read(media.text)
+            encoded = tokenizer.encode(prefix + text)
+            if encoded.overflowing and role == "query":
+                parts = self._parts(prefix, text)
+                return joined("input_ids", [np.array(ids, np.int64) for ids in parts])
+        if not encoded.ids:  # control characters alone, say; the mean of nothing is no vector
             raise MediaError(f"the text {media.text!r:.80} holds nothing to encode")
-        return {"input_ids": np.array(ids, dtype=np.int64)}
+        return {"input_ids": np.array(encoded.ids, dtype=np.int64)}
+
+    def _parts(self, prefix: str, text: str) -> list[list[int]]:
+        """The tokens of each part of a text that is longer than the tower takes."""
+        most = self._towers[Modality.TEXT]["max_tokens"]
+        tell(self.space.name, most)
+        tokens = self._whole_tokenizer.encode(text, add_special_tokens=False).offsets
+        room = most - len(self._tokenizer.encode(prefix).ids)
+        return [self._tokenizer.encode(prefix + part).ids for part in cut(text, tokens, room)]
 
     def encode_prepared(
         self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"
@@ -170,6 +188,16 @@ class FolderEncoder(Encoder):
         self._config(modality)
         if not batch:
             return np.empty((0, self.space.dimension), np.float32)
+        if modality == Modality.TEXT and (parts := divided("input_ids", batch)) is not None:
+            flat, counts = parts
+            found = [self._unit_vectors(modality, some) for some in in_turns(flat)]
+            weights = [len(part["input_ids"]) for part in flat]
+            return pooled(np.concatenate(found), counts, weights)
+        return self._unit_vectors(modality, batch)
+
+    def _unit_vectors(
+        self, modality: Modality, batch: Sequence[Prepared]
+    ) -> npt.NDArray[np.float32]:
         inputs = _COLLATE[modality](batch, self._config(modality))
         vectors = self._tower(modality).run(inputs)
         if vectors.shape != (len(batch), self.space.dimension):
@@ -184,6 +212,15 @@ class FolderEncoder(Encoder):
         # bf16 leaves lengths between 0.998 and 1.002; dot products are to be cosines.
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+    def as_read(self, text: str) -> str:
+        """See `Encoder.as_read`."""
+        if CAPITALS not in self._towers.get(Modality.TEXT, {}):
+            return text
+        return in_small_letters(text, self._pieces)
+
+    def _pieces(self, word: str) -> int:
+        return len(self._tokenizer.encode(word, add_special_tokens=False).ids)
 
     def ordinary(self, what: Literal["pictures", "words"]) -> npt.NDArray[np.float32] | None:
         """See `Encoder.ordinary`; in the files that ``encoder.json`` names.
@@ -236,6 +273,19 @@ class FolderEncoder(Encoder):
 
     @cached_property
     def _tokenizer(self) -> Any:
+        """Cuts texts off where the tower's tokens end."""
+        tokenizer = self._read_tokenizer()
+        tokenizer.enable_truncation(self._towers[Modality.TEXT]["max_tokens"])
+        return tokenizer
+
+    @cached_property
+    def _whole_tokenizer(self) -> Any:
+        """Cuts no text off; of its own, since a tokenizer's settings are everybody's."""
+        tokenizer = self._read_tokenizer()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    def _read_tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
         tower = self._towers[Modality.TEXT]
@@ -246,7 +296,6 @@ class FolderEncoder(Encoder):
         except MediaError as error:
             raise EncoderError(str(error)) from error
         tokenizer.no_padding()
-        tokenizer.enable_truncation(tower["max_tokens"])
         return tokenizer
 
     def __repr__(self) -> str:
@@ -336,6 +385,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
     ):
         known = ", ".join(RESAMPLES)
         raise EncoderError(f"{path}: image resample {resample!r}; known: {known}")
+    if "text" in config and (capitals := config["text"].get(CAPITALS)) not in (None, "lower"):
+        raise EncoderError(f"{path}: text {CAPITALS} is {capitals!r:.40}; known: lower")
     for key in _ORDINARY.values():
         file = config.get(key)
         if file is not None and not _is_plain(file):

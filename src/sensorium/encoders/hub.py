@@ -7,10 +7,12 @@ no code of a model's author is run.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -30,6 +32,7 @@ from sensorium.encoders.hub_loading import (
     load_model,
     lowers_here,
 )
+from sensorium.encoders.long_texts import LEAST_ROOM, cut, divided, in_turns, joined, pooled, tell
 from sensorium.encoders.pretrained import is_local
 from sensorium.encoders.space import Space, hash_files
 from sensorium.encoders.trust import remember
@@ -46,6 +49,12 @@ except ImportError as error:
 
 WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model")
 """Files of a model that decide what its vectors are."""
+
+MOST_TOKENS = 1 << 20
+"""A limit above this is none: tokenizers say 10^30 where they know no limit."""
+
+CHAT_TOKENS = 32
+"""Around a text where a model takes it as a message of a chat."""
 
 NOTES = "sensorium.json"
 """File beside a model trained here: what it is, its temperature and prompts."""
@@ -172,7 +181,8 @@ class HubEncoder(Encoder):
             raise EncoderError(f"{self.space.name} encodes {known}, not {media.modality}")
         if isinstance(media, Text):
             with decoding("", f"the text {media.text!r:.80} cannot be encoded"):
-                return {"utf8": np.frombuffer(media.text.encode(), np.uint8)}
+                parts = self._parts(media.text) if role == "query" else [media.text]
+                return joined("utf8", [np.frombuffer(part.encode(), np.uint8) for part in parts])
         if isinstance(media, Image):
             with decoding("", "cannot be given to the encoder"):
                 return {"pixels": np.asarray(media.load())}
@@ -187,6 +197,11 @@ class HubEncoder(Encoder):
         """See `Encoder.encode_prepared`; with the prompt that the model was trained with for it."""
         if not batch:
             return np.empty((0, self.space.dimension), np.float32)
+        if modality == Modality.TEXT and (parts := divided("utf8", batch)) is not None:
+            flat, counts = parts
+            found = [self.encode_prepared(modality, some, role) for some in in_turns(flat)]
+            weights = [len(part["utf8"]) for part in flat]
+            return pooled(np.concatenate(found), counts, weights)
         is_query = role == "query" and self.tells_queries_apart
         encode = self._model.encode_query if is_query else self._model.encode_document
         prompt = None if is_query else document_prompt(self._model) or None
@@ -203,6 +218,45 @@ class HubEncoder(Encoder):
         if not np.isfinite(norms).all() or not (norms > 0).all():
             raise EncoderError(f"{self.source} gave a vector that has no direction")
         return np.asarray(vectors / norms, np.float32)
+
+    def _parts(self, text: str) -> list[str]:
+        """A text that asks, in as many parts as its length needs."""
+        if self._longest is None or len(text.encode()) <= self._room:
+            return [text]  # every token has a byte at least
+        tokens = self._whole_tokenizer.encode(text, add_special_tokens=False).offsets
+        if len(tokens) <= self._room:
+            return [text]
+        tell(self.space.name, self._longest)
+        return cut(text, tokens, self._room)
+
+    @cached_property
+    def _longest(self) -> int | None:
+        """Tokens of a text that the model reads; None where that is not known, or no limit."""
+        module = input_module(self._model, Modality.TEXT)
+        longest = getattr(module, "max_seq_length", None)
+        fast = getattr(getattr(module, "tokenizer", None), "backend_tokenizer", None)
+        return longest if fast is not None and longest and longest < MOST_TOKENS else None
+
+    @cached_property
+    def _room(self) -> int:
+        """Tokens that are left of these beside the prompt and the marks of begin and end."""
+        assert self._longest is not None
+        asked = self._model.prompts.get("query") or ""
+        prompt = asked if self.tells_queries_apart else document_prompt(self._model)
+        around = len(self._whole_tokenizer.encode(prompt).ids)
+        if "message" in self._model.modalities:
+            around += CHAT_TOKENS
+        return max(self._longest - around, LEAST_ROOM)
+
+    @cached_property
+    def _whole_tokenizer(self) -> Any:
+        """Cuts nothing off; a copy, since the library changes its settings with every batch."""
+        with self._computing:
+            backend = input_module(self._model, Modality.TEXT).tokenizer.backend_tokenizer
+            whole = copy.deepcopy(backend)
+        whole.no_truncation()
+        whole.no_padding()
+        return whole
 
     @property
     def model(self) -> Any:

@@ -74,7 +74,9 @@ def label_vectors(encoder: Encoder, labels: Sequence[str], prompts: Sequence[str
     -------
     ndarray of float32, shape (len(labels), d)
     """
-    filled = [Text(prompt.replace("{}", label)) for label in labels for prompt in prompts]
+    # By itself, before there are other words around it: "a picture of HORSE" is not in capitals.
+    read = [encoder.as_read(label) for label in labels]
+    filled = [Text(prompt.replace("{}", label)) for label in read for prompt in prompts]
     asked = encoder.encode(filled, role="query")  # labels are what is sought among stored vectors
     vectors = asked.reshape(len(labels), len(prompts), -1).mean(axis=1)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
