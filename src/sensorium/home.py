@@ -49,9 +49,14 @@ def data_folder() -> Path:
 
 def index_command(collection: Path) -> str:
     """Write the shell's command that fills a collection, for messages."""
+    return command_on(collection, "index", "FOLDER")
+
+
+def command_on(collection: Path, command: str, *arguments: str) -> str:
+    """Write a command of the shell about a collection, for messages."""
     named = collection.absolute() != default_collection_path()
     option = f" --collection {shlex.quote(str(collection))}" if named else ""
-    return f"sensorium index FOLDER{option}"
+    return " ".join(["sensorium", command, *map(shlex.quote, arguments)]) + option
 
 
 def short_path(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def test_json_is_one_object_a_line(run: Run, folder: Path, library: Path) -> Non
     }  # fmt: skip
     assert {*rows[0]} == {
         "id", "path", "modality", "metadata", "span", "score", "text", "details",
-        "probability", "nothing_matches", "stands_for",
+        "probability", "state", "nothing_matches", "stands_for",
     }  # fmt: skip
     assert any(row["path"].endswith("two\nlines 图.png") for row in rows)
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
@@ -93,6 +94,83 @@ def test_exit_codes_of_a_real_process(shell: Run, library: Path, line: str, code
     done = shell(line, library)
     assert done.code == code
     assert (done.err == "") is (code == 0)
+
+
+@pytest.fixture
+def stale(tiny: Path, tmp_path: Path) -> Path:
+    """A collection of three files, of which one has gone and one is another by now."""
+    for color in COLORS[:3]:
+        PIL.Image.new("RGB", (40, 30), color).save(tmp_path / f"{color} one.png")
+    with Collection(tmp_path / "c.sensorium", tiny) as library:
+        library.add(tmp_path)
+    (tmp_path / "red one.png").unlink()
+    os.utime(tmp_path / "blue one.png", (7, 7))
+    return tmp_path / "c.sensorium"
+
+
+def test_stale_files_are_marked_and_what_mends_them_is_told(run: Run, stale: Path) -> None:
+    done = run("search", "red", "-c", stale)
+    rows = [line.split("\t") for line in done.lines]
+    assert rows[0] == ["score", "path", "state"]
+    assert {Path(row[1]).name: row[2:] for row in rows[1:]} == {
+        "red one.png": ["gone"], "green one.png": [], "blue one.png": ["changed"],
+    }  # fmt: skip
+    changed = shlex.quote(str(stale.parent / "blue one.png"))
+    mends = (
+        f"sensorium index {changed} --collection {stale}",
+        f"sensorium prune --collection {stale}",
+    )
+    assert done.code == 0 and done.err.splitlines() == [
+        f"1 file changed since indexed: `{mends[0]}`",
+        f"1 file gone: `{mends[1]}`, unless a drive is merely not connected",
+    ]
+    as_json = [json.loads(line) for line in run("search", "red", "-c", stale, "--json").lines]
+    assert {Path(row["path"]).name: row["state"] for row in as_json} == {
+        "red one.png": "gone", "green one.png": "", "blue one.png": "changed",
+    }  # fmt: skip
+    labelled = run("classify", "-c", stale, "--labels", "a,b", "--json")
+    assert [json.loads(line)["state"] for line in labelled.lines] == ["changed", "", "gone"]
+    assert labelled.err == done.err
+
+    for mend in mends:  # what is told is what mends it
+        assert run(*shlex.split(mend)[1:]).code == 0
+    done = run("search", "red", "-c", stale)
+    assert (done.code, done.err, len(done.lines), done.lines[0]) == (0, "", 3, "score\tpath")
+
+
+def test_stale_files_are_in_no_pipe(run: Run, stale: Path) -> None:
+    for option, end in (("--paths", "\n"), ("--null", "\0")):
+        done = run("search", "red", "-c", stale, option)
+        assert (done.code, done.out) == (0, str(stale.parent / "green one.png") + end)
+        assert "1 file changed" in done.err and "1 file gone" in done.err
+    done = run("search", "red", "-c", stale, "--paths", "--where", "path NOT LIKE '%green%'")
+    assert (done.code, done.out) == (1, "")
+
+
+def test_many_changed_files_are_told_with_a_folder(run: Run, tiny: Path, tmp_path: Path) -> None:
+    files = [tmp_path / f"{n}.png" for n in range(6)]
+    for n, file in enumerate(files):
+        PIL.Image.new("RGB", (40, 30), (n * 40, 0, 0)).save(file)
+    with Collection(tmp_path / "c.sensorium", tiny) as library:
+        library.add(tmp_path)
+    for file in files:
+        os.utime(file, (7, 7))
+    done = run("search", "red", "-c", tmp_path / "c.sensorium")
+    assert "6 files changed since indexed: `sensorium index FOLDER --collection" in done.err
+
+
+def test_index_verify_tells_how_many_were_compared(run: Run, stale: Path) -> None:
+    file, other = stale.parent / "green one.png", stale.parent / "other.png"
+    file.write_bytes(file.read_bytes() + bytes(64))  # room for another picture
+    assert "1 updated" in run("index", file, "-c", stale).out
+    before = file.stat()
+    PIL.Image.new("RGB", (40, 30), (0, 200, 9)).save(other)
+    file.write_bytes(other.read_bytes().ljust(before.st_size, b"\0"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size
+    assert "1 unchanged" in run("index", file, "-c", stale).out
+    assert "1 updated, 1 compared" in run("index", file, "-c", stale, "--verify").out
+    assert "1 unchanged, 1 compared" in run("index", file, "-c", stale, "--verify").out
 
 
 def test_nothing_found_is_one(run: Run, library: Path) -> None:
@@ -268,7 +346,8 @@ def test_a_contact_sheet_of_files_that_are_gone_says_so(
     sheet = tmp_path / "sheet.png"
     done = run("search", "red", "-c", tmp_path / "c.sensorium", "--sheet", sheet, "--json")
     assert done.code == 0 and len(done.lines) == len(COLORS) + 1
-    assert done.err == f"skipped {pictures / 'red.png'}: no such file\n"
+    assert done.err.splitlines()[0] == f"skipped {pictures / 'red.png'}: no such file"
+    assert done.err.splitlines()[1:][0].startswith("1 file gone: `sensorium prune")
     with PIL.Image.open(sheet) as picture:
         assert (211, 211, 211) in {color for _, color in picture.getcolors(1 << 20)}  # light grey
 

@@ -58,6 +58,12 @@ def index(
         ),
     ] = None,
     ocr: Annotated[bool, typer.Option("--ocr", help="Read what is written in pictures.")] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Compare contents, too, of files whose size and time are as before."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add media to a collection; what has not changed is passed over."""
@@ -69,11 +75,11 @@ def index(
     with opened(path, encoder=encoder, create=True) as library:
         with interruptible(STAYS), progress_bar("indexing") as progress:
             report = library.add(
-                *sources, speech=speech_model or speech, ocr=ocr, progress=progress
+                *sources, speech=speech_model or speech, ocr=ocr, verify=verify, progress=progress
             )
         total = len(library)
     ignored = f" ({told_ignored(report.ignored_kinds)})" if report.ignored else ""
-    counted = ("added", "updated", "moved", "unchanged")
+    counted = ("added", "updated", "moved", "unchanged", "compared")
     told = output.told_added(report, counted, ignored, library.path, total)
     output.print_report(told, as_json)
 

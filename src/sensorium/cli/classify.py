@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, opened
 from sensorium.cli.predict import FUSION_FILE, predict
 from sensorium.collection import Skipped
+from sensorium.collection.staleness import states_of
 from sensorium.data.files import Selection, select_files
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
@@ -95,7 +96,7 @@ def classify(
     if save is not None and (classifier is None or sources):
         raise UsageError("--save goes with --classifier and a collection: name no files")
     judged = classifier is None and (multi or len(names) == 1)
-    chosen = Selection()
+    chosen, states = Selection(), list[str]()
     if sources:
         if where is not None or collection is not None:
             raise UsageError("--where and --collection go with a collection: name no files")
@@ -118,10 +119,12 @@ def classify(
                 output.notices.print(told)
             elif not found:
                 output.notices.print(output.found_nothing(library), soft_wrap=True)
+            states = states_of(found)
+            output.print_stale(found, states, library.path)
         rows = [(item.path, item.labels) for item in found]
     if save is not None:
         output.notices.print(f"{len(rows)} labels stored as {save}")
-    _print(rows, chosen, as_json, judged)
+    _print(rows, chosen, as_json, judged, states)
 
 
 def label(
@@ -175,12 +178,18 @@ def _label_files(classify_one: Classify, chosen: Selection) -> list[tuple[str, L
 
 
 def _print(
-    rows: list[tuple[str, Labels]], chosen: Selection, as_json: bool, judged: bool = False
+    rows: list[tuple[str, Labels]],
+    chosen: Selection,
+    as_json: bool,
+    judged: bool,
+    states: Sequence[str],
 ) -> None:
     if not as_json:
         output.print_labels(rows, judged=judged)
         output.print_ignored(chosen.ignored)
     facts = [{"path": path, "labels": dict(best), **_answers(best, judged)} for path, best in rows]
+    for fact, state in zip(facts, states, strict=bool(states)):
+        fact["state"] = state
     skipped = chosen.skipped
     output.print_report(Report((), [*facts, *named(skipped)], skipped), as_json)
     if not rows:

@@ -17,16 +17,21 @@ from typer import Exit
 from sensorium.cli import EXIT_PARTLY
 from sensorium.cli.terminal import Console, print_json, print_line
 from sensorium.collection import Collection, Hit, Item, OptimizeReport, Skipped
+from sensorium.collection.staleness import CHANGED, GONE, UNREACHABLE
 from sensorium.data.files import told_ignored
 from sensorium.evaluation.report import Report, Table, named
-from sensorium.home import index_command
+from sensorium.home import command_on, index_command
 from sensorium.home import short_path as short_path
 from sensorium.index.tuning import Measured
 from sensorium.media.skipped import Note, group_skipped
 from sensorium.tasks.yes_no import answer
+from sensorium.visible import visible
 
 SKIPPED_SHOWN = 20
 """Reasons of skipping that are told on a terminal; a pipe gets all, ``--json`` every file."""
+
+STALE_SHOWN = 5
+"""Changed files that the command which indexes them again names; beyond, it names a folder."""
 
 CAPTION_KEYS = ("caption", "caption_en", "title", "description")
 """Metadata that tells what a picture shows, in the order it is looked for."""
@@ -177,16 +182,26 @@ def print_table(table: Table) -> None:
     console.print(grid)
 
 
-def print_hits(hits: Sequence[Hit]) -> None:
-    """Print hits: a table on a terminal, in a pipe score, path and place separated by tabs."""
+def print_hits(hits: Sequence[Hit], states: Sequence[str] = ()) -> None:
+    """Print hits: a table on a terminal, in a pipe score, path, place and state behind tabs.
+
+    Parameters
+    ----------
+    hits : sequence of Hit
+    states : sequence of str
+        Of their files, where these were looked at.
+    """
     placed, described = any(map(place, hits)), any(map(told, hits))
     folded = any(hit.stands_for > 1 for hit in hits)
+    marked = any(states)
+    states = states or [""] * len(hits)
     if not hits:
         return
     if not console.is_terminal:
-        print_line("score", "path", *["place"] * placed, *["stands for"] * folded)
-        for hit in hits:
-            more = [*[place(hit)] * placed, *[str(hit.stands_for)] * folded]
+        headings = ["place"] * placed + ["stands for"] * folded + ["state"] * marked
+        print_line("score", "path", *headings)
+        for hit, state in zip(hits, states, strict=True):
+            more = [*[place(hit)] * placed, *[str(hit.stands_for)] * folded, state]
             print_line(f"{hit.score:.4f}", hit.path, *more)
         return
     # What describes gets the room that is left; the other columns keep theirs. A long path is cut
@@ -203,6 +218,8 @@ def print_hits(hits: Sequence[Hit]) -> None:
         table.add_column("place", no_wrap=True, min_width=max(len(place(hit)) for hit in hits))
     if folded:
         table.add_column("stands for", justify="right", no_wrap=True)
+    if marked:
+        table.add_column("state", no_wrap=True)
     if described:
         table.add_column("caption", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
     for rank, (hit, path) in enumerate(zip(hits, paths, strict=True), 1):
@@ -211,6 +228,8 @@ def print_hits(hits: Sequence[Hit]) -> None:
             cells.append(Text(place(hit)))
         if folded:
             cells.append(Text(str(hit.stands_for)))
+        if marked:
+            cells.append(Text(states[rank - 1]))
         if described:
             cells.append(Text(told(hit)))
         table.add_row(*cells)
@@ -287,6 +306,33 @@ def found_nothing(library: Collection) -> str:
         return "nothing found"
     path = short_path(str(library.path))
     return f"{path} holds nothing yet: `{index_command(library.path)}` adds media"
+
+
+def print_stale(items: Sequence[Item], states: Sequence[str], collection: Path) -> None:
+    """Say on standard error which files are not as they were indexed, and what mends it."""
+
+    def of(state: str) -> tuple[list[str], str]:
+        paths = [item.path for item, found in zip(items, states, strict=True) if found == state]
+        return paths, f"{len(paths)} file{'s' if len(paths) > 1 else ''}"
+
+    lines = []
+    changed, count = of(CHANGED)
+    if changed:
+        # Beyond these there is no command to be copied; a name that cannot be shown is none, too.
+        shown = [path for path in changed if visible(path) == path][:STALE_SHOWN]
+        mend = command_on(
+            collection, "index", *(shown if len(shown) == len(changed) else ["FOLDER"])
+        )
+        lines.append(f"{count} changed since indexed: `{mend}`")
+    gone, count = of(GONE)
+    if gone:
+        mend = command_on(collection, "prune")
+        lines.append(f"{count} gone: `{mend}`, unless a drive is merely not connected")
+    unreachable, count = of(UNREACHABLE)
+    if unreachable:
+        lines.append(f"{count} cannot be reached, such as {short_path(unreachable[0])}")
+    for line in lines:
+        notices.print(Text(line), soft_wrap=True)
 
 
 def print_skipped(skipped: Sequence[Skipped | Note]) -> None:

@@ -12,9 +12,10 @@ import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, opened
-from sensorium.cli.terminal import print_json
+from sensorium.cli.terminal import plain_fields, print_json
 from sensorium.collection import Part, Question
 from sensorium.collection.asking import MODES
+from sensorium.collection.staleness import states_of
 from sensorium.errors import UsageError
 from sensorium.media import Text
 
@@ -112,17 +113,26 @@ def search(
 
         title = str(question)
         output.print_skipped(write_sheet(sheet, title, hits))
+    states = states_of(hits)
+    bare = (paths or null) and not as_json
     if as_json:
-        for hit in hits:
-            print_json({**vars(hit), "nothing_matches": hits.nothing_matches})
-    elif paths or null:
-        # What a program goes on with is what was asked for, not the nearest to it.
-        output.print_paths([] if hits.nothing_matches else hits, null=null)
+        for hit, state in zip(hits, states, strict=True):
+            print_json(
+                {**plain_fields(hit), "state": state, "nothing_matches": hits.nothing_matches}
+            )
+    elif bare:
+        # What a program goes on with is what was asked for and found, not the nearest to it, nor
+        # what lies there now.
+        there = [hit for hit, state in zip(hits, states, strict=True) if not state]
+        output.print_paths([] if hits.nothing_matches else there, null=null)
     else:
-        output.print_hits(hits)
+        output.print_hits(hits, states)
+    output.print_stale(hits, states, library.path)
     if hits.nothing_matches or not hits:
         told = found_nothing if not hits else output.NOTHING_MATCHES
         output.notices.print(told, soft_wrap=True)
+        raise typer.Exit(EXIT_PARTLY)
+    if bare and all(states):
         raise typer.Exit(EXIT_PARTLY)
 
 

@@ -20,6 +20,9 @@ from sensorium.visible import OBEYED, visible
 
 _IN_A_PIPE = re.compile(f"[{OBEYED}]")
 
+UNTOLD = "indexed"
+"""Field of items that JSON goes without: `Item.state` says what comes of it."""
+
 
 class _Pipe(io.FileIO):
     """A file that swallows what is written after its reader went: ``sensorium search | head -1``.
@@ -149,7 +152,16 @@ def print_json(value: Any) -> None:
 
 def _plain(value: Any) -> Any:
     is_made = dataclasses.is_dataclass(value) and not isinstance(value, type)
-    return dataclasses.asdict(value) if is_made else str(value)
+    return plain_fields(value) if is_made else str(value)
+
+
+def plain_fields(value: Any) -> dict[str, Any]:
+    """What is told of a dataclass, and of those in it."""
+
+    def told(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {name: held for name, held in fields if name != UNTOLD}
+
+    return dataclasses.asdict(value, dict_factory=told)
 
 
 def print_error(message: str) -> None:

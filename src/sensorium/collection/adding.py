@@ -48,6 +48,8 @@ class AddReport:
         as before.
     embedded : int
         Files that went through the encoder: `added` and `updated` less copies of known content.
+    compared : int
+        Files of the same size and time whose content was compared with what was indexed (`verify`).
     skipped : list of Skipped
         What could not be indexed, with the reason; nothing that was stored of it before is lost.
     notes : list of Note
@@ -64,6 +66,7 @@ class AddReport:
     moved: int = 0
     unchanged: int = 0
     embedded: int = 0
+    compared: int = 0
     ignored: int = 0
     ignored_kinds: dict[str, int] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
@@ -84,7 +87,9 @@ class _Work:
     file: FileState
     is_known: bool  # the path is stored already
     reuse: bool = True  # whether vectors of equal content may be taken over
-    change: str = ""  # what reading found: "embed", "touch", "move", "copy", "skip"
+    change: str = ""  # what reading found: "embed", "touch", "same", "move", "copy", "skip"
+    if_equal: str = "touch"  # the change where the content is what is stored
+    verifies: bool = False  # whether size and time are those that are stored
     reason: str = ""
     moved_from: Sequence[tuple[int, str]] = ()  # id and old path of items it may be
     followed: dict[str, Any] = field(default_factory=dict)  # said of the content elsewhere
@@ -103,14 +108,14 @@ def add_files(
     metadata: dict[str, Any] | None = None,
     batch_size: int,
     extraction: Extraction = NOTHING,
+    verify: bool = False,
     progress: Progress | None = None,
 ) -> AddReport:
     """See `Collection.add`."""
     # As it will be read back (a tuple is a list in JSON), so that it compares equal next time.
     stated: dict[str, Any] = json.loads(dump_metadata(metadata or {}))
-    return _Adder(store, encoder, encoder_name, batch_size, extraction, progress).run(
-        sources, stated
-    )
+    adder = _Adder(store, encoder, encoder_name, batch_size, extraction, verify, progress)
+    return adder.run(sources, stated)
 
 
 class _Adder:
@@ -121,6 +126,7 @@ class _Adder:
         encoder_name: str,
         batch_size: int,
         extraction: Extraction,
+        verify: bool,
         progress: Progress | None,
     ) -> None:
         self.store = store
@@ -128,6 +134,7 @@ class _Adder:
         self.encoder_name = encoder_name
         self.batch_size = batch_size
         self.extraction = extraction
+        self.verify = verify
         self.progress = progress
         self.report = AddReport()
         self.renamed: dict[str, bool] = {}  # whether something else was known under the path
@@ -197,6 +204,11 @@ class _Adder:
                 {*self._wanted(open_media(candidate.path))} <= {*stored.extracted}
             ):
                 yield _Work(candidate, file, is_known=True, reuse=False)
+            elif self.verify:
+                file = replace(file, content_hash=stored.file.content_hash)
+                is_said = merged(stored.metadata, candidate.said) == stored.metadata
+                equal = "same" if is_said else "touch"
+                yield _Work(candidate, file, is_known=True, if_equal=equal, verifies=True)
             elif merged(stored.metadata, candidate.said) != stored.metadata:
                 yield _Work(candidate, file, is_known=True, change="touch")
             else:
@@ -217,7 +229,7 @@ class _Adder:
             content_hash = hashlib.sha256(encoded).digest() if encoded else hash_file(path)
             file = replace(work.file, content_hash=content_hash)
             if work.is_known and work.file.content_hash == content_hash:
-                return Read(replace(work, file=file, change="touch"))
+                return Read(replace(work, file=file, change=work.if_equal))
             if work.reuse and (twins := self.store.paths(content_hash)):
                 gone = [(item, path) for item, path in twins if is_gone(path)]
                 if gone and not work.is_known:
@@ -304,17 +316,19 @@ class _Adder:
                 moves.append((left[0], work.file, metadata))
             elif work.change in ("move", "copy"):  # more copies than items whose files are gone
                 copies.append((work.file, metadata))
-        stale = self.store.write(
-            self.encoder.space, encoder=self.encoder_name,
-            embedded=embedded, copied=copies, moved=moves, described=touched,
-        )  # fmt: skip
+        stale: set[str] = set()
+        if any(work.change != "same" for work, _, _ in batch):
+            stale = self.store.write(
+                self.encoder.space, encoder=self.encoder_name,
+                embedded=embedded, copied=copies, moved=moves, described=touched,
+            )  # fmt: skip
         moved_paths = {file.path for _, file, _ in moves}
         for work, _, _ in batch:
             if work.file.path in stale:
                 continue  # it comes back in a later batch
             if work.change == "skip":
                 self._skip(work.file.path, work.reason)
-            elif work.change == "touch":
+            elif work.change in ("touch", "same"):
                 self._count_same(work.file.path)
             elif work.file.path in moved_paths:
                 self.report.moved += 1
@@ -323,6 +337,7 @@ class _Adder:
             else:
                 self.report.added += 1
             self.report.embedded += work.change == "embed"
+            self.report.compared += work.verifies and work.change != "skip"
             if work.change != "skip":
                 notes = dict.fromkeys(work.notes)  # a reader may come by a place twice
                 self.report.notes.extend(Note(work.file.path, text) for text in notes)

@@ -85,6 +85,7 @@ class Collection:
         speech: bool | str = False,
         ocr: bool = False,
         batch_size: int = BATCH_SIZE,
+        verify: bool = False,
         progress: Progress | None = None,
     ) -> AddReport:
         """Bring the collection up to date with files.
@@ -108,17 +109,16 @@ class Collection:
         ocr : bool
             Whether writing in pictures, frames and scanned pages is read, likewise. Files that
             were added without these are read again for them, and keep them from then on.
-        batch_size : int
-            Files stored at a time. A kill loses the batch in flight, which the next `add` repeats.
+        batch_size, verify : int, bool
+            Files stored at a time: a kill loses one batch. Whether contents are compared where size
+            and time are the same, too.
         progress : callable, optional
             Called with (done, total) after every batch that is safely stored.
 
         Raises
         ------
-        SpaceMismatchError
-            When the collection has been re-embedded for another encoder.
-        UsageError
-            For no sources, or a batch size under 1.
+        SpaceMismatchError, UsageError
+            When the collection has been re-embedded for another encoder; for no sources.
         """
         named = sources_of(sources)
         if not named:
@@ -127,7 +127,7 @@ class Collection:
             raise UsageError(f"batch_size is at least 1, got {batch_size}")
         return add_files(
             self._store, self._own.load_for_writing(), named,
-            encoder_name=self._own.name, metadata=metadata, batch_size=batch_size,
+            encoder_name=self._own.name, metadata=metadata, batch_size=batch_size, verify=verify,
             progress=progress, extraction=extraction_of(speech, ocr),
         )  # fmt: skip
 

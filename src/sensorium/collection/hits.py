@@ -33,7 +33,7 @@ def hits_of(store: Store, lines: Sequence[Sequence[Ranked]]) -> list[list[Hit]]:
             if row is not None:
                 of_item: dict[str, Any] = {
                     "id": item, "path": row.path, "modality": row.modality,
-                    "metadata": {**row.metadata},
+                    "metadata": {**row.metadata}, "indexed": row.indexed,
                 }  # fmt: skip
                 record = record or row.record
             elif item in items:
@@ -64,4 +64,5 @@ def item_fields(item: StoredItem) -> dict[str, Any]:
         "path": item.file.path,
         "modality": item.modality,
         "metadata": {**item.properties, **item.metadata},
+        "indexed": (item.file.size, item.file.mtime_ns),
     }

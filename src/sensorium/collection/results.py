@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.staleness import Indexed, state_of
 from sensorium.encoders import Space
 from sensorium.errors import UsageError
 from sensorium.media.segments import Span
@@ -28,12 +29,26 @@ class Item:
     metadata : dict
         What the file says of itself (``width``, ``height``, ``taken``, ``camera``, ``latitude``
         ...), overlaid by what manifests and callers said of it.
+    indexed : tuple of (int, int) or None
+        Size and time of change, in ns, that the file had.
     """
 
     id: int
     path: str
     modality: str
     metadata: dict[str, Any]
+    indexed: Indexed = field(default=None, kw_only=True, repr=False, compare=False)
+
+    @property
+    def state(self) -> str:
+        """What the file is now, beside what was indexed.
+
+        "changed" (its size or time is another), "gone" or "unreachable" (no permission, say); "" of
+        all others: files as they were indexed, and what never was a file here, such as URLs. The
+        file is looked at, not read, whenever this is asked; one on a server that does not answer
+        lets it wait.
+        """
+        return state_of(self.path, self.indexed)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ class StoredSegment:
     modality: str
     metadata: dict[str, Any]
     record: SegmentRecord
+    indexed: tuple[int, int] | None = None  # size and time of the file
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,13 +203,14 @@ class SQLiteStore(Database):
         for some in _portions(ids):
             marks = ",".join("?" * len(some))
             for row in self.read(
-                "SELECT segments.id, segments.item_id, path, items.modality, properties, "
-                f"metadata, {SEGMENT}, passages.text, passages.source FROM segments "
+                "SELECT segments.id, segments.item_id, path, size, mtime_ns, items.modality, "
+                f"properties, metadata, {SEGMENT}, passages.text, passages.source FROM segments "
                 "JOIN items ON items.id = segments.item_id "
                 f"LEFT JOIN passages ON passages.id = passage_id WHERE segments.id IN ({marks})",
                 some,
             ):
-                segment, item, path, modality, properties, metadata, *of_segment = row
+                segment, item, path, size, time, modality, *rest = row
+                properties, metadata, *of_segment = rest
                 require_item(path, modality)
                 values = json_values(properties)
                 values.update(json_values(metadata))
@@ -221,7 +222,7 @@ class SQLiteStore(Database):
                     span_of(start, stop), kind, text, source or "",
                     json_values(details) if details else {}, text_id=text_id,
                 )  # fmt: skip
-                stored[segment] = StoredSegment(item, path, modality, values, record)
+                stored[segment] = StoredSegment(item, path, modality, values, record, (size, time))
             self._warn_of_orphans([segment for segment in some if segment not in stored])
         return stored
 
