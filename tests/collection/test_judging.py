@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from sensorium import Collection, Image, load_encoder
-from sensorium.collection.judging import drawn
 from sensorium.encoders import Encoder
 from sensorium.media import Text
 from sensorium.ranking.scale import SAMPLE
@@ -67,7 +66,15 @@ def test_of_what_nothing_is_known(library: Collection, vectors: np.ndarray) -> N
         assert hits and all(hit.probability is None for hit in hits)
     assert library.search("nowhere", mode="words").nothing_matches
     assert not library.search(vectors[0]).nothing_matches
-    assert all(hit.probability is not None for hit in library.search("scissors", mode="hash"))
+
+
+@pytest.mark.slow
+def test_hash_codes_find_what_is_judged_by_vectors(library: Collection) -> None:
+    exact = {hit.path: hit.probability for hit in library.search("scissors", k=99)}
+    hits = library.search("scissors", mode="hash")
+    assert hits and not hits.nothing_matches
+    for hit in hits:
+        assert hit.probability == pytest.approx(exact[hit.path], rel=1e-3)
 
 
 def test_few_pictures_of_an_encoder_without_ordinary_ones(tmp_path: Path, tiny: Path) -> None:
@@ -99,10 +106,20 @@ def test_the_order_of_adding_does_not_matter(
             np.testing.assert_allclose(*said, rtol=1e-4)
 
 
-def test_what_is_drawn_of_many_follows_from_them_alone() -> None:
-    rng = np.random.default_rng(2)
-    many = rng.normal(size=(5 * SAMPLE, 12)).astype(np.float32)
-    one, other = drawn(many), drawn(rng.permutation(many))
-    assert len(one) == SAMPLE
-    assert {row.tobytes() for row in one} == {row.tobytes() for row in other}
-    assert np.abs(one.mean(axis=0)).max() < 0.15  # and is like all of them
+def test_nor_does_it_in_a_mixed_collection_of_many(tmp_path: Path, tiny: Path) -> None:
+    rng = np.random.default_rng(3)
+    said = []
+    with Collection(tmp_path / "one.sensorium", tiny) as one:
+        dimension = one.encoder.space.dimension
+        kinds = {"image": rng.normal(size=(SAMPLE + 300, dimension)).astype(np.float32)}
+        kinds["text"] = rng.normal(size=(SAMPLE + 100, dimension)).astype(np.float32) + 0.2
+    for turn in (1, -1):
+        with Collection(tmp_path / f"{turn}.sensorium", tiny) as turned:
+            for kind, vectors in [*kinds.items()][::turn]:
+                names = [f"{kind}{n}" for n in range(len(vectors))]
+                turned.add_vectors(vectors[::turn], names[::turn], modality=kind)
+            hits = turned.search("anything", k=30)
+            said.append({hit.path: (hit.score, hit.probability or 0) for hit in hits})
+    assert said[0].keys() == said[1].keys() and {*said[0]} != set()
+    for path, values in said[0].items():
+        np.testing.assert_allclose(values, said[1][path], rtol=1e-3)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sensorium.ranking.scale import COSINES, FEW, HIGHEST, Samples, Scale, Spread
+from sensorium.ranking.scale import (
+    COSINES,
+    FEW,
+    HIGHEST,
+    SAMPLE,
+    Samples,
+    Scale,
+    Spread,
+    drawn,
+)
 
 
 def cone(rng: np.random.Generator, axis: int, rows: int, width: float) -> np.ndarray:
@@ -58,3 +67,12 @@ def test_few_segments_are_taken_for_like_others_of_their_space() -> None:
     assert len(known.vectors["image"]) == 43
     query = texts[0] / np.linalg.norm(texts[0])
     assert list(alone.scale(query).modalities) == ["text", "image"]  # it has no part in sounds
+
+
+def test_what_is_drawn_of_many_follows_from_them_alone() -> None:
+    rng = np.random.default_rng(2)
+    many = rng.normal(size=(5 * SAMPLE, 12)).astype(np.float32)
+    one, other = drawn(many), drawn(rng.permutation(many))
+    assert len(one) == SAMPLE
+    assert {row.tobytes() for row in one} == {row.tobytes() for row in other}
+    assert np.abs(one.mean(axis=0)).max() < 0.15  # and is like all of them

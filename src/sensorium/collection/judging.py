@@ -17,14 +17,11 @@ from sensorium.index.base import Vectors
 from sensorium.media import Modality
 from sensorium.ranking.abstaining import Ordinary, nothing_matches
 from sensorium.ranking.calibration import ANY, NOBODY, Calibration, Chance, Judge, refined
-from sensorium.ranking.scale import SAMPLE, Samples, Scale
+from sensorium.ranking.scale import SAMPLE, Samples, Scale, drawn
 from sensorium.ranking.scoring import Neighbour
 
 NEARLY_NONE = 1e-6
 """Probability that log odds are taken of at least."""
-
-KEYS = 8
-"""Components of vectors that choose which are drawn."""
 
 
 class Judging:
@@ -184,28 +181,3 @@ def counts(snapshot: Snapshot) -> Mapping[str, int]:
     ]
     found = sum(np.bincount(code, minlength=len(snapshot.modalities)) for code in chosen)
     return dict(zip(snapshot.modalities, np.asarray(found).tolist(), strict=True))
-
-
-def drawn(vectors: Vectors) -> Vectors:
-    """Some vectors, the same ones in whatever order they were added.
-
-    Parameters
-    ----------
-    vectors : ndarray of float32, shape (n, d)
-
-    Returns
-    -------
-    ndarray of float32, shape (min(n, SAMPLE), d)
-    """
-    if len(vectors) <= SAMPLE:
-        return vectors
-    columns = np.linspace(0, vectors.shape[1] - 1, KEYS).astype(int)
-    bits = np.ascontiguousarray(vectors[:, columns]).view(np.uint32).astype(np.uint64)
-    # A multiplicative hash (Knuth, volume 3, section 6.4): what vectors hold, and no more, decides.
-    keys = (bits * ODD[None]).sum(axis=1, dtype=np.uint64)
-    keys ^= keys >> np.uint64(29)
-    keys *= ODD[0]
-    return vectors[np.argpartition(keys, SAMPLE)[:SAMPLE]]
-
-
-ODD = np.random.default_rng(0).integers(1 << 62, 1 << 63, KEYS, np.uint64) | np.uint64(1)

@@ -25,7 +25,7 @@ from sensorium.collection.store import Store, require_described, require_space
 from sensorium.encoders import Space
 from sensorium.errors import SensoriumWarning
 from sensorium.index.base import Mask, Vectors
-from sensorium.ranking.scale import COSINES, SAMPLE, Samples, Scale
+from sensorium.ranking.scale import COSINES, SAMPLE, Samples, Scale, drawn
 
 KEPT_FILTERS = 8
 """Filters whose items are remembered while the collection does not change: for further pages."""
@@ -254,9 +254,14 @@ class Snapshots:
         # What was deleted since the index was built has no modality any more, and no need of one.
         places = np.searchsorted(ids, in_index)
         of_index = codes[np.minimum(places, len(codes) - 1)] if len(codes) else codes
+        outside = codes[np.searchsorted(ids, snapshot.segment_ids)]
         rng = np.random.default_rng(0)
         segments: dict[str, Vectors] = {}
         for code, name in enumerate(names):
+            if snapshot.index is None:
+                if (outside == code).any():
+                    segments[name] = drawn(snapshot.vectors[outside == code])
+                continue
             chosen = rng.permutation(ids[codes == code])[:SAMPLE].tolist()
             if chosen:
                 dimension = snapshot.vectors.shape[1]
@@ -265,7 +270,7 @@ class Snapshots:
         frequent = sorted(names, key=lambda name: (-counts[names.index(name)], name))
         return Kinds(
             of_index,
-            codes[np.searchsorted(ids, snapshot.segment_ids)],
+            outside,
             Samples.of(
                 {name: segments[name] for name in frequent if name in segments}, self.background()
             ),

@@ -23,6 +23,12 @@ SAMPLE = 1000
 FEW = 8
 """Segments of a modality, the encoder's background included, that are too few to tell a spread."""
 
+KEYS = 8
+"""Components of vectors that choose which are drawn."""
+
+ODD = np.random.default_rng(0).integers(1 << 62, 1 << 63, KEYS, np.uint64) | np.uint64(1)
+"""What they are multiplied by."""
+
 Vectors = npt.NDArray[np.float32]
 
 
@@ -117,3 +123,25 @@ class Samples:
             spreads[modality] = Spread(float(cosines.mean()), max(float(cosines.std()), 1e-3))
         shared = [name for name, vectors in self.spaces.items() if (vectors @ query).any()]
         return Scale(spreads, shared)
+
+
+def drawn(vectors: Vectors) -> Vectors:
+    """Some vectors, the same ones in whatever order they were added.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+
+    Returns
+    -------
+    ndarray of float32, shape (min(n, SAMPLE), d)
+    """
+    if len(vectors) <= SAMPLE:
+        return vectors
+    columns = np.linspace(0, vectors.shape[1] - 1, KEYS).astype(int)
+    bits = np.ascontiguousarray(vectors[:, columns]).view(np.uint32).astype(np.uint64)
+    # A multiplicative hash (Knuth, volume 3, section 6.4): what vectors hold, and no more, decides.
+    keys = (bits * ODD[None]).sum(axis=1, dtype=np.uint64)
+    keys ^= keys >> np.uint64(29)
+    keys *= ODD[0]
+    return vectors[np.argpartition(keys, SAMPLE)[:SAMPLE]]
