@@ -420,3 +420,23 @@ def test_a_file_that_is_called_like_a_weight(folder: Path, monkeypatch: pytest.M
     assert str(asked(["a"], ["2:red.png", "2:blue.png"], [], [], "vector", literally=False)) == (
         "a + 2:red.png + 2 x blue.png"
     )
+
+
+def test_nothing_matches(run: Run, tmp_path: Path) -> None:
+    """The nearest are shown, but no program goes on with them."""
+    path = tmp_path / "some.sensorium"
+    with Collection(path, "mini") as collection:
+        dog = collection.encoder.encode_queries(["a dog"])
+        others = np.random.default_rng(0).normal(size=(50, dog.shape[1])).astype(np.float32)
+        collection.add_vectors(np.concatenate([dog, others]), [f"{n}.jpg" for n in range(51)])
+    for query, is_there in (("a dog", True), ("a violin", False)):
+        shown = run("search", query, "-c", path, "-k", "3")
+        assert (shown.code, len(shown.lines)) == (0 if is_there else 1, 4)
+        assert ("nothing matches" in shown.err) is not is_there
+        for option in ("--paths", "-0"):
+            bare = run("search", query, "-c", path, option, "-k", "3")
+            assert bare.code == shown.code and bool(bare.out) is is_there
+        rows = [json.loads(row) for row in run("search", query, "-c", path, "--json").lines]
+        assert {row["nothing_matches"] for row in rows} == {not is_there}
+        assert all(0 <= row["probability"] <= 1 for row in rows)
+    assert run("search", "0", "-c", path, "--mode", "words").code == 0  # it holds the word
