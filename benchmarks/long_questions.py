@@ -26,6 +26,7 @@ from benchmarks.datasets.manifest import Row as Picture
 from benchmarks.rows import Row
 from sensorium import Image, Text, load_encoder
 from sensorium.encoders import FolderEncoder
+from sensorium.media import Modality
 
 LANGUAGES = (
     "en", "de", "es", "fr", "it", "nl", "pl", "pt", "ru", "sv", "uk", "da", "nb", "fi", "hu", "vi",
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
         for text in texts:
             found = encoder._parts(encoder.config["text"]["prefix"], text)
             prepared = [{"input_ids": np.array(ids, np.int64)} for ids in found]
-            cosines = encoder._unit_vectors(Text("").modality, prepared) @ pictures.T
+            cosines = encoder._unit_vectors(Modality.TEXT, prepared) @ pictures.T
             lengths = np.array([len(ids) for ids in found], np.float32)
             for name, rule in RULES.items():
                 scores.setdefault(name, []).append(rule(cosines, lengths))

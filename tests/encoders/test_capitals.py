@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorium import Text, ZeroShotClassifier, load_encoder
+from sensorium import Collection, Text, ZeroShotClassifier, load_encoder
 from sensorium.encoders import Encoder, FolderEncoder
 from sensorium.encoders.capitals import in_small_letters
-from sensorium.errors import EncoderError
+from sensorium.errors import EncoderError, SensoriumWarning
 from tests.tiny_encoder import make_tiny_encoder
 
 PIECES = {"HORSE": 3, "horse": 1, "USA": 1, "usa": 1, "VHS": 2, "vhs": 3, "COW": 2, "cow": 2}
@@ -108,6 +109,28 @@ def test_it_is_the_same_space_and_its_description_says_how(folder: Path) -> None
     assert now.preprocessing["text"]["capitals"] == "lower"
     assert "capitals" not in before.preprocessing["text"]
     assert '"capitals": "lower"' in now.to_json()
+
+
+def test_a_collection_begun_before_says_so_until_it_is_read_anew(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name, text in (("a", "RED DOG"), ("b", "blue cat")):
+        (tmp_path / f"{name}.txt").write_text(text)
+    path = tmp_path / "c.sensorium"
+    with Collection(path, folder) as library:
+        library.add(tmp_path / "a.txt")
+    now = _with(folder, "lower")
+    with Collection(path) as library:  # opens, and is searched, without a word
+        (hit,) = library.search("red dog")
+        assert hit.score < 0.99
+        with pytest.warns(SensoriumWarning, match=r"read capitals otherwise.*reembed --collection"):
+            library.add(tmp_path / "b.txt")
+        library.reembed(folder)
+        assert library.info().space == now.space
+        assert library.search("red dog", k=1)[0].score == pytest.approx(1, abs=1e-4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            library.add(tmp_path / "b.txt")
 
 
 def test_labels_in_capitals_are_the_labels(folder: Path) -> None:

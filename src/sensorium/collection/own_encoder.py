@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
@@ -12,7 +14,9 @@ from sensorium.collection.store import Store, require_space
 from sensorium.encoders import DEFAULT_ENCODER, Encoder
 from sensorium.encoders.background import background
 from sensorium.encoders.registry import load_named, load_ready, load_recorded
+from sensorium.errors import SensoriumWarning
 from sensorium.index.base import Vectors
+from sensorium.media import Modality
 
 
 class OwnEncoder:
@@ -63,7 +67,23 @@ class OwnEncoder:
         """The encoder, after making sure that nobody re-embedded the collection for another one."""
         encoder = self.load()
         require_space(self._store, encoder.space, self.name)
+        self._tell_of_letter_case(encoder)
         return encoder
+
+    def _tell_of_letter_case(self, encoder: Encoder) -> None:
+        """Say what is stored by another rule for capitals: in the same space, in other places."""
+        stored = self._store.state().space
+        if stored is None or stored[0].letter_case == encoder.space.letter_case:
+            return
+        counts = self._store.counts()
+        if counts.vectors > counts.items.get(Modality.IMAGE, 0):  # there may be texts
+            path = shlex.quote(str(self._store.path))
+            warnings.warn(
+                f"{self._store.path} was begun when {encoder.space.name} read capitals otherwise: "
+                "its texts in capitals are found as before, and added ones better. `sensorium "
+                f"reembed --collection {path} --encoder {shlex.quote(self.name)}` reads all anew",
+                SensoriumWarning, stacklevel=2,
+            )  # fmt: skip
 
     def background(self) -> Mapping[str, Vectors]:
         """Vectors of segments that have nothing to do with any query, by modality."""

@@ -58,6 +58,13 @@ class Space:
         canonical = json.dumps(identity, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
+    @property
+    def letter_case(self) -> dict[str, Any]:
+        """What becomes of capitals, which is no part of the fingerprint; empty where nothing."""
+        text = self.preprocessing.get("text")
+        given = [self.preprocessing, text if isinstance(text, Mapping) else {}]
+        return {key: some[key] for some in given for key in LETTER_CASE if key in some}
+
     def to_json(self) -> str:
         """Write the space as JSON; `from_json` reads it."""
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
