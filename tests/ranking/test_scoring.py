@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sensorium.ranking.rank_fusion import RANK_CONSTANT
 from sensorium.ranking.scale import Scale, Spread
 from sensorium.ranking.scoring import Match, Neighbour, Ranked, rank, rank_by_parts
 
@@ -31,17 +30,6 @@ def test_words_keep_their_scores() -> None:
     assert rank(matches=[Match(2, 7.5, 20), Match(1, 3.0)]) == [
         Ranked(2, 7.5, None, 20),
         Ranked(1, 3.0, None, None),
-    ]
-
-
-def test_both_are_fused_by_rank() -> None:
-    """What was found twice leads, and is known by its segment and by its text."""
-    near = [Neighbour(11, 1, 0.9, "text"), Neighbour(12, 2, 0.2, "text")]
-    ranked = rank(near, [Match(2, 3.0, 7), Match(4, 1.0)])
-    assert ranked == [
-        Ranked(2, pytest.approx(1 / (RANK_CONSTANT + 2) + 1 / (RANK_CONSTANT + 1)), 12, 7),
-        Ranked(1, pytest.approx(1 / (RANK_CONSTANT + 1)), 11, None),
-        Ranked(4, pytest.approx(1 / (RANK_CONSTANT + 2)), None, None),
     ]
 
 

@@ -17,7 +17,7 @@ from sensorium.collection.judging import Judging
 from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
-from sensorium.collection.queries import query_parts, query_vectors, vector_given
+from sensorium.collection.queries import query_parts, vector_given
 from sensorium.collection.question import Asked, Question, asked_with, query_of
 from sensorium.collection.results import Hit, Results, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
@@ -39,12 +39,9 @@ TRIES = 5
 """Searches of the newest vectors, when items vanish between a search and the look-up of its hits;
 a list that is too short after that many is what remains."""
 
-FUSED = (1000, 10_000, 100_000)
-"""Depths to which rankings are fused: what is far down in both is worth a place, too. Pages within
-one of them are cut from the same ranking."""
-
 PARTS_FUSED = (100, 1000, 10_000)
-"""The same for the parts of one query, of which there are up to 64."""
+"""Depths to which what the segments of one query find is fused, of which there are up to 64: what
+is far down for several is worth a place, too. Pages within one of them are cut from one ranking."""
 
 
 class Asking:
@@ -199,24 +196,11 @@ class Asking:
             raise UsageError(f"a search by words takes a text, not {media!r:.80}")
         if mode == "words":
             return lambda k, offset: self._with_words(media.text, k, offset, allowed)
-        vectors = query_vectors(self._own.load(), [media])
-        return lambda k, offset: self._with_both(media.text, vectors, k, offset, allowed)
+        return self._pages(Question(media), mode, allowed)
 
     def _with_words(self, words: str, k: int, offset: int, allowed: Ids | None) -> Results:
         ranked = rank(matches=self._store.match_words(words, k + offset, allowed))
         (hits,) = hits_of(self._store, [ranked[offset:]])
-        return Results(hits, nothing_matches=not ranked)
-
-    def _with_both(
-        self, words: str, vectors: Vectors, k: int, offset: int, allowed: Ids | None
-    ) -> Results:
-        stop = offset + k
-        depth = next((depth for depth in FUSED if depth >= stop), stop)
-        snapshot = self.snapshot("hybrid")
-        scales = snapshot.scales(vectors)
-        (neighbours,) = nearest_items(snapshot, vectors, scales, depth, allowed)
-        ranked = rank(neighbours, self._store.match_words(words, depth, allowed))
-        (hits,) = hits_of(self._store, [ranked[offset:stop]])
         return Results(hits, nothing_matches=not ranked)
 
     def _one(

@@ -23,7 +23,7 @@ DEPTHS = (1000, 10_000, 100_000)
 of these depths are cut from the same ranking."""
 
 EVERY = 1_000_000
-"""Items that hold words of a part: what is not wanted is not wanted far down, either."""
+"""Items that hold words of an unwanted part: it is not wanted far down, either."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def rank_parts(
         Best first. Items of equal score are in the order of their segments' ids.
     """
     weights = [part.weight for part in asked]
-    matches = [_holding(store, part, allowed) for part in asked]
+    depth = next((depth for depth in DEPTHS if depth >= stop), stop)
+    matches = [_holding(store, part, depth, allowed) for part in asked]
     if snapshot is None or samples is None:
         ranked = _by_words(matches, weights)
         return [result for result in ranked if result.item not in refused][:stop]
@@ -90,9 +91,10 @@ def rank_parts(
         if part.weight > 0
     }  # fmt: skip
     compared = _compared(
-        store, snapshot, scales, asked, stop, allowed, likely, with_modality=with_modality
+        store, snapshot, scales, asked, depth, allowed, likely, with_modality=with_modality
     )
-    items, starts = np.unique(compared.item_ids, return_index=True)
+    starts = np.flatnonzero(np.diff(compared.item_ids, prepend=-1))
+    items = compared.item_ids[starts]
     evidence = np.full((len(items), len(asked)), np.nan)
     wanted = np.zeros(len(compared.item_ids), np.float32)
     gone = np.zeros(len(items), bool)
@@ -128,7 +130,7 @@ def _compared(
     snapshot: Snapshot,
     scales: Sequence[Sequence[Scale]],
     asked: Sequence[Asked],
-    stop: int,
+    depth: int,
     allowed: Ids | None,
     likely: set[int],
     *,
@@ -143,7 +145,6 @@ def _compared(
             ids, items, vectors = ids[mask], items[mask], vectors[mask]
             codes = None if codes is None else codes[mask]
         return _together(ids, items, vectors, codes)
-    depth = next((depth for depth in DEPTHS if depth >= stop), stop)
     found = set(likely)
     wanted = [(part, own) for part, own in zip(asked, scales, strict=True) if part.weight > 0]
     directions = [(part.vectors, part.modality) for part, _ in wanted]
@@ -194,13 +195,13 @@ def _together(
 # Words
 
 
-def _holding(store: Store, part: Asked, allowed: Ids | None) -> list[Match]:
+def _holding(store: Store, part: Asked, depth: int, allowed: Ids | None) -> list[Match]:
     """Items that hold the words of a part; of one that is not wanted, all of them together."""
     if part.words is None:
         return []
-    words = part.words
-    if part.weight < 0 and '"' not in words:
-        words = f'"{words}"'
+    if part.weight > 0:
+        return store.match_words(part.words, depth, allowed)
+    words = part.words if '"' in part.words else f'"{part.words}"'
     return store.match_words(words, EVERY, allowed)
 
 

@@ -64,8 +64,8 @@ class Hit(Item):
         Cosine between the query and the best segment of the item. It ranks hits of one query;
         it is no probability, and no fixed value of it means "yes" (docs/scores.md). Where a
         collection has segments of several modalities, cosines of all are brought to the scale of
-        one. In a search by words it is BM25, in a hybrid one the sum of reciprocal ranks: both
-        rank, and no more. Of a question of several parts it is standard deviations.
+        one. In a search by words it is BM25, in a hybrid one and of a question of several parts
+        standard deviations: both rank, and no more.
         `sensorium.ranking.scoring` has them side by side.
     text : str or None
         The passage that was found: of a document, of what is said, of what is written in a picture.

@@ -336,8 +336,8 @@ def _places(
     places: dict[int, int] = {}
     place, last = -1, None
     for hit in (hit for page in pages for hit in page):
-        # BM25 and sums of reciprocal ranks are equal to the last bit where they are equal.
-        score = hit.score if mode in WITH_WORDS else round(hit.score, DECIMALS)
+        # BM25 is equal to the last bit where it is equal.
+        score = hit.score if mode == "words" else round(hit.score, DECIMALS)
         if hit.id in row_of and row_of[hit.id] not in places:
             place += score != last
             last = score

@@ -7,9 +7,8 @@ vectors, hash  cosine of the query and the item's best segment; of several modal
                all are brought to the scale of one (`sensorium.ranking.scale`); of a
                query with several segments, the mean of what each of them has
 words          BM25 of the item's words
-both           sum of reciprocal ranks (`sensorium.ranking.rank_fusion`)
-several parts  standard deviations above chance, the mean of what is wanted less what
-               is not (`sensorium.ranking.parts`)
+both, and      standard deviations above chance, the mean of what is wanted less what
+several parts  is not (`sensorium.ranking.parts`)
 =============  =======================================================================
 
 Only what one search found is compared by it: none is a probability. How likely a neighbour is
@@ -22,7 +21,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sensorium.ranking.calibration import NOBODY, Judge
-from sensorium.ranking.rank_fusion import reciprocal_rank_fusion
 from sensorium.ranking.scale import COSINES, Scale
 
 
@@ -67,11 +65,11 @@ def rank(
     neighbours : sequence of Neighbour, optional
         What a search by vectors found, each item once, the nearest first.
     matches : sequence of Match, optional
-        What a search by words found, best first. With `neighbours` the two are fused by rank.
+        What a search by words found, best first; in the place of neighbours.
     scale : Scale
         Of the query, where its neighbours are of several modalities.
     judge : Judge
-        Of the query: says how likely neighbours are relevant, where there are no matches beside.
+        Of the query: says how likely neighbours are relevant.
 
     Returns
     -------
@@ -81,19 +79,14 @@ def rank(
     """
     if neighbours is None:
         return [Ranked(item, score, None, text_id) for item, score, text_id in matches or ()]
-    if matches is None:
-        chances = judge.probabilities(
-            [neighbour.cosine for neighbour in neighbours], [n.modality for n in neighbours]
-        )
-        scored = [
-            Ranked(item, scale.score(cosine, modality), segment, None, chance)
-            for (segment, item, cosine, modality), chance in zip(neighbours, chances, strict=True)
-        ]
-        return sorted(scored, key=lambda item: (-item.score, item.segment or 0))
-    segments = {neighbour.item: neighbour.segment for neighbour in neighbours}
-    texts = {match.item: match.text_id for match in matches}
-    fused = reciprocal_rank_fusion([list(segments), list(texts)])
-    return [Ranked(item, score, segments.get(item), texts.get(item)) for item, score in fused]
+    chances = judge.probabilities(
+        [neighbour.cosine for neighbour in neighbours], [n.modality for n in neighbours]
+    )
+    scored = [
+        Ranked(item, scale.score(cosine, modality), segment, None, chance)
+        for (segment, item, cosine, modality), chance in zip(neighbours, chances, strict=True)
+    ]
+    return sorted(scored, key=lambda item: (-item.score, item.segment or 0))
 
 
 def rank_by_parts(
