@@ -412,7 +412,9 @@ def test_what_a_killed_build_left_goes_with_the_next(
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "made\n"
+    (folder / "hash-aaaaaaaaaaaaaaaa.part").mkdir()  # interrupted: its lock has gone before it
     filled.hash(16)
+    assert not list(folder.glob("hash-aaaaaaaaaaaaaaaa*"))
     left = {path.name for path in folder.iterdir() if "0123456789abcdef" in path.name}
     assert len(left) == 3, left
     process.communicate("\n")

@@ -130,11 +130,11 @@ def write_index(
     generation = f"{slot}-{secrets.token_hex(8)}"
     with written(folder), _locked(folder / f"{generation}{LOCK}"):
         unfinished = folder / f"{generation}.part"
-        unfinished.mkdir()
         pointer = folder / f"{slot}.json"
         # Of its own: another process may build the same index at the same time.
         new_pointer = folder / f"{generation}.json.part"
         try:
+            unfinished.mkdir()
             index.save(unfinished)
             np.save(unfinished / IDS, np.stack(ids))
             for number, group in enumerate(queries):
@@ -392,8 +392,13 @@ def _remove_others(folder: Path, slot: str, generation: str, last: str | None = 
     left = {path.stem for path in paths if path.suffix == LOCK and _is_left(path)}
     for path in paths:
         with contextlib.suppress(OSError):  # another process may be deleting it, too
-            abandoned = path.name.partition(".")[0] in left or (
-                path.stat().st_mtime < time.time() - ABANDONED_SECONDS
+            named = path.name.partition(".")[0]
+            # A lock is there before what it is for, and until that is gone.
+            is_loose = path.suffix == ".part" and not (folder / f"{named}{LOCK}").exists()
+            abandoned = (
+                named in left
+                or (is_loose and fcntl is not None)
+                or path.stat().st_mtime < time.time() - ABANDONED_SECONDS
             )
             if abandoned or (last in (None, path.name) and path.suffix not in (".part", LOCK)):
                 if path.is_dir():
