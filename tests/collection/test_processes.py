@@ -153,7 +153,7 @@ def test_kill_9_while_reembedding(
 
 
 def test_two_search_while_a_third_adds(tmp_path: Path, tiny: Path, encoder: Encoder) -> None:
-    count = 200
+    count = 90  # in 30 batches, between which both search
     folder = tmp_path / "pictures"
     contents = {str(path): path.read_bytes() for path in write_many(folder, range(count))}
     library, stop = tmp_path / "test.sensorium", tmp_path / "stop"
@@ -191,7 +191,7 @@ import sys, time
 from pathlib import Path
 from sensorium import Collection
 while not Path(sys.argv[1], "go").exists():
-    pass
+    time.sleep(0.001)
 for n in range(20):
     with Collection(Path(sys.argv[1], f"{n}.sensorium")) as collection:
         assert len(collection) == 0

@@ -42,6 +42,12 @@ def sounds(sample: Path) -> list[Audio]:
     ]
 
 
+@pytest.fixture(scope="module")
+def heard(ear: Encoder, sounds: list[Audio]) -> np.ndarray:
+    """Vectors of all `sounds`, encoded together as an installed Sensorium does it."""
+    return ear.encode(sounds, batch_size=32)
+
+
 def lowest_cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float((a * b).sum(axis=1).min())
 
@@ -56,20 +62,22 @@ def test_it_is_shipped_and_says_what_it_is(ear: Encoder) -> None:
         assert credited in card
 
 
-def test_vectors_have_unit_length_whatever_the_batch(ear: Encoder, sounds: list[Audio]) -> None:
-    alone, three, all_ = (ear.encode(sounds, batch_size=size) for size in (1, 3, 32))
+def test_vectors_have_unit_length_whatever_the_batch(
+    ear: Encoder, sounds: list[Audio], heard: np.ndarray
+) -> None:
+    alone, three = (ear.encode(sounds, batch_size=size) for size in (1, 3))
     assert alone.shape == (len(sounds), ear.space.dimension) and alone.dtype == np.float32
     assert np.allclose(np.linalg.norm(alone, axis=1), 1, atol=1e-5)
     assert lowest_cosine(alone, three) >= 0.9995
-    assert lowest_cosine(alone, all_) >= 0.9995
+    assert lowest_cosine(alone, heard) >= 0.9995
 
 
-def test_both_runtimes_give_the_same_vectors(sounds: list[Audio]) -> None:
-    openvino, onnx = (
-        load_encoder("ear", runtime=runtime).encode(sounds)
-        for runtime in ("openvino", "onnxruntime")
-    )
-    assert lowest_cosine(openvino, onnx) >= 0.999
+def test_both_runtimes_give_the_same_vectors(
+    ear: Encoder, sounds: list[Audio], heard: np.ndarray
+) -> None:
+    assert isinstance(ear, FolderEncoder) and "openvino" in ear.runtime.lower()
+    onnx = load_encoder("ear", runtime="onnxruntime").encode(sounds)
+    assert lowest_cosine(heard, onnx) >= 0.999
 
 
 def test_level_and_rate_of_a_recording_tell_nothing(ear: Encoder, sample: Path) -> None:
@@ -101,8 +109,10 @@ def test_part_of_a_recording_finds_it_and_its_like(
     """Beside an encoder that sees; words and pictures find what they did before."""
     media = tmp_path / "media"
     media.mkdir()
-    for name in ("x_africa", "x_japan", "x_orchestra", "a_bell"):
+    for name in ("x_africa", "x_japan", "a_bell"):
         (media / f"{name}.ogg").symlink_to(sample / "audio" / f"{name}.ogg")
+    beginning = Audio(sample / "audio/x_orchestra.ogg").load(RATE)[: 15 * RATE]  # of a minute
+    (media / "x_orchestra.wav").write_bytes(encode_sound(beginning, "wav", RATE))
     (media / "red_blue.png").write_bytes(encode(red_blue(), "PNG"))
     (media / "dog.txt").write_text("a dog in the snow", encoding="utf-8")
     drums = Audio(sample / "audio/x_africa.ogg").load(RATE)[5 * RATE : 10 * RATE]
