@@ -225,10 +225,11 @@ class Asking:
             if offset:  # whether anything matches is said of the best, not of a page
                 lines = nearest_items(snapshot, vectors, scales, 1, allowed, **options)
                 (first,) = exactly(self._store, snapshot, vectors, lines)
-            nothing = not first or self._judging.nothing_matches(
-                snapshot, vectors[0], asked, judge, first[0]
-            )
             ranked = rank(line, scale=scales[0], judge=judge)
+            best = rank(first, scale=scales[0], judge=judge) if offset else ranked
+            nothing = not first or self._judging.nothing_matches(
+                snapshot, vectors[0], asked, first[0], best[0].probability
+            )
             results = Results(hits_of(self._store, [ranked])[0], nothing_matches=nothing)
             if len(results) == len(line):
                 break

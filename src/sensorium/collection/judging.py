@@ -15,7 +15,7 @@ from sensorium.encoders.background import background
 from sensorium.encoders.ordinary import reference_questions
 from sensorium.index.base import Vectors
 from sensorium.media import Modality
-from sensorium.ranking.abstaining import Ordinary, nothing_matches
+from sensorium.ranking.abstaining import MATCHES, Ordinary, nothing_matches
 from sensorium.ranking.calibration import ANY, NOBODY, Calibration, Chance, Judge, refined
 from sensorium.ranking.scale import SAMPLE, Samples, Scale, drawn
 from sensorium.ranking.scoring import Neighbour
@@ -64,11 +64,15 @@ class Judging:
         return chance.judge(asked, scale, of_modality)
 
     def nothing_matches(
-        self, snapshot: Snapshot, query: Vectors, asked: str, judge: Judge, best: Neighbour
+        self,
+        snapshot: Snapshot,
+        query: Vectors,
+        asked: str,
+        best: Neighbour,
+        probability: float | None,
     ) -> bool:
         """Whether the nearest of all is merely the nearest; see `sensorium.ranking.abstaining`."""
-        (probability,) = judge.probabilities([best.cosine], [best.modality])
-        if probability is None:
+        if probability is None or probability >= MATCHES:
             return False
         standing = None
         if (ordinary := self._ordinary_of(asked, best.modality)) is not None:

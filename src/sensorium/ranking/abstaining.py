@@ -32,6 +32,9 @@ NOTHING = 0.24
 whose answer was found first keep it. All of these were printed by `recipes/mini/probabilities.py`,
 at even odds that the answer is there."""
 
+MATCHES = 0.5
+"""Probability of a hit from which on something matches: nobody would understand the contrary."""
+
 LEAST_SPREAD = 1e-6
 
 
@@ -41,23 +44,23 @@ class Ordinary:
 
     Attributes
     ----------
-    middle : ndarray of float64, shape (d,)
+    middle : ndarray of float32, shape (d,)
         Mean of ordinary words.
-    words : ndarray of float64, shape (n, d)
+    words : ndarray of float32, shape (n, d)
         Ordinary words less their mean.
-    segments : ndarray of float64, shape (d,)
+    segments : ndarray of float32, shape (d,)
         Mean of ordinary segments of a modality.
     """
 
-    middle: npt.NDArray[np.float64]
-    words: npt.NDArray[np.float64]
-    segments: npt.NDArray[np.float64]
+    middle: Vectors
+    words: Vectors
+    segments: Vectors
 
     @classmethod
     def of(cls, words: Vectors, segments: Vectors) -> Ordinary:
         """From vectors, shape (n, d) each."""
-        middle = words.mean(axis=0, dtype=np.float64)
-        return cls(middle, words - middle, segments.mean(axis=0, dtype=np.float64))
+        middle = words.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return cls(middle, words - middle, segments.mean(axis=0, dtype=np.float64).astype("f4"))
 
     def standing(self, question: Vectors, hit: Vectors) -> float | None:
         """Standard deviations by which a question is above ordinary words in a segment's eyes.
@@ -81,7 +84,9 @@ def nothing_matches(best: float | None, standing: float | None = None) -> bool:
     standing : float, optional
         See `Ordinary.standing`.
     """
-    return best is not None and log_odds(best, standing) < math.log(NOTHING / (1 - NOTHING))
+    if best is None or best >= MATCHES:
+        return False
+    return log_odds(best, standing) < math.log(NOTHING / (1 - NOTHING))
 
 
 def log_odds(best: float, standing: float | None = None) -> float:

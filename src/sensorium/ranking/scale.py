@@ -8,6 +8,7 @@ with: how many standard deviations a segment stands out from the segments of its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -120,7 +121,10 @@ class Samples:
         spreads = {}
         for modality, vectors in self.vectors.items():
             cosines = (vectors @ query).astype(np.float64)
-            spreads[modality] = Spread(float(cosines.mean()), max(float(cosines.std()), 1e-3))
+            mean = float(cosines.sum()) / len(cosines)
+            # numpy.std takes longer than the cosines do; of numbers up to 1 nothing is lost.
+            variance = float(cosines @ cosines) / len(cosines) - mean * mean
+            spreads[modality] = Spread(mean, max(math.sqrt(max(variance, 0.0)), 1e-3))
         shared = [name for name, vectors in self.spaces.items() if (vectors @ query).any()]
         return Scale(spreads, shared)
 
