@@ -64,7 +64,8 @@ class Feedback:
 
     def to(self, found: Results) -> Results:
         """Let results be judged."""
-        return Results(found, nothing_matches=found.nothing_matches, feedback=self)
+        found.feedback = self  # no copy: each search comes by here
+        return found
 
     def judge(self, hits: Sequence[Hit], items: Sequence[Any], *, relevant: bool) -> Results:
         """See `Results.judge`."""

@@ -125,7 +125,7 @@ class Results(list[Hit]):
     ) -> None:
         super().__init__(hits)
         self.nothing_matches = nothing_matches
-        self._feedback = feedback
+        self.feedback = feedback
 
     def judge(self, *items: Any, relevant: bool = True) -> Results:
         """Say that items answer the question, or do not; store it, and search again with it.
@@ -168,9 +168,9 @@ class Results(list[Hit]):
         return self._judged().judgements()
 
     def _judged(self) -> Judged:
-        if self._feedback is None:
+        if self.feedback is None:
             raise UsageError("only what Collection.search gives can be judged")
-        return self._feedback
+        return self.feedback
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A copy elsewhere has no open collection.
