@@ -165,7 +165,7 @@ def chart(c: random.Random, changed: bool) -> Picture:
         value, other = c.random(), c.random()
         if abs(value - other) < 0.12:
             other = value + 0.2 if value < 0.5 else value - 0.2
-        value = other if changed and n == int(which * count) else value
+        value = min(0.98, other) if changed and n == int(which * count) else value
         x, y = 70 + step * n, height - 50 - value * (height - 100)
         points.append((x + step / 2, y))
         _text(draw, (x + step / 4, height - 40), str(2000 + n), 13)

@@ -29,6 +29,9 @@ scanned page of A4 is 14 pixels high then."""
 QUICK = 256
 """The same of a first look, which tells apart what differs in more than details."""
 
+QUICK_CORRELATION = 0.9
+"""Of what lies over each other, at 64 pixels: of copies it is 0.97 and more."""
+
 STEP = 8
 """Pixels by which tiles, of twice the side, are moved: about a letter of a page."""
 
@@ -41,14 +44,14 @@ PHOTO_WORST, PHOTO_OUTLIER, PHOTO_TYPICAL, PHOTO_UNSEEN = 0.4, 8.0, 0.15, 0.4
 a ball that moves through a photo is at 0.6 and 40 and far above. What is printed on a ground of
 waves loses more than the last when it is scaled down until it cannot be read."""
 
-EVENLY, EVENLY_SMALL, EVENLY_UNSEEN = 12.0, 4.5, 2.5
+EVENLY, EVENLY_SMALL, EVENLY_UNSEEN = 12.0, 4.2, 2.5
 """Fur, leaves and waves lose as much everywhere, the worst tile 3 to 10 times the middle one, and
 may lose more then. Where writing stands on a photograph it is 28 times and more; among waves as
 fine as itself it is 5 to 7, and cannot be read any more below half the size."""
 
-HALF, TINY = 2.1, 140
-"""How many times smaller, and of how few pixels at the shorter side, a picture is from which on
-`EVENLY_SMALL` holds."""
+HALF, TINY, SMALL_UNSEEN = 2.1, 140, 0.2
+"""How many times smaller, and of how few pixels at the shorter side, a picture is of which
+`EVENLY_SMALL` and this hold, for `EVENLY` and `PHOTO_UNSEEN`."""
 
 MOST_REDUCED = 4.0
 """How many times smaller a picture may be that lost more than `PHOTO_UNSEEN` at all."""
@@ -155,14 +158,14 @@ class Closeness:
             worst, outlier = SHARP_WORST, SHARP_OUTLIER
         if self.shorter < READABLE and self.unseen == 0:
             worst = SMALL_WORST
-        evenly = self.uneven < (
-            EVENLY if self.reduced < HALF and self.shorter >= TINY else EVENLY_SMALL
-        )
-        evenly = evenly and self.reduced < MOST_REDUCED
+        small = self.reduced >= HALF or self.shorter < TINY
+        unseen = SMALL_UNSEEN if small else PHOTO_UNSEEN
+        if self.uneven < (EVENLY_SMALL if small else EVENLY) and self.reduced < MOST_REDUCED:
+            unseen = EVENLY_UNSEEN
         return (
             self.worst < worst
             and self.outlier < outlier
-            and self.unseen < (EVENLY_UNSEEN if evenly else PHOTO_UNSEEN)
+            and self.unseen < unseen
             and self.typical < PHOTO_TYPICAL
         )
 
@@ -189,12 +192,24 @@ def same_picture(
         Whether `part` was neither turned nor mirrored to lie so.
     """
     box = aligned(whole, part, box, 64)
+    if longest <= QUICK and _correlation(whole, part, box) < QUICK_CORRELATION:
+        return False
     box = aligned(whole, part, box, 192)
     seen = compare(whole, part, box, longest)
     if longest <= QUICK:
         # Scaled down, writing cannot be judged; and what is too small here is so anywhere.
         return seen is not None and seen.worst < 1 and seen.typical < 2 * PHOTO_TYPICAL
     return seen is not None and seen.is_one(as_it_lies)
+
+
+def _correlation(whole: PIL.Image.Image, part: PIL.Image.Image, box: Box) -> float:
+    """Of the lightness of two aligned pictures, at 64 pixels."""
+    one, other = (
+        levels_of(picture, (64, 64), at)[0] for picture, at in ((whole, box), (part, None))
+    )
+    spreads = float(one.std() * other.std())
+    product = (one - one.mean()) * (other - other.mean())
+    return float(product.mean()) / spreads if spreads > 0 else 0.0
 
 
 def aligned(whole: PIL.Image.Image, part: PIL.Image.Image, box: Box, side: int) -> Box:

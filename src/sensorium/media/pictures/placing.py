@@ -26,7 +26,10 @@ WHOLE_CORRELATION = 0.94
 """Of two pictures that may be one, whatever way up. Copies that were saved at quality 40, or
 scaled to 160 pixels, have 0.97 and more."""
 
-PART_CORRELATION = 0.85
+FINE_SIDE, FINE_CORRELATION = 16, 0.9
+"""The same of more pixels, of pictures that correlate so far."""
+
+PART_CORRELATION = 0.86
 """Of a picture and the nearest of `WINDOWS` of another: these lie up to 5% beside the true part."""
 
 ASPECT = 0.12
@@ -69,6 +72,8 @@ class Map:
 
     Attributes
     ----------
+    fine : ndarray of float32, shape (FINE_SIDE, FINE_SIDE)
+        Grey, of twice the side: what two skies have in common is coarse.
     whole : ndarray of float32, shape (SIDE * SIDE * 3,)
     grey : ndarray of float32, shape (SIDE * SIDE,)
     parts : ndarray of float32, shape (len(WINDOWS), SIDE * SIDE)
@@ -77,6 +82,7 @@ class Map:
         Width by height.
     """
 
+    fine: npt.NDArray[np.float32]
     whole: npt.NDArray[np.float32]
     grey: npt.NDArray[np.float32]
     parts: npt.NDArray[np.float32]
@@ -127,7 +133,10 @@ def map_of(image: Image) -> Map | None:
     nothing = np.zeros(SIDE * SIDE, np.float32)
     vectors = [nothing if (unit := _unit(one)) is None else unit for one in levels]
     width, height = box[2] - box[0], box[3] - box[1]
-    return Map(whole, vectors[0], np.stack(vectors[1:]), width / height)
+    side = (FINE_SIDE, FINE_SIDE)
+    fine = _unit(np.asarray(grey.resize(side, PIL.Image.Resampling.BOX), np.float32))
+    fine = np.zeros(FINE_SIDE**2, np.float32) if fine is None else fine
+    return Map(fine.reshape(side), whole, vectors[0], np.stack(vectors[1:]), width / height)
 
 
 def _unit(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
@@ -155,6 +164,14 @@ def turned(wholes: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
     ]
 
 
+def _lain(square: npt.NDArray[np.float32], turn: Transpose | None) -> npt.NDArray[np.float32]:
+    """A grey square after one of `TURNS`."""
+    if turn is None:
+        return square
+    turned_square = PIL.Image.fromarray(square).transpose(turn)
+    return np.asarray(turned_square, np.float32)
+
+
 def places(whole: Map, part: Map) -> Sequence[Placed]:
     """Where a picture may be in another, the likeliest first: up to two ways, or a part."""
     found = []
@@ -164,7 +181,12 @@ def places(whole: Map, part: Map) -> Sequence[Placed]:
             found.append((float(whole.whole @ vector[0]), Placed(WHOLE, turn)))
     found.sort(key=lambda one: -one[0])
     if found and found[0][0] >= WHOLE_CORRELATION:
-        return [place for likely, place in found[:2] if likely >= WHOLE_CORRELATION]
+        return [
+            place
+            for likely, place in found[:2]
+            if likely >= WHOLE_CORRELATION
+            and float((whole.fine * _lain(part.fine, place.turn)).sum()) >= FINE_CORRELATION
+        ]
     shapes = np.array([(box[2] - box[0]) / (box[3] - box[1]) for box in WINDOWS]) * whole.aspect
     likely = np.where(np.abs(np.log(shapes / part.aspect)) < ASPECT, whole.parts @ part.grey, -1.0)
     best = int(np.argmax(likely))
