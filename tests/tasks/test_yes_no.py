@@ -21,7 +21,19 @@ from sensorium.encoders.ordinary import (
 )
 from sensorium.errors import EncoderError, UsageError
 from sensorium.media import Image, Text
-from sensorium.tasks.yes_no import BEST, BIAS, LABEL, NO, YES, answer, judged, odds, rest
+from sensorium.tasks.yes_no import (
+    BEST,
+    BIAS,
+    LABEL,
+    NO,
+    NONE,
+    YES,
+    answer,
+    judged,
+    odds,
+    rest,
+    shares,
+)
 from sensorium.tasks.zero_shot import ZeroShotClassifier
 from tests.media.small_pictures import red_blue
 from tests.tiny_encoder import make_tiny_encoder
@@ -93,8 +105,49 @@ def test_something_else_is_what_fits_no_label_better_than_chance(mini: Encoder) 
     found = asked.probabilities(vectors)
     assert found.argmax(axis=1).tolist() == [0, 1, 2]
     alone = odds(ZeroShotClassifier(mini, ["cat", "hammer"]).probabilities(vectors, multi=True))
-    shares = np.column_stack([alone, np.ones(3)])
+    shares = np.column_stack([alone / 2, np.ones(3)])  # half the chance, for each half of that
     np.testing.assert_allclose(found, shares / shares.sum(axis=1, keepdims=True), atol=5e-3)
+
+
+def test_none_of_these_is_an_answer(mini: Encoder) -> None:
+    asked = ZeroShotClassifier(mini, ["cat", "hammer"], abstain=True)
+    assert asked.labels == ["cat", "hammer", NONE]
+    found = asked.classify(pictures("e_kitten", "c_hammer1", "s_coffee"), k=1)
+    assert [labels[0][0] for labels in found] == ["cat", "hammer", NONE]
+    named = ZeroShotClassifier(mini, ["cat", "hammer", "something else"])
+    vectors = mini.encode(pictures("e_kitten", "s_coffee"))
+    np.testing.assert_array_equal(asked.probabilities(vectors), named.probabilities(vectors))
+
+
+def test_twenty_labels_do_not_make_none_rare(mini: Encoder) -> None:
+    """With the sum of odds in place of their mean, one of many labels fits by chance."""
+    asked = ZeroShotClassifier(mini, WORDS[::12], abstain=True)
+    assert len(asked.labels) > 20
+    random = np.random.default_rng(0).normal(size=(50, mini.space.dimension)).astype(np.float32)
+    random /= np.linalg.norm(random, axis=1, keepdims=True)
+    none = asked.probabilities(random)[:, -1]
+    assert 0.25 < none.mean() < 0.75
+
+
+@pytest.mark.parametrize(
+    ("labels", "multi", "words"),
+    [
+        (["cat"], False, "yes, no or cannot tell"), (["cat", "dog"], True, "judged by themselves"),
+        (["cat", "dog", "other"], False, "'other' says already"),
+        (["cat", "not a cat"], False, "'not a cat' says already"),
+    ],
+)  # fmt: skip
+def test_abstaining_is_refused_where_it_says_nothing(
+    tiny_encoder: Encoder, labels: list[str], multi: bool, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        ZeroShotClassifier(tiny_encoder, labels, abstain=True).classify([red_blue()], multi=multi)
+
+
+def test_shares_by_hand() -> None:
+    """Odds of 3 and 1 of two labels weigh 1.5 and 0.5, beside 1 for none of them."""
+    found = shares(np.array([[0.75, 0.5, 0.9]]), 2)
+    np.testing.assert_allclose(found, [[0.5, 1 / 6, 1 / 3]], rtol=1e-6)
 
 
 def test_a_text_is_judged_among_texts(mini: Encoder) -> None:

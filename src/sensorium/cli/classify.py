@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sensorium.cli import EXIT_PARTLY, output
+from sensorium.cli.label_sets import LABELLED, fit_label_sets, sets_of
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, opened
 from sensorium.cli.predict import FUSION_FILE, predict
 from sensorium.collection import Skipped
@@ -18,6 +19,7 @@ from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.evaluation.report import Report, named
 from sensorium.media import open_media
+from sensorium.tasks.conformal import ConformalLabels
 from sensorium.tasks.yes_no import answer
 from sensorium.tasks.zero_shot import ZeroShotClassifier
 
@@ -49,6 +51,27 @@ def classify(
     multi: Annotated[
         bool, typer.Option("--multi", help="Answer for each label by itself: any number may hold.")
     ] = False,
+    none: Annotated[
+        bool, typer.Option("--none", help="Let 'none of these' be an answer, too.")
+    ] = False,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="EXAMPLES",
+            help="Print sets of labels that hold the true one as often as --coverage says; from "
+            "labelled pictures: a folder per class, or a table.",
+        ),
+    ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Share of sets that hold the true label.", show_default="0.9"),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep", metavar="JSON", help="Write what --calibrate found, for another --calibrate."
+        ),
+    ] = None,
     save: Annotated[
         str | None,
         typer.Option(
@@ -79,6 +102,12 @@ def classify(
         )
     if classifier is not None and (multi or encoder is not None):
         raise UsageError("--multi and --encoder go with --labels: a classifier has its own")
+    if classifier is not None and (none or calibrate is not None):
+        raise UsageError("--none and --calibrate go with --labels")
+    if calibrate is None and (coverage is not None or keep is not None):
+        raise UsageError("--coverage and --keep go with --calibrate and labelled examples")
+    if calibrate is not None and (multi or len(names) == 1):
+        raise UsageError("--calibrate takes two or more labels, of which one is the true one")
     is_fusion = classifier is not None and (classifier / FUSION_FILE).is_file()
     if contributions and not is_fusion:
         raise UsageError("--contributions goes with --classifier and a fusion model")
@@ -97,6 +126,7 @@ def classify(
         raise UsageError("--save goes with --classifier and a collection: name no files")
     judged = classifier is None and (multi or len(names) == 1)
     chosen, states = Selection(), list[str]()
+    fitted: ConformalLabels | None = None
     if sources:
         if where is not None or collection is not None:
             raise UsageError("--where and --collection go with a collection: name no files")
@@ -104,7 +134,11 @@ def classify(
         if classifier is not None:
             rows = _by_classifier(classifier, chosen, k)
         else:
-            zero_shot = ZeroShotClassifier(load_encoder(encoder or DEFAULT_ENCODER), names)
+            loaded = load_encoder(encoder or DEFAULT_ENCODER)
+            zero_shot = ZeroShotClassifier(loaded, names, abstain=none)
+            if calibrate is not None:
+                fitted = fit_label_sets(zero_shot, loaded, calibrate, coverage)
+                k = len(zero_shot.labels)
 
             def by_names(media: Any) -> Labels:
                 return zero_shot.classify([media], k=k, multi=multi)[0]
@@ -112,7 +146,18 @@ def classify(
             rows = _label_files(by_names, chosen)
     else:
         with opened(collection, encoder=encoder) as library:
-            found = library.classify(classifier or names, k=k, multi=multi, where=where, save=save)
+            if calibrate is not None:
+                zero_shot = ZeroShotClassifier(library.encoder, names, abstain=none)
+                fitted = fit_label_sets(zero_shot, library.encoder, calibrate, coverage)
+                k = len(zero_shot.labels)
+            found = library.classify(
+                classifier or names, k=k, multi=multi, where=where, save=save, abstain=none
+            )
+            if calibrate is not None:
+                others = [item for item in found if item.modality != LABELLED]
+                found = [item for item in found if item.modality == LABELLED]
+                if others:
+                    output.notices.print(f"{len(others)} left out that are no pictures")
             left_out = len(library) - len(found) if judged and where is None else 0
             if left_out:
                 told = f"{left_out} left out that have neither a picture nor words to judge"
@@ -122,6 +167,11 @@ def classify(
             states = states_of(found)
             output.print_stale(found, states, library.path)
         rows = [(item.path, item.labels) for item in found]
+    if fitted is not None:
+        if keep is not None:
+            fitted.save(keep)
+        _print_sets(fitted, rows, chosen, as_json, states)
+        return
     if save is not None:
         output.notices.print(f"{len(rows)} labels stored as {save}")
     _print(rows, chosen, as_json, judged, states)
@@ -188,6 +238,34 @@ def _print(
         output.print_labels(rows, judged=judged)
         output.print_ignored(chosen.ignored)
     facts = [{"path": path, "labels": dict(best), **_answers(best, judged)} for path, best in rows]
+    for fact, state in zip(facts, states, strict=bool(states)):
+        fact["state"] = state
+    skipped = chosen.skipped
+    output.print_report(Report((), [*facts, *named(skipped)], skipped), as_json)
+    if not rows:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _print_sets(
+    fitted: ConformalLabels,
+    rows: list[tuple[str, Labels]],
+    chosen: Selection,
+    as_json: bool,
+    states: Sequence[str],
+) -> None:
+    sets = sets_of(fitted, rows)
+    if not as_json:
+        output.print_label_sets(rows, sets)
+        output.print_ignored(chosen.ignored)
+        output.notices.print(
+            f"sets that hold the true label of {fitted.coverage:.4g} of pictures like the "
+            f"{fitted.examples} examples",
+            soft_wrap=True,
+        )
+    facts: list[dict[str, Any]] = [
+        {"path": path, "set": labels, "labels": dict(best), "coverage": fitted.coverage}
+        for (path, best), labels in zip(rows, sets, strict=True)
+    ]
     for fact, state in zip(facts, states, strict=bool(states)):
         fact["state"] = state
     skipped = chosen.skipped

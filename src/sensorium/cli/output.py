@@ -265,6 +265,21 @@ def print_labels(
             print_line(path, *cells)
 
 
+def print_label_sets(
+    rows: Sequence[tuple[str, Sequence[tuple[str, float]]]], sets: Sequence[Sequence[str]]
+) -> None:
+    """Print items with the labels in their sets; a column of labels with commas in a pipe."""
+    if not console.is_terminal and rows:
+        print_line("path", "labels")
+    for (path, labels), inside in zip(rows, sets, strict=True):
+        if console.is_terminal:
+            shown = _told_labels([(x, p) for x, p in labels if x in inside], judged=False)
+            told = shown or "no label: like none of the examples"
+            console.print(Text(short_path(path)), Text(f"  {told}"), sep="\n")
+        else:
+            print_line(path, ",".join(inside))
+
+
 def _told_labels(labels: Sequence[tuple[str, float]], *, judged: bool) -> str:
     if judged:
         return "   ".join(f"{label}: {answer(p)} ({p:.0%})" for label, p in labels)

@@ -285,6 +285,7 @@ class Collection:
         where: str | None = None,
         prompts: Sequence[str] | None = None,
         save: str | None = None,
+        abstain: bool = False,
     ) -> list[Labelled]:
         """Label every item by texts alone or by a trained classifier, from its stored vectors.
 
@@ -295,7 +296,7 @@ class Collection:
             vectors (`sensorium.training.Classifier` has one).
         k : int
             Labels to give each item.
-        multi, prompts
+        multi, prompts, abstain
             Of texts; see `sensorium.ZeroShotClassifier`.
         where : str, optional
             Only items for which this holds.
@@ -313,17 +314,16 @@ class Collection:
 
         Raises
         ------
-        SpaceMismatchError
-            When the classifier stands on vectors of another space.
-        UsageError
-            When there is no such classifier, it takes no vectors, or `save` is no name.
+        SpaceMismatchError, UsageError
+            When the classifier stands on vectors of another space; when there is none, it takes no
+            vectors, or `save` is no name.
         """
         # A search need not pay for what classifiers load.
         from sensorium.collection.labelling import classify
 
         return classify(
             self._store, self.encoder, lambda: self.segments(where), labels, k, multi=multi,
-            prompts=prompts, save=save,
+            prompts=prompts, save=save, abstain=abstain,
         )  # fmt: skip
 
     def label(

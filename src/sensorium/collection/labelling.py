@@ -42,6 +42,7 @@ def classify(
     multi: bool,
     prompts: Sequence[str] | None,
     save: str | None,
+    abstain: bool,
 ) -> list[Labelled]:
     """See `Collection.classify`."""
     if save is not None and (not save.isidentifier() or save in COLUMNS):
@@ -49,20 +50,22 @@ def classify(
             f"a label is saved under a name such as kind, not {', '.join(COLUMNS)}; got {save!r}"
         )
     if isinstance(labels, Sequence) and not isinstance(labels, str):
-        by_texts = ZeroShotClassifier(encoder, labels, prompts)
+        by_texts = ZeroShotClassifier(encoder, labels, prompts, abstain=abstain)
         judged = by_texts.judges(multi=multi)
         labelled = label_items(
             store, segments(),
             lambda vectors, kind: by_texts.probabilities(vectors, multi=multi, modality=kind),
-            by_texts.labels, k, kinds=JUDGED if judged else None, judged=judged,
+            by_texts.labels, k, kinds=JUDGED if judged or abstain else None, judged=judged,
         )  # fmt: skip
     else:
         if isinstance(labels, str) and not os.path.isdir(labels):  # noqa: PTH112
             raise UsageError(
                 f"labels are a list of texts, or the folder of a classifier: {labels!r:.80} is none"
             )
-        if multi or prompts is not None:
-            raise UsageError("multi and prompts go with texts: a classifier has its own labels")
+        if multi or abstain or prompts is not None:
+            raise UsageError(
+                "multi, prompts and abstain go with texts: a classifier has its own labels"
+            )
         trained = vector_classifier_of(labels)
         trained.require_space(encoder.space)
         kind = VECTOR_MODALITIES.get(trained.modality, trained.modality)

@@ -123,6 +123,34 @@ def odds(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     return np.asarray(exact / (1 - exact))
 
 
+NONE = "none of these"
+"""The label of what abstaining classifiers say where no label fits."""
+
+
+def shares(probabilities: npt.NDArray[np.floating], left_over: int) -> npt.NDArray[np.float32]:
+    """Probabilities of labels of which one stands for all that the others are not.
+
+    Before looking, it is as likely that none of the others holds as that one of them does: each
+    counts with its odds, divided by how many they are. (With the sum of the odds in place of their
+    mean, "none" gets rare where there are many labels: `python -m benchmarks sets`.)
+
+    Parameters
+    ----------
+    probabilities : ndarray of float, shape (n, c)
+        Of each label by itself; see `independent`.
+    left_over : int
+        Column of the label that stands for the rest.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, c)
+        Rows sum to one.
+    """
+    weights = odds(probabilities) / (probabilities.shape[1] - 1)
+    weights[:, left_over] = 1
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
 CATCH_ALLS = frozenset((
     "something else", "anything else", "everything else", "other", "others", "none",
     "none of these", "none of them", "neither", "not any of these", "其他", "其它", "别的",

@@ -13,7 +13,7 @@ from sensorium.encoders.ordinary import JUDGED, label_vectors
 from sensorium.errors import UsageError
 from sensorium.media import as_media
 from sensorium.media.given import items_of
-from sensorium.tasks.yes_no import independent, odds, require_judgeable, rest
+from sensorium.tasks.yes_no import NONE, independent, require_judgeable, rest, shares
 
 
 class ZeroShotClassifier:
@@ -29,15 +29,23 @@ class ZeroShotClassifier:
         Labels that differ. One alone is a question: does it hold, or not?
     prompts : sequence of str, optional
         Templates holding one ``{}``. None takes the space's own.
+    abstain : bool
+        Whether "none of these" is an answer, too: the last of the labels.
 
     Raises
     ------
     UsageError
-        For no labels, an empty or repeated label, or a template without ``{}``.
+        For no labels, an empty or repeated label, or a template without ``{}``; for `abstain` with
+        one label, or one that says the same.
     """
 
     def __init__(
-        self, encoder: Encoder, labels: Sequence[str], prompts: Sequence[str] | None = None
+        self,
+        encoder: Encoder,
+        labels: Sequence[str],
+        prompts: Sequence[str] | None = None,
+        *,
+        abstain: bool = False,
     ) -> None:
         for name, texts in (("labels", labels), ("prompts", prompts)):
             if isinstance(texts, str):
@@ -50,6 +58,12 @@ class ZeroShotClassifier:
             raise UsageError(f"labels must differ, repeated: {', '.join(sorted(repeated))}")
         if not prompts or not all("{}" in prompt for prompt in prompts):
             raise UsageError(f"every prompt needs a {{}} for the label, got {list(prompts)!r}")
+        self.abstains = abstain
+        if abstain and len(self.labels) == 1:
+            raise UsageError("one label is answered by yes, no or cannot tell: it needs no 'none'")
+        if abstain and (said := rest(self.labels)) is not None:
+            raise UsageError(f"the label {self.labels[said]!r} says already that none fits")
+        self.labels += [NONE] * abstain
         self._encoder, self._prompts = encoder, list(prompts)
         self.vectors = label_vectors(encoder, self.labels, prompts)
 
@@ -81,17 +95,19 @@ class ZeroShotClassifier:
         Raises
         ------
         UsageError
-            For labels judged by themselves of anything but pictures and texts, or a label that
-            says what something is not.
+            For labels judged by themselves, or `abstain`, of anything but pictures and texts; a
+            label that says what something is not.
         """
+        if multi and self.abstains:
+            raise UsageError(
+                "labels that are judged by themselves may all be 'no': leave out abstain"
+            )
         if self.judges(multi=multi):
             require_judgeable(self.labels)
             return self._independent(vectors, modality)
         left_over = rest(self.labels)
-        if left_over is not None and modality in JUDGED:
-            shares = odds(self._independent(vectors, modality))
-            shares[:, left_over] = 1  # what fits no label better than chance
-            return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float32)
+        if left_over is not None and (modality in JUDGED or self.abstains):
+            return shares(self._independent(vectors, modality), left_over)
         return softmax(vectors @ self.vectors.T / self._encoder.temperature).astype(np.float32)
 
     def _independent(
