@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sensorium import Collection
+from sensorium.cli import output
+from sensorium.collection import Hit
 from tests.cli.conftest import COLORS
 from tests.media.small_pictures import encode, red_blue
 
@@ -106,3 +110,15 @@ def test_labels_stand_under_their_picture(folder: Path, tiny: Path) -> None:
     assert re.search(r"red +\d+", labels) and re.search(r"blue +\d+", labels)
     code, _, text = on_terminal(*command[:3], "red", *command[4:])
     assert re.search(r"red: (yes|no|cannot tell) \(\d+%\)", text.splitlines()[1])
+
+
+def test_how_likely_hits_are_stands_beside_their_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    shown = output.Console(file=screen, force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(output, "console", shown)
+    hit = Hit(1, "/a.png", "image", {}, None, 0.5, probability=0.746)
+    output.print_hits([hit, replace(hit, probability=None)])
+    rows = [line.split() for line in screen.getvalue().splitlines()]
+    assert rows == [
+        ["score", "likely", "path"], ["1", "0.500", "75%", "/a.png"], ["2", "0.500", "/a.png"],
+    ]  # fmt: skip

@@ -209,6 +209,9 @@ def print_hits(hits: Sequence[Hit], states: Sequence[str] = ()) -> None:
     table = Grid(box=None, pad_edge=False, header_style="dim", expand=described)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
+    judged = any(hit.probability is not None for hit in hits)
+    if judged:
+        table.add_column("likely", justify="right", no_wrap=True)
     room = max(20, console.width * 2 // 5)
     paths = [short_path(hit.path) for hit in hits]
     if described:
@@ -223,7 +226,10 @@ def print_hits(hits: Sequence[Hit], states: Sequence[str] = ()) -> None:
     if described:
         table.add_column("caption", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
     for rank, (hit, path) in enumerate(zip(hits, paths, strict=True), 1):
-        cells = [Text(str(rank)), Text(f"{hit.score:.3f}"), Text(path)]
+        cells = [Text(str(rank)), Text(f"{hit.score:.3f}")]
+        if judged:
+            cells.append(Text("" if hit.probability is None else f"{hit.probability:.0%}"))
+        cells.append(Text(path))
         if placed:
             cells.append(Text(place(hit)))
         if folded:
