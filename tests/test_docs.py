@@ -48,11 +48,11 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
-# Ten seconds to half a minute each. `make docs` runs the pages from an empty home, too, and what
-# the translation's blocks do, README's do (below).
+# Ten seconds to a minute each. `make docs` runs the pages from an empty home, too; what the
+# translation's blocks do, README's do (below).
 LONG = (
-    "README.zh-CN.md", "bulk.md", "classifier.md", "contrastive.md", "evaluation.md", "fusion.md",
-    "hashing.md", "media.md", "scores.md", "search.md",
+    "README.md", "README.zh-CN.md", "bulk.md", "classifier.md", "contrastive.md", "evaluation.md",
+    "fusion.md", "hashing.md", "media.md", "scores.md", "search.md",
 )  # fmt: skip
 RUN = [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES]
 

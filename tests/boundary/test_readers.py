@@ -27,9 +27,11 @@ NOT_READERS = {
     "media/given.py",  # arrays and tensors of callers
     "media/isolation.py", "media/messages.py", "media/worker.py",  # tests/media/test_isolation.py
     "media/lettering.py",  # writes
+    "media/pictures/alike.py", "media/pictures/placing.py",  # of what has been read
     "media/pictures/copies.py",  # tests/boundary/test_callers.py
     "media/progress.py", "media/segments.py", "media/skipped.py",
     "media/spending.py",  # tests/media/test_isolation.py
+    "media/tracks/alike.py",  # of what has been read
     "media/spooling.py",  # what is in memory, for a process: tests/media/tracks/test_door.py
 }  # fmt: skip
 

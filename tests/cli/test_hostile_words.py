@@ -44,7 +44,7 @@ def test_nothing_that_a_terminal_obeys_is_printed(
         (1, ("index", evil / f"gone {EVIL}.png", *at)),
         (0, ("search", "red", *at)),
         (0, ("search", "red", *at, "--json")),
-        (0, ("search", "gpj", *at, "--mode", "words")),
+        (0, ("search", "boom", *at, "--mode", "words")),
         (0, ("search", evil / f"red] 0 {EVIL}.png", *at)),
         (3, ("search", evil / f"broken {EVIL}.jpg", *at)),
         (2, ("search", "red", *at, "--where", f"nothing{EVIL} = 1")),

@@ -41,7 +41,7 @@ def test_one_command_trains_classifies_and_labels(
     labelled = run("classify", "--classifier", saved, "-c", library, "-k", "1", "--save", "kind")
     assert labelled.code == 0 and len(labelled.lines) == 1 + 20
     assert "20 labels stored as kind" in labelled.err
-    found = run("search", "red", "-c", library, "--where", "kind = 'red'", "--paths")
+    found = run("search", "red", "-c", library, "--where", "kind = 'red'", "--json")
     assert len(found.lines) >= 4
     same = run("classify", "--classifier", saved, "-c", library, "-k", "1")
     assert same.lines == labelled.lines

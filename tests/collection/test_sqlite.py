@@ -181,7 +181,7 @@ def test_each_statement_of_ours_is_known(path: Path) -> None:
     assert objection(rows, complete=True) is None
     optional = ("sqlite_sequence", "segments_modality")
     needed = [row for row in rows if row[3] and row[1] not in optional]
-    assert len(needed) == 19
+    assert len(needed) == 20
     for gone in needed:
         left = [row for row in rows if row is not gone]
         assert objection(left, complete=False) is None

@@ -45,7 +45,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory, images: list[Path]) -> Ex
     return get
 
 
-@pytest.mark.parametrize("name", ["clip", "siglip", "vit", "bert", "clap"])
+@pytest.mark.parametrize(
+    "name", ["clip", pytest.param("siglip", marks=pytest.mark.slow), "vit", "bert", "clap"]
+)
 def test_agreement(exported: Exported, images: list[Path], name: str) -> None:
     original, folder, report = exported(name)
     ours = load_encoder(folder, runtime="onnxruntime")

@@ -71,8 +71,10 @@ class Space:
 
     @classmethod
     def from_json(cls, text: str) -> Space:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote; anything else is a ValueError, KeyError or TypeError."""
         fields = json.loads(text)
+        if not isinstance(fields["preprocessing"], dict):
+            raise ValueError(f"preprocessing is {fields['preprocessing']!r:.40}, no object")
         fields["modalities"] = tuple(Modality(m) for m in fields["modalities"])
         return cls(**fields)
 
