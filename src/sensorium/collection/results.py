@@ -76,7 +76,7 @@ class Hit(Item):
     probability : float or None
         How likely a person would call this hit relevant, from 0 to 1. Of hits of one modality the
         first has the greatest. None where nothing can be said: in searches by words or both, by a
-        bare vector, by a sound or a film, and of modalities of which there are few segments.
+        bare vector, by what has several segments, and of modalities of which there are few.
     stands_for : int
         How many hits are one with this, itself included, where near duplicates were folded.
     """
