@@ -16,7 +16,7 @@ import transformers
 from huggingface_hub import constants
 
 from sensorium import load_encoder
-from sensorium.encoders import reaching
+from sensorium.encoders import hub_loading, pretrained, reaching
 from sensorium.encoders.pretrained import load_pretrained
 from sensorium.errors import EncoderError
 from tests.encoders import tiny_hub
@@ -142,3 +142,15 @@ def test_after_a_while_it_is_asked_again(hub: Hub, monkeypatch: pytest.MonkeyPat
     assert "answers 500" in reaching.unreachable()
     monkeypatch.setattr(reaching, "REMEMBERED", 0.0)
     assert reaching.unreachable() == ""
+
+
+def test_an_address_is_no_model_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked() -> str:
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr(hub_loading, "unreachable", asked)
+    monkeypatch.setattr(pretrained, "unreachable", asked)
+    with pytest.raises(EncoderError, match="is an address: name a folder"):
+        hub_loading.load_model("http://127.0.0.1:9/v1", device="cpu")
+    with pytest.raises(EncoderError, match="is an address: name a folder"):
+        pretrained.load_pretrained(object, "http://127.0.0.1:9/v1")

@@ -13,6 +13,7 @@ from sensorium.encoders.pretrained import (
     is_local,
     load_pretrained,
     require_inside,
+    require_name,
     safe_loading,
 )
 from sensorium.encoders.reaching import not_in_cache, unreachable
@@ -59,6 +60,7 @@ def load_model(
     local = is_local(name)
     if local:
         require_inside(Path(name).expanduser())
+    require_name(name)
     here = local or bool(unreachable())
     with safe_loading(local=here), _without_videos():
         # Whatever its level was, that weights are lacking has to come through; and nothing else.

@@ -16,6 +16,7 @@ from typing import Any
 
 from sensorium.encoders.reaching import not_in_cache, unreachable
 from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.media.sources import shown_url
 
 try:
     import torch
@@ -30,6 +31,20 @@ _LOADING = threading.RLock()
 def is_local(name: str | os.PathLike[str]) -> bool:
     """Whether a name is a folder, so that nothing has to be fetched for it."""
     return Path(os.path.expanduser(name)).is_dir()  # noqa: PTH111
+
+
+def require_name(name: str | os.PathLike[str]) -> None:
+    """Refuse what is no name of a hub's model, before the hub is asked whether it answers.
+
+    Raises
+    ------
+    EncoderError
+    """
+    if "://" in os.fspath(name):
+        raise EncoderError(
+            f"{shown_url(os.fspath(name))} is an address: name a folder with a model, or a model "
+            "of the hub"
+        )
 
 
 CONFIGURATIONS = ("*config.json", "*configuration.json", "modules.json")
@@ -150,6 +165,7 @@ def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> 
     local = is_local(name)
     if local:
         require_inside(Path(os.path.expanduser(name)))  # noqa: PTH111
+    require_name(name)
     here = local or bool(unreachable())
     if options.get("use_safetensors"):  # else Transformers computes in what they are stored in
         options.setdefault("dtype", torch.float32)

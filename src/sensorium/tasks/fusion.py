@@ -218,7 +218,7 @@ def read_fusion(folder: Path, content: dict[str, Any]) -> FusionPredictor:
     with FUSION.reading(folder):
         tables = TableEncoder(None, content["encoders"], crops=content["crops"])
         tables.columns = tuple(Column(**column) for column in content["columns"])
-        tables.spaces = content["spaces"]
+        tables.spaces = dict(content["spaces"].items())
         tables.recorded_in = folder / FUSION.file
         known = [{**one, "labels": tuple(one["labels"])} for one in content["targets"]]
         targets = {one["name"]: Target(**one) for one in known}

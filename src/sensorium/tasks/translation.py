@@ -174,8 +174,8 @@ def load_translation(folder: Path) -> tuple[Translation, dict[str, Any]]:
         source = load_pretrained(transformers.AutoTokenizer, folder)
         own = folder / TARGET_TOKENIZER
         target = load_pretrained(transformers.AutoTokenizer, own) if own.is_dir() else source
+        max_length = int(description.get("max_length", 128))
     _set_languages(source, description.get("codes"))
-    max_length = int(description.get("max_length", 128))
     return Translation(TextGenerator(model).eval(), source, target, max_length), description
 
 
