@@ -25,7 +25,7 @@ import pytest
 
 from sensorium.errors import MediaError
 from sensorium.media import Document, Image, Text, open_media
-from sensorium.media.pictures.raw import find_preview
+from sensorium.media.pictures.raw import find_preview, open_preview
 from tests.media.heics import exif_item, grid, heif, mirrored, picture_item, turned
 from tests.media.raws import MAKERS
 from tests.media.small_pictures import corners, exif
@@ -223,7 +223,7 @@ def test_previews_of_raw_files(tmp_path: Path) -> None:
             key=len,
         )
         (said,) = json.loads(run("exiftool", "-json", "-n", "-Orientation", "-Model", path))
-        with Image(path)._open() as picture:
+        with open_preview(found, content, path.name, []) as picture:
             turn = picture.getexif().get(0x0112)
             model = picture.getexif().get(0x0110)
         differences = []

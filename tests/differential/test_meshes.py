@@ -18,6 +18,7 @@ import PIL.Image
 import pytest
 
 from sensorium import Mesh
+from sensorium.media.isolation import WITHOUT
 from tests.differential.viewer import Job, fetched_three, looked_at
 from tests.media.made_objects import FOUR, Gltf, obj, pbr, ply, png
 
@@ -440,7 +441,8 @@ def test_three_js_shows_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     three = fetched_three(tmp_path)
     if three is None:
         pytest.skip(f"npm does not bring {tmp_path}")
-    monkeypatch.setattr("sensorium.media.objects.shading.AMBIENT", 1.0)  # an even light
+    monkeypatch.setenv(WITHOUT, "0")  # drawn in this process, by an even light
+    monkeypatch.setattr("sensorium.media.objects.shading.AMBIENT", 1.0)
     files = tmp_path / "files"
     files.mkdir()
     cases = [*gltf_cases(), *other_gltf_cases(), *obj_cases(), *ply_cases(), *off_cases(),
