@@ -40,7 +40,7 @@ from benchmarks.altering import ALTERED, jpeg, on_white, scaled
 from benchmarks.datasets import home, rows
 from benchmarks.rows import Row
 from sensorium import Collection, Image, load_encoder
-from sensorium.collection.duplicates import find_duplicate_items
+from sensorium.collection.duplicates.finding import find_duplicate_items
 from sensorium.encoders import Encoder
 from sensorium.media.pictures.placing import map_of
 

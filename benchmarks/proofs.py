@@ -27,7 +27,7 @@ import PIL.ImageOps
 from benchmarks import forms
 from benchmarks.datasets import home, rows
 from sensorium import Collection
-from sensorium.collection.duplicates import find_duplicate_items
+from sensorium.collection.duplicates.finding import find_duplicate_items
 
 Picture = PIL.Image.Image
 

@@ -34,8 +34,8 @@ from sensorium.collection import sqlite
 from sensorium.collection.filters import matching_ids
 from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.collection.sqlite_store import SQLiteStore
-from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
-from sensorium.collection.words import write_all_words
+from sensorium.collection.words.full_text import SCHEMA as WORDS_SCHEMA
+from sensorium.collection.words.full_text import write_all_words
 from sensorium.encoders import Space
 from sensorium.media import Modality
 from sensorium.media.segments import SegmentRecord

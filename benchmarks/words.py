@@ -33,7 +33,8 @@ from rich.table import Table
 from benchmarks import words_before
 from benchmarks.measuring import in_turns
 from benchmarks.rows import Row, readable
-from sensorium.collection import sqlite, word_query, words
+from sensorium.collection import sqlite
+from sensorium.collection.words import full_text, query
 from sensorium.evaluation.intervals import bootstrap_interval
 
 QUESTIONS = Path(__file__).with_name("words_questions.txt")
@@ -110,9 +111,9 @@ def _as_it_is(name: str, caption: str) -> tuple[str, str]:
 
 SYSTEMS = {
     "Sensorium": System(
-        words.TOKENIZER,
-        lambda name, caption: words.describe(name, {"caption": caption}),
-        word_query.match_expression,
+        full_text.TOKENIZER,
+        lambda name, caption: full_text.describe(name, {"caption": caption}),
+        query.match_expression,
     ),
     "Sensorium before": System(
         words_before.TOKENIZER,

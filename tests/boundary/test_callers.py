@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sensorium import Collection, load_encoder
-from sensorium.collection import confirming
+from sensorium.collection.duplicates import confirming
 from sensorium.data.encoding import encode_examples
 from sensorium.errors import MediaError
 from sensorium.media.isolation import WITHOUT

@@ -12,8 +12,8 @@ import pytest
 
 from sensorium.cli.group_sheet import write_group_sheets
 from sensorium.collection import Item
-from sensorium.collection.confirming import Copies, Thumbnails
-from sensorium.collection.duplicates import Duplicates
+from sensorium.collection.duplicates.confirming import Copies, Thumbnails
+from sensorium.collection.duplicates.finding import Duplicates
 from tests.boundary.faults import FAULTS, ROOT, Site, fault, sites
 from tests.boundary.test_callers import in_this_process as in_this_process  # a fixture
 from tests.media.small_pictures import encode, red_blue

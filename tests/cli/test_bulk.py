@@ -17,7 +17,7 @@ from sensorium.cli import bulk
 from sensorium.cli.app import app
 from sensorium.cli.group_sheet import write_group_sheets
 from sensorium.collection import Item
-from sensorium.collection.duplicates import Duplicates
+from sensorium.collection.duplicates.finding import Duplicates
 from sensorium.visible import visible
 from tests.cli.conftest import COLORS, Run
 from tests.collection.test_bulk import some

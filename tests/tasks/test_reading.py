@@ -10,7 +10,7 @@ import PIL.ImageFont
 import pytest
 
 from sensorium import Collection, Image
-from sensorium.collection.duplicates import find_duplicate_items
+from sensorium.collection.duplicates.finding import find_duplicate_items
 from sensorium.media import Segment, Text
 from sensorium.media.lettering import write_line
 from sensorium.tasks.reading import load_writing_reader

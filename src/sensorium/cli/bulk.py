@@ -21,7 +21,7 @@ from sensorium.evaluation.report import Report
 from sensorium.home import default_collection_path
 
 if TYPE_CHECKING:
-    from sensorium.collection.duplicates import Duplicates
+    from sensorium.collection.duplicates.finding import Duplicates
 
 # What moves and compares vectors is imported in the functions: other commands do not need it.
 

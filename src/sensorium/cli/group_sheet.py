@@ -10,7 +10,7 @@ import PIL.ImageDraw
 
 from sensorium.cli.sheet import GAP, LINE, TEXT, TILE, require_png, save_sheet
 from sensorium.collection import Item, Skipped
-from sensorium.collection.duplicates import Duplicates
+from sensorium.collection.duplicates.finding import Duplicates
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError
 from sensorium.media import Image

@@ -124,7 +124,7 @@ class Asking:
         """A page of a ranking, in which near duplicates may be one and what differs be first."""
         if not (fold or diversity):
             return page(k, offset)
-        from sensorium.collection.varying import varied  # it compares files
+        from sensorium.collection.duplicates.varying import varied  # it compares files
 
         snapshot = self.snapshot("vector")
         return varied(page, k, offset, fold, diversity, self._store, snapshot)

@@ -27,7 +27,7 @@ from sensorium.collection.rows import VECTOR, are_sound, vector_of
 from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.collection.sqlite_writing import count_change
 from sensorium.collection.store import require_described
-from sensorium.collection.words import write_all_words
+from sensorium.collection.words.full_text import write_all_words
 from sensorium.errors import CollectionError
 
 BLOCK = 4096

@@ -22,7 +22,7 @@ from sensorium.collection.schema import (
     WORDS_VERSION,
     objection,
 )
-from sensorium.collection.words import cut_anew
+from sensorium.collection.words.full_text import cut_anew
 from sensorium.errors import CollectionError
 from sensorium.home import index_command
 

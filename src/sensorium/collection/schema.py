@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 
 from sensorium.collection.judgements import TABLE as JUDGEMENTS
-from sensorium.collection.words import FORMER as FORMER_WORDS
-from sensorium.collection.words import SCHEMA as WORDS_SCHEMA
-from sensorium.collection.words import TABLES as WORDS_TABLES
+from sensorium.collection.words.full_text import FORMER as FORMER_WORDS
+from sensorium.collection.words.full_text import SCHEMA as WORDS_SCHEMA
+from sensorium.collection.words.full_text import TABLES as WORDS_TABLES
 
 APPLICATION_ID = 0x53454E53  # "SENS" in ASCII; tells the file apart from any other SQLite file
 SCHEMA_VERSION = 6

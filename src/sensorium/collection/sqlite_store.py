@@ -54,7 +54,7 @@ from sensorium.collection.store import (
     require_described,
     require_space,
 )
-from sensorium.collection.words import match
+from sensorium.collection.words.full_text import match
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SensoriumWarning
 from sensorium.media.segments import SegmentRecord

@@ -18,7 +18,7 @@ from sensorium.collection.rows import (
 )
 from sensorium.collection.schema import MODALITY_INDEX
 from sensorium.collection.sqlite import Connection
-from sensorium.collection.words import write_texts, write_words
+from sensorium.collection.words.full_text import write_texts, write_words
 from sensorium.data.metadata import dump_metadata, merged
 from sensorium.encoders import Space
 

@@ -119,7 +119,7 @@ class Store(Protocol):
         ...
 
     def match_words(self, query: str, k: int, allowed: Ids | None = None) -> list[Match]:
-        """The `k` items that hold the words best; see `sensorium.collection.words.match`."""
+        """The `k` items that hold the words best; see `collection.words.full_text.match`."""
         ...
 
     def segments(self, ids: Sequence[int]) -> dict[int, StoredSegment]:

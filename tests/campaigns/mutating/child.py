@@ -17,7 +17,7 @@ from typing import Any
 from sensorium import Collection
 from sensorium.cli.sheet import write_sheet
 from sensorium.collection.checking import check
-from sensorium.collection.duplicates import find_duplicate_items
+from sensorium.collection.duplicates.finding import find_duplicate_items
 from sensorium.encoders import Encoder
 from sensorium.errors import SensoriumError
 from sensorium.media import Text

@@ -37,7 +37,7 @@ class SameWords:
     def agree(
         self, pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.bool_]:
-        """Which pairs say the same; see `sensorium.collection.grouping.Confirm`."""
+        """Which pairs say the same; see `sensorium.collection.duplicates.grouping.Confirm`."""
         for row in np.unique(pairs).tolist():
             if row not in self._read:
                 self._read[row] = words_of(self._paths[row])

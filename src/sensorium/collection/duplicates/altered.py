@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.collection.confirming import Thumbnails
+from sensorium.collection.duplicates.confirming import Thumbnails
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError
 from sensorium.index.base import Vectors
@@ -62,7 +62,7 @@ class Altered:
     def agree(
         self, pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.bool_]:
-        """Which pairs show the same; see `sensorium.collection.duplicates.Confirm`."""
+        """Which pairs show the same; see `sensorium.collection.duplicates.finding.Confirm`."""
         agreed = np.zeros(len(pairs), bool)
         self._thumbnails.maps(np.unique(pairs).tolist())
         waiting: dict[int, list[tuple[float, int, list[tuple[bool, Placed]]]]] = {}

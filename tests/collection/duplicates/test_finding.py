@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorium import Collection
-from sensorium.collection import duplicates, grouping
-from sensorium.collection.duplicates import find_duplicate_items, find_duplicates
+from sensorium.collection.duplicates import find_duplicate_items, find_duplicates, finding, grouping
 from sensorium.errors import UsageError
 from sensorium.index.exact import ExactIndex
 from tests.collection.test_bulk import some
@@ -167,7 +166,7 @@ def test_copies_of_photos(library: Path, pictures: Path) -> None:
 def test_an_index_finds_the_same(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Collection(library) as collection:
         wanted = find_duplicate_items(collection)
-        monkeypatch.setattr(duplicates, "EXACT_ROWS", 0)
+        monkeypatch.setattr(finding, "EXACT_ROWS", 0)
         assert find_duplicate_items(collection, index=ExactIndex.build) == wanted
 
 

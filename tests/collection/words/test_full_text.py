@@ -13,8 +13,8 @@ from sensorium.collection import sqlite
 from sensorium.collection.checking import check
 from sensorium.collection.schema import SCHEMA_VERSION
 from sensorium.collection.sqlite_store import SQLiteStore
-from sensorium.collection.word_query import match_expression
-from sensorium.collection.words import FORMER, describe
+from sensorium.collection.words.full_text import FORMER, describe
+from sensorium.collection.words.query import match_expression
 from sensorium.encoders import Encoder
 from sensorium.errors import CollectionError, UsageError
 from sensorium.media import Image

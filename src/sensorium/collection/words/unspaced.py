@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from sensorium.collection.cutting import HAN, HIRAGANA, KATAKANA
+from sensorium.collection.words.cutting import HAN, HIRAGANA, KATAKANA
 
 # Chinese
 

@@ -1,6 +1,6 @@
 """What a person typed, as an expression of FTS5: which words, in which order, or which others.
 
-Words are cut by `sensorium.collection.cutting`, as those that are stored. They are alternatives,
+Words are cut by `cutting.py`, as those that are stored. They are alternatives,
 ranked by BM25: what holds more of them, and rarer ones, comes first. What was written without a
 space (``DSC01273``) and what stands in double quotes must follow one another. Of a run of an
 unspaced script nobody says where its words end: it is asked for as a whole, and in pieces.
@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from sensorium.collection.attached import forms
-from sensorium.collection.cutting import Chunk, Unit, chunks, kana
-from sensorium.collection.unspaced import pieces
+from sensorium.collection.words.attached import forms
+from sensorium.collection.words.cutting import Chunk, Unit, chunks, kana
+from sensorium.collection.words.unspaced import pieces
 
 MAX_QUERY_TERMS = 256
 """Words that are looked for, in all their forms; a pasted page has its subject in its beginning."""

@@ -39,7 +39,7 @@ class _OneByOne:
     def agree(
         self, pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.bool_]:
-        """Which pairs are one; see `sensorium.collection.grouping.Confirm`."""
+        """Which pairs are one; see `sensorium.collection.duplicates.grouping.Confirm`."""
         agreed = np.zeros(len(pairs), bool)
         for number, (one, other) in enumerate(pairs.tolist()):
             if abs(self._durations[one] - self._durations[other]) > LENGTHS:

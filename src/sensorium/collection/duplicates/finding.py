@@ -23,22 +23,22 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sensorium.collection.altered import Altered
 from sensorium.collection.collection import Collection, store_of
-from sensorium.collection.confirming import Copies, Thumbnails
-from sensorium.collection.grouping import (
+from sensorium.collection.duplicates.altered import Altered
+from sensorium.collection.duplicates.confirming import Copies, Thumbnails
+from sensorium.collection.duplicates.grouping import (
     Confirm,
     check_threshold,
     find_duplicates,
     grouped_by,
     twins_of,
 )
+from sensorium.collection.duplicates.same_tracks import SameFilms, SameSounds
+from sensorium.collection.duplicates.same_words import SameWords
 from sensorium.collection.hits import item_fields
 from sensorium.collection.items import stored_items
 from sensorium.collection.results import Item
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.same_tracks import SameFilms, SameSounds
-from sensorium.collection.same_words import SameWords
 from sensorium.collection.store import ROWS_READ, Store, modalities_of, tiles_among
 from sensorium.data.files import stored_path
 from sensorium.encoders.trust import may_look_at

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sensorium.collection import sqlite
-from sensorium.collection.cutting import words
-from sensorium.collection.folding import fold
-from sensorium.collection.word_query import match_expression
-from sensorium.collection.words import MAX_TEXT, SCHEMA, describe
+from sensorium.collection.words.cutting import words
+from sensorium.collection.words.folding import fold
+from sensorium.collection.words.full_text import MAX_TEXT, SCHEMA, describe
+from sensorium.collection.words.query import match_expression
 
 
 class Shelf:

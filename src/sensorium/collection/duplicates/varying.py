@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from sensorium.collection.altered import Altered
-from sensorium.collection.confirming import Thumbnails
+from sensorium.collection.duplicates.altered import Altered
+from sensorium.collection.duplicates.confirming import Thumbnails
+from sensorium.collection.duplicates.same_tracks import SameFilms, SameSounds
+from sensorium.collection.duplicates.same_words import SameWords
 from sensorium.collection.results import Hit, Results
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.same_tracks import SameFilms, SameSounds
-from sensorium.collection.same_words import SameWords
 from sensorium.collection.snapshots import Snapshot
 from sensorium.collection.store import Store
 from sensorium.index.base import Vectors

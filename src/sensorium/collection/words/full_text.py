@@ -1,8 +1,8 @@
 """Words of items: names, captions and other texts, in SQLite's full-text index (FTS5, BM25).
 
-What FTS5 gets is cut already, by `sensorium.collection.cutting`, in small letters with spaces in
-between: its own rules would part vowel signs from their consonants and keep Łódź from who types
-lodz. It adds the stems of English words (Porter), to what is stored and what is asked alike.
+What FTS5 gets is cut already, by `cutting.py`, in small letters with spaces in between: its own
+rules would part vowel signs from their consonants and keep Łódź from who types lodz. It adds the
+stems of English words (Porter), to what is stored and what is asked alike.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.cutting import words as cut
 from sensorium.collection.rows import json_values
 from sensorium.collection.sqlite import Connection
-from sensorium.collection.word_query import match_expression
+from sensorium.collection.words.cutting import words as cut
+from sensorium.collection.words.query import match_expression
 from sensorium.ranking.scoring import Match
 
 TOKENIZER = "porter ascii"

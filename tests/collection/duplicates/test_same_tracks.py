@@ -11,7 +11,7 @@ import pytest
 
 from sensorium import Collection
 from sensorium.collection.duplicates import find_duplicate_items
-from sensorium.collection.same_tracks import SameFilms, SameSounds
+from sensorium.collection.duplicates.same_tracks import SameFilms, SameSounds
 
 av = pytest.importorskip("av")
 soundfile = pytest.importorskip("soundfile")

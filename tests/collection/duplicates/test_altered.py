@@ -12,10 +12,10 @@ import pytest
 from benchmarks.altering import ALTERED, jpeg
 from benchmarks.doubles import DRAWN, ON_PHOTOS
 from sensorium import Collection
-from sensorium.collection.altered import Altered
-from sensorium.collection.confirming import Thumbnails
 from sensorium.collection.duplicates import find_duplicate_items
-from sensorium.collection.same_words import words_of
+from sensorium.collection.duplicates.altered import Altered
+from sensorium.collection.duplicates.confirming import Thumbnails
+from sensorium.collection.duplicates.same_words import words_of
 
 
 def agreed(folder: Path, *pictures: PIL.Image.Image) -> list[bool]:
