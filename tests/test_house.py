@@ -9,9 +9,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "src" / "sensorium"
 
 ORDER = (
-    "errors", "lazy", "home", "folders", "media", "encoders", "data", "models", "tasks", "index",
-    "ranking", "collection", "evaluation", "explain", "training", "dialogue", "scale", "serve",
-    "cli",
+    "errors", "lazy", "home", "folders", "packages", "media", "encoders", "data", "models", "tasks",
+    "index", "ranking", "collection", "evaluation", "explain", "training", "dialogue", "scale",
+    "serve", "cli",
 )  # fmt: skip
 
 

@@ -21,10 +21,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks.datasets import clipart, emoji, found, gcompris, manifest, packages, stamps
+from benchmarks.datasets import clipart, emoji, found, gcompris, manifest, stamps
 from benchmarks.datasets.manifest import Row
-from benchmarks.datasets.packages import ChecksumError, FetchError, Package, bring
+from sensorium import packages
 from sensorium.home import sensorium_home
+from sensorium.packages import ChecksumError, FetchError, Package, bring
 
 try:
     import fcntl

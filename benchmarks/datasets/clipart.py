@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.datasets import manifest
-from benchmarks.datasets.packages import Package
 from benchmarks.datasets.rendering import on_white, save
+from sensorium.packages import Package
 
 SIZE = 256  # longest side of the pictures, in pixels
 

@@ -15,8 +15,8 @@ from typing import Any
 from PIL import Image
 
 from benchmarks.datasets.manifest import split_of, to_json
-from benchmarks.datasets.packages import Package
 from benchmarks.datasets.rendering import on_white, open_picture, render_svg, save
+from sensorium.packages import Package
 
 SIZE = 128  # longest side of the pictures, in pixels
 

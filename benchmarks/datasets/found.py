@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.datasets.packages import Package
 from sensorium.media import open_media
 from sensorium.media.sources import has_media_suffix
+from sensorium.packages import Package
 
 
 class Source(NamedTuple):

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.datasets.manifest import split_of, to_json
-from benchmarks.datasets.packages import Package
 from benchmarks.datasets.qt import read_qm, read_rcc
 from benchmarks.datasets.rendering import on_white, open_picture, save
+from sensorium.packages import Package
 
 SIZE = 256  # longest side of the pictures, in pixels
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.datasets.manifest import split_of, to_json
-from benchmarks.datasets.packages import Package
 from benchmarks.datasets.rendering import on_white, open_picture, save
+from sensorium.packages import Package
 
 SIZE = 256  # longest side of the pictures, in pixels
 

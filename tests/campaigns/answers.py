@@ -18,7 +18,6 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -93,12 +92,10 @@ def _lay(folder: Path) -> None:
 
 def _impatient() -> None:
     """Let servers have little time."""
-    from sensorium.encoders import endpoint
+    from sensorium.encoders import server
     from sensorium.media import sources
 
-    endpoint.FIRST_PAUSE, endpoint.LONGEST_PAUSE = 0.01, 0.1
-    defaults: Any = endpoint.EndpointEncoder.__init__.__kwdefaults__
-    defaults["timeout"] = SILENCE
+    server.FIRST_PAUSE, server.LONGEST_PAUSE, server.TIMEOUT = 0.01, 0.1, SILENCE
     sources.URL_TIMEOUT, sources.URL_SECONDS = SILENCE, 2 * SILENCE  # type: ignore[assignment]
     sources.MAX_BYTES = 32 << 20
 
@@ -196,9 +193,9 @@ def _restarted(folder: Path, tally: Tally) -> str:
         _twice(port)
     try:
         time.sleep(0.5)
-        from sensorium.encoders import endpoint
+        from sensorium.encoders import server
 
-        pauses = functools.partial(setattr, endpoint, "FIRST_PAUSE", 0.2)
+        pauses = functools.partial(setattr, server, "FIRST_PAUSE", 0.2)
         url = f"http://127.0.0.1:{port}/v1#m"
         done = run("index", "texts", "-c", "c.sensorium", "--encoder", url, folder=folder,
                    home=folder / "home", before=pauses, longest=LONGEST)  # fmt: skip

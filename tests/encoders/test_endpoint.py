@@ -17,7 +17,8 @@ import PIL.Image
 import pytest
 
 from sensorium import Collection, load_encoder
-from sensorium.encoders import Encoder, endpoint
+from sensorium.encoders import Encoder
+from sensorium.encoders import server as asking
 from sensorium.encoders.endpoint import EndpointEncoder
 from sensorium.encoders.registry import trust
 from sensorium.errors import EncoderError
@@ -80,8 +81,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(endpoint, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(endpoint, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(asking, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(asking, "LONGEST_PAUSE", 0.05)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with Server(load_encoder(tiny)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -190,8 +191,8 @@ def test_a_server_that_repeats_the_key(
         code = {"401": 401, "500": 500, "redirect": 302}[answer]
         raise urllib.error.HTTPError("", code, "no", headers, io.BytesIO(said))
 
-    monkeypatch.setattr(endpoint, "fetch", answered)
-    monkeypatch.setattr(endpoint, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(asking, "fetch", answered)
+    monkeypatch.setattr(asking, "FIRST_PAUSE", 0.001)
     monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path))
     if answer == "name":
         encoder = EndpointEncoder("http://localhost:1/v1", api_key=key)

@@ -19,7 +19,8 @@ import pytest
 from sensorium import Collection, load_encoder
 from sensorium.checksums import with_checksum
 from sensorium.collection.exchange import export_collection, import_collection
-from sensorium.encoders import endpoint, trust
+from sensorium.encoders import server as asking
+from sensorium.encoders import trust
 from sensorium.encoders.endpoint import EndpointEncoder
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import EncoderError, SensoriumError
@@ -90,7 +91,7 @@ def elsewhere() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine where nothing was named yet, and a key that nobody else may see."""
-    monkeypatch.setattr(endpoint, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(asking, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(trust, "_named", set())
     monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("OPENAI_API_KEY", "secret")

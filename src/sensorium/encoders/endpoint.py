@@ -9,14 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
-import os
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,37 +19,24 @@ import PIL.Image
 
 from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.preprocessing import image_pixels
+from sensorium.encoders.server import (
+    MAX_ANSWER,
+    MalformedError,
+    Server,
+    parts_of,
+    require_no_credentials,
+)
 from sensorium.encoders.space import Space
 from sensorium.encoders.trust import remember
 from sensorium.errors import EncoderError
 from sensorium.media import Image, Media, Modality, Text
 from sensorium.media.decoding import decoding
-from sensorium.media.fetching import fetch, without_credentials
-
-TIMEOUT = 60.0
-"""Seconds that the server may take for one request, from first to last byte."""
-
-MAX_ANSWER = 1 << 20
-"""Bytes of an answer that holds no vectors, and of what stands around them in others."""
 
 MAX_NUMBERS = 1 << 15
 """Numbers of a vector, while its dimension is not known; models have up to 8,192."""
 
 NUMBER_BYTES = 32
 """Of a number as text, with what stands around it. JSON takes 30 times its size in memory."""
-
-FIRST_TRIES = 4
-"""Requests before an error is final, while nothing was ever answered: 3.5 seconds."""
-
-TRIES = 8
-"""The same for a server that has answered: within a minute it may have been restarted. The pauses
-between requests double, from `FIRST_PAUSE` on."""
-
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
-
-RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses that may be gone a moment later."""
 
 REQUEST_BATCH = 32
 """Texts in one request."""
@@ -63,13 +45,6 @@ PICTURE_SIDE = 448
 """Pixels of the square that pictures are sent as."""
 
 DIALECTS = ("messages", "input")
-
-
-T = TypeVar("T")
-
-
-class _MalformedError(Exception):
-    """An answer that is not what was asked for; never leaves this module."""
 
 
 class EndpointEncoder(Encoder):
@@ -93,22 +68,20 @@ class EndpointEncoder(Encoder):
         When the server does not answer, has no such model, or sends what is no embedding.
     """
 
-    def __init__(self, url: str, *, api_key: str | None = None, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, url: str, *, api_key: str | None = None, timeout: float | None = None
+    ) -> None:
         require_no_credentials(url)
-        parts = _parts(url)
+        parts = parts_of(url)
         options = dict(urllib.parse.parse_qsl(parts.query))
         self.images = options.pop("images", None)
         if options or self.images not in (None, *DIALECTS):
             shown = url.partition("?")[0]  # what stands behind it may be a key
             raise EncoderError(f"{shown}: after ? stands images=messages or images=input, no other")
-        self.url = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
-        self.url = self.url.rstrip("/")
-        self._key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
-        if not (self._key.isascii() and self._key.isprintable()):
-            raise EncoderError("the API key holds signs that no key has: was it copied whole?")
-        self._timeout = timeout
+        self._server = Server(url, api_key=api_key, timeout=timeout)
+        self.url = self._server.url
         self._dimension: int | None = None
-        self.model = parts.fragment or self._only_model()
+        self.model = parts.fragment or self._server.only_model()
         self._dimension = len(self._embedded({"input": ["a"]}, 1)[0])
         named = f"{self.url}#{self.model}"
         how = f"?images={self.images}" if self.images else ""
@@ -159,20 +132,11 @@ class EndpointEncoder(Encoder):
                 vectors.append(self._embedded(body, 1))
         return np.concatenate(vectors)
 
-    def _only_model(self) -> str:
-        # A name is stored with every vector: it is not to be the key, whoever answers.
-        names = [self._without_key(name) for name in self._ask("models", _model_names)]
-        if len(names) != 1:
-            raise EncoderError(
-                f"{self.url} serves {', '.join(names) or 'no model'}: name one as {self.url}#MODEL"
-            )
-        return names[0]
-
     def _embedded(self, body: dict[str, Any], count: int) -> npt.NDArray[np.float32]:
         """Send a request and check what comes back: so many vectors, of the space's dimension."""
         wanted = {"model": self.model, "encoding_format": "float", **body}
         most = MAX_ANSWER + count * (self._dimension or MAX_NUMBERS) * NUMBER_BYTES
-        return self._ask(
+        return self._server.ask(
             "embeddings", lambda answer: self._unit_vectors(answer, count), wanted, most
         )
 
@@ -184,105 +148,20 @@ class EndpointEncoder(Encoder):
             KeyError, TypeError, ValueError, AttributeError, OverflowError, MemoryError,
             RecursionError,
         ) as error:  # fmt: skip
-            raise _MalformedError(
+            raise MalformedError(
                 f"the answer holds no embeddings ({error!r}): {str(answer)[:200]}"
             ) from error
         wanted = self._dimension
         if vectors.ndim != 2 or len(vectors) != count or wanted not in (None, vectors.shape[1]):
             expected = f"({count}, {wanted if wanted else 'dimension'})"
-            raise _MalformedError(f"embeddings of shape {vectors.shape}, expected {expected}")
+            raise MalformedError(f"embeddings of shape {vectors.shape}, expected {expected}")
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(norms).all() or not (norms > 0).all():
-            raise _MalformedError(f"an embedding has the length {norms.min()}")
+            raise MalformedError(f"an embedding has the length {norms.min()}")
         return np.asarray(vectors / norms, np.float32)
-
-    def _ask(
-        self,
-        path: str,
-        read: Callable[[dict[str, Any]], T],
-        body: dict[str, Any] | None = None,
-        most: int = MAX_ANSWER,
-    ) -> T:
-        """What `read` makes of an answer; whatever may be gone a moment later is asked again."""
-        headers = {"Content-Type": "application/json", "User-Agent": "sensorium"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        data = None if body is None else json.dumps(body).encode()
-        tries = FIRST_TRIES if self._dimension is None else TRIES
-        pause = FIRST_PAUSE
-        for attempt in range(1, tries + 1):
-            request = urllib.request.Request(f"{self.url}/{path}", data, headers)
-            wait = pause
-            try:
-                encoded = fetch(
-                    request, silence=self._timeout, seconds=self._timeout, most=most,
-                    redirects=False, local=True,
-                )  # fmt: skip
-                answer = json.loads(encoded)
-                if not isinstance(answer, dict):
-                    raise _MalformedError("the answer is no JSON object")
-                return read(answer)
-            except urllib.error.HTTPError as error:
-                if 300 <= error.code < 400:
-                    elsewhere = error.headers.get("Location")
-                    raise EncoderError(
-                        f"{self.url}/{path}: the server sends on to "
-                        f"{self._without_key(repr(elsewhere)):.200}, which "
-                        "nobody has named: if you trust it, name it as the encoder"
-                    ) from error
-                said = error.read().decode("utf-8", "replace")
-                problem = f"HTTP status {error.code}: {said or error.reason}"
-                if error.code not in RETRIED:
-                    raise EncoderError(
-                        f"{self.url}/{path}: {self._without_key(problem)}"
-                    ) from error
-                wait = _seconds(error.headers.get("Retry-After"), pause)
-            except _MalformedError as error:
-                problem = str(error)
-            except (ValueError, RecursionError):  # half an answer of a server that restarts
-                problem = "the answer is not JSON"
-            except OSError as error:  # unreachable, silent for too long, too large, or broken off
-                problem = str(getattr(error, "reason", error) or error)
-            if attempt < tries:
-                time.sleep(min(wait, LONGEST_PAUSE))
-                pause *= 2
-        problem = self._without_key(problem)
-        raise EncoderError(f"{self.url}/{path}: {problem} (after {tries} tries)")
-
-    def _without_key(self, said: str) -> str:
-        """What a server says, which may repeat the key that it was sent."""
-        return said.replace(self._key, "***") if self._key else said
 
     def __repr__(self) -> str:
         return f"EndpointEncoder({self.space.name!r})"
-
-
-def require_no_credentials(url: str) -> None:
-    """Refuse a server's URL with a user or a password: names are stored and shown.
-
-    Raises
-    ------
-    EncoderError
-    """
-    if "@" in _parts(url).netloc:
-        raise EncoderError(
-            f"{without_credentials(url)}: a server is named without user and password, which would "
-            "be stored with the collection: give a key as $OPENAI_API_KEY"
-        )
-
-
-def _parts(url: str) -> urllib.parse.SplitResult:
-    try:
-        return urllib.parse.urlsplit(url)
-    except ValueError as error:  # of an address with half a bracket, say
-        raise EncoderError(f"{without_credentials(url)} is no URL: {error}") from error
-
-
-def _model_names(answer: dict[str, Any]) -> list[str]:
-    models = answer.get("data")
-    if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
-        raise _MalformedError("the answer lists no models")
-    return [str(model.get("id")) for model in models]
 
 
 def _in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -299,13 +178,6 @@ def _numbers(value: Any) -> npt.NDArray[np.float32]:
     if isinstance(value, str):  # base64, which some servers send whatever is asked for
         return np.frombuffer(base64.b64decode(value), "<f4")
     return np.asarray(value, np.float32)
-
-
-def _seconds(text: str | None, otherwise: float) -> float:
-    try:
-        return max(0.0, float(text or ""))
-    except ValueError:  # a date
-        return otherwise
 
 
 def _data_url(pixels: npt.NDArray[np.uint8]) -> str:

@@ -167,7 +167,7 @@ def trust(name: str) -> list[str]:
         on_hub = is_hub_id(part) and not Path(part.split("?")[0]).exists()
         if is_endpoint(part) or is_elsewhere(part) or on_hub:
             if is_endpoint(part):
-                from sensorium.encoders.endpoint import require_no_credentials
+                from sensorium.encoders.server import require_no_credentials
 
                 require_no_credentials(part)
             remember(part)

@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from sensorium.errors import SensoriumError
+
 Registry = Literal["debian", "npm", "wheel", "sdist"]
 
 #: The program that each registry needs, and what has it.
@@ -26,7 +28,7 @@ CLIENTS: dict[Registry, tuple[str, str]] = {
 }
 
 
-class FetchError(RuntimeError):
+class FetchError(SensoriumError, RuntimeError):
     """A package could not be brought here; the message says why and what mends it."""
 
 
