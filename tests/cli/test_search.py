@@ -408,16 +408,14 @@ def test_what_is_a_weight_and_what_is_none(arguments: list[str], told: str) -> N
             options[word].append(rest.pop(0))
         elif word != "--text":
             sought.append(word)
-    question = asked(
-        sought, options["--like"], [], options["--without"], "vector", literally=literally
-    )
+    question = asked(sought, options["--like"], [], options["--without"], literally=literally)
     assert str(question) == told
 
 
 def test_a_file_that_is_called_like_a_weight(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     shutil.copy("red.png", "2:red.png")
-    assert str(asked(["a"], ["2:red.png", "2:blue.png"], [], [], "vector", literally=False)) == (
+    assert str(asked(["a"], ["2:red.png", "2:blue.png"], [], [], literally=False)) == (
         "a + 2:red.png + 2 x blue.png"
     )
 

@@ -209,25 +209,39 @@ def test_a_file_of_the_version_before_gets_the_table(
 
 def test_qrels_are_what_evaluate_reads(library: Collection, coloured: Path, tmp_path: Path) -> None:
     from sensorium.collection.qrels import export_judgements
+    from sensorium.data.questions import read_queries
     from sensorium.evaluation.collection_retrieval import evaluate_retrieval
 
     hits = library.search("a cat", k=8)
     hits.judge(hits[0], hits[2]).judge(hits[1], relevant=False)
     library.search("a dog", k=8).judge(1)
     library.search(coloured / "red.png", k=8).judge(coloured / "orange.png")
-    library.search("a cat", like=coloured / "red.png").judge(1)
+    several = Question(
+        Part("3:10 to Yuma", 0.5), Part("16:9"), like=coloured / "red.png",
+        unlike=Part(coloured / "blue.png", 2), without="a barn",
+    )  # fmt: skip
+    library.search(several, k=8).judge(1)
+    library.search(library.encoder.encode(["a cat"])[0]).judge(1)
     report = export_judgements(library, tmp_path / "judged")
-    assert (report.queries, report.judgements, len(report.skipped)) == (3, 5, 1)
-    assert "several parts" in report.skipped[0].reason
+    assert (report.queries, report.judgements, len(report.skipped)) == (4, 6, 1)
+    assert "by vectors" in report.skipped[0].reason
     lines = (tmp_path / "judged" / "qrels.txt").read_text("utf-8").splitlines()
     assert lines[0] == f"q1 0 {hits[0].path} 1" and lines[2] == f"q1 0 {hits[1].path} 0"
     queries = (tmp_path / "judged" / "queries.jsonl").read_text("utf-8").splitlines()
     assert json.loads(queries[2]) == {"_id": "q3", "image": str(coloured / "red.png")}
+    assert json.loads(queries[3]) == {
+        "_id": "q4", "text": ["0.5:3:10 to Yuma", "1:16:9"], "like": [str(coloured / "red.png")],
+        "unlike": [f"2:{coloured / 'blue.png'}"], "without": ["a barn"],
+    }  # fmt: skip
+    read, _ = read_queries(tmp_path / "judged" / "queries.jsonl")
+    assert [(part.what, part.weight) for part in read["q4"].parts][:2] == [
+        ("3:10 to Yuma", 0.5), ("16:9", 1),
+    ]  # fmt: skip
     found = evaluate_retrieval(
         library, tmp_path / "judged" / "queries.jsonl", tmp_path / "judged" / "qrels.txt"
     )
     ndcg = found.measurements["retrieval"].scores
-    assert found.data["counts"]["queries"] == 3 and ndcg
+    assert found.data["counts"]["queries"] == 4 and ndcg
     with pytest.raises(UsageError, match="exists"):
         export_judgements(library, tmp_path / "judged")
 

@@ -141,6 +141,63 @@ def test_words_that_are_held(library: Collection, coloured: Path) -> None:
         library.search("barn", like=coloured / "red.png", mode="words")
 
 
+@pytest.mark.parametrize(
+    ("unwanted", "left"),
+    [
+        ("red car", {"blue", "grey"}),
+        ('"red car"', {"blue", "grey"}),
+        ("“red car”", {"blue", "grey"}),
+        ("„red car“", {"blue", "grey"}),
+        ("«red car»", {"blue", "grey"}),
+        ("「red car」", {"blue", "grey"}),
+        ('the "red car', {"red", "blue", "grey"}),  # a quote that nothing closes is none
+        ('red" car', {"blue", "grey"}),
+        ('"red car" bus', {"red", "blue", "grey"}),  # both are meant
+        ('sea "red car"', {"blue", "grey"}),
+        ('"car" "red"', {"grey"}),
+        ("红色的车", {"red", "blue"}),
+        ("「红色」的车", {"red", "blue"}),
+        ('""', {"red", "blue", "grey"}),
+        ("« »", {"red", "blue", "grey"}),
+    ],
+)
+@pytest.mark.parametrize("mode", ["words", "hybrid"])
+def test_quotes_in_what_is_not_wanted(
+    library: Collection, coloured: Path, unwanted: str, left: set[str], mode: str
+) -> None:
+    """All words together are unwanted, whatever quotes stand around them or between."""
+    library.add(coloured / "red.png", metadata={"caption": "a red car, and a barn by the sea"})
+    library.add(coloured / "blue.png", metadata={"caption": "a car by a red barn"})
+    library.add(coloured / "grey.png", metadata={"caption": "红色的车, a barn at night"})
+    if mode == "words":
+        assert {*names(library.search("barn", without=unwanted, mode="words"))} == left
+        return
+    plain = {h.id: h.score for h in library.search("barn", mode="hybrid")}
+    held = {h.id for h in library.search("barn", without=unwanted, mode="hybrid", k=3)}
+    assert held <= plain.keys()
+
+
+@pytest.mark.parametrize("name", ["DSC1.jpg", "barn.png", "https://example.org/DSC1.jpg"])
+def test_a_search_by_words_takes_names_of_files_as_words(
+    library: Collection, coloured: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(coloured)
+    shutil.copy("red.png", "barn.png")  # there is such a file
+    library.add(coloured / "blue.png", metadata={"caption": "DSC1.jpg and barn.png"})
+    assert "blue" in names(library.search(name, mode="words"))
+    hits = library.search(Question(name, Part("nowhere", 0.5)), mode="words")
+    assert "blue" in names(hits)
+    assert "blue" not in names(library.search("and", without=name.split("/")[-1], mode="words"))
+    assert [hit.id for page in library.search_pages(name, 9, mode="words") for hit in page] == [
+        hit.id for hit in library.search(Text(name), 9, mode="words")
+    ]
+    better = library.search(name, mode="words").judge(library.get(coloured / "blue.png"))
+    assert better.judgements and better[0].path == str(coloured / "blue.png")
+    if name == "DSC1.jpg":
+        with pytest.raises(MediaError, match="no such file"):
+            library.search(name, mode="hybrid")
+
+
 def test_vectors_and_media_are_parts(library: Collection, coloured: Path) -> None:
     vector = library.encoder.encode([Image(coloured / "red.png")])[0]
     hits = library.search(Question(vector, Text("a cat")), k=8)

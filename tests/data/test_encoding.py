@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from sensorium import load_encoder
 from sensorium.data import encoding
 from sensorium.data.encoding import encode_examples, require_modality
 from sensorium.data.sources import Picture
@@ -127,6 +130,26 @@ def test_a_killed_run_is_resumed(
     blocks[0].write_bytes(blocks[0].read_bytes()[:-40])
     with pytest.raises(UsageError, match=r"npz: is damaged .*delete it"):
         encode_examples(again, sources, folder=tmp_path / "kept")
+
+
+def test_vectors_of_another_rule_for_capitals_are_not_taken(tiny: Path, tmp_path: Path) -> None:
+    """The rule is no part of the fingerprint."""
+    texts = [Text("RED DOG"), Text("red dog")]
+    kept = tmp_path / "kept"
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny, folder)
+    before = load_encoder(folder)
+    first = encode_examples(before, texts, folder=kept).vectors
+    assert np.abs(first[0] - first[1]).max() > 0.01
+    config = json.loads((folder / "encoder.json").read_text())
+    config.pop("checksum", None)
+    config["text"]["capitals"] = "lower"
+    (folder / "encoder.json").write_text(json.dumps(config))
+    now = load_encoder(folder)
+    assert now.space.fingerprint == before.space.fingerprint
+    then = encode_examples(now, texts, folder=kept).vectors
+    np.testing.assert_allclose(then[0], then[1], atol=1e-6)
+    np.testing.assert_array_equal(encode_examples(before, texts, folder=kept).vectors, first)
 
 
 def test_processes_share_the_work(

@@ -7,11 +7,20 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sensorium.data import tables
 from sensorium.data.class_folders import label_of_folder, read_class_folders
 from sensorium.data.pairs import read_pairs
-from sensorium.data.questions import find_kind, find_qrels, read_qrels, read_queries
+from sensorium.data.questions import (
+    find_kind,
+    find_qrels,
+    read_qrels,
+    read_queries,
+    weighted,
+    with_weight,
+)
 from sensorium.data.tables import read_rows
 from sensorium.errors import UsageError
 from sensorium.evaluation.collection_retrieval import match_documents
@@ -186,6 +195,49 @@ def test_queries(tmp_path: Path) -> None:
         read_queries(write(tmp_path / "queries.jsonl", "{}\n"))
     with pytest.raises(UsageError, match="there is no such file"):
         read_queries(tmp_path / "gone.jsonl")
+
+
+def test_questions_of_several_parts(tmp_path: Path) -> None:
+    """As a shell takes them: weights before a colon, files beside the table."""
+    (tmp_path / "2:b.png").write_bytes(b"")
+    rows: list[dict[str, object]] = [
+        {"_id": "a", "text": ["castle", "0.5:at night"], "without": "people"},
+        {"_id": "b", "text": "16:9", "like": ["a.png", "2:b.png", "3:c.wav"], "unlike": "4:d.mp4"},
+        {"_id": "c", "like": "c.wav"},
+        {"_id": "d", "image": "a.png", "without": ["2:dog", "sea"]},
+        {"_id": "e", "text": ["16:9"]},  # the only part has no weight
+        {"_id": "f", "without": "dog"},
+        {"_id": "g", "text": "a", "image": "a.png", "without": "dog"},
+        {"_id": "h", "text": "a", "like": "https://example.org/a.png"},
+        {"_id": "i", "like": 7},
+    ]
+    file = write(tmp_path / "queries.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+    queries, skipped = read_queries(file)
+    parts = {
+        name: [(part.side, part.what, part.weight) for part in query.parts]
+        for name, query in queries.items()
+    }
+    assert parts == {
+        "a": [("text", "castle", 1), ("text", "at night", 0.5), ("without", "people", 1)],
+        "b": [
+            ("text", "9", 16), ("like", "a.png", 1), ("like", "2:b.png", 1), ("like", "c.wav", 3),
+            ("unlike", "d.mp4", 4),
+        ],
+        "c": [("like", "c.wav", 1)],
+        "d": [("like", "a.png", 1), ("without", "dog", 2), ("without", "sea", 1)],
+        "e": [],
+    }  # fmt: skip
+    assert queries["e"].text == "16:9"
+    assert queries["b"].parts[3].path == tmp_path / "c.wav" and not queries["b"].text
+    assert [item.path for item in skipped] == [f"queries.jsonl:{line}" for line in range(6, 10)]
+    assert "an example (like)" in skipped[0].reason and "not both" in skipped[1].reason
+    assert "URLs are not fetched" in skipped[2].reason
+
+
+@given(st.floats(0.001, 1000), st.text(min_size=1).map(str.strip).filter(bool))
+def test_weights_are_read_as_they_are_written(weight: float, what: str) -> None:
+    assert weighted(with_weight(weight, what)) == (weight, what)
+    assert weighted(with_weight(1, what)) == (1, what)
 
 
 @pytest.mark.parametrize(

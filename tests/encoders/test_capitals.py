@@ -15,6 +15,7 @@ from sensorium import Collection, Text, ZeroShotClassifier, load_encoder
 from sensorium.encoders import Encoder, FolderEncoder
 from sensorium.encoders.capitals import in_small_letters
 from sensorium.errors import EncoderError, SensoriumWarning
+from tests.media.small_pictures import red_blue
 from tests.tiny_encoder import make_tiny_encoder
 
 PIECES = {"HORSE": 3, "horse": 1, "USA": 1, "usa": 1, "VHS": 2, "vhs": 3, "COW": 2, "cow": 2}
@@ -111,26 +112,44 @@ def test_it_is_the_same_space_and_its_description_says_how(folder: Path) -> None
     assert '"capitals": "lower"' in now.to_json()
 
 
+@pytest.mark.parametrize("beside", ["", "+ear"])
 def test_a_collection_begun_before_says_so_until_it_is_read_anew(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, beside: str
 ) -> None:
+    """Alone, and side by side with an encoder of sounds."""
     for name, text in (("a", "RED DOG"), ("b", "blue cat")):
         (tmp_path / f"{name}.txt").write_text(text)
     path = tmp_path / "c.sensorium"
-    with Collection(path, folder) as library:
+    named = f"{folder}{beside}"
+    with Collection(path, named) as library:
         library.add(tmp_path / "a.txt")
-    now = _with(folder, "lower")
+        before = library.encoder.space
+    _with(folder, "lower")
+    now = load_encoder(named)
+    assert now.space.fingerprint == before.fingerprint
     with Collection(path) as library:  # opens, and is searched, without a word
         (hit,) = library.search("red dog")
         assert hit.score < 0.99
         with pytest.warns(SensoriumWarning, match=r"read capitals otherwise.*reembed --collection"):
             library.add(tmp_path / "b.txt")
-        library.reembed(folder)
+        library.reembed(named)
         assert library.info().space == now.space
         assert library.search("red dog", k=1)[0].score == pytest.approx(1, abs=1e-4)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             library.add(tmp_path / "b.txt")
+
+
+def test_pictures_and_sounds_have_no_capitals(folder: Path, tmp_path: Path, sample: Path) -> None:
+    path = tmp_path / "c.sensorium"
+    red_blue().save(tmp_path / "a.png")
+    with Collection(path, f"{folder}+ear") as library:
+        library.add(tmp_path / "a.png", sample / "audio/a_bell.ogg")
+        assert library.info().items == {"image": 1, "audio": 1}
+    _with(folder, "lower")
+    with Collection(path) as library, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        library.add(tmp_path / "a.png", verify=True)
 
 
 def test_labels_in_capitals_are_the_labels(folder: Path) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import PIL.Image
 import pytest
 
-from sensorium import Collection, Hit, Image, load_encoder
+from sensorium import Collection, Hit, Image, Part, Question, Text, load_encoder
 from sensorium.errors import UsageError
 from sensorium.evaluation import (
     Result,
@@ -24,6 +24,7 @@ from sensorium.evaluation import (
 )
 from sensorium.evaluation.rerun import differences
 from sensorium.evaluation.result import RESULT_FILE, write_result
+from tests.bad_media import film
 from tests.evaluation.conftest import noise
 from tests.tiny_encoder import make_tiny_encoder
 
@@ -262,6 +263,110 @@ def test_pictures_do_not_ask_by_words(classes: Path, library: Path, beir: Path) 
         assert skipped.path == "by-picture (../classes/the_red/red0.png)"
         assert skipped.reason == f"a picture is asked by its vector, not in the mode '{mode}'"
         assert len(result.measurements["retrieval"].samples) == 3
+
+
+@pytest.fixture
+def kinds(tmp_path: Path, sample: Path) -> Path:
+    """A collection of photos and sounds, and the folder of their evaluations."""
+    with Collection(tmp_path / "kinds.sensorium", "mini+ear") as library:
+        for kind, names in (
+            (
+                "images",
+                ("x_dog.jpg", "x_cat.jpg", "e_kitten.jpg", "c_windmill3.jpg", "c_fish1.jpg"),
+            ),
+            ("audio", ("a_bell.ogg", "a_complete.ogg", "x_africa.ogg", "x_japan.ogg")),
+        ):
+            library.add(*(sample / kind / name for name in names))
+    return tmp_path
+
+
+def asked_as_parts(folder: Path, **parts: Any) -> tuple[Path, Path]:
+    """Two questions of these parts, and judgements of them."""
+    paths = folder / "queries.jsonl", folder / "qrels.tsv"
+    paths[0].write_text("".join(json.dumps({"_id": n, **parts}) + "\n" for n in "ab"))
+    paths[1].write_text("a\te_kitten.jpg\t1\nb\tx_japan.ogg\t1\n")
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("mode", "row", "options"),
+    [
+        ("vector", {"text": ["animal", "0.5:outside"], "without": "dog"},
+         {"text": [("animal", 1), ("outside", 0.5)], "without": ["dog"]}),
+        ("hybrid", {"text": "animal", "like": "x_cat.jpg", "without": ["2:dog"]},
+         {"text": [("animal", 1)], "like": ["images/x_cat.jpg"], "without": [Part("dog", 2)]}),
+        ("words", {"text": ["kitten", "japan"], "without": "dog"},
+         {"text": [("kitten", 1), ("japan", 1)], "without": ["dog"]}),
+        ("vector", {"like": "a_bell.ogg"}, {"like": ["audio/a_bell.ogg"]}),
+        ("vector", {"like": ["x_cat.jpg", "0.5:a_bell.ogg"], "unlike": "x_africa.ogg"},
+         {"like": ["images/x_cat.jpg", Part("audio/a_bell.ogg", 0.5)],
+          "unlike": ["audio/x_africa.ogg"]}),
+        ("vector", {"text": "a drum", "like": "film.mp4"}, {"text": [("a drum", 1)],
+         "like": ["film.mp4"]}),
+    ],
+)  # fmt: skip
+def test_questions_of_several_parts(
+    kinds: Path, sample: Path, mode: str, row: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """Pictures, sounds and films among them: ranks are those of the search, and run again."""
+    (kinds / "film.mp4").write_bytes(film())
+    for file in ("images/x_cat.jpg", "audio/a_bell.ogg", "audio/x_africa.ogg"):
+        (kinds / Path(file).name).symlink_to(sample / file)
+    result = evaluate_retrieval(kinds / "kinds.sensorium", *asked_as_parts(kinds, **row), mode=mode)
+    assert not result.skipped
+
+    def there(given: str | Part) -> Part:
+        part = given if isinstance(given, Part) else Part(given)
+        file = kinds / part.what if part.what == "film.mp4" else sample / part.what
+        return Part(file, part.weight)
+
+    question = Question(
+        *(Part(Text(words), weight) for words, weight in options.get("text", ())),
+        like=[there(file) for file in options.get("like", ())],
+        unlike=[there(file) for file in options.get("unlike", ())],
+        without=options.get("without", ()),
+    )
+    # What is sought with is no answer to itself.
+    own = {Path(str(there(file).what)).name for file in options.get("like", ())}
+    with Collection(kinds / "kinds.sensorium") as library:
+        stored = {Path(item.path).name for item in library.items()}
+        hits = [
+            hit for hit in library.search(question, 9, mode=mode) if Path(hit.path).name not in own
+        ]
+    for name, right in (("a", "e_kitten.jpg"), ("b", "x_japan.ogg")):
+        places = [n for n, hit in enumerate(hits, 1) if Path(hit.path).name == right]
+        assert ranks(result)[name] == (places[0] if places else len(stored) - len(own & stored))
+    assert rerun_result(result) == result
+
+
+def test_what_cannot_be_asked_is_named(kinds: Path, sample: Path) -> None:
+    rows = [
+        {"_id": "a", "text": "animal", "like": "gone.wav"},
+        {"_id": "b", "text": "animal", "without": "9999:dog"},
+        {"_id": "c", "text": "animal", "like": "broken.wav"},
+        {"_id": "d", "text": "animal"},
+        {"_id": "e", "text": "a cat", "like": str(sample / "images/x_cat.jpg")},
+    ]
+    (kinds / "broken.wav").write_bytes(b"RIFF")
+    queries, qrels = asked_as_parts(kinds)
+    queries.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    qrels.write_text("".join(f"{row['_id']}\te_kitten.jpg\t1\n" for row in rows))
+    result = evaluate_retrieval(kinds / "kinds.sensorium", queries, qrels)
+    reasons = {item.path: item.reason for item in result.skipped}
+    assert "no such file, and no item" in reasons["a (animal + gone.wav)"]
+    assert "the weight of a part" in reasons["b (animal - 9999 x dog)"]
+    assert reasons["c (animal + broken.wav)"]
+    assert {*ranks(result)} == {"d", "e"}
+    assert [s["text"] for s in result.measurements["retrieval"].samples] == [
+        "animal", f"a cat + {sample / 'images/x_cat.jpg'}",
+    ]  # fmt: skip
+    rows.append({"_id": "f", "text": "e_kitten.jpg"})
+    queries.write_text("".join(f"{json.dumps(row)}\n" for row in rows[3:]))
+    qrels.write_text("".join(f"{row['_id']}\te_kitten.jpg\t1\n" for row in rows[3:]))
+    result = evaluate_retrieval(kinds / "kinds.sensorium", queries, qrels, mode="words")
+    (skipped,) = result.skipped
+    assert skipped.reason == "an example is asked by its vectors, not in the mode 'words'"
+    assert ranks(result)["f"] == 1
 
 
 def test_results_of_the_first_format_run_again(

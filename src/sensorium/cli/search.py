@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +15,9 @@ from sensorium.cli.terminal import plain_fields, print_json
 from sensorium.collection import Part, Question
 from sensorium.collection.asking import MODES
 from sensorium.collection.staleness import states_of
+from sensorium.data.questions import weighted
 from sensorium.errors import UsageError
 from sensorium.media import Text
-
-WEIGHTED = re.compile(r"(?P<weight>[0-9]+(?:\.[0-9]*)?|\.[0-9]+):(?P<what>\S.*)", re.DOTALL)
-"""``0.5:at night``, as rclip writes it."""
 
 
 def search(
@@ -92,7 +89,7 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Find media by words, or by other media: a picture, a sound, a video, a document."""
-    question = asked(query or [], like or [], unlike or [], without or [], mode, literally=as_text)
+    question = asked(query or [], like or [], unlike or [], without or [], literally=as_text)
     if any(abs(part.weight) != 1 for part in question.parts):
         output.notices.print(f"asked: {question}", soft_wrap=True)
     if interactive and (as_json or paths or null or sheet is not None):
@@ -141,7 +138,6 @@ def asked(
     like: Sequence[str],
     unlike: Sequence[str],
     without: Sequence[str],
-    mode: str,
     *,
     literally: bool,
 ) -> Question:
@@ -150,8 +146,6 @@ def asked(
     Parameters
     ----------
     sought, like, unlike, without : sequence of str
-    mode : str
-        In the mode "words" the name of a file is a word, too.
     literally : bool
         Whether what is sought are words, as they stand.
 
@@ -161,12 +155,11 @@ def asked(
         When nothing is sought, or a weight is none.
     """
     alone = len(sought) + len(like) + len(unlike) + len(without) == 1
-    words = literally or mode == "words"
     parts = []
     for given in sought:
         # A single part counts for all there is: "16:9" and "10:30" are words then.
         part = Part(given) if alone or literally else _weighted(given)
-        parts.append(Part(Text(part.what), part.weight) if words else part)
+        parts.append(Part(Text(part.what), part.weight) if literally else part)
     return Question(
         *parts,
         like=[_weighted(given) for given in like],
@@ -177,7 +170,5 @@ def asked(
 
 def _weighted(given: str) -> Part:
     """A part with the weight before its colon, where it has one and no file is called so."""
-    found = WEIGHTED.fullmatch(given)
-    if found is None or os.path.exists(given):  # noqa: PTH110
-        return Part(given)
-    return Part(found["what"], float(found["weight"]))
+    weight, what = weighted(given, os.path.exists)
+    return Part(what, weight)

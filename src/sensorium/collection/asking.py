@@ -18,7 +18,7 @@ from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
 from sensorium.collection.queries import query_parts, vector_given
-from sensorium.collection.question import Asked, Question, asked_with, query_of
+from sensorium.collection.question import Asked, Question, asked_with, in_words, query_of
 from sensorium.collection.results import Hit, Results, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
 from sensorium.collection.snapshots import Ids, Snapshot, Snapshots
@@ -79,6 +79,7 @@ class Asking:
     ) -> Results:
         """See `Collection.search`; the query may be a `Question`."""
         diversity = require_diversity(diversity)
+        query = in_words(query) if mode == "words" else query
         only = (
             query_of(query, self._store, self._own.load) if isinstance(query, Question) else query
         )
@@ -132,6 +133,7 @@ class Asking:
     def pages(self, query: Any, depth: int, mode: str) -> Iterator[list[Hit]]:
         """See `Collection.search_pages`."""
         require_count("depth", depth, 1)
+        query = in_words(query) if mode == "words" else query
         if isinstance(query, Question):
             query = query_of(query, self._store, self._own.load)
         page = self._pages(query if isinstance(query, Question) else as_media(query), mode, None)

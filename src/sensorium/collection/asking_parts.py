@@ -201,8 +201,7 @@ def _holding(store: Store, part: Asked, depth: int, allowed: Ids | None) -> list
         return []
     if part.weight > 0:
         return store.match_words(part.words, depth, allowed)
-    words = part.words if '"' in part.words else f'"{part.words}"'
-    return store.match_words(words, EVERY, allowed)
+    return store.match_words(part.words, EVERY, allowed, whole=True)
 
 
 def _by_words(matches: Sequence[Sequence[Match]], weights: Sequence[float]) -> list[Ranked]:

@@ -192,7 +192,8 @@ class Collection:
         ----------
         query : str, Text, Image, path, URL, bytes, array, tensor or Question
             Words or media; `sensorium.media.as_media` has the rule for strings. An array with one
-            axis, or of shape ``(1, d)`` for vectors of d dimensions, is a vector of the space.
+            axis, or of shape ``(1, d)`` for vectors of d dimensions, is a vector of the space. In
+            the mode "words" a string is always words.
         like, unlike, without : optional
             What is sought, and is not, beside it; see `sensorium.Question`.
         k : int

@@ -72,11 +72,10 @@ class OwnEncoder:
 
     def _tell_of_letter_case(self, encoder: Encoder) -> None:
         """Say what is stored by another rule for capitals: in the same space, in other places."""
-        stored = self._store.state().space
-        if stored is None or stored[0].letter_case == encoder.space.letter_case:
+        state = self._store.state()
+        if state.space is None or state.space[0].letter_case == encoder.space.letter_case:
             return
-        counts = self._store.counts()
-        if counts.vectors > counts.items.get(Modality.IMAGE, 0):  # there may be texts
+        if Modality.TEXT in state.modalities:
             path = shlex.quote(str(self._store.path))
             warnings.warn(
                 f"{self._store.path} was begun when {encoder.space.name} read capitals otherwise: "

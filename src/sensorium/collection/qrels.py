@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sensorium.collection.collection import store_of
 from sensorium.collection.judgements import Judgement
 from sensorium.collection.store import Store
-from sensorium.data.questions import QUERIES_FILE
+from sensorium.data.questions import QUERIES_FILE, with_weight
 from sensorium.errors import CollectionError, UsageError
 from sensorium.media import Modality
 from sensorium.media.skipped import Skipped
+from sensorium.media.sources import is_url
 from sensorium.replacing import unfinished
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ class QrelsReport:
     path : str
     queries, judgements : int
     skipped : list of Skipped
-        Questions that such files have no form for: of several parts, by vectors, by what is no
-        picture.
+        Questions that such files have no form for: by vectors that nobody can name.
     """
 
     path: str
@@ -100,16 +100,23 @@ def export_judgements(
 
 
 def _as_query(judgement: Judgement) -> tuple[dict[str, Any], str]:
-    """A question as BEIR has it, or why it has no such form."""
+    """A question as `sensorium.data.questions.read_queries` reads it, or why it has no form."""
     parts = json.loads(judgement.question)
-    if len(parts) > 1:
-        return {}, "a question of several parts has no form in these files"
-    (part,) = parts
-    if "words" in part:
-        return {"text": part["words"]}, ""
-    if "file" in part and judgement.found.asked == Modality.IMAGE:
-        return {"image": part["file"]}, ""
-    return {}, "what is asked by vectors, or by what is no picture, has no form in these files"
+    if any("words" not in part and "file" not in part for part in parts):
+        return {}, "what is asked by vectors has no form in these files"
+    if any(is_url(part["file"]) for part in parts if "file" in part):
+        return {}, "what is asked by a URL has no form in these files"
+    if len(parts) == 1 and "words" in parts[0]:
+        return {"text": parts[0]["words"]}, ""
+    if len(parts) == 1 and judgement.found.asked == Modality.IMAGE:
+        return {"image": parts[0]["file"]}, ""
+    query: dict[str, Any] = {}
+    for part in parts:
+        weight = part.get("weight", 1.0)
+        sides = ("text", "without") if "words" in part else ("like", "unlike")
+        what = part["words"] if "words" in part else part["file"]
+        query.setdefault(sides[weight < 0], []).append(with_weight(abs(weight), what))
+    return query, ""
 
 
 def _fits_a_line(path: str) -> bool:

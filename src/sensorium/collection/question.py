@@ -102,12 +102,7 @@ class Question:
         object.__setattr__(self, "parts", tuple(parts))
 
     def __str__(self) -> str:
-        told = ""
-        for part in self.parts:
-            sign = "-" if part.weight < 0 else "+" * bool(told)
-            weight = "" if abs(part.weight) == 1 else f"{abs(part.weight):g} x "
-            told += f" {sign} {weight}{_told(part.what)}" if sign else f"{weight}{_told(part.what)}"
-        return told.strip()
+        return told_with_weights((part.weight, _told(part.what)) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -157,6 +152,23 @@ def question_of(query: Any, like: Any = None, unlike: Any = None, without: Any =
     if isinstance(query, Part) or query is None or others:
         sought = () if query is None else (query,)
         return Question(*sought, like=like, unlike=unlike, without=without)
+    return query
+
+
+def in_words(query: Any) -> Any:
+    """A question to a search by words: a text is words there, also one that is called like a file.
+
+    Media and vectors stay what they are, as do examples, of which a text is a path.
+    """
+    if isinstance(query, str):
+        return Text(query)
+    if isinstance(query, Question):
+        return Question(
+            *(
+                replace(part, what=Text(part.what)) if isinstance(part.what, str) else part
+                for part in query.parts
+            )
+        )
     return query
 
 
@@ -214,6 +226,16 @@ def described(asked: Sequence[Asked]) -> str:
         {**part.told, **({"weight": part.weight} if part.weight != 1 else {})} for part in asked
     ]
     return json.dumps(parts, ensure_ascii=False, sort_keys=True)
+
+
+def told_with_weights(parts: Iterable[tuple[float, str]]) -> str:
+    """Parts of a question in a line: ``castle + 0.5 x at night - people``."""
+    told = ""
+    for weight, what in parts:
+        sign = "-" if weight < 0 else "+" * bool(told)
+        counts = "" if abs(weight) == 1 else f"{abs(weight):g} x "
+        told += f" {sign} {counts}{what}" if sign else f"{counts}{what}"
+    return told.strip()
 
 
 def _known_by(

@@ -153,11 +153,13 @@ class SQLiteStore(Database):
         """See `Store.matching`."""
         return matching_ids(self.path, where, list(self.state().fields), modality)
 
-    def match_words(self, query: str, k: int, allowed: Ids | None = None) -> list[Match]:
+    def match_words(
+        self, query: str, k: int, allowed: Ids | None = None, *, whole: bool = False
+    ) -> list[Match]:
         """See `Store.match_words`."""
         self.prepare_words()
         with self.snapshot():
-            return match(self.connection, query, k, allowed)
+            return match(self.connection, query, k, allowed, whole=whole)
 
     # Judgements
 

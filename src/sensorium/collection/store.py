@@ -118,7 +118,9 @@ class Store(Protocol):
         """
         ...
 
-    def match_words(self, query: str, k: int, allowed: Ids | None = None) -> list[Match]:
+    def match_words(
+        self, query: str, k: int, allowed: Ids | None = None, *, whole: bool = False
+    ) -> list[Match]:
         """The `k` items that hold the words best; see `collection.words.full_text.match`."""
         ...
 

@@ -279,7 +279,9 @@ def _in_blocks(
     progress: Progress | None,
 ) -> EncodedExamples:
     stamps = [source.stamp if isinstance(source, Picture) else str(source) for source in sources]
-    key = json.dumps([encoder.space.fingerprint, role, stamps]).encode("utf-8", "replace")
+    # What becomes of capitals is no part of the fingerprint, and yet moves texts that have some.
+    cases = [encoder.space.letter_case] if encoder.space.letter_case else []
+    key = json.dumps([encoder.space.fingerprint, *cases, role, stamps]).encode("utf-8", "replace")
     place = folder / content_digest(key)[:16]
     place.mkdir(parents=True, exist_ok=True)
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))

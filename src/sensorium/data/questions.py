@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from sensorium.data.tables import (
     TABLE_SUFFIXES,
     beside,
     cell_path,
     cell_text,
+    cell_texts,
     lines_of,
     read_json_lines,
     unusable_path,
@@ -24,14 +29,46 @@ QUERIES_FILE = "queries.jsonl"
 Kind = Literal["pairs", "folder", "queries", "result"]
 
 
+WEIGHTED = re.compile(r"(?P<weight>[0-9]+(?:\.[0-9]*)?|\.[0-9]+):(?P<what>\S.*)", re.DOTALL)
+"""``0.5:at night``, as rclip writes it."""
+
+Side = Literal["text", "like", "unlike", "without"]
+
+EXAMPLES: tuple[Side, ...] = ("like", "unlike")
+"""Sides whose parts are files."""
+
+
+@dataclass(frozen=True)
+class QueryPart:
+    """One part of a question of several.
+
+    Attributes
+    ----------
+    side : {"text", "like", "unlike", "without"}
+        As the options of ``sensorium search``: words that are sought, files that are examples of
+        what is sought and of what is not, and words that are not wanted.
+    what : str
+        Words, or a file as it is written.
+    weight : float
+    path : Path or None
+        Of an example.
+    """
+
+    side: Side
+    what: str
+    weight: float = 1.0
+    path: Path | None = None
+
+
 @dataclass(frozen=True)
 class Query:
-    """A question in words or by a picture: one of `text` and `picture` is set."""
+    """A question in words, by a picture or of several parts: one of these is set."""
 
     id: str
     text: str = ""
     picture: Path | None = None
     name: str = ""  # of the picture, as the file writes it
+    parts: tuple[QueryPart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +142,9 @@ def find_qrels(folder: Path) -> Path:
 def read_queries(path: Path) -> tuple[dict[str, Query], list[Skipped]]:
     """Read BEIR queries: JSON lines with ``_id`` and ``text``, or ``image`` for a picture.
 
+    Questions of several parts have a list of texts, or ``like``, ``unlike`` and ``without`` beside
+    them or instead: a text or a list of such, each as in a shell, with a weight where it has one.
+
     Raises
     ------
     UsageError
@@ -116,23 +156,81 @@ def read_queries(path: Path) -> tuple[dict[str, Query], list[Skipped]]:
         reason = row if isinstance(row, str) else ""
         if isinstance(row, dict):
             query = cell_text(row.get("_id", row.get("id")))
-            text, name = cell_text(row.get("text")), cell_path(row.get("image"))
             if not query:
                 reason = "query has no _id"
             elif query in queries:
                 reason = f"the _id {query!r} was given before"
-            elif bool(text) == bool(name):
-                reason = f"query {query!r} needs a text or an image, and not both"
-            elif name and (unusable := unusable_path(name, "image")):
-                reason = unusable
             else:
-                queries[query] = Query(query, text, beside(path, name) if name else None, name)
+                asked, reason = _read_query(query, row, path)
+                if asked is not None:
+                    queries[query] = asked
         if reason:
             skipped.append(Skipped(f"{path.name}:{line}", reason))
     if not queries:
         first = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
         raise UsageError(f"{path}: holds no query with _id and text{first}")
     return queries, skipped
+
+
+def _read_query(query: str, row: Mapping[str, Any], file: Path) -> tuple[Query | None, str]:
+    """What a row asks, or why nothing is asked by it."""
+    texts, name = cell_texts(row.get("text")), cell_path(row.get("image"))
+    sides: dict[Side, list[str]] = {"text": texts}
+    for side in EXAMPLES:
+        cell = row.get(side)
+        sides[side] = [*filter(None, map(cell_path, cell if isinstance(cell, list) else [cell]))]
+    sides["without"] = cell_texts(row.get("without"))
+    if texts and name:
+        return None, (
+            f"query {query!r} needs a text or an image, and not both: beside words, name a "
+            "picture as an example (like)"
+        )
+    if not (texts or name or sides["like"]):
+        return None, f"query {query!r} needs a text, an image or an example (like)"
+    several = len(texts) > 1 or any(sides[side] for side in sides if side != "text")
+    if not several:
+        if name and (unusable := unusable_path(name, "image")):
+            return None, unusable
+        if name:
+            return Query(query, picture=beside(file, name), name=name), ""
+        return Query(query, texts[0]), ""
+    parts = []
+    if name:
+        sides["like"].insert(0, name)
+    for side, cells in sides.items():
+        for cell in cells:
+            if side not in EXAMPLES:
+                weight, what = weighted(cell)
+                parts.append(QueryPart(side, what, weight))
+                continue
+            weight, what = weighted(cell, lambda given: beside(file, given).exists())
+            if unusable := unusable_path(what, "image" if cell == name else side):
+                return None, unusable
+            parts.append(QueryPart(side, what, weight, beside(file, what)))
+    return Query(query, parts=tuple(parts)), ""
+
+
+def weighted(given: str, is_file: Callable[[str], bool] | None = None) -> tuple[float, str]:
+    """A part of a question, and the weight before its colon, where it has one.
+
+    Parameters
+    ----------
+    given : str
+        ``0.5:at night``, ``castle``.
+    is_file : callable, optional
+        Whether a file is called so as it stands: then there is no weight.
+    """
+    found = WEIGHTED.fullmatch(given)
+    if found is None or (is_file is not None and is_file(given)):
+        return 1.0, given
+    return float(found["weight"]), found["what"]
+
+
+def with_weight(weight: float, what: str) -> str:
+    """A part of a question as `weighted` reads it."""
+    if weight == 1 and WEIGHTED.fullmatch(what) is None:
+        return what
+    return f"{np.format_float_positional(weight, trim='-')}:{what}"
 
 
 def read_qrels(path: Path) -> Judgements:

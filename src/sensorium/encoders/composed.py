@@ -12,13 +12,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, Prepared, Role
-from sensorium.encoders.space import Space
+from sensorium.encoders.space import LETTER_CASE, Space
 from sensorium.errors import EncoderError
 from sensorium.media import Media, Modality
 
@@ -54,7 +54,7 @@ class ComposedEncoder(Encoder):
             modalities=tuple(
                 m for m in Modality if any(m in encoder.space.modalities for encoder in encoders)
             ),
-            preprocessing={"spaces": fingerprints},
+            preprocessing={"spaces": fingerprints, **_letter_cases(encoders)},
             weights=hashlib.sha256(" ".join(fingerprints).encode()).hexdigest(),
         )
 
@@ -117,6 +117,12 @@ class ComposedEncoder(Encoder):
 
     def __repr__(self) -> str:
         return f"ComposedEncoder({self.space.name!r})"
+
+
+def _letter_cases(encoders: Sequence[Encoder]) -> dict[str, Any]:
+    """What becomes of capitals in each space; nothing where nothing becomes of them."""
+    cases = [encoder.space.letter_case for encoder in encoders]
+    return {LETTER_CASE[0]: cases} if any(cases) else {}
 
 
 def _calibrations(encoders: Sequence[Encoder]) -> dict[str, tuple[float, float, float]]:

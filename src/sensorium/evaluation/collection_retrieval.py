@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection import Collection, Hit, Skipped
+from sensorium.collection import Collection, Hit, Part, Question, Skipped
 from sensorium.collection.asking import MODES, WITH_WORDS
+from sensorium.collection.question import told_with_weights
 from sensorium.data.encoding import content_digest, text_digest
 from sensorium.data.questions import Query, read_qrels, read_queries
 from sensorium.data.tables import beside
@@ -147,7 +148,7 @@ def evaluate_retrieval(
         [
             {
                 "id": query.id,
-                **({"picture": query.name} if query.picture else {"text": query.text}),
+                **({"picture": query.name} if query.picture else {"text": _told(query)}),
                 "digest": sample_digest(answer.digest, *right[query.id]),
             }
             for query, answer in zip(used, answered, strict=True)
@@ -272,6 +273,8 @@ class _Answered:
     query : Query
     digest : str
         SHA-256 (hex) of what it asks.
+    sought : frozenset of str
+        SHA-256 (hex) of the files that are sought with.
     rows : ndarray of int64, shape (n,)
         Items in the order of the hits.
     places : ndarray of int64, shape (n,)
@@ -280,6 +283,7 @@ class _Answered:
 
     query: Query
     digest: str
+    sought: frozenset[str]
     rows: npt.NDArray[np.int64]
     places: npt.NDArray[np.int64]
 
@@ -302,14 +306,14 @@ def _ask(
     index: dict[str, Any] | None = None
     for done, query in enumerate(queries):
         try:
-            media, digest = _media_of(query, mode)
-            rows, places = _places(library.search_pages(media, depth, mode=mode), row_of, mode)
+            asks, digest, sought = _asking(query, mode)
+            rows, places = _places(library.search_pages(asks, depth, mode=mode), row_of, mode)
         except MediaError as error:
-            skipped.append(Skipped(f"{query.id} ({query.name or query.text})", error.reason))
+            skipped.append(Skipped(f"{query.id} ({query.name or _told(query)})", error.reason))
         else:
             if not answered:  # the first search in the mode "hash" makes the codes
                 index = _index_of(library, mode)
-            answered.append(_Answered(query, digest, rows, places))
+            answered.append(_Answered(query, digest, sought, rows, places))
         if progress is not None:
             progress(done + 1, len(queries))
     if answered and _index_of(library, mode) != index:
@@ -319,14 +323,57 @@ def _ask(
     return answered, skipped, {"mode": mode, "depth": depth, "index": index}
 
 
-def _media_of(query: Query, mode: str) -> tuple[Text | Image, str]:
-    """What a query asks with, and the digest of its content."""
+def _asking(query: Query, mode: str) -> tuple[Text | Image | Question, str, frozenset[str]]:
+    """What a query asks with, the digest of its content, and those of files that are sought with.
+
+    Raises
+    ------
+    MediaError
+        When it cannot be asked.
+    """
+    if query.parts:
+        return _question(query, mode)
     if query.picture is None:
-        return Text(query.text), text_digest(query.text)
+        return Text(query.text), text_digest(query.text), frozenset()
     if mode in WITH_WORDS:
         raise MediaError(f"a picture is asked by its vector, not in the mode {mode!r}")
     content = read_file(query.picture)
-    return Image.from_encoded(content, query.picture), content_digest(content)
+    digest = content_digest(content)
+    return Image.from_encoded(content, query.picture), digest, frozenset([digest])
+
+
+def _question(query: Query, mode: str) -> tuple[Question, str, frozenset[str]]:
+    """`_asking` for several parts."""
+    sides: dict[str, list[Part]] = {"text": [], "like": [], "unlike": [], "without": []}
+    digests, sought = [], set()
+    if mode == "words" and any(part.path is not None for part in query.parts):
+        raise MediaError("an example is asked by its vectors, not in the mode 'words'")
+    try:
+        for part in query.parts:
+            if part.path is None:
+                digest = text_digest(part.what)
+                sides[part.side].append(Part(Text(part.what), part.weight))
+            else:
+                # Of a file that is gone, what is stored of the item is asked by.
+                there = part.path.is_file()
+                digest = content_digest(read_file(part.path)) if there else str(part.path)
+                sides[part.side].append(Part(part.path, part.weight))
+                sought |= {digest} if part.side == "like" else set()
+            digests.append(f"{part.side} {part.weight!r} {digest}")
+        texts = sides.pop("text")
+        return Question(*texts, **sides), digest_of(*digests), frozenset(sought)
+    except UsageError as error:  # a weight is none, or there are too many parts
+        raise MediaError(str(error)) from error
+
+
+def _told(query: Query) -> str:
+    """A question in a line of text."""
+    if not query.parts:
+        return query.text
+    return told_with_weights(
+        (-part.weight if part.side in ("unlike", "without") else part.weight, part.what)
+        for part in query.parts
+    )
 
 
 def _places(
@@ -373,7 +420,7 @@ def _own_pictures(
     answers: Mapping[str, Mapping[int, float]],
     contents: Sequence[str],
 ) -> dict[int, list[int]]:
-    """Rows that a picture asked with finds because they are that picture.
+    """Rows that a file asked with finds because they are that file.
 
     They take no part in the ranking, unless somebody judged them as right.
     """
@@ -381,8 +428,12 @@ def _own_pictures(
     for row, content in enumerate(contents):
         rows.setdefault(content, []).append(row)
     own = {
-        number: [r for r in rows.get(answer.digest, []) if r not in answers[answer.query.id]]
+        number: [
+            row
+            for digest in sorted(answer.sought)
+            for row in rows.get(digest, [])
+            if row not in answers[answer.query.id]
+        ]
         for number, answer in enumerate(answered)
-        if answer.query.picture
     }
     return {number: found for number, found in own.items() if found}

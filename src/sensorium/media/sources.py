@@ -117,6 +117,8 @@ def shown_url(url: str) -> str:
 
 def has_media_suffix(path: str | os.PathLike[str]) -> bool:
     """Whether a path ends as a media file does, so that a string may mean a file."""
+    if isinstance(path, str) and "." not in path:  # as most questions: a path takes far longer
+        return False
     suffix = Path(path).suffix.lower()
     return suffix in MEDIA_SUFFIXES or suffix in UNDECODED_SUFFIXES
 

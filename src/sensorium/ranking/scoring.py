@@ -79,9 +79,11 @@ def rank(
     """
     if neighbours is None:
         return [Ranked(item, score, None, text_id) for item, score, text_id in matches or ()]
-    chances = judge.probabilities(
-        [neighbour.cosine for neighbour in neighbours], [n.modality for n in neighbours]
-    )
+    chances: Sequence[float | None] = [None] * len(neighbours)
+    if judge.rules:
+        chances = judge.probabilities(
+            [neighbour.cosine for neighbour in neighbours], [n.modality for n in neighbours]
+        )
     scored = [
         Ranked(item, scale.score(cosine, modality), segment, None, chance)
         for (segment, item, cosine, modality), chance in zip(neighbours, chances, strict=True)

@@ -78,8 +78,8 @@ _LONG_HANGUL = 4
 _MOST_TAILS = 12
 """Of one word: what is longer has lost its spaces."""
 
-_LONGEST_CACHED = 32
-"""Characters; longer chunks are runs of an unspaced script and come once."""
+LONGEST_CACHED = 32
+"""Characters that are cut once and kept; longer are runs of an unspaced script, which come once."""
 
 
 class Unit(NamedTuple):
@@ -124,8 +124,7 @@ class Chunk(NamedTuple):
 
 def chunks(text: str) -> list[Chunk]:
     """Cut a text; see the table at the top of this module."""
-    return [_chunk(part) if len(part) <= _LONGEST_CACHED else _cut(part)
-            for part in fold(text).split()]  # fmt: skip
+    return [chunk_of(part) for part in fold(text).split()]
 
 
 def words(text: str) -> str:
@@ -133,7 +132,7 @@ def words(text: str) -> str:
     found: list[str] = []
     besides: list[str] = []
     for part in fold(text).split():
-        both = _spaced(part) if len(part) <= _LONGEST_CACHED else _joined(part)
+        both = _spaced(part) if len(part) <= LONGEST_CACHED else _joined(part)
         found.append(both[0])
         if both[1]:
             besides.append(both[1])
@@ -141,7 +140,7 @@ def words(text: str) -> str:
 
 
 def _joined(chunk: str) -> tuple[str, str]:
-    cut = _cut(chunk)
+    cut = chunk_of(chunk)
     return " ".join(cut.words), " ".join(cut.humps + cut.tails)
 
 
@@ -157,7 +156,8 @@ def kana(text: str) -> str:
     return text.translate(_HIRAGANA_OF)
 
 
-def _cut(chunk: str) -> Chunk:
+def chunk_of(chunk: str) -> Chunk:
+    """Cut what was written without a space in between, as `fold` leaves it."""
     units = []
     humps: list[str] = []
     tails: list[str] = []
@@ -173,11 +173,8 @@ def _cut(chunk: str) -> Chunk:
                 tails += [small[n:] for n in range(1, min(len(small) - 1, _MOST_TAILS))]
         units.append(Unit(match.lastgroup or "letters", words, small))
         humps += _humps(written) if match.lastgroup == "letters" else words
-    chunk_of = Chunk(tuple(units), tuple(humps), tuple(tails))
-    return chunk_of if len(humps) > len(chunk_of.words) else chunk_of._replace(humps=())
-
-
-_chunk = lru_cache(maxsize=1 << 10)(_cut)
+    cut = Chunk(tuple(units), tuple(humps), tuple(tails))
+    return cut if len(humps) > len(cut.words) else cut._replace(humps=())
 
 
 def _numbers(digits: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sensorium.collection.rows import json_values
 from sensorium.collection.sqlite import Connection
 from sensorium.collection.words.cutting import words as cut
-from sensorium.collection.words.query import match_expression
+from sensorium.collection.words.query import match_expression, whole_expression
 from sensorium.ranking.scoring import Match
 
 TOKENIZER = "porter ascii"
@@ -122,6 +122,8 @@ def match(
     query: str,
     k: int,
     allowed: npt.NDArray[np.int64] | None = None,
+    *,
+    whole: bool = False,
 ) -> list[Match]:
     """Find items by their words.
 
@@ -129,10 +131,12 @@ def match(
     ----------
     db : Connection
     query : str
-        Any text; nothing in it is an operator but double quotes around a phrase.
+        Any text; nothing in it is an operator but quotes around a phrase.
     k : int
     allowed : ndarray of int64, optional
         Ids of the items that may be found.
+    whole : bool
+        Whether all words must be there, one after the other, and not any of them.
 
     Returns
     -------
@@ -140,7 +144,7 @@ def match(
         Each item once, where it holds the words best. The score is BM25, which is positive and has
         no upper bound; best first, of equal ones the item added first.
     """
-    expression = match_expression(query)
+    expression = whole_expression(query) if whole else match_expression(query)
     if expression is None or (allowed is not None and not len(allowed)):
         return []
     sql = (

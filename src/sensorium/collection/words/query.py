@@ -2,7 +2,8 @@
 
 Words are cut by `cutting.py`, as those that are stored. They are alternatives,
 ranked by BM25: what holds more of them, and rarer ones, comes first. What was written without a
-space (``DSC01273``) and what stands in double quotes must follow one another. Of a run of an
+space (``DSC01273``) and what stands in quotes (``"red bird"``, «red bird», 「红鸟」)
+must follow one another. Of a run of an
 unspaced script nobody says where its words end: it is asked for as a whole, and in pieces.
 """
 
@@ -10,10 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 
 from sensorium.collection.words.attached import forms
-from sensorium.collection.words.cutting import Chunk, Unit, chunks, kana
+from sensorium.collection.words.cutting import (
+    LONGEST_CACHED,
+    Chunk,
+    Unit,
+    chunk_of,
+    chunks,
+    kana,
+)
+from sensorium.collection.words.folding import fold
 from sensorium.collection.words.unspaced import pieces
 
 MAX_QUERY_TERMS = 256
@@ -31,7 +41,8 @@ _FUNCTION_WORDS = frozenset(
 )  # fmt: skip
 """Words that say nothing of what is sought; left out while others remain. (``s`` of "dog's".)"""
 
-_QUOTED = re.compile('["“”„‟＂]([^"“”„‟＂]*)["“”„‟＂]')
+_QUOTES = '"“”„‟＂«»「」『』'
+_QUOTED = re.compile(f"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]")
 _WITHIN_HEBREW = re.compile('(?<=[א-ת])"(?=[א-ת])')
 
 
@@ -39,23 +50,50 @@ def match_expression(query: str) -> str | None:
     """The FTS5 expression for what a person typed; None when it holds no word."""
     strong: dict[str, None] = {}
     weak: dict[str, None] = {}
-    place = 0
-    query = _WITHIN_HEBREW.sub("״", query)
-    for quoted in _QUOTED.finditer(query):
-        _ask(query[place : quoted.start()], strong, weak)
-        strong.update(dict.fromkeys(_as_phrase(chunks(quoted[1]))))
-        place = quoted.end()
-    _ask(query[place:], strong, weak)
+    for text, is_quoted in _parted(query):
+        if is_quoted:
+            strong.update(dict.fromkeys(_as_phrase(chunks(text))))
+        else:
+            _ask(text, strong, weak)
     return " OR ".join(list(strong or weak)[:MAX_QUERY_TERMS]) or None
 
 
+def whole_expression(query: str) -> str | None:
+    """The FTS5 expression for what holds all that a person typed; None when it holds no word.
+
+    All words one after the other. Where quotes part them, each part is such a phrase by itself.
+    """
+    phrases = [" OR ".join(dict.fromkeys(_as_phrase(chunks(text)))) for text, _ in _parted(query)]
+    return " AND ".join(f"({phrase})" for phrase in phrases if phrase) or None
+
+
+def _parted(query: str) -> Iterator[tuple[str, bool]]:
+    """What stands in quotes, and what stands between such."""
+    query = _WITHIN_HEBREW.sub("״", query)
+    place = 0
+    for quoted in _QUOTED.finditer(query):
+        yield query[place : quoted.start()], False
+        yield quoted[1], True
+        place = quoted.end()
+    yield query[place:], False
+
+
 def _ask(text: str, strong: dict[str, None], weak: dict[str, None]) -> None:
-    for chunk in chunks(text):
-        terms = list(_terms(chunk))
-        if terms:
-            strong.update(dict.fromkeys(terms))
-        else:
-            weak.update(dict.fromkeys(_as_phrase([chunk])))
+    for part in fold(text).split():
+        ways, instead = _ways(part) if len(part) <= LONGEST_CACHED else _find(part)
+        strong.update(ways)
+        weak.update(instead)
+
+
+def _find(part: str) -> tuple[dict[str, None], dict[str, None]]:
+    """Ways to find what was written without a space, and what stands for one that says nothing."""
+    chunk = chunk_of(part)
+    ways = dict.fromkeys(_terms(chunk))
+    return ways, {} if ways else dict.fromkeys(_as_phrase([chunk]))
+
+
+_ways = lru_cache(maxsize=1 << 10)(_find)
+"""The same words are asked for again and again; both dicts are only read."""
 
 
 def _as_phrase(cut: Sequence[Chunk]) -> Iterator[str]:
@@ -75,6 +113,9 @@ def phrase(words: Sequence[str]) -> str:
 
 def _terms(chunk: Chunk) -> Iterator[str]:
     """Ways to find what a chunk says; none if it says nothing of what is sought."""
+    if len(chunk.units) == 1:  # as nearly every word
+        yield from _of_group(chunk, chunk.units)
+        return
     groups = [list(group) for _, group in groupby(chunk.units, _goes_with_next)]
     if len(groups) == 1:
         yield from _of_group(chunk, groups[0])
