@@ -236,14 +236,8 @@ def _print(
 ) -> None:
     if not as_json:
         output.print_labels(rows, judged=judged)
-        output.print_ignored(chosen.ignored)
     facts = [{"path": path, "labels": dict(best), **_answers(best, judged)} for path, best in rows]
-    for fact, state in zip(facts, states, strict=bool(states)):
-        fact["state"] = state
-    skipped = chosen.skipped
-    output.print_report(Report((), [*facts, *named(skipped)], skipped), as_json)
-    if not rows:
-        raise typer.Exit(EXIT_PARTLY)
+    _print_rest(facts, chosen, as_json, states)
 
 
 def _print_sets(
@@ -256,7 +250,6 @@ def _print_sets(
     sets = sets_of(fitted, rows)
     if not as_json:
         output.print_label_sets(rows, sets)
-        output.print_ignored(chosen.ignored)
         output.notices.print(
             f"sets that hold the true label of {fitted.coverage:.4g} of pictures like the "
             f"{fitted.examples} examples",
@@ -266,11 +259,20 @@ def _print_sets(
         {"path": path, "set": labels, "labels": dict(best), "coverage": fitted.coverage}
         for (path, best), labels in zip(rows, sets, strict=True)
     ]
+    _print_rest(facts, chosen, as_json, states)
+
+
+def _print_rest(
+    facts: list[dict[str, Any]], chosen: Selection, as_json: bool, states: Sequence[str]
+) -> None:
+    """What follows the labels: kinds of files passed over, the facts as JSON, what was skipped."""
+    if not as_json:
+        output.print_ignored(chosen.ignored)
     for fact, state in zip(facts, states, strict=bool(states)):
         fact["state"] = state
     skipped = chosen.skipped
     output.print_report(Report((), [*facts, *named(skipped)], skipped), as_json)
-    if not rows:
+    if not facts:
         raise typer.Exit(EXIT_PARTLY)
 
 

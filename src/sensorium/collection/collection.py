@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +13,15 @@ import numpy.typing as npt
 from sensorium.collection.adding import BATCH_SIZE, AddReport, add_files
 from sensorium.collection.asking import Asking
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
-from sensorium.collection.items import find, info_of, items_of, stored_items
+from sensorium.collection.holding import Holding
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
 from sensorium.collection.own_encoder import open_with_encoder
 from sensorium.collection.queries import extraction_of
 from sensorium.collection.question import question_of
 from sensorium.collection.reembedding import ReembedReport, reembed
-from sensorium.collection.results import CollectionInfo, Hit, Item, Labelled, Results, Segments
+from sensorium.collection.results import Hit, Labelled, Results, Segments
 from sensorium.collection.store import Store
-from sensorium.data.files import is_gone, sources_of
+from sensorium.data.files import sources_of
 from sensorium.encoders import Encoder
 from sensorium.encoders.registry import load_ready
 from sensorium.errors import UsageError
@@ -34,10 +33,9 @@ if TYPE_CHECKING:
     from sensorium.tasks.classification import TrainedClassifier, VectorClassifier
 
 AnyEncoder = str | os.PathLike[str] | Encoder
-Target = int | str | os.PathLike[str]
 
 
-class Collection:
+class Collection(Holding):
     """A collection of media in one file, which any number of processes search while one adds.
 
     Parameters
@@ -69,9 +67,10 @@ class Collection:
         create: bool = True,
         auto_optimize: bool = True,
     ) -> None:
-        self.path = Path(path).expanduser().absolute()
-        self._store, self._own = open_with_encoder(self.path, encoder, create=create)
-        self._asking = Asking(self._store, self._own, auto_optimize=auto_optimize)
+        path = Path(path).expanduser().absolute()
+        store, self._own = open_with_encoder(path, encoder, create=create)
+        self._asking = Asking(store, self._own, auto_optimize=auto_optimize)
+        super().__init__(path, store, self._asking.allowed)
 
     @property
     def encoder(self) -> Encoder:
@@ -338,59 +337,9 @@ class Collection:
         """`classify` with a classifier."""
         return self.classify(classifier, k=k, where=where, save=save)
 
-    def get(self, target: Target) -> Item | None:
-        """Look up an item by id or path; None when there is none."""
-        return find(self._store, target)
-
-    def items(
-        self, where: str | None = None, *, ids: Sequence[int] | None = None
-    ) -> Iterator[Item]:
-        """Every item, those for which `where` holds, or those with some ids, in this order."""
-        return items_of(self._store, self._asking.allowed(where) if ids is None else ids)
-
-    def contents(self) -> dict[int, str]:
-        """SHA-256 (hex) of what each item was made of, by its id.
-
-        Empty where that is unknown: of vectors from elsewhere, of files that changed since then.
-        """
-        return {item.id: item.file.content_hash.hex() for item in stored_items(self._store)}
-
     def segments(self, where: str | None = None) -> Segments:
         """The segments that have vectors, of every item or of those for which `where` holds."""
         return self._asking.segments(where)
-
-    def spans(self, segment_ids: Sequence[int]) -> dict[int, Span]:
-        """Where segments are in their items, by their ids; see `Hit.span`."""
-        return {n: row.record.span for n, row in self._store.segments(segment_ids).items()}
-
-    def at_one_moment(self) -> AbstractContextManager[None]:
-        """Let all that is asked inside see the collection as it is now, whatever others write."""
-        return self._store.snapshot()
-
-    def info(self) -> CollectionInfo:
-        """Facts about the collection; loads no encoder."""
-        return info_of(self._store)
-
-    def delete(self, *targets: Target | Item, where: str | None = None) -> int:
-        """Forget items, given by ids, paths and hits, and those for which `where` holds.
-
-        Their files are left alone. Gives how many there were; one that is not there is no error.
-        """
-        ids = {item.id for target in targets if (item := find(self._store, target)) is not None}
-        if (matching := self._asking.allowed(where)) is not None:
-            ids.update(matching.tolist())
-        return self._store.delete(sorted(ids)) if ids else 0
-
-    def prune(self, *, dry_run: bool = False) -> list[str]:
-        """Forget the items whose files are gone, or only tell (`dry_run`); gives their paths.
-
-        A file that cannot be reached for another reason (no permission) stays. Mind drives that
-        are not connected: their files look gone.
-        """
-        gone = {item: path for item, path in self._store.paths() if is_gone(path)}
-        if gone and not dry_run:
-            self._store.delete(list(gone))
-        return list(gone.values())
 
     def reembed(
         self, encoder: AnyEncoder, *, batch_size: int = BATCH_SIZE, progress: Progress | None = None
@@ -474,25 +423,6 @@ class Collection:
             trained in another space, or not at all.
         """
         build_hash(self._store, self.encoder, bits=bits, method=method, rerank=rerank, coder=coder)
-
-    def __len__(self) -> int:
-        return len(self._store.paths())
-
-    def __contains__(self, target: Target) -> bool:
-        return find(self._store, target) is not None
-
-    def close(self) -> None:
-        """Close the file. What was added is on disk already."""
-        self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.path)!r})"
 
 
 def store_of(collection: Collection | Store) -> Store:

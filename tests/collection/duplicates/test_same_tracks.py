@@ -11,7 +11,8 @@ import pytest
 
 from sensorium import Collection
 from sensorium.collection.duplicates import find_duplicate_items
-from sensorium.collection.duplicates.same_tracks import SameFilms, SameSounds
+from sensorium.collection.duplicates.grouping import Confirm
+from sensorium.collection.duplicates.same_tracks import same_films, same_sounds
 
 av = pytest.importorskip("av")
 soundfile = pytest.importorskip("soundfile")
@@ -48,12 +49,12 @@ def saved(path: Path, samples: Samples, codec: str | None = None) -> Path:
 
 
 def agreed(
-    kind: type[SameSounds] | type[SameFilms], paths: list[Path], seconds: float
+    kind: Callable[[list[str], list[float]], Confirm], paths: list[Path], seconds: float
 ) -> list[bool]:
     """Which of the others are taken for the first."""
     pairs = np.array([[0, n] for n in range(1, len(paths))])
-    same = kind([str(path) for path in paths], [seconds] * len(paths))
-    return same.agree(pairs, np.ones(len(pairs), np.float32)).tolist()  # type: ignore[no-any-return]
+    agree = kind([str(path) for path in paths], [seconds] * len(paths))
+    return agree(pairs, np.ones(len(pairs), np.float32)).tolist()  # type: ignore[no-any-return]
 
 
 def test_sounds(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_sounds(tmp_path: Path) -> None:
         saved(tmp_path / "another note.mp3", tune(other), "libmp3lame"): False,
         saved(tmp_path / "backwards.wav", sound[::-1].copy()): False,
     }
-    found = agreed(SameSounds, [*files], 2.0)
+    found = agreed(same_sounds, [*files], 2.0)
     assert found == [*files.values()][1:]
 
 
@@ -80,7 +81,7 @@ def test_silence_says_nothing(tmp_path: Path) -> None:
     click = quiet.copy()
     click[RATE : RATE + 40] = 0.5
     paths = [saved(tmp_path / f"{n}.wav", s) for n, s in enumerate((quiet, noise, click, quiet))]
-    assert agreed(SameSounds, paths, 2.0) == [False, False, False]
+    assert agreed(same_sounds, paths, 2.0) == [False, False, False]
 
 
 Draw = Callable[[int, Samples], Samples]
@@ -142,18 +143,18 @@ def test_films(tmp_path: Path) -> None:
         filmed(tmp_path / "passes.mp4", something_passes): False,
         filmed(tmp_path / "dark.mp4", dark): False,
     }
-    assert agreed(SameFilms, [*files], 4.0) == [*files.values()][1:]
+    assert agreed(same_films, [*files], 4.0) == [*files.values()][1:]
     files = {
         filmed(tmp_path / "b.mp4", dark_at_first): None,
         filmed(tmp_path / "b again.mkv", dark_at_first, codec="mpeg4"): True,
         filmed(tmp_path / "b other.mp4", dark_and_other): False,
         filmed(tmp_path / "b dark.mp4", dark): False,
     }
-    assert agreed(SameFilms, [*files], 4.0) == [*files.values()][1:]
+    assert agreed(same_films, [*files], 4.0) == [*files.values()][1:]
     darkness = [
         filmed(tmp_path / f"{n}.mp4", dark, codec=c) for n, c in enumerate(("libx264", "mpeg4"))
     ]
-    assert agreed(SameFilms, darkness, 4.0) == [False]
+    assert agreed(same_films, darkness, 4.0) == [False]
 
 
 @pytest.mark.slow

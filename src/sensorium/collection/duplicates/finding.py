@@ -33,7 +33,7 @@ from sensorium.collection.duplicates.grouping import (
     grouped_by,
     twins_of,
 )
-from sensorium.collection.duplicates.same_tracks import SameFilms, SameSounds
+from sensorium.collection.duplicates.same_tracks import same_films, same_sounds
 from sensorium.collection.duplicates.same_words import SameWords
 from sensorium.collection.hits import item_fields
 from sensorium.collection.items import stored_items
@@ -179,8 +179,8 @@ def find_duplicate_items(
         durations = [_seconds(item) for item in items]
         for modality, least, confirm in (
             (Modality.TEXT, TEXTS_COSINE, SameWords(paths).agree),
-            (Modality.AUDIO, CANDIDATE_COSINE, SameSounds(paths, durations).agree),
-            (Modality.VIDEO, CANDIDATE_COSINE, SameFilms(paths, durations).agree),
+            (Modality.AUDIO, CANDIDATE_COSINE, same_sounds(paths, durations)),
+            (Modality.VIDEO, CANDIDATE_COSINE, same_films(paths, durations)),
         ):
             mine = [row for row in others if row not in gone and items[row].modality == modality]
             groups += _grouped_near(mine, means, least, confirm)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
+from sensorium.collection.duplicates.grouping import Confirm
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import Audio, Video
@@ -20,38 +21,6 @@ Read = TypeVar("Read")
 
 LENGTHS = 0.35
 """Seconds by which two lengths may differ; see `sensorium.media.tracks.alike`."""
-
-
-class _OneByOne:
-    """Compares files pair by pair, and keeps what it read of the first of each.
-
-    Parameters
-    ----------
-    paths : sequence of str
-    durations : sequence of float
-        Seconds, as they were indexed; 0 where it is not known.
-    """
-
-    def __init__(self, paths: Sequence[str], durations: Sequence[float]) -> None:
-        self._paths = paths
-        self._durations = durations
-
-    def agree(
-        self, pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.bool_]:
-        """Which pairs are one; see `sensorium.collection.duplicates.grouping.Confirm`."""
-        agreed = np.zeros(len(pairs), bool)
-        for number, (one, other) in enumerate(pairs.tolist()):
-            if abs(self._durations[one] - self._durations[other]) > LENGTHS:
-                continue
-            try:
-                agreed[number] = self._are_one(one, other)
-            except (MediaError, MissingExtraError):
-                agreed[number] = False
-        return agreed
-
-    def _are_one(self, one: int, other: int) -> bool:
-        raise NotImplementedError
 
 
 class _Last:
@@ -70,21 +39,27 @@ class _Last:
         return self._kept[row]  # type: ignore[return-value]
 
 
-class SameSounds(_OneByOne):
-    """Recordings, by pitch and time."""
+def same_sounds(paths: Sequence[str], durations: Sequence[float]) -> Confirm:
+    """What tells which recordings are one, by pitch and time.
 
-    def __init__(self, paths: Sequence[str], durations: Sequence[float]) -> None:
-        super().__init__(paths, durations)
-        self._last = _Last(4)
+    Parameters
+    ----------
+    paths : sequence of str
+    durations : sequence of float
+        Seconds, as they were indexed; 0 where it is not known.
+    """
+    last = _Last(4)
 
-    def _are_one(self, one: int, other: int) -> bool:
+    def are_one(one: int, other: int) -> bool:
         from sensorium.media.tracks.alike import heard, same_sound
 
         def read(row: int) -> Samples | None:
-            return self._last.get(row, lambda: heard(Audio(stored_path(self._paths[row]))))
+            return last.get(row, lambda: heard(Audio(stored_path(paths[row]))))
 
         a, b = read(one), read(other)
         return a is not None and b is not None and same_sound(a, b)
+
+    return _one_by_one(are_one, durations)
 
 
 @dataclass(frozen=True)
@@ -96,19 +71,26 @@ class _Film:
     sound: Samples | None
 
 
-class SameFilms(_OneByOne):
-    """Films, by their pictures at the same times and their sound."""
+def same_films(paths: Sequence[str], durations: Sequence[float]) -> Confirm:
+    """What tells which films are one, by their pictures at the same times and their sound.
 
-    def __init__(self, paths: Sequence[str], durations: Sequence[float]) -> None:
-        super().__init__(paths, durations)
-        self._last = _Last(4)
+    Parameters
+    ----------
+    paths, durations
+        As for `same_sounds`.
+    """
+    last = _Last(4)
 
-    def _are_one(self, one: int, other: int) -> bool:
+    def watched(row: int, times: Sequence[float]) -> _Film:
+        film = last.get(row, lambda: _watched(paths[row], times))
+        return film if film.times == times else _watched(paths[row], times)
+
+    def are_one(one: int, other: int) -> bool:
         from sensorium.media.tracks.alike import QUIET, same_pictures, same_sound, times_of
 
         # What only the longer one has at its end is under `LENGTHS`.
-        times = times_of(min(self._durations[one], self._durations[other]))
-        a, b = self._film(one, times), self._film(other, times)
+        times = times_of(min(durations[one], durations[other]))
+        a, b = watched(one, times), watched(other, times)
         if (a.sound is None) != (b.sound is None) or not same_pictures(a.pictures, b.pictures):
             return False
         if a.sound is None or b.sound is None:
@@ -116,9 +98,26 @@ class SameFilms(_OneByOne):
         silent = [np.abs(sound).max(initial=0) < QUIET for sound in (a.sound, b.sound)]
         return all(silent) or same_sound(a.sound, b.sound)
 
-    def _film(self, row: int, times: Sequence[float]) -> _Film:
-        film = self._last.get(row, lambda: _watched(self._paths[row], times))
-        return film if film.times == times else _watched(self._paths[row], times)
+    return _one_by_one(are_one, durations)
+
+
+def _one_by_one(are_one: Callable[[int, int], bool], durations: Sequence[float]) -> Confirm:
+    """Compare pair by pair what is of about one length; what cannot be read is nothing's equal."""
+
+    def agree(
+        pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.bool_]:
+        agreed = np.zeros(len(pairs), bool)
+        for number, (one, other) in enumerate(pairs.tolist()):
+            if abs(durations[one] - durations[other]) > LENGTHS:
+                continue
+            try:
+                agreed[number] = are_one(one, other)
+            except (MediaError, MissingExtraError):
+                agreed[number] = False
+        return agreed
+
+    return agree
 
 
 def _watched(path: str, times: Sequence[float]) -> _Film:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sensorium.collection.duplicates.altered import Altered
 from sensorium.collection.duplicates.confirming import Thumbnails
-from sensorium.collection.duplicates.same_tracks import SameFilms, SameSounds
+from sensorium.collection.duplicates.same_tracks import same_films, same_sounds
 from sensorium.collection.duplicates.same_words import SameWords
 from sensorium.collection.results import Hit, Results
 from sensorium.collection.rows import StoredItem
@@ -96,8 +96,8 @@ class _Same:
         self._confirm = {
             Modality.IMAGE: Altered(self._paths, thumbnails).agree,
             Modality.TEXT: SameWords(self._paths).agree,
-            Modality.AUDIO: SameSounds(self._paths, self._durations).agree,
-            Modality.VIDEO: SameFilms(self._paths, self._durations).agree,
+            Modality.AUDIO: same_sounds(self._paths, self._durations),
+            Modality.VIDEO: same_films(self._paths, self._durations),
         }
         self._said: dict[tuple[int, int], bool] = {}
 
