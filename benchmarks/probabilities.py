@@ -16,7 +16,8 @@ them taken out. Measured is how well both are told apart: ROC area, over all nam
 whose picture is found first; how many of the absent pass for present at the threshold that keeps
 95% of the present; and the first hit's precision when the surest half of both kinds is answered.
 The rival is the largest cosine. Intervals (95%) are bootstrapped over questions, the difference to
-the rival in pairs.
+the rival in pairs. What is refused at the threshold that is shipped is counted, too, and the ROC
+area over all names that judges without fault would have (`perfect`).
 
 *Judgements*: a user whose idea of relevant is stricter than a calibration judges n hits; the log
 loss of hits not judged yet, before and after, for priors of several strengths (simulated).
@@ -45,7 +46,7 @@ from benchmarks.rows import Row
 from benchmarks.yes_no import calibration_error, roc_area
 from sensorium import load_encoder
 from sensorium.media import Modality
-from sensorium.ranking.abstaining import log_odds
+from sensorium.ranking.abstaining import log_odds, nothing_matches
 from sensorium.ranking.calibration import ANY, Calibration, refined
 
 Numbers = npt.NDArray[np.float64]
@@ -62,6 +63,8 @@ OURS, ANYBODY, SIGMOID, FITTED = (
     "probability", "rule for any space", "sigmoid of the cosine", "cosine, fitted",
 )  # fmt: skip
 ABSTAINING, COSINES = "nothing matches", "largest cosine"
+PERFECT = "perfect judge of first hits"
+FORESEEING = "perfect judge of first hits and of names"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -171,19 +174,38 @@ def _absent(case: str, asked: Asked, calibration: Calibration) -> list[Row]:
     gone = search(asked, chosen=named, without=lambda fits: fits == FITS)
     first = there.fits[:, 0] == FITS
 
-    def sure(found: Found) -> Numbers:
+    def weighed(found: Found) -> list[tuple[float, float | None]]:
         best = calibration.probability(found.surprises[:, 0], found.cosines[:, 0])
         standings = [None if np.isnan(s) else float(s) for s in found.standings]
-        return np.array([log_odds(float(p), s) for p, s in zip(best, standings, strict=True)])
+        return [*zip(best.tolist(), standings, strict=True)]
 
+    present, absent = weighed(there), weighed(gone)
     systems = {
-        ABSTAINING: _Told(sure(there), sure(gone)),
+        ABSTAINING: _Told(
+            np.array([log_odds(*one) for one in present]),
+            np.array([log_odds(*one) for one in absent]),
+        ),
         COSINES: _Told(there.cosines[:, 0], gone.cosines[:, 0]),
     }
     rng = np.random.default_rng(0)
     draws = [rng.integers(0, len(first), len(first)) for _ in range(DRAWS)]
     everything = np.arange(len(first))
+    title = f"absent: {case}, {len(named)} names, {first.sum()} found first"
     rows, drawn_by = [], {}
+    for name, found, names in (
+        ("there and found first, but refused", present, first),
+        ("there and not found first, but not refused", present, ~first),
+        ("absent and refused, found first", absent, first),
+        ("absent and refused", absent, np.ones(len(first), bool)),
+    ):
+        refused = np.array([nothing_matches(*one) for one in found])
+        says = ~refused if name.endswith("not refused") else refused
+        drawn = np.array([says[chosen][names[chosen]].mean() for chosen in draws])
+        rows += _with_interval(title, ABSTAINING, name, float(says[names].mean()), drawn)
+    for system, told in perfect(first).items():
+        drawn = np.array([roc_area(told.present[n], told.absent[n]) for n in draws])
+        area = roc_area(told.present, told.absent)
+        rows += _with_interval(title, system, "ROC area, all names", area, drawn)
     for system, told in systems.items():
 
         def figures(chosen: npt.NDArray[np.intp], told: _Told = told) -> tuple[float, ...]:
@@ -203,7 +225,6 @@ def _absent(case: str, asked: Asked, calibration: Calibration) -> list[Row]:
         )  # fmt: skip
         values = figures(everything)
         drawn = drawn_by[system] = np.array([figures(chosen) for chosen in draws])
-        title = f"absent: {case}, {len(named)} names, {first.sum()} found first"
         for name, value, column in zip(names, values, drawn.T, strict=True):
             rows += _with_interval(title, system, name, value, column)
         if system == COSINES:
@@ -212,6 +233,27 @@ def _absent(case: str, asked: Asked, calibration: Calibration) -> list[Row]:
             for name, one, other, column in zip(names, ours, values, gains.T, strict=True):
                 rows += _with_interval(title, ABSTAINING, f"{name}, gain", one - other, column)
     return rows
+
+
+def perfect(first: npt.NDArray[np.bool_]) -> dict[str, _Told]:
+    """How sure judges without fault are, which are shown a question and its first hit.
+
+    Where a name's picture is not found first, taking it out leaves the first hit as it was, so no
+    such judge tells both apart. A judge that knows of every hit whether it is right knows no more
+    than that: with a share f found first its ROC area is (1 + f) / 2. One that also knows for which
+    names the picture would be found first, were it there, has 1 - (1 - f)^2 / 2: a wrong hit of
+    such a name proves that the picture is absent, one of any other name proves nothing.
+
+    Parameters
+    ----------
+    first : ndarray of bool, shape (n,)
+        Whether the picture of a name is found first when it is there.
+    """
+    right, nothing = first.astype(np.float64), np.zeros(len(first))
+    return {
+        PERFECT: _Told(right, nothing),
+        FORESEEING: _Told(right + 0.5, np.where(first, 0.0, 0.5)),
+    }
 
 
 def _with_interval(case: str, system: str, metric: str, value: float, drawn: Numbers) -> list[Row]:
