@@ -33,6 +33,7 @@ BENCHMARKS = {
     "sqlite": "collections on the SQLite of apsw, and on Python's as it is and with guards",
     "words": "questions for words in many scripts, beside other ways to cut words",
     "duplicates": "altered copies found, and different pictures called one, beside rivals",
+    "doubled_tracks": "sounds and films saved again, and different ones called one, beside rivals",
     "writing": "what --ocr reads of drawn pages and of photos, beside RapidOCR as it ships",
     "long_film": "a film of over 2 GB: peak memory of each process, time",
     "sounds": "recordings found by what they are, and the reverse, beside chance",

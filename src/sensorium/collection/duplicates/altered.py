@@ -17,9 +17,9 @@ from sensorium.errors import MediaError
 from sensorium.index.base import Vectors
 from sensorium.media import Image
 from sensorium.media.decoding import decoding
-from sensorium.media.pictures.alike import LONGEST, QUICK, same_picture
+from sensorium.media.pictures.alike import LONGEST, QUICK, first_look, same_picture
 from sensorium.media.pictures.formats import BROKEN
-from sensorium.media.pictures.placing import SIDE, Placed, places, turned
+from sensorium.media.pictures.placing import SIDE, WHOLE, Placed, places, turned
 
 DECODERS = 2
 """Pairs that are looked at closely at a time: four pictures of 1,600 pixels and what is made of
@@ -51,6 +51,9 @@ class Altered:
         self._thumbnails = thumbnails
         self._small = _Kept(KEPT_SMALL)
         self._large = _Kept(KEPT)
+        self._unscaled: set[int] = set()
+        self.wholes: set[tuple[int, int]] = set()
+        """Pairs that show the same, all of it, and lie alike: scaled or saved again."""
 
     def turned(self, rows: Sequence[int]) -> list[Vectors]:
         """Thumbnails of some rows in all of `placing.TURNS`, zeros where there is none."""
@@ -86,17 +89,32 @@ class Altered:
     def _same(self, pair: Sequence[int], ways: Sequence[tuple[bool, Placed]]) -> bool:
         for swapped, place in ways:
             whole, part = reversed(pair) if swapped else pair
-            quick = self._looked(whole, part, place, QUICK)
-            if quick and self._looked(whole, part, place, LONGEST):
+            if self._looked(whole, part, place):
+                if place == Placed(WHOLE, None):
+                    self.wholes.add((pair[0], pair[1]))
                 return True
         return False
 
-    def _looked(self, whole: int, part: int, place: Placed, longest: int) -> bool:
-        pictures = (self._picture(whole, longest), self._picture(part, longest))
-        if pictures[0] is None or pictures[1] is None:
+    def _looked(self, whole: int, part: int, place: Placed) -> bool:
+        as_it_lies = place.turn is None
+        small = self._lying(whole, part, place, QUICK)
+        quick = None if small is None else first_look(*small, place.box)
+        if small is None or quick is None:
             return False
-        upright = pictures[1] if place.turn is None else pictures[1].transpose(place.turn)
-        return same_picture(pictures[0], upright, place.box, longest, as_it_lies=place.turn is None)
+        box, seen = quick
+        if {whole, part} <= self._unscaled and max(small[1].size) <= QUICK:
+            return seen.is_one(as_it_lies)  # at their full size they are the same
+        large = self._lying(whole, part, place, LONGEST)
+        return large is not None and same_picture(*large, box, as_it_lies=as_it_lies)
+
+    def _lying(
+        self, whole: int, part: int, place: Placed, longest: int
+    ) -> tuple[PIL.Image.Image, PIL.Image.Image] | None:
+        """Both pictures, the second turned to lie like the first; None if one cannot be read."""
+        one, other = self._picture(whole, longest), self._picture(part, longest)
+        if one is None or other is None:
+            return None
+        return one, other if place.turn is None else other.transpose(place.turn)
 
     def _picture(self, row: int, longest: int) -> PIL.Image.Image | None:
         kept = self._small if longest == QUICK else self._large
@@ -110,6 +128,8 @@ class Altered:
                 width, height = image.shown_size()
                 # A part of it is compared at that size, too; what is smaller is scaled then.
                 scale = min(1.0, 1.5 * longest / max(width, height))
+                if scale == 1:
+                    self._unscaled.add(row)
                 side = None if scale == 1 else max(1, round(min(width, height) * scale))
                 picture, box = image.load_scaled(side)
                 size = (max(1, round(width * scale)), max(1, round(height * scale)))

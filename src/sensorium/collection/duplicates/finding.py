@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from sensorium.collection.collection import Collection, store_of
 from sensorium.collection.duplicates.altered import Altered
@@ -31,6 +32,7 @@ from sensorium.collection.duplicates.grouping import (
     check_threshold,
     find_duplicates,
     grouped_by,
+    linked,
     twins_of,
 )
 from sensorium.collection.duplicates.same_tracks import same_films, same_sounds
@@ -176,6 +178,8 @@ def find_duplicate_items(
         rest = [row for row in seen if row not in gone and row not in books]
         looked = Altered(paths, thumbnails)
         groups = grouped(rest, looked.agree, looked)
+        if index is None or len(rest) <= EXACT_ROWS:
+            groups = _linked(groups, rest, vectors, threshold, looked)
         durations = [_seconds(item) for item in items]
         for modality, least, confirm in (
             (Modality.TEXT, TEXTS_COSINE, SameWords(paths).agree),
@@ -186,6 +190,29 @@ def find_duplicate_items(
             groups += _grouped_near(mine, means, least, confirm)
         found += _described("altered", groups, items, means)
     return found
+
+
+def _linked(
+    groups: list[list[int]], rows: list[int], vectors: Vectors, threshold: float, looked: Altered
+) -> list[list[int]]:
+    """See `sensorium.collection.duplicates.grouping.linked`."""
+
+    def near(some: Sequence[int], others: Sequence[int]) -> npt.NDArray[np.int64]:
+        forms = looked.turned(others)
+        found = []
+        for start in range(0, len(some), ROWS_READ):
+            block = list(some[start : start + ROWS_READ])
+            alike = vectors[block] @ vectors[list(others)].T >= threshold
+            plain = looked.turned(block)[0]
+            for form in forms:
+                alike |= plain @ form.T >= WHOLE_CORRELATION
+            found += [(block[a], others[b]) for a, b in zip(*np.nonzero(alike), strict=True)]
+        return np.array(found, np.int64).reshape(-1, 2)
+
+    def confirm(pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        return looked.agree(pairs[:, ::-1], np.ones(len(pairs), np.float32))
+
+    return linked(groups, rows, lambda one, other: (one, other) in looked.wholes, near, confirm)
 
 
 def _grouped_near(

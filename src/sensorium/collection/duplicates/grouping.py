@@ -120,6 +120,50 @@ def twins_of(content_hashes: Sequence[bytes]) -> npt.NDArray[np.int64]:
     return np.array([seen.setdefault(h, n) if h else n for n, h in rows], np.int64)
 
 
+def linked(
+    groups: Sequence[Sequence[int]],
+    rows: Sequence[int],
+    stands: Callable[[int, int], bool],
+    near: Callable[[Sequence[int], Sequence[int]], npt.NDArray[np.int64]],
+    confirm: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]],
+) -> list[list[int]]:
+    """Add rows, and groups, to a group of which one stands for the first.
+
+    The first of a group is the largest picture, which may be one that was scaled up; what was
+    turned or cropped is like the original, exactly, and less like that. One step alone, and only
+    over what shows the whole of the first: no chain of pictures that each show a little else.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of int
+        The first of each stands for the others.
+    rows : sequence of int
+        All rows, in order.
+    stands : callable
+        Whether a member of a group stands for its first.
+    near : callable
+        Pairs of some rows and of those that stand, shape (m, 2), that are worth comparing.
+    confirm : callable
+        Which of such pairs are one.
+    """
+    first = {row: group[0] for group in groups for row in group}
+    standing = [row for group in groups for row in group[1:] if stands(group[0], row)]
+    heads = [row for row in rows if first.get(row, row) == row]
+    joined = {group[0]: list(group) for group in groups}
+    moved: set[int] = set()
+    if not standing:
+        return [list(group) for group in groups]
+    pairs = near(heads, standing)
+    pairs = pairs[[first[other] != row for row, other in pairs.tolist()]] if len(pairs) else pairs
+    for row, other in pairs[confirm(pairs)].tolist() if len(pairs) else []:
+        head = first[other]
+        if row in moved or head in moved:
+            continue
+        joined[head] += joined.pop(row, [row])
+        moved.add(row)
+    return [joined[row] for row in sorted(joined)]
+
+
 class _Near:
     """Finds pairs of rows that are near in one of two ways; see `find_duplicates`."""
 

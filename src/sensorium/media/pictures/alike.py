@@ -3,24 +3,40 @@
 Two invoices of one layout, two frames of a burst, two icons of one set are equal wherever one looks
 but in one place. So no mean over the picture decides: one tile that differs by more than saving and
 scaling explain makes two pictures of them. Saving again wears away a photograph without making it
-another one; what is written or drawn on one ground may differ by as little, so there nearly nothing
-may. What has nothing to compare, an even colour, is never confirmed, and neither is writing too
-small to be read. Thresholds were chosen on the validation half of
+another one; what is written or drawn on one ground may differ by as little, so there nearly
+nothing may: what saving does lies beside strong edges and is weak beside them, another line is as
+strong as they are. What has nothing to compare, an even colour, is never confirmed, and neither is
+writing too small to be read. Thresholds were chosen on the validation half of
 ``python -m benchmarks duplicates`` and are measured on the other (docs/bulk.md).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 
+from sensorium.media.pictures.aligning import FINE, ROUGH, aligned, correlation
+from sensorium.media.pictures.levels import (
+    RGB,
+    STEP,
+    YCC,
+    Levels,
+    Plane,
+    blurred,
+    contrast,
+    detail_of,
+    highest,
+    levels_of,
+    mixed,
+    plain_share,
+    softened,
+    tiles_of,
+    tone,
+    variance,
+)  # fmt: skip
 from sensorium.media.pictures.placing import Box
-
-Levels = npt.NDArray[np.float32]
-"""Shape (3, height, width): lightness and two differences of colours, in levels of 255."""
 
 LONGEST = 1600
 """Pixels of the longer side at which pictures are compared at most: a figure of 8 points on a
@@ -29,15 +45,12 @@ scanned page of A4 is 14 pixels high then."""
 QUICK = 256
 """The same of a first look, which tells apart what differs in more than details."""
 
-QUICK_CORRELATION = 0.9
+QUICK_CORRELATION = 0.94
 """Of what lies over each other, at 64 pixels: of copies it is 0.97 and more."""
 
-STEP = 8
-"""Pixels by which tiles, of twice the side, are moved: about a letter of a page."""
-
-PLAIN = 0.4
+PLAIN = 0.25
 """Share of pixels of nearly one lightness from which on a picture is taken for drawn or written.
-Of pages, chats, charts and screens three quarters are, of photographs under 0.3."""
+Of pages, chats, charts and screens three quarters are, of photographs mostly under 0.2."""
 
 PHOTO_WORST, PHOTO_OUTLIER, PHOTO_TYPICAL, PHOTO_UNSEEN = 0.4, 8.0, 0.15, 0.4
 """See `Closeness`. Saving at quality 40 stays under the second and nearly always under the first;
@@ -65,7 +78,32 @@ DRAWN_WORST, DRAWN_OUTLIER, DRAWN_UNSEEN = 0.015, 1.0, 0.3
 """One digit that is another one, saved as JPEG at half the size, is at 0.02 and 0.6 or above."""
 
 READABLE = 240
-"""Pixels of the shorter side under which a page cannot be read, and is not confirmed."""
+"""Pixels of the shorter side under which a page cannot be read: what saving and scaling took from
+it is not known then, and `EXACT_WORST` and the like are what is left to go by."""
+
+SMALLEST = 64
+"""Pixels of the shorter side of a drawing under which nothing is said."""
+
+EXACT_WORST, EXACT_PEAK = 0.0005, 0.025
+"""By how much drawings differ that were cropped or given a margin. Two timetables that differ in a
+digit, scaled to 200 pixels, are at 0.0011 and 0.05."""
+
+SCALED_WORST, SCALED_PEAK, SCALED_UNSEEN, SCALED = 0.008, 0.06, 0.6, 2.5
+"""The same of one that was scaled, if that took so little of its contrast, and not many times.
+A change that is left to be seen is at 0.2, of clip art as of emoji; of pages more than 1.5 is
+taken where a digit is at 0.04."""
+
+SAVED_LIGHT, SAVED_HUE, SAVED_EVENLY = 0.12, 7.0, 3.0
+"""The same of one saved as JPEG, in lightness, and levels of colour: of half of the clip art that
+is saved at quality 75 it is under 0.1 and 3.4; another digit, skin or patch is at 0.23 and more.
+Where pages are so small that a digit is at 0.05, it is 8 times and more what the rest differs by;
+saving wears all edges, and the worst 1 to 3 times as much as nine tenths of them."""
+
+TURNED_LEVELS, TURNED_DETAIL = 1.5, 350
+"""Levels by which a drawing that was turned or mirrored may differ anywhere, and `Closeness.detail`
+that it needs. Of 217 pairs of emoji that are each other turned (hands, moons, faces upside down,
+people facing right), each drawn for itself, the most exact is at 11 levels; arrows have a detail of
+210 to 340."""
 
 SMALL_WORST = 0.001
 """By how much a photograph may differ that is smaller, where no larger one shows what is lost."""
@@ -91,14 +129,6 @@ LEAST_NOISE = 0.004
 
 LOST = 200.0
 """The same that what is lost is compared with: 14 levels of contrast are no writing."""
-
-MOVED = 0.02
-"""Pixels of change at which an alignment has settled."""
-
-_YCC = np.array(
-    [[0.299, 0.5, -0.168736], [0.587, -0.418688, -0.331264], [0.114, -0.081312, 0.5]], np.float32
-)
-_RGB = np.linalg.inv(_YCC).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -127,6 +157,18 @@ class Closeness:
         Share of the pixels that have nearly the most frequent lightness: paper, screens.
     shorter : int
         Pixels of the shorter side at which they were compared.
+    peak : float
+        The largest difference of a pixel, as a share of the contrast around it.
+    light : float
+        The same of lightness alone.
+    beyond : float
+        That, by the same of nine tenths of what has contrast.
+    hue : float
+        The largest difference of the colours of a tile, in levels.
+    largest : float
+        The largest difference of a pixel, in levels.
+    detail : int
+        Bytes that a small picture of it packs into: of an arrow 200, of a scene 1,000.
     """
 
     worst: float
@@ -139,18 +181,22 @@ class Closeness:
     fine: float
     plain: float
     shorter: int
+    peak: float = 1.0
+    light: float = 1.0
+    beyond: float = 255.0
+    hue: float = 255.0
+    largest: float = 255.0
+    detail: int = 0
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is drawn or written; from `peak` on, all is known then and only then."""
+        return self.plain >= PLAIN or self.structured < PHOTO_STRUCTURED
 
     def is_one(self, as_it_lies: bool) -> bool:
         """Whether that is one picture, which was turned or mirrored unless `as_it_lies`."""
-        if self.plain >= PLAIN or self.structured < PHOTO_STRUCTURED:
-            return (
-                as_it_lies
-                and self.shorter >= READABLE
-                and self.structured >= STRUCTURED
-                and self.worst < DRAWN_WORST
-                and self.outlier < DRAWN_OUTLIER
-                and self.unseen < DRAWN_UNSEEN
-            )
+        if self.is_drawn:
+            return self._is_one_drawing(as_it_lies)
         if not as_it_lies and self.structured < TURNED_STRUCTURED:
             return False
         worst, outlier = PHOTO_WORST, PHOTO_OUTLIER
@@ -169,16 +215,41 @@ class Closeness:
             and self.typical < PHOTO_TYPICAL
         )
 
+    def _is_one_drawing(self, as_it_lies: bool) -> bool:
+        if self.structured < STRUCTURED or self.shorter < SMALLEST:
+            return False
+        if not as_it_lies:
+            return (
+                self.structured >= TURNED_STRUCTURED
+                and self.detail >= TURNED_DETAIL
+                and self.unseen == 0
+                and self.largest < TURNED_LEVELS
+            )
+        if self.unseen == 0:
+            if self.worst < EXACT_WORST and self.peak < EXACT_PEAK:
+                return True
+            worn = self.light < SAVED_LIGHT and self.beyond < SAVED_EVENLY
+            if worn and self.hue < SAVED_HUE:
+                return True
+        elif (
+            self.unseen < SCALED_UNSEEN
+            and self.reduced < SCALED
+            and self.worst < SCALED_WORST
+            and self.peak < SCALED_PEAK
+        ):
+            return True
+        return (
+            self.shorter >= READABLE
+            and self.worst < DRAWN_WORST
+            and self.outlier < DRAWN_OUTLIER
+            and self.unseen < DRAWN_UNSEEN
+        )
 
-def same_picture(
-    whole: PIL.Image.Image,
-    part: PIL.Image.Image,
-    box: Box,
-    longest: int = LONGEST,
-    *,
-    as_it_lies: bool = True,
-) -> bool:
-    """Whether a picture shows what a part of another one does.
+
+def first_look(
+    whole: PIL.Image.Image, part: PIL.Image.Image, box: Box
+) -> tuple[Box, Closeness] | None:
+    """Compare at `QUICK` pixels a picture with the part of another that it may be.
 
     Parameters
     ----------
@@ -186,66 +257,39 @@ def same_picture(
         Mode RGB; `part` lies like `whole`.
     box : Box
         About where it is in it; see `sensorium.media.pictures.placing`.
-    longest : int
-        At which they are compared. With `QUICK` only what differs clearly is refused.
+
+    Returns
+    -------
+    Box, Closeness
+        More exactly where it is, and what is seen there; None where they differ clearly.
+    """
+    box = aligned(whole, part, box, ROUGH)
+    if correlation(whole, part, box) < QUICK_CORRELATION:
+        return None
+    box = aligned(whole, part, box, FINE)
+    seen = compare(whole, part, box, QUICK)
+    # Scaled down, writing cannot be judged; and what is too small here is so anywhere.
+    if seen is None or seen.worst >= 1 or seen.typical >= 2 * PHOTO_TYPICAL:
+        return None
+    return box, seen
+
+
+def same_picture(
+    whole: PIL.Image.Image, part: PIL.Image.Image, box: Box, *, as_it_lies: bool = True
+) -> bool:
+    """Whether a picture shows what a part of another one does.
+
+    Parameters
+    ----------
+    whole, part : PIL.Image.Image
+        As for `first_look`, larger.
+    box : Box
+        What that returned.
     as_it_lies : bool
         Whether `part` was neither turned nor mirrored to lie so.
     """
-    box = aligned(whole, part, box, 64)
-    if longest <= QUICK and _correlation(whole, part, box) < QUICK_CORRELATION:
-        return False
-    box = aligned(whole, part, box, 192)
-    seen = compare(whole, part, box, longest)
-    if longest <= QUICK:
-        # Scaled down, writing cannot be judged; and what is too small here is so anywhere.
-        return seen is not None and seen.worst < 1 and seen.typical < 2 * PHOTO_TYPICAL
+    seen = compare(whole, part, aligned(whole, part, box, FINE))
     return seen is not None and seen.is_one(as_it_lies)
-
-
-def _correlation(whole: PIL.Image.Image, part: PIL.Image.Image, box: Box) -> float:
-    """Of the lightness of two aligned pictures, at 64 pixels."""
-    one, other = (
-        levels_of(picture, (64, 64), at)[0] for picture, at in ((whole, box), (part, None))
-    )
-    spreads = float(one.std() * other.std())
-    product = (one - one.mean()) * (other - other.mean())
-    return float(product.mean()) / spreads if spreads > 0 else 0.0
-
-
-def aligned(whole: PIL.Image.Image, part: PIL.Image.Image, box: Box, side: int) -> Box:
-    """Find more exactly where in a picture a part is.
-
-    Shift and scale of each axis, and the tone, by least squares over gradients (Lucas and Kanade,
-    IJCAI 1981), at `side` pixels of the longer side.
-    """
-    scale = side / max(part.size)
-    width, height = (max(8, round(length * scale)) for length in part.size)
-    target = _blurred(levels_of(part, (width, height)))[0].ravel().astype(np.float64)
-    across = (np.arange(width) + 0.5) / width
-    down = ((np.arange(height) + 0.5) / height)[:, None]
-    for _ in range(4):
-        seen = _blurred(levels_of(whole, (width, height), box))[0]
-        dy, dx = np.gradient(seen)
-        dx, dy = dx * width, dy * height
-        basis = (dx * (1 - across), dx * across, dy * (1 - down), dy * down, seen, np.ones_like(dx))
-        columns = np.stack([one.ravel() for one in basis], axis=1).astype(np.float64)
-        square = columns.T @ columns
-        square[np.diag_indices(6)] += 1e-6 * np.trace(square) / 6 + 1e-9
-        moved = np.linalg.solve(square, columns.T @ (target - seen.ravel()))[:4]
-        moved = np.clip(moved, -0.05, 0.05)
-        left, upper, right, lower = box
-        found = (
-            max(0.0, left + moved[0] * (right - left)),
-            max(0.0, upper + moved[2] * (lower - upper)),
-            min(1.0, right + moved[1] * (right - left)),
-            min(1.0, lower + moved[3] * (lower - upper)),
-        )
-        if found[2] - found[0] < 0.3 or found[3] - found[1] < 0.3:
-            return box  # it has run away
-        box = found
-        if np.abs(moved).max() * side < MOVED:
-            break
-    return box
 
 
 def compare(
@@ -259,28 +303,28 @@ def compare(
         return None
     one = levels_of(whole, (width, height), box)
     other = levels_of(part, (width, height))
-    plain = max(_plain_share(one), _plain_share(other))
+    plain = max(plain_share(one), plain_share(other))
     # The one of less contrast is brought to the other: what that has clipped is lost in both.
-    gain, shift = _tone(one, other)
+    gain, shift = tone(one, other)
     if gain < 1:
         one, other = other, one
-        gain, shift = _tone(one, other)
-    other = _mixed(np.clip(gain * _mixed(other, _RGB) + shift, 0, 255), _YCC)
-    fine = one - _blurred(one)
-    soft, soft_other = _softened(one), _softened(other)
-    differs = _tiles(((soft - soft_other) ** 2).sum(axis=0))
-    structure = np.asarray((_variance(soft) + _variance(soft_other)) / 2, np.float32)
+        gain, shift = tone(one, other)
+    other = mixed(np.clip(gain * mixed(other, RGB) + shift, 0, 255), YCC)
+    fine = one - blurred(one)
+    soft, soft_other = softened(one), softened(other)
+    differs = tiles_of(((soft - soft_other) ** 2).sum(axis=0))
+    structure = np.asarray((variance(soft) + variance(soft_other)) / 2, np.float32)
     has = structure > STRUCTURE
     share = differs / (structure + NOISE)
     typical = float(np.median(share[has])) if has.any() else 1.0
     ground = float(np.median(differs[~has])) if not has.all() else 0.0
     expected = max(typical, LEAST_NOISE) * (structure + NOISE) + ground + 1
-    sharpest = _variance(fine)[has] / (structure[has] + 100)
+    sharpest = variance(fine)[has] / (structure[has] + 100)
     unseen, uneven = max(
         _lost(picture, edges, size, (width, height), structure)
         for picture, edges, size in ((whole, box, shown), (part, None, part.size))
     )
-    return Closeness(
+    seen = Closeness(
         worst=float(share.max()),
         typical=typical,
         outlier=float((differs / expected).max()),
@@ -292,22 +336,18 @@ def compare(
         plain=plain,
         shorter=min(width, height),
     )
-
-
-def levels_of(picture: PIL.Image.Image, size: tuple[int, int], box: Box | None = None) -> Levels:
-    """Scale a part of an RGB picture, and part its lightness from its colours."""
-    edges = None
-    if box is not None:
-        width, height = picture.size
-        edges = (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
-    small = picture.resize(size, PIL.Image.Resampling.BICUBIC, edges, reducing_gap=3.0)
-    return _mixed(np.asarray(small).transpose(2, 0, 1).astype(np.float32), _YCC)
-
-
-def _mixed(channels: Levels, matrix: npt.NDArray[np.float32]) -> Levels:
-    """Channels as sums of others, a plane each: what is next to each other is read together."""
-    flat = matrix.T @ channels.reshape(3, -1)
-    return np.asarray(flat.reshape(channels.shape), np.float32)
+    if not seen.is_drawn:
+        return seen
+    peak, light, beyond, hue, largest = _peaks(soft, soft_other)
+    return replace(
+        seen,
+        peak=peak,
+        light=light,
+        beyond=beyond,
+        hue=hue,
+        largest=largest,
+        detail=detail_of(one[0]),
+    )
 
 
 def _lost(
@@ -315,7 +355,7 @@ def _lost(
     box: Box | None,
     shown: tuple[float, float],
     size: tuple[int, int],
-    structure: npt.NDArray[np.float32],
+    structure: Plane,
 ) -> tuple[float, float]:
     """See `Closeness.unseen` and `uneven`, of what scaling to `size` takes."""
     if shown[0] <= 1.2 * size[0]:
@@ -323,61 +363,17 @@ def _lost(
     times = min(4, int(np.ceil(shown[0] / size[0])))
     large = levels_of(picture, (size[0] * times, size[1] * times), box)[0]
     lost = large.reshape(size[1], times, size[0], times).var(axis=(1, 3))
-    ratios = _tiles(lost) / (structure + LOST)
+    ratios = tiles_of(lost) / (structure + LOST)
     return float(ratios.max()), float(ratios.max() / max(float(np.median(ratios)), 1e-6))
 
 
-def _blurred(levels: Levels) -> Levels:
-    """Binomial blur of width 3: scaling filters differ at the finest scale."""
-    soft = levels / 2
-    soft[:, 1:] += levels[:, :-1] / 4
-    soft[:, :-1] += levels[:, 1:] / 4
-    soft[:, [0, -1]] += levels[:, [0, -1]] / 4
-    softer = soft / 2
-    softer[..., 1:] += soft[..., :-1] / 4
-    softer[..., :-1] += soft[..., 1:] / 4
-    softer[..., [0, -1]] += soft[..., [0, -1]] / 4
-    return np.asarray(softer, np.float32)
-
-
-def _softened(levels: Levels) -> Levels:
-    """Blurred, the colours more: JPEG keeps half of their pixels."""
-    soft = _blurred(levels)
-    soft[1:] = _blurred(_blurred(soft[1:]))
-    return soft
-
-
-def _tiles(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Means over tiles that overlap by half, of an array whose sides are multiples of `STEP`."""
-    height, width = levels.shape
-    lines = levels.reshape(height // STEP, STEP, width).sum(axis=1)
-    cells = lines.reshape(len(lines), width // STEP, STEP).sum(axis=2)
-    tiles = cells[:-1, :-1] + cells[1:, :-1] + cells[:-1, 1:] + cells[1:, 1:]
-    return np.asarray(tiles / (4 * STEP**2), np.float32)
-
-
-def _variance(levels: Levels) -> npt.NDArray[np.float32]:
-    """Variance within tiles, of lightness and colours together."""
-    # Rounding makes 0.1 of squares of 255 otherwise.
-    centred = levels - levels.mean(axis=(1, 2), keepdims=True)
-    found = sum(_tiles(plane**2) - _tiles(plane) ** 2 for plane in centred)
-    return np.maximum(np.asarray(found, np.float32), 0)
-
-
-def _tone(one: Levels, other: Levels) -> tuple[float, float]:
-    """Gain and shift that bring the lightness of `other` to `one`, where neither is clipped."""
-    a, b = one[0].ravel(), other[0].ravel()
-    within = (a > 5) & (a < 250) & (b > 5) & (b < 250)
-    if within.sum() < 0.05 * len(a):
-        return 1.0, 0.0
-    a, b = a[within], b[within]
-    spread = float(b.std())
-    if spread < 4:
-        return 1.0, float(np.clip(a.mean() - b.mean(), -30, 30))
-    gain = float(np.clip(np.mean((a - a.mean()) * (b - b.mean())) / spread**2, 0.7, 1.4))
-    return gain, float(np.clip(a.mean() - gain * b.mean(), -30, 30))
-
-
-def _plain_share(levels: Levels) -> float:
-    counts = np.histogram(levels[0], bins=64, range=(-1, 256))[0]
-    return float((counts[:-1] + counts[1:]).max() / counts.sum())
+def _peaks(one: Levels, other: Levels) -> tuple[float, float, float, float, float]:
+    """See `Closeness.peak`, `light`, `beyond`, `hue` and `largest`."""
+    apart = np.sqrt(((one - other) ** 2).sum(axis=0))
+    contrasts = [np.maximum(contrast(a), contrast(b)) for a, b in zip(one, other, strict=True)]
+    lights = highest(np.abs(one[0] - other[0])) / (contrasts[0] + 16)
+    light, edges = float(lights.max()), lights[contrasts[0] > 32]
+    beyond = light / (float(np.quantile(edges, 0.9)) + 0.005) if len(edges) else 255.0
+    peak = highest(apart) / (np.maximum.reduce(contrasts) + 16)
+    hue = np.hypot(*(tiles_of(a - b) for a, b in zip(one[1:], other[1:], strict=True)))
+    return float(peak.max()), light, beyond, float(hue.max()), float(apart.max())

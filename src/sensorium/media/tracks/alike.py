@@ -14,7 +14,8 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.media.audio import Audio
-from sensorium.media.pictures.alike import PLAIN, STRUCTURED, Closeness, aligned, compare
+from sensorium.media.pictures.aligning import ROUGH, aligned
+from sensorium.media.pictures.alike import PLAIN, STRUCTURED, Closeness, compare
 from sensorium.media.pictures.placing import WHOLE
 
 Levels = npt.NDArray[np.float32]
@@ -195,7 +196,7 @@ def same_pictures(one: Sequence[PIL.Image.Image], other: Sequence[PIL.Image.Imag
             a, b = b, a
         if abs(np.log(a.width / a.height * b.height / b.width)) > 0.05:
             return False
-        seen = compare(a, b, aligned(a, b, WHOLE, 64))
+        seen = compare(a, b, aligned(a, b, WHOLE, ROUGH))
         if seen is None:
             return False
         if seen.structured < STRUCTURED:
