@@ -82,7 +82,8 @@ class Duplicates:
     items : list of Item
         The one to keep first: of most pixels; of as many, one that several names lead to, then the
         one of which most is known (time, place, caption), no JPEG, the larger file, the one that
-        was added first. Each other one is a duplicate of the first.
+        was added first. Each other one is a duplicate of the first; of altered ones, or of one that
+        shows all of the first, as it lies.
     scores : list of float
         Cosine of each to the first; 1 for equal files that have no vectors.
     """

@@ -127,41 +127,51 @@ def linked(
     near: Callable[[Sequence[int], Sequence[int]], npt.NDArray[np.int64]],
     confirm: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]],
 ) -> list[list[int]]:
-    """Add rows, and groups, to a group of which one stands for the first.
+    """Add rows, and groups, to a group of which a member that stands for the first is like them.
 
-    The first of a group is the largest picture, which may be one that was scaled up; what was
-    turned or cropped is like the original, exactly, and less like that. One step alone, and only
-    over what shows the whole of the first: no chain of pictures that each show a little else.
+    The first of a group is the largest picture, which may have been scaled up, or saved with loss;
+    what was turned or cropped is like the original, exactly, and less like that. Only over what
+    shows the whole of the first, and once: no chain of pictures that each show a little else.
 
     Parameters
     ----------
     groups : sequence of sequence of int
-        The first of each stands for the others.
+        The first of each is like the others.
     rows : sequence of int
         All rows, in order.
     stands : callable
         Whether a member of a group stands for its first.
     near : callable
-        Pairs of some rows and of those that stand, shape (m, 2), that are worth comparing.
+        Pairs of some rows and of some that stand, shape (m, 2), that are worth comparing.
     confirm : callable
         Which of such pairs are one.
     """
-    first = {row: group[0] for group in groups for row in group}
+    first = {row: row for row in rows} | {row: group[0] for group in groups for row in group}
     standing = [row for group in groups for row in group[1:] if stands(group[0], row)]
-    heads = [row for row in rows if first.get(row, row) == row]
     joined = {group[0]: list(group) for group in groups}
-    moved: set[int] = set()
     if not standing:
-        return [list(group) for group in groups]
-    pairs = near(heads, standing)
-    pairs = pairs[[first[other] != row for row, other in pairs.tolist()]] if len(pairs) else pairs
-    for row, other in pairs[confirm(pairs)].tolist() if len(pairs) else []:
-        head = first[other]
-        if row in moved or head in moved:
-            continue
-        joined[head] += joined.pop(row, [row])
-        moved.add(row)
-    return [joined[row] for row in sorted(joined)]
+        return list(joined.values())
+    asking = [row for row in rows if first[row] == row] + standing
+    order = {row: number for number, row in enumerate(asking)}
+    found = [
+        (row, other)
+        for row, other in near(asking, standing).tolist()
+        if first[row] != first[other] and order[row] < order[other]
+    ]
+    pairs = np.array(found, np.int64).reshape(-1, 2)
+    alike: dict[int, set[int]] = {}
+    for row, other in pairs[confirm(pairs)].tolist():
+        alike.setdefault(first[row], set()).add(first[other])
+        alike.setdefault(first[other], set()).add(first[row])
+    place = {row: number for number, row in enumerate(rows)}
+    settled: set[int] = set()
+    for head in sorted(alike, key=lambda row: (-len(alike[row]), place[row])):
+        if head not in settled and (others := alike[head] - settled):
+            parts = [joined.pop(one, [one]) for one in (head, *others)]
+            group = sorted((row for part in parts for row in part), key=place.__getitem__)
+            joined[group[0]] = group
+            settled |= {head, *others}
+    return [joined[row] for row in sorted(joined, key=place.__getitem__)]
 
 
 class _Near:

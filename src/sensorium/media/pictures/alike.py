@@ -99,6 +99,10 @@ is saved at quality 75 it is under 0.1 and 3.4; another digit, skin or patch is 
 Where pages are so small that a digit is at 0.05, it is 8 times and more what the rest differs by;
 saving wears all edges, and the worst 1 to 3 times as much as nine tenths of them."""
 
+LEAST_DETAIL = 150
+"""`Closeness.detail` of less than which a drawing is a mere shape: one square is a part of another,
+scaled. Of nine tenths of clip art it is 190 and more."""
+
 TURNED_LEVELS, TURNED_DETAIL = 1.5, 350
 """Levels by which a drawing that was turned or mirrored may differ anywhere, and `Closeness.detail`
 that it needs. Of 217 pairs of emoji that are each other turned (hands, moons, faces upside down,
@@ -218,6 +222,8 @@ class Closeness:
     def _is_one_drawing(self, as_it_lies: bool) -> bool:
         if self.structured < STRUCTURED or self.shorter < SMALLEST:
             return False
+        if self.detail < LEAST_DETAIL:
+            return as_it_lies and self._is_one_page()
         if not as_it_lies:
             return (
                 self.structured >= TURNED_STRUCTURED
@@ -238,6 +244,9 @@ class Closeness:
             and self.peak < SCALED_PEAK
         ):
             return True
+        return self._is_one_page()
+
+    def _is_one_page(self) -> bool:
         return (
             self.shorter >= READABLE
             and self.worst < DRAWN_WORST
