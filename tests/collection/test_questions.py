@@ -161,20 +161,14 @@ def test_words_that_are_held(library: Collection, coloured: Path) -> None:
         ("« »", {"red", "blue", "grey"}),
     ],
 )
-@pytest.mark.parametrize("mode", ["words", "hybrid"])
 def test_quotes_in_what_is_not_wanted(
-    library: Collection, coloured: Path, unwanted: str, left: set[str], mode: str
+    library: Collection, coloured: Path, unwanted: str, left: set[str]
 ) -> None:
     """All words together are unwanted, whatever quotes stand around them or between."""
     library.add(coloured / "red.png", metadata={"caption": "a red car, and a barn by the sea"})
     library.add(coloured / "blue.png", metadata={"caption": "a car by a red barn"})
     library.add(coloured / "grey.png", metadata={"caption": "红色的车, a barn at night"})
-    if mode == "words":
-        assert {*names(library.search("barn", without=unwanted, mode="words"))} == left
-        return
-    plain = {h.id: h.score for h in library.search("barn", mode="hybrid")}
-    held = {h.id for h in library.search("barn", without=unwanted, mode="hybrid", k=3)}
-    assert held <= plain.keys()
+    assert {*names(library.search("barn", without=unwanted, mode="words"))} == left
 
 
 @pytest.mark.parametrize("name", ["DSC1.jpg", "barn.png", "https://example.org/DSC1.jpg"])
