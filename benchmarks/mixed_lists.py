@@ -79,20 +79,18 @@ def _measured(
 ) -> list[Row]:
     ordinary = {kind: ordinary_media(encoder, kind) for kind in kinds}
     words = ordinary_words(encoder, encoder.prompts)
-    samples = Samples.of(kinds, ordinary)
+    counts = {kind: len(vectors) for kind, vectors in kinds.items()}
+    samples = Samples.of(kinds, ordinary, counts=counts)
     chance = Chance(samples, {"text": words}.get, encoder.calibrations)
     for_words = {kind: words @ samples.vectors[kind].T for kind in kinds}
     gains: dict[str, list[float]] = {}
     shares: dict[str, list[float]] = {}
-    counts = {kind: len(vectors) for kind, vectors in kinds.items()}
     for question, fits in zip(questions, right, strict=True):
         scale = samples.scale(question)
         judge = chance.judge("text", scale, counts)
         ways: dict[str, Callable[[str, Numbers], Numbers]] = {
             COSINES: lambda _, cosines: cosines,
-            SCALE: lambda kind, cosines, scale=scale: (  # type: ignore[misc]
-                (cosines - scale.spreads[kind].mean) / scale.spreads[kind].deviation
-            ),
+            SCALE: lambda kind, cosines, scale=scale: scale.standing(cosines, kind),  # type: ignore[misc]
             WORDS: lambda kind, cosines: (
                 (cosines - for_words[kind].mean()) / for_words[kind].std(axis=1).mean()
             ),

@@ -19,6 +19,7 @@ import trimesh
 
 from sensorium import Collection, Document, Mesh, Video, load_encoder
 from sensorium.collection import queries
+from sensorium.collection.kinds import Ordinary
 from sensorium.encoders import Encoder, Prepared
 from sensorium.encoders.base import Role
 from sensorium.encoders.reading import Extraction
@@ -168,7 +169,7 @@ def test_no_modality_stands_before_all_others(
     pictures = far[:, None] * query + np.sqrt(1 - far[:, None] ** 2) * side[40:]
     collection.add_vectors(texts, [f"t{n}" for n in range(40)], modality="text")
     collection.add_vectors(pictures, [f"p{n}" for n in range(40)], modality="image")
-    collection._asking._vectors.background = dict  # nothing is known of this encoder
+    collection._asking._vectors.ordinary = Ordinary()  # nothing is known of this encoder
     hits = collection.search("dog", k=80)
     assert hits[0].path == "p7"
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)

@@ -14,6 +14,7 @@ from sensorium.collection.asking_parts import rank_parts
 from sensorium.collection.feedback import Feedback
 from sensorium.collection.hits import hits_of
 from sensorium.collection.judging import Judging
+from sensorium.collection.kinds import Ids, Ordinary
 from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
@@ -21,7 +22,7 @@ from sensorium.collection.queries import query_parts, vector_given
 from sensorium.collection.question import Asked, Question, asked_with, in_words, query_of
 from sensorium.collection.results import Hit, Results, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
-from sensorium.collection.snapshots import Ids, Snapshot, Snapshots
+from sensorium.collection.snapshots import Snapshot, Snapshots
 from sensorium.collection.store import Store, modalities_of
 from sensorium.encoders import Encoder
 from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
@@ -59,8 +60,9 @@ class Asking:
         self._store = store
         self._own = own
         self._lock = RLock()
-        self._vectors = Snapshots(store, own.background)
-        self._codes = Snapshots(store, own.background, "hash")
+        ordinary = Ordinary(own.background, own.questions)
+        self._vectors = Snapshots(store, ordinary)
+        self._codes = Snapshots(store, ordinary, "hash")
         self._judging = Judging(store, own)
         self._auto_optimize = auto_optimize
         self._rebuilding: Thread | None = None

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.kinds import Ids
 from sensorium.collection.question import Asked
 from sensorium.collection.searching import nearest_items
-from sensorium.collection.snapshots import Ids, Snapshot
+from sensorium.collection.snapshots import Snapshot
 from sensorium.collection.store import Store
 from sensorium.index.base import Vectors
 from sensorium.ranking.parts import are_same, fuse, of_items, standing_out, worth_of_words
@@ -35,7 +36,7 @@ class Compared:
     segment_ids, item_ids : ndarray of int64, shape (n,)
     vectors : ndarray of float32, shape (n, d)
     codes : ndarray of uint8, shape (n,), or None
-        Modalities, where there are several.
+        Their kinds, where there are several.
     """
 
     segment_ids: Ids
@@ -100,7 +101,7 @@ def rank_parts(
     gone = np.zeros(len(items), bool)
     for column, (part, own) in enumerate(zip(asked, scales, strict=True)):
         cosines = compared.vectors @ part.vectors.T
-        segments = standing_out(cosines, compared.codes, snapshot.modalities, own)
+        segments = standing_out(cosines, compared.codes, snapshot.names, own)
         evidence[:, column] = of_items(segments, starts)
         if part.weight > 0:
             wanted += part.weight * np.nan_to_num(segments, nan=0.0).mean(axis=1)
@@ -148,7 +149,7 @@ def _compared(
     found = set(likely)
     wanted = [(part, own) for part, own in zip(asked, scales, strict=True) if part.weight > 0]
     directions = [(part.vectors, part.modality) for part, _ in wanted]
-    directions.append((_direction(wanted, snapshot.modalities), wanted[0][0].modality))
+    directions.append((_direction(wanted, snapshot.names), wanted[0][0].modality))
     for vectors, modality in directions:
         options: dict[str, Any] = {"modality": modality} if with_modality else {}
         lines = nearest_items(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from sensorium.collection.items import find, info_of, items_of, stored_items
+from sensorium.collection.kinds import Ids
 from sensorium.collection.results import CollectionInfo, Item
-from sensorium.collection.snapshots import Ids
 from sensorium.collection.store import Store
 from sensorium.data.files import is_gone
 from sensorium.media.segments import Span

@@ -9,9 +9,9 @@ import numpy as np
 
 from sensorium.collection.derived import SLOTS, describe_index
 from sensorium.collection.hits import item_fields
+from sensorium.collection.kinds import Ids
 from sensorium.collection.results import CollectionInfo, Item
 from sensorium.collection.rows import StoredItem
-from sensorium.collection.snapshots import Ids
 from sensorium.collection.store import Store
 
 ITEMS_READ = 10_000

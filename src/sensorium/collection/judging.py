@@ -17,7 +17,7 @@ from sensorium.index.base import Vectors
 from sensorium.media import Modality
 from sensorium.ranking.abstaining import MATCHES, Ordinary, nothing_matches
 from sensorium.ranking.calibration import ANY, NOBODY, Calibration, Chance, Judge, refined
-from sensorium.ranking.scale import SAMPLE, Samples, Scale, drawn
+from sensorium.ranking.scale import SAMPLE, Samples, Scale, drawn, modality_of
 from sensorium.ranking.scoring import Neighbour
 
 NEARLY_NONE = 1e-6
@@ -75,7 +75,7 @@ class Judging:
         if probability is None or probability >= MATCHES:
             return False
         standing = None
-        if (ordinary := self._ordinary_of(asked, best.modality)) is not None:
+        if (ordinary := self._ordinary_of(asked, modality_of(best.kind))) is not None:
             hit = self._vector(snapshot, best.segment)
             standing = None if hit is None else ordinary.standing(query, hit)
         return nothing_matches(probability, standing)
@@ -144,7 +144,7 @@ class Judging:
                     ids = np.concatenate([ids, snapshot.segment_ids])
                     chosen = np.random.default_rng(0).permutation(ids)[:SAMPLE].tolist()
                     vectors = self._store.vectors(snapshot.vectors.shape[1], ids=chosen)[2]
-                named = dict.fromkeys(snapshot.modalities[:1] if len(vectors) else (), vectors)
+                named = dict.fromkeys(snapshot.names[:1] if len(vectors) else (), vectors)
                 self._drawn = (snapshot, Samples.of(named, self._own.background()))
             return self._drawn[1]
 
@@ -172,16 +172,14 @@ class Judging:
 
 
 def counts(snapshot: Snapshot) -> Mapping[str, int]:
-    """How many segments of each modality there are."""
+    """How many segments of each modality there are; of 3-D objects, how many objects."""
+    if snapshot.kinds is not None:
+        found: dict[str, int] = {}
+        for kind, count in snapshot.kinds.counts.items():
+            found[modality_of(kind)] = found.get(modality_of(kind), 0) + count
+        return found
     rows = snapshot.rows(None)
     in_index = len(snapshot.index.segment_ids) if snapshot.index is not None else 0
     sides = ((in_index, rows.in_index), (len(snapshot.segment_ids), rows.outside))
-    if snapshot.kinds is None:
-        total = sum(size if mask is None else int(mask.sum()) for size, mask in sides)
-        return dict.fromkeys(snapshot.modalities, total)
-    codes = (snapshot.kinds.in_index, snapshot.kinds.outside)
-    chosen = [
-        code if mask is None else code[mask] for code, (_, mask) in zip(codes, sides, strict=True)
-    ]
-    found = sum(np.bincount(code, minlength=len(snapshot.modalities)) for code in chosen)
-    return dict(zip(snapshot.modalities, np.asarray(found).tolist(), strict=True))
+    total = sum(size if mask is None else int(mask.sum()) for size, mask in sides)
+    return dict.fromkeys(snapshot.names, total)

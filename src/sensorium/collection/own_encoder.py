@@ -13,6 +13,7 @@ from sensorium.collection.opening import open_store
 from sensorium.collection.store import Store, require_space
 from sensorium.encoders import DEFAULT_ENCODER, Encoder
 from sensorium.encoders.background import background
+from sensorium.encoders.ordinary import reference_questions
 from sensorium.encoders.registry import load_named, load_ready, load_recorded
 from sensorium.errors import SensoriumWarning
 from sensorium.index.base import Vectors
@@ -87,6 +88,11 @@ class OwnEncoder:
     def background(self) -> Mapping[str, Vectors]:
         """Vectors of segments that have nothing to do with any query, by modality."""
         return background(self.load())
+
+    def questions(self) -> list[Vectors]:
+        """Vectors of ordinary questions of each kind: words, pictures."""
+        found = [reference_questions(self.load(), kind) for kind in (Modality.TEXT, Modality.IMAGE)]
+        return [vectors for vectors in found if vectors is not None]
 
 
 def open_with_encoder(

@@ -63,9 +63,9 @@ class Hit(Item):
     score : float
         Cosine between the query and the best segment of the item. It ranks hits of one query;
         it is no probability, and no fixed value of it means "yes" (docs/scores.md). Where a
-        collection has segments of several modalities, cosines of all are brought to the scale of
-        one. In a search by words it is BM25, in a hybrid one and of a question of several parts
-        standard deviations: both rank, and no more.
+        collection has segments of several kinds (modalities, views of 3-D objects), cosines of all
+        are brought to the scale of one. In a search by words it is BM25, in a hybrid one and of a
+        question of several parts standard deviations: both rank, and no more.
         `sensorium.ranking.scoring` has them side by side.
     text : str or None
         The passage that was found: of a document, of what is said, of what is written in a picture.

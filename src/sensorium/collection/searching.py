@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sensorium.collection.snapshots import Ids, Kinds, Rows, Snapshot
+from sensorium.collection.kinds import Ids, Kinds
+from sensorium.collection.snapshots import Rows, Snapshot
 from sensorium.collection.store import Store
 from sensorium.index.base import Vectors
 from sensorium.index.exact import ExactIndex
@@ -36,7 +37,7 @@ def nearest_items(
     queries : ndarray of float32, shape (q, d)
         Unit vectors.
     scales : sequence of Scale
-        Of each query: tell which segments of several modalities are nearer.
+        Of each query: tell which segments of several kinds are nearer.
     k, offset : int
         Items wanted, and how many nearer ones are passed over.
     allowed : ndarray of int64, optional
@@ -91,7 +92,7 @@ def exactly(
         rows = [place.get(neighbour.segment, -1) for neighbour in line]
         cosines = (vectors[rows] * query).sum(axis=1).tolist()
         exact.append([
-            Neighbour(n.segment, n.item, max(-1.0, min(1.0, cosine)), n.modality) if row >= 0 else n
+            Neighbour(n.segment, n.item, max(-1.0, min(1.0, cosine)), n.kind) if row >= 0 else n
             for n, row, cosine in zip(line, rows, cosines, strict=True)
         ])  # fmt: skip
     return exact
@@ -106,9 +107,9 @@ def _of_kinds(
     rows: Rows,
     options: dict[str, Any],
 ) -> list[list[Neighbour]]:
-    """Search the segments of each modality by themselves, and take the nearest of all."""
+    """Search the segments of each kind by themselves, and take the nearest of all."""
     nearest: list[dict[int, tuple[float, int, Neighbour]]] = [{} for _ in queries]
-    for code, name in enumerate(snapshot.modalities):
+    for code, name in enumerate(snapshot.names):
         if not any(name in scale.modalities for scale in scales):
             continue
         in_index, outside = kinds.in_index == code, kinds.outside == code
@@ -143,14 +144,14 @@ def _nearest(
     code: int,
     options: dict[str, Any],
 ) -> list[list[Neighbour]]:
-    """Items by their best segment, to `depth`, among segments of the modality `code`."""
-    modality = snapshot.modalities[code] if snapshot.modalities else ""
+    """Items by their best segment, to `depth`, among segments of the kind `code`."""
+    kind = snapshot.names[code] if snapshot.names else ""
     pending = list(range(len(queries)))
     nearest: list[list[Neighbour]] = [[] for _ in queries]
     wanted = depth
     while pending:
         still = []
-        lines = _segments(snapshot, queries[pending], wanted, rows, modality, options)
+        lines = _segments(snapshot, queries[pending], wanted, rows, kind, options)
         for number, line in zip(pending, lines, strict=True):
             best: dict[int, Neighbour] = {}
             for neighbour in line:
@@ -168,7 +169,7 @@ def _segments(
     queries: Vectors,
     k: int,
     rows: Rows,
-    modality: str,
+    kind: str,
     options: dict[str, Any],
 ) -> list[list[Neighbour]]:
     """The `k` nearest segments to each query, best first; of equal ones the one added first."""
@@ -186,7 +187,7 @@ def _segments(
         columns = (places, segment_ids[places], item_ids[places], cosines)
         for line, *of_query in zip(lines, *(column.tolist() for column in columns), strict=True):
             line.extend(
-                Neighbour(segment, item, cosine, modality)
+                Neighbour(segment, item, cosine, kind)
                 for place, segment, item, cosine in zip(*of_query, strict=True)
                 if place >= 0
             )

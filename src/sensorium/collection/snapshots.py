@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,35 +19,16 @@ from sensorium.collection.derived import (
     require_same_vectors,
     signature,
 )
+from sensorium.collection.kinds import Ids, Kinds, Ordinary, kinds_of, objects_among
 from sensorium.collection.rows import Changes
 from sensorium.collection.store import Store, require_described, require_space
 from sensorium.encoders import Space
 from sensorium.errors import SensoriumWarning
 from sensorium.index.base import Mask, Vectors
-from sensorium.ranking.scale import COSINES, SAMPLE, Samples, Scale, drawn
+from sensorium.ranking.scale import COSINES, Scale
 
 KEPT_FILTERS = 8
 """Filters whose items are remembered while the collection does not change: for further pages."""
-
-Ids = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Kinds:
-    """Modalities of the vectors of a snapshot, where there are several.
-
-    Attributes
-    ----------
-    in_index, outside : ndarray of uint8
-        Which of the snapshot's modalities each row has.
-    samples : Samples
-        Tell how far a query is from each modality by chance.
-    """
-
-    in_index: Codes
-    outside: Codes
-    samples: Samples
 
 
 @dataclass(frozen=True)
@@ -70,10 +50,12 @@ class Snapshot:
         Rows of the index that still exist; None when all do.
     segment_ids, item_ids, vectors
         What is in memory: everything without an index, what was added since with one.
+    objects : ndarray of int64
+        Ids of the items that are 3-D objects, found by several views; sorted.
     modalities : tuple of str
         That vectors have, or once had.
     kinds : Kinds or None
-        None while all vectors are of one modality.
+        None while all vectors are of one kind.
     """
 
     space: str
@@ -84,6 +66,7 @@ class Snapshot:
     segment_ids: Ids
     item_ids: Ids
     vectors: Vectors
+    objects: Ids
     signature: tuple[int, int] | None = None
     modalities: tuple[str, ...] = ()
     kinds: Kinds | None = None
@@ -92,8 +75,13 @@ class Snapshot:
     )
     """For the last filters: a million rows take milliseconds to mark."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Kinds of its vectors; see `sensorium.ranking.scale`."""
+        return self.modalities if self.kinds is None else self.kinds.names
+
     def scales(self, queries: Vectors) -> list[Scale]:
-        """What cosines of queries, shape (q, d), to each modality are worth beside each other."""
+        """What cosines of queries, shape (q, d), to each kind are worth beside each other."""
         if self.kinds is None:
             return [COSINES] * len(queries)
         return [self.kinds.samples.scale(query) for query in queries]
@@ -130,8 +118,7 @@ class Snapshots:
     Parameters
     ----------
     store : Store
-    background : callable
-        Gives vectors of segments that have nothing to do with any query, by modality.
+    ordinary : Ordinary
     slot : str
         Which of the collection's indexes is asked.
     """
@@ -139,7 +126,7 @@ class Snapshots:
     def __init__(
         self,
         store: Store,
-        background: Callable[[], Mapping[str, Vectors]] = dict,
+        ordinary: Ordinary | None = None,
         slot: str = "vectors",
     ) -> None:
         self._store = store
@@ -147,7 +134,7 @@ class Snapshots:
         self._last: Snapshot | None = None
         self._version: object = None
         self._filters: OrderedDict[tuple[Any, ...], Ids] = OrderedDict()
-        self.background = background
+        self.ordinary = Ordinary() if ordinary is None else ordinary
         self.problem: str | None = None
         """Why index files that are there are not used."""
 
@@ -211,6 +198,7 @@ class Snapshots:
             segment_ids=empty,
             item_ids=empty,
             vectors=np.empty((0, space.dimension), np.float32),
+            objects=objects_among(self._store, empty, empty if index is None else index.item_ids),
             signature=files,
         )
         return self._follow(opened, space.dimension, changes)
@@ -241,40 +229,10 @@ class Snapshots:
         followed = replace(
             last, changes=changes, removed=removed, alive=alive,
             segment_ids=segment_ids, item_ids=item_ids, vectors=vectors,
-            modalities=self._store.state().modalities,
+            objects=objects_among(self._store, last.objects, new[1]),
+            modalities=self._store.state().modalities, kinds=None,
         )  # fmt: skip
-        return replace(followed, kinds=self._kinds(followed))
-
-    def _kinds(self, snapshot: Snapshot) -> Kinds | None:
-        names = snapshot.modalities
-        if len(names) < 2:
-            return None
-        ids, codes = self._store.modalities(names)
-        in_index = np.empty(0, np.int64) if snapshot.index is None else snapshot.index.segment_ids
-        # What was deleted since the index was built has no modality any more, and no need of one.
-        places = np.searchsorted(ids, in_index)
-        of_index = codes[np.minimum(places, len(codes) - 1)] if len(codes) else codes
-        outside = codes[np.searchsorted(ids, snapshot.segment_ids)]
-        rng = np.random.default_rng(0)
-        segments: dict[str, Vectors] = {}
-        for code, name in enumerate(names):
-            if snapshot.index is None:
-                if (outside == code).any():
-                    segments[name] = drawn(snapshot.vectors[outside == code])
-                continue
-            chosen = rng.permutation(ids[codes == code])[:SAMPLE].tolist()
-            if chosen:
-                dimension = snapshot.vectors.shape[1]
-                segments[name] = self._store.vectors(dimension, ids=chosen)[2]
-        counts = np.bincount(codes, minlength=len(names))
-        frequent = sorted(names, key=lambda name: (-counts[names.index(name)], name))
-        return Kinds(
-            of_index,
-            outside,
-            Samples.of(
-                {name: segments[name] for name in frequent if name in segments}, self.background()
-            ),
-        )
+        return replace(followed, kinds=kinds_of(self._store, followed, self.ordinary))
 
     def allowed(self, where: str | None, modality: str | None) -> Ids | None:
         """Ids of the items that meet the conditions; None where there is no condition."""

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.ranking.scale import HIGHEST, Samples, Scale, Spread
+from sensorium.ranking.scale import HIGHEST, Samples, Scale, Spread, modality_of
 
 Vectors = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
@@ -182,13 +182,13 @@ class Chance:
             Segments in all, by modality.
         """
         rules = {}
-        for modality in scale.modalities:
-            spread, stored = scale.spreads[modality], self.samples.known[modality]
-            if stored < LEAST_SEGMENTS or spread.deviation < LEAST_SPREAD:
+        for kind in scale.modalities:
+            modality, spread = modality_of(kind), scale.spreads[kind]
+            if self.samples.known[modality] < LEAST_SEGMENTS or spread.deviation < LEAST_SPREAD:
                 continue
             calibration = Calibration(*self.calibrations.get(f"{asked}-{modality}", ANY))
             chance = math.log(max(counts.get(modality, 0), 1))
-            rules[modality] = Rule(
+            rules[kind] = Rule(
                 spread, self.tail(asked, modality), chance, calibration, asked == modality
             )
         return Judge(rules)
@@ -252,7 +252,8 @@ class Judge:
     Attributes
     ----------
     rules : mapping of str to Rule
-        By the modality of segments; those of which nothing can be said are missing.
+        By the kind of segments (`sensorium.ranking.scale`); those of which nothing can be said are
+        missing.
     """
 
     rules: Mapping[str, Rule] = field(default_factory=dict)

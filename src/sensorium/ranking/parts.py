@@ -75,8 +75,7 @@ def standing_out(
         rows = slice(None) if codes is None or len(names) == 1 else codes == code
         for column, scale in enumerate(scales):
             if name in scale.modalities:
-                spread = scale.spreads[name]
-                found[rows, column] = (cosines[rows, column] - spread.mean) / spread.deviation
+                found[rows, column] = scale.standing(cosines[rows, column], name)
     return found
 
 

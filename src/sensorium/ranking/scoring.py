@@ -3,9 +3,9 @@
 =============  =======================================================================
 a search by    gives an item the score
 =============  =======================================================================
-vectors, hash  cosine of the query and the item's best segment; of several modalities
-               all are brought to the scale of one (`sensorium.ranking.scale`); of a
-               query with several segments, the mean of what each of them has
+vectors, hash  cosine of the query and the item's best segment; of several kinds all
+               are brought to the scale of one (`sensorium.ranking.scale`); of a query
+               with several segments, the mean of what each of them has
 words          BM25 of the item's words
 both, and      standard deviations above chance, the mean of what is wanted less what
 several parts  is not (`sensorium.ranking.parts`)
@@ -25,12 +25,12 @@ from sensorium.ranking.scale import COSINES, Scale
 
 
 class Neighbour(NamedTuple):
-    """A segment near a query: the best one of its item."""
+    """A segment near a query: the best one of its item; its kind is of `ranking.scale`."""
 
     segment: int
     item: int
     cosine: float
-    modality: str
+    kind: str
 
 
 class Match(NamedTuple):
@@ -67,7 +67,7 @@ def rank(
     matches : sequence of Match, optional
         What a search by words found, best first; in the place of neighbours.
     scale : Scale
-        Of the query, where its neighbours are of several modalities.
+        Of the query, where its neighbours are of several kinds.
     judge : Judge
         Of the query: says how likely neighbours are relevant.
 
@@ -82,11 +82,11 @@ def rank(
     chances: Sequence[float | None] = [None] * len(neighbours)
     if judge.rules:
         chances = judge.probabilities(
-            [neighbour.cosine for neighbour in neighbours], [n.modality for n in neighbours]
+            [neighbour.cosine for neighbour in neighbours], [n.kind for n in neighbours]
         )
     scored = [
-        Ranked(item, scale.score(cosine, modality), segment, None, chance)
-        for (segment, item, cosine, modality), chance in zip(neighbours, chances, strict=True)
+        Ranked(item, scale.score(cosine, kind), segment, None, chance)
+        for (segment, item, cosine, kind), chance in zip(neighbours, chances, strict=True)
     ]
     return sorted(scored, key=lambda item: (-item.score, item.segment or 0))
 
@@ -120,7 +120,7 @@ def rank_by_parts(
     nearest: dict[int, tuple[float, int]] = {}
     floors = 0.0
     for line, scale in zip(lines, scales, strict=True):
-        scores = [scale.score(neighbour.cosine, neighbour.modality) for neighbour in line]
+        scores = [scale.score(neighbour.cosine, neighbour.kind) for neighbour in line]
         floor = min(scores) if len(line) >= depth else 0.0
         floors += floor
         for neighbour, score in zip(line, scores, strict=True):
