@@ -52,7 +52,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 # translation's blocks do, README's do (below).
 LONG = (
     "README.md", "README.zh-CN.md", "bulk.md", "classifier.md", "contrastive.md", "evaluation.md",
-    "fusion.md", "hashing.md", "media.md", "scores.md", "search.md",
+    "explain.md", "fusion.md", "hashing.md", "media.md", "scores.md", "search.md",
 )  # fmt: skip
 RUN = [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES]
 

@@ -20,8 +20,8 @@ from tests.cli.conftest import COLORS, Run
 from tests.media.small_pictures import encode, red_blue
 
 COMMANDS = (
-    "caption", "check", "classify", "duplicates", "evaluate", "export", "import", "index", "info",
-    "models", "optimize", "prune", "reembed", "search", "translate",
+    "caption", "check", "classify", "duplicates", "evaluate", "explain", "export", "import",
+    "index", "info", "models", "optimize", "prune", "reembed", "search", "translate",
 )  # fmt: skip
 COUNT = len(COLORS) + 1
 

@@ -12,6 +12,7 @@ from sensorium.cli.bulk import duplicates, export, import_
 from sensorium.cli.check import check
 from sensorium.cli.classify import classify, label, predict_rows
 from sensorium.cli.evaluate import evaluate
+from sensorium.cli.explain import explain
 from sensorium.cli.generate import caption, translate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, opened
@@ -197,6 +198,7 @@ def reembed(
 
 app.command()(search)
 app.command()(classify)
+app.command()(explain)
 app.command()(check)
 app.command(hidden=True)(label)
 app.command()(evaluate)

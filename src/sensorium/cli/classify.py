@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sensorium.cli import EXIT_PARTLY, output
+from sensorium.cli.explain import (
+    DrawOption,
+    as_facts,
+    explained_classes,
+    explained_labels,
+    require_png,
+)
 from sensorium.cli.label_sets import LABELLED, fit_label_sets, sets_of
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, opened
 from sensorium.cli.predict import FUSION_FILE, predict
 from sensorium.collection import Skipped
 from sensorium.collection.staleness import states_of
 from sensorium.data.files import Selection, select_files
-from sensorium.encoders import DEFAULT_ENCODER, load_encoder
+from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.evaluation.report import Report, named
 from sensorium.media import open_media
 from sensorium.tasks.conformal import ConformalLabels
 from sensorium.tasks.yes_no import answer
 from sensorium.tasks.zero_shot import ZeroShotClassifier
+
+if TYPE_CHECKING:
+    from sensorium.explain import Explanation
 
 Labels = list[tuple[str, float]]
 Classify = Callable[[Any], Labels]
@@ -85,6 +95,10 @@ def classify(
             "--contributions", help="Say what each modality contributed to a fusion (Shapley)."
         ),
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what the first label of each is because of.")
+    ] = False,
+    draw: DrawOption = None,
     k: Annotated[int, typer.Option("-k", help="Labels to print for each.")] = 3,
     collection: CollectionOption = None,
     where: WhereOption = None,
@@ -108,6 +122,9 @@ def classify(
         raise UsageError("--coverage and --keep go with --calibrate and labelled examples")
     if calibrate is not None and (multi or len(names) == 1):
         raise UsageError("--calibrate takes two or more labels, of which one is the true one")
+    if calibrate is not None and (explain or draw is not None):
+        raise UsageError("--explain and --draw say why a label was given: leave out --calibrate")
+    require_png(draw)
     is_fusion = classifier is not None and (classifier / FUSION_FILE).is_file()
     if contributions and not is_fusion:
         raise UsageError("--contributions goes with --classifier and a fusion model")
@@ -120,13 +137,17 @@ def classify(
             or len(sources or ()) != 1
         ):
             raise UsageError("a fusion model predicts the rows of one table: name that alone")
-        predict(classifier, Path((sources or [""])[0]), contributions, as_json)
+        if draw is not None:
+            raise UsageError("--draw goes with pictures, sounds and texts, not with tables")
+        predict(classifier, Path((sources or [""])[0]), contributions, as_json, explain=explain)
         return
     if save is not None and (classifier is None or sources):
         raise UsageError("--save goes with --classifier and a collection: name no files")
     judged = classifier is None and (multi or len(names) == 1)
     chosen, states = Selection(), list[str]()
     fitted: ConformalLabels | None = None
+    zero_shot: ZeroShotClassifier | None = None
+    loaded: Encoder | None = None
     if sources:
         if where is not None or collection is not None:
             raise UsageError("--where and --collection go with a collection: name no files")
@@ -140,14 +161,19 @@ def classify(
                 fitted = fit_label_sets(zero_shot, loaded, calibrate, coverage)
                 k = len(zero_shot.labels)
 
+            by_texts = zero_shot
+
             def by_names(media: Any) -> Labels:
-                return zero_shot.classify([media], k=k, multi=multi)[0]
+                return by_texts.classify([media], k=k, multi=multi)[0]
 
             rows = _label_files(by_names, chosen)
     else:
         with opened(collection, encoder=encoder) as library:
+            if classifier is None:
+                loaded = library.encoder
+                zero_shot = ZeroShotClassifier(loaded, names, abstain=none)
             if calibrate is not None:
-                zero_shot = ZeroShotClassifier(library.encoder, names, abstain=none)
+                assert zero_shot is not None
                 fitted = fit_label_sets(zero_shot, library.encoder, calibrate, coverage)
                 k = len(zero_shot.labels)
             found = library.classify(
@@ -174,7 +200,10 @@ def classify(
         return
     if save is not None:
         output.notices.print(f"{len(rows)} labels stored as {save}")
-    _print(rows, chosen, as_json, judged, states)
+    explanations: list[Explanation | None] = []
+    if explain or draw is not None:
+        explanations = _explained(rows, classifier, zero_shot, loaded, judged, chosen, draw)
+    _print(rows, chosen, as_json, judged, states, explanations)
 
 
 def label(
@@ -227,16 +256,44 @@ def _label_files(classify_one: Classify, chosen: Selection) -> list[tuple[str, L
     return rows
 
 
+def _explained(
+    rows: list[tuple[str, Labels]],
+    classifier: Path | None,
+    zero_shot: ZeroShotClassifier | None,
+    encoder: Encoder | None,
+    judged: bool,
+    chosen: Selection,
+    draw: Path | None,
+) -> list[Explanation | None]:
+    """Why each has its first label; a heat map of it where there is one alone."""
+    if draw is not None and len(rows) != 1:
+        raise UsageError(f"--draw draws one explanation, and {len(rows)} were labelled: name one")
+    labelled = [(path, labels[0][0]) for path, labels in rows]
+    if classifier is not None:
+        found, unread = explained_classes(classifier, labelled)
+    else:
+        assert zero_shot is not None and encoder is not None
+        found, unread = explained_labels(zero_shot, encoder, labelled, judged)
+    chosen.skipped.extend(unread)
+    if draw is not None and found[0] is not None:
+        found[0].draw(draw)
+    return found
+
+
 def _print(
     rows: list[tuple[str, Labels]],
     chosen: Selection,
     as_json: bool,
     judged: bool,
     states: Sequence[str],
+    explanations: Sequence[Explanation | None],
 ) -> None:
     if not as_json:
-        output.print_labels(rows, judged=judged)
+        because = [one.told() if one is not None else "" for one in explanations]
+        output.print_labels(rows, judged=judged, because=because)
     facts = [{"path": path, "labels": dict(best), **_answers(best, judged)} for path, best in rows]
+    for fact, explanation in zip(facts, explanations, strict=bool(explanations)):
+        fact |= as_facts(explanation)
     _print_rest(facts, chosen, as_json, states)
 
 

@@ -182,7 +182,9 @@ def print_table(table: Table) -> None:
     console.print(grid)
 
 
-def print_hits(hits: Sequence[Hit], states: Sequence[str] = ()) -> None:
+def print_hits(
+    hits: Sequence[Hit], states: Sequence[str] = (), because: Sequence[str] = ()
+) -> None:
     """Print hits: a table on a terminal, in a pipe score, path, place and state behind tabs.
 
     Parameters
@@ -190,6 +192,8 @@ def print_hits(hits: Sequence[Hit], states: Sequence[str] = ()) -> None:
     hits : sequence of Hit
     states : sequence of str
         Of their files, where these were looked at.
+    because : sequence of str
+        What they are hits because of, where that was explained.
     """
     placed, described = any(map(place, hits)), any(map(told, hits))
     folded = any(hit.stands_for > 1 for hit in hits)
@@ -198,10 +202,11 @@ def print_hits(hits: Sequence[Hit], states: Sequence[str] = ()) -> None:
     if not hits:
         return
     if not console.is_terminal:
-        headings = ["place"] * placed + ["stands for"] * folded + ["state"] * marked
-        print_line("score", "path", *headings)
-        for hit, state in zip(hits, states, strict=True):
-            more = [*[place(hit)] * placed, *[str(hit.stands_for)] * folded, state]
+        headings = ["place"] * placed + ["stands for"] * folded + ["because of"] * bool(because)
+        print_line("score", "path", *headings, *["state"] * marked)
+        for number, (hit, state) in enumerate(zip(hits, states, strict=True)):
+            more = [*[place(hit)] * placed, *[str(hit.stands_for)] * folded]
+            more += [*because[number : number + 1], state]
             print_line(f"{hit.score:.4f}", hit.path, *more)
         return
     # What describes gets the room that is left; the other columns keep theirs. A long path is cut
@@ -240,10 +245,16 @@ def print_hits(hits: Sequence[Hit], states: Sequence[str] = ()) -> None:
             cells.append(Text(told(hit)))
         table.add_row(*cells)
     console.print(table)
+    for rank, reason in enumerate(because, 1):
+        if reason:
+            console.print(f"{rank:>2} because of: {reason}", soft_wrap=True)
 
 
 def print_labels(
-    rows: Sequence[tuple[str, Sequence[tuple[str, float]]]], *, judged: bool = False
+    rows: Sequence[tuple[str, Sequence[tuple[str, float]]]],
+    *,
+    judged: bool = False,
+    because: Sequence[str] = (),
 ) -> None:
     """Print items with their labels: aligned on a terminal, separated by tabs in a pipe.
 
@@ -252,23 +263,29 @@ def print_labels(
     rows : sequence of (path, labels)
     judged : bool
         Whether labels were judged by themselves: each then has an answer.
+    because : sequence of str
+        What the first label of each is because of, where that was explained.
     """
     if not console.is_terminal and rows:
         most = max(len(labels) for _, labels in rows)
         numbers = [""] if most == 1 else [f" {rank + 1}" for rank in range(most)]
         names = ("label", "probability", *(["answer"] if judged else []))
-        print_line("path", *(f"{name}{n}" for n in numbers for name in names))
-    for path, labels in rows:
+        headings = [f"{name}{n}" for n in numbers for name in names]
+        print_line("path", *headings, *["because of"] * bool(because))
+    for number, (path, labels) in enumerate(rows):
+        reason = because[number] if because else ""
         if console.is_terminal:
             shown = _told_labels(labels, judged=judged)
             console.print(Text(short_path(path)), Text(f"  {shown}"), sep="\n")
+            if reason:
+                console.print(f"  because of: {reason}", soft_wrap=True)
         else:
             cells = [
                 cell
                 for label, p in labels
                 for cell in (label, f"{p:.4f}", *([answer(p)] if judged else []))
             ]
-            print_line(path, *cells)
+            print_line(path, *cells, reason)
 
 
 def print_label_sets(

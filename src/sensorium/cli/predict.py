@@ -11,13 +11,16 @@ from rich.table import Table
 
 from sensorium.cli import output
 from sensorium.cli.progress import progress_bar
+from sensorium.cli.terminal import plain_fields
 from sensorium.evaluation.report import Report, named
 
 FUSION_FILE = "fusion.json"
 """In the folder of a fusion model."""
 
 
-def predict(model: Path, table: Path, contributions: bool, as_json: bool) -> None:
+def predict(
+    model: Path, table: Path, contributions: bool, as_json: bool, *, explain: bool = False
+) -> None:
     """Predict the targets of rows; cells and columns may be missing."""
     from sensorium.tasks.fusion import load_fusion
 
@@ -38,6 +41,12 @@ def predict(model: Path, table: Path, contributions: bool, as_json: bool) -> Non
                 row[f"{name}_baseline"] = round(float(found.baseline[number]), 4)
                 for m, modality in enumerate(found.modalities):
                     row[f"{name}_from_{modality}"] = round(float(found.values[number, m]), 4)
+        if explain and loaded.targets[name].kind == "category":
+            from sensorium.explain.rows import explain_row
+
+            for given, row in zip(encoded.rows, rows, strict=True):
+                found_row = explain_row(loaded, given, name, name=str(model), faithfulness=False)
+                row[f"{name}_because_of"] = plain_fields(found_row) if as_json else found_row.told()
     if not as_json:
         _print(rows)
     facts = [*rows, *named(encoded.skipped)]

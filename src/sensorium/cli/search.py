@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,6 +80,13 @@ def search(
     sheet: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Write a contact sheet of the hits.")
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Say what each hit is because of; --sheet shows it as heat.",
+        ),
+    ] = False,
     interactive: Annotated[
         bool,
         typer.Option(
@@ -94,11 +101,22 @@ def search(
         output.notices.print(f"asked: {question}", soft_wrap=True)
     if interactive and (as_json or paths or null or sheet is not None):
         raise UsageError("--interactive goes with no other way of printing hits")
+    if explain and (len(question.parts) > 1 or mode == "words" or interactive or paths or null):
+        raise UsageError(
+            "--explain goes with one question that is compared by meaning, and with tables, "
+            "--sheet and --json: leave out other parts, --mode words, -i, --paths and --null"
+        )
+    explanations: list[Any] = []
     with opened(collection, encoder=encoder) as library:
         hits = library.search(
             question, k, mode=mode, offset=offset, where=where, fold=fold, diversity=diverse
         )
         found_nothing = output.found_nothing(library) if not hits else ""
+        if explain and hits:
+            from sensorium.cli.explain import explained_hits
+
+            explanations, unread = explained_hits(question.parts[0].what, hits, library.encoder)
+            output.print_skipped(unread)
         if interactive and hits:
             from sensorium.cli.interactive import converse
 
@@ -109,21 +127,23 @@ def search(
         from sensorium.cli.sheet import write_sheet  # fonts and drawing only when asked for
 
         title = str(question)
-        output.print_skipped(write_sheet(sheet, title, hits))
+        output.print_skipped(write_sheet(sheet, title, hits, explanations))
     states = states_of(hits)
     bare = (paths or null) and not as_json
     if as_json:
-        for hit, state in zip(hits, states, strict=True):
-            print_json(
-                {**plain_fields(hit), "state": state, "nothing_matches": hits.nothing_matches}
-            )
+        for number, (hit, state) in enumerate(zip(hits, states, strict=True)):
+            facts = {**plain_fields(hit), "state": state, "nothing_matches": hits.nothing_matches}
+            if explanations and explanations[number] is not None:
+                facts["explanation"] = plain_fields(explanations[number])
+            print_json(facts)
     elif bare:
         # What a program goes on with is what was asked for and found, not the nearest to it, nor
         # what lies there now.
         there = [hit for hit, state in zip(hits, states, strict=True) if not state]
         output.print_paths([] if hits.nothing_matches else there, null=null)
     else:
-        output.print_hits(hits, states)
+        because = [one.told() if one is not None else "" for one in explanations]
+        output.print_hits(hits, states, because)
     output.print_stale(hits, states, library.path)
     if hits.nothing_matches or not hits:
         told = found_nothing if not hits else output.NOTHING_MATCHES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
@@ -26,7 +27,9 @@ LINE = 20  # pixels between lines of captions
 MAX_COLUMNS = 5
 
 
-def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
+def write_sheet(
+    path: Path, query: str, hits: Sequence[Hit], explanations: Sequence[Any] = ()
+) -> list[Skipped]:
     """Draw the hits with score and caption under the query and write a PNG.
 
     Parameters
@@ -37,6 +40,8 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
         The title.
     hits : sequence of Hit
         At least one.
+    explanations : sequence of Explanation or None
+        Of the hits: pictures are then under the heat of their regions.
 
     Returns
     -------
@@ -63,6 +68,11 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
         upper = top + number // columns * cell_height
         try:
             picture = _preview(hit)
+            explanation = explanations[number] if explanations else None
+            if explanation is not None and explanation.hit.shape is not None:
+                from sensorium.explain.drawing import heated
+
+                picture = heated(picture, explanation.hit)
         except (MediaError, MissingExtraError) as error:
             picture = PIL.Image.new("RGB", (TILE, TILE), "lightgrey")
             unreadable.append(Skipped(hit.path, getattr(error, "reason", str(error))))
@@ -71,7 +81,9 @@ def write_sheet(path: Path, query: str, hits: Sequence[Hit]) -> list[Skipped]:
         sheet.paste(picture, (left + offset[0], upper + offset[1]))
         lines = (
             f"{number + 1}.  {hit.score:.3f}  {Path(hit.path).name}",
-            "  ".join(filter(None, [place(hit) if hit.text is None else "", told(hit)])),
+            explanations[number].told()
+            if explanations and explanations[number] is not None
+            else "  ".join(filter(None, [place(hit) if hit.text is None else "", told(hit)])),
         )
         for n, text in enumerate(lines):
             where = (left, upper + TILE + 4 + n * LINE)

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.encoders.inputs import Input
 from sensorium.encoders.space import Space
 from sensorium.errors import EncoderError
 from sensorium.media import Media, Modality, Text, as_media
@@ -159,6 +160,19 @@ class Encoder(FeatureExtractor):
         -------
         ndarray of float32, or None
             None where it brings none.
+        """
+        return None
+
+    def input_of(self, media: Media) -> Input | None:
+        """What the model takes of a picture or a sound, so that parts of it can be covered.
+
+        None where the encoder cannot say, and for everything else: whoever asks then covers parts
+        of the media themselves, and has them prepared anew.
+
+        Raises
+        ------
+        MediaError
+            When the media is broken.
         """
         return None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, Prepared, Role
+from sensorium.encoders.inputs import Input
 from sensorium.encoders.space import LETTER_CASE, Space
 from sensorium.errors import EncoderError
 from sensorium.media import Media, Modality
@@ -86,6 +88,15 @@ class ComposedEncoder(Encoder):
             encoded = encoder.encode_prepared(modality, part, role)
             vectors[:, self._blocks[number]] = encoded / np.sqrt(len(holding))
         return vectors
+
+    def input_of(self, media: Media) -> Input | None:
+        """See `Encoder.input_of`; of the one that alone holds the modality."""
+        holding = self._holding(media.modality)
+        if len(holding) != 1:
+            return None
+        number, encoder = holding[0]
+        found = encoder.input_of(media)
+        return found and replace(found, key=f"{number}.{found.key}")
 
     def as_read(self, text: str) -> str:
         """See `Encoder.as_read`; as the one that alone holds texts reads it."""

@@ -18,7 +18,8 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.encoders.base import Encoder, Prepared, Role
-from sensorium.encoders.preprocessing import image_pixels
+from sensorium.encoders.inputs import Input
+from sensorium.encoders.preprocessing import image_pixels, placed_pixels
 from sensorium.encoders.server import (
     MAX_ANSWER,
     MalformedError,
@@ -110,6 +111,12 @@ class EndpointEncoder(Encoder):
             return {"pixels": image_pixels(media, size=PICTURE_SIDE, fit="pad")}
         known = " and ".join(self.space.modalities)
         raise EncoderError(f"{self.space.name} encodes {known}, not {media.modality}")
+
+    def input_of(self, media: Media) -> Input | None:
+        """See `Encoder.input_of`."""
+        if not (isinstance(media, Image) and self.images):
+            return None
+        return Input("pixels", *placed_pixels(media, size=PICTURE_SIDE, fit="pad"))
 
     def encode_prepared(
         self, modality: Modality, batch: Sequence[Prepared], role: Role = "document"

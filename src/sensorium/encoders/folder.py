@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.capitals import in_small_letters
+from sensorium.encoders.inputs import Input
 from sensorium.encoders.long_texts import cut, divided, in_turns, joined, pooled, tell
 from sensorium.encoders.onnx_files import require_whole
-from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels
+from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels, placed_pixels
 from sensorium.encoders.runtime import (
     PRECISIONS,
     Runtime,
@@ -150,9 +151,7 @@ class FolderEncoder(Encoder):
         """See `Encoder.prepare`."""
         tower = self._config(media.modality)
         if isinstance(media, Image):
-            names = ("size", "fit", "resample", "crop", "oversize")
-            options = {name: tower[name] for name in names if name in tower}
-            return {"pixels": image_pixels(media, **options)}
+            return {"pixels": image_pixels(media, **self._fitting())}
         if isinstance(media, Audio):
             rate, longest = tower["rate"], tower["seconds"]
             # A part has its own end; how long a file is, its header may not know.
@@ -172,6 +171,20 @@ class FolderEncoder(Encoder):
         if not encoded.ids:  # control characters alone, say; the mean of nothing is no vector
             raise MediaError(f"the text {media.text!r:.80} holds nothing to encode")
         return {"input_ids": np.array(encoded.ids, dtype=np.int64)}
+
+    def _fitting(self) -> dict[str, Any]:
+        tower = self._config(Modality.IMAGE)
+        return {name: tower[name] for name in _FITTING if name in tower}
+
+    def input_of(self, media: Media) -> Input | None:
+        """See `Encoder.input_of`."""
+        if isinstance(media, Image):
+            return Input("pixels", *placed_pixels(media, **self._fitting()))
+        if not isinstance(media, Audio):
+            return None
+        samples = self.prepare(media)["samples"]
+        seconds = len(samples) / self._config(Modality.AUDIO)["rate"]
+        return Input("samples", samples, (0, len(samples)), (0.0, seconds))
 
     def _parts(self, prefix: str, text: str) -> list[list[int]]:
         """The tokens of each part of a text that is longer than the tower takes."""
@@ -303,6 +316,7 @@ class FolderEncoder(Encoder):
 
 
 _TOWERS = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
+_FITTING = ("size", "fit", "resample", "crop", "oversize")
 _FILE_KEYS = {"model", "tokenizer"}
 _NOT_PREPROCESSING = {*_FILE_KEYS, "precision"}
 

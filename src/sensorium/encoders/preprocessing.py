@@ -13,6 +13,8 @@ from sensorium.media import Image
 from sensorium.media.decoding import decoding
 from sensorium.media.pictures.turning import Box
 
+Places = tuple[int, int, int, int]
+
 FITS = ("auto", "crop", "pad", "stretch")
 
 RESAMPLES = ("bicubic", "bilinear", "lanczos")
@@ -67,6 +69,30 @@ def image_pixels(
     EncoderError
         For another `fit`.
     """
+    return placed_pixels(
+        image, size=size, fit=fit, resample=resample, crop=crop, oversize=oversize
+    )[0]
+
+
+def placed_pixels(
+    image: Image,
+    *,
+    size: int,
+    fit: str,
+    resample: str = "bicubic",
+    crop: float = 1.0,
+    oversize: float = 1.0,
+) -> tuple[npt.NDArray[np.uint8], Places, Box]:
+    """`image_pixels`, and where the picture lies in the square.
+
+    Returns
+    -------
+    pixels : ndarray of uint8, shape (size, size, 3)
+    inside : tuple of int
+        Edges of the picture in the square; beside them it is padded.
+    shown : tuple of float
+        Edges of what is inside, as shares of the upright picture.
+    """
     if fit not in FITS:
         raise EncoderError(f"unknown image fit {fit!r}; known: {', '.join(FITS)}")
     if resample not in RESAMPLES or not 0 < crop <= 1:
@@ -80,8 +106,9 @@ def image_pixels(
 def _fitted(
     picture: PIL.Image.Image, box: Box, size: int, fit: str, method: PIL.Image.Resampling,
     crop: float,
-) -> npt.NDArray[np.uint8]:  # fmt: skip
+) -> tuple[npt.NDArray[np.uint8], Places, Box]:  # fmt: skip
     width, height = box[2] - box[0], box[3] - box[1]
+    inside, shown = (0, 0, size, size), (0.0, 0.0, 1.0, 1.0)
     ground: tuple[int, ...] = (255, 255, 255)
     if fit == "auto":
         plain = plain_ground(picture)
@@ -92,15 +119,16 @@ def _fitted(
         side = min(width, height) * crop
         left, top = box[0] + (width - side) / 2, box[1] + (height - side) / 2
         square = picture.resize((size, size), method, box=(left, top, left + side, top + side))
+        across, down = side / width / 2, side / height / 2
+        shown = (0.5 - across, 0.5 - down, 0.5 + across, 0.5 + down)
     else:
         scale = size / max(width, height)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
         square = PIL.Image.new("RGB", (size, size), ground)
-        square.paste(
-            picture.resize(inner, method, box=box),
-            ((size - inner[0]) // 2, (size - inner[1]) // 2),
-        )
-    return np.asarray(square)
+        left_edge, upper_edge = (size - inner[0]) // 2, (size - inner[1]) // 2
+        square.paste(picture.resize(inner, method, box=box), (left_edge, upper_edge))
+        inside = (left_edge, upper_edge, left_edge + inner[0], upper_edge + inner[1])
+    return np.asarray(square), inside, shown
 
 
 def plain_ground(picture: PIL.Image.Image) -> tuple[int, ...] | None:

@@ -23,13 +23,13 @@ UNSPACED_WEIGHT = 3
 SENTENCES_AT_ONCE = 4096
 """Ends of sentences that are looked up together; a text may have as many as letters."""
 
-_RANGES = (
+UNSPACED_RANGES = (
     ("\u3040", "\u30ff"), ("\u3400", "\u4dbf"), ("\u4e00", "\u9fff"), ("\uf900", "\ufaff"),
     ("\u0e00", "\u0eff"),
 )  # fmt: skip
 """First and last letters of scripts that put no space between words."""
 
-_UNSPACED = re.compile(f"[{''.join(f'{first}-{last}' for first, last in _RANGES)}]")
+_UNSPACED = re.compile(f"[{''.join(f'{first}-{last}' for first, last in UNSPACED_RANGES)}]")
 
 # A sentence ends at its mark, with closing quotes and brackets, before white space; Chinese and
 # Japanese marks need none. An empty line ends one, too. Dot leaders are one mark, and white space
@@ -52,7 +52,7 @@ def weights(text: str) -> _Weights:
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     each = np.ones(len(codes) + 1, np.int32)
     each[0] = 0
-    for first, last in _RANGES:
+    for first, last in UNSPACED_RANGES:
         each[1:][(codes >= ord(first)) & (codes <= ord(last))] = UNSPACED_WEIGHT
     return np.cumsum(each, dtype=np.int32, out=each)
 
