@@ -92,6 +92,7 @@ def explain_row(
             f"say which category is explained: {', '.join(categories) or 'it predicts numbers'}"
         )
     began = time.perf_counter()
+    row = {**dict.fromkeys(column.name for column in predictor.tables.columns), **row}
     found = predictor.contributions([row], target)
     labels = predictor.targets[target].labels
     assert found.labels is not None
