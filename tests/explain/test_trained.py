@@ -49,7 +49,7 @@ def test_pixels_carry_a_class(tiny: Path, tmp_path: Path) -> None:
 def test_words_carry_a_class(tiny: Path, tmp_path: Path) -> None:
     folder = colours(tiny, tmp_path / "words", "text", ["red", "blue"])
     found = explain_class(load_classifier(folder), Text("the red photo of a dog"), "red")
-    assert [part.text for part in found.hit.parts] == "the red photo of a dog".split()
+    assert [part.text for part in found.hit.parts] == ["the", "red", "photo", "of", "a", "dog"]
     assert found.hit.parts[found.hit.order[0]].text == "red"
     assert found.told().startswith("word: red")
 
