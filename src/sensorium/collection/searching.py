@@ -109,6 +109,7 @@ def _of_kinds(
 ) -> list[list[Neighbour]]:
     """Search the segments of each kind by themselves, and take the nearest of all."""
     nearest: list[dict[int, tuple[float, int, Neighbour]]] = [{} for _ in queries]
+    products = ExactIndex(snapshot.vectors).products(queries)
     for code, name in enumerate(snapshot.names):
         if not any(name in scale.modalities for scale in scales):
             continue
@@ -117,7 +118,7 @@ def _of_kinds(
             in_index if rows.in_index is None else in_index & rows.in_index,
             outside if rows.outside is None else outside & rows.outside,
         )
-        lines = _nearest(snapshot, queries, depth, of_kind, code, options)
+        lines = _nearest(snapshot, queries, depth, of_kind, code, options, products)
         for line, scale, items in zip(lines, scales, nearest, strict=True):
             for neighbour in line if name in scale.modalities else ():
                 far = -scale.score(neighbour.cosine, name)
@@ -143,6 +144,7 @@ def _nearest(
     rows: Rows,
     code: int,
     options: dict[str, Any],
+    products: Vectors | None = None,
 ) -> list[list[Neighbour]]:
     """Items by their best segment, to `depth`, among segments of the kind `code`."""
     kind = snapshot.names[code] if snapshot.names else ""
@@ -151,7 +153,8 @@ def _nearest(
     wanted = depth
     while pending:
         still = []
-        lines = _segments(snapshot, queries[pending], wanted, rows, kind, options)
+        known = None if products is None else products[pending]
+        lines = _segments(snapshot, queries[pending], wanted, rows, kind, options, known)
         for number, line in zip(pending, lines, strict=True):
             best: dict[int, Neighbour] = {}
             for neighbour in line:
@@ -171,6 +174,7 @@ def _segments(
     rows: Rows,
     kind: str,
     options: dict[str, Any],
+    products: Vectors | None,
 ) -> list[list[Neighbour]]:
     """The `k` nearest segments to each query, best first; of equal ones the one added first."""
     lines: list[list[Neighbour]] = [[] for _ in queries]
@@ -181,7 +185,7 @@ def _segments(
         sides.append((neighbours, index.segment_ids, index.item_ids))
     if len(snapshot.segment_ids):
         wanted = min(k, len(snapshot.segment_ids))
-        neighbours = ExactIndex(snapshot.vectors).search(queries, wanted, rows.outside)
+        neighbours = ExactIndex(snapshot.vectors).search(queries, wanted, rows.outside, products)
         sides.append((neighbours, snapshot.segment_ids, snapshot.item_ids))
     for (places, cosines), segment_ids, item_ids in sides:
         columns = (places, segment_ids[places], item_ids[places], cosines)

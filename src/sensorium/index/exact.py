@@ -32,15 +32,33 @@ class ExactIndex:
         """See `Index.build`."""
         return cls(vectors)
 
-    def search(self, queries: Vectors, k: int, allowed: Mask | None = None) -> Neighbours:
-        """See `Index.search`; of equal vectors the lower row comes first."""
+    def products(self, queries: Vectors) -> Vectors | None:
+        """Rough cosines of all rows, for several searches; None where they take too much room."""
+        if len(queries) * len(self.vectors) > BLOCK_SCORES:
+            return None
+        return np.asarray(queries @ self.vectors.T)
+
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        allowed: Mask | None = None,
+        products: Vectors | None = None,
+    ) -> Neighbours:
+        """See `Index.search`; of equal vectors the lower row comes first.
+
+        `products` are those of these queries, where they are known.
+        """
         rows = np.full((len(queries), k), -1, np.int64)
         scores = np.full((len(queries), k), -np.inf, np.float32)
         chosen = None if allowed is None else np.flatnonzero(allowed)
         step = max(1, BLOCK_SCORES // max(len(self.vectors), 1))
         for start in range(0, len(queries), step):
             block = queries[start : start + step]
-            if chosen is None:
+            if products is not None:
+                rough = products[start : start + step]
+                rough = rough if chosen is None else rough[:, chosen]
+            elif chosen is None:
                 rough = block @ self.vectors.T
             else:  # a few rows are gathered, of many all are multiplied
                 few = len(chosen) * 4 < len(self.vectors)
