@@ -108,7 +108,9 @@ def warmth(share: float) -> tuple[int, int, int]:
 def _title(canvas: PIL.ImageDraw.ImageDraw, explanation: Explanation, width: int) -> None:
     question = explanation.question
     if question is None or question.text is None:
-        write_line(canvas, (GAP, GAP), explanation.query, TITLE, width, "black")
+        is_file = question is None and explanation.probability is None
+        name = Path(explanation.query).name if is_file else explanation.query
+        write_line(canvas, (GAP, GAP), name, TITLE, width, "black")
         return
     if text_width(question.text, TITLE) <= width:
         _mark(canvas, (GAP, GAP), question, TITLE)
