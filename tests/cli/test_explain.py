@@ -9,7 +9,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from sensorium import load_encoder
+from sensorium.tasks.classification import VectorClassifier
 from tests.cli.conftest import Run
+
+KEPT = Path(__file__).parents[1] / "kept"
 
 
 @pytest.fixture
@@ -95,3 +99,34 @@ def test_labels_say_what_they_are_because_of(
     assert many.code == 2 and "draws one explanation" in many.err
     stored = run("classify", "--labels", "red,blue", "-c", library, "--explain")
     assert stored.code == 0 and stored.lines[0].endswith("because of")
+
+
+def test_classifiers_say_why(run: Run, tmp_path: Path, tiny: Path) -> None:
+    encoder = load_encoder(tiny)
+    head = VectorClassifier(
+        ["red", "blue"],
+        encoder.space,
+        str(tiny),
+        "linear-probe",
+        "text",
+        {"weights": encoder.encode(["red", "blue"]) / np.float32(0.1)},
+    )
+    folder = head.save(tmp_path / "colours")
+    (tmp_path / "note.txt").write_text("a red photo of the dog")
+    heading, line = run(
+        "classify", tmp_path / "note.txt", "--classifier", folder, "--explain"
+    ).lines
+    assert heading.endswith("because of") and "\tred\t" in line and "word: red" in line
+
+
+def test_rows_say_why(run: Run, tmp_path: Path, sample: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    table = tmp_path / "rows.csv"
+    table.write_text(f"photo,note,size\n{sample / 'images' / 'x_cat.jpg'},,3\n,a dog,7\n")
+    done = run("classify", table, "--classifier", KEPT / "fusion-early", "--explain", "--json")
+    rows = [json.loads(line) for line in done.lines if '"row"' in line]
+    assert [[*row["kind_because_of"]["cells"]] for row in rows] == [["photo"], ["note"]]
+    assert {"image", "text", "tabular"} <= {*rows[0]["kind_because_of"]["contributions"]}
+    refused = run("classify", table, "--classifier", KEPT / "fusion-early", "--draw", "a.png")
+    assert refused.code == 2 and "not with tables" in refused.err

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sensorium import Collection, Image, Mesh, Text, load_encoder
 from sensorium.encoders import Encoder
+from sensorium.encoders.inputs import Input
+from sensorium.encoders.preprocessing import placed_pixels
 from sensorium.explain import explain
+from sensorium.explain.pictures import CELLS, grid_over
 from sensorium.explain.texts import kept_text, sentence_spans, word_spans
 from tests.encoders import tiny_hub
 from tests.explain.test_explaining import GREEN, RED, halves, share_on_the_right
@@ -108,3 +113,19 @@ def test_chinese_questions_have_characters(encoder: Encoder) -> None:
     assert found.question is not None
     assert [part.text for part in found.question.parts] == ["小", "猫"]
     assert found.question.parts[1].weight > 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 2))
+def test_pictures_of_any_shape_are_divided(width: int, height: int, kind: int) -> None:
+    """Cells cover what is seen and nothing else, and there are never many more than wanted."""
+    pixels = np.random.default_rng(width).integers(0, 255, (height, width, 3), np.uint8)
+    fit = ("crop", "pad", "stretch")[kind]
+    seen = Input("pixels", *placed_pixels(Image(pixels), size=64, fit=fit))
+    grid = grid_over(seen)
+    assert 1 <= len(grid.boxes) == grid.rows * grid.columns <= 2 * CELLS
+    left, upper, right, lower = seen.inside
+    assert (grid.of[upper:lower, left:right] >= 0).all()
+    assert {*np.unique(grid.of[grid.of >= 0])} == {*range(len(grid.boxes))}
+    assert all(0 <= edge <= 1 + 1e-9 for box in grid.boxes for edge in box)
+    assert sorted(grid.from_the_centre()) == [*range(len(grid.boxes))]

@@ -15,7 +15,7 @@ from sensorium.cli.terminal import plain_fields, print_json, print_line
 from sensorium.collection import Hit, Skipped
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.base import Encoder
-from sensorium.errors import MediaError, UsageError
+from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
 from sensorium.media import Text, open_media
 
 if TYPE_CHECKING:
@@ -123,9 +123,9 @@ def _each(
     for one, path in given:
         try:
             found.append(of(one))
-        except MediaError as error:
-            found.append(None)
-            skipped.append(Skipped(path, error.reason))
+        except (MediaError, EncoderError, MissingExtraError) as error:
+            found.append(None)  # words in a space without texts, say
+            skipped.append(Skipped(path, getattr(error, "reason", str(error))))
     return found, skipped
 
 
