@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from sensorium.encoders.inputs import Input
 from sensorium.encoders.ordinary import reference_questions
 from sensorium.errors import UsageError
 from sensorium.explain.explanation import Part
-from sensorium.explain.pictures import cover_of, covering, grid_over, unchanged
+from sensorium.explain.pictures import Pixels, cover_of, covering, grid_over, unchanged
 from sensorium.explain.sounds import idle_slices, muting, slices_of
 from sensorium.explain.texts import kept_text, sentence_spans, word_spans
 from sensorium.explain.values import Value
@@ -93,12 +94,14 @@ def divide(media: Media, value: Value, start: float = 0.0) -> Divided:
     raise UsageError(f"{media!r:.80} is explained by one of its segments")
 
 
-def divide_picture(picture: Image, value: Value) -> Divided:
+def divide_picture(
+    picture: Image, value: Value, cover_with: Callable[[Pixels], Pixels] = cover_of
+) -> Divided:
     """Divide a picture into a grid; covered are its cells as the model gets them."""
     given = _input_of(picture, value)
     seen = given or _whole(picture)
     grid = grid_over(seen)
-    cover = cover_of(seen.values)
+    cover = cover_with(seen.values)
     covered = covering(seen.values, cover, grid)
 
     def of(masks: Masks) -> Values:
