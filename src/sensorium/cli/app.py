@@ -11,6 +11,7 @@ from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.bulk import duplicates, export, import_
 from sensorium.cli.check import check
 from sensorium.cli.classify import classify, label, predict_rows
+from sensorium.cli.detect import detect as detect_things
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.explain import explain
 from sensorium.cli.generate import caption, translate
@@ -60,6 +61,17 @@ def index(
         ),
     ] = None,
     ocr: Annotated[bool, typer.Option("--ocr", help="Read what is written in pictures.")] = False,
+    detect: Annotated[
+        bool, typer.Option("--detect", help="Find things in pictures, persons among them.")
+    ] = False,
+    detect_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Detectors, with commas between them; see `sensorium detect`.",
+            show_default="ssd-coco",
+        ),
+    ] = None,
     verify: Annotated[
         bool,
         typer.Option(
@@ -71,13 +83,20 @@ def index(
     """Add media to a collection; what has not changed is passed over."""
     path = collection or default_collection_path()
     if not path.exists():
-        extraction_of(speech_model or speech, ocr)  # says what is not installed
+        extraction_of(  # says what is not installed
+            speech_model or speech, ocr, detect_model or detect
+        )
         encoder = encoder or DEFAULT_ENCODER  # loaded before the collection is made
         _require_media(sources, path, encoder, as_json)
     with opened(path, encoder=encoder, create=True) as library:
         with interruptible(STAYS), progress_bar("indexing") as progress:
             report = library.add(
-                *sources, speech=speech_model or speech, ocr=ocr, verify=verify, progress=progress
+                *sources,
+                speech=speech_model or speech,
+                ocr=ocr,
+                detect=detect_model or detect,
+                verify=verify,
+                progress=progress,
             )
         total = len(library)
     ignored = f" ({told_ignored(report.ignored_kinds)})" if report.ignored else ""
@@ -212,6 +231,7 @@ app.command()(caption)
 app.command()(translate)
 app.command()(transcribe)
 app.command()(speak)
+app.command("detect")(detect_things)
 app.add_typer(train_app, name="train")
 
 

@@ -19,6 +19,7 @@ from sensorium.cli.terminal import Console, print_json, print_line
 from sensorium.collection import Collection, Hit, Item, OptimizeReport, Skipped
 from sensorium.collection.staleness import CHANGED, GONE, UNREACHABLE
 from sensorium.data.files import told_ignored
+from sensorium.encoders.reading import THING
 from sensorium.evaluation.report import Report, Table, named
 from sensorium.home import command_on, index_command
 from sensorium.home import short_path as short_path
@@ -50,7 +51,8 @@ def caption(metadata: dict[str, Any]) -> str:
 
 def place(hit: Hit) -> str:
     """Where in its item a hit is, for people: a time, a page, a view; "" for all of it."""
-    is_part = "box" in hit.details and hit.text is None  # words tell by themselves where they are
+    # Words in a picture tell by themselves where they are; names of things do not.
+    is_part = "box" in hit.details and (hit.text is None or hit.details.get("source") == THING)
     area = _area(hit.details["box"]) if is_part else ""
     if "page" in hit.details:
         return ", ".join(filter(None, [f"page {hit.details['page']}", area]))

@@ -17,6 +17,7 @@ from sensorium.errors import MediaError, MissingExtraError, UsageError
 from sensorium.folders import whole
 from sensorium.media import Image, Mesh, Video, open_media
 from sensorium.media.lettering import write_line
+from sensorium.media.pictures.parts import part_of
 from sensorium.media.mesh import VIEWS
 
 TILE = 240  # pixels of a thumbnail's longer side
@@ -129,6 +130,8 @@ def _preview(hit: Hit) -> PIL.Image.Image:
     """
     media = open_media(stored_path(hit.path))
     if isinstance(media, Image):
+        if "label" in hit.details and "page" not in hit.details:
+            return part_of(media.load(), hit.details["box"]).load()
         # A page or a tile; words are seen in their picture.
         parts = (s.media for s in media.segments() if hit.text is None and s.details == hit.details)
         part = next(parts, media)

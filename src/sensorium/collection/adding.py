@@ -238,7 +238,9 @@ class _Adder:
                 return Read(replace(work, file=file, change="copy", followed=followed))
             properties = storable(media.metadata())
             journal = self._journal(content_hash)
-            segments = segments_of(self.encoder, media, self.extraction, journal=journal)
+            segments = segments_of(
+                self.encoder, media, self.extraction, journal=journal, said=properties
+            )
             found = replace(
                 work, file=file, change="embed", properties=properties,
                 modality=media.modality, extracted=self._wanted(media), notes=media.notes,

@@ -83,6 +83,7 @@ class Collection(Holding):
         metadata: dict[str, Any] | None = None,
         speech: bool | str = False,
         ocr: bool = False,
+        detect: bool | str = False,
         batch_size: int = BATCH_SIZE,
         verify: bool = False,
         progress: Progress | None = None,
@@ -108,6 +109,10 @@ class Collection(Holding):
         ocr : bool
             Whether writing in pictures, frames and scanned pages is read, likewise. Files that
             were added without these are read again for them, and keep them from then on.
+        detect : bool or str
+            Whether things in pictures, frames and scanned pages are found, likewise: their parts
+            get vectors and words, and the item ``people`` and ``things`` (docs/tasks/detect.md).
+            A text names models of `load_detector`, with commas between them; True is "ssd-coco".
         batch_size, verify : int, bool
             Files stored at a time: a kill loses one batch. Whether contents are compared where size
             and time are the same, too.
@@ -127,7 +132,7 @@ class Collection(Holding):
         return add_files(
             self._store, self._own.load_for_writing(), named,
             encoder_name=self._own.name, metadata=metadata, batch_size=batch_size, verify=verify,
-            progress=progress, extraction=extraction_of(speech, ocr),
+            progress=progress, extraction=extraction_of(speech, ocr, detect),
         )  # fmt: skip
 
     def add_vectors(

@@ -53,7 +53,9 @@ def hits_of(store: Store, lines: Sequence[Sequence[Ranked]]) -> list[list[Hit]]:
 
 def details_of(record: SegmentRecord) -> dict[str, Any]:
     """What an answer says of where a segment is, and where its words are from."""
-    source = {"source": record.source} if record.source in ("speech", "writing") else {}
+    source = (
+        {"source": record.source} if record.source in ("speech", "writing", "detection") else {}
+    )
     return {**record.details, **source}
 
 

@@ -30,21 +30,28 @@ MOST_WAITING = 64 << 20
 NOTHING_THERE = "there is nothing in the query that can be compared"
 
 
-def extraction_of(speech: bool | str, ocr: bool) -> Extraction:
+def extraction_of(speech: bool | str, ocr: bool, detect: bool | str = False) -> Extraction:
     """What `Collection.add` was asked to read words with.
 
     Raises
     ------
     MissingExtraError
         When the packages for it are not installed.
+    EncoderError
+        When a detector is not on this machine.
     """
-    if not speech and not ocr:
+    if not speech and not ocr and not detect:
         return NOTHING
     from sensorium.tasks.reading import load_writing_reader
     from sensorium.tasks.transcription import load_transcriber
 
     heard = load_transcriber(*([speech] if isinstance(speech, str) else [])) if speech else None
-    return Extraction(speech=heard, writing=load_writing_reader() if ocr else None)
+    found = None
+    if detect:
+        from sensorium.tasks.things import ThingFinder
+
+        found = ThingFinder(*([detect.split(",")] if isinstance(detect, str) else []))
+    return Extraction(speech=heard, writing=load_writing_reader() if ocr else None, things=found)
 
 
 def query_vectors(encoder: Encoder, queries: Sequence[Media]) -> npt.NDArray[np.float32]:

@@ -72,7 +72,8 @@ class Hit(Item):
     details : dict
         ``page`` of a PDF, ``view`` of a 3-D object; ``box`` of a part of a picture or of writing:
         left, upper, right and lower edge as shares of width and height from 0 to 1; ``source``
-        ("speech", "writing") of words that were extracted.
+        ("speech", "writing", "detection") of words that were extracted; ``label`` and
+        ``confidence`` of a thing that was found.
     probability : float or None
         How likely a person would call this hit relevant, from 0 to 1. Of hits of one modality the
         first has the greatest. None where nothing can be said: in searches by words or both, by a

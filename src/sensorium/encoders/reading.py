@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -48,29 +56,45 @@ class WritingReader(Protocol):
         ...
 
 
+class ThingFinder(Protocol):
+    """What finds things in pictures."""
+
+    name: str
+
+    def find(self, picture: Image, said: MutableMapping[str, Any]) -> Iterable[Segment]:
+        """Yield parts of a picture and words for them; `said` gets how many there are of each."""
+        ...
+
+
 @dataclass(frozen=True)
 class Extraction:
-    """What words are read out of media with.
+    """What words are read out of media with, and what their parts are found with.
 
     Attributes
     ----------
     speech : Listener or None
     writing : WritingReader or None
+    things : ThingFinder or None
     """
 
     speech: Listener | None = None
     writing: WritingReader | None = None
+    things: ThingFinder | None = None
 
     def for_modality(self, modality: Modality) -> tuple[str, ...]:
-        """Names of what reads words out of items of a modality."""
+        """Names of what reads words out of items of a modality, or finds things in them."""
         heard = self.speech if modality in (Modality.AUDIO, Modality.VIDEO) else None
         seen = self.writing if modality in _SEEN else None
-        return tuple(model.name for model in (heard, seen) if model is not None)
+        found = self.things if modality in _SEEN else None
+        return tuple(model.name for model in (heard, seen, found) if model is not None)
 
 
 _SEEN = (Modality.IMAGE, Modality.VIDEO, Modality.TEXT)
 
 NOTHING = Extraction()
+
+THING = "detection"
+"""Source of words for things that a detector has found."""
 
 T = TypeVar("T")
 
@@ -87,6 +111,7 @@ def segments_of(
     journal: Any = None,
     role: Role = "document",
     tiles: bool = True,
+    said: MutableMapping[str, Any] | None = None,
 ) -> Generator[PreparedSegment, None, None]:
     """Yield what is stored of an item, each segment decoded when its turn comes.
 
@@ -101,6 +126,8 @@ def segments_of(
     journal : optional
         What is said is written down there, and taken from there after a kill.
     role : {"query", "document"}
+    said : mutable mapping, optional
+        Gets what is found in pictures, by number; see `ThingFinder`.
     tiles : bool
         Whether tiles of a long picture are segments; without, it has one vector, as others have.
 
@@ -139,15 +166,32 @@ def segments_of(
             continue
         count += 1
         yield prepared
-        if extraction.writing is None or stored is not None:
+        if not isinstance(inner, Image) or isinstance(inner, Tile):
+            continue  # a tile is read in the whole
+        if stored is not None:
+            for prepared in _stored_parts(encoder, inner, segment, stored, role):
+                count += 1
+                yield prepared
             continue
-        if isinstance(inner, Image) and not isinstance(inner, Tile):  # it is read in the whole
+        if extraction.writing is None and extraction.things is None:
+            continue
+        if extraction.writing is not None:
             for line in extraction.writing.read(inner):
                 count += 1
                 where = _place_within(segment.details, line.details)
                 yield _words(encoder, replace(line, span=segment.span, details=where), role)
-            if notes is not None and inner is not media:
-                notes += (f"{_place_of(segment)}{note}" for note in inner.notes)
+        if extraction.things is not None:
+            for part in extraction.things.find(inner, {} if said is None else said):
+                where = _place_within(segment.details, part.details)
+                placed = replace(part, span=segment.span, details=where)
+                if isinstance(part.media, Text):
+                    count += 1
+                    yield _words(encoder, placed, role)
+                elif Modality.IMAGE in held:
+                    count += 1
+                    yield _part(encoder, placed, role)
+        if inner is not media:
+            notes += (f"{_place_of(segment)}{note}" for note in inner.notes)
     if stored is not None:
         for number, record in stored:
             if record.source and Modality.TEXT in held and record.text is not None:
@@ -157,9 +201,9 @@ def segments_of(
                     encoder.prepare(Text(record.text), role),
                 )
     elif extraction.speech is not None and (sound := sound_of(media)) is not None:
-        for said in extraction.speech.segments(sound, journal):
+        for heard in extraction.speech.segments(sound, journal):
             count += 1
-            yield _words(encoder, said, role)
+            yield _words(encoder, heard, role)
     if count:
         if foreign is not None and extraction.speech is None:
             notes.append(
@@ -174,6 +218,34 @@ def segments_of(
         name = media.name if isinstance(media, EncodedFile) else None
         raise MediaError(f"{'; '.join(reasons)}{_advice(media, extraction)}", name)
     raise MediaError("there is nothing in it that can be indexed")
+
+
+def _part(encoder: FeatureExtractor, part: Segment, role: Role) -> PreparedSegment:
+    record = SegmentRecord(part.span, "image", details=dict(part.details))
+    return record, encoder.prepare(part.media, role)
+
+
+def _stored_parts(
+    encoder: FeatureExtractor, picture: Image, whole: Segment,
+    stored: Sequence[tuple[int, SegmentRecord]], role: Role,
+) -> Iterator[PreparedSegment]:  # fmt: skip
+    """Parts of a picture anew, by what is stored of words for things that are on it."""
+    from sensorium.media.pictures.parts import part_of
+
+    page = whole.details.get("page")
+    places = [
+        record.details
+        for _, record in stored
+        if record.source == THING
+        and "box" in record.details
+        and record.span == whole.span
+        and record.details.get("page") == page
+    ]
+    if places and Modality.IMAGE in encoder.space.modalities:
+        pixels = picture.load()
+        for details in places:
+            part = Segment(part_of(pixels, details["box"]), whole.span, details)
+            yield _part(encoder, part, role)
 
 
 def _place_within(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,6 +310,9 @@ def _words(encoder: FeatureExtractor, words: Segment, role: Role) -> PreparedSeg
     assert isinstance(words.media, Text)
     details = dict(words.details)
     source = details.pop("source", "text")
+    if not details.pop("vector", True):
+        record = SegmentRecord(words.span, "text", words.media.text, source, details)
+        return replace(record, has_vector=False), None
     record = SegmentRecord(words.span, "text", words.media.text, source, details)
     if Modality.TEXT not in encoder.space.modalities:
         return replace(record, has_vector=False), None

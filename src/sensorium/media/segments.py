@@ -88,8 +88,8 @@ class SegmentRecord:
         Of the segment, which may be another than its item's (a frame of a video).
     text : str or None
         Words in it, which search by words finds.
-    source : {"", "text", "speech", "writing"}
-        Whether its text stood there, was said, or was written in a picture.
+    source : {"", "text", "speech", "writing", "detection"}
+        Whether its text stood there, was said, was written in a picture, or names a thing in it.
     details : mapping
         What else says where it is, as JSON values: ``page``, ``view``, ``box``.
     has_vector : bool

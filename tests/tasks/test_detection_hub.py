@@ -1,0 +1,78 @@
+"""Detectors of the hub's architectures, as tiny models: words, labels of their own, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sensorium.errors import EncoderError, UsageError
+
+pytest.importorskip("transformers")
+
+from sensorium.tasks.detection import Detection, load_detector
+from sensorium.tasks.loaded import LOADED
+from tests.encoders import tiny_hub
+from tests.tasks import tiny_detectors
+
+Make = Callable[[Path], Path]
+
+
+def _require_sane(found: Detection, labels: set[str]) -> None:
+    assert not found.error
+    assert found.boxes, "a random model is sure of nothing, and everything is above nothing"
+    assert {box.label for box in found.boxes} <= labels
+    chances = [box.probability for box in found.boxes]
+    assert chances == sorted(chances, reverse=True)
+    assert all(0 <= chance <= 1 for chance in chances)
+    for box in found.boxes:
+        x, y, width, height = box.box
+        assert x >= 0 and y >= 0 and width > 0 and height > 0
+        assert x + width <= found.width + 0.02 and y + height <= found.height + 0.02
+
+
+@pytest.mark.parametrize("make", tiny_detectors.BY_WORDS, ids=lambda make: make.__name__)
+def test_boxes_for_words(make: Make, tmp_path: Path, sample: Path) -> None:
+    folder = make(tmp_path / "model")
+    detector = load_detector(folder)
+    (found,) = detector.detect(sample / "images/x_dog.jpg", ["Cat", "big dog"], least=0.0)
+    _require_sane(found, {"Cat", "big dog"})
+    assert {box.origin.model for box in found.boxes} == {str(folder)}
+    assert all(box.origin.revision for box in found.boxes)
+    assert ("detector", str(folder)) in LOADED
+    (fewer,) = detector.detect(sample / "images/x_dog.jpg", ["Cat", "big dog"], least=0.999)
+    assert {*fewer.boxes} == {box for box in found.boxes if box.probability >= 0.999}
+    with pytest.raises(UsageError, match="give it labels"):
+        detector.detect(sample / "images/x_dog.jpg")
+
+
+@pytest.mark.parametrize(
+    "make", (tiny_detectors.grounding_dino, tiny_detectors.mm_grounding_dino),
+    ids=lambda make: make.__name__,
+)  # fmt: skip
+def test_one_text_keeps_labels_apart(make: Make, tmp_path: Path, sample: Path) -> None:
+    """What a box is worth for a label does not change with the labels' order, in what is read."""
+    detector = load_detector(make(tmp_path / "model"))
+    (alone,) = detector.detect(sample / "images/x_dog.jpg", ["cat. ", "cat"], least=0.0)
+    by_label = {label: [b.probability for b in alone.boxes if b.label == label]
+                for label in ("cat.", "cat")}  # fmt: skip
+    assert by_label["cat."] and by_label["cat"]
+    with pytest.raises(UsageError, match="fewer labels"):
+        detector.detect(sample / "images/x_dog.jpg", [f"cat {n}" for n in range(30)], least=0.0)
+
+
+@pytest.mark.parametrize("make", tiny_detectors.WITH_LABELS, ids=lambda make: make.__name__)
+def test_labels_of_its_own(make: Make, tmp_path: Path, sample: Path) -> None:
+    detector = load_detector(make(tmp_path / "model"))
+    (found,) = detector.detect(sample / "images/x_dog.jpg", least=0.0)
+    _require_sane(found, {"cat", "dog"})
+    (cats,) = detector.detect(sample / "images/x_dog.jpg", "CAT", least=0.0)
+    assert {box.label for box in cats.boxes} <= {"CAT"}
+
+
+def test_what_is_no_detector_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="finds no boxes"):
+        load_detector(tiny_hub.bert(tmp_path / "bert"))
+    with pytest.raises(EncoderError, match="nobody/nothing"):
+        load_detector("nobody/nothing")
