@@ -44,7 +44,7 @@ class Listener:
             second += 10
 
 
-module.extraction_of = lambda speech, ocr: Extraction(speech=Listener())
+module.extraction_of = lambda *_: Extraction(speech=Listener())
 path, encoder, picture, *media = sys.argv[1:]
 with Collection(path, encoder) as collection:
     collection.add(picture)
@@ -144,7 +144,7 @@ class Killed(Transcriber):
         return [Segment(Text("a dog"), (start, start + 1), {"source": "speech", "language": "en"})]
 
 
-module.extraction_of = lambda speech, ocr: Extraction(speech=Killed())
+module.extraction_of = lambda *_: Extraction(speech=Killed())
 with Collection(path, encoder) as collection:
     print(collection.add(media, speech=True).added)
 """

@@ -53,7 +53,7 @@ def speech(monkeypatch: pytest.MonkeyPatch) -> Stenographer:
     monkeypatch.setattr(
         queries,
         "extraction_of",
-        lambda speech, ocr: Extraction(speech=model if speech else None),
+        lambda speech, ocr, detect=False: Extraction(speech=model if speech else None),
     )
     monkeypatch.setattr("sensorium.collection.collection.extraction_of", queries.extraction_of)
     return model

@@ -17,8 +17,8 @@ from sensorium.errors import MediaError, MissingExtraError, UsageError
 from sensorium.folders import whole
 from sensorium.media import Image, Mesh, Video, open_media
 from sensorium.media.lettering import write_line
-from sensorium.media.pictures.parts import part_of
 from sensorium.media.mesh import VIEWS
+from sensorium.media.pictures.parts import part_of
 
 TILE = 240  # pixels of a thumbnail's longer side
 GAP = 16

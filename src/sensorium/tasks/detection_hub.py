@@ -32,8 +32,8 @@ except ImportError as error:
 SAME = 0.7
 """Intersection over union from which on two boxes of one label are one: OWL has many of each."""
 
-MOST_LABELS = 200
-"""Grounding DINO reads 256 pieces of text."""
+MOST_LABELS = 1000
+"""Of one call: each costs time, or a part of a text."""
 
 NAMELESS = ("N/A", "no-object")
 """Labels of DETR's that were never annotated."""
@@ -180,9 +180,13 @@ def _in_one_text(
     """
     plain = [" ".join(label.casefold().replace(".", " ").split()) for label in labels]
     text = " ".join(f"{label}." for label in plain)
-    inputs = processor(images=picture, text=text, return_tensors="pt").to(model.device)
-    outputs = model(**inputs)
-    pieces = inputs["input_ids"][0].tolist()
+    pieces = processor.tokenizer(text)["input_ids"]
+    if len(pieces) > model.config.max_text_len and len(labels) > 1:
+        half = len(labels) // 2
+        return [
+            *_in_one_text(model, processor, picture, labels[:half], least),
+            *_in_one_text(model, processor, picture, labels[half:], least),
+        ]
     full_stop = processor.tokenizer.convert_tokens_to_ids(".")
     special = {*processor.tokenizer.all_special_ids} - {processor.tokenizer.unk_token_id}
     parts: list[list[int]] = [[]]
@@ -192,11 +196,13 @@ def _in_one_text(
         elif piece not in special:
             parts[-1].append(place)
     parts = parts[:-1] if len(parts) > len(plain) else parts
-    if len(parts) != len(plain) or not all(parts):
+    if len(pieces) > model.config.max_text_len or len(parts) != len(plain) or not all(parts):
         raise UsageError(
-            f"{', '.join(labels):.200}: longer than the {len(pieces)} pieces of text that the "
-            "model reads, or without a word that it knows: ask for fewer labels at once"
+            f"{', '.join(labels):.200}: no words that the model can read (of {len(pieces)} pieces, "
+            f"at most {model.config.max_text_len})"
         )
+    inputs = processor(images=picture, text=text, return_tensors="pt").to(model.device)
+    outputs = model(**inputs)
     near = outputs.logits[0].sigmoid()
     middle, size = outputs.pred_boxes[0].split(2, dim=-1)
     boxes = torch.cat([middle - size / 2, middle + size / 2], dim=-1).cpu().numpy()

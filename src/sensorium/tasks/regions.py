@@ -83,16 +83,13 @@ class Proposals:
         Left, upper, right and lower edge as shares of the picture's width and height.
     cues : ndarray of float64, shape (n, 3)
         What tells a thing from a patch; see `_cues`.
-    masks : ndarray of bool, shape (n, height, width)
-        Which pixels of the small picture each region has; its holes are its own.
     """
 
     boxes: Boxes
     cues: npt.NDArray[np.float64]
-    masks: npt.NDArray[np.bool_]
 
     def __getitem__(self, rows: npt.NDArray[np.intp]) -> Proposals:
-        return Proposals(self.boxes[rows], self.cues[rows], self.masks[rows])
+        return Proposals(self.boxes[rows], self.cues[rows])
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -111,20 +108,15 @@ def proposals(picture: PIL.Image.Image) -> Proposals:
     small = picture.resize(size, PIL.Image.Resampling.BOX)
     levels = np.asarray(small.filter(PIL.ImageFilter.GaussianBlur(BLUR)), np.float64)
     boxes: list[Boxes] = []
-    masks: list[npt.NDArray[np.bool_]] = []
     parts = np.zeros(levels.shape[:2], np.intp)
     for scale in SCALES:
         parts = _fall_apart(levels, scale)
-        of_scale, members = _hierarchy(levels, parts)
-        places = of_scale / (*size, *size)
-        wide = np.flatnonzero((places[:, 2:] - places[:, :2]).min(axis=1) >= LEAST_SIDE)
-        boxes.append(places[wide])
-        masks += [row[parts] for row in _with_holes(members[wide], parts)]
+        boxes.append(_hierarchy(levels, parts) / (*size, *size))
     every = np.concatenate(boxes)
+    every = every[(every[:, 2:] - every[:, :2]).min(axis=1) >= LEAST_SIDE]
     # Of regions with one box, the one that is found on its own comes first.
     kept = best_apart(every, -np.arange(len(every), dtype=np.float64), ALIKE)
-    shapes = np.array([masks[row] for row in kept]).reshape(-1, *parts.shape)
-    return Proposals(every[kept], _cues(levels, parts, every[kept]), shapes)
+    return Proposals(every[kept], _cues(levels, parts, every[kept]))
 
 
 def _cues(levels: Pixels, parts: npt.NDArray[np.intp], boxes: Boxes) -> npt.NDArray[np.float64]:
@@ -173,34 +165,6 @@ def _sum_in(sums: npt.NDArray[np.float64], box: Sequence[int]) -> npt.NDArray[np
     left, upper, right, lower = box
     found = sums[lower, right] - sums[upper, right] - sums[lower, left] + sums[upper, left]
     return np.asarray(found)
-
-
-def _with_holes(
-    members: npt.NDArray[np.bool_], parts: npt.NDArray[np.intp]
-) -> npt.NDArray[np.bool_]:
-    """Regions with what they surround: what no way from the picture's edge reaches.
-
-    Parameters
-    ----------
-    members : ndarray of bool, shape (n, parts)
-        Which parts each region is made of.
-    parts : ndarray of int, shape (height, width)
-
-    Returns
-    -------
-    ndarray of bool, shape (n, parts)
-    """
-    beside = np.eye(members.shape[1], dtype=bool)
-    for one, two in ((parts[:, :-1], parts[:, 1:]), (parts[:-1], parts[1:])):
-        beside[one, two] = beside[two, one] = True
-    at_edge = np.zeros(members.shape[1], bool)
-    at_edge[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = True
-    reached = at_edge & ~members
-    while True:
-        further = (reached.astype(np.float32) @ beside > 0) & ~members
-        if (further == reached).all():
-            return ~reached
-        reached = further
 
 
 def grid(most_cells: int) -> Boxes:
@@ -295,18 +259,8 @@ def _looks(levels: Pixels, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.floa
     return np.asarray(np.divide(looks, sums, out=np.full_like(looks, 1 / BINS), where=sums > 0))
 
 
-def _hierarchy(
-    levels: Pixels, numbers: npt.NDArray[np.intp]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Regions, and what they make together one after the other.
-
-    Returns
-    -------
-    boxes : ndarray of float64, shape (n, 4)
-        In pixels; the last is the whole picture's.
-    members : ndarray of bool, shape (n, regions)
-        Which of the first regions each is made of.
-    """
+def _hierarchy(levels: Pixels, numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Boxes of regions, and of what they make together one after the other, in pixels."""
     height, width = numbers.shape
     looks = _looks(levels, numbers)
     sizes = np.bincount(numbers.ravel())
@@ -334,12 +288,10 @@ def _hierarchy(
         for b in others
         if a < b
     }
-    members = [*np.eye(count, dtype=bool)]
     fresh = count
     while likeness:
         a, b = max(likeness, key=likeness.__getitem__)
         regions[fresh] = regions[a].with_other(regions[b])
-        members.append(members[a] | members[b])
         neighbours = (beside.pop(a) | beside.pop(b)) - {a, b}
         for other in neighbours:
             for old in (a, b):
@@ -350,7 +302,7 @@ def _hierarchy(
         likeness.pop((a, b), None)
         beside[fresh] = neighbours
         fresh += 1
-    return np.array([regions[n].box for n in range(fresh)], np.float64), np.array(members)
+    return np.array([regions[n].box for n in range(fresh)], np.float64)
 
 
 def _place(left: int, upper: int, right: int, lower: int) -> tuple[int, int, int, int]:
