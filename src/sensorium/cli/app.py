@@ -14,7 +14,8 @@ from sensorium.cli.classify import classify, label, predict_rows
 from sensorium.cli.detect import detect as detect_things
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.explain import explain
-from sensorium.cli.generate import caption, translate
+from sensorium.cli.generate import caption
+from sensorium.cli.language import answer, summarize, translate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, opened
 from sensorium.cli.progress import STAYS, interruptible, progress_bar, progress_of_steps
@@ -229,6 +230,8 @@ app.command()(export)
 app.command()(duplicates)
 app.command()(caption)
 app.command()(translate)
+app.command()(summarize)
+app.command()(answer)
 app.command()(transcribe)
 app.command()(speak)
 app.command("detect")(detect_things)

@@ -1,8 +1,7 @@
-"""``sensorium caption`` and ``sensorium translate``: what trained models write."""
+"""``sensorium caption``: what trained models write of pictures."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_bar
-from sensorium.cli.terminal import print_json, print_line
+from sensorium.cli.terminal import print_line
 from sensorium.data.files import select_files
 from sensorium.errors import UsageError
 from sensorium.evaluation.report import Report, named
@@ -50,36 +49,3 @@ def caption(
             print_line(output.short_path(one.path), one.text)
         output.print_ignored(chosen.ignored)
     output.print_report(Report((), [*captions, *named(skipped)], skipped), as_json)
-
-
-def translate(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="Folder that `sensorium train translation` wrote, or a seq2seq model's hub id."
-        ),
-    ],
-    texts: Annotated[
-        list[str] | None, typer.Argument(help="Texts; without any, lines from standard input.")
-    ] = None,
-    codes: Annotated[
-        tuple[str, str] | None,
-        typer.Option(
-            metavar="SOURCE TARGET", help="Languages as a hub's multilingual model calls them."
-        ),
-    ] = None,
-    beams: BeamsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Translate texts with a trained model, a line each."""
-    from sensorium.tasks.translation import load_translator
-
-    sources = texts or [line.rstrip("\r\n") for line in sys.stdin]
-    if not any(text.strip() for text in sources):
-        raise UsageError("there is no text to translate")
-    translator = load_translator(model, codes=codes)
-    for one in translator.translate(sources, beams=beams):
-        if as_json:
-            print_json(one)
-        else:
-            print_line(one.text)

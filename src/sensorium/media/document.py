@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from sensorium.errors import MediaError
@@ -13,11 +14,17 @@ from sensorium.media.decoding import decoding, reads
 from sensorium.media.documents.charsets import decoded
 from sensorium.media.documents.cutting import cut
 from sensorium.media.documents.html import html_text, html_title
-from sensorium.media.documents.markdown import markdown_segments, markdown_title
+from sensorium.media.documents.markdown import (
+    markdown_paragraphs,
+    markdown_segments,
+    markdown_title,
+)
+from sensorium.media.documents.wording import joined_lines, plain_letters, words_at_line_ends
 from sensorium.media.image import Image
 from sensorium.media.pictures.tiles import tiles_of
 from sensorium.media.segments import Modality, Segment
 from sensorium.media.sources import PACKED_SUFFIXES, EncodedFile
+from sensorium.media.text import Text
 
 MAX_CHARACTERS = 20_000_000
 """Longest text that is cut into segments: thirty Bibles' first halves; more is a log or a dump."""
@@ -141,6 +148,57 @@ class Document(EncodedFile):
         if not found:
             raise MediaError("there is no text in the document", self.name)
 
+    @reads(UNREADABLE)
+    def texts(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield the document's text in long pieces, and where each of them stands.
+
+        For those who read on, where `segments` is for those who search: the text of a PDF's page,
+        of a slide or a chapter, or all of it, with empty lines between paragraphs.
+
+        Yields
+        ------
+        text : str
+        place : mapping
+            ``page`` or ``chapter``, as `segments` has it; empty where there is one piece.
+
+        Raises
+        ------
+        MediaError
+            When the file is missing, broken or no text.
+        """
+        content = self._content()
+        with decoding(self.name, UNREADABLE):
+            if self.kind == "pdf":
+                from sensorium.media.documents import pdf
+
+                for found in pdf.read(content, self.name, MAX_PAGES, self.notes):
+                    if found.picture is None and found.text.strip():
+                        known = words_at_line_ends(found.text)
+                        yield joined_lines(plain_letters(found.text), known), {"page": found.page}
+            elif self.kind in PACKED:
+                from sensorium.media.documents.packed import reading
+
+                parts = reading.segments(content, self.kind, self.name, self.notes)
+                told = ((part, part.media.text) for part in parts if isinstance(part.media, Text))
+                for place, some in groupby(told, key=lambda one: dict(one[0].details)):
+                    yield "\n\n".join(text for _, text in some), place
+            else:
+                text = self._whole(content)
+                if self.kind == "markdown":
+                    text = markdown_paragraphs(text)
+                known = words_at_line_ends(text)
+                yield joined_lines(plain_letters(text), known), {}
+
+    def _whole(self, content: bytes) -> str:
+        """The text of a file that is one; a page's without its markup."""
+        text = decoded(content, self.name, page=self.kind == "html")
+        if len(text) > MAX_CHARACTERS:
+            raise MediaError(
+                f"{len(text):,} characters; texts of over {MAX_CHARACTERS:,} are not read",
+                self.name,
+            )
+        return html_text(text, self._is_xml) if self.kind == "html" else text
+
     def _segments(self) -> Iterator[Segment]:
         content = self._content()
         with decoding(self.name, UNREADABLE):
@@ -152,14 +210,7 @@ class Document(EncodedFile):
 
                 yield from reading.segments(content, self.kind, self.name, self.notes)
                 return
-            text = decoded(content, self.name, page=self.kind == "html")
-            if len(text) > MAX_CHARACTERS:
-                raise MediaError(
-                    f"{len(text):,} characters; texts of over {MAX_CHARACTERS:,} are not read",
-                    self.name,
-                )
-            if self.kind == "html":
-                text = html_text(text, self._is_xml)
+            text = self._whole(content)
             if self.kind != "markdown":
                 yield from cut(text)
                 return

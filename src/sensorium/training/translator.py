@@ -17,7 +17,7 @@ from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress, Said, silent
 from sensorium.tasks.formats import TRANSLATOR
 from sensorium.tasks.memory import Memory
-from sensorium.tasks.translation import Translation
+from sensorium.tasks.translation_model import Translation
 from sensorium.training.generation_report import GenerationReport
 
 try:

@@ -36,6 +36,7 @@ _FRONT_MATTER = re.compile(
 _ENTRY = re.compile(r"^[\w-]+[ \t]*[:=]", re.MULTILINE)
 _TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _TITLE_LINE = re.compile(r"^ {0,3}#[ \t]+(.+)$|^ {0,3}(\S.*)\n {0,3}=+[ \t]*$", re.MULTILINE)
+_PARAGRAPH_END = re.compile(r"\n[ \t]*\n\s*|(?<=\n)(?=#{1,6}[ \t])|(?<=\n)(?=[-*+][ \t])")
 _MARK = re.compile(r"[\n\\`*_~\[\]!<&]")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]:?")
 _CHECKBOX = re.compile(r"\[[ xX]\](?=\s)")
@@ -109,6 +110,15 @@ def markdown_text(source: str) -> str:
     """The words of a text in Markdown, white space closed up."""
     text = _without_front_matter(source)
     return " ".join(plain_letters("".join(word for _, word, _ in _chunks(text))).split())
+
+
+def markdown_paragraphs(source: str) -> str:
+    """The words of a text in Markdown with an empty line between its paragraphs and headings."""
+    text = _without_front_matter(source)
+    if markdown_work(text) > MAX_WORK:
+        return plain_letters(unmarked(text))
+    told = (markdown_text(block) for block in _PARAGRAPH_END.split(text) if block.strip())
+    return "\n\n".join(filter(None, told))
 
 
 def markdown_title(source: str) -> str:

@@ -1,0 +1,140 @@
+"""Asking texts and pictures: the answer, the passage it stands in, and how sure it is."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sensorium.encoders.base import Encoder
+from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder
+from sensorium.errors import MediaError, UsageError
+from sensorium.media import Document, Image, Text
+from sensorium.media.skipped import Skipped
+from sensorium.tasks.answers import Answer, Answers, PictureReader, TextReader
+from sensorium.tasks.source_texts import SourceText, given, media_name, media_of, texts_of
+
+DEFAULT = "default"
+"""The model that needs nothing but an encoder."""
+
+__all__ = ["DEFAULT", "Answer", "Answerer", "Answers", "load_answerer"]
+
+
+class Answerer:
+    """Answers questions from texts and about pictures.
+
+    Parameters
+    ----------
+    texts : TextReader, optional
+    pictures : PictureReader, optional
+        None where the model takes no such media.
+    name : str
+        What errors call it.
+    """
+
+    def __init__(
+        self, texts: TextReader | None, pictures: PictureReader | None, name: str = DEFAULT
+    ) -> None:
+        self._texts, self._pictures, self.name = texts, pictures, name
+
+    def answer(self, question: str, sources: Any, *, k: int = 1) -> Answers:
+        """Answer a question.
+
+        Parameters
+        ----------
+        question : str
+        sources : str, Path, media, or a list of these
+            Documents and texts are read together, and give the best answers; each picture has an
+            answer of its own. A string that names a file is that file.
+        k : int
+            Answers wanted from the texts; there are fewer where fewer are likely.
+
+        Returns
+        -------
+        Answers
+            Those from texts first, best first: one that is empty where the texts do not say it.
+            What could not be read is in ``skipped``.
+
+        Raises
+        ------
+        UsageError
+            For an empty question, no sources, or k under 1.
+        EncoderError
+            When the model cannot be loaded or asked.
+        """
+        if not question.strip():
+            raise UsageError("the question is empty: ask something")
+        if k < 1:
+            raise UsageError(f"k is at least 1, got {k}")
+        texts: list[SourceText] = []
+        looked: list[Answer] = []
+        skipped: list[Skipped] = []
+        for source in given(sources):
+            name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
+            try:
+                media = media_of(source)
+                if isinstance(media, (Text, Document)):
+                    self._require(self._texts, "texts")
+                    texts += texts_of(media)
+                elif isinstance(media, Image):
+                    reader = self._require(self._pictures, "pictures")
+                    looked.append(reader.look(question, media, media_name(media)))
+                else:
+                    kind = media.modality
+                    raise MediaError(f"is {kind}: questions are about texts and pictures", name)
+            except MediaError as error:
+                skipped.append(Skipped(error.name or name, error.reason))
+        return Answers((self.from_texts(question, texts, k=k) if texts else []) + looked, skipped)
+
+    def from_texts(self, question: str, texts: list[SourceText], *, k: int = 1) -> list[Answer]:
+        """Answer from texts that were read already; see `answer`."""
+        return list(self._require(self._texts, "texts").read(question, texts, k))
+
+    def _require(self, reader: Any, kind: str) -> Any:
+        if reader is None:
+            raise MediaError(f"the model {self.name} takes no {kind}")
+        return reader
+
+
+def load_answerer(
+    name: str | os.PathLike[str] = DEFAULT,
+    *,
+    encoder: str | os.PathLike[str] | Encoder = DEFAULT_ENCODER,
+    threshold: float | None = None,
+) -> Answerer:
+    """Make an answerer; its model is loaded when it is first asked.
+
+    Parameters
+    ----------
+    name : str or Path
+        ``"default"``: the best sentence by words and by `encoder`, and yes/no questions about
+        pictures. A hub id or folder of a model of Transformers: one that marks the answer
+        (``deepset/roberta-base-squad2``), that writes it (T5, BART), or that looks at pictures
+        (ViLT, BLIP). A server, ``http(s)://.../v1#MODEL``.
+    encoder : str, Path or Encoder
+        Of the default; and what chooses passages of long texts for a model on a server.
+    threshold : float, optional
+        Probability under which texts do not say it; None takes the model's own: 0.5.
+
+    Raises
+    ------
+    UsageError, EncoderError
+        When there is no such model.
+    """
+    from sensorium.tasks.answering_extractive import THRESHOLD, Extractive
+    from sensorium.tasks.answering_pictures import YesNo
+    from sensorium.tasks.chat import is_served
+
+    least = THRESHOLD if threshold is None else threshold
+    if not 0 <= least <= 1:
+        raise UsageError(f"threshold is a probability from 0 to 1, got {threshold}")
+    if os.fspath(name) == DEFAULT or is_served(name):
+        own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
+        if is_served(name):
+            from sensorium.tasks.answering_served import Served
+
+            served = Served(os.fspath(name), Extractive(own, 0.0))
+            return Answerer(served, served, served.name)
+        return Answerer(Extractive(own, least), YesNo(own), own.name)
+    from sensorium.tasks.answering_hub import load_reader
+
+    return load_reader(os.fspath(name), least)
