@@ -20,9 +20,9 @@ from tests.cli.conftest import COLORS, Run
 from tests.media.small_pictures import encode, red_blue
 
 COMMANDS = (
-    "caption", "check", "classify", "detect", "duplicates", "evaluate", "explain", "export",
-    "import", "index", "info", "models", "optimize", "prune", "reembed", "search", "speak",
-    "transcribe", "translate",
+    "answer", "caption", "check", "classify", "detect", "duplicates", "evaluate", "explain",
+    "export", "import", "index", "info", "models", "optimize", "prune", "reembed", "search",
+    "speak", "summarize", "transcribe", "translate",
 )  # fmt: skip
 COUNT = len(COLORS) + 1
 

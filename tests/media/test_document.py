@@ -155,3 +155,28 @@ def test_bad_files(tmp_path: Path, content: bytes, message: str) -> None:
     path.write_bytes(content)
     with pytest.raises(MediaError, match=message):
         list(Document(path).segments())
+
+
+def test_whole_texts_have_paragraphs(tmp_path: Path) -> None:
+    """For those who read on: empty lines stay, marks and hyphens at lines' ends do not."""
+    (tmp_path / "a.txt").write_text("A head\n\nOne hyphen-\nated line.\nMore.", "utf-8")
+    (tmp_path / "a.md").write_text("# A head\nOne *line*.\n\n- first\n- second\n", "utf-8")
+    (tmp_path / "a.html").write_text("<h1>A head</h1><p>One line.</p>", "utf-8")
+    (tmp_path / "a.pdf").write_bytes(text_pdf("One line.", "", "Two."))
+    found = {path.suffix: [*Document(path).texts()] for path in sorted(tmp_path.iterdir())}
+    assert found[".txt"] == [("A head\n\nOne hyphenated line.\nMore.", {})]
+    assert found[".md"] == [("A head\n\nOne line.\n\nfirst\n\nsecond", {})]
+    (text, place), *rest = found[".html"]
+    assert text.split("\n\n") == ["A head", "One line."] and not place and not rest
+    assert [(text.strip(), place) for text, place in found[".pdf"]] == [
+        ("One line.", {"page": 1}), ("Two.", {"page": 3})
+    ]  # fmt: skip
+    with pytest.raises(MediaError, match="no document"):
+        list(Document(b"%PDF-1.4 broken").texts())
+
+
+def test_whole_texts_hold_what_segments_hold() -> None:
+    document = Document(STORY.encode() * 8, "text")
+    whole = "".join(text for text, _ in document.texts())
+    segments = "".join(str(segment.media.text) for segment in document.segments())
+    assert "".join(whole.split()) == "".join(segments.split())

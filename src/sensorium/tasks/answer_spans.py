@@ -342,8 +342,8 @@ def _phrases(sentence: str) -> Iterator[tuple[int, int]]:
                 yield start, runs[number + 1][1]
 
 
-_LINKS = _names("of and or in to for with from on at as by into between like")
-_PRONOUNS = _names("it its they their them he she his her we you i there this these")
+_LINKS = _set_of("of and or in to for with from on at as by into between like")
+_PRONOUNS = _set_of("it its they their them he she his her we you i there this these")
 
 
 def _clause_end(sentence: str, start: int) -> int:

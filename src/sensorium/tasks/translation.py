@@ -23,6 +23,8 @@ from sensorium.tasks.summarizing_written import letters
 
 _UNSPACED_GAP = re.compile(r"(?<=[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff])")
 
+_EMPTY_LINES = re.compile(r"\n[ \t\r]*+\n\s*+")
+
 SENTENCE_MODELS = frozenset({"marian", "m2m_100", "mbart"})
 """Kinds of models that were trained on single sentences (NLLB is of the kind "m2m_100"): of
 several at once they leave some out."""
@@ -129,8 +131,8 @@ class Translator:
     ) -> list[Translated]:
         """Translate texts.
 
-        Texts that are longer than the model reads at once are translated in windows of whole
-        sentences, and put together with the empty lines that were between them.
+        Paragraphs are translated by themselves; those that are longer than the model reads at once
+        in windows of whole sentences. Empty lines between them stay.
 
         Parameters
         ----------
@@ -175,17 +177,16 @@ class Translator:
         ]
 
     def _windows(self, text: str) -> list[Span]:
-        """What of a text is read at a time: all of it where that can be."""
-        model = self.translation
-        if getattr(model.model.config, "model_type", "") in SENTENCE_MODELS:
-            parts = sentences(text)
-            if len(parts) > 1:
-                return [
-                    (start + first, start + last)
-                    for start, stop in parts
-                    for first, last in self._fitting(text[start:stop])
-                ]
-        return self._fitting(text)
+        """What of a text is read at a time: a paragraph where that can be, or a sentence."""
+        kind = getattr(self.translation.model.config, "model_type", "")
+        parts = sentences(text) if kind in SENTENCE_MODELS else _paragraphs(text)
+        if len(parts) == 1:  # as it is, with the white space around it
+            return self._fitting(text)
+        return [
+            (start + first, start + last)
+            for start, stop in parts
+            for first, last in self._fitting(text[start:stop])
+        ]
 
     def _fitting(self, text: str) -> list[Span]:
         def length(piece: str) -> int:
@@ -330,6 +331,14 @@ def translate_sources(
         dataclasses.replace(one, path=path, error=error)
         for one, (_, path, error) in zip(found, read, strict=True)
     ]
+
+
+def _paragraphs(text: str) -> list[Span]:
+    """Where a text's paragraphs are: empty lines are between them."""
+    ends = [match.span() for match in _EMPTY_LINES.finditer(text)]
+    starts, stops = [0, *(stop for _, stop in ends)], [*(start for start, _ in ends), len(text)]
+    pairs = zip(starts, stops, strict=True)
+    return [(start, stop) for start, stop in pairs if text[start:stop].strip()]
 
 
 def joined(text: str, spans: Sequence[Span], parts: Sequence[str]) -> str:

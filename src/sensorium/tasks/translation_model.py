@@ -106,7 +106,7 @@ class Translation:
                     attention_mask=mask.to(device),
                     **search.options(search.beams),
                 )
-            self._leave_out_language(generated.sequences)
+            generated.sequences = self._without_language(generated.sequences)
             candidates = decoded(self.target_tokenizer, generated, search.beams)
             ended = self._ended(generated.sequences)[:: search.beams]
             pairs = zip(candidates, ended, strict=True)
@@ -115,16 +115,18 @@ class Translation:
                 told(len(found), len(order))
         return [found[place] for place in range(len(texts))]
 
-    def _leave_out_language(self, sequences: torch.Tensor) -> None:
-        """Put padding in place of the word piece of the target language that a text begins with.
+    def _without_language(self, sequences: torch.Tensor) -> torch.Tensor:
+        """Padding in place of the word piece of the target language that a text begins with.
 
         Transformers 5 decodes those of M2M-100 as words: "__de__Das Schloss".
         """
         begin = self.model.generation_config.forced_bos_token_id
         pad = self.target_tokenizer.pad_token_id
         if begin is not None and pad is not None:
+            sequences = sequences.clone()
             first = sequences[:, :2]
             first[first == begin] = pad
+        return sequences
 
     def _ended(self, sequences: torch.Tensor) -> list[bool]:
         """Whether each of some generated texts holds an end, behind what it began with."""

