@@ -38,6 +38,7 @@ BENCHMARKS = {
     "writing": "what --ocr reads of drawn pages and of photos, beside RapidOCR as it ships",
     "long_film": "a film of over 2 GB: peak memory of each process, time",
     "explanations": "explanations: deletion and insertion areas, beside rivals, and seconds",
+    "speech": "captions spoken and heard: word errors, invented words, speech read back",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
     "pages": "documents of many pages and long texts: seconds and memory, by size",
     "texts": "long texts of every shape: processor time of reading and cutting, by size",

@@ -24,6 +24,7 @@ from sensorium.tasks.voice.wording import (
     [
         ("It cost $3.50.", "It cost three dollars and fifty cents."),
         ("A coin of 1 euro (1 €).", "A coin of one euro (one euro)."),
+        ("a dime ($.10)", "a dime (ten cents)"),
         ("$2 million", "two million dollars"),
         ("In 1905, 1999, 2024.", "In nineteen oh five, nineteen ninety-nine, twenty twenty-four."),
         ("the 1990s", "the nineteen nineties"),

@@ -139,6 +139,7 @@ def english(text: str) -> str:
     text = re.sub(r"\bNo\. ?(?=\d)", "number ", text)
     text = re.sub(r"\b(\d{4})-(\d\d?)-(\d\d?)\b", _date, text)
     text = re.sub(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?::\d\d)?", _time, text)
+    text = re.sub(r"([$€£])\.(\d\d)\b", r"\g<1>0.\2", text)
     text = re.sub(
         rf"([$€£¥￥]) ?({_NUMBER})(?: ?(thousand|million|billion|trillion))?", _money, text
     )
@@ -244,7 +245,8 @@ def _money_of(sign: str, amount: str, scale: str | None) -> str:
     whole, _, fraction = amount.partition(".")
     words = f"{number(whole)} {unit if whole == '1' else _plural(unit)}"
     if part and len(fraction) == 2 and int(fraction):
-        words += f" and {cardinal(int(fraction))} {part if fraction == '01' else _plural(part)}"
+        below = f"{cardinal(int(fraction))} {part if fraction == '01' else _plural(part)}"
+        return below if whole == "0" else f"{words} and {below}"
     return words
 
 
