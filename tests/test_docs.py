@@ -53,6 +53,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 LONG = (
     "README.md", "README.zh-CN.md", "bulk.md", "classifier.md", "contrastive.md", "evaluation.md",
     "explain.md", "fusion.md", "hashing.md", "media.md", "scores.md", "search.md",
+    "speak.md", "transcribe.md",
 )  # fmt: skip
 RUN = [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES]
 

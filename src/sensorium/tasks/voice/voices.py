@@ -319,6 +319,7 @@ def _session(model: Path) -> Any:
         import onnxruntime
     except ImportError as error:
         raise MissingExtraError("onnxruntime", "speak") from error
+    onnxruntime.set_seed(0)  # the same texts, in the same order, sound the same
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # of what it may optimize
     options.enable_cpu_mem_arena = False  # sentences differ in length: an arena only grows
