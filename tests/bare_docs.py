@@ -30,7 +30,8 @@ PAGES = (
     "docs/evaluation.md", "docs/scores.md", "docs/search.md", "docs/trust.md",
     "docs/tasks/explain.md", "docs/training/classifier.md",
     # ... and these each name more.
-    "docs/tasks/speak.md", "docs/tasks/transcribe.md", "docs/media.md", "docs/encoders.md", "docs/training/hashing.md",
+    "docs/tasks/speak.md", "docs/tasks/transcribe.md", "docs/media.md", "docs/encoders.md",
+    "docs/training/hashing.md",
     "docs/training/contrastive.md", "docs/training/fusion.md", "docs/training/generation.md",
 )  # fmt: skip
 """The Chinese README is compared with the English one instead (`tests/test_docs.py`)."""
