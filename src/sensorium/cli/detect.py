@@ -11,11 +11,10 @@ import typer
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_bar
-from sensorium.cli.terminal import print_line
 from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import MediaError, UsageError
-from sensorium.evaluation.report import Report, named
+from sensorium.evaluation.report import Report, Table, named
 
 if TYPE_CHECKING:
     from sensorium.tasks.detection import Detection
@@ -75,21 +74,23 @@ def detect(
     skipped = chosen.skipped + skipped_of(found)
     whole = [one for one in found if not one.error]
     if not as_json:
-        for one in whole:
-            _tell(one)
         output.print_ignored(chosen.ignored)
-    output.print_report(Report((), [*whole, *named(skipped)], skipped), as_json)
+    shown = [_table(whole)] if whole else []
+    output.print_report(Report(shown, [*whole, *named(skipped)], skipped), as_json)
 
 
-def _tell(one: Detection) -> None:
-    """A line for each box: path, probability, label, place; one for a picture without."""
-    path = output.short_path(one.path)
-    for box in one.boxes:
-        x, y, width, height = (f"{edge:.0f}" for edge in box.box)
-        place = f"{x},{y} {width}x{height}"
-        print_line(path, f"{box.probability:.2f}", box.label, place, str(box.origin))
-    if not one.boxes:
-        print_line(path, "nothing found")
+def _table(found: Sequence[Detection]) -> Table:
+    """A row for each box; one for a picture without."""
+    rows = []
+    for one in found:
+        path = output.short_path(one.path)
+        for box in one.boxes:
+            x, y, width, height = (f"{edge:.0f}" for edge in box.box)
+            place = f"{x},{y} {width}x{height}"
+            rows.append((path, box.label, f"{box.probability:.2f}", place, str(box.origin)))
+        if not one.boxes:
+            rows.append((path, "nothing found", "", "", ""))
+    return Table(("path", "label", "probability", "place", "model"), rows, left=("label", "model"))
 
 
 def _targets(draw: Path | None, paths: Sequence[str]) -> list[Path]:
