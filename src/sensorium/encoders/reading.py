@@ -96,6 +96,9 @@ NOTHING = Extraction()
 THING = "detection"
 """Source of words for things that a detector has found."""
 
+WORDS_ALONE = "words_alone"
+"""Detail of a text that gets no vector: another one says the same."""
+
 T = TypeVar("T")
 
 SHORT = {Modality.IMAGE: 16, Modality.TEXT: 16, Modality.AUDIO: 2, Modality.VIDEO: 2}
@@ -183,6 +186,8 @@ def segments_of(
         if extraction.things is not None:
             for part in extraction.things.find(inner, {} if said is None else said):
                 where = _place_within(segment.details, part.details)
+                if "boxes" in where and "box" in segment.details:
+                    where["of"] = segment.details["box"]  # these stay shares of this picture
                 placed = replace(part, span=segment.span, details=where)
                 if isinstance(part.media, Text):
                     count += 1
@@ -194,6 +199,8 @@ def segments_of(
             notes += (f"{_place_of(segment)}{note}" for note in inner.notes)
     if stored is not None:
         for number, record in stored:
+            if record.details.get(WORDS_ALONE):
+                continue
             if record.source and Modality.TEXT in held and record.text is not None:
                 count += 1
                 yield (
@@ -232,20 +239,34 @@ def _stored_parts(
     """Parts of a picture anew, by what is stored of words for things that are on it."""
     from sensorium.media.pictures.parts import part_of
 
-    page = whole.details.get("page")
+    outer = whole.details
     places = [
-        record.details
+        {**{key: one for key, one in record.details.items() if key != "boxes"}, **place}
         for _, record in stored
         if record.source == THING
-        and "box" in record.details
         and record.span == whole.span
-        and record.details.get("page") == page
+        and record.details.get("page") == outer.get("page")
+        and record.details.get("of") == outer.get("box")
+        for place in _sound_places(record.details.get("boxes"))
     ]
     if places and Modality.IMAGE in encoder.space.modalities:
         pixels = picture.load()
-        for details in places:
-            part = Segment(part_of(pixels, details["box"]), whole.span, details)
-            yield _part(encoder, part, role)
+        places.sort(key=lambda place: -float(place["confidence"]))  # as they were found
+        for place in places:
+            media = part_of(pixels, place["box"])
+            details = _place_within(outer, place)
+            yield _part(encoder, Segment(media, whole.span, details), role)
+
+
+def _sound_places(stored: Any) -> list[dict[str, Any]]:
+    """Boxes with confidences, of what may be damaged or written by anybody."""
+    sound = []
+    for place in stored if isinstance(stored, list) else ():
+        box = place.get("box") if isinstance(place, dict) else None
+        numbers = [*box, place.get("confidence")] if isinstance(box, list) else []
+        if len(numbers) == 5 and all(isinstance(n, (int, float)) and 0 <= n <= 1 for n in numbers):
+            sound.append({"box": box, "confidence": numbers[4]})
+    return sound
 
 
 def _place_within(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
@@ -310,7 +331,7 @@ def _words(encoder: FeatureExtractor, words: Segment, role: Role) -> PreparedSeg
     assert isinstance(words.media, Text)
     details = dict(words.details)
     source = details.pop("source", "text")
-    if not details.pop("vector", True):
+    if details.get(WORDS_ALONE):
         record = SegmentRecord(words.span, "text", words.media.text, source, details)
         return replace(record, has_vector=False), None
     record = SegmentRecord(words.span, "text", words.media.text, source, details)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
-from sensorium.encoders.reading import THING
+from sensorium.encoders.reading import THING, WORDS_ALONE
 from sensorium.media import Image, Segment, Text
 from sensorium.media.pictures.parts import part_of
 from sensorium.tasks import coco
@@ -53,7 +53,8 @@ class ThingFinder:
         ------
         Segment
             Parts, whose details have ``box`` (edges as shares), ``label`` and ``confidence``;
-            texts, whose details have the box of the most probable thing of a label.
+            texts, whose details have the box of the most probable thing of a label, and ``boxes``
+            of all of them that are parts.
 
         Raises
         ------
@@ -70,13 +71,15 @@ class ThingFinder:
         labels = sorted(first, key=lambda label: -first[label].probability)
         for label in labels:
             text = MORE_WORDS.get(label, label)
-            yield Segment(Text(text), None, {**_details(first[label]), "source": THING})
+            boxes = [_place(one) for one in found[:MOST_PARTS] if one.label == label]
+            details = {**_details(first[label]), "boxes": boxes, "source": THING}
+            yield Segment(Text(text), None, details)
         if len(labels) > 1:
             text = ", ".join(MORE_WORDS.get(label, label) for label in labels)
             yield Segment(Text(text), None, {"source": THING})
         chinese = [coco.CHINESE[coco.KNOWN.index(label)] for label in labels if label in coco.KNOWN]
         if chinese:
-            yield Segment(Text(", ".join(chinese)), None, {"source": THING, "vector": False})
+            yield Segment(Text(", ".join(chinese)), None, {"source": THING, WORDS_ALONE: True})
 
 
 def _count(found: Sequence[Found], said: MutableMapping[str, Any]) -> None:
@@ -90,8 +93,11 @@ def _count(found: Sequence[Found], said: MutableMapping[str, Any]) -> None:
 
 
 def _details(one: Found) -> dict[str, Any]:
+    return {**_place(one), "label": one.label}
+
+
+def _place(one: Found) -> dict[str, Any]:
     return {
         "box": [round(edge, 4) for edge in one.box],
-        "label": one.label,
         "confidence": round(one.probability, 3),
     }
