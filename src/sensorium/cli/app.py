@@ -9,17 +9,18 @@ import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.bulk import duplicates, export, import_
+from sensorium.cli.caption import caption
 from sensorium.cli.check import check
 from sensorium.cli.classify import classify, label, predict_rows
 from sensorium.cli.detect import detect as detect_things
 from sensorium.cli.evaluate import evaluate
 from sensorium.cli.explain import explain
-from sensorium.cli.generate import caption
 from sensorium.cli.language import answer, summarize, translate
 from sensorium.cli.models import models
 from sensorium.cli.options import CollectionOption, JsonOption, opened
 from sensorium.cli.progress import STAYS, interruptible, progress_bar, progress_of_steps
 from sensorium.cli.search import search
+from sensorium.cli.segment import segment
 from sensorium.cli.speech import speak, transcribe
 from sensorium.cli.terminal import print_json, print_line
 from sensorium.cli.train import train_app
@@ -229,6 +230,7 @@ app.command("import")(import_)
 app.command()(export)
 app.command()(duplicates)
 app.command()(caption)
+app.command()(segment)
 app.command()(translate)
 app.command()(summarize)
 app.command()(answer)
