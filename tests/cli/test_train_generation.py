@@ -39,12 +39,12 @@ def test_captions_from_the_shell(run: Run, folder: Path, tmp_path: Path) -> None
     assert all(len(cells) == 6 for cells in scores.values())
     assert "sensorium caption" in done.lines[-1]
     good, broken = (folder / "pictures" / name for name in ("red-0.png", "broken.png"))
-    used = run("caption", tmp_path / "captioner", good, broken, "--json")
+    used = run("caption", good, broken, "--model", tmp_path / "captioner", "--json")
     assert used.code == 1
     first, second = map(json.loads, used.lines)
     assert first["path"] == str(good) and isinstance(first["score"], float)
     assert second["skipped"] == str(broken)
-    plain = run("caption", tmp_path / "captioner", good)
+    plain = run("caption", tmp_path / "captioner", good)  # as it was before there was --model
     assert (plain.code, plain.lines) == (0, [f"{good}\t{first['text']}"])
     again = run("train", "caption", table, "--encoder", folder / "encoder", "-o",
                 tmp_path / "captioner")  # fmt: skip
@@ -89,7 +89,7 @@ def test_bad_input_is_one_line(
 
 def test_a_folder_of_something_else_is_no_model(run: Run, folder: Path) -> None:
     pictures = folder / "pictures"
-    done = run("caption", pictures, pictures / "red-0.png")
+    done = run("caption", pictures / "red-0.png", "--model", pictures)
     assert done.code == 2 and "captioner.json" in done.err
     done = run("translate", pictures, "a red cat")
     assert done.code == 2 and "translator.json" in done.err

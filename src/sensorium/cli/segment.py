@@ -48,7 +48,7 @@ def segment(
         typer.Option(
             metavar="NAME|none",
             help="What finds boxes for words, as in `sensorium detect --model`.",
-            show_default="words for cut-out, ssd-coco for person-mask",
+            show_default="ssd-coco for our models",
         ),
     ] = None,
     least: Annotated[
@@ -75,8 +75,8 @@ def segment(
     chosen = select_files(pictures, "image", "masks are of pictures")
     if not chosen.paths and not chosen.skipped:
         raise UsageError(f"{' '.join(pictures)}: no picture there")
-    shown = [[_numbers(one, 2, "X,Y") for one in some.split()] for some in points or ()]
-    around = [_numbers(one, 4, "X,Y,WIDTH,HEIGHT") for one in boxes or ()]
+    shown = [[_point(one) for one in some.split()] for some in points or ()]
+    around = [_box(one) for one in boxes or ()]
     found: list[Segmentation] = []
     if chosen.paths:
         targets = _targets(draw, [str(path) for path in chosen.paths])
@@ -112,14 +112,20 @@ def _tell(one: Segmentation) -> None:
         print_line(path, "nothing found")
 
 
-def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
+def _point(text: str) -> tuple[float, float]:
     try:
-        numbers = tuple(float(part) for part in text.split(","))
+        x, y = map(float, text.split(","))
     except ValueError:
-        numbers = ()
-    if len(numbers) != count:
-        raise UsageError(f"{text!r:.40} is not {form} in pixels of the picture")
-    return numbers
+        raise UsageError(f"{text!r:.40} is not X,Y in pixels of the picture") from None
+    return (x, y)
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    try:
+        x, y, width, height = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(f"{text!r:.40} is not X,Y,WIDTH,HEIGHT in pixels of the picture") from None
+    return (x, y, width, height)
 
 
 def _targets(draw: Path | None, paths: Sequence[str]) -> list[Path]:

@@ -179,8 +179,11 @@ class OneByOne(Protocol):
         """The model."""
         ...
 
-    write: Any
-    """Takes a picture, and the language where there are some; gives texts with scores."""
+    def write(
+        self, picture: PIL.Image.Image, language: str | None = None
+    ) -> list[tuple[str, float]]:
+        """Texts with scores, best first; none where nothing is known of the picture."""
+        ...
 
 
 class PictureCaptioner:
@@ -229,8 +232,7 @@ class PictureCaptioner:
             picture: PIL.Image.Image = picture_of(Path(path)).load(min_side=self.model.min_side)
         except MediaError as error:
             return Caption(path, "", error=error.reason, origin=self.origin)
-        told = {"language": language} if self.model.languages else {}
-        found: list[tuple[str, float]] = self.model.write(picture, **told)
+        found = self.model.write(picture, language)
         if not found:
             return Caption(path, "", origin=self.origin)
         (text, score), others = found[0], found[1:]

@@ -80,7 +80,9 @@ class NamingCaptioner:
         self.names = NAMES.read_text("utf-8").splitlines()
         self._vectors: npt.NDArray[np.float32] | None = None
 
-    def write(self, picture: PIL.Image.Image) -> list[tuple[str, float]]:
+    def write(
+        self, picture: PIL.Image.Image, language: str | None = None
+    ) -> list[tuple[str, float]]:
         """Names with their probabilities, best first; none where nothing is likely."""
         if self._vectors is None:
             self._vectors = _kept(self.encoder, self.names)

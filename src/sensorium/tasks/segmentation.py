@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "cut-out"
 
-DETECTORS = {"cut-out": "words", "person-mask": "ssd-coco"}
-"""Our models, and what finds boxes for each where nobody says otherwise."""
+DETECTORS = {"cut-out": "ssd-coco", "person-mask": "ssd-coco"}
+"""Our models, and what finds boxes for each where nobody says otherwise: kinds of things that SSD
+knows, and every other word by the encoder."""
 
 Point = tuple[float, float]
 

@@ -142,7 +142,7 @@ class SamFinder(_HubFinder):
 
             if not asked.points and not asked.boxes:
                 return self._all(decoded, side, least)
-            found = []
+            found: list[tuple[Levels, float]] = []
             for some in asked.points:
                 points = torch.tensor([[some]], dtype=torch.float32) * side
                 labels = torch.ones((1, 1, len(some)), dtype=torch.int32)
@@ -152,7 +152,10 @@ class SamFinder(_HubFinder):
                 boxes = torch.tensor([asked.boxes], dtype=torch.float32) * side
                 found += decoded(False, input_boxes=boxes)
         boxes_from = len(asked.points)
-        return [self._told(*one, max(-1, n - boxes_from)) for n, one in enumerate(found)]
+        return [
+            self._told(logits, chance, max(-1, number - boxes_from))
+            for number, (logits, chance) in enumerate(found)
+        ]
 
     def _all(self, decoded: Any, side: int, least: float) -> list[FoundMask]:
         centres = (np.arange(GRID) + 0.5) / GRID * side

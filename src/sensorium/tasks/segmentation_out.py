@@ -12,7 +12,7 @@ import PIL.Image
 
 from sensorium.errors import UsageError
 from sensorium.folders import whole
-from sensorium.tasks.coco import annotations
+from sensorium.tasks.coco import as_annotations
 from sensorium.tasks.detection import Box, Detection
 from sensorium.tasks.drawing import canvas_of, colours_of, draw_boxes, draw_mask
 from sensorium.tasks.segmentation import Segmentation
@@ -51,12 +51,12 @@ def drawn(picture: PIL.Image.Image, segmentation: Segmentation) -> PIL.Image.Ima
 
 
 def coco(segmentations: Iterable[Segmentation], folder: Path | None = None) -> dict[str, Any]:
-    """Masks as COCO has annotations; see `sensorium.tasks.coco.annotations`.
+    """Masks as COCO has annotations; see `sensorium.tasks.coco.as_annotations`.
 
     Their ``segmentation`` is run lengths: ``size`` and ``counts``.
     """
     found = [one for one in segmentations if not one.error]
-    made = annotations((_boxes(one) for one in found), folder)
+    made = as_annotations((_boxes(one) for one in found), folder)
     masks = (mask for one in found for mask in one.masks)
     for annotation, mask in zip(made["annotations"], masks, strict=True):
         annotation["area"] = mask.area

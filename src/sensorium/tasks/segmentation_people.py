@@ -48,7 +48,7 @@ class PeopleFinder:
     takes = frozenset(("labels", "boxes"))
     least = 0.5
     min_side = 512
-    kinds = (LABEL,)
+    kinds: tuple[str, ...] = (LABEL,)
 
     @property
     def origin(self) -> Origin:

@@ -23,7 +23,7 @@ REPORT = "report.json"
 BASELINE = "nearest neighbour"
 
 USES = {
-    "captioner": "sensorium caption {} PHOTO.jpg",
+    "captioner": "sensorium caption PHOTO.jpg --model {}",
     "translator": 'sensorium translate {} "TEXT"',
 }
 """Commands that a folder is used by."""
