@@ -110,6 +110,9 @@ def test_faces_are_found(name: str, weights_of: Weights, sample: Path) -> None:
     assert 100 < x + width / 2 < 300 and y + height / 2 < 200 and 60 < width < 160
     assert not none.boxes
     _require_inside(face)
+    thin = detector.detect([np.zeros((height, width, 3), np.uint8)
+                            for height, width in ((1, 1), (4, 3000), (3000, 4))])  # fmt: skip
+    assert not any(one.boxes or one.error for one in thin)
 
 
 def test_words_that_no_detector_knows_are_found_by_an_encoder(

@@ -131,6 +131,9 @@ class FaceDetector:
 
     LONGEST_QUICK = 1200
 
+    LEAST = 40
+    """Pixels of the shorter side in which no face fits; the network fails on less than some ten."""
+
     HALF = 0.0
     """dlib's score at which a face is as likely as not: its own threshold."""
 
@@ -157,6 +160,8 @@ class FaceDetector:
         wanted = [self.LABEL] if labels is None else labels
         share = (self.LONGEST_QUICK if self._quick else self.LONGEST) / max(picture.size)
         size = tuple(max(1, round(side * share)) for side in picture.size)
+        if min(size) < self.LEAST:
+            return []
         pixels = np.asarray(picture.resize((size[0], size[1]), PIL.Image.Resampling.BILINEAR))
         key = "quick-faces" if self._quick else "faces"
         with LOADED.using(key, self._load, 4 << 20) as model, _COMPUTING:
