@@ -38,7 +38,7 @@ from sensorium.tasks.weights import folder_of
 VERSION = "1"
 """Of what is kept; another one measures all anew."""
 
-CONDITIONS = ("quiet", "noise 10 dB", "noise 0 dB", "music 5 dB")
+CONDITIONS = ("quiet", "noise 10 dB", "music 5 dB", "noise 0 dB")
 VOICES = ("espeak", "joe")
 OURS, PLAIN = "sensorium", "faster-whisper"
 MINUTES = 30.0

@@ -88,3 +88,35 @@ def test_all_are_pinned() -> None:
         assert name == one.name and one.packages and one.files and one.license and one.megabytes
         for digest in [p.sha256 for p in one.packages] + [f.sha256 for f in one.files.values()]:
             assert len(digest) == 64 and int(digest, 16)
+
+
+def test_installed_packages_need_no_registry(
+    small: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    for number, content in enumerate((b"one", b"two")):
+        (site / f"w{number}").mkdir(parents=True)
+        (site / f"w{number}" / "part.bin").write_bytes(content)
+    packed = tuple(replace(one, folders=(one.name,)) for one in small.packages)
+    monkeypatch.setattr(weights, "WEIGHTS", {"small": replace(small, packages=packed)})
+    monkeypatch.setattr(weights, "bring", None)
+    with pytest.raises(EncoderError, match="not on this machine"):
+        folder_of("small")
+    monkeypatch.syspath_prepend(site)
+    assert (folder_of("small") / "all.bin").read_bytes() == b"onetwo"
+    (site / "w1" / "part.bin").write_bytes(b"six")
+    (small.folder / weights.MARK).unlink()
+    with pytest.raises(ChecksumError, match="is pinned"):
+        folder_of("small")
+
+
+def test_what_weights_need_is_fetched_with_them(
+    small: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(small, name="other", needs=("small",))
+    monkeypatch.setattr(weights, "WEIGHTS", {"small": small, "other": other})
+    assert not other.is_here
+    get("other")
+    assert small.is_here and other.is_here
+    (small.folder / weights.MARK).unlink()
+    assert not other.is_here

@@ -15,13 +15,13 @@ EVERY = 8
 """Frames of 10 ms that the encoders make one of."""
 
 
-def whisper(folder: Path, tokenizer_file: Path, text: str = " cat") -> Path:
+def whisper(folder: Path, tokenizer_file: Path, *, aligned: bool = False) -> Path:
     """Whisper as Transformers saves it, whose decoder is sure of one token whatever it hears."""
     import torch
     import transformers
 
     tokenizer = transformers.WhisperTokenizerFast(tokenizer_file=str(tokenizer_file))
-    (word,) = tokenizer.encode(text, add_special_tokens=False)
+    (word,) = tokenizer.encode(" cat", add_special_tokens=False)
     config = transformers.WhisperConfig(
         vocab_size=51865, d_model=16, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=16,
         decoder_ffn_dim=16, encoder_attention_heads=2, decoder_attention_heads=2,
@@ -45,6 +45,8 @@ def whisper(folder: Path, tokenizer_file: Path, text: str = " cat") -> Path:
     settings.lang_to_id = {"<|en|>": 50259, "<|zh|>": 50260}
     settings.task_to_id = {"transcribe": 50359, "translate": 50358}
     settings.no_timestamps_token_id = 50363
+    if aligned:
+        settings.alignment_heads = [[0, 0], [0, 1]]
     model.generation_config = settings
     model.save_pretrained(folder)
     features = transformers.WhisperFeatureExtractor(feature_size=80)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,15 @@ class FasterWhisper:
         """See `Recogniser`."""
         if self.weights is not None and WEIGHTS[self.weights].is_here:
             return WEIGHTS[self.weights].origin
-        folder = Path(self.name).expanduser()
-        if folder.is_dir():
-            return Origin(str(folder), digest_of_folder(folder), "folder")
+        if Path(self.name).expanduser().is_dir():
+            return self._folder_origin
         found = self._cached()
         return Origin(self.name, found.name if found else "", "hub")
+
+    @cached_property
+    def _folder_origin(self) -> Origin:
+        folder = Path(self.name).expanduser()
+        return Origin(str(folder), digest_of_folder(folder), "folder")
 
     def hear(self, samples: Samples, language: str | None) -> list[Said]:
         """See `Recogniser`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class OnnxAsr:
             raise MissingExtraError("onnx-asr", "onnx-asr")
         self.name = name
 
-    @property
+    @cached_property
     def origin(self) -> Origin:
         """See `Recogniser`."""
         folder = Path(self.name).expanduser()

@@ -72,13 +72,13 @@ class TransformersWhisper:
                     return_token_timestamps=bool(getattr(settings, "alignment_heads", None)),
                     **options,
                 )  # fmt: skip
-            tokens = out.sequences[0]
-            chosen = tokens[len(tokens) - len(out.scores) :]
+            tokens = out["sequences"][0]
+            chosen = tokens[len(tokens) - len(out["scores"]) :]
             sure = [
                 float(torch.log_softmax(score[0].float(), -1)[token])
-                for score, token in zip(out.scores, chosen, strict=True)
+                for score, token in zip(out["scores"], chosen, strict=True)
             ]
-            times = getattr(out, "token_timestamps", None)
+            times = out.get("token_timestamps")
             ends = times[0][-len(chosen) :].tolist() if times is not None else None
             special = {*processor.tokenizer.all_special_ids}
             kept = [n for n, token in enumerate(chosen.tolist()) if token not in special]
