@@ -20,6 +20,7 @@ from benchmarks.sample import SAMPLE
 from sensorium.errors import EncoderError, MediaError
 from sensorium.home import sensorium_home
 from sensorium.media import Audio
+from sensorium.packages import Package, bring
 
 RATE = 16_000
 SENTENCES = 200
@@ -37,6 +38,28 @@ VOICED = re.compile(r"dreydl|apollo_lander")
 """Sound effects of the stamps in which somebody speaks."""
 
 
+HELD_OUT = (
+    Package(
+        "debian",
+        "frozen-bubble-data",
+        "2.212-11",
+        "39cdfd07d9532d1558762cf265a844d09015c4540568573c50f444cc084166e0",
+    ),
+    Package(
+        "debian",
+        "sound-theme-freedesktop",
+        "0.8-2",
+        "135cc4893ba590d428577bc3bf42df756a165c05a2a43f84311ad7db779a70ea",
+    ),
+)
+"""Music and noises of a game, and of desktops: no rule was chosen on them."""
+
+HELD_OUT_KIND = "sounds of a game, desktops and the sample"
+
+SPOKEN = "audio-channel-"
+"""Begins the names of those in which somebody says which loudspeaker it is."""
+
+
 @dataclass(frozen=True)
 class Recording:
     """Sentences behind one another."""
@@ -48,7 +71,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Wordless:
-    """A sound in which nobody speaks, and whether rules were chosen on it."""
+    """A sound in which nobody speaks."""
 
     name: str
     kind: str
@@ -216,13 +239,14 @@ def _real() -> Iterator[tuple[str, str, Path]]:
         for row in datasets.rows(name):
             voiced = VOICED.search(row["id"]) or row["audio_kind"] == "spoken_name"
             if row["audio"] and not voiced:
-                chosen = "stamps' sounds (rules chosen on them)"
-                yield (
-                    row["id"],
-                    chosen if name == "stamps" else "GCompris' sounds",
-                    Path(row["audio"]),
-                )
+                kind = "Tux Paint's and GCompris' sounds (rules chosen on them)"
+                yield row["id"], kind, Path(row["audio"])
     with (SAMPLE / "sounds.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if "gcompris" not in row["source"]:  # those are above
-                yield row["path"], "the sample's sounds", SAMPLE / row["path"]
+                yield row["path"], HELD_OUT_KIND, SAMPLE / row["path"]
+    for package in HELD_OUT:
+        folder = bring(package, datasets.home())
+        for path in sorted(folder.rglob("*.og[ga]")):
+            if not path.name.startswith(SPOKEN):
+                yield f"{package.name}/{path.name}", HELD_OUT_KIND, path

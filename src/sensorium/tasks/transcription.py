@@ -46,9 +46,9 @@ LONGEST_PAUSE = 1.0
 PAUSE_SECONDS = 2.0
 """Pauses that a recogniser hears, too; longer ones are left out."""
 
-DOUBTED = 0.4
+DOUBTED = 0.5
 """Confidence that words need where the detector of voices is not certain. Of sounds without a
-voice Whisper writes words with 0.005 to 0.28, and of an astronaut over the radio with 0.6."""
+voice Whisper writes words with 0.005 to 0.41, and of an astronaut over the radio with 0.6."""
 
 DEFAULT_MODEL = "base"
 

@@ -25,9 +25,9 @@ STOPS = 0.35
 """Probabilities at which a stretch of speech begins, and below which it ends: Silero's own."""
 
 SURE = 0.85
-"""What a stretch must reach somewhere. Of the sound effects of Tux Paint's stamps, those without a
-voice stay below it but for a bell (0.90) and a ghost (0.852); voices reach 0.91 to 0.98 there, a
-synthetic one under as loud a noise 0.98."""
+"""What a stretch must reach somewhere. Of the sounds of Tux Paint and GCompris, those without a
+voice stay below it but for a bell (0.90), an owl (0.89) and a ghost (0.85); voices reach 0.91 to
+0.98 there, a synthetic one under as loud a noise 0.98."""
 
 CERTAIN = 0.95
 """From here on the detector alone decides; below, the recogniser must be sure of its words, too."""

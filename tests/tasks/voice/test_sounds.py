@@ -63,6 +63,12 @@ def test_sentences_in_both_alphabets(weights_of: Weights) -> None:
     assert english_ipa(text, KOKORO) == "ðə wˈɔTəɹ ɪz əbˈWt fˈIv dɪɡɹˈiz sˈɛlsiəs, ði ˈiɡəl sˈɛd!"
 
 
+def test_pauses_and_names_of_letters(weights_of: Weights) -> None:
+    weights_of("english-sounds")
+    assert english_ipa("The letter a (a vowel).", BROAD) == "ðə lˈɛɾɚ ˈeɪ, ɐ vˈaʊəl."
+    assert english_ipa("A cat—a cat; (a).", BROAD) == "ɐ kˈæt, ɐ kˈæt; ˈeɪ."
+
+
 def test_chinese_syllables() -> None:
     chinese = pytest.importorskip("sensorium.tasks.voice.chinese")
     assert chinese.phonemes("你好") == "ni↗xau↓"  # two third tones in a row

@@ -36,6 +36,7 @@ from sensorium.tasks.voice.wording import (
         ("5 km/h, 1 kg", "five kilometers an hour, one kilogram"),
         ("35.5% of 1/2 & 3/4", "thirty-five point five percent of one half and three quarters"),
         ("Dr. Li vs. Mrs. Wu, e.g. No. 7", "doctor Li versus missus Wu, for example number seven"),
+        ("A US dollar for us", "A U S dollar for us"),
         ("pages 3-4", "pages three to four"),
         ("agent 007", "agent zero zero seven"),
     ],

@@ -29,8 +29,8 @@ SHORT_GAP = 0.8
 UNSURE = -1.0
 NOTHING_SAID = 0.6
 REPEATED = 2.4
-"""A passage whose mean log-probability is below `UNSURE`, that is nothing said with this
-probability, or whose text can be compressed so much, is none (Radford et al. 2022, section 4.5)."""
+"""A passage that is nothing said with this probability, and whose mean log-probability is below
+`UNSURE`, or whose text can be compressed so much, is none (Radford et al. 2022, section 4.5)."""
 
 
 class Recogniser(Protocol):
@@ -64,12 +64,11 @@ class Recogniser(Protocol):
 
 
 def is_invented(mean_log: float, nothing_said: float, compression: float = 0.0) -> bool:
-    """Whether Whisper's own figures say that a passage was not said."""
-    return (
-        mean_log < UNSURE
-        or (nothing_said > NOTHING_SAID and mean_log < UNSURE / 2)
-        or compression > REPEATED
-    )
+    """Whether Whisper's own figures say that a passage was not said.
+
+    A low log-probability alone does not: in loud noise it is that of every window.
+    """
+    return (nothing_said > NOTHING_SAID and mean_log < UNSURE) or compression > REPEATED
 
 
 def hub_files(name: str) -> set[str]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.tasks.hearing.base import (
-    NOTHING_SAID,
     REPEATED,
     UNSURE,
     Samples,
@@ -73,7 +72,7 @@ class FasterWhisper:
                 samples, language=language, vad_filter=False, beam_size=5,
                 temperature=TEMPERATURES,
                 condition_on_previous_text=False, log_prob_threshold=UNSURE,
-                no_speech_threshold=NOTHING_SAID, compression_ratio_threshold=REPEATED,
+                no_speech_threshold=None, compression_ratio_threshold=REPEATED,
                 word_timestamps=True,  # else a sentence may begin with the silence before it
             )  # fmt: skip
             return [

@@ -38,7 +38,8 @@ WEAK = {
 """Small words, which have no stress within a sentence."""
 
 SPOKEN_SIGNS = ",.;:!?"
-_PARTS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[,.;:!?—…]")
+_PARTS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[,.;:!?—…()]")
+_PAUSES = {"—": ",", "…": ".", "(": ",", ")": ","}
 _VOWEL = re.compile(r"[AEIOU]")
 
 
@@ -70,14 +71,20 @@ def english_ipa(sentence: str, alphabet: Mapping[str, str]) -> str:
     text = ""
     for n, (part, word) in enumerate(zip(parts, is_word, strict=True)):
         if not word:
-            text = text.rstrip() + {"—": ",", "…": "."}.get(part, part) + " "
+            text = text.rstrip()
+            if text and text[-1] not in SPOKEN_SIGNS:
+                text += _PAUSES.get(part, part)
+            elif part in ".!?":  # what ends a sentence stands for a pause before it
+                text = text[:-1] + part
+            text += " "
             continue
-        own: Sequence[str] = (
-            tuple(WEAK[part.lower()].split()) if part.lower() in WEAK else sounds[n]
-        )
+        low = part.lower()
+        own: Sequence[str] = tuple(WEAK[low].split()) if low in WEAK else sounds[n]
         following = sounds[n + 1] if n + 1 < len(parts) else ()
-        if part.lower() == "the" and following and _VOWEL.match(following[0]):
+        if low == "the" and following and _VOWEL.match(following[0]):
             own = ("DH", "IY0")
+        elif low == "a" and (not following or parts[n - 1 : n] == ["letter"]):
+            own = ("EY1",)  # its name
         text += _written(own, alphabet) + " "
     return text.strip()
 

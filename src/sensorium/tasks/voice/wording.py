@@ -137,6 +137,8 @@ def english(text: str) -> str:
     for short, long in _ABBREVIATIONS.items():
         text = re.sub(rf"(?<![\w.]){re.escape(short)}", long, text)
     text = re.sub(r"\bNo\. ?(?=\d)", "number ", text)
+    if not text.isupper():
+        text = re.sub(r"\b(US|UK|EU|UN)\b", lambda m: " ".join(m[1]), text)  # no words here
     text = re.sub(r"\b(\d{4})-(\d\d?)-(\d\d?)\b", _date, text)
     text = re.sub(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?::\d\d)?", _time, text)
     text = re.sub(r"([$€£])\.(\d\d)\b", r"\g<1>0.\2", text)
