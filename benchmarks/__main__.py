@@ -33,6 +33,7 @@ BENCHMARKS = {
     "long_questions": "questions longer than the model reads at once: cut off, or in parts",
     "detection": "boxes for any word and for known kinds, on pictures put together: AP50",
     "people": "photos with people by their questions, with labels of a detector and without",
+    "language": "answers and summaries without a language model, beside BM25, TextRank and others",
     "sets": "label sets with a stated coverage, and 'none of these', beside rivals",
     "sqlite": "collections on the SQLite of apsw, and on Python's as it is and with guards",
     "words": "questions for words in many scripts, beside other ways to cut words",

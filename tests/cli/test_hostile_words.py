@@ -37,6 +37,8 @@ def test_nothing_that_a_terminal_obeys_is_printed(
     library = tmp_path / f"{EVIL}.sensorium"
     at = ("-c", library)
     labels = ("--labels", f"red {EVIL},blue")
+    words = tmp_path / f"{EVIL}.txt"
+    words.write_text(f"Red{EVIL} is the colour of evil{EVIL} things. Blue is not.", "utf-8")
     commands: list[tuple[int, tuple[str | Path, ...]]] = [
         (1, ("index", evil, *at, "--encoder", tiny)),
         (0, ("index", evil / "manifest.jsonl", *at)),
@@ -51,6 +53,10 @@ def test_nothing_that_a_terminal_obeys_is_printed(
         (0, ("search", f"red {EVIL}", *at, "--explain")),
         (0, ("explain", f"red {EVIL}", evil / f"red] 0 {EVIL}.png", "--encoder", tiny)),
         (0, ("explain", f"red {EVIL}", evil / f"red] 0 {EVIL}.png", "--encoder", tiny, "--json")),
+        (0, ("answer", f"What is the colour {EVIL}of evil things?", words)),
+        (0, ("answer", f"What is the colour {EVIL}of evil things?", words, "--json")),
+        (0, ("summarize", words, "-n", "1")),
+        (0, ("summarize", words, "-n", "1", "--json")),
         (0, ("info", *at)),
         (0, ("info", *at, "--json")),
         (0, ("duplicates", *at)),

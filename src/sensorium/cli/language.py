@@ -200,8 +200,13 @@ def answer(
             own = encoder or library.encoder
             answerer = load_answerer(model, encoder=own, threshold=threshold)
             found = answer_from(library, question, answerer, k=k, where=where)
-    blocks = [(_told(one), "") for one in found]
-    _give(found, blocks, found.skipped, out, as_json)
+    if output.console.is_terminal and out is None and not as_json:
+        for one in found:
+            _show(one)
+        _give((), (), found.skipped, None, as_json=False)
+    else:
+        blocks = [(_told(one), "") for one in found]
+        _give(found, blocks, found.skipped, out, as_json)
     if not any(one.is_found for one in found):
         raise typer.Exit(EXIT_PARTLY)
 
@@ -227,14 +232,35 @@ def _readable(files: Iterable[str]) -> Selection:
     return chosen
 
 
+def _place(one: Any) -> str:
+    place = "".join(f", {name} {value}" for name, value in one.place.items())
+    return output.short_path(one.source) + place if one.source else ""
+
+
+def _show(one: Any) -> None:
+    """An answer on a terminal: in bold, with its passage below, where it stands out as well."""
+    from rich.text import Text
+
+    from sensorium.tasks.answers import NOT_IN_THE_TEXT
+
+    sure = "" if one.probability is None else f" ({one.probability:.0%})"
+    head = Text(one.text or NOT_IN_THE_TEXT, style="bold").append(sure, style="not bold")
+    output.console.print(head, soft_wrap=True)
+    if place := _place(one):
+        output.console.print(f"  {place}", soft_wrap=True)
+    if one.passage:
+        passage = Text(f"  {one.passage}")
+        if one.span is not None:
+            passage.stylize("bold", one.span[0] + 2, one.span[1] + 2)
+        output.console.print(passage, soft_wrap=True)
+
+
 def _told(one: Any) -> str:
     """An answer on a line: the answer, how sure it is, where it stands, and the passage."""
     from sensorium.tasks.answers import NOT_IN_THE_TEXT
 
     sure = "" if one.probability is None else f"{one.probability:.2f}"
-    place = "".join(f", {name} {value}" for name, value in one.place.items())
-    source = output.short_path(one.source) + place if one.source else ""
-    return "\t".join(filter(None, (one.text or NOT_IN_THE_TEXT, sure, source, one.passage)))
+    return "\t".join(filter(None, (one.text or NOT_IN_THE_TEXT, sure, _place(one), one.passage)))
 
 
 def _give(
