@@ -261,6 +261,9 @@ def test_a_server_names_its_passage(script: Scripted) -> None:
         script.writes(said)
         (found,) = load_answerer(f"{script.url}#m").answer("Who built it?", [CATS, BRIDGE])
         assert not found.is_found
+    script.writes('{"passage": 2, "answer": "93"}')  # of 1932: no words of the passage
+    (found,) = load_answerer(f"{script.url}#m").answer("How many?", [CATS, BRIDGE])
+    assert (found.text, found.span) == ("93", None)
     script.writes("It was Anna Keller")  # no JSON, and no passage: the one that says it is cited
     (found,) = load_answerer(f"{script.url}#m").answer("Who built it?", [CATS, BRIDGE])
     assert (found.text, found.passage, found.span) == ("It was Anna Keller", BRIDGE, None)

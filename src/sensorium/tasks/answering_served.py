@@ -92,10 +92,12 @@ class Served:
         if not 0 < number <= len(passages):  # it named none: the one that has most of its words
             scores = bm25(terms(text), [terms(one) for one, _ in passages])
             passage, source = passages[max(range(len(passages)), key=scores.__getitem__)]
-        at = passage.casefold().find(text.casefold())
-        span = (at, at + len(text)) if at >= 0 and len(passage) == len(passage.casefold()) else None
-        if span is not None:
-            text = passage[slice(*span)]
+        # Whole words: a "4" does not stand in "1784".
+        found = re.search(
+            rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])", passage, re.IGNORECASE
+        )
+        span = found.span() if found else None
+        text = found[0] if found else text
         return [
             Answer(question, text, None, passage, source.source, span, self._model.origin,
                    source.place)
