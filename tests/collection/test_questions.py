@@ -211,6 +211,8 @@ def test_vectors_and_media_are_parts(library: Collection, coloured: Path) -> Non
         ({"query": "a", "without": Part("b", -1)}, "no sign of its own"),
         ({"query": Question("a"), "without": "b"}, "a Question holds all its parts"),
         ({"query": "a", "like": ["x.png"] * 200}, "up to 100 parts"),
+        ({"query": "a", "like": " "}, "an example is a file"),
+        ({"query": "a", "unlike": [True]}, "an example is a file"),
     ],
 )  # fmt: skip
 def test_questions_that_cannot_be(

@@ -62,11 +62,21 @@ def test_few_segments_are_taken_for_like_others_of_their_space() -> None:
     stored = {"text": texts, "audio": sounds, "image": pictures}
     alone = Samples.of(stored, {})
     assert len(alone.vectors["image"]) == 3 + FEW
-    np.testing.assert_array_equal(alone.vectors["image"][3:], texts[:FEW])
+    rows = {row.tobytes() for row in texts}
+    assert len(rows & {row.tobytes() for row in alone.vectors["image"][3:]}) == FEW
     known = Samples.of(stored, {"image": cone(rng, 1, 40, 0.1)})
     assert len(known.vectors["image"]) == 43
     query = texts[0] / np.linalg.norm(texts[0])
     assert list(alone.scale(query).modalities) == ["text", "image"]  # it has no part in sounds
+
+
+def test_the_scale_of_a_few_is_the_same_in_whatever_order_the_others_were_added() -> None:
+    rng = np.random.default_rng(3)
+    texts, pictures = cone(rng, 0, 50, 0.1), cone(rng, 1, 3, 0.1)
+    wanted = Samples.of({"text": texts, "image": pictures}, {}).scale(texts[0])
+    turned = Samples.of({"text": texts[::-1], "image": pictures[::-1]}, {}).scale(texts[0])
+    assert turned.modalities == wanted.modalities
+    assert turned.spreads["image"] == pytest.approx(wanted.spreads["image"], abs=1e-5)
 
 
 def test_what_is_drawn_of_many_follows_from_them_alone() -> None:

@@ -334,6 +334,12 @@ def _item_or(what: Any) -> Any:
 
 def _example(what: Any) -> Part:
     part = what if isinstance(what, Part) else Part(what)
+    # True would be item 1, and an empty name the folder that one is in.
+    is_empty = isinstance(part.what, str) and not part.what.strip()
+    if is_empty or part.what is None or isinstance(part.what, (bool, np.bool_)):
+        raise UsageError(
+            f"an example is a file, an item, its number, media or a vector; got {part.what!r}"
+        )
     return part if isinstance(part.what, Example) else replace(part, what=Example(part.what))
 
 

@@ -234,7 +234,8 @@ class Samples:
         questions : sequence of ndarray of float32, shape (m, d)
             Vectors of ordinary questions of each kind.
         """
-        spaces = {name: vectors[:FEW] for name, vectors in segments.items()}
+        # Those that were added first would make scores depend on the order of adding.
+        spaces = {name: vectors[rows_drawn(vectors, FEW)] for name, vectors in segments.items()}
         stored = {name: vectors for name, vectors in segments.items() if name != VIEWS}
         if VIEWS in segments and VIEWS_OF not in stored:
             # Without other pictures, views are what pictures are.
