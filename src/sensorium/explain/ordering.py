@@ -30,14 +30,14 @@ from sensorium.explain.worth import Masks, Values, Worth
 from sensorium.tasks.contributions import MOST_EXACT, exact_shapley
 
 ROUNDS = 5
-"""Times an order is tried and mended: of validation pictures insertion less deletion is 0.07 by the
-first estimate of each part, 0.094 after four rounds and 0.099 after seven, each of ten sets."""
+"""Times an order is tried and mended: of eleven scenes of the validation splits insertion less
+deletion is 0.094 after four rounds and 0.099 after seven, each of ten sets."""
 
 REACH = 0.8
 """How far, in parts, what one part does tells of its neighbours: a length of a Gaussian.
 
-With 0 (each by itself) the mean area of five validation pictures is 0.088, with 0.8 0.090, with 1.3
-0.083."""
+Of five such scenes, before any round, insertion less deletion is 0.088 with 0 (each part by
+itself), 0.090 with 0.8 and 0.083 with 1.3."""
 
 NOISE = 0.1
 """Variance that a linear model leaves, as a share of that of its values."""
