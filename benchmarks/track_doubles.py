@@ -225,11 +225,32 @@ def _faster(c: random.Random, sounds: Sequence[Samples], words: Sequence[Samples
     return _tune(notes, 0.4), _tune([note + 1 for note in notes], 0.4)
 
 
+def _word_more(c: random.Random, sounds: Sequence[Samples], words: Sequence[Samples]) -> Pair:
+    """A sentence, and the same with another word after it."""
+    said = c.sample(words, 5)
+    return np.concatenate(said[:4]), np.concatenate(said)
+
+
+def _pause(c: random.Random, sounds: Sequence[Samples], words: Sequence[Samples]) -> Pair:
+    """A sentence, and the same with a second of silence in it, not at an end."""
+    said = c.sample(words, 4)
+    pause = np.zeros(RATE, np.float32)
+    return np.concatenate(said), np.concatenate([*said[:2], pause, *said[2:]])
+
+
+def _first_or_last(c: random.Random, sounds: Sequence[Samples], words: Sequence[Samples]) -> Pair:
+    """A word before a second of silence and some others, or after them."""
+    said = c.sample(words, 4)
+    pause = np.zeros(RATE, np.float32)
+    return np.concatenate([said[0], pause, *said[1:]]), np.concatenate([*said[1:], pause, said[0]])
+
+
 SOUND_PAIRS: dict[str, Callable[..., Pair]] = {
     "a note of a tune": _tunes, "two notes": _tone, "another end": _ending,
     "a word cut out": _silenced, "another word": _said, "words over music": _over_music,
     "noise": _noise, "two letters": _words, "two recordings": _recordings,
-    "a semitone higher": _faster,
+    "a semitone higher": _faster, "a word more": _word_more, "a pause": _pause,
+    "first or last": _first_or_last,
 }  # fmt: skip
 
 
@@ -430,9 +451,78 @@ def _slides(g: Given) -> Iterator[Film]:
         yield [shown[n // 20] for n in range(80)], g.sound
 
 
+def _digits(c: random.Random) -> tuple[str, str]:
+    """Two figures that differ in one digit."""
+    digits = [c.choice("123456789") for _ in range(4)]
+    other, which = list(digits), c.randrange(4)
+    other[which] = c.choice([digit for digit in "0123456789" if digit != digits[which]])
+    return "".join(digits), "".join(other)
+
+
+def _page(c: random.Random, figure: str) -> PIL.Image.Image:
+    page = PIL.Image.new("RGB", SIZE, "white")
+    for line in range(7):
+        words = " ".join(c.sample(WORDS, 3)) if line != 3 else f"total: {figure} items"
+        PIL.ImageDraw.Draw(page).text(
+            (10, 8 + 20 * line), words, "black", PIL.ImageFont.load_default(14)
+        )
+    return page
+
+
+def _another_figure(g: Given) -> Iterator[Film]:
+    """A screen with seven lines of words, of which a figure is another one for 2 s."""
+    at = g.c.randrange(4)
+    for figure in _digits(g.c):
+        c = random.Random(str(g.frames[0].tobytes()[:99]))
+        shown = [_page(c, figure if n == at else "4711") for n in range(4)]
+        yield [shown[n // 20] for n in range(80)], g.sound
+
+
+def _time_stamps(g: Given) -> Iterator[Film]:
+    """A camera that sees the same on two days, and writes the date into its pictures."""
+    ground = g.frames[0]
+    for figure in _digits(g.c):
+        frames = []
+        for n in range(len(g.frames)):
+            frame = ground.copy()
+            said = f"{figure}-08-1{n // 10}"
+            PIL.ImageDraw.Draw(frame).text(
+                (150, 4), said, "white", PIL.ImageFont.load_default(14), stroke_width=1,
+                stroke_fill="black",
+            )  # fmt: skip
+            frames.append(frame)
+        yield frames, g.sound
+
+
+def _captions(g: Given) -> Iterator[Film]:
+    """Photos under which another year stands."""
+    for figure in _digits(g.c):
+        frames = []
+        for frame in g.frames:
+            bar = PIL.Image.new("RGB", SIZE, "white")
+            bar.paste(frame.resize((SIZE[0], SIZE[1] - 24)))
+            PIL.ImageDraw.Draw(bar).text(
+                (10, SIZE[1] - 21), f"Summer {figure}", "black", PIL.ImageFont.load_default(16)
+            )
+            frames.append(bar)
+        yield frames, g.sound
+
+
+def _bird(g: Given) -> Iterator[Film]:
+    """Something small is there for two seconds, and lies still."""
+    yield g.frames, g.sound
+    changed = [frame.copy() for frame in g.frames]
+    x, y, begin = g.c.randrange(20, 220), g.c.randrange(12, 60), g.c.randrange(10, 50)
+    ink = g.c.choice(("black", "white", "red"))
+    for frame in changed[begin : begin + 20]:
+        PIL.ImageDraw.Draw(frame).ellipse((x - 4, y - 4, x + 4, y + 4), ink)
+    yield changed, g.sound
+
+
 FILM_PAIRS: dict[str, Callable[[Given], Iterator[Film]]] = {
     "one black start": _black_start, "one title card": _one_title, "two titles": _two_titles,
     "another sound": _other_sound, "without its sound": _no_sound, "another shot": _other_shot,
     "something passes": _passes, "other subtitles": _subtitles, "another order": _order,
-    "other slides": _slides,
+    "other slides": _slides, "another figure": _another_figure, "time stamps": _time_stamps,
+    "another year under it": _captions, "something small": _bird,
 }  # fmt: skip

@@ -75,6 +75,21 @@ def test_sounds(tmp_path: Path) -> None:
     assert found == [*files.values()][1:]
 
 
+def test_only_silence_may_be_there_more(tmp_path: Path) -> None:
+    sound, second = tune([0, 4, 7, 12, 11, 7, 5, 2]), np.zeros(RATE, np.float32)
+    files = {
+        saved(tmp_path / "a.wav", sound): None,
+        saved(tmp_path / "silence after.wav", np.concatenate([sound, second])): True,
+        saved(tmp_path / "before.mp3", np.concatenate([second, sound]), "libmp3lame"): True,
+        saved(tmp_path / "both.wav", np.concatenate([second, sound, second])): True,
+        saved(tmp_path / "a note more.wav", np.concatenate([sound, tune([4])])): False,
+        saved(tmp_path / "later.wav", np.concatenate([sound, second, tune([4])])): False,
+        saved(tmp_path / "within.wav", np.insert(sound, RATE, second)): False,
+        saved(tmp_path / "shorter.wav", sound[: -RATE // 2]): False,
+    }
+    assert agreed(same_sounds, [*files], 2.0) == [*files.values()][1:]
+
+
 def test_silence_says_nothing(tmp_path: Path) -> None:
     quiet = np.zeros(2 * RATE, np.float32)
     noise = quiet + np.random.default_rng(0).normal(0, 1e-4, len(quiet)).astype(np.float32)
@@ -88,9 +103,15 @@ Draw = Callable[[int, Samples], Samples]
 
 
 def filmed(
-    path: Path, draw: Draw, size: tuple[int, int] = (192, 128), codec: str = "libx264"
+    path: Path,
+    draw: Draw,
+    size: tuple[int, int] = (192, 128),
+    codec: str = "libx264",
+    *,
+    later: int = 0,
+    sound: Samples | None = None,
 ) -> Path:
-    """40 frames at 10 a second over a ground that moves."""
+    """40 frames at 10 a second over a ground that moves, `later` by some."""
     rng = np.random.default_rng(5)
     coarse = rng.integers(256, size=(20, 60, 3)).astype(np.float32)
     ground = coarse.repeat(8, axis=0).repeat(8, axis=1)
@@ -98,12 +119,22 @@ def filmed(
         stream = container.add_stream(codec, rate=10)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.bit_rate = 600_000
+        if sound is not None:
+            heard = container.add_stream("aac", rate=RATE)
+            heard.layout = "mono"
         for n in range(40):
             levels = draw(n, ground[:128, 4 * n : 4 * n + 192].copy()).astype(np.uint8)
             frame = av.VideoFrame.from_ndarray(levels, "rgb24").reformat(*size, "yuv420p")
-            frame.pts = n
+            frame.pts = n + later
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+        if sound is not None:
+            piece = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
+            piece.sample_rate = RATE
+            resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE, frame_size=1024)
+            for part in [*resampler.resample(piece), *resampler.resample(None)]:
+                container.mux(heard.encode(part))
+            container.mux(heard.encode(None))
     return path
 
 
@@ -125,6 +156,17 @@ def dark(_: int, levels: Samples) -> Samples:
 
 def other_end(n: int, levels: Samples) -> Samples:
     return levels if n < 32 else levels[:, ::-1]
+
+
+def stamped(n: int, levels: Samples) -> Samples:
+    levels[4:16, 4:10] = 255
+    return levels
+
+
+def stamped_otherwise(n: int, levels: Samples) -> Samples:
+    levels[4:16, 4:10] = 255
+    levels[9:11, 5:9] = 0
+    return levels
 
 
 def something_passes(n: int, levels: Samples) -> Samples:
@@ -155,6 +197,28 @@ def test_films(tmp_path: Path) -> None:
         filmed(tmp_path / f"{n}.mp4", dark, codec=c) for n, c in enumerate(("libx264", "mpeg4"))
     ]
     assert agreed(same_films, darkness, 4.0) == [False]
+
+
+@pytest.mark.slow
+def test_late_softer_and_dubbed_films(tmp_path: Path) -> None:
+    notes = [0, 4, 7, 12, 11, 7, 5, 2] * 2
+    sound, other = tune(notes), tune([*notes[:-3], 6, 5, 2])
+    files = {
+        filmed(tmp_path / "a.mp4", plain, sound=sound): None,
+        filmed(tmp_path / "late.avi", plain, codec="mpeg4", later=1, sound=sound): True,
+        filmed(tmp_path / "softer.mkv", plain, sound=sound * np.float32(0.5)): True,
+        filmed(tmp_path / "dubbed.mp4", plain, sound=other): False,
+        filmed(tmp_path / "silent.mp4", plain, sound=sound * 0): False,
+        filmed(tmp_path / "without.mp4", plain): False,
+    }
+    assert agreed(same_films, [*files], 4.0) == [*files.values()][1:]
+    files = {
+        filmed(tmp_path / "b.mp4", stamped): None,
+        filmed(tmp_path / "b again.mkv", stamped, codec="mpeg4"): True,
+        filmed(tmp_path / "b other.mp4", stamped_otherwise): False,
+        filmed(tmp_path / "b other.mkv", stamped_otherwise, codec="mpeg4"): False,
+    }
+    assert agreed(same_films, [*files], 4.0) == [*files.values()][1:]
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,18 @@ from sensorium.data.files import stored_path
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import Audio, Video
 
+if TYPE_CHECKING:
+    from sensorium.media.tracks.abreast import Frames
+
 Samples = npt.NDArray[np.float32]
 
 Read = TypeVar("Read")
 
 LENGTHS = 0.35
 """Seconds by which two lengths may differ; see `sensorium.media.tracks.alike`."""
+
+SILENCE = 2.0
+"""Seconds by which two sounds' may differ more, where one has silence at an end."""
 
 
 class _Last:
@@ -59,15 +65,15 @@ def same_sounds(paths: Sequence[str], durations: Sequence[float]) -> Confirm:
         a, b = read(one), read(other)
         return a is not None and b is not None and same_sound(a, b)
 
-    return _one_by_one(are_one, durations)
+    return _one_by_one(are_one, durations, LENGTHS + SILENCE)
 
 
 @dataclass(frozen=True)
 class _Film:
-    """What is compared of a film: pictures at some times, and its sound if it has one."""
+    """What is compared first of a film: its frames near some times, and its sound if it has one."""
 
     times: Sequence[float]
-    pictures: Sequence[PIL.Image.Image]
+    frames: Frames
     sound: Samples | None
 
 
@@ -86,22 +92,29 @@ def same_films(paths: Sequence[str], durations: Sequence[float]) -> Confirm:
         return film if film.times == times else _watched(paths[row], times)
 
     def are_one(one: int, other: int) -> bool:
+        from sensorium.media.tracks.abreast import abreast
         from sensorium.media.tracks.alike import QUIET, same_pictures, same_sound, times_of
 
         # What only the longer one has at its end is under `LENGTHS`.
         times = times_of(min(durations[one], durations[other]))
         a, b = watched(one, times), watched(other, times)
-        if (a.sound is None) != (b.sound is None) or not same_pictures(a.pictures, b.pictures):
+        if (a.sound is None) != (b.sound is None):
             return False
-        if a.sound is None or b.sound is None:
-            return True
-        silent = [np.abs(sound).max(initial=0) < QUIET for sound in (a.sound, b.sound)]
-        return all(silent) or same_sound(a.sound, b.sound)
+        if a.sound is not None and b.sound is not None:
+            silent = [np.abs(sound).max(initial=0) < QUIET for sound in (a.sound, b.sound)]
+            if not all(silent) and not same_sound(a.sound, b.sound):
+                return False
+        met = abreast(a.frames, b.frames, np.array(times))
+        if met is None:
+            return False
+        return same_pictures(_pictures(paths[one], met[0]), _pictures(paths[other], met[1]))
 
-    return _one_by_one(are_one, durations)
+    return _one_by_one(are_one, durations, LENGTHS)
 
 
-def _one_by_one(are_one: Callable[[int, int], bool], durations: Sequence[float]) -> Confirm:
+def _one_by_one(
+    are_one: Callable[[int, int], bool], durations: Sequence[float], lengths: float
+) -> Confirm:
     """Compare pair by pair what is of about one length; what cannot be read is nothing's equal."""
 
     def agree(
@@ -109,7 +122,7 @@ def _one_by_one(are_one: Callable[[int, int], bool], durations: Sequence[float])
     ) -> npt.NDArray[np.bool_]:
         agreed = np.zeros(len(pairs), bool)
         for number, (one, other) in enumerate(pairs.tolist()):
-            if abs(durations[one] - durations[other]) > LENGTHS:
+            if abs(durations[one] - durations[other]) > lengths:
                 continue
             try:
                 agreed[number] = are_one(one, other)
@@ -122,6 +135,7 @@ def _one_by_one(are_one: Callable[[int, int], bool], durations: Sequence[float])
 
 def _watched(path: str, times: Sequence[float]) -> _Film:
     from sensorium.media.tracks import watching
+    from sensorium.media.tracks.abreast import NEAR, Frames
     from sensorium.media.tracks.alike import heard
 
     film = Video(stored_path(path))
@@ -129,5 +143,14 @@ def _watched(path: str, times: Sequence[float]) -> _Film:
     samples = None if sound is None else heard(sound)
     if sound is not None and samples is None:
         raise MediaError("too long to be compared", path)
-    pictures = list(watching.pictures_at(stored_path(path), film.name, times))
-    return _Film(times, pictures, samples)
+    near = watching.thumbnails_near(stored_path(path), film.name, times, NEAR)
+    return _Film(times, Frames.of(near), samples)
+
+
+def _pictures(path: str, times: npt.NDArray[np.float64]) -> Sequence[PIL.Image.Image]:
+    from sensorium.media.tracks import watching
+
+    # Two times may be of one frame, and a later time of an earlier one by a little.
+    order = np.argsort(times, kind="stable")
+    found = list(watching.pictures_at(stored_path(path), path, times[order].tolist()))
+    return [found[n] for n in np.argsort(order, kind="stable")]

@@ -302,9 +302,17 @@ def same_picture(
 
 
 def compare(
-    whole: PIL.Image.Image, part: PIL.Image.Image, box: Box, longest: int = LONGEST
+    whole: PIL.Image.Image,
+    part: PIL.Image.Image,
+    box: Box,
+    longest: int = LONGEST,
+    *,
+    closely: bool = False,
 ) -> Closeness | None:
-    """Compare a picture with the part of another that it was aligned to; None if too small."""
+    """Compare a picture with the part of another that it was aligned to; None if too small.
+
+    What is only known of drawn ones is seen of all, `closely`.
+    """
     shown = (whole.width * (box[2] - box[0]), whole.height * (box[3] - box[1]))
     scale = min(1.0, longest / max(part.size), shown[0] / part.width, shown[1] / part.height)
     width, height = (STEP * int(length * scale / STEP) for length in part.size)
@@ -345,7 +353,7 @@ def compare(
         plain=plain,
         shorter=min(width, height),
     )
-    if not seen.is_drawn:
+    if not seen.is_drawn and not closely:
         return seen
     peak, light, beyond, hue, largest = _peaks(soft, soft_other)
     return replace(

@@ -15,7 +15,7 @@ import PIL.Image
 
 from sensorium.media.audio import Audio
 from sensorium.media.pictures.aligning import ROUGH, aligned
-from sensorium.media.pictures.alike import PLAIN, STRUCTURED, Closeness, compare
+from sensorium.media.pictures.alike import STRUCTURED, Closeness, compare
 from sensorium.media.pictures.placing import WHOLE
 
 Levels = npt.NDArray[np.float32]
@@ -42,7 +42,10 @@ LAG = 0.3
 """Seconds by which one may begin later: encoders put up to a tenth before it."""
 
 LENGTHS = 0.35
-"""Seconds by which two lengths may differ, for the same reason."""
+"""Seconds by which two lengths may differ, for the same reason, without one being silent then."""
+
+SILENCE = 2.0
+"""Seconds of silence that one may have more, at an end: it is compared with none."""
 
 LONGEST = 2 * 3600.0
 """Seconds of the longest that is compared: 230 MB of samples."""
@@ -73,12 +76,23 @@ SECONDS = 0.25
 TELLING = 3
 """Of them, that have to show something."""
 
-FILM_WORST, FILM_OUTLIER, FILM_TYPICAL = 1.2, 25.0, 0.25
-"""See `alike.Closeness`: of what is filmed. H.264 at half the size stays under 0.7, 13 and 0.2;
-what moves through the picture in one of two films is at 160 and 3,000."""
+FILM_WORST, FILM_OUTLIER, FILM_TYPICAL = 1.0, 25.0, 0.15
+"""See `alike.Closeness`: H.264 of CRF 32 stays under 0.83, 23 and 0.13 in each picture; what moves
+through the picture in one of two films is at 1.8 and 200, other words under it at 1.8 and 30."""
 
-DRAWN_WORST, DRAWN_OUTLIER = 0.1, 4.0
-"""The same of screens and titles."""
+SMALL_WORST, SMALL_OUTLIER = 0.2, 6.5
+"""The same of films of which one is at most two thirds as large, or tiny (`TINY`): at half the size
+it stays under 0.12 and 5.6. Another figure of 14 pixels, scaled so, is at 0.07 and 11."""
+
+SMALLER, TINY = 1.5, 140
+
+TOGETHER = 8
+"""Pictures of which the mean is compared, too: what saving does is another thing in each picture,
+what is written stays."""
+
+MEAN_OUTLIER, MEAN_LARGEST = 6.5, 20.0
+"""`alike.Closeness` of such means. The second is under 10 levels, of pages of writing under 18;
+another digit is at 70, and at 24 where it was scaled down until nobody can read it."""
 
 DARK = 9.0
 """Mean squared difference of levels of pictures that show nothing, such as black."""
@@ -115,23 +129,24 @@ def sound_difference(one: Samples, other: Samples) -> tuple[float, float, float]
     share : float
         Of the time, that is loud enough to be compared.
     """
-    if min(len(one), len(other)) < SHORTEST * RATE or abs(len(one) - len(other)) > LENGTHS * RATE:
+    apart = abs(len(one) - len(other))
+    if min(len(one), len(other)) < SHORTEST * RATE or apart > (LENGTHS + SILENCE) * RATE:
         return np.inf, np.inf, 0.0
     if min(np.abs(one).max(), np.abs(other).max()) < QUIET:
         return np.inf, np.inf, 0.0
-    lag = _lag(one, other)
+    lag = _lag(one, other, LAG if apart <= LENGTHS * RATE else LAG + SILENCE)
     one, other = one[max(0, lag) :], other[max(0, -lag) :]
     length = max(len(one), len(other))  # what only one of them has, is compared with silence
     levels = [_levels(np.pad(part, (0, length - len(part)))) for part in (one, other)]
     return _difference(*levels)
 
 
-def _lag(one: Samples, other: Samples) -> int:
+def _lag(one: Samples, other: Samples, seconds: float) -> int:
     """Samples by which the first is later, from what is most like each other in the first part."""
     first = [part[: round(ALIGNED * RATE)] for part in (one, other)]
     size = 1 << (2 * max(map(len, first)) - 1).bit_length()
     crossed = np.fft.irfft(np.fft.rfft(first[0], size) * np.conj(np.fft.rfft(first[1], size)), size)
-    most = round(LAG * RATE)
+    most = round(seconds * RATE)
     near = np.concatenate([crossed[-most:], crossed[: most + 1]])
     return int(np.argmax(np.abs(near))) - most
 
@@ -187,16 +202,14 @@ def times_of(duration: float) -> list[float]:
 
 
 def same_pictures(one: Sequence[PIL.Image.Image], other: Sequence[PIL.Image.Image]) -> bool:
-    """Whether two films show the same at the same times; see `times_of`."""
-    if len(one) != len(other):
+    """Whether two films show the same in pictures that belong together; see `abreast`."""
+    if len(one) != len(other) or not one:
         return False
     telling = 0
     for a, b in zip(one, other, strict=True):
-        if a.width * a.height < b.width * b.height:
-            a, b = b, a
         if abs(np.log(a.width / a.height * b.height / b.width)) > 0.05:
             return False
-        seen = compare(a, b, aligned(a, b, WHOLE, ROUGH))
+        seen = _seen(a, b)
         if seen is None:
             return False
         if seen.structured < STRUCTURED:
@@ -207,10 +220,33 @@ def same_pictures(one: Sequence[PIL.Image.Image], other: Sequence[PIL.Image.Imag
             return False
         else:
             telling += 1
-    return telling >= min(TELLING, len(one))
+    return telling >= min(TELLING, len(one)) and _agree_together(one, other)
+
+
+def _seen(a: PIL.Image.Image, b: PIL.Image.Image, *, closely: bool = False) -> Closeness | None:
+    if a.width * a.height < b.width * b.height:
+        a, b = b, a
+    return compare(a, b, aligned(a, b, WHOLE, ROUGH), closely=closely)
 
 
 def _agrees(seen: Closeness) -> bool:
-    if seen.plain >= PLAIN:
-        return seen.worst < DRAWN_WORST and seen.outlier < DRAWN_OUTLIER
-    return seen.worst < FILM_WORST and seen.outlier < FILM_OUTLIER and seen.typical < FILM_TYPICAL
+    worst, outlier = FILM_WORST, FILM_OUTLIER
+    if seen.reduced >= SMALLER or seen.shorter < TINY:
+        worst, outlier = SMALL_WORST, SMALL_OUTLIER
+    return seen.worst < worst and seen.outlier < outlier and seen.typical < FILM_TYPICAL
+
+
+def _agree_together(one: Sequence[PIL.Image.Image], other: Sequence[PIL.Image.Image]) -> bool:
+    """Whether means of `TOGETHER` pictures after each other agree."""
+    count = max(1, round(len(one) / TOGETHER))
+    for some in np.array_split(np.arange(len(one)), count):
+        seen = _seen(*(_mean([film[n] for n in some]) for film in (one, other)), closely=True)
+        if seen is None or seen.outlier >= MEAN_OUTLIER or seen.largest >= MEAN_LARGEST:
+            return False
+    return True
+
+
+def _mean(pictures: Sequence[PIL.Image.Image]) -> PIL.Image.Image:
+    size = pictures[0].size  # it may change in the middle of a broadcast
+    levels = [np.asarray(picture.resize(size), np.float32) for picture in pictures]
+    return PIL.Image.fromarray(np.mean(levels, axis=0).round().astype(np.uint8))

@@ -5,6 +5,7 @@ A process of their own reads them; only what is kept comes back.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -150,6 +151,51 @@ def _pictures_at(
         if shown is not None:  # the last one stays to the end
             for _ in waiting:
                 yield shown.picture()
+
+
+def thumbnails_near(
+    source: Path | bytes, name: str, times: Sequence[float], seconds: float
+) -> Generator[tuple[float, float, Thumbnail], None, None]:
+    """Yield frames that are seen within some seconds of any of some ascending times.
+
+    Yields
+    ------
+    begin, end : float
+        When it is seen; the last one to infinity.
+    thumbnail : ndarray of uint8, shape (32, 32, 3)
+
+    Raises
+    ------
+    MediaError
+        As `ffmpeg.frames`.
+    """
+    with closing(_thumbnails_near(source, name, list(times), seconds)) as found:
+        for begin, end, thumbnail in found:
+            if thumbnail is not None:
+                yield begin, end, thumbnail
+
+
+@isolated
+def _thumbnails_near(
+    source: Path | bytes, name: str, times: Sequence[float], seconds: float
+) -> Generator[tuple[float, float, Any], None, None]:
+    """As `thumbnails_near`, and now and then none, so that whoever waits knows that it goes on."""
+    waiting = deque(times)
+    shown: Look | None = None
+    with decoding(name, UNREADABLE):
+        for number, look in enumerate(ffmpeg.frames(source, name, EACH_FRAME, Told([]))):
+            if shown is not None:
+                while waiting and waiting[0] + seconds < shown.time:
+                    waiting.popleft()
+                if not waiting:
+                    return
+                if look.time > waiting[0] - seconds:
+                    yield shown.time, look.time, shown.thumbnail.astype(np.uint8)
+            shown = look
+            if number % FRAMES_TOLD == 0:
+                yield 0.0, 0.0, None
+        if shown is not None:
+            yield shown.time, np.inf, shown.thumbnail.astype(np.uint8)
 
 
 def _kept(
