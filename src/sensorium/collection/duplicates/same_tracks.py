@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,21 +29,30 @@ LENGTHS = 0.35
 SILENCE = 2.0
 """Seconds by which two sounds' may differ more, where one has silence at an end."""
 
+KEPT = 256 << 20
+"""Bytes of what was read that are kept: a film of some seconds takes half a million."""
+
+LEAST_KEPT = 2
+
 
 class _Last:
     """What was read of the files that were asked for last."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: dict[int, object] = {}
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
+        self._bytes = 0
 
-    def get(self, row: int, read: Callable[[], Read]) -> Read:
-        """What `read` gave for a row."""
-        if row not in self._kept:
-            while len(self._kept) >= self._most:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[row] = read()
-        return self._kept[row]  # type: ignore[return-value]
+    def get(self, key: Hashable, read: Callable[[], Read], size: Callable[[Read], int]) -> Read:
+        """What `read` gave for a key; `size` says how many bytes that takes."""
+        if key not in self._kept:
+            found = read()
+            self._kept[key] = found, size(found)
+            self._bytes += size(found)
+            while self._bytes > KEPT and len(self._kept) > LEAST_KEPT:
+                _, (_, bytes_) = self._kept.popitem(last=False)
+                self._bytes -= bytes_
+        self._kept.move_to_end(key)
+        return self._kept[key][0]  # type: ignore[return-value]
 
 
 def same_sounds(paths: Sequence[str], durations: Sequence[float]) -> Confirm:
@@ -54,13 +64,17 @@ def same_sounds(paths: Sequence[str], durations: Sequence[float]) -> Confirm:
     durations : sequence of float
         Seconds, as they were indexed; 0 where it is not known.
     """
-    last = _Last(4)
+    last = _Last()
 
     def are_one(one: int, other: int) -> bool:
         from sensorium.media.tracks.alike import heard, same_sound
 
         def read(row: int) -> Samples | None:
-            return last.get(row, lambda: heard(Audio(stored_path(paths[row]))))
+            return last.get(
+                row,
+                lambda: heard(Audio(stored_path(paths[row]))),
+                lambda sound: 0 if sound is None else sound.nbytes,
+            )
 
         a, b = read(one), read(other)
         return a is not None and b is not None and same_sound(a, b)
@@ -72,9 +86,12 @@ def same_sounds(paths: Sequence[str], durations: Sequence[float]) -> Confirm:
 class _Film:
     """What is compared first of a film: its frames near some times, and its sound if it has one."""
 
-    times: Sequence[float]
     frames: Frames
     sound: Samples | None
+
+
+def _size(film: _Film) -> int:
+    return film.frames.thumbnails.nbytes + (0 if film.sound is None else film.sound.nbytes)
 
 
 def same_films(paths: Sequence[str], durations: Sequence[float]) -> Confirm:
@@ -85,28 +102,35 @@ def same_films(paths: Sequence[str], durations: Sequence[float]) -> Confirm:
     paths, durations
         As for `same_sounds`.
     """
-    last = _Last(4)
+    last = _Last()
 
     def watched(row: int, times: Sequence[float]) -> _Film:
-        film = last.get(row, lambda: _watched(paths[row], times))
-        return film if film.times == times else _watched(paths[row], times)
+        return last.get((row, len(times), times[-1]), lambda: _watched(paths[row], times), _size)
 
     def are_one(one: int, other: int) -> bool:
         from sensorium.media.tracks.abreast import abreast
-        from sensorium.media.tracks.alike import QUIET, same_pictures, same_sound, times_of
+        from sensorium.media.tracks.alike import (
+            QUIET,
+            SECONDS,
+            same_pictures,
+            same_sound,
+            times_of,
+        )
 
-        # What only the longer one has at its end is under `LENGTHS`.
-        times = times_of(min(durations[one], durations[other]))
+        # What only the longer one has at its end is under `LENGTHS`. Rounded, films of about one
+        # length are looked at once.
+        shorter = min(durations[one], durations[other])
+        times = times_of(max(shorter // SECONDS, 1) * SECONDS)
         a, b = watched(one, times), watched(other, times)
         if (a.sound is None) != (b.sound is None):
+            return False
+        met = abreast(a.frames, b.frames, np.array(times))
+        if met is None:
             return False
         if a.sound is not None and b.sound is not None:
             silent = [np.abs(sound).max(initial=0) < QUIET for sound in (a.sound, b.sound)]
             if not all(silent) and not same_sound(a.sound, b.sound):
                 return False
-        met = abreast(a.frames, b.frames, np.array(times))
-        if met is None:
-            return False
         return same_pictures(_pictures(paths[one], met[0]), _pictures(paths[other], met[1]))
 
     return _one_by_one(are_one, durations, LENGTHS)
@@ -144,7 +168,7 @@ def _watched(path: str, times: Sequence[float]) -> _Film:
     if sound is not None and samples is None:
         raise MediaError("too long to be compared", path)
     near = watching.thumbnails_near(stored_path(path), film.name, times, NEAR)
-    return _Film(times, Frames.of(near), samples)
+    return _Film(Frames.of(near), samples)
 
 
 def _pictures(path: str, times: npt.NDArray[np.float64]) -> Sequence[PIL.Image.Image]:
