@@ -29,7 +29,8 @@ PAGES = (
     "docs/bulk.md", "docs/collection-format.md", "docs/design.md", "docs/encoder-format.md",
     "docs/evaluation.md", "docs/scores.md", "docs/search.md", "docs/trust.md",
     "docs/tasks/answer.md", "docs/tasks/summarize.md", "docs/tasks/translate.md",
-    "docs/tasks/detect.md", "docs/tasks/explain.md", "docs/training/classifier.md",
+    "docs/tasks/caption.md", "docs/tasks/detect.md", "docs/tasks/explain.md",
+    "docs/tasks/segment.md", "docs/training/classifier.md",
     # ... and these each name more.
     "docs/tasks/speak.md", "docs/tasks/transcribe.md", "docs/media.md", "docs/encoders.md",
     "docs/training/hashing.md",

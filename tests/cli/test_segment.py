@@ -39,9 +39,9 @@ def test_masks_of_people(
     assert [one["segmentation"]["counts"] for one in made["annotations"]] == [mask["counts"]]
     assert {path.name for path in draw.iterdir()} == {"s_camera.png", "x_dog.png"}
     plain = run("segment", *pictures, "--model", "person-mask")
-    assert plain.code == 0 and len(plain.lines) == 2
-    assert "person" in plain.lines[0] and "in boxes of ssd-coco" in plain.lines[0]
-    assert plain.lines[1].endswith("nothing found")
+    assert plain.code == 0 and len(plain.lines) == 3
+    assert "person" in plain.lines[1] and "in boxes of ssd-coco" in plain.lines[1]
+    assert plain.lines[2].split("\t")[1] == "nothing found"
 
 
 def test_coco_is_read_by_its_own_library(run: Run, sample: Path, tmp_path: Path) -> None:

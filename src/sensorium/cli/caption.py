@@ -61,7 +61,7 @@ def caption(
     captions = [one for one in captions if not one.error]
     if not as_json:
         for one in captions:
-            told = [one.text or "nothing that it has a name for"]
+            told = [one.text or "(no name)"]
             if one.probability is not None:
                 told.append(f"{one.probability:.2f}")
             print_line(output.short_path(one.path), *told)

@@ -11,11 +11,10 @@ import typer
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import progress_bar
-from sensorium.cli.terminal import print_line
 from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import MediaError, UsageError
-from sensorium.evaluation.report import Report, named
+from sensorium.evaluation.report import Report, Table, named
 
 if TYPE_CHECKING:
     from sensorium.tasks.segmentation import Segmentation
@@ -75,7 +74,7 @@ def segment(
     chosen = select_files(pictures, "image", "masks are of pictures")
     if not chosen.paths and not chosen.skipped:
         raise UsageError(f"{' '.join(pictures)}: no picture there")
-    shown = [[_point(one) for one in some.split()] for some in points or ()]
+    pointed = [[_point(one) for one in some.split()] for some in points or ()]
     around = [_box(one) for one in boxes or ()]
     found: list[Segmentation] = []
     if chosen.paths:
@@ -83,7 +82,7 @@ def segment(
         segmenter = load_segmenter(model, detector=detector, encoder=encoder)
         with progress_bar("segmenting") as progress:
             found = segmenter.segment(
-                chosen.paths, labels, points=shown, boxes=around, least=least, progress=progress
+                chosen.paths, labels, points=pointed, boxes=around, least=least, progress=progress
             )
         _draw(found, targets)
     if coco is not None:
@@ -93,23 +92,27 @@ def segment(
     skipped = chosen.skipped + skipped_of(found)
     whole = [one for one in found if not one.error]
     if not as_json:
-        for one in whole:
-            _tell(one)
         output.print_ignored(chosen.ignored)
-    output.print_report(Report((), [*whole, *named(skipped)], skipped), as_json)
+    shown = [_table(whole)] if whole else []
+    output.print_report(Report(shown, [*whole, *named(skipped)], skipped), as_json)
 
 
-def _tell(one: Segmentation) -> None:
-    """A line for each mask: path, probability, label, share of the picture, place, model."""
-    path = output.short_path(one.path)
-    for mask in one.masks:
-        x, y, width, height = mask.box
-        share = f"{mask.area / (one.width * one.height):.1%}"
-        by = " in boxes of ".join(str(o) for o in (mask.origin, mask.found_by) if o is not None)
-        place = f"{x},{y} {width}x{height}"
-        print_line(path, f"{mask.probability:.2f}", mask.label, share, place, by)
-    if not one.masks:
-        print_line(path, "nothing found")
+def _table(found: Sequence[Segmentation]) -> Table:
+    """A row for each mask; one for a picture without."""
+    rows = []
+    for one in found:
+        path = output.short_path(one.path)
+        for mask in one.masks:
+            x, y, width, height = mask.box
+            share = f"{mask.area / (one.width * one.height):.1%}"
+            models = (mask.origin, mask.found_by)
+            by = " in boxes of ".join(str(model) for model in models if model is not None)
+            place = f"{x},{y} {width}x{height}"
+            rows.append((path, mask.label, f"{mask.probability:.2f}", place, share, by))
+        if not one.masks:
+            rows.append((path, "nothing found", "", "", "", ""))
+    headings = ("path", "label", "probability", "place", "share", "model")
+    return Table(headings, rows, left=("label", "model"))
 
 
 def _point(text: str) -> tuple[float, float]:

@@ -44,6 +44,7 @@ class CutOut:
     least = 0.0
     min_side = 800
     kinds: tuple[str, ...] = ()
+    least_box: float | None = None
     origin = Origin("cut-out", "", "rule")
 
     def __init__(self) -> None:

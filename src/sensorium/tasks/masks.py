@@ -83,6 +83,8 @@ class MaskFinder(Protocol):
         Pixels of a picture's shorter side that are enough for it.
     kinds : tuple of str
         What a detector is asked for where nobody says what is sought; empty where somebody has to.
+    least_box : float, optional
+        Probability from which on a detector's boxes are looked at; without, the detector's own.
     """
 
     name: str
@@ -90,6 +92,7 @@ class MaskFinder(Protocol):
     least: float
     min_side: int
     kinds: tuple[str, ...]
+    least_box: float | None
 
     @property
     def origin(self) -> Origin:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import PIL.Image
 
 from sensorium.data.sources import picture_of
@@ -34,12 +35,16 @@ from sensorium.tasks.origin import Origin
 
 if TYPE_CHECKING:
     from sensorium.tasks.detection import Detector
+    from sensorium.tasks.found import Found
 
 DEFAULT_MODEL = "cut-out"
 
 DETECTORS = {"cut-out": "ssd-coco", "person-mask": "ssd-coco"}
 """Our models, and what finds boxes for each where nobody says otherwise: kinds of things that SSD
 knows, and every other word by the encoder."""
+
+LEFT = 0.5
+"""Share of a mask, at least, that no more probable thing of its label has."""
 
 Point = tuple[float, float]
 
@@ -229,14 +234,14 @@ class Segmenter:
         """Masks of what the detector found, with its names and probabilities."""
         assert self._detector is not None
         kinds = asked.labels or self._finder.kinds or None
+        least = self._finder.least_box if least is None else least
         boxes = self._detector.find(picture, kinds, least)
         if not boxes:
             return []
         found = self._finder.find(picture, Asked(boxes=tuple(one.box for one in boxes)), 0)
         return [
             (one._replace(label=box.label, probability=box.probability), box.origin)
-            for one in found
-            for box in [boxes[one.box]]
+            for one, box in _apart([(one, boxes[one.box]) for one in found])
         ]
 
 
@@ -292,6 +297,23 @@ def _finder_of(name: str) -> MaskFinder:
     from sensorium.tasks.segmentation_hub import hub_finder
 
     return hub_finder(name)
+
+
+def _apart(pairs: list[tuple[FoundMask, Found]]) -> list[tuple[FoundMask, Found]]:
+    """Let each pixel belong to one thing of a label, the most probable; leave out what is left."""
+    taken: dict[str, Pixels] = {}
+    kept = []
+    for one, box in pairs:  # the most probable first
+        inside = one.levels >= INSIDE
+        before = taken.get(box.label)
+        if before is not None:
+            own = inside & ~before
+            if own.sum() < LEFT * inside.sum():
+                continue
+            one = one._replace(levels=np.where(before, np.float32(0), one.levels))
+        taken[box.label] = inside if before is None else before | inside
+        kept.append((one, box))
+    return kept
 
 
 def skipped_of(segmentations: Iterable[Segmentation]) -> list[Skipped]:

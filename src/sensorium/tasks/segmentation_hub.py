@@ -92,6 +92,7 @@ class _HubFinder:
     least = 0.5
     min_side = 1024
     kinds: tuple[str, ...] = ()
+    least_box: float | None = None
     kind: Any = None
 
     def __init__(self, name: str, config: Any) -> None:

@@ -34,6 +34,11 @@ SIDE = 256
 LEAST_SHARE = 0.002
 """Of what the model looks at: fewer pixels are specks, and nobody."""
 
+LEAST_BOX = 0.3
+"""Probability that a detector gives a box: where there is nobody, the mask is empty more often than
+not. Of 12 people laid on photos SSD finds one with 0.5, and three with this; on 50 photos of
+animals and things it finds somebody on three with either."""
+
 AROUND = 0.25
 """Of a box's longer side, what the model sees beyond each edge: it expects a ground."""
 
@@ -49,6 +54,7 @@ class PeopleFinder:
     least = 0.5
     min_side = 512
     kinds: tuple[str, ...] = (LABEL,)
+    least_box: float | None = LEAST_BOX
 
     @property
     def origin(self) -> Origin:
