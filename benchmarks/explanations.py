@@ -101,9 +101,14 @@ def sound_pairs(encoder: Encoder) -> list[Pair]:
     np.fill_diagonal(cosines, -1)
     nearest = cosines.argmax(axis=1)
     return [
-        Pair(f"{path.name} {chosen[other].name}", Audio(path), Audio(chosen[other]))
+        Pair(f"{named(path)} {named(chosen[other])}", Audio(path), Audio(chosen[other]))
         for path, other in zip(chosen, nearest, strict=True)
     ]
+
+
+def named(path: Path) -> str:
+    """A recording's file and folder: several are called alike."""
+    return "/".join(path.parts[-2:])
 
 
 def measured(case: str, encoder: Encoder, pairs: list[Pair]) -> list[Row]:
