@@ -217,3 +217,8 @@ def test_odd_paths_of_collections(tmp_path: Path, tiny: Path, folder: Path) -> N
             collection.add(write(folder / "a.png", 1))
             assert ids(collection, "width = 8") == [1]
     assert len(list((tmp_path / "odd").iterdir())) == 6
+
+
+def test_no_kind_of_media_is_told(collection: Collection) -> None:
+    with pytest.raises(UsageError, match="modality is 'smell'; it is one of text, image"):
+        collection.search("a cat", modality="smell")

@@ -81,6 +81,9 @@ def test_every_mode_and_page(library: Collection, coloured: Path, mode: str) -> 
     refused = whole[2].id
     better = whole.judge(refused, relevant=False)
     assert refused not in [hit.id for hit in better]
+    found = better[3].id  # however near it is to what is not wanted
+    better = better.judge(found)
+    assert [hit.id for hit in better].index(found) == 0 and refused not in [h.id for h in better]
     page = library.search("photo", k=3, offset=2, mode=mode).improved()
     assert [hit.id for hit in page] == [hit.id for hit in better[2:5]]
     kept = library.search("photo", k=8, mode=mode, where="path LIKE '%e.png'").improved()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import RLock, Thread
 from typing import Any
@@ -88,16 +88,16 @@ class Asking:
         require_count("k", k, 1)
         require_count("offset", offset, 0)
 
-        def search(asked: Sequence[Asked] | None, refused: frozenset[int]) -> Results:
+        def search(asked: Sequence[Asked] | None, judged: Mapping[int, bool]) -> Results:
             if asked is None:
                 page = self._ranking(only, mode, where, modality)
             else:
                 allowed = self.allowed(where, modality)
-                page = partial(self._with_all, mode, asked, allowed=allowed, refused=refused)
+                page = partial(self._with_all, mode, asked, allowed=allowed, judged=judged)
             return self._page(page, int(k), int(offset), fold, diversity)
 
         feedback = Feedback(self._own.load, self._store, query, mode, mode, self._judging, search)
-        return feedback.to(search(None, frozenset()))
+        return feedback.to(search(None, {}))
 
     def _ranking(
         self, query: Any, mode: str, where: str | None, modality: str | None
@@ -289,7 +289,7 @@ class Asking:
         offset: int,
         *,
         allowed: Ids | None,
-        refused: frozenset[int] = frozenset(),
+        judged: Mapping[int, bool] | None = None,
     ) -> Results:
         """Items by all parts of a question; see `sensorium.ranking.parts`."""
         results = Results()
@@ -298,7 +298,7 @@ class Asking:
             samples = self._judging.samples(snapshot) if snapshot is not None else None
             ranked = rank_parts(
                 self._store, snapshot, samples, asked, offset + k, allowed,
-                refused=refused, with_modality=mode == "hash",
+                judged=judged, with_modality=mode == "hash",
             )  # fmt: skip
             (hits,) = hits_of(self._store, [ranked[offset:]])
             results = Results(hits, nothing_matches=not ranked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ def rank_parts(
     stop: int,
     allowed: Ids | None,
     *,
-    refused: frozenset[int] = frozenset(),
+    judged: Mapping[int, bool] | None = None,
     with_modality: bool = False,
 ) -> list[Ranked]:
     """Rank items by all parts of a question.
@@ -70,27 +70,35 @@ def rank_parts(
         Items wanted.
     allowed : ndarray of int64, optional
         Ids of the items that may be found.
-    refused : frozenset of int
-        Ids of items that are no answer.
+    judged : mapping of int to bool, optional
+        By the ids of items, whether a person called them an answer: those that were stand before
+        all others, those that were not are left out.
     with_modality : bool
         Whether the index is told what is asked with, as hash codes are.
 
     Returns
     -------
     list of Ranked
-        Best first. Items of equal score are in the order of their segments' ids.
+        Best first, what is known first of all. Items of equal score are in the order of their
+        segments' ids.
     """
     weights = [part.weight for part in asked]
+    known, refused = (
+        [item for item, is_answer in (judged or {}).items() if is_answer is side]
+        for side in (True, False)
+    )
     depth = next((depth for depth in DEPTHS if depth >= stop), stop)
     matches = [_holding(store, part, depth, allowed) for part in asked]
     if snapshot is None or samples is None:
         ranked = _by_words(matches, weights)
-        return [result for result in ranked if result.item not in refused][:stop]
+        ranked = [result for result in ranked if result.item not in refused]
+        return sorted(ranked, key=lambda result: result.item not in known)[:stop]
     scales = [[samples.scale(vector) for vector in part.vectors] for part in asked]
     likely = {
         match.item for part, some in zip(asked, matches, strict=True) for match in some
         if part.weight > 0
     }  # fmt: skip
+    likely |= {*known} if allowed is None else {*known} & {*allowed.tolist()}
     compared = _compared(
         store, snapshot, scales, asked, depth, allowed, likely, with_modality=with_modality
     )
@@ -110,8 +118,8 @@ def rank_parts(
     items, evidence = _with_words(items, evidence, matches)
     scores = fuse(evidence, weights)
     scores[: len(gone)][gone] = -np.inf
-    scores[np.isin(items, [*refused])] = -np.inf
-    order = np.lexsort((items, -np.round(scores, 9)))
+    scores[np.isin(items, refused)] = -np.inf
+    order = np.lexsort((items, -np.round(scores, 9), ~np.isin(items, known)))
     order = order[np.isfinite(scores[order])][:stop]
     texts = _texts(matches, weights)
     ends = np.append(starts[1:], len(compared.item_ids))

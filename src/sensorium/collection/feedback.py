@@ -50,8 +50,8 @@ class Feedback:
     judging : Judging
         Says how likely hits are.
     search : callable
-        Takes `Asked` parts and ids of items that are no answer, and gives the hits of the same
-        page, filter and mode; None for the search as it was.
+        Takes `Asked` parts and what was said of items, by their ids, and gives the hits of the
+        same page, filter and mode; None for the search as it was.
     """
 
     encoder: Callable[[], Encoder]
@@ -60,7 +60,7 @@ class Feedback:
     mode: str
     found_by: str
     judging: Judging
-    search: Callable[[Sequence[Asked] | None, frozenset[int]], Results]
+    search: Callable[[Sequence[Asked] | None, Mapping[int, bool]], Results]
 
     def to(self, found: Results) -> Results:
         """Let results be judged."""
@@ -96,11 +96,11 @@ class Feedback:
         asked = self._asked()
         judged = self.store.judgements(described(asked))
         if not judged:
-            return replace(self, found_by=self.mode).to(self.search(None, frozenset()))
+            return replace(self, found_by=self.mode).to(self.search(None, {}))
         judged.sort(key=lambda one: -one.judged)
-        with_examples = [*asked, *self._examples({one.item: one.relevant for one in judged}, asked)]
-        refused = frozenset(one.item for one in judged if not one.relevant)
-        return replace(self, found_by=IMPROVED).to(self.search(with_examples, refused))
+        said = {one.item: one.relevant for one in judged}
+        with_examples = [*asked, *self._examples(said, asked)]
+        return replace(self, found_by=IMPROVED).to(self.search(with_examples, said))
 
     def _asked(self) -> list[Asked]:
         question = self.query if isinstance(self.query, Question) else Question(self.query)

@@ -23,8 +23,9 @@ from sensorium.collection.kinds import Ids, Kinds, Ordinary, kinds_of, objects_a
 from sensorium.collection.rows import Changes
 from sensorium.collection.store import Store, require_described, require_space
 from sensorium.encoders import Space
-from sensorium.errors import SensoriumWarning
+from sensorium.errors import SensoriumWarning, UsageError
 from sensorium.index.base import Mask, Vectors
+from sensorium.media import Modality
 from sensorium.ranking.scale import COSINES, Scale
 
 KEPT_FILTERS = 8
@@ -238,6 +239,8 @@ class Snapshots:
         """Ids of the items that meet the conditions; None where there is no condition."""
         if where is None and modality is None:
             return None
+        if modality is not None and modality not in [*Modality]:
+            raise UsageError(f"modality is {modality!r:.40}; it is one of {', '.join(Modality)}")
         key = (where, modality, self._store.version())
         if key not in self._filters:
             everything = "1" if where is None else where
