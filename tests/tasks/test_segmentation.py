@@ -180,3 +180,18 @@ def test_masks_are_told_as_pixels_of_the_file() -> None:
     one = Mask("", 1.0, 4, (1, 1, 2, 2), (3, 4), "42102", load_segmenter(detector="none").origin)
     assert one.pixels.sum() == 4 and one.pixels[1:, 1:3].all()
     assert Segmentation("x", 4, 3, (one,)).masks[0].pixels.shape == (3, 4)
+
+
+def test_a_pixel_belongs_to_one_thing_of_a_label(
+    sample: Path, weights_of: Callable[[str], Path]
+) -> None:
+    for name in ("person-mask", "ssd-coco"):
+        weights_of(name)
+    crowd = sample / "images" / "x_mexico.jpg"
+    (found,) = load_segmenter("person-mask").segment(crowd)
+    assert len(found.masks) > 2
+    assert np.sum([mask.pixels for mask in found.masks], axis=0).max() == 1
+    chances = [mask.probability for mask in found.masks]
+    assert chances == sorted(chances, reverse=True) and chances[-1] < 0.5
+    (sure,) = load_segmenter("person-mask").segment(crowd, least=0.5)
+    assert 0 < len(sure.masks) < len(found.masks)
