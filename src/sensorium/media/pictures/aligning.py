@@ -35,10 +35,12 @@ def aligned(whole: PIL.Image.Image, part: PIL.Image.Image, box: Box, side: int) 
         dy, dx = np.gradient(seen)
         dx, dy = dx * width, dy * height
         basis = (dx * (1 - across), dx * across, dy * (1 - down), dy * down, seen, np.ones_like(dx))
-        columns = np.stack([one.ravel() for one in basis], axis=1).astype(np.float64)
-        square = columns.T @ columns
+        rows = np.empty((6, seen.size))  # row by row: columns would be written with gaps
+        for row, one in zip(rows, basis, strict=True):
+            row[:] = one.ravel()
+        square = rows @ rows.T
         square[np.diag_indices(6)] += 1e-6 * np.trace(square) / 6 + 1e-9
-        moved = np.linalg.solve(square, columns.T @ (target - seen.ravel()))[:4]
+        moved = np.linalg.solve(square, rows @ (target - seen.ravel()))[:4]
         moved = np.clip(moved, -0.05, 0.05)
         left, upper, right, lower = box
         found = (
