@@ -27,11 +27,12 @@ NOT_READERS = {
     "media/given.py",  # arrays and tensors of callers
     "media/isolation.py", "media/messages.py", "media/worker.py",  # tests/media/test_isolation.py
     "media/lettering.py",  # writes
-    "media/pictures/alike.py", "media/pictures/placing.py",  # of what has been read
+    "media/pictures/alike.py", "media/pictures/aligning.py", "media/pictures/levels.py",  # of what
+    "media/pictures/placing.py", "media/pictures/parts.py",  # has been read
     "media/pictures/copies.py",  # tests/boundary/test_callers.py
     "media/progress.py", "media/segments.py", "media/skipped.py",
     "media/spending.py",  # tests/media/test_isolation.py
-    "media/tracks/alike.py",  # of what has been read
+    "media/tracks/alike.py", "media/tracks/abreast.py",  # of what has been read
     "media/spooling.py",  # what is in memory, for a process: tests/media/tracks/test_door.py
 }  # fmt: skip
 
