@@ -24,6 +24,10 @@ from sensorium.tasks.weights import WEIGHTS, folder_of
 TEMPERATURES = (0.0, 0.2, 0.4)
 """At which a text is sampled when the one before it was none; at more, Whisper invents words."""
 
+UNCERTAIN = 0.1
+"""Temperature from which on a text does not lead the next window: an invented one spreads. A sure
+one does: what was said before helps to understand what is said now."""
+
 PACKAGED = {"base": "whisper-base", "tiny.en": "whisper-tiny.en"}
 """Sizes of Whisper whose weights come from a package, too; by their names there."""
 
@@ -71,8 +75,9 @@ class FasterWhisper:
             segments, info = whisper.transcribe(
                 samples, language=language, vad_filter=False, beam_size=5,
                 temperature=TEMPERATURES,
-                condition_on_previous_text=False, log_prob_threshold=UNSURE,
-                no_speech_threshold=None, compression_ratio_threshold=REPEATED,
+                condition_on_previous_text=True, prompt_reset_on_temperature=UNCERTAIN,
+                log_prob_threshold=UNSURE, no_speech_threshold=None,
+                compression_ratio_threshold=REPEATED,
                 word_timestamps=True,  # else a sentence may begin with the silence before it
             )  # fmt: skip
             return [
