@@ -77,3 +77,11 @@ def test_what_is_no_detector_is_named(tmp_path: Path) -> None:
         load_detector(tiny_hub.bert(tmp_path / "bert"))
     with pytest.raises(EncoderError, match="nobody/nothing"):
         load_detector("nobody/nothing")
+
+
+def test_two_detectors_share_a_model_and_both_know_its_origin(tmp_path: Path, sample: Path) -> None:
+    folder = tiny_detectors.detr(tmp_path / "detr")
+    first, second = load_detector(folder), load_detector(folder)
+    picture = sample / "images" / "x_cat.jpg"
+    assert first.detect(picture, least=0) == second.detect(picture, least=0)
+    assert first.origin == second.origin and second.origin.kind == "folder"

@@ -79,9 +79,8 @@ class HubDetector:
     def origin(self) -> Origin:
         """See `Finder`."""
         if self._origin is None:
-            with self._using():
-                pass
-        assert self._origin is not None
+            with self._using() as (model, _):  # another detector may have loaded it
+                self._origin = origin_of_pretrained(self.name, model)
         return self._origin
 
     def unknown(self, labels: Sequence[str]) -> list[str]:
@@ -134,7 +133,6 @@ class HubDetector:
         model = _loaded(kind, self.name, use_safetensors=True).eval()
         reader = transformers.AutoProcessor if self.by_words else transformers.AutoImageProcessor
         processor = _loaded(reader, self.name)
-        self._origin = origin_of_pretrained(self.name, model)
         return model.to(choose_device(None)[0]), processor
 
 
