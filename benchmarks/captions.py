@@ -24,8 +24,8 @@ from benchmarks.train_generation import captioned
 from sensorium import Image, Text
 from sensorium.encoders import load_encoder
 from sensorium.evaluation.text_generation import score_texts
-from sensorium.tasks import captioning_by_names
-from sensorium.tasks.captioning_by_names import LEAST, NamingCaptioner
+from sensorium.tasks.captions import by_names as captioning_by_names
+from sensorium.tasks.captions.by_names import LEAST, NamingCaptioner
 
 BENCHMARK = "captions"
 

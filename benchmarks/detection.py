@@ -28,9 +28,10 @@ from benchmarks.composites import LABELS, SIZE, Composite, composites, grounds_o
 from benchmarks.rows import Row
 from sensorium import load_encoder
 from sensorium.encoders.ordinary import label_vectors
-from sensorium.tasks import coco
-from sensorium.tasks.boxes import Boxes, overlaps
-from sensorium.tasks.detection_words import (
+from sensorium.tasks.boxes import coco
+from sensorium.tasks.boxes.overlap import Boxes, overlaps
+from sensorium.tasks.boxes.regions import grid, proposals
+from sensorium.tasks.boxes.words import (
     REGIONS,
     WordsDetector,
     evidence,
@@ -38,7 +39,6 @@ from sensorium.tasks.detection_words import (
     one_of_each_thing,
     region_vectors,
 )
-from sensorium.tasks.regions import grid, proposals
 
 PICTURES, QUICK = 60, 8
 FIT_ON = 40
@@ -127,7 +127,7 @@ def any_word(
 
 def by_kinds(labels: Sequence[str], pictures: Sequence[Composite]) -> System:
     """Ask the detector of COCO's kinds."""
-    from sensorium.tasks.detection_known import CocoDetector
+    from sensorium.tasks.boxes.known import CocoDetector
 
     detector = CocoDetector()
     told: System = {label: [] for label in labels}

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from benchmarks.fusion_tasks import TARGET, Task
 from sensorium.data.encoded_tables import EncodedTable, concatenated
-from sensorium.tasks.fusion_features import Features
+from sensorium.tasks.rows.features import Features
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Of logistic regression's `C`, tried on validation rows."""

@@ -34,11 +34,11 @@ from benchmarks.rows import Row
 from sensorium import load_encoder
 from sensorium.encoders.base import Encoder, Role
 from sensorium.evaluation.resampling import group_numbers, interval, mean
-from sensorium.tasks.answer_spans import spans
-from sensorium.tasks.answering_extractive import Extractive
+from sensorium.tasks.answers.extractive import Extractive
+from sensorium.tasks.answers.spans import spans
 from sensorium.tasks.sentences import sentences
 from sensorium.tasks.source_texts import SourceText
-from sensorium.tasks.summarizing_extractive import ExtractiveSummaries, similarities
+from sensorium.tasks.summaries.extractive import ExtractiveSummaries, similarities
 from sensorium.tasks.terms import bm25, terms
 
 OURS = "Sensorium"

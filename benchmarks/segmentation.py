@@ -33,11 +33,11 @@ from benchmarks.datasets.manifest import Row as Picture
 from benchmarks.datasets.rendering import open_picture
 from benchmarks.rows import Row
 from sensorium.encoders import load_encoder
-from sensorium.tasks.cutting_out import cut_out
+from sensorium.tasks.boxes.words import WordsDetector
 from sensorium.tasks.detection import load_detector
-from sensorium.tasks.detection_words import WordsDetector
+from sensorium.tasks.masks.cutting_out import cut_out
+from sensorium.tasks.masks.people import LEAST_BOX
 from sensorium.tasks.segmentation import Segmenter, load_segmenter
-from sensorium.tasks.segmentation_people import LEAST_BOX
 
 BENCHMARK = "segmentation"
 PICTURES, QUICK = 24, 4

@@ -169,7 +169,7 @@ def _fusion(task: Task, fold: int, seed: int) -> Measured:
     """
     from dataclasses import replace
 
-    from sensorium.tasks.fusion_features import Target
+    from sensorium.tasks.rows.features import Target
     from sensorium.training.fusion import METHODS, SETTINGS
     from sensorium.training.fusion_methods import Recipe, train_method
     from sensorium.training.fusion_selection import hide, linear_losses, losses, select

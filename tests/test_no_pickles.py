@@ -99,7 +99,7 @@ def learned(folder: Path, tiny: Path) -> Callable[[], object]:
 
 
 def memory(folder: Path, tiny: Path) -> Callable[[], object]:
-    memory_of = pytest.importorskip("sensorium.tasks.memory").Memory
+    memory_of = pytest.importorskip("sensorium.tasks.captions.memory").Memory
     memory_of(np.eye(2, 48, dtype=np.float16), ["a", "b"], ["a", "b"]).save(folder / "memory.npz")
     return lambda: memory_of.load(folder / "memory.npz")
 

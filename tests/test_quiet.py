@@ -166,7 +166,7 @@ def python(folder: Path) -> dict[str, str]:
     tiny = f"{folder / 'tiny'!s}"
     feature_reader = (
         "from sensorium import Image, load_encoder\n"
-        "from sensorium.tasks.visual_features import FeatureReader\n"
+        "from sensorium.tasks.captions.visual_features import FeatureReader\n"
         "FeatureReader(load_encoder('mini'), 'mini', spatial=True)"
     )
     jobs = {

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from sensorium.tasks.masks import mask_of, unpacked
+from sensorium.tasks.masks.runs import mask_of, unpacked
 from tests.cli.conftest import Run
 
 pytest.importorskip("cv2")

@@ -13,7 +13,7 @@ import pytest
 from sensorium import Collection
 from sensorium.encoders.reading import _sound_places
 from sensorium.errors import EncoderError
-from sensorium.tasks.things import MOST_PARTS
+from sensorium.tasks.boxes.things import MOST_PARTS
 
 Weights = Callable[[str], Path]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sensorium.data.dialects import SEPARATORS, dialect_of
 from sensorium.data.tables import columns_of, read_good_rows, read_rows
 from sensorium.errors import UsageError
-from sensorium.tasks.fusion_features import detect_target
+from sensorium.tasks.rows.features import detect_target
 
 ROWS = [{"note": "red, round", "grams": "1.5", "kind": "a"},
         {"note": "line\nbreak; | \t", "grams": "1234.25", "kind": "b"}]  # fmt: skip

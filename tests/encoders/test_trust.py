@@ -237,8 +237,8 @@ def by_captioner(name: str, folder: Path, tiny: Path) -> Callable[[], object]:
     pytest.importorskip("sacrebleu")
     from sensorium.data.captioned import read_captioned
     from sensorium.tasks.captioning import load_captioner
+    from sensorium.tasks.captions.visual_features import FeatureReader
     from sensorium.tasks.formats import CAPTIONER
-    from sensorium.tasks.visual_features import FeatureReader
     from sensorium.training.captioner_on_features import Design, new_captions
     from sensorium.training.new_models import Shape
     from tests.training import tiny_generation

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sensorium import Collection, Text, load_encoder
 from sensorium.collection.answering import answer_from
 from sensorium.errors import EncoderError, UsageError
-from sensorium.tasks.answer_spans import Asked, asked_for, spans
 from sensorium.tasks.answering import Answers, load_answerer
-from sensorium.tasks.answering_served import PASSAGES, read_answer
-from sensorium.tasks.picture_questions import labels_of
+from sensorium.tasks.answers.picture_questions import labels_of
+from sensorium.tasks.answers.served import PASSAGES, read_answer
+from sensorium.tasks.answers.spans import Asked, asked_for, spans
 from tests.tasks.servers import Scripted
 
 CATS = (

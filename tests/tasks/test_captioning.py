@@ -17,8 +17,8 @@ import pytest
 from sensorium.encoders import load_encoder
 from sensorium.errors import EncoderError, UsageError
 from sensorium.tasks.captioning import load_captioner
-from sensorium.tasks.captioning_by_chat import request
-from sensorium.tasks.captioning_by_names import LEAST, NamingCaptioner, with_article
+from sensorium.tasks.captions.by_chat import request
+from sensorium.tasks.captions.by_names import LEAST, NamingCaptioner, with_article
 from sensorium.tasks.origin import digest_of_folder
 
 

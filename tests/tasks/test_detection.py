@@ -13,7 +13,8 @@ import pytest
 
 from sensorium import load_encoder
 from sensorium.errors import EncoderError, UsageError
-from sensorium.tasks import coco, weights
+from sensorium.tasks import weights
+from sensorium.tasks.boxes import coco
 from sensorium.tasks.detection import Box, Detection, Detector, drawn, labels_of, load_detector
 
 Weights = Callable[[str], Path]

@@ -121,7 +121,7 @@ def test_a_turned_line_across_several_pieces() -> None:
 
 
 def test_what_is_beyond_the_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensorium.tasks.reading_pieces.MOST_PIECES", 1)
+    monkeypatch.setattr("sensorium.tasks.writing.pieces.MOST_PIECES", 1)
     lines = [(40, 100, "the beginning", 60), (40, 3700, "the end", 60)]
     picture = Image(page((700, 4000), *lines, colors=("black", "white")))
     assert [words(segment) for segment in load_writing_reader().read(picture)] == ["the beginning"]

@@ -12,8 +12,8 @@ import PIL.ImageDraw
 import pytest
 
 from sensorium.errors import UsageError
+from sensorium.tasks.masks.out import coco, drawn
 from sensorium.tasks.segmentation import Mask, Segmentation, load_segmenter, skipped_of
-from sensorium.tasks.segmentation_out import coco, drawn
 
 pytest.importorskip("cv2")
 

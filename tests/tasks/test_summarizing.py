@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from sensorium import load_encoder
 from sensorium.errors import UsageError
+from sensorium.tasks.summaries.extractive import ExtractiveSummaries, chosen_of
+from sensorium.tasks.summaries.written import WINDOW, combined
 from sensorium.tasks.summarizing import load_summarizer
-from sensorium.tasks.summarizing_extractive import ExtractiveSummaries, chosen_of
-from sensorium.tasks.summarizing_written import WINDOW, combined
 from tests.tasks.servers import Scripted
 
 CATS = "Cats purr to tell other cats about their moods. A cat that purrs is mostly content. "
@@ -67,7 +67,7 @@ def test_files_and_what_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_long_texts_are_read_in_windows(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensorium.tasks.summarizing_extractive.WINDOW", 20)
+    monkeypatch.setattr("sensorium.tasks.summaries.extractive.WINDOW", 20)
     model = ExtractiveSummaries(load_encoder(tiny))
     held = [f"Sentence number {n} tells of thing {n % 7} and more." for n in range(100)]
     chosen, windows = model.choose(held, 4)

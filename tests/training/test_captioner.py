@@ -19,8 +19,8 @@ from sensorium import load_encoder
 from sensorium.data.captioned import read_captioned
 from sensorium.errors import EncoderError, SpaceMismatchError, UsageError
 from sensorium.tasks.captioning import load_captioner
+from sensorium.tasks.captions.visual_features import MAP, VECTOR, FeatureReader
 from sensorium.tasks.generating import Search
-from sensorium.tasks.visual_features import MAP, VECTOR, FeatureReader
 from sensorium.training.captioner import train_captioner
 from sensorium.training.captioner_on_features import (
     Design,

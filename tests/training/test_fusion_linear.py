@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge
 torch = pytest.importorskip("torch")
 
 from sensorium.data.encoded_tables import concatenated  # noqa: E402
-from sensorium.tasks.fusion_features import Target  # noqa: E402
+from sensorium.tasks.rows.features import Target  # noqa: E402
 from sensorium.training.fusion import (  # noqa: E402
     SETTINGS,
     Fusion,

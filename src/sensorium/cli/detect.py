@@ -68,7 +68,7 @@ def detect(
             found = detector.detect(chosen.paths, labels, least=least, progress=progress)
         _draw(found, targets)
     if coco is not None:
-        from sensorium.tasks.coco import save
+        from sensorium.tasks.boxes.coco import save
 
         save(found, coco)
     skipped = chosen.skipped + skipped_of(found)

@@ -176,7 +176,7 @@ def answer(
 ) -> None:
     """Answer a question from documents, about pictures, or from what a collection holds."""
     from sensorium.tasks.answering import load_answerer
-    from sensorium.tasks.answers import Answers
+    from sensorium.tasks.answers.answer import Answers
 
     if files and collection is not None:
         raise UsageError("name files or a collection, not both")
@@ -241,7 +241,7 @@ def _show(one: Any) -> None:
     """An answer on a terminal: in bold, with its passage below, where it stands out as well."""
     from rich.text import Text
 
-    from sensorium.tasks.answers import NOT_IN_THE_TEXT
+    from sensorium.tasks.answers.answer import NOT_IN_THE_TEXT
 
     sure = "" if one.probability is None else f" ({one.probability:.0%})"
     head = Text(one.text or NOT_IN_THE_TEXT, style="bold").append(sure, style="not bold")
@@ -257,7 +257,7 @@ def _show(one: Any) -> None:
 
 def _told(one: Any) -> str:
     """An answer on a line: the answer, how sure it is, where it stands, and the passage."""
-    from sensorium.tasks.answers import NOT_IN_THE_TEXT
+    from sensorium.tasks.answers.answer import NOT_IN_THE_TEXT
 
     sure = "" if one.probability is None else f"{one.probability:.2f}"
     return "\t".join(filter(None, (one.text or NOT_IN_THE_TEXT, sure, _place(one), one.passage)))

@@ -86,7 +86,7 @@ def segment(
             )
         _draw(found, targets)
     if coco is not None:
-        from sensorium.tasks.segmentation_out import save_coco
+        from sensorium.tasks.masks.out import save_coco
 
         save_coco(found, coco)
     skipped = chosen.skipped + skipped_of(found)
@@ -144,7 +144,7 @@ def _draw(found: Sequence[Segmentation], targets: Sequence[Path]) -> None:
         return
     from sensorium.media import Image
     from sensorium.tasks.drawing import save_drawing
-    from sensorium.tasks.segmentation_out import drawn
+    from sensorium.tasks.masks.out import drawn
 
     for one, target in zip(found, targets, strict=True):
         if not one.error:

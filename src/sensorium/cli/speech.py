@@ -50,8 +50,8 @@ def transcribe(
     as_json: JsonOption = False,
 ) -> None:
     """Write down what is said in recordings and films, and when."""
+    from sensorium.tasks.hearing.transcripts import FORMATS
     from sensorium.tasks.transcription import Transcriber
-    from sensorium.tasks.transcripts import FORMATS
 
     suffix = f".{form.lstrip('.')}"
     if out is not None and out.suffix and not out.is_dir():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensorium.collection.results import Hit
 from sensorium.tasks.answering import Answerer
-from sensorium.tasks.answers import Answers
+from sensorium.tasks.answers.answer import Answers
 from sensorium.tasks.source_texts import SourceText
 
 if TYPE_CHECKING:

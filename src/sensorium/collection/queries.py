@@ -48,7 +48,7 @@ def extraction_of(speech: bool | str, ocr: bool, detect: bool | str = False) -> 
     heard = load_transcriber(*([speech] if isinstance(speech, str) else [])) if speech else None
     found = None
     if detect:
-        from sensorium.tasks.things import ThingFinder
+        from sensorium.tasks.boxes.things import ThingFinder
 
         found = ThingFinder(*([detect.split(",")] if isinstance(detect, str) else []))
     return Extraction(speech=heard, writing=load_writing_reader() if ocr else None, things=found)

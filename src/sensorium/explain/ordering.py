@@ -27,7 +27,7 @@ from sensorium.explain.faithfulness import (
     steps_of,
 )
 from sensorium.explain.worth import Masks, Values, Worth
-from sensorium.tasks.contributions import MOST_EXACT, exact_shapley
+from sensorium.tasks.rows.contributions import MOST_EXACT, exact_shapley
 
 ROUNDS = 5
 """Times an order is tried and mended: of eleven scenes of the validation splits insertion less

@@ -33,8 +33,8 @@ class RowExplanation:
     probability, baseline : float
         Of the class, and when nothing is known of the row.
     contributions : dict of str to float
-        What each modality adds to the probability (`sensorium.tasks.contributions`); they sum to
-        ``probability - baseline``.
+        What each modality adds to the probability (`sensorium.tasks.rows.contributions`); they sum
+        to ``probability - baseline``.
     cells : dict of str to Explanation
         By column, the parts of its picture, text or sound; the value is the log odds of the class.
     origin : Origin

@@ -10,7 +10,7 @@ from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.media import Document, Image, Text
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.answers import Answer, Answers, PictureReader, TextReader
+from sensorium.tasks.answers.answer import Answer, Answers, PictureReader, TextReader
 from sensorium.tasks.source_texts import SourceText, given, media_name, media_of, texts_of
 
 DEFAULT = "default"
@@ -120,8 +120,8 @@ def load_answerer(
     UsageError, EncoderError
         When there is no such model.
     """
-    from sensorium.tasks.answering_extractive import THRESHOLD, Extractive
-    from sensorium.tasks.answering_pictures import YesNo
+    from sensorium.tasks.answers.extractive import THRESHOLD, Extractive
+    from sensorium.tasks.answers.pictures import YesNo
     from sensorium.tasks.chat import is_served
 
     least = THRESHOLD if threshold is None else threshold
@@ -130,11 +130,11 @@ def load_answerer(
     if os.fspath(name) == DEFAULT or is_served(name):
         own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
         if is_served(name):
-            from sensorium.tasks.answering_served import Served
+            from sensorium.tasks.answers.served import Served
 
             served = Served(os.fspath(name), Extractive(own, 0.0))
             return Answerer(served, served, served.name)
         return Answerer(Extractive(own, least), YesNo(own), own.name)
-    from sensorium.tasks.answering_hub import load_reader
+    from sensorium.tasks.answers.hub import load_reader
 
     return load_reader(os.fspath(name), least)

@@ -20,7 +20,7 @@ from sensorium.tasks.formats import CAPTIONER
 from sensorium.tasks.origin import Origin, digest_of_folder, origin_of_pretrained
 
 if TYPE_CHECKING:
-    from sensorium.tasks.captions import CaptionModel
+    from sensorium.tasks.captions.captioner import CaptionModel
 
 DEFAULT_MODEL = "names"
 
@@ -276,16 +276,16 @@ def load_captioner(
     """
     name = os.fspath(name)
     if name == "names":
-        from sensorium.tasks.captioning_by_names import NamingCaptioner
+        from sensorium.tasks.captions.by_names import NamingCaptioner
 
         return PictureCaptioner(NamingCaptioner(encoder), measured=True)
-    from sensorium.tasks.captioning_by_chat import ChatCaptioner, ServedCaptioner, chat_processor
+    from sensorium.tasks.captions.by_chat import ChatCaptioner, ServedCaptioner, chat_processor
     from sensorium.tasks.chat import is_served
 
     if is_served(name):
         return PictureCaptioner(ServedCaptioner(name))
-    from sensorium.tasks.captioning_by_features import FeatureCaptions
-    from sensorium.tasks.captioning_by_pixels import PixelCaptions
+    from sensorium.tasks.captions.by_features import FeatureCaptions
+    from sensorium.tasks.captions.by_pixels import PixelCaptions
 
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
     if CAPTIONER.is_in(folder):

@@ -15,7 +15,7 @@ from sensorium.errors import MediaError, UsageError
 from sensorium.media import Image
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.found import Finder, Found
+from sensorium.tasks.boxes.found import Finder, Found
 from sensorium.tasks.origin import Origin
 
 DEFAULT_MODEL = "ssd-coco"
@@ -161,7 +161,7 @@ class Detector:
 
     def _any_word(self) -> Finder:
         if self._by_words is None:
-            from sensorium.tasks.detection_words import WordsDetector
+            from sensorium.tasks.boxes.words import WordsDetector
 
             self._by_words = WordsDetector(self._encoder)
         return self._by_words
@@ -189,15 +189,15 @@ def load_detector(
     """
     name = os.fspath(name)
     if name == "words":
-        from sensorium.tasks.detection_words import WordsDetector
+        from sensorium.tasks.boxes.words import WordsDetector
 
         return Detector(WordsDetector(encoder), encoder)
     if name in OWN_MODELS:
-        from sensorium.tasks.detection_known import CocoDetector, FaceDetector
+        from sensorium.tasks.boxes.known import CocoDetector, FaceDetector
 
         known = CocoDetector() if name == "ssd-coco" else FaceDetector(quick=name == "quick-faces")
         return Detector(known, encoder)
-    from sensorium.tasks.detection_hub import HubDetector
+    from sensorium.tasks.boxes.hub import HubDetector
 
     return Detector(HubDetector(name), encoder)
 

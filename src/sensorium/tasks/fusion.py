@@ -24,10 +24,10 @@ from sensorium.folders import read_tensors
 from sensorium.media.progress import Progress
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig
-from sensorium.tasks.contributions import Contributions, contributions_of
 from sensorium.tasks.formats import FUSION
-from sensorium.tasks.fusion_batches import Batches
-from sensorium.tasks.fusion_features import Features, Target
+from sensorium.tasks.rows.batches import Batches
+from sensorium.tasks.rows.contributions import Contributions, contributions_of
+from sensorium.tasks.rows.features import Features, Target
 from sensorium.tasks.zero_shot import softmax
 
 WEIGHTS = "model.safetensors"

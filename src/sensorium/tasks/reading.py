@@ -17,8 +17,8 @@ import PIL.Image
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Image, Segment, Text
 from sensorium.media.decoding import decoding
-from sensorium.tasks.reading_order import Line, narrow, passages_of
-from sensorium.tasks.reading_pieces import found_in, merged, pieces_of
+from sensorium.tasks.writing.order import Line, narrow, passages_of
+from sensorium.tasks.writing.pieces import found_in, merged, pieces_of
 
 LINE_HEIGHT = 48
 """Pixels to which the recogniser brings a line; one that is read by itself is no larger."""

@@ -18,7 +18,7 @@ from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.masks import (
+from sensorium.tasks.masks.runs import (
     INSIDE,
     Asked,
     FoundMask,
@@ -34,8 +34,8 @@ from sensorium.tasks.masks import (
 from sensorium.tasks.origin import Origin
 
 if TYPE_CHECKING:
+    from sensorium.tasks.boxes.found import Found
     from sensorium.tasks.detection import Detector
-    from sensorium.tasks.found import Found
 
 DEFAULT_MODEL = "cut-out"
 
@@ -66,7 +66,7 @@ class Mask:
     size : tuple of int
         Height and width of the picture as it is shown: as COCO has them.
     counts : str
-        The mask as run lengths, in the letters of COCO (`sensorium.tasks.masks.packed`).
+        The mask as run lengths, in the letters of COCO (`sensorium.tasks.masks.runs.packed`).
     origin : Origin
         The model that made it.
     found_by : Origin, optional
@@ -285,16 +285,16 @@ def load_segmenter(
 
 def _finder_of(name: str) -> MaskFinder:
     if name == "cut-out":
-        from sensorium.tasks.cutting_out import CutOut
+        from sensorium.tasks.masks.cutting_out import CutOut
 
         return CutOut()
     if name == "person-mask":
-        from sensorium.tasks.segmentation_people import PeopleFinder
+        from sensorium.tasks.masks.people import PeopleFinder
         from sensorium.tasks.weights import folder_of
 
         folder_of(name)  # says what is missing
         return PeopleFinder()
-    from sensorium.tasks.segmentation_hub import hub_finder
+    from sensorium.tasks.masks.hub import hub_finder
 
     return hub_finder(name)
 

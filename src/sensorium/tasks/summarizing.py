@@ -10,7 +10,7 @@ from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.media.skipped import Skipped
 from sensorium.tasks.source_texts import given, texts_of
-from sensorium.tasks.summaries import Length, Summary, SummaryModel
+from sensorium.tasks.summaries.summary import Length, Summary, SummaryModel
 
 DEFAULT = "default"
 """The model that needs nothing but an encoder."""
@@ -114,14 +114,14 @@ def load_summarizer(
     from sensorium.tasks.chat import is_served
 
     if os.fspath(name) == DEFAULT:
-        from sensorium.tasks.summarizing_extractive import ExtractiveSummaries
+        from sensorium.tasks.summaries.extractive import ExtractiveSummaries
 
         own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
         return Summarizer(ExtractiveSummaries(own))
     if is_served(name):
-        from sensorium.tasks.summarizing_written import ServedSummaries
+        from sensorium.tasks.summaries.written import ServedSummaries
 
         return Summarizer(ServedSummaries(os.fspath(name)))
-    from sensorium.tasks.summarizing_hub import HubSummaries
+    from sensorium.tasks.summaries.hub import HubSummaries
 
     return Summarizer(HubSummaries(os.fspath(name)))

@@ -19,10 +19,18 @@ from sensorium.errors import MediaError
 from sensorium.media import Audio, Media, Segment, Text, as_media, open_media
 from sensorium.media.decoding import decoding
 from sensorium.tasks.hearing import Recogniser, find_recogniser
+from sensorium.tasks.hearing.transcripts import Said, Transcript, Word, joined
+from sensorium.tasks.hearing.voice_activity import (
+    CERTAIN,
+    RATE,
+    SURE,
+    Activity,
+    Piece,
+    activity,
+    pieces,
+)
 from sensorium.tasks.journal import Journal
 from sensorium.tasks.origin import Origin
-from sensorium.tasks.transcripts import Said, Transcript, Word, joined
-from sensorium.tasks.voice_activity import CERTAIN, RATE, SURE, Activity, Piece, activity, pieces
 
 CHUNK_SECONDS = 120.0
 """What is transcribed at a time; 8 MB."""

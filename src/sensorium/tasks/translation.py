@@ -19,7 +19,7 @@ from sensorium.tasks.languages import code_of, codes_of, name_of
 from sensorium.tasks.origin import Origin, origin_of_pretrained
 from sensorium.tasks.sentences import Span, sentences, windows
 from sensorium.tasks.source_texts import texts_of, whole
-from sensorium.tasks.summarizing_written import letters
+from sensorium.tasks.summaries.written import letters
 
 _UNSPACED_GAP = re.compile(r"(?<=[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff])")
 

@@ -14,10 +14,10 @@ from sensorium.data.splits import split_three
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress, Said, silent
-from sensorium.tasks.captions import Found
+from sensorium.tasks.captions.captioner import Found
+from sensorium.tasks.captions.memory import Memory
+from sensorium.tasks.captions.visual_features import VECTOR, FeatureReader, VisualFeatures
 from sensorium.tasks.formats import CAPTIONER
-from sensorium.tasks.memory import Memory
-from sensorium.tasks.visual_features import VECTOR, FeatureReader, VisualFeatures
 from sensorium.training.captioner_on_features import (
     Design,
     FeatureTraining,
@@ -27,7 +27,7 @@ from sensorium.training.captioner_on_features import (
 from sensorium.training.generation_report import GenerationReport
 
 try:
-    from sensorium.tasks.captioning_by_pixels import PixelCaptions
+    from sensorium.tasks.captions.by_pixels import PixelCaptions
     from sensorium.tasks.generating import Search
     from sensorium.training.captioner_on_pixels import (
         PixelData,

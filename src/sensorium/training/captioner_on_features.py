@@ -11,9 +11,9 @@ import numpy as np
 from sensorium.data.examples import Examples
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media import Modality
-from sensorium.tasks.captioning_by_features import FeatureCaptions
-from sensorium.tasks.memory import Memory, centres_of, keys
-from sensorium.tasks.visual_features import FeatureReader, VisualFeatures
+from sensorium.tasks.captions.by_features import FeatureCaptions
+from sensorium.tasks.captions.memory import Memory, centres_of, keys
+from sensorium.tasks.captions.visual_features import FeatureReader, VisualFeatures
 
 try:
     import torch

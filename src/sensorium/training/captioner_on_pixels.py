@@ -15,13 +15,13 @@ from sensorium.data.examples import Examples
 from sensorium.data.sources import picture_of
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.captioning_by_pixels import (
+from sensorium.tasks.captions.by_pixels import (
     BATCH_SIZE,
     READERS,
     PixelCaptions,
     read_pictures,
 )
-from sensorium.tasks.captions import Candidates
+from sensorium.tasks.captions.captioner import Candidates
 
 try:
     import torch

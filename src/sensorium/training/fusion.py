@@ -22,7 +22,7 @@ from sensorium.errors import UsageError
 from sensorium.media.progress import NO_FIGURES, Progress, Said
 from sensorium.models.fusion_config import FusionConfig, Method, VectorInput
 from sensorium.tasks.fusion import FusionPredictor
-from sensorium.tasks.fusion_features import Target, TargetKind
+from sensorium.tasks.rows.features import Target, TargetKind
 from sensorium.training.fusion_methods import ClassWeights, Recipe, Trained, train_method
 from sensorium.training.fusion_report import FusionReport
 from sensorium.training.fusion_scores import Scores, scores_of

@@ -16,7 +16,7 @@ except ImportError as error:
 
 from sensorium.models.fusion import FusionModel, LateFusion
 from sensorium.models.fusion_config import MISSING_CLASS
-from sensorium.tasks.fusion_batches import Batch
+from sensorium.tasks.rows.batches import Batch
 
 FEWEST = 10
 """Validation rows below which gates and temperatures stay as they are."""

@@ -21,7 +21,7 @@ except ImportError as error:
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import MISSING_CLASS
 from sensorium.models.fusion_linear import LinearFusion
-from sensorium.tasks.fusion_batches import Batch
+from sensorium.tasks.rows.batches import Batch
 from sensorium.training.linear import Ridge, minimise_log_loss
 
 PENALTIES = tuple(float(10.0**exponent) for exponent in np.arange(0, -6.1, -0.5))

@@ -26,8 +26,8 @@ from sensorium.data.encoded_tables import EncodedTable
 from sensorium.media.progress import Progress
 from sensorium.models.fusion import FusionModel
 from sensorium.models.fusion_config import FusionConfig, Method
-from sensorium.tasks.fusion_batches import Batches, fit_scales, modality_inputs
-from sensorium.tasks.fusion_features import Features, Target
+from sensorium.tasks.rows.batches import Batches, fit_scales, modality_inputs
+from sensorium.tasks.rows.features import Features, Target
 from sensorium.training.fusion_decisions import fit_gates, fit_temperatures
 from sensorium.training.fusion_linear import solve_linear
 from sensorium.training.history import History

@@ -20,7 +20,7 @@ from sensorium.evaluation.intervals import Interval
 from sensorium.evaluation.report import Report, Table, figure, gain, named, spread
 from sensorium.home import short_path
 from sensorium.media.skipped import Skipped
-from sensorium.tasks.fusion_features import Target
+from sensorium.tasks.rows.features import Target
 from sensorium.training.fusion_methods import Trained
 from sensorium.training.fusion_scores import FEWEST, hits_or_errors, scores_of
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sensorium.data.columns import Row, category_of, is_missing
 from sensorium.evaluation.intervals import Interval
 from sensorium.evaluation.resampling import Columns, calibration_error, interval, macro, mean
-from sensorium.tasks.fusion_features import Target
+from sensorium.tasks.rows.features import Target
 from sensorium.tasks.zero_shot import softmax
 
 Scores = dict[str, dict[str, Interval]]

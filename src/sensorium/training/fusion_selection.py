@@ -18,7 +18,7 @@ except ImportError as error:
 from sensorium.data.encoded_tables import EncodedTable
 from sensorium.models.fusion import drop_modalities
 from sensorium.models.fusion_config import Method
-from sensorium.tasks.fusion_features import Target
+from sensorium.tasks.rows.features import Target
 from sensorium.training.fusion_methods import Trained
 from sensorium.training.fusion_report import FusionReport, measure
 from sensorium.training.fusion_scores import Scores, scores_of

@@ -15,8 +15,8 @@ from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media import Modality, Text
 from sensorium.media.progress import Progress, Said, silent
+from sensorium.tasks.captions.memory import Memory
 from sensorium.tasks.formats import TRANSLATOR
-from sensorium.tasks.memory import Memory
 from sensorium.tasks.translation_model import Translation
 from sensorium.training.generation_report import GenerationReport
 

@@ -18,8 +18,8 @@ from sensorium.media import Audio
 from sensorium.tasks.hearing import find_recogniser
 from sensorium.tasks.hearing.base import RATE, Samples, is_invented, spread, wav
 from sensorium.tasks.hearing.ctranslate2_whisper import FasterWhisper
+from sensorium.tasks.hearing.transcripts import Said
 from sensorium.tasks.transcription import Transcriber
-from sensorium.tasks.transcripts import Said
 from tests.tasks.hearing import tiny_recognisers
 
 pytest.importorskip("faster_whisper")

@@ -15,7 +15,7 @@ from sensorium.cli.train.settings import SettingsOption, replaced
 from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
-    from sensorium.tasks.fusion_features import TargetKind
+    from sensorium.tasks.rows.features import TargetKind
 
 TEST_SHARE = 0.15
 """Rows that a report is made of; as many as decide."""
@@ -127,7 +127,7 @@ def train_fusion(
 
 def _targets(named: list[str], rows: Any) -> dict[str, TargetKind]:
     from sensorium.data.columns import require_columns
-    from sensorium.tasks.fusion_features import detect_target
+    from sensorium.tasks.rows.features import detect_target
 
     there = {name for row in rows for name in row}
     targets: dict[str, TargetKind] = {}

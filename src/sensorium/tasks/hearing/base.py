@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.tasks.hearing.transcripts import Said, Word, is_unspaced, joined
 from sensorium.tasks.origin import Origin
-from sensorium.tasks.transcripts import Said, Word, is_unspaced, joined
 
 Samples = npt.NDArray[np.float32]
 

@@ -16,9 +16,9 @@ from sensorium.tasks.hearing.base import (
     is_invented,
     said_of,
 )
+from sensorium.tasks.hearing.transcripts import Said
 from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.origin import Origin, digest_of_folder
-from sensorium.tasks.transcripts import Said
 from sensorium.tasks.weights import WEIGHTS, folder_of
 
 TEMPERATURES = (0.0, 0.2, 0.4)

@@ -17,9 +17,9 @@ from sensorium.tasks.hearing.base import (
     of_tokens,
     spread,
 )
+from sensorium.tasks.hearing.transcripts import Said
 from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.origin import Origin, digest_of_folder
-from sensorium.tasks.transcripts import Said
 
 
 class OnnxAsr:

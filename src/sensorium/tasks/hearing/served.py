@@ -7,8 +7,8 @@ import math
 from sensorium.errors import EncoderError
 from sensorium.tasks.chat import ServedModel
 from sensorium.tasks.hearing.base import RATE, Samples, is_invented, shifted, spread, wav
+from sensorium.tasks.hearing.transcripts import Said
 from sensorium.tasks.origin import Origin
-from sensorium.tasks.transcripts import Said
 
 SERVED_SECONDS = 110.0
 """Of sound that is sent at once; 3.5 MB."""

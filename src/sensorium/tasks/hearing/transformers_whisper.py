@@ -17,9 +17,9 @@ from sensorium.tasks.hearing.base import (
     is_invented,
     of_tokens,
 )
+from sensorium.tasks.hearing.transcripts import Said
 from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.origin import Origin, origin_of_pretrained
-from sensorium.tasks.transcripts import Said
 
 
 class TransformersWhisper:

@@ -1,0 +1,1 @@
+"""Ways to answer a question, and what an answer is."""

@@ -1,0 +1,1 @@
+"""Ways to find things in pictures, and what boxes and their labels are."""

@@ -1,0 +1,1 @@
+"""Ways to say what pictures show, and what they are made of."""

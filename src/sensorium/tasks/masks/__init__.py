@@ -1,0 +1,1 @@
+"""Ways to tell the pixels of things, and what masks are."""

@@ -1,0 +1,1 @@
+"""Rows of tables as a fusion model takes them, and what each modality brought."""

@@ -1,0 +1,1 @@
+"""Ways to summarize a text, and what a summary is."""

@@ -1,0 +1,1 @@
+"""Where writing in pictures stands, and in which order it is read."""
