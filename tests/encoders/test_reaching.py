@@ -23,7 +23,7 @@ from tests.encoders import tiny_hub
 
 TEXTS = ["a red cat", "dog"]
 COMMIT = "a" * 40
-MEND = r"not all of its files are in the cache .*`HF_HUB_OFFLINE=0 hf download org/other`"
+MEND = r"not all files of org/other are in the cache .*`HF_HUB_OFFLINE=0 hf download org/other`"
 
 
 class Hub(ThreadingHTTPServer):

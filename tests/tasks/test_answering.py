@@ -78,6 +78,13 @@ def test_the_words_that_answer(question: str, expected: str) -> None:
     assert found.origin.model == "mini" and found.origin.revision
 
 
+@pytest.mark.parametrize("date", ["2024-03-05", "5.3.2024", "03/05/2024", "5 March 2024", "2024"])
+def test_a_date_is_answered_whole(date: str) -> None:
+    said = f"The bridge opened on {date} with music."
+    best = spans("When did the bridge open?", said)[0]
+    assert said[best.start : best.stop].removeprefix("on ") == date
+
+
 @pytest.mark.parametrize(
     "question", ["Who invented cheese?", "How many chapters has the book?", "When did Rome fall?"]
 )

@@ -51,6 +51,19 @@ def test_the_one_used_longest_ago_makes_room_and_none_in_use_does() -> None:
         assert "a" in loaded and "large" not in loaded and loaded.bytes == 10
 
 
+def test_a_model_that_counts_as_false_makes_room_too() -> None:
+    class Empty(Model):
+        def __len__(self) -> int:
+            return 0
+
+    now = iter(range(1000))
+    loaded = Loaded(most_bytes=15, clock=lambda: float(next(now)))
+    for key in "ab":
+        with loaded.using(key, Empty, 10):
+            pass
+    assert "a" not in loaded and "b" in loaded and loaded.bytes == 10
+
+
 def test_what_is_idle_is_put_away_by_itself() -> None:
     loaded = Loaded(most_bytes=100, idle_seconds=0.05)
     with loaded.using("a", Model, 10) as model:

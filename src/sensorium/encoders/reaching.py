@@ -61,6 +61,7 @@ def not_in_cache(name: str, revision: str | None = None) -> EncoderError:
     """The error for a model that the hub had to be asked for, which says how it is mended."""
     wanted = f"{name} --revision {revision}" if revision else name
     return EncoderError(
-        f"{unreachable()}, and not all of its files are in the cache ({constants.HF_HUB_CACHE}). "
-        f"Where the hub can be reached, `HF_HUB_OFFLINE=0 hf download {wanted}` brings them there"
+        f"{unreachable()}, and not all files of {name} are in the cache "
+        f"({constants.HF_HUB_CACHE}). Where the hub can be reached, "
+        f"`HF_HUB_OFFLINE=0 hf download {wanted}` brings them there"
     )

@@ -121,7 +121,11 @@ class Loaded:
     def _make_room(self, size: int) -> None:
         """Put away those that were used longest ago, until `size` more bytes fit."""
         with self._lock:
-            idle = [key for key, entry in self._entries.items() if entry.model and not entry.lent]
+            idle = [
+                key
+                for key, entry in self._entries.items()
+                if entry.model is not None and not entry.lent
+            ]
             idle.sort(key=lambda key: self._entries[key].used)
             while idle and self._held() + size > self.most_bytes:
                 self._drop([idle.pop(0)])

@@ -127,7 +127,8 @@ _YEAR = r"(?:1\d{3}|20\d{2})(?!\d|\s*(?:met|m\b|km|kil|mile|feet|acre|people|vis
 _MONTHS = "January February March April May June July August September October November December"
 _TIME = re.compile(
     rf"(?:(?:since|by|until|in|on|during|around|about)\s+)?(?:(?:the|early|late|mid)\s+)*"
-    rf"(?:(?:\d{{1,2}}\s+)?(?:{'|'.join(_MONTHS.split())})\b(?:\s+\d{{1,2}}(?!\d))?(?:,?\s+\d{{3,4}})?|"
+    r"(?:(?<!\d)(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{4})(?!\d)|"
+    rf"(?:\d{{1,2}}\s+)?(?:{'|'.join(_MONTHS.split())})\b(?:\s+\d{{1,2}}(?!\d))?(?:,?\s+\d{{3,4}})?|"
     rf"(?:possibly as early as\s+)?\d{{1,4}}\s*(?:BCE?|CE|AD)\b|{_YEAR}s?|"
     r"(?:\d+(?:st|nd|rd|th)|[a-z]+(?:th|first|second|third))\s+century(?:\s+(?:BCE?|CE|AD))?|"
     r"(?:thousands|hundreds|\d+) of years ago|\d[\d,]* years ago)|"
