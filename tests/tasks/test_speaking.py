@@ -77,6 +77,8 @@ def test_chinese_and_english_by_kokoro(weights_of: Weights) -> None:
     assert (speech.voice, speech.language, speech.rate) == ("kokoro:jf_alpha", "zh", 24_000)
     assert [s.text for s in speech.sentences] == ["你好。", "Hello."]
     assert all(0.2 < s.stop - s.start < 4 for s in speech.sentences)
+    with pytest.raises(UsageError, match="nothing to say in 'Привет' for the voice kokoro"):
+        load_speaker("kokoro").speak("Привет")
     with pytest.raises(UsageError, match="no voice 'nobody'; there are jf_alpha"):
         load_speaker("kokoro:nobody")
 
@@ -147,6 +149,8 @@ def test_a_voice_on_a_server() -> None:
 def test_what_cannot_be_spoken(joe: Speaker, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nothing to say in ' \.\.\.'"):
         joe.speak(" ...")
+    with pytest.raises(UsageError, match=r"nothing to say in 'Привет, мир!' for the voice joe"):
+        joe.save("Привет, мир!", tmp_path / "a.wav")  # not an empty file
     with pytest.raises(UsageError, match=r"\.wav, \.flac, \.ogg, not '\.mp3'"):
         joe.save("A cat.", tmp_path / "a.mp3")
     with pytest.raises(WriteError, match="cannot be written"):

@@ -144,7 +144,9 @@ class Speaker:
             yield sentence, samples * np.float32(PEAK / loudest) if loudest > PEAK else samples
             spoken = True
         if not spoken:
-            raise UsageError(f"there is nothing to say in {text!r:.60}")
+            raise UsageError(
+                f"there is nothing to say in {text!r:.60} for the voice {self.voice.name}"
+            )
 
     def speak(self, text: str) -> Speech:
         """Speak a text.

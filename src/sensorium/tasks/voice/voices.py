@@ -80,8 +80,11 @@ class JoeVoice:
         from sensorium.tasks.voice.ipa import BROAD, english_ipa
 
         ids = self._settings["phoneme_id_map"]
+        sounds = english_ipa(sentence, BROAD)
+        if not _has_sound(sounds):
+            return np.zeros(0, np.float32)
         tokens = [*ids["^"], *ids["_"]]
-        for letter in english_ipa(sentence, BROAD):
+        for letter in sounds:
             if letter in ids:
                 tokens += [*ids[letter], *ids["_"]]
         tokens += ids["$"]
@@ -131,8 +134,9 @@ class KokoroVoice:
     def say(self, sentence: str, language: str, speed: float) -> Samples:
         """See `Voice`."""
         letters = self._vocabulary
-        tokens = [letters[letter] for letter in kokoro_ipa(sentence) if letter in letters]
-        if not tokens:
+        sounds = kokoro_ipa(sentence)
+        tokens = [letters[letter] for letter in sounds if letter in letters]
+        if not _has_sound(sounds):
             return np.zeros(0, np.float32)
         parts = []
         for start in range(0, len(tokens), MOST_TOKENS):
@@ -151,6 +155,11 @@ class KokoroVoice:
             "vocab"
         ]
         return vocabulary
+
+
+def _has_sound(ipa: str) -> bool:
+    """Whether more than pauses is left: letters of other scripts have no sound in English."""
+    return any(letter.isalpha() for letter in ipa)
 
 
 def kokoro_ipa(sentence: str) -> str:
