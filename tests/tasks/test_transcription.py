@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sensorium import Audio, Collection, Text, Video
-from sensorium.errors import EncoderError, MediaError
+from sensorium.errors import EncoderError, MediaError, UsageError
 from sensorium.media import Segment
 from sensorium.tasks.transcription import (
     CHUNK_SECONDS,
@@ -123,6 +123,12 @@ def test_what_is_no_speech_says_nothing(sound: Callable[[], Any]) -> None:
     samples = sound().astype(np.float32)
     found = load_transcriber().transcribe(Audio(samples, RATE))
     assert (found.segments, found.language, found.text) == ((), "", "")
+
+
+@needs_speech
+def test_a_language_that_the_model_lacks_is_named_once(talk: Path) -> None:
+    with pytest.raises(UsageError, match=r"base knows no language 'xx': it knows .*de, .*zh"):
+        Transcriber(language="xx").transcribe(talk)
 
 
 def test_pictures_are_not_transcribed(sample: Path) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.tasks.hearing.base import (
     REPEATED,
     UNSURE,
@@ -71,6 +71,10 @@ class FasterWhisper:
         import ctranslate2
 
         with LOADED.using(("whisper", self.name), self._load, self._size) as whisper:
+            if language and language not in (known := whisper.supported_languages):
+                raise UsageError(
+                    f"{self.name} knows no language {language!r}: it knows {', '.join(known)}"
+                )
             ctranslate2.set_random_seed(0)  # of what is sampled when the best text is none
             segments, info = whisper.transcribe(
                 samples, language=language, vad_filter=False, beam_size=5,
