@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from sensorium.lazy import lazily
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from sensorium.tasks.zero_shot import ZeroShotClassifier as ZeroShotClassifier
 
 __version__ = "0.1.0"
+
+# ONNX Runtime from 1.32 on writes an id of the machine into ~/.cache/Microsoft when it is imported,
+# and sends what it is used for, unless this is set before; libraries for speech and writing import
+# it, too. What a person has set stays.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Names are imported when they are first used, so that `import sensorium` costs milliseconds.
 _HOMES = {

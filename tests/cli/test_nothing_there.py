@@ -56,7 +56,7 @@ def test_nothing_is_made_by_what_fails(
     run: Run, line: list[str], folder: Path, tiny: Path, lame: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("sensorium.encoders.endpoint.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("sensorium.encoders.server.FIRST_PAUSE", 0.001)
     (tmp_path / "EMPTY").mkdir()
     (tmp_path / "VECTORS").mkdir()
     (tmp_path / "VECTORS" / "items.jsonl").write_text('{"path": "a"}\n')
