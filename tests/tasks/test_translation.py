@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from sensorium.errors import UsageError
 from sensorium.tasks.languages import name_of, two_letters
+from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.translation import joined, load_translator, translate_sources
 from tests.tasks.servers import Scripted
 
@@ -67,6 +70,12 @@ def test_a_real_server(llama: str) -> None:
     assert found.text and found.origin is not None and found.origin.model == llama
 
 
+def lent(translator: Any) -> Any:
+    """The model itself, as long as it is held here."""
+    with translator.lent() as model:
+        return model
+
+
 MODELS: dict[str, dict[str, Any]] = {
     "marian": {}, "m2m100": {"source": "en", "target": "German"}, "nllb": {"target": "German"},
     "mbart": {"source": "English", "target": "de_DE"}, "t5": {"source": "en", "target": "de"},
@@ -82,7 +91,9 @@ def test_every_kind_of_model(tmp_path: Path, kind: str) -> None:
         pytest.importorskip("sentencepiece")
     from tests.tasks import tiny_language
 
-    translator: Any = load_translator(getattr(tiny_language, kind)(tmp_path / kind), **MODELS[kind])
+    translator = lent(
+        load_translator(getattr(tiny_language, kind)(tmp_path / kind), **MODELS[kind])
+    )
     read: list[str] = []
     searched = translator.translation.searched
 
@@ -110,7 +121,7 @@ def test_languages_that_models_know(tmp_path: Path) -> None:
     from tests.tasks import tiny_language
 
     nllb = tiny_language.nllb(tmp_path / "nllb")
-    translator: Any = load_translator(nllb, codes=("deu_Latn", "fr"))
+    translator = lent(load_translator(nllb, codes=("deu_Latn", "fr")))
     tokenizer = translator.translation.source_tokenizer
     assert (tokenizer.src_lang, tokenizer.tgt_lang) == ("deu_Latn", "fra_Latn")
     begin = translator.translation.model.generation_config.forced_bos_token_id
@@ -120,7 +131,7 @@ def test_languages_that_models_know(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name the one to translate to"):
         load_translator(nllb)
     several = tiny_language.marian(tmp_path / "marian", "deu", "fra")
-    assert load_translator(several, target="German")._prefix == ">>deu<< "  # type: ignore[attr-defined]
+    assert lent(load_translator(several, target="German"))._prefix == ">>deu<< "
     with pytest.raises(UsageError, match="it has deu, fra"):
         load_translator(several, target="Thai")
     with pytest.raises(UsageError, match="knows no languages"):
@@ -132,7 +143,7 @@ def test_what_does_not_end_is_written_again_with_room(tmp_path: Path) -> None:
     from tests.tasks import tiny_language
 
     folder = tiny_language.t5(tmp_path / "t5")
-    translator: Any = load_translator(folder)
+    translator = lent(load_translator(folder))
     lengths: list[int] = []
     searched = translator.translation.searched
 
@@ -146,3 +157,27 @@ def test_what_does_not_end_is_written_again_with_room(tmp_path: Path) -> None:
     lengths.clear()
     assert not translator.translate("The cat.", beams=1, max_length=8)[0].complete
     assert lengths == [8], "a length that was asked for is kept"
+
+
+def test_translators_share_their_model(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    from tests.tasks import tiny_language
+
+    folder = tiny_language.t5(tmp_path / "t5")
+    one: Any = load_translator(folder, target="de")
+    same, other = load_translator(folder, target="de"), load_translator(folder, target="fr")
+    assert lent(one) is lent(same) and lent(one) is not lent(other)
+    found: list[list[str]] = []
+    threads = [
+        threading.Thread(target=lambda: found.append([t.text for t in one.translate(["The cat."])]))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3 and found[0] == found[1] == found[2]
+    held = weakref.ref(lent(one))
+    LOADED.unload()
+    assert held() is None
+    assert [t.text for t in one.translate(["The cat."])] == found[0], "it is loaded again"

@@ -166,3 +166,14 @@ def _trimmed(text: str, start: int, stop: int) -> Iterator[Span]:
     left = len(piece) - len(piece.lstrip())
     if piece.strip():
         yield start + left, start + len(piece.rstrip())
+
+
+_EMPTY_LINES = re.compile(r"\n[ \t\r]*+\n\s*+")
+
+
+def paragraphs(text: str) -> list[Span]:
+    """Where a text's paragraphs are: empty lines are between them."""
+    ends = [match.span() for match in _EMPTY_LINES.finditer(text)]
+    starts, stops = [0, *(stop for _, stop in ends)], [*(start for start, _ in ends), len(text)]
+    pairs = zip(starts, stops, strict=True)
+    return [(start, stop) for start, stop in pairs if text[start:stop].strip()]

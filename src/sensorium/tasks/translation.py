@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,14 +18,13 @@ from sensorium.media.progress import Progress
 from sensorium.tasks.chat import ServedModel, is_served
 from sensorium.tasks.formats import TRANSLATOR
 from sensorium.tasks.languages import code_of, codes_of, name_of
+from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.origin import Origin, origin_of_pretrained
-from sensorium.tasks.sentences import Span, sentences, windows
+from sensorium.tasks.sentences import Span, paragraphs, sentences, windows
 from sensorium.tasks.source_texts import texts_of, whole
 from sensorium.tasks.summaries.written import letters
 
 _UNSPACED_GAP = re.compile(r"(?<=[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff])")
-
-_EMPTY_LINES = re.compile(r"\n[ \t\r]*+\n\s*+")
 
 SENTENCE_MODELS = frozenset({"marian", "m2m_100", "mbart"})
 """Kinds of models that were trained on single sentences (NLLB is of the kind "m2m_100"): of
@@ -89,7 +90,48 @@ class AnyTranslator(Protocol):
 
 
 class Translator:
-    """A model that translates texts.
+    """A model that translates texts: shared, loaded when it is made, put away when it is idle.
+
+    Parameters
+    ----------
+    load : callable
+        Gives the model; called again when it is needed after it was put away.
+    key : hashable
+        What tells it from every other model.
+    size : int
+        Bytes it takes in memory, roughly.
+    """
+
+    def __init__(self, load: Callable[[], LoadedTranslator], key: Hashable, size: int) -> None:
+        self._load, self._key, self._size = load, key, size
+        with self.lent():  # what cannot be loaded is told now
+            pass
+
+    def lent(self) -> AbstractContextManager[LoadedTranslator]:
+        """Borrow the model; see `Loaded.using`."""
+        return LOADED.using(self._key, self._load, self._size)
+
+    @property
+    def origin(self) -> Origin:
+        """The model, and which state of it."""
+        with self.lent() as model:
+            return model.origin
+
+    def translate(
+        self,
+        texts: str | Iterable[str],
+        *,
+        beams: int | None = None,
+        max_length: int | None = None,
+        progress: Progress | None = None,
+    ) -> list[Translated]:
+        """Translate texts; see `LoadedTranslator.translate`."""
+        with self.lent() as model:
+            return model.translate(texts, beams=beams, max_length=max_length, progress=progress)
+
+
+class LoadedTranslator:
+    """A model that translates texts, for one thread at a time.
 
     Parameters
     ----------
@@ -115,6 +157,7 @@ class Translator:
         self.description = description
         self.search = search_of(description, Search(max_length=128))
         self._name, self._prefix = name, prefix
+        self._lock = threading.Lock()  # tokenizers are told how much to cut at each call
 
     @cached_property
     def origin(self) -> Origin:
@@ -149,6 +192,16 @@ class Translator:
             In the order given.
         """
         sources = [texts] if isinstance(texts, str) else list(texts)
+        with self._lock:
+            return self._translated(sources, beams, max_length, progress)
+
+    def _translated(
+        self,
+        sources: list[str],
+        beams: int | None,
+        max_length: int | None,
+        progress: Progress | None,
+    ) -> list[Translated]:
         wanted = {
             name: value
             for name, value in (("beams", beams), ("max_length", max_length))
@@ -179,7 +232,7 @@ class Translator:
     def _windows(self, text: str) -> list[Span]:
         """What of a text is read at a time: a paragraph where that can be, or a sentence."""
         kind = getattr(self.translation.model.config, "model_type", "")
-        parts = sentences(text) if kind in SENTENCE_MODELS else _paragraphs(text)
+        parts = sentences(text) if kind in SENTENCE_MODELS else paragraphs(text)
         if len(parts) == 1:  # as it is, with the white space around it
             return self._fitting(text)
         return [
@@ -333,14 +386,6 @@ def translate_sources(
     ]
 
 
-def _paragraphs(text: str) -> list[Span]:
-    """Where a text's paragraphs are: empty lines are between them."""
-    ends = [match.span() for match in _EMPTY_LINES.finditer(text)]
-    starts, stops = [0, *(stop for _, stop in ends)], [*(start for start, _ in ends), len(text)]
-    pairs = zip(starts, stops, strict=True)
-    return [(start, stop) for start, stop in pairs if text[start:stop].strip()]
-
-
 def joined(text: str, spans: Sequence[Span], parts: Sequence[str]) -> str:
     """Windows' translations, with a line break or an empty line where the text has one."""
     written = ""
@@ -349,9 +394,7 @@ def joined(text: str, spans: Sequence[Span], parts: Sequence[str]) -> str:
             between = text[spans[number - 1][1] : spans[number][0]]
             written += "\n\n" if between.count("\n") > 1 else "\n" if "\n" in between else " "
         written += part
-    return re.sub(
-        r"(?<=[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff])", "", written
-    )
+    return _UNSPACED_GAP.sub("", written)
 
 
 def load_translator(
@@ -387,22 +430,37 @@ def load_translator(
         source, target = codes
     if is_served(name):
         return ServedTranslator(os.fspath(name), source, target)
+    from sensorium.tasks.hub_models import model_bytes
     from sensorium.tasks.translation_model import Translation, load_translation
 
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
     if TRANSLATOR.is_in(folder):
         if source or target:
             raise UsageError(f"{folder} knows its languages: leave their codes out")
-        return Translator(*load_translation(folder), name=folder)
+        return Translator(
+            lambda: LoadedTranslator(*load_translation(folder), name=folder),
+            ("translator", *_state(folder)),
+            model_bytes(folder),
+        )
     TRANSLATOR.require_finished(folder)
     if folder.exists() and not (folder / "config.json").is_file():
         raise UsageError(
             f"{folder}: holds neither {TRANSLATOR.file} nor a model of Transformers: "
             f"{TRANSLATOR.instead}"
         )
-    translation = Translation.pretrained(os.fspath(name))
-    prefix = _told(translation, source, target)
-    return Translator(translation, {}, name, prefix)
+
+    def load() -> LoadedTranslator:
+        translation = Translation.pretrained(os.fspath(name))
+        return LoadedTranslator(translation, {}, name, _told(translation, source, target))
+
+    key = ("translator", os.fspath(name), *_state(folder), source, target)
+    return Translator(load, key, model_bytes(folder))
+
+
+def _state(folder: Path) -> tuple[str, int]:
+    """Where a model is, and when it was written: one that was trained again is another."""
+    files = folder.glob("*.safetensors") if folder.is_dir() else ()
+    return os.fspath(folder.absolute()), max((one.stat().st_mtime_ns for one in files), default=0)
 
 
 def _told(translation: Any, source: str | None, target: str | None) -> str:
