@@ -131,10 +131,13 @@ def test_a_language_that_the_model_lacks_is_named_once(talk: Path) -> None:
         Transcriber(language="xx").transcribe(talk)
 
 
-def test_pictures_are_not_transcribed(sample: Path) -> None:
+def test_pictures_are_not_transcribed(sample: Path, tmp_path: Path) -> None:
     pytest.importorskip("faster_whisper")
     with pytest.raises(MediaError, match="speech is in sounds and films"):
         load_transcriber().transcribe(sample / "images" / "x_cat.jpg")
+    write_video(tmp_path / "silent.mp4", scenes())
+    with pytest.raises(MediaError, match="the film has no sound"):
+        load_transcriber().transcribe(tmp_path / "silent.mp4")
 
 
 @needs_speech

@@ -149,6 +149,8 @@ class Transcriber:
         name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else str(media)
         sound = sound_of(media)
         if sound is None:
+            if media.modality == "video":
+                raise MediaError("the film has no sound", name)
             raise MediaError(
                 f"speech is in sounds and films, this is of kind {media.modality}", name
             )
