@@ -166,9 +166,10 @@ def test_it_is_the_same_in_whatever_order_things_were_added(
     wanted = {name: hit.score for name, hit in ranked(library, "a box").items()}
     paths = [item.path for item in library.items()]
     with Collection(tmp_path / "other.sensorium", mini) as other:
-        for path in reversed(paths):  # it is followed as it grows
+        for number, path in enumerate(reversed(paths)):
             other.add(path)
-            other.search("a box", k=1)
+            if number % 8 == 0:  # it is followed as it grows
+                other.search("a box", k=1)
         found = {name: hit.score for name, hit in ranked(other, "a box").items()}
         assert found == pytest.approx(wanted, abs=1e-4)
         other.delete(*(item.path for item in other.items(where="modality = 'image'")))

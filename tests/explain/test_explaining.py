@@ -37,7 +37,7 @@ def halves(left: tuple[int, ...], right: tuple[int, ...]) -> Image:
     return Image(pixels)
 
 
-@pytest.mark.parametrize("asked_left", [True, False])
+@pytest.mark.parametrize("asked_left", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_heat_lies_on_the_half_that_is_asked_for(
     mini: Encoder, sample: Path, asked_left: bool
 ) -> None:

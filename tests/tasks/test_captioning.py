@@ -38,6 +38,7 @@ def test_names_of_real_pictures(sample: Path, tmp_path: Path) -> None:
     assert (nothing.text, nothing.error, nothing.others) == ("", "", [])
 
 
+@pytest.mark.slow
 def test_names_are_the_same_where_vectors_were_kept(
     sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,7 +98,7 @@ def test_what_was_not_fetched_says_how(monkeypatch: pytest.MonkeyPatch, tmp_path
         load_detector()
 
 
-@pytest.mark.parametrize("name", ("faces", "quick-faces"))
+@pytest.mark.parametrize("name", (pytest.param("faces", marks=pytest.mark.slow), "quick-faces"))
 def test_faces_are_found(name: str, weights_of: Weights, sample: Path) -> None:
     pytest.importorskip("dlib")
     if name == "faces":
