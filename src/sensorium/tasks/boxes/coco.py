@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +123,19 @@ def as_annotations(detections: Iterable[Detection], folder: Path | None = None) 
     return {"images": images, "annotations": made, "categories": categories}
 
 
-def save(detections: Sequence[Detection], path: str | os.PathLike[str]) -> None:
-    """Write `as_annotations` into a file, with names relative to its folder.
+def save(
+    detections: Sequence[Any],
+    path: str | os.PathLike[str],
+    annotations: Callable[[Sequence[Any], Path], dict[str, Any]] = as_annotations,
+) -> None:
+    """Write annotations into a file, with names relative to its folder.
+
+    Parameters
+    ----------
+    detections : sequence of Detection, or of what `annotations` takes
+    path : str or Path
+    annotations : callable
+        Makes them, given a folder.
 
     Raises
     ------
@@ -135,7 +146,7 @@ def save(detections: Sequence[Detection], path: str | os.PathLike[str]) -> None:
     if file.is_dir():
         raise UsageError(f"{file} is a folder: name a file for the annotations")
     file.parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(as_annotations(detections, file.parent.absolute()), ensure_ascii=False)
+    content = json.dumps(annotations(detections, file.parent.absolute()), ensure_ascii=False)
     with whole(file) as part:
         part.write_text(content + "\n", "utf-8")
 

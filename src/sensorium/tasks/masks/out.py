@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,9 +9,7 @@ from typing import Any
 
 import PIL.Image
 
-from sensorium.errors import UsageError
-from sensorium.folders import whole
-from sensorium.tasks.boxes.coco import as_annotations
+from sensorium.tasks.boxes.coco import as_annotations, save
 from sensorium.tasks.detection import Box, Detection
 from sensorium.tasks.drawing import canvas_of, colours_of, draw_boxes, draw_mask
 from sensorium.tasks.segmentation import Segmentation
@@ -72,13 +69,7 @@ def save_coco(segmentations: Sequence[Segmentation], path: str | os.PathLike[str
     UsageError, WriteError
         When the path is a folder; when it cannot be written.
     """
-    file = Path(path)
-    if file.is_dir():
-        raise UsageError(f"{file} is a folder: name a file for the annotations")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(coco(segmentations, file.parent.absolute()), ensure_ascii=False)
-    with whole(file) as part:
-        part.write_text(content + "\n", "utf-8")
+    save(segmentations, path, coco)
 
 
 def _boxes(one: Segmentation) -> Detection:
