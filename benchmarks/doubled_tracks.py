@@ -3,7 +3,7 @@
     python -m benchmarks doubled_tracks [--count N] [--kept FOLDER] [--quick] [--json FILE]
 
 Recordings of the data sets, and films made of the sample collection's pictures and sounds, are
-saved again as people's programs do (`track_doubles.SOUNDS_SAVED`, `FILMS_SAVED`); pairs that are
+saved again as people's programs do (`SOUNDS_SAVED`, `FILMS_SAVED`); pairs that are
 nearly one (another note, word, ending, sound track; one start or title) are each saved in some way.
 All of a kind lie in a collection with the encoder mini+ear; of different ones, the two of a pair
 are looked at. Rivals see the same files:
@@ -35,7 +35,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import duplicates, track_doubles
+from benchmarks import duplicates, film_doubles, sound_doubles
 from benchmarks.duplicates import OURS
 from benchmarks.rows import Row
 from sensorium import Collection
@@ -83,8 +83,8 @@ def _measured(folder: Path, kind: str, count: int) -> list[Row]:
         shutil.rmtree(folder, ignore_errors=True)
         saved_.mkdir(parents=True)
         different.mkdir()
-        make = track_doubles.saved_sounds if sounds else track_doubles.saved_films
-        pairs_of = track_doubles.different_sounds if sounds else track_doubles.different_films
+        make = sound_doubles.saved_sounds if sounds else film_doubles.saved_films
+        pairs_of = sound_doubles.different_sounds if sounds else film_doubles.different_films
         copies = make(saved_, 3 * count if sounds else 2 * count)
         made = {
             "saved": [[path.name, shows, done] for path, shows, done in copies],
