@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# ONNX Runtime from 1.32 on writes an id of the machine into ~/.cache/Microsoft when it is imported,
-# and sends what it is used for, unless this is set before; libraries for speech and writing import
-# it, too. What a person has set stays.
+# ONNX Runtime 1.32 writes an id of the machine into ~/.cache/Microsoft when it is imported, and
+# holds a server's address for telemetry, unless this is set before; libraries for speech and
+# writing import it, too. What a person has set stays.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Names are imported when they are first used, so that `import sensorium` costs milliseconds.
