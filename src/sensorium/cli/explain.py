@@ -11,12 +11,13 @@ from rich.text import Text as Styled
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.terminal import plain_fields, print_json, print_line
+from sensorium.cli.terminal import print_json, print_line
 from sensorium.collection import Hit, Skipped
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.base import Encoder
 from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
 from sensorium.media import Text, open_media
+from sensorium.plain import plain_fields
 
 if TYPE_CHECKING:
     from sensorium.explain.explanation import Explained, Explanation

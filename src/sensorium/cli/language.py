@@ -280,7 +280,7 @@ def _give(
             if as_json:
                 import json
 
-                from sensorium.cli.terminal import plain_fields
+                from sensorium.plain import plain_fields
 
                 written = "\n".join(
                     json.dumps(plain_fields(fact), ensure_ascii=False) for fact in facts

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from sensorium.cli import output
 from sensorium.cli.progress import progress_bar
-from sensorium.cli.terminal import plain_fields
 from sensorium.evaluation.report import Report, named
+from sensorium.plain import plain_fields
 
 FUSION_FILE = "fusion.json"
 """In the folder of a fusion model."""

@@ -11,13 +11,14 @@ import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, opened
-from sensorium.cli.terminal import plain_fields, print_json
+from sensorium.cli.terminal import print_json
 from sensorium.collection import Part, Question
 from sensorium.collection.asking import MODES
 from sensorium.collection.staleness import states_of
 from sensorium.data.questions import weighted
 from sensorium.errors import UsageError
 from sensorium.media import Text
+from sensorium.plain import plain_fields
 
 
 def search(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import json
 import re
@@ -16,12 +15,10 @@ from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from sensorium.errors import SensoriumError
+from sensorium.plain import plain
 from sensorium.visible import OBEYED, visible
 
 _IN_A_PIPE = re.compile(f"[{OBEYED}]")
-
-UNTOLD = "indexed"
-"""Field of items that JSON goes without: `Item.state` says what comes of it."""
 
 
 class _Pipe(io.FileIO):
@@ -140,28 +137,14 @@ def print_json(value: Any) -> None:
 
     What a terminal obeys becomes JSON's escapes.
     """
-    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    text = json.dumps(value, ensure_ascii=False, default=plain)
     text = _IN_A_PIPE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         # A file name that is not UTF-8, or a terminal of few characters: JSON can escape them.
-        text = json.dumps(value, default=_plain)
+        text = json.dumps(value, default=plain)
     print(text)
-
-
-def _plain(value: Any) -> Any:
-    is_made = dataclasses.is_dataclass(value) and not isinstance(value, type)
-    return plain_fields(value) if is_made else str(value)
-
-
-def plain_fields(value: Any) -> dict[str, Any]:
-    """What is told of a dataclass, and of those in it."""
-
-    def told(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-        return {name: held for name, held in fields if name != UNTOLD}
-
-    return dataclasses.asdict(value, dict_factory=told)
 
 
 def print_error(message: str) -> None:
