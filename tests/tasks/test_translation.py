@@ -12,7 +12,7 @@ import pytest
 from sensorium.errors import UsageError
 from sensorium.tasks.languages import name_of, two_letters
 from sensorium.tasks.loaded import LOADED
-from sensorium.tasks.translation import joined, load_translator, translate_sources
+from sensorium.tasks.translation import joined, load_translator, translate_each
 from tests.tasks.servers import Scripted
 
 TEXT = "The castle stands on a hill. It was built in 1200.\n\nCats purr to show moods."
@@ -58,7 +58,7 @@ def test_documents(script: Scripted, tmp_path: Path) -> None:
     (tmp_path / "b.pdf").write_bytes(b"%PDF-1.4 nothing")
     script.writes("Hallo.")
     translator = load_translator(f"{script.url}#m", target="German")
-    good, bad, plain = translate_sources(
+    good, bad, plain = translate_each(
         translator, [str(tmp_path / "a.txt"), tmp_path / "b.pdf", "Hello."]
     )
     assert (good.path, good.source, good.text) == (str(tmp_path / "a.txt"), TEXT, "Hallo.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,12 +10,12 @@ import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.progress import progress_bar
+from sensorium.cli.streaming import streaming
 from sensorium.cli.terminal import print_line
 from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import UsageError
-from sensorium.evaluation.report import Report, named
+from sensorium.media.skipped import Skipped
 
 if TYPE_CHECKING:
     from sensorium.tasks.captioning import Caption
@@ -43,30 +44,27 @@ def caption(
     as_json: JsonOption = False,
 ) -> None:
     """Caption pictures."""
-    from sensorium.tasks.captioning import DEFAULT_MODEL, load_captioner, skipped_of
+    from sensorium.tasks.captioning import DEFAULT_MODEL, load_captioner
 
     if model is None and len(pictures) > 1 and _is_model(pictures[0]):
         model, pictures = pictures[0], pictures[1:]  # as it was written before there was --model
     chosen = select_files(pictures, "image", "only pictures are captioned")
     if not chosen.paths and not chosen.skipped:
         raise UsageError(f"{' '.join(pictures)}: no picture there")
-    captions: list[Caption] = []
-    if chosen.paths:
-        captioner = load_captioner(model or DEFAULT_MODEL, encoder=encoder)
-        with progress_bar("captioning") as progress:
-            captions = captioner.caption(
-                chosen.paths, beams=beams, language=language, progress=progress
-            )
-    skipped = chosen.skipped + skipped_of(captions)
-    captions = [one for one in captions if not one.error]
-    if not as_json:
-        for one in captions:
-            told = [one.text or "(no name)"]
-            if one.probability is not None:
-                told.append(f"{one.probability:.2f}")
-            print_line(output.short_path(one.path), *told)
-        output.print_ignored(chosen.ignored)
-    output.print_report(Report((), [*captions, *named(skipped)], skipped), as_json)
+    with streaming("captioning", chosen, as_json) as stream:
+        if chosen.paths:
+            captioner = load_captioner(model or DEFAULT_MODEL, encoder=encoder)
+            found = captioner.caption_each(chosen.paths, beams=beams, language=language)
+            for one in stream.each(found):
+                if one.error:
+                    stream.skip(Skipped(one.path, one.error))
+                else:
+                    stream.tell(one, partial(_show, one))
+
+
+def _show(one: Caption) -> None:
+    sure = [] if one.probability is None else [f"{one.probability:.2f}"]
+    print_line(output.short_path(one.path), one.text or "(no name)", *sure)
 
 
 def _is_model(name: str) -> bool:

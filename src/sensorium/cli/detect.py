@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,14 +11,15 @@ import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.progress import progress_bar
+from sensorium.cli.streaming import streaming
 from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import MediaError, UsageError
-from sensorium.evaluation.report import Report, Table, named
+from sensorium.media.skipped import Skipped
 
 if TYPE_CHECKING:
     from sensorium.tasks.detection import Detection
+    from sensorium.tasks.drawing import Colour
 
 
 def detect(
@@ -55,42 +57,47 @@ def detect(
     as_json: JsonOption = False,
 ) -> None:
     """Find things in pictures: boxes with labels."""
-    from sensorium.tasks.detection import load_detector, skipped_of
+    from sensorium.tasks.boxes.coco import require_file, save
+    from sensorium.tasks.detection import load_detector
+    from sensorium.tasks.drawing import colours_of
 
     chosen = select_files(pictures, "image", "things are found in pictures")
     if not chosen.paths and not chosen.skipped:
         raise UsageError(f"{' '.join(pictures)}: no picture there")
-    found: list[Detection] = []
-    if chosen.paths:
-        targets = _targets(draw, [str(path) for path in chosen.paths])
-        detector = load_detector(model, encoder=encoder)
-        with progress_bar("detecting") as progress:
-            found = detector.detect(chosen.paths, labels, least=least, progress=progress)
-        _draw(found, targets)
     if coco is not None:
-        from sensorium.tasks.boxes.coco import save
+        require_file(coco)
+    targets = iter(_targets(draw, [str(path) for path in chosen.paths]))
+    table = output.GrowingTable(
+        ("label", "probability", "place", "model"), left=("label", "model", "place")
+    )
+    kept: list[Detection] = []
+    labels_drawn: dict[str, None] = {}
+    with streaming("detecting", chosen, as_json, stores=[draw], at_end=coco) as stream:
+        if chosen.paths:
+            detector = load_detector(model, encoder=encoder)
+            for one in stream.each(detector.detect_each(chosen.paths, labels, least=least)):
+                target = next(targets, None)
+                if one.error:
+                    stream.skip(Skipped(one.path, one.error))
+                    continue
+                stream.tell(one, partial(table.add, one.path, _rows(one)))
+                if target is not None:
+                    labels_drawn |= dict.fromkeys(box.label for box in one.boxes)
+                    _draw(one, target, colours_of(labels_drawn))
+                if coco is not None:
+                    kept.append(one)
+        if coco is not None:
+            save(kept, coco)
 
-        save(found, coco)
-    skipped = chosen.skipped + skipped_of(found)
-    whole = [one for one in found if not one.error]
-    if not as_json:
-        output.print_ignored(chosen.ignored)
-    shown = [_table(whole)] if whole else []
-    output.print_report(Report(shown, [*whole, *named(skipped)], skipped), as_json)
 
-
-def _table(found: Sequence[Detection]) -> Table:
+def _rows(one: Detection) -> list[tuple[str, ...]]:
     """A row for each box; one for a picture without."""
-    rows = []
-    for one in found:
-        path = output.short_path(one.path)
-        for box in one.boxes:
-            x, y, width, height = (f"{edge:.0f}" for edge in box.box)
-            place = f"{x},{y} {width}x{height}"
-            rows.append((path, box.label, f"{box.probability:.2f}", place, str(box.origin)))
-        if not one.boxes:
-            rows.append((path, "nothing found", "", "", ""))
-    return Table(("path", "label", "probability", "place", "model"), rows, left=("label", "model"))
+    rows: list[tuple[str, ...]] = []
+    for box in one.boxes:
+        x, y, width, height = (f"{edge:.0f}" for edge in box.box)
+        place = f"{x},{y} {width}x{height}"
+        rows.append((box.label, f"{box.probability:.2f}", place, str(box.origin)))
+    return rows or [("nothing found", "", "", "")]
 
 
 def _targets(draw: Path | None, paths: Sequence[str]) -> list[Path]:
@@ -101,17 +108,12 @@ def _targets(draw: Path | None, paths: Sequence[str]) -> list[Path]:
     return drawing_paths(draw, paths)
 
 
-def _draw(found: Sequence[Detection], targets: Sequence[Path]) -> None:
-    if not targets:
-        return
+def _draw(one: Detection, target: Path, colours: Mapping[str, Colour]) -> None:
     from sensorium.media import Image
     from sensorium.tasks.detection import drawn
-    from sensorium.tasks.drawing import colours_of, save_drawing
+    from sensorium.tasks.drawing import save_drawing
 
-    colours = colours_of(box.label for one in found for box in one.boxes)
-    for one, target in zip(found, targets, strict=True):
-        if not one.error:
-            try:
-                save_drawing(drawn(Image(one.path), one, colours), target)
-            except MediaError as error:  # it was there a moment ago
-                output.notices.print(f"{one.path}: {error.reason}", soft_wrap=True)
+    try:
+        save_drawing(drawn(Image(one.path), one, colours), target)
+    except MediaError as error:  # it was there a moment ago
+        output.notices.print(f"{one.path}: {error.reason}", soft_wrap=True)

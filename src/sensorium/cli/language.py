@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, opened
-from sensorium.cli.progress import progress_bar
-from sensorium.cli.terminal import print_json, print_line, print_text
+from sensorium.cli.streaming import Stream, streaming
+from sensorium.cli.terminal import print_line, print_text
 from sensorium.data.files import Candidate, Ignored, Selection, find_files, select_files
 from sensorium.errors import UsageError
-from sensorium.evaluation.report import named
 from sensorium.media import open_media
 from sensorium.media.skipped import Skipped
+from sensorium.plain import plain_fields
 from sensorium.replacing import unfinished
+from sensorium.tasks.answers.answer import NOT_IN_THE_TEXT, Answer
 
 OutOption = Annotated[
     Path | None,
@@ -64,27 +68,28 @@ def translate(
     as_json: JsonOption = False,
 ) -> None:
     """Translate texts, a line each, and documents, whatever their length."""
-    from sensorium.tasks.translation import load_translator, translate_sources
+    from sensorium.tasks.translation import load_translator, translate_each
 
     sources = texts or [line.rstrip("\r\n") for line in sys.stdin]
     if not any(text.strip() for text in sources):
         raise UsageError("there is no text to translate")
     translator = load_translator(model, source=source, target=target)
-    with progress_bar("translating") as progress:
-        found = translate_sources(translator, sources, beams=beams, progress=progress)
-    skipped = [Skipped(one.path, one.error) for one in found if one.error]
-    kept = [one for one in found if not one.error]
-    for one in kept:
-        if not one.complete:
-            output.notices.print(
-                f"{one.path or 'a text'}: the model did not come to an end; what it wrote is cut",
-                soft_wrap=True,
-            )
-    several = len(kept) > 1
-    blocks = [
-        (output.short_path(one.path) if one.path and several else "", one.text) for one in kept
-    ]
-    _give(kept, blocks, skipped, out, as_json)
+    count = len(sources)
+    with _telling("translating", Selection(), out, as_json, total=count) as (stream, tell):
+        # Of many texts it is told how many are done, of one how many of its windows.
+        inside = stream.reach if count == 1 else None
+        found = translate_each(translator, sources, beams=beams, progress=inside)
+        for one in stream.each(found) if count > 1 else found:
+            if one.error:
+                stream.skip(Skipped(one.path, one.error))
+                continue
+            if not one.complete:
+                output.notices.print(
+                    f"{one.path or 'a text'}: the model did not come to an end; what it wrote is "
+                    "cut",
+                    soft_wrap=True,
+                )
+            tell(one, output.short_path(one.path) if one.path and count > 1 else "", one.text)
 
 
 def summarize(
@@ -116,8 +121,9 @@ def summarize(
 ) -> None:
     """Summarize documents, each by itself."""
     from sensorium.media import Text
-    from sensorium.tasks.summarizing import load_summarizer, skipped_of
+    from sensorium.tasks.summarizing import length_of, load_summarizer
 
+    length_of(sentences, share)  # what is wrong is said before anything is read
     chosen = Selection()
     sources: list[Any] = []
     if files:
@@ -129,19 +135,16 @@ def summarize(
         sources = [Text(text)]
     else:
         raise UsageError("there is no text to summarize")
-    found = []
-    if sources:
-        summarizer = load_summarizer(model, encoder=encoder or "mini")
-        with progress_bar("summarizing") as progress:
-            for done, one in enumerate(sources, 1):
-                found += summarizer.summarize(one, sentences=sentences, share=share)
-                progress(done, len(sources))
-    skipped = chosen.skipped + skipped_of(found)
-    kept = [one for one in found if not one.error]
-    blocks = [(output.short_path(one.source) if len(sources) > 1 else "", one.text) for one in kept]
-    if not as_json:
-        output.print_ignored(chosen.ignored)
-    _give(kept, blocks, skipped, out, as_json)
+    count = len(sources)
+    with _telling("summarizing", chosen, out, as_json, total=count) as (stream, tell):
+        if sources:
+            summarizer = load_summarizer(model, encoder=encoder or "mini")
+            for source in stream.each(sources):
+                (one,) = summarizer.summarize(source, sentences=sentences, share=share)
+                if one.error:
+                    stream.skip(Skipped(one.source, one.error))
+                else:
+                    tell(one, output.short_path(one.source) if count > 1 else "", one.text)
 
 
 def answer(
@@ -176,38 +179,38 @@ def answer(
 ) -> None:
     """Answer a question from documents, about pictures, or from what a collection holds."""
     from sensorium.tasks.answering import load_answerer
-    from sensorium.tasks.answers.answer import Answers
 
     if files and collection is not None:
         raise UsageError("name files or a collection, not both")
     if files and where is not None:
         raise UsageError("--where chooses items of a collection: leave it out")
+    is_found = False
     if files:
         chosen = _readable(files)
         if not chosen.paths and not chosen.skipped:
             raise UsageError(f"{' '.join(files)}: no document and no picture there")
-        found = Answers((), chosen.skipped)
-        if chosen.paths:
-            answerer = load_answerer(model, encoder=encoder or "mini", threshold=threshold)
-            found = answerer.answer(question, chosen.paths, k=k)
-            found.skipped[:0] = chosen.skipped
-        if not as_json:
-            output.print_ignored(chosen.ignored)
+        with _telling("answering", chosen, out, as_json) as (stream, tell):
+            if chosen.paths:
+                answerer = load_answerer(model, encoder=encoder or "mini", threshold=threshold)
+                found = answerer.answer_each(question, chosen.paths, k=k, progress=stream.reach)
+                for one in found:
+                    if isinstance(one, Skipped):
+                        stream.skip(one)
+                        continue
+                    is_found |= one.is_found
+                    tell(one, _told(one), "")
     else:
         from sensorium.collection.answering import answer_from
 
         with opened(collection) as library:
             own = encoder or library.encoder
             answerer = load_answerer(model, encoder=own, threshold=threshold)
-            found = answer_from(library, question, answerer, k=k, where=where)
-    if output.console.is_terminal and out is None and not as_json:
-        for one in found:
-            _show(one)
-        _give((), (), found.skipped, None, as_json=False)
-    else:
-        blocks = [(_told(one), "") for one in found]
-        _give(found, blocks, found.skipped, out, as_json)
-    if not any(one.is_found for one in found):
+            of_collection = answer_from(library, question, answerer, k=k, where=where)
+        with _telling("answering", Selection(), out, as_json) as (stream, tell):
+            for one in of_collection:
+                is_found |= one.is_found
+                tell(one, _told(one), "")
+    if not is_found:
         raise typer.Exit(EXIT_PARTLY)
 
 
@@ -232,16 +235,14 @@ def _readable(files: Iterable[str]) -> Selection:
     return chosen
 
 
-def _place(one: Any) -> str:
+def _place(one: Answer) -> str:
     place = "".join(f", {name} {value}" for name, value in one.place.items())
     return output.short_path(one.source) + place if one.source else ""
 
 
-def _show(one: Any) -> None:
+def _show(one: Answer) -> None:
     """An answer on a terminal: in bold, with its passage below, where it stands out as well."""
     from rich.text import Text
-
-    from sensorium.tasks.answers.answer import NOT_IN_THE_TEXT
 
     sure = "" if one.probability is None else f" ({one.probability:.0%})"
     head = Text(one.text or NOT_IN_THE_TEXT, style="bold").append(sure, style="not bold")
@@ -255,46 +256,56 @@ def _show(one: Any) -> None:
         output.console.print(passage, soft_wrap=True)
 
 
-def _told(one: Any) -> str:
+def _told(one: Answer) -> str:
     """An answer on a line: the answer, how sure it is, where it stands, and the passage."""
-    from sensorium.tasks.answers.answer import NOT_IN_THE_TEXT
-
     sure = "" if one.probability is None else f"{one.probability:.2f}"
     return "\t".join(filter(None, (one.text or NOT_IN_THE_TEXT, sure, _place(one), one.passage)))
 
 
-def _give(
-    facts: Sequence[Any],
-    blocks: Sequence[tuple[str, str]],
-    skipped: Sequence[Skipped],
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Print what was found, or write it; end with `EXIT_PARTLY` where something was skipped."""
-    if not as_json:
-        output.print_skipped(skipped)
-    told = [line for head, text in blocks for line in (head, text) if line]
-    if out is not None:
-        with unfinished(out) as path:
-            written = "\n\n".join(told)
-            if as_json:
-                import json
+@contextmanager
+def _telling(
+    what: str, chosen: Selection, out: Path | None, as_json: bool, *, total: int | None = None
+) -> Iterator[tuple[Stream, Callable[[Any, str, str], None]]]:
+    """Print what is found as it comes, or write it.
 
-                from sensorium.plain import plain_fields
+    Yields
+    ------
+    (Stream, callable)
+        What takes a result, a line above it, and its text.
+    """
+    with (
+        streaming(what, chosen, as_json and out is None, total=total, at_end=out) as stream,
+        _written(out) as file,
+    ):
 
-                written = "\n".join(
-                    json.dumps(plain_fields(fact), ensure_ascii=False) for fact in facts
-                )
-            path.write_text(written + "\n", "utf-8")
-        output.notices.print(f"written to {output.short_path(str(out))}", soft_wrap=True)
-    elif as_json:
-        for fact in [*facts, *named(skipped)]:
-            print_json(fact)
-    else:
-        for head, text in blocks:
-            if head:
-                print_line(*head.split("\t"))
-            if text or not head:
-                print_text(text)
-    if skipped:
-        raise typer.Exit(EXIT_PARTLY)
+        def tell(fact: Any, head: str, text: str) -> None:
+            if file is None:
+                stream.tell(fact, partial(_print, fact, head, text))
+            elif as_json:
+                file.write(json.dumps(plain_fields(fact), ensure_ascii=False) + "\n")
+            else:
+                file.write("\n" * (file.tell() > 0) + "\n\n".join(filter(None, (head, text))))
+                file.write("\n")
+
+        yield stream, tell
+
+
+def _print(fact: Any, head: str, text: str) -> None:
+    if isinstance(fact, Answer) and output.console.is_terminal:
+        _show(fact)
+        return
+    if head:
+        print_line(*head.split("\t"))
+    if text or not head:
+        print_text(text)
+
+
+@contextmanager
+def _written(out: Path | None) -> Iterator[IO[str] | None]:
+    """A file that takes its place when it is whole; None where nothing is to be written."""
+    if out is None:
+        yield None
+        return
+    with unfinished(out) as path, path.open("w", encoding="utf-8") as file:
+        yield file
+    output.notices.print(f"written to {output.short_path(str(out))}", soft_wrap=True)

@@ -184,6 +184,54 @@ def print_table(table: Table) -> None:
     console.print(grid)
 
 
+class GrowingTable:
+    """A table whose rows come file by file, and are printed as they come.
+
+    In a pipe each row has the file before it, as in `print_table`; on a terminal they stand below
+    it, in columns that grow where they must.
+
+    Parameters
+    ----------
+    headings : sequence of str
+        Of the cells behind the file.
+    left : sequence of str
+        Headings of the columns that hold words.
+    """
+
+    def __init__(self, headings: Sequence[str], left: Sequence[str] = ()) -> None:
+        self._headings, self._left = headings, left
+        self._widths = [*map(cell_len, headings)]
+        self._is_begun = False
+
+    def add(self, path: str, rows: Sequence[Sequence[str]]) -> None:
+        """Print the rows of a file; at least one."""
+        path, first = short_path(path), not self._is_begun
+        self._is_begun = True
+        if not console.is_terminal:
+            for row in [["path", *self._headings]] * first + [[path, *row] for row in rows]:
+                print_line(*row)
+            return
+        sizes = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+        self._widths = [*map(max, self._widths, sizes)]
+        if first:
+            console.print(Text("path"), style="dim", soft_wrap=True)
+            self._print([self._headings], style="dim")
+        console.print(Text(path), soft_wrap=True)
+        self._print(rows)
+
+    def _print(self, rows: Sequence[Sequence[str]], style: str = "") -> None:
+        for row in rows:
+            cells = [
+                cell + " " * room if heading in self._left else " " * room + cell
+                for heading, cell, room in zip(
+                    self._headings, row,
+                    [width - cell_len(cell) for width, cell in zip(self._widths, row, strict=True)],
+                    strict=True,
+                )
+            ]  # fmt: skip
+            console.print(Text(f"  {'  '.join(cells).rstrip()}"), style=style, soft_wrap=True)
+
+
 def print_hits(
     hits: Sequence[Hit], states: Sequence[str] = (), because: Sequence[str] = ()
 ) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
 
 from sensorium.cli import EXIT_INTERRUPTED, output
 from sensorium.media.progress import NO_FIGURES, Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Drawn
 
 EVERY = 10.0
 """Seconds between lines where there is no terminal: a log stays short, and nobody thinks that the
@@ -54,6 +59,10 @@ class Step:
 
 _steps: list[Step] = []
 """Steps that are under way, one within the other; the last is the one to tell of."""
+
+
+_bars: list[Drawn] = []
+"""Bars that are drawn, one within the other."""
 
 
 class Steps:
@@ -144,7 +153,8 @@ def _bar(step: Step) -> Iterator[Callable[[], None]]:
         TextColumn("{task.description}", markup=False), BarColumn(bar_width=20),
         MofNCompleteColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Bar(*columns, console=output.notices, transient=True) as bar:
+    # What is printed meanwhile goes where it would without a bar, not to standard error.
+    with Bar(*columns, console=output.notices, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(step.what, total=None)
         shown = step.what
 
@@ -156,7 +166,26 @@ def _bar(step: Step) -> Iterator[Callable[[], None]]:
             what = f"{step.what}: {step.figures}" if step.figures else step.what
             bar.update(task, description=what, completed=step.done or 0, total=step.total)
 
-        yield changed
+        _bars.append(bar)
+        try:
+            yield changed
+        finally:
+            _bars.remove(bar)
+
+
+@contextmanager
+def above_bar() -> Iterator[None]:
+    """Take the bar away while results are printed onto the same terminal, and draw it below."""
+    bar = _bars[-1] if _bars and output.console.is_terminal else None
+    if bar is None:
+        yield
+        return
+    bar.stop()
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        bar.start()
 
 
 @contextmanager

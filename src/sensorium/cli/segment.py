@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,11 @@ import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.progress import progress_bar
+from sensorium.cli.streaming import streaming
 from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import MediaError, UsageError
-from sensorium.evaluation.report import Report, Table, named
+from sensorium.media.skipped import Skipped
 
 if TYPE_CHECKING:
     from sensorium.tasks.segmentation import Segmentation
@@ -69,50 +70,53 @@ def segment(
     as_json: JsonOption = False,
 ) -> None:
     """Find the pixels of things in pictures: masks with labels."""
-    from sensorium.tasks.segmentation import load_segmenter, skipped_of
+    from sensorium.tasks.boxes.coco import require_file
+    from sensorium.tasks.masks.out import save_coco
+    from sensorium.tasks.segmentation import load_segmenter
 
     chosen = select_files(pictures, "image", "masks are of pictures")
     if not chosen.paths and not chosen.skipped:
         raise UsageError(f"{' '.join(pictures)}: no picture there")
+    if coco is not None:
+        require_file(coco)
     pointed = [[_point(one) for one in some.split()] for some in points or ()]
     around = [_box(one) for one in boxes or ()]
-    found: list[Segmentation] = []
-    if chosen.paths:
-        targets = _targets(draw, [str(path) for path in chosen.paths])
-        segmenter = load_segmenter(model, detector=detector, encoder=encoder)
-        with progress_bar("segmenting") as progress:
-            found = segmenter.segment(
-                chosen.paths, labels, points=pointed, boxes=around, least=least, progress=progress
+    targets = iter(_targets(draw, [str(path) for path in chosen.paths]))
+    table = output.GrowingTable(
+        ("label", "probability", "place", "share", "model"), left=("label", "model", "place")
+    )
+    kept: list[Segmentation] = []
+    with streaming("segmenting", chosen, as_json, stores=[draw], at_end=coco) as stream:
+        if chosen.paths:
+            segmenter = load_segmenter(model, detector=detector, encoder=encoder)
+            found = segmenter.segment_each(
+                chosen.paths, labels, points=pointed, boxes=around, least=least
             )
-        _draw(found, targets)
-    if coco is not None:
-        from sensorium.tasks.masks.out import save_coco
+            for one in stream.each(found):
+                target = next(targets, None)
+                if one.error:
+                    stream.skip(Skipped(one.path, one.error))
+                    continue
+                stream.tell(one, partial(table.add, one.path, _rows(one)))
+                if target is not None:
+                    _draw(one, target)
+                if coco is not None:
+                    kept.append(one)
+        if coco is not None:
+            save_coco(kept, coco)
 
-        save_coco(found, coco)
-    skipped = chosen.skipped + skipped_of(found)
-    whole = [one for one in found if not one.error]
-    if not as_json:
-        output.print_ignored(chosen.ignored)
-    shown = [_table(whole)] if whole else []
-    output.print_report(Report(shown, [*whole, *named(skipped)], skipped), as_json)
 
-
-def _table(found: Sequence[Segmentation]) -> Table:
+def _rows(one: Segmentation) -> list[tuple[str, ...]]:
     """A row for each mask; one for a picture without."""
-    rows = []
-    for one in found:
-        path = output.short_path(one.path)
-        for mask in one.masks:
-            x, y, width, height = mask.box
-            share = f"{mask.area / (one.width * one.height):.1%}"
-            models = (mask.origin, mask.found_by)
-            by = " in boxes of ".join(str(model) for model in models if model is not None)
-            place = f"{x},{y} {width}x{height}"
-            rows.append((path, mask.label, f"{mask.probability:.2f}", place, share, by))
-        if not one.masks:
-            rows.append((path, "nothing found", "", "", "", ""))
-    headings = ("path", "label", "probability", "place", "share", "model")
-    return Table(headings, rows, left=("label", "model"))
+    rows: list[tuple[str, ...]] = []
+    for mask in one.masks:
+        x, y, width, height = mask.box
+        share = f"{mask.area / (one.width * one.height):.1%}"
+        models = (mask.origin, mask.found_by)
+        by = " in boxes of ".join(str(model) for model in models if model is not None)
+        place = f"{x},{y} {width}x{height}"
+        rows.append((mask.label, f"{mask.probability:.2f}", place, share, by))
+    return rows or [("nothing found", "", "", "", "")]
 
 
 def _point(text: str) -> tuple[float, float]:
@@ -139,16 +143,12 @@ def _targets(draw: Path | None, paths: Sequence[str]) -> list[Path]:
     return drawing_paths(draw, paths)
 
 
-def _draw(found: Sequence[Segmentation], targets: Sequence[Path]) -> None:
-    if not targets:
-        return
+def _draw(one: Segmentation, target: Path) -> None:
     from sensorium.media import Image
     from sensorium.tasks.drawing import save_drawing
     from sensorium.tasks.masks.out import drawn
 
-    for one, target in zip(found, targets, strict=True):
-        if not one.error:
-            try:
-                save_drawing(drawn(Image(one.path).load(), one), target)
-            except MediaError as error:  # it was there a moment ago
-                output.notices.print(f"{one.path}: {error.reason}", soft_wrap=True)
+    try:
+        save_drawing(drawn(Image(one.path).load(), one), target)
+    except MediaError as error:  # it was there a moment ago
+        output.notices.print(f"{one.path}: {error.reason}", soft_wrap=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
-from sensorium.cli.progress import progress_bar
+from sensorium.cli.streaming import streaming
 from sensorium.cli.terminal import print_line
 from sensorium.data.files import select_files
 from sensorium.errors import MediaError, UsageError, WriteError
-from sensorium.evaluation.report import Report, named
+from sensorium.evaluation.report import Report
 from sensorium.media.skipped import Note, Skipped
+
+if TYPE_CHECKING:
+    from sensorium.tasks.hearing.transcripts import Transcript
 
 LanguageOption = Annotated[
     str | None,
@@ -67,35 +71,29 @@ def transcribe(
             f"--out {out} is one file for {len(chosen.paths)} recordings: name a folder"
         )
     transcriber = Transcriber(model, lang)
-    found, skipped, notes = [], list(chosen.skipped), []
-    with progress_bar("transcribing") as progress:
-        for n, path in enumerate(chosen.paths):
-            progress(n, len(chosen.paths))
+    several = len(chosen.paths) > 1
+    with streaming("transcribing", chosen, as_json, stores=[out]) as stream:
+        for path in stream.each(chosen.paths):
             try:
                 transcript = transcriber.transcribe(path)
             except MediaError as error:
-                skipped.append(Skipped(str(path), error.reason))
+                stream.skip(Skipped(str(path), error.reason))
                 continue
-            found.append(transcript)
-            notes += [Note(transcript.path, note) for note in transcript.notes]
             if out is not None:
                 target = out / f"{path.name}{suffix}" if to_folder else out
                 write_text(target, transcript.written(suffix))
-    if not as_json and out is None:
-        for transcript in found:
-            name = [output.short_path(transcript.path)] if len(chosen.paths) > 1 else []
-            for said in transcript.segments:
-                when = f"{output.clock(said.start)}-{output.clock(said.stop)}"
-                print_line(*name, when, said.text)
-    silent = [one.path for one in found if not one.segments]
-    shown = [f"{output.short_path(path)}: nobody speaks there" for path in silent]
-    if not as_json:
-        output.print_ignored(chosen.ignored)
-        for line in shown:
-            output.notices.print(line, soft_wrap=True)
-    output.print_report(
-        Report((), [*found, *named(skipped), *named(notes)], skipped, notes), as_json
-    )
+            if as_json or out is None:
+                stream.tell(transcript, partial(_show, transcript, several))
+            stream.skip(*(Note(transcript.path, note) for note in transcript.notes))
+            if not transcript.segments:
+                stream.say(f"{output.short_path(transcript.path)}: nobody speaks there")
+
+
+def _show(transcript: Transcript, several: bool) -> None:
+    """What is said, a line for each passage; with the recording where there are several."""
+    name = [output.short_path(transcript.path)] if several else []
+    for said in transcript.segments:
+        print_line(*name, f"{output.clock(said.start)}-{output.clock(said.stop)}", said.text)
 
 
 def speak(

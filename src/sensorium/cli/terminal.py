@@ -24,10 +24,12 @@ _IN_A_PIPE = re.compile(f"[{OBEYED}]")
 class _Pipe(io.FileIO):
     """A file that swallows what is written after its reader went: ``sensorium search | head -1``.
 
-    The command goes on to its end: what it stores is worth no less, and its exit code is its own.
+    A command that stores something goes on to its end: that is worth no less, and its exit code is
+    its own. One that merely prints what becomes of many files asks `is_left`.
     """
 
     is_broken = False
+    is_left = False
 
     def write(self, written: Any) -> int:
         """See `io.FileIO`.
@@ -42,6 +44,7 @@ class _Pipe(io.FileIO):
         try:
             return super().write(written)
         except BrokenPipeError:
+            self.is_left = True
             return len(written)
         except OSError as error:
             self.is_broken = True
@@ -49,6 +52,12 @@ class _Pipe(io.FileIO):
                 f"standard output cannot be written ({error.strerror}): what the command has "
                 "stored stays"
             ) from error
+
+
+def is_left() -> bool:
+    """Whether the reader of standard output went: who stores nothing may as well end."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return isinstance(raw, _Pipe) and raw.is_left
 
 
 class _Deaf(io.FileIO):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.media import Document, Image, Text
+from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 from sensorium.tasks.answers.answer import Answer, Answers, PictureReader, TextReader
 from sensorium.tasks.source_texts import SourceText, given, media_name, media_of, texts_of
@@ -36,7 +38,9 @@ class Answerer:
     ) -> None:
         self._texts, self._pictures, self.name = texts, pictures, name
 
-    def answer(self, question: str, sources: Any, *, k: int = 1) -> Answers:
+    def answer(
+        self, question: str, sources: Any, *, k: int = 1, progress: Progress | None = None
+    ) -> Answers:
         """Answer a question.
 
         Parameters
@@ -47,6 +51,8 @@ class Answerer:
             answer of its own. A string that names a file is that file.
         k : int
             Answers wanted from the texts; there are fewer where fewer are likely.
+        progress : callable, optional
+            Called with (done, total): documents that were read and pictures that were looked at.
 
         Returns
         -------
@@ -61,29 +67,69 @@ class Answerer:
         EncoderError
             When the model cannot be loaded or asked.
         """
+        found = Answers()
+        for one in self.answer_each(question, sources, k=k, progress=progress):
+            if isinstance(one, Skipped):
+                found.skipped.append(one)
+            else:
+                found.append(one)
+        return found
+
+    def answer_each(
+        self, question: str, sources: Any, *, k: int = 1, progress: Progress | None = None
+    ) -> Iterator[Answer | Skipped]:
+        """Answer a question; see `answer`.
+
+        Yields
+        ------
+        Answer or Skipped
+            What cannot be read, as that is found out; the answers from texts, when all are read;
+            then that about each picture, when it was looked at. Wrong arguments are told at the
+            call.
+        """
         if not question.strip():
             raise UsageError("the question is empty: ask something")
         if k < 1:
             raise UsageError(f"k is at least 1, got {k}")
+        return self._each(question, given(sources), k, progress)
+
+    def _each(
+        self, question: str, sources: list[Any], k: int, progress: Progress | None
+    ) -> Iterator[Answer | Skipped]:
+        done = 0
         texts: list[SourceText] = []
-        looked: list[Answer] = []
-        skipped: list[Skipped] = []
-        for source in given(sources):
+        pictures: list[tuple[str, Image]] = []
+        for source in sources:
             name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
             try:
                 media = media_of(source)
-                if isinstance(media, (Text, Document)):
-                    self._require(self._texts, "texts")
-                    texts += texts_of(media)
-                elif isinstance(media, Image):
-                    reader = self._require(self._pictures, "pictures")
-                    looked.append(reader.look(question, media, media_name(media)))
-                else:
-                    kind = media.modality
-                    raise MediaError(f"is {kind}: questions are about texts and pictures", name)
+                if isinstance(media, Image):
+                    self._require(self._pictures, "pictures")
+                    pictures.append((name, media))
+                    continue
+                texts += self._texts_of(media, name)
             except MediaError as error:
-                skipped.append(Skipped(error.name or name, error.reason))
-        return Answers((self.from_texts(question, texts, k=k) if texts else []) + looked, skipped)
+                yield Skipped(error.name or name, error.reason)
+            done += 1
+            if progress is not None:
+                progress(done, len(sources))
+        if texts:
+            yield from self.from_texts(question, texts, k=k)
+        for name, picture in pictures:
+            try:
+                reader = self._require(self._pictures, "pictures")
+                yield reader.look(question, picture, media_name(picture))
+            except MediaError as error:
+                yield Skipped(error.name or name, error.reason)
+            done += 1
+            if progress is not None:
+                progress(done, len(sources))
+
+    def _texts_of(self, media: Any, name: str) -> list[SourceText]:
+        if not isinstance(media, (Text, Document)):
+            raise MediaError(f"is {media.modality}: questions are about texts and pictures", name)
+        self._require(self._texts, "texts")
+        return texts_of(media)
 
     def from_texts(self, question: str, texts: list[SourceText], *, k: int = 1) -> list[Answer]:
         """Answer from texts that were read already; see `answer`."""

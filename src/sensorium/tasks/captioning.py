@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,14 +16,18 @@ from sensorium.data.sources import Picture, picture_of
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.media.progress import Progress
-from sensorium.media.skipped import Skipped
 from sensorium.tasks.formats import CAPTIONER
 from sensorium.tasks.origin import Origin, digest_of_folder, origin_of_pretrained
 
 if TYPE_CHECKING:
     from sensorium.tasks.captions.captioner import CaptionModel
+    from sensorium.tasks.generating import Search
 
 DEFAULT_MODEL = "names"
+
+AT_ONCE = 8
+"""Pictures that a trained captioner writes of before the first caption is told: of its batches of
+32 a person would wait for the whole."""
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -104,6 +109,23 @@ class Captions(Protocol):
         """
         ...
 
+    def caption_each(
+        self,
+        pictures: Iterable[str | os.PathLike[str]],
+        *,
+        beams: int | None = None,
+        max_length: int | None = None,
+        language: str | None = None,
+    ) -> Iterator[Caption]:
+        """Caption one picture after the other, or a batch; see `caption`.
+
+        Yields
+        ------
+        Caption
+            Of each, when it is there; wrong arguments are told at the call.
+        """
+        ...
+
 
 class Captioner:
     """A model that captions pictures.
@@ -134,18 +156,39 @@ class Captioner:
         progress: Progress | None = None,
     ) -> list[Caption]:
         """See `Captions.caption`; it writes as it was trained, in one language."""
+        search = self._search(beams, max_length, language)
+        return self._captions(_listed(pictures), search, progress)
+
+    def caption_each(
+        self,
+        pictures: Iterable[str | os.PathLike[str]],
+        *,
+        beams: int | None = None,
+        max_length: int | None = None,
+        language: str | None = None,
+    ) -> Iterator[Caption]:
+        """See `Captions.caption_each`; it writes `AT_ONCE` at a time."""
+        search = self._search(beams, max_length, language)
+        paths = (os.fspath(path) for path in pictures)
+        batches = iter(lambda: [*itertools.islice(paths, AT_ONCE)], [])
+        return (one for batch in batches for one in self._captions(batch, search))
+
+    def _search(self, beams: int | None, max_length: int | None, language: str | None) -> Search:
         if language is not None:
             raise UsageError(
                 f"{self.origin.model} writes in the language that it was trained on: leave out "
                 "the language"
             )
-        paths = _listed(pictures)
         wanted = {
             name: value
             for name, value in (("beams", beams), ("max_length", max_length))
             if value is not None
         }
-        search = dataclasses.replace(self.search, **wanted)
+        return dataclasses.replace(self.search, **wanted)
+
+    def _captions(
+        self, paths: Sequence[str], search: Search, progress: Progress | None = None
+    ) -> list[Caption]:
         once = [*dict.fromkeys(paths)]
         opened = [Picture.of_file(Path(path)) for path in once]
         found = self.model.caption(opened, once, search, progress)
@@ -215,17 +258,29 @@ class PictureCaptioner:
         progress: Progress | None = None,
     ) -> list[Caption]:
         """See `Captions.caption`."""
+        paths = _listed(pictures)
+        done: list[Caption] = []
+        found = self.caption_each(paths, beams=beams, max_length=max_length, language=language)
+        for one in found:
+            done.append(one)
+            if progress is not None:
+                progress(len(done), len(paths))
+        return done
+
+    def caption_each(
+        self,
+        pictures: Iterable[str | os.PathLike[str]],
+        *,
+        beams: int | None = None,
+        max_length: int | None = None,
+        language: str | None = None,
+    ) -> Iterator[Caption]:
+        """See `Captions.caption_each`."""
         if beams is not None or max_length is not None:
             raise UsageError(f"{self.origin.model} takes no beams and no length: leave them out")
         if language is not None and not self.model.languages:
             raise UsageError(f"{self.origin.model} tells English names: leave out the language")
-        paths = _listed(pictures)
-        done: list[Caption] = []
-        for path in paths:
-            done.append(self._caption(path, language))
-            if progress is not None:
-                progress(len(done), len(paths))
-        return done
+        return (self._caption(os.fspath(path), language) for path in pictures)
 
     def _caption(self, path: str, language: str | None) -> Caption:
         try:
@@ -241,11 +296,6 @@ class PictureCaptioner:
             others = [(name, round(value, 4)) for name, value in others]
             return Caption(path, text, 0.0, others, "", probability, self.origin)
         return Caption(path, text, score, others, origin=self.origin)
-
-
-def skipped_of(captions: Iterable[Caption]) -> list[Skipped]:
-    """Pictures that could not be read, as other reports name them."""
-    return [Skipped(one.path, one.error) for one in captions if one.error]
 
 
 def load_captioner(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.media import Image
 from sensorium.media.progress import Progress
-from sensorium.media.skipped import Skipped
 from sensorium.tasks.boxes.found import Finder, Found
 from sensorium.tasks.origin import Origin
 
@@ -122,16 +121,32 @@ class Detector:
         UsageError
             For a probability outside of 0 to 1, empty labels, and none for what needs some.
         """
+        given = _listed(pictures)
+        done = []
+        for one in self.detect_each(given, labels, least=least):
+            done.append(one)
+            if progress is not None:
+                progress(len(done), len(given))
+        return done
+
+    def detect_each(
+        self,
+        pictures: Iterable[Any],
+        labels: Sequence[str] | str | None = None,
+        *,
+        least: float | None = None,
+    ) -> Iterator[Detection]:
+        """Find things in one picture after the other; see `detect`.
+
+        Yields
+        ------
+        Detection
+            Of each, when it was looked at; wrong arguments are told at the call.
+        """
         wanted = labels_of(labels)
         if least is not None and not 0 <= least <= 1:
             raise UsageError(f"a probability is from 0 to 1, got {least}")
-        given = _listed(pictures)
-        done = []
-        for number, source in enumerate(given):
-            done.append(self._detect(source, wanted, least))
-            if progress is not None:
-                progress(number + 1, len(given))
-        return done
+        return (self._detect(source, wanted, least) for source in pictures)
 
     def _detect(self, source: Any, labels: list[str] | None, least: float | None) -> Detection:
         path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
@@ -252,11 +267,6 @@ def _as_shares(
     x, y, across, down = box
     width, height = size
     return (x / width, y / height, (x + across) / width, (y + down) / height)
-
-
-def skipped_of(detections: Iterable[Detection]) -> list[Skipped]:
-    """Pictures that could not be read, as other reports name them."""
-    return [Skipped(one.path, one.error) for one in detections if one.error]
 
 
 def _found(

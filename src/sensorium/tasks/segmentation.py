@@ -6,7 +6,7 @@ By models that know kinds of things, take words, or are shown where a thing is.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from sensorium.data.sources import picture_of
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.media.progress import Progress
-from sensorium.media.skipped import Skipped
 from sensorium.tasks.masks.runs import (
     INSIDE,
     Asked,
@@ -171,19 +170,39 @@ class Segmenter:
             For what the model cannot be asked, several pictures with places that are of one, and
             places outside of it.
         """
-        wanted = _labels(labels)
         given = _listed(pictures)
-        if (points or boxes) and len(given) != 1:
-            raise UsageError(f"points and boxes are places in one picture, not in {len(given)}")
+        done = []
+        for one in self.segment_each(given, labels, points=points, boxes=boxes, least=least):
+            done.append(one)
+            if progress is not None:
+                progress(len(done), len(given))
+        return done
+
+    def segment_each(
+        self,
+        pictures: Sequence[Any],
+        labels: Sequence[str] | str | None = None,
+        *,
+        points: Sequence[Sequence[Point]] | None = None,
+        boxes: Sequence[tuple[float, float, float, float]] | None = None,
+        least: float | None = None,
+    ) -> Iterator[Segmentation]:
+        """Find masks in one picture after the other; see `segment`.
+
+        Yields
+        ------
+        Segmentation
+            Of each, when it was looked at; wrong arguments are told at the call.
+        """
+        wanted = _labels(labels)
+        if (points or boxes) and len(pictures) != 1:
+            raise UsageError(f"points and boxes are places in one picture, not in {len(pictures)}")
         if least is not None and not 0 <= least <= 1:
             raise UsageError(f"a probability is from 0 to 1, got {least}")
         self._require_takes(wanted, points, boxes)
-        done = []
-        for number, source in enumerate(given):
-            done.append(self._segment(source, wanted, points or (), boxes or (), least))
-            if progress is not None:
-                progress(number + 1, len(given))
-        return done
+        return (
+            self._segment(source, wanted, points or (), boxes or (), least) for source in pictures
+        )
 
     def _require_takes(self, labels: Any, points: Any, boxes: Any) -> None:
         takes, name = self._finder.takes, self._finder.name
@@ -314,11 +333,6 @@ def _apart(pairs: list[tuple[FoundMask, Found]]) -> list[tuple[FoundMask, Found]
         taken[box.label] = inside if before is None else before | inside
         kept.append((one, box))
     return kept
-
-
-def skipped_of(segmentations: Iterable[Segmentation]) -> list[Skipped]:
-    """Pictures that could not be read, as other reports name them."""
-    return [Skipped(one.path, one.error) for one in segmentations if one.error]
 
 
 def _labels(labels: Sequence[str] | str | None) -> tuple[str, ...]:

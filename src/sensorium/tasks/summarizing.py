@@ -8,7 +8,6 @@ from typing import Any
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
-from sensorium.media.skipped import Skipped
 from sensorium.tasks.source_texts import given, texts_of
 from sensorium.tasks.summaries.summary import Length, Summary, SummaryModel
 
@@ -83,11 +82,6 @@ def length_of(sentences: int | None, share: float | None) -> Length:
     if share is not None and not 0 < share <= 1:
         raise UsageError(f"share is above 0 and at most 1 (0.1 is a tenth), got {share}")
     return Length(SENTENCES if sentences is None and share is None else sentences, share)
-
-
-def skipped_of(summaries: list[Summary]) -> list[Skipped]:
-    """Texts that could not be read, as other reports name them."""
-    return [Skipped(one.source, one.error) for one in summaries if one.error]
 
 
 def load_summarizer(

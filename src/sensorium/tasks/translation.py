@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,7 +77,15 @@ class Translated:
 
 
 class AnyTranslator(Protocol):
-    """What translates: a model here, or one on a server."""
+    """What translates: a model here, or one on a server.
+
+    Attributes
+    ----------
+    at_once : int
+        Texts that it is given at once, where there are many.
+    """
+
+    at_once: int
 
     def translate(
         self,
@@ -101,6 +109,8 @@ class Translator:
     size : int
         Bytes it takes in memory, roughly.
     """
+
+    at_once = 32  # as many as it translates together
 
     def __init__(self, load: Callable[[], LoadedTranslator], key: Hashable, size: int) -> None:
         self._load, self._key, self._size = load, key, size
@@ -283,6 +293,8 @@ class ServedTranslator:
         Without a target.
     """
 
+    at_once = 1
+
     def __init__(self, name: str, source: str | None, target: str | None) -> None:
         if not target:
             raise UsageError(
@@ -347,43 +359,65 @@ class ServedTranslator:
         )
 
 
-def translate_sources(
+def translate_each(
     translator: AnyTranslator,
-    sources: Sequence[Any],
+    sources: Iterable[Any],
     *,
     beams: int | None = None,
     progress: Progress | None = None,
-) -> list[Translated]:
-    """Translate texts and documents.
+) -> Iterator[Translated]:
+    """Translate texts and documents, one after the other.
 
     Parameters
     ----------
     translator : Translator or ServedTranslator
-    sources : sequence
+    sources : iterable
         A string that names a file is that file, any other one is a text; paths and media likewise.
     beams, progress
-        See `Translator.translate`.
+        See `Translator.translate`; told of each document, and of each `at_once` texts.
 
-    Returns
-    -------
-    list of Translated
-        In the order given, with their `path`; what cannot be read has its `error`.
+    Yields
+    ------
+    Translated
+        In the order given, with their `path`; what cannot be read has its `error`. Documents come
+        one by one, texts that follow each other `at_once`; none is translated twice.
     """
-    read: list[tuple[str, str, str]] = []
+    known: dict[str, Translated] = {}
+    waiting: list[str] = []
+
+    def translated() -> Iterator[Translated]:
+        new = [text for text in dict.fromkeys(waiting) if text not in known]
+        if new:
+            found = translator.translate(new, beams=beams, progress=progress)
+            known.update(zip(new, found, strict=True))
+        yield from (known[text] for text in waiting)
+        waiting.clear()
+
     for one in sources:
-        if isinstance(one, str) and not one.strip():
-            read.append((one, "", ""))
+        text, path, error = _read(one)
+        if not path:
+            waiting.append(text)
+            if len(waiting) == translator.at_once:
+                yield from translated()
             continue
-        try:
-            texts = texts_of(one)
-            read.append((whole(texts), texts[0].source, ""))
-        except MediaError as error:
-            read.append(("", str(one), error.reason))
-    found = translator.translate([text for text, _, _ in read], beams=beams, progress=progress)
-    return [
-        dataclasses.replace(one, path=path, error=error)
-        for one, (_, path, error) in zip(found, read, strict=True)
-    ]
+        yield from translated()
+        if error:
+            yield Translated("", "", path=path, error=error)
+            continue
+        (whole_text,) = translator.translate([text], beams=beams, progress=progress)
+        yield dataclasses.replace(whole_text, path=path)
+    yield from translated()
+
+
+def _read(source: Any) -> tuple[str, str, str]:
+    """A text, the path of the document that it is from, and why that cannot be read."""
+    if isinstance(source, str) and not source.strip():
+        return source, "", ""
+    try:
+        texts = texts_of(source)
+    except MediaError as error:
+        return "", str(source), error.reason
+    return whole(texts), texts[0].source, ""
 
 
 def joined(text: str, spans: Sequence[Span], parts: Sequence[str]) -> str:

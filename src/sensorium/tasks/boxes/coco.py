@@ -143,12 +143,22 @@ def save(
         When the path is a folder; when it cannot be written.
     """
     file = Path(path)
-    if file.is_dir():
-        raise UsageError(f"{file} is a folder: name a file for the annotations")
+    require_file(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     content = json.dumps(annotations(detections, file.parent.absolute()), ensure_ascii=False)
     with whole(file) as part:
         part.write_text(content + "\n", "utf-8")
+
+
+def require_file(path: Path) -> None:
+    """Refuse a folder in place of a file of annotations, before anything is looked at.
+
+    Raises
+    ------
+    UsageError
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file for the annotations")
 
 
 def _relative(path: str, folder: Path | None) -> str:
