@@ -18,8 +18,9 @@ from sentence_transformers import SentenceTransformer
 
 from sensorium import Audio, Collection, Image, Text, load_encoder
 from sensorium.encoders.hub import HubEncoder, options_of
-from sensorium.encoders.hub_loading import _without_videos, choose_dtype
+from sensorium.encoders.hub_loading import choose_dtype
 from sensorium.encoders.registry import encoder_name
+from sensorium.encoders.without_videos import without_videos
 from sensorium.errors import EncoderError, MediaError
 from tests.encoders import tiny_hub
 from tests.media.recordings import tone
@@ -46,7 +47,7 @@ def pictures() -> list[Any]:
 @pytest.mark.parametrize("name", MODELS)
 def test_vectors_are_the_librarys(models: Path, name: str) -> None:
     encoder = load_encoder(models / name)
-    with _without_videos():
+    with without_videos():
         library = SentenceTransformer(str(models / name), device="cpu")
     rate = 48_000 if name == "clap" else 16_000
     sounds = [tone(2, hertz, rate) for hertz in (200, 900)]
@@ -168,7 +169,7 @@ def test_full_precision_on_a_gpu(models: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_qwen_vl_is_transformers_qwen_vl(models: Path) -> None:
     """The last token's state, of one picture and of one text, by Transformers alone."""
-    with _without_videos():
+    with without_videos():
         processor = transformers.AutoProcessor.from_pretrained(models / "qwen_vl")
     model = transformers.AutoModel.from_pretrained(models / "qwen_vl").eval()
     encoder = load_encoder(models / "qwen_vl")

@@ -17,6 +17,20 @@ def llama(weights_of: Callable[[str], Path]) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def seeing_llama(
+    weights_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of a real server whose model takes pictures, by a tower of random weights."""
+    pytest.importorskip("gguf")
+    from tests.tasks.tiny_eyes import llava_tower
+
+    model = weights_of("smollm2") / "model.gguf"
+    eyes = llava_tower(tmp_path_factory.mktemp("eyes") / "mmproj.gguf", model)
+    with llama_server(model, eyes) as address:
+        yield address
+
+
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
     """A server that says what a test wants, with no pauses before it is asked again."""

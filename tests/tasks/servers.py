@@ -17,8 +17,14 @@ import pytest
 
 
 @contextmanager
-def llama_server(model: Path) -> Iterator[str]:
+def llama_server(model: Path, eyes: Path | None = None) -> Iterator[str]:
     """llama.cpp's server with a model; one thread is faster than two on busy cores.
+
+    Parameters
+    ----------
+    model : Path
+    eyes : Path, optional
+        A tower of vision, with which it takes pictures.
 
     Yields
     ------
@@ -28,6 +34,8 @@ def llama_server(model: Path) -> Iterator[str]:
     xllamacpp = pytest.importorskip("xllamacpp")
     settings = xllamacpp.CommonParams()
     settings.model.path = str(model)
+    if eyes is not None:
+        settings.mmproj.path, settings.mmproj_use_gpu = str(eyes), False
     settings.model_alias = {"smollm2"}
     settings.hostnames = ["127.0.0.1"]
     settings.port = 0

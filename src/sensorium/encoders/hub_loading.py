@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +23,8 @@ try:
     import torch
     import transformers
     from tokenizers import normalizers
-    from transformers.models.auto import video_processing_auto
-    from transformers.processing_utils import ProcessorMixin
+
+    from sensorium.encoders.without_videos import without_videos
 except ImportError as error:
     raise MissingExtraError(error.name or "sentence-transformers", "hub") from error
 
@@ -62,7 +59,7 @@ def load_model(
         require_inside(Path(name).expanduser())
     require_name(name)
     here = local or bool(unreachable())
-    with safe_loading(local=here), _without_videos():
+    with safe_loading(local=here), without_videos():
         # Whatever its level was, that weights are lacking has to come through; and nothing else.
         level, handlers = logger.level, logger.handlers
         logger.setLevel(logging.WARNING)
@@ -232,38 +229,6 @@ def _trained_in(name: str) -> str:
     except Exception:  # the libraries raise nearly any; loading the model says what is wrong
         return ""
     return str(getattr(config, "dtype", None) or "").removeprefix("torch.")
-
-
-class _NoVideos(dict[str, Any]):
-    """Stands where a processor's part for videos would."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {}
-
-
-@contextmanager
-def _without_videos() -> Iterator[None]:
-    """Load processors without their part for videos where torchvision is not installed.
-
-    Only that part needs it, and it is never asked: of a video an encoder gets pictures.
-    """
-    if find_spec("torchvision") is not None:
-        yield
-        return
-    automatic: Any = video_processing_auto.AutoVideoProcessor
-    mixin: Any = ProcessorMixin
-    load, check = automatic.from_pretrained, mixin.check_argument_for_proper_class
-
-    def check_others(self: Any, name: str, argument: Any) -> Any:
-        return None if isinstance(argument, _NoVideos) else check(self, name, argument)
-
-    automatic.from_pretrained = lambda *arguments, **options: _NoVideos()
-    mixin.check_argument_for_proper_class = check_others
-    try:
-        yield
-    finally:
-        automatic.from_pretrained = load
-        mixin.check_argument_for_proper_class = check
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -169,7 +169,7 @@ def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> 
     here = local or bool(unreachable())
     if options.get("use_safetensors"):  # else Transformers computes in what they are stored in
         options.setdefault("dtype", torch.float32)
-    with safe_loading(local=here):
+    with safe_loading(local=here), _parts_of(kind):
         try:
             return kind.from_pretrained(
                 name, trust_remote_code=False, local_files_only=here, **options
@@ -178,6 +178,14 @@ def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> 
             if local or not here:
                 raise
             raise not_in_cache(os.fspath(name)) from error
+
+
+def _parts_of(kind: Any) -> AbstractContextManager[None]:
+    if kind.__name__ != "AutoProcessor":
+        return nullcontext()
+    from sensorium.encoders.without_videos import without_videos
+
+    return without_videos()
 
 
 def _set(module: Any, name: str, value: Any) -> None:

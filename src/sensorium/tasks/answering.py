@@ -155,9 +155,9 @@ def load_answerer(
         ``"default"``: the best sentence by words and by `encoder`, and yes/no questions about
         pictures. A hub id or folder of a model of Transformers: one that marks the answer
         (``deepset/roberta-base-squad2``), that writes it (T5, BART), or that looks at pictures
-        (ViLT, BLIP). A server, ``http(s)://.../v1#MODEL``.
+        (ViLT, BLIP), or that one talks to (Llama, Qwen-VL, SmolVLM ...). A server, ``http(s)://.../v1#MODEL``.
     encoder : str, Path or Encoder
-        Of the default; and what chooses passages of long texts for a model on a server.
+        Of the default; and what chooses passages of long texts for a model that one talks to.
     threshold : float, optional
         Probability under which texts do not say it; None takes the model's own: 0.5.
 
@@ -173,14 +173,16 @@ def load_answerer(
     least = THRESHOLD if threshold is None else threshold
     if not 0 <= least <= 1:
         raise UsageError(f"threshold is a probability from 0 to 1, got {threshold}")
-    if os.fspath(name) == DEFAULT or is_served(name):
-        own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
-        if is_served(name):
-            from sensorium.tasks.answers.served import Served
+    if os.fspath(name) != DEFAULT and not is_served(name):
+        from sensorium.tasks.answers.hub import load_reader
 
-            served = Served(os.fspath(name), Extractive(own, 0.0))
-            return Answerer(served, served, served.name)
+        reader = load_reader(os.fspath(name), least)
+        if reader is not None:
+            return reader
+    own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
+    if os.fspath(name) == DEFAULT:
         return Answerer(Extractive(own, least), YesNo(own), own.name)
-    from sensorium.tasks.answers.hub import load_reader
+    from sensorium.tasks.answers.served import Served
 
-    return load_reader(os.fspath(name), least)
+    served = Served(os.fspath(name), Extractive(own, 0.0))
+    return Answerer(served, served, served.name)

@@ -309,7 +309,7 @@ def load_captioner(
         "names" (what is shown, in one name); a folder that `sensorium train caption` wrote; a
         folder in the format of Transformers, or a hub id, of a captioning model
         (``Salesforce/blip-image-captioning-base``, GIT, BLIP-2) or of one that is talked to (LLaVA,
-        Idefics, Gemma); a server's address with ``#MODEL``.
+        Qwen-VL, SmolVLM, Gemma); a server's address with ``#MODEL``.
     encoder : str or Encoder
         Of pictures and texts, for "names".
 
@@ -329,7 +329,7 @@ def load_captioner(
         from sensorium.tasks.captions.by_names import NamingCaptioner
 
         return PictureCaptioner(NamingCaptioner(encoder), measured=True)
-    from sensorium.tasks.captions.by_chat import ChatCaptioner, ServedCaptioner, chat_processor
+    from sensorium.tasks.captions.by_chat import ChatCaptioner, ServedCaptioner
     from sensorium.tasks.chat import is_served
 
     if is_served(name):
@@ -352,9 +352,11 @@ def load_captioner(
             f"{folder}: holds neither {CAPTIONER.file} nor a model of Transformers: "
             f"{CAPTIONER.instead}"
         )
-    processor = chat_processor(name)
-    if processor is not None:
-        return PictureCaptioner(ChatCaptioner(name, processor))
+    from sensorium.tasks.hub_chat import HubChat, chat_reader
+
+    reader = chat_reader(name)
+    if reader is not None and hasattr(reader, "tokenizer"):
+        return PictureCaptioner(ChatCaptioner(HubChat(name, reader)))
     pixels = PixelCaptions.pretrained(name)
     return Captioner(pixels, {"reads": "pixels"}, origin_of_pretrained(name, pixels.model))
 

@@ -13,7 +13,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import PIL.Image
 
@@ -27,6 +27,9 @@ from sensorium.encoders.server import (
 )
 from sensorium.errors import EncoderError
 from sensorium.tasks.origin import Origin
+
+if TYPE_CHECKING:
+    from sensorium.tasks.hub_chat import HubChat
 
 TIMEOUT = 300.0
 """Seconds that a server may take for one answer: models that write are slow without a GPU."""
@@ -170,6 +173,29 @@ class ServedModel:
         )
 
 
+def writing_model(name: str | os.PathLike[str]) -> ServedModel | HubChat:
+    """A model that one talks to: on a server by its address, else of a hub or in a folder.
+
+    Raises
+    ------
+    EncoderError
+        When the server does not answer, or the hub's model has no chat template.
+    """
+    if is_served(name):
+        return ServedModel(os.fspath(name))
+    from sensorium.tasks.hub_chat import HubChat, chat_reader
+
+    reader = chat_reader(name)
+    if reader is None:
+        raise EncoderError(f"{name} has no chat template, which says how it is asked")
+    return HubChat(name, reader)
+
+
+def without_thought(text: str) -> str:
+    """What a model wrote, without what it thought before."""
+    return _THOUGHT.sub("", text).strip()
+
+
 def is_served(name: str | os.PathLike[str]) -> bool:
     """Whether a model's name is a server's address."""
     return is_endpoint(os.fspath(name))
@@ -193,7 +219,7 @@ def _written(answer: dict[str, Any]) -> str:
         raise MalformedError(f"the answer has no message: {str(answer)[:200]}") from None
     if not isinstance(text, str):
         raise MalformedError(f"the message is no text: {str(text)[:200]}")
-    return _THOUGHT.sub("", text).strip()
+    return without_thought(text)
 
 
 def _form(fields: Mapping[str, str], wav: bytes) -> tuple[bytes, str]:

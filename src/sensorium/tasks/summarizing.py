@@ -95,8 +95,8 @@ def load_summarizer(
     ----------
     name : str or Path
         ``"default"``: sentences of the text itself, chosen by `encoder`. A hub id or folder of a
-        seq2seq model of Transformers (``facebook/bart-large-cnn``, Pegasus, T5). A server,
-        ``http(s)://.../v1#MODEL``.
+        seq2seq model of Transformers (``facebook/bart-large-cnn``, Pegasus, T5), or
+        of one with a chat template (Llama, Qwen). A server, ``http(s)://.../v1#MODEL``.
     encoder : str, Path or Encoder
         Of the default.
 
@@ -112,10 +112,12 @@ def load_summarizer(
 
         own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
         return Summarizer(ExtractiveSummaries(own))
-    if is_served(name):
-        from sensorium.tasks.summaries.written import ServedSummaries
+    from sensorium.tasks.summaries.written import ServedSummaries
 
+    if is_served(name):
         return Summarizer(ServedSummaries(os.fspath(name)))
+    from sensorium.tasks.hub_chat import is_chat
     from sensorium.tasks.summaries.hub import HubSummaries
 
-    return Summarizer(HubSummaries(os.fspath(name)))
+    seq2seq = HubSummaries(os.fspath(name))
+    return Summarizer(ServedSummaries(os.fspath(name)) if is_chat(name) else seq2seq)

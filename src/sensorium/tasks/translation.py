@@ -11,11 +11,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sensorium.errors import MediaError, UsageError
 from sensorium.media.progress import Progress
-from sensorium.tasks.chat import ServedModel, is_served
+from sensorium.tasks.chat import ServedModel, is_served, writing_model
 from sensorium.tasks.formats import TRANSLATOR
 from sensorium.tasks.languages import code_of, codes_of, name_of
 from sensorium.tasks.loaded import LOADED
@@ -23,6 +23,9 @@ from sensorium.tasks.origin import Origin, origin_of_pretrained
 from sensorium.tasks.sentences import Span, paragraphs, sentences, windows
 from sensorium.tasks.source_texts import texts_of, whole
 from sensorium.tasks.summaries.written import letters
+
+if TYPE_CHECKING:
+    from sensorium.tasks.hub_chat import HubChat
 
 _UNSPACED_GAP = re.compile(r"(?<=[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff])")
 
@@ -278,12 +281,13 @@ class LoadedTranslator:
 
 
 class ServedTranslator:
-    """A model on a server that translates.
+    """A model on a server, or with a chat template, that translates.
 
     Parameters
     ----------
     name : str
-        ``http(s)://.../v1#MODEL``. It is asked for the first time with the first text.
+        ``http(s)://.../v1#MODEL``, a hub id or a folder. It is asked for the first time
+        with the first text.
     source, target : str, optional
         Languages by name or code. Without a source, the model finds it out.
 
@@ -298,15 +302,15 @@ class ServedTranslator:
     def __init__(self, name: str, source: str | None, target: str | None) -> None:
         if not target:
             raise UsageError(
-                "a model on a server has to be told the language to translate to: --to German in "
-                "the shell, target='German' in Python"
+                "a model that one talks to has to be told the language to translate to: "
+                "--to German in the shell, target='German' in Python"
             )
         self._name = name
         self._languages = (f"from {name_of(source)} " if source else "") + f"into {name_of(target)}"
 
     @cached_property
-    def _model(self) -> ServedModel:
-        return ServedModel(self._name)
+    def _model(self) -> ServedModel | HubChat:
+        return writing_model(self._name)
 
     def translate(
         self,
@@ -321,11 +325,11 @@ class ServedTranslator:
         Raises
         ------
         UsageError
-            For `beams`, which no server has.
+            For `beams`, which no such model takes.
         EncoderError
         """
         if beams is not None:
-            raise UsageError("a model on a server has no beams: leave them out")
+            raise UsageError("a model that one talks to has no beams: leave them out")
         sources = [texts] if isinstance(texts, str) else list(texts)
         held = {
             text: windows(text, letters, SERVED_WINDOW)
@@ -482,6 +486,10 @@ def load_translator(
             f"{folder}: holds neither {TRANSLATOR.file} nor a model of Transformers: "
             f"{TRANSLATOR.instead}"
         )
+    from sensorium.tasks.hub_chat import is_chat
+
+    if is_chat(name):
+        return ServedTranslator(os.fspath(name), source, target)
 
     def load() -> LoadedTranslator:
         translation = Translation.pretrained(os.fspath(name))

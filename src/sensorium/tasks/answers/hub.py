@@ -26,6 +26,7 @@ try:
 
     from sensorium.encoders.pretrained import load_pretrained
     from sensorium.tasks.generating import cannot_be_loaded
+    from sensorium.tasks.hub_chat import is_chat
     from sensorium.tasks.hub_models import (
         device,
         generate_from,
@@ -51,8 +52,10 @@ PICTURES = ("vilt", "blip")
 """Kinds of models that look at pictures (`config.model_type`)."""
 
 
-def load_reader(name: str, threshold: float) -> Answerer:
+def load_reader(name: str, threshold: float) -> Answerer | None:
     """An answerer by a model of a hub, or of a folder in the format of Transformers.
+
+    None where it is one that is talked to, as one on a server is.
 
     Raises
     ------
@@ -73,10 +76,12 @@ def load_reader(name: str, threshold: float) -> Answerer:
         return Answerer(Marking(name, threshold), None, name)
     if getattr(config, "is_encoder_decoder", False):
         return Answerer(Writing(name), None, name)
+    if is_chat(name):
+        return None
     raise UsageError(
         f"{name} is {kinds or config.model_type}, which answers no questions: name a model for "
-        "question answering (extractive), a seq2seq model (T5), or one for visual questions "
-        "(ViLT, BLIP)"
+        "question answering (extractive), a seq2seq model (T5), one for visual questions (ViLT, "
+        "BLIP), or one with a chat template"
     )
 
 

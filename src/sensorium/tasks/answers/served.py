@@ -1,20 +1,23 @@
-"""Answers by a model on a server, which has to name the passage that it answers from."""
+"""Answers by a model that one talks to, which has to name the passage that it answers from."""
 
 from __future__ import annotations
 
 import json
 import re
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sensorium.errors import UsageError
 from sensorium.media import Image
 from sensorium.tasks.answers.answer import NOT_IN_THE_TEXT, Answer, squeezed
 from sensorium.tasks.answers.extractive import Extractive
-from sensorium.tasks.chat import ServedModel
+from sensorium.tasks.chat import ServedModel, writing_model
 from sensorium.tasks.sentences import windows
 from sensorium.tasks.source_texts import SourceText
 from sensorium.tasks.terms import bm25, terms
+
+if TYPE_CHECKING:
+    from sensorium.tasks.hub_chat import HubChat
 
 PASSAGE = 1_000
 """Characters of a passage."""
@@ -49,12 +52,15 @@ _NOTHING = re.compile(
 
 
 class Served:
-    """A model on a server, for texts and pictures; see `TextReader` and `PictureReader`.
+    """A model on a server or with a chat template, for texts and pictures.
+
+    See `TextReader` and `PictureReader`.
 
     Parameters
     ----------
     name : str
-        ``http(s)://.../v1#MODEL``. It is asked for the first time with the first question.
+        ``http(s)://.../v1#MODEL``, a hub id or a folder. It is asked for the first time
+        with the first question.
     chooser : Extractive
         Chooses passages where there are too many.
     """
@@ -63,8 +69,8 @@ class Served:
         self.name, self._chooser = name, chooser
 
     @cached_property
-    def _model(self) -> ServedModel:
-        return ServedModel(self.name)
+    def _model(self) -> ServedModel | HubChat:
+        return writing_model(self.name)
 
     def read(self, question: str, texts: list[SourceText], k: int = 1) -> list[Answer]:
         """See `TextReader.read`; one answer, whatever `k` is, without a probability.

@@ -10,7 +10,7 @@ from typing import Any
 import PIL.Image
 
 from sensorium.data.sources import picture_of
-from sensorium.errors import MediaError, MissingExtraError
+from sensorium.errors import EncoderError, MediaError, MissingExtraError
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Skipped
 from sensorium.tasks.captions.captioner import Candidates, Found
@@ -99,7 +99,14 @@ class PixelCaptions:
         """Caption what the model takes: pixels, or what its tower made of them."""
         self._module.eval()
         with torch.inference_mode():
-            generated = self.model.generate(**inputs, **search.options(search.beams))
+            try:
+                generated = self.model.generate(**inputs, **search.options(search.beams))
+            except (AttributeError, TypeError, ValueError) as error:  # it lacks what it is told
+                raise EncoderError(
+                    f"{type(self.model).__name__} writes nothing of a picture alone "
+                    f"({error!s:.200}): name a captioner (BLIP, GIT), or a model with a chat "
+                    "template"
+                ) from error
         return decoded(self.tokenizer, generated, search.beams)
 
     def save(self, folder: Path) -> dict[str, Any]:

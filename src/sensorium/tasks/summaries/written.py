@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sensorium.tasks.answers.answer import squeezed
-from sensorium.tasks.chat import ServedModel
+from sensorium.tasks.chat import ServedModel, writing_model
 from sensorium.tasks.sentences import sentences, windows
 from sensorium.tasks.source_texts import SourceText, whole
 from sensorium.tasks.summaries.summary import Length, Summary
+
+if TYPE_CHECKING:
+    from sensorium.tasks.hub_chat import HubChat
 
 WINDOW = 4_000
 """Characters that a server is sent at once: about 1,000 word pieces, half of what the smallest
@@ -73,20 +77,21 @@ def letters(text: str) -> int:
 
 
 class ServedSummaries:
-    """Summaries by a model on a server; see `SummaryModel`.
+    """Summaries by a model on a server, or with a chat template; see `SummaryModel`.
 
     Parameters
     ----------
     name : str
-        ``http(s)://.../v1#MODEL``. It is asked for the first time with the first text.
+        ``http(s)://.../v1#MODEL``, a hub id or a folder. It is asked for the first time
+        with the first text.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @cached_property
-    def _model(self) -> ServedModel:
-        return ServedModel(self.name)
+    def _model(self) -> ServedModel | HubChat:
+        return writing_model(self.name)
 
     def summarize(self, texts: list[SourceText], length: Length) -> Summary:
         """See `SummaryModel.summarize`.
