@@ -193,6 +193,18 @@ def python(folder: Path) -> dict[str, str]:
             f"ZeroShotClassifier(load_encoder({tiny!r}), ['a', 'b']).classify(['a cat'])"
         ),
     }  # fmt: skip
+    if find_spec("fastapi") is not None:
+        jobs["server"] = (
+            "from pathlib import Path\n"
+            "from starlette.testclient import TestClient\n"
+            "from sensorium.serve.app import create_app\n"
+            "from sensorium.serve.settings import Settings\n"
+            f"app = create_app(Settings({{'a': Path({str(folder / 'other.sensorium')!r})}}))\n"
+            "with TestClient(app, base_url='http://localhost') as client:\n"
+            "    asked = client.post('/api/collections/a/search', json={'query': 'a cat'})\n"
+            "    assert asked.status_code == 200, asked.text\n"
+            "    assert client.get('/health').status_code == 200"
+        )
     if find_spec("openvino") is None:
         del jobs["feature reader"]
     return jobs

@@ -22,7 +22,7 @@ from tests.media.small_pictures import encode, red_blue
 COMMANDS = (
     "answer", "caption", "check", "classify", "detect", "duplicates", "evaluate", "explain",
     "export", "import", "index", "info", "models", "optimize", "prune", "reembed", "search",
-    "segment", "speak", "summarize", "transcribe", "translate",
+    "segment", "serve", "speak", "summarize", "transcribe", "translate",
 )  # fmt: skip
 COUNT = len(COLORS) + 1
 

@@ -12,19 +12,14 @@ import PIL.ImageDraw
 
 from sensorium.cli.output import place, told
 from sensorium.collection import Hit, Skipped
-from sensorium.data.files import stored_path
+from sensorium.collection.previews import LINE, TEXT, preview
 from sensorium.errors import MediaError, MissingExtraError, UsageError
 from sensorium.folders import whole
-from sensorium.media import Image, Mesh, Video, open_media
 from sensorium.media.lettering import write_line
-from sensorium.media.mesh import VIEWS
-from sensorium.media.pictures.parts import part_of
 
 TILE = 240  # pixels of a thumbnail's longer side
 GAP = 16
-TEXT = 15  # pixels
-TITLE = 24
-LINE = 20  # pixels between lines of captions
+TITLE = 24  # pixels
 MAX_COLUMNS = 5
 
 
@@ -68,7 +63,8 @@ def write_sheet(
         left = GAP + number % columns * (TILE + GAP)
         upper = top + number // columns * cell_height
         try:
-            picture = _preview(hit)
+            heading = f"{hit.modality}, {place(hit)}".rstrip(", ")
+            picture = preview(hit, TILE, heading)
             explanation = explanations[number] if explanations else None
             if explanation is not None and explanation.hit.shape is not None:
                 from sensorium.explain.drawing import heated
@@ -118,39 +114,3 @@ def save_sheet(sheet: PIL.Image.Image, path: Path) -> None:
             sheet.save(part, "PNG")
     except OSError as error:
         raise UsageError(f"{path}: the contact sheet cannot be written ({error})") from error
-
-
-def _preview(hit: Hit) -> PIL.Image.Image:
-    """A picture of what was found: a tile, a scene of a video, an object's view, words on a page.
-
-    Raises
-    ------
-    MediaError, MissingExtraError
-        When the file can no longer be read.
-    """
-    media = open_media(stored_path(hit.path))
-    if isinstance(media, Image):
-        if "label" in hit.details and "page" not in hit.details:
-            return part_of(media.load(), hit.details["box"]).load()
-        # A page or a tile; words are seen in their picture.
-        parts = (s.media for s in media.segments() if hit.text is None and s.details == hit.details)
-        part = next(parts, media)
-        assert isinstance(part, Image)
-        return part.load(min_side=TILE)
-    if isinstance(media, Mesh):
-        return media.view(*VIEWS[hit.details.get("view", 0) % len(VIEWS)], side=TILE)
-    if isinstance(media, Video) and hit.text is None:
-        return media.picture_at(hit.span[0] if hit.span else 0.0)
-    page = PIL.Image.new("RGB", (TILE, TILE), "whitesmoke")
-    draw = PIL.ImageDraw.Draw(page)
-    words = (hit.text or Path(hit.path).name).split()
-    lines = [f"{hit.modality}, {place(hit)}".rstrip(", ")]
-    while words and len(lines) < TILE // LINE - 1:
-        line = words.pop(0)
-        while words and len(line) + len(words[0]) < 30:
-            line += " " + words.pop(0)
-        lines.append(line)
-    for number, line in enumerate(lines):
-        colour = "dimgrey" if number == 0 else "black"
-        write_line(draw, (8, 6 + number * LINE), line, TEXT, TILE - 16, colour)
-    return page

@@ -195,6 +195,8 @@ def encode_media(
     media = [as_media(item) for item in items_of(items)]
     if batch_size < 1:
         raise EncoderError(f"batch_size is at least 1, got {batch_size}")
+    if len(media) == 1:  # a question: threads would take longer than what they are for
+        return encoder.encode_prepared(media[0].modality, [encoder.prepare(media[0], role)], role)
     vectors = np.empty((len(media), encoder.space.dimension), np.float32)
     for modality in {m.modality for m in media}:
         rows = [i for i, m in enumerate(media) if m.modality == modality]

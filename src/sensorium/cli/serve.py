@@ -1,0 +1,116 @@
+"""``sensorium serve``: collections over HTTP, with a page to look at."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sensorium.cli import output
+from sensorium.errors import MissingExtraError, UsageError
+from sensorium.home import default_collection_path, index_command
+
+TOKEN = "SENSORIUM_TOKEN"  # noqa: S105: the name of a variable
+
+
+def serve(
+    collections: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=]FILE",
+            help="Collections to serve; without any $SENSORIUM_COLLECTION or your default library.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; all but this machine's own need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8100,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER", help="Folder whose files may be added by path.", show_default=False
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Tokens, one a line, each with its scopes (read, judge, add, delete) behind it.",
+        ),
+    ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Let nobody change anything.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Another name that the server is called by, behind a proxy.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)] = 1,
+) -> None:
+    """Serve collections over HTTP, with a page to look at."""
+    try:
+        import uvicorn
+
+        from sensorium.serve.app import SETTINGS
+        from sensorium.serve.settings import Settings, read_tokens
+    except ImportError as error:
+        raise MissingExtraError(error.name or "uvicorn", "serve") from error
+    tokens = {}
+    if token_file is not None:
+        try:
+            tokens = read_tokens(token_file.read_text("utf-8"), str(token_file))
+        except OSError as error:
+            raise UsageError(f"{token_file} cannot be read ({error.strerror})") from error
+    if given := os.environ.get(TOKEN):
+        tokens |= read_tokens(given, f"${TOKEN}")
+    if read_only:
+        tokens = {digest: [one for one in s if one == "read"] for digest, s in tokens.items()}
+    settings = Settings(
+        named(collections or [str(default_collection_path())]),
+        roots=tuple(folder.expanduser().resolve() for folder in root or []),
+        tokens=tokens,
+        open_scopes=("read",) if read_only else Settings.open_scopes,
+        host=host,
+        port=port,
+        hosts=tuple(allow_host or []),
+    )
+    os.environ[SETTINGS] = settings.to_json()
+    shown = f"[{host}]" if ":" in host else host
+    output.notices.print(f"http://{shown}:{port}  (Ctrl-C ends it)", soft_wrap=True)
+    uvicorn.run(
+        "sensorium.serve.app:app_from_environment", factory=True, host=host, port=port,
+        workers=workers, log_level="warning", server_header=False, timeout_graceful_shutdown=10,
+    )  # fmt: skip
+
+
+def named(collections: list[str]) -> dict[str, Path]:
+    """Collections by the names that they are served under: given ones, else those of the files.
+
+    Raises
+    ------
+    UsageError
+        When a file is missing, or two have one name.
+    """
+    found: dict[str, Path] = {}
+    for given in collections:
+        name, equals, file = given.partition("=")
+        if not equals or Path(given).exists():
+            name, file = Path(given).stem, given
+        path = Path(file).expanduser().absolute()
+        if not path.exists():
+            raise UsageError(f"{path}: no such collection; `{index_command(path)}` makes one")
+        if not name or "/" in name:
+            raise UsageError(f"{given!r}: a collection is served under a name without slashes")
+        if name in found:
+            raise UsageError(
+                f"two collections are called {name!r}: name them, as {name}1={found[name]}"
+            )
+        found[name] = path
+    return found

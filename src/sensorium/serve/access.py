@@ -1,0 +1,186 @@
+"""Who may ask, how often and how much: everything that is decided before a request is looked at.
+
+The server listens on the machine's own address unless told otherwise, but pages of other sites run
+in the same browser: a request that names another host (DNS rebinding) or comes from another origin
+is refused, whatever it asks for.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sensorium.serve.settings import Settings
+
+COOKIE = "sensorium_token"
+"""Holds the token of who looks at the page: pictures and players send no headers of their own."""
+
+OPEN_PATHS = ("/", "/health", "/api/session")
+OPEN_FOLDERS = ("/page/",)
+"""What needs no token: the page itself, which holds nothing of anybody, and how it asks for one."""
+
+UNCOUNTED = ("/health",)
+"""What is answered however busy the server is."""
+
+MOST_CLIENTS = 10_000
+"""Clients whose requests are counted; those that were quiet the longest are forgotten."""
+
+SECURITY = {
+    "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; worker-src 'self' blob:",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(self)",
+    "x-frame-options": "DENY",
+}
+"""Headers of every answer. Markup in what is stored is text; were some shown as a page all the
+same, its programs would not run."""
+
+
+class Refused(Exception):  # noqa: N818 - an answer, no fault
+    """A request that is answered at once."""
+
+    def __init__(self, status: int, reason: str, **headers: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Guard:
+    """ASGI middleware in front of all that the server does.
+
+    What a request may do stands in ``scope["state"]["scopes"]`` behind it.
+
+    Parameters
+    ----------
+    app : ASGI application
+    settings : Settings
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+        self._rates = _Rates(settings.limits.requests_per_minute)
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def safely(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        counted = scope["path"] not in UNCOUNTED
+        self._running += counted
+        try:
+            self._admit(scope)
+            await self._app(scope, receive, safely)
+        except Refused as refused:
+            if begun:
+                raise
+            await _answer(safely, refused)
+        finally:
+            self._running -= counted
+
+    def _admit(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        if self._running > self._settings.limits.requests and scope["path"] not in UNCOUNTED:
+            raise Refused(503, "too many requests at once: ask again in 1 s", retry_after="1")
+        self._require_own_host(headers)
+        _require_own_origin(headers, scope)
+        scopes, client = self._scopes(scope, headers)
+        if wait := self._rates.wait(client):
+            raise Refused(
+                429, f"more than {self._rates.per_minute} requests a minute", retry_after=str(wait)
+            )
+        path = scope["path"]
+        if not scopes and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDERS):
+            raise Refused(
+                401, "a token is needed: send it as Authorization: Bearer TOKEN",
+                www_authenticate='Bearer realm="sensorium"',
+            )  # fmt: skip
+        scope.setdefault("state", {}).update(scopes=scopes, client=client)
+
+    def _require_own_host(self, headers: Headers) -> None:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        names = self._settings.names
+        if host not in names and not ({"0.0.0.0", "::"} & names and not self._settings.hosts):
+            raise Refused(
+                421, f"this server is not called {host[:80]!r}: name it with --allow-host"
+            )
+
+    def _scopes(self, scope: Scope, headers: Headers) -> tuple[frozenset[Any], str]:
+        address = (scope.get("client") or ("",))[0]
+        if not self._settings.tokens:
+            return frozenset(self._settings.open_scopes), address
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            token = headers.get("x-api-key", "") or _cookie(headers)
+        scopes = self._settings.scopes_of(token.strip()) if token else frozenset()
+        # Wrong tokens count for the address that tries them.
+        return scopes, f"token {token[:6]}" if scopes else address
+
+
+class _Rates:
+    """Requests of each client: as many as fit into a minute, some of them at once."""
+
+    def __init__(self, per_minute: int) -> None:
+        self.per_minute = per_minute
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, client: str) -> int:
+        """Seconds that a client has to wait; 0 where it may go on, which is counted."""
+        if not self.per_minute:
+            return 0
+        now = time.monotonic()
+        left, then = self._left.pop(client, (float(self.per_minute), now))
+        left = min(self.per_minute, left + (now - then) * self.per_minute / 60)
+        wait = 0 if left >= 1 else max(1, round((1 - left) * 60 / self.per_minute))
+        self._left[client] = (left - 1 if not wait else left), now
+        if len(self._left) > MOST_CLIENTS:
+            self._left.popitem(last=False)
+        return wait
+
+
+def _require_own_origin(headers: Headers, scope: Scope) -> None:
+    """Refuse what a page of another site sends: it could not read the answer, but it was done."""
+    origin = headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    site = headers.get("sec-fetch-site")
+    led = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
+    if foreign or (site in ("cross-site", "same-site") and not led):
+        raise Refused(403, "the request comes from a page of another site")
+
+
+def _cookie(headers: Headers) -> str:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found is not None else ""
+
+
+async def _answer(send: Send, refused: Refused) -> None:
+    body = json.dumps({"error": {"message": refused.reason, "type": "refused"}}).encode()
+    headers = {"content-type": "application/json", "content-length": str(len(body))}
+    listed = [(k.encode(), v.encode()) for k, v in {**headers, **refused.headers}.items()]
+    await send({"type": "http.response.start", "status": refused.status, "headers": listed})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,87 @@
+"""Answers of the server: JSON in the library's shapes, and errors in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from sensorium.errors import (
+    CollectionError,
+    EncoderError,
+    MediaError,
+    MissingExtraError,
+    SensoriumError,
+    SpaceMismatchError,
+    UsageError,
+)
+from sensorium.plain import as_json
+from sensorium.serve.access import Refused
+from sensorium.serve.batching import BusyError
+from sensorium.serve.served import Served, UnknownCollectionError
+
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (UnknownCollectionError, 404),
+    (BusyError, 503),
+    (MediaError, 422),
+    (UsageError, 400),
+    (SpaceMismatchError, 503),
+    (MissingExtraError, 501),
+    (CollectionError, 500),
+    (EncoderError, 500),
+    (SensoriumError, 500),
+)
+"""Status of each error; the first that fits."""
+
+
+class Answer(JSONResponse):
+    """JSON in the shape that the shell's ``--json`` has."""
+
+    def render(self, content: Any) -> bytes:
+        """See Starlette.
+
+        Raises
+        ------
+        ValueError
+            For numbers that are none.
+        """
+        return as_json(content).encode()
+
+
+def told(status: int, message: str, kind: str, **headers: str) -> Answer:
+    """An error, in the shape of OpenAI's, which clients read."""
+    body = {"error": {"message": message, "type": kind, "param": None, "code": None}}
+    return Answer(body, status, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def answer_errors(app: FastAPI, served: Served) -> None:
+    """Let an application answer with what went wrong, whatever it was."""
+
+    @app.exception_handler(SensoriumError)
+    async def of_sensorium(request: Request, error: SensoriumError) -> Response:
+        status = next(status for kind, status in STATUS if isinstance(error, kind))
+        if isinstance(error, SpaceMismatchError):
+            served.forget(request.path_params.get("collection", ""))
+        headers = {"retry_after": "1"} if status == 503 else {}
+        return told(status, str(error), type(error).__name__, **headers)
+
+    @app.exception_handler(Refused)
+    async def of_guard(request: Request, error: Refused) -> Response:
+        return told(error.status, error.reason, "refused", **error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def of_request(request: Request, error: RequestValidationError) -> Response:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'][1:])) or fault['loc'][0]}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        status = 400 if request.url.path.startswith("/v1/") else 422
+        return told(status, faults[:1000], "invalid_request_error")
+
+    @app.exception_handler(HTTPException)
+    async def of_http(request: Request, error: HTTPException) -> Response:
+        headers = {name.replace("-", "_"): value for name, value in (error.headers or {}).items()}
+        return told(error.status_code, str(error.detail), "http_error", **headers)

@@ -1,0 +1,78 @@
+"""The application: what stands behind each address."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sensorium import __version__
+from sensorium.errors import MissingExtraError
+
+try:
+    import anyio.to_thread
+    from fastapi import FastAPI
+    from starlette.responses import FileResponse
+    from starlette.staticfiles import StaticFiles
+    from starlette.types import ASGIApp
+except ImportError as error:
+    raise MissingExtraError(error.name or "fastapi", "serve") from error
+
+from sensorium.serve.access import Guard
+from sensorium.serve.answers import answer_errors
+from sensorium.serve.http import collections, health, media, search
+from sensorium.serve.metrics import Counted
+from sensorium.serve.served import Served
+from sensorium.serve.settings import Settings
+
+SETTINGS = "SENSORIUM_SERVE"
+"""Variable of the environment that brings settings to processes of their own."""
+
+THREADS = 64
+"""Requests that are worked on at once in threads: most of their time they wait to be encoded."""
+
+PAGE = Path(__file__).parent / "page"
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The server as an ASGI application, which any ASGI server runs.
+
+    Parameters
+    ----------
+    settings : Settings
+    """
+    served = Served(settings)
+
+    @asynccontextmanager
+    async def open_until_the_end(app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        yield
+        await anyio.to_thread.run_sync(served.close)
+
+    app = FastAPI(
+        title="Sensorium", version=__version__, lifespan=open_until_the_end,
+        description="Search your own media by meaning, and teach it.",
+        docs_url=None, redoc_url=None,  # their pages load programs from other servers
+        telemetry={"auto_configure": False},  # else a variable makes it report to one
+        max_body_size=settings.limits.body_bytes,
+    )  # fmt: skip
+    app.state.served = served
+    served.metrics.watch(served)
+    answer_errors(app, served)
+    for router in (health.router, collections.router, media.router):
+        app.include_router(router)
+    for router in (search.router,):  # what brings media is larger
+        app.include_router(router, max_body_size=settings.limits.upload_bytes)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html", headers={"cache-control": "no-cache"})
+
+    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    return Guard(Counted(app, served.metrics), settings)
+
+
+def app_from_environment() -> ASGIApp:
+    """`create_app` for a process that ``uvicorn`` starts."""
+    return create_app(Settings.from_json(os.environ[SETTINGS]))

@@ -1,0 +1,1 @@
+"""What the server answers over HTTP, beside the dialects of other programs."""

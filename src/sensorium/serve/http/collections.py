@@ -1,0 +1,86 @@
+"""Collections and their items."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+
+from sensorium.collection import Item
+from sensorium.collection.staleness import states_of
+from sensorium.plain import plain_fields
+from sensorium.serve.access import Refused
+from sensorium.serve.answers import Answer
+from sensorium.serve.http.depends import OpenCollection, ServedState, needs
+
+router = APIRouter(prefix="/api/collections", tags=["collections"])
+
+Where = Annotated[
+    str | None,
+    Query(description="A SQL condition over metadata.", examples=["taken >= '2024'"]),
+]
+
+
+@router.get("", summary="Which collections are served", dependencies=[needs("read")])
+def list_collections(served: ServedState) -> Answer:
+    """Names, and how many items of which modality they hold."""
+    listed = []
+    for name in served.settings.collections:
+        info = served.collection(name).info()
+        listed.append({"name": name, "items": info.items, "encoder": info.encoder})
+    return Answer({"collections": listed})
+
+
+@router.get("/{collection}", summary="Facts about one", dependencies=[needs("read")])
+def info(collection: OpenCollection) -> Answer:
+    """As ``sensorium info --json``."""
+    return Answer(plain_fields(collection.info()))
+
+
+@router.get("/{collection}/items", summary="Its items", dependencies=[needs("read")])
+def items(
+    collection: OpenCollection,
+    served: ServedState,
+    where: Where = None,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Answer:
+    """In the order of adding."""
+    found = list(islice(collection.items(where), offset, offset + limit))
+    return Answer({"items": with_states(found)})
+
+
+@router.get("/{collection}/items/{item}", summary="One item", dependencies=[needs("read")])
+def item(collection: OpenCollection, item: int) -> Answer:
+    """What is known of it."""
+    return Answer(with_states([item_of(collection, item)])[0])
+
+
+@router.delete("/{collection}/items", summary="Forget items", dependencies=[needs("delete")])
+def delete(
+    collection: OpenCollection,
+    ids: Annotated[list[int], Body(embed=True, examples=[[1, 2]], max_length=10_000)],
+) -> Answer:
+    """Their files are left alone."""
+    return Answer({"deleted": collection.delete(*ids)})
+
+
+def item_of(collection: Any, number: int) -> Item:
+    """An item by its number.
+
+    Raises
+    ------
+    Refused
+        404 where there is none.
+    """
+    found: Item | None = collection.get(number)
+    if found is None:
+        raise Refused(404, f"there is no item {number}")
+    return found
+
+
+def with_states(found: list[Any]) -> list[dict[str, Any]]:
+    """Items or hits as JSON, each with whether its file is as it was."""
+    states = states_of(found)
+    return [{**plain_fields(one), "state": s} for one, s in zip(found, states, strict=True)]

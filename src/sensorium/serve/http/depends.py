@@ -1,0 +1,41 @@
+"""What routes need: the server's state, and that a client may do what it asks for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request
+
+from sensorium.collection import Collection
+from sensorium.serve.access import Refused
+from sensorium.serve.served import Served
+from sensorium.serve.settings import Scope
+
+
+def served_by(request: Request) -> Served:
+    """What the server holds."""
+    served: Served = request.app.state.served
+    return served
+
+
+def needs(scope: Scope) -> Any:
+    """Let only those through who may do this."""
+
+    def check(request: Request) -> None:
+        if scope not in request.state.scopes:
+            raise Refused(403, f"this needs the scope {scope!r}, which your token has not")
+
+    return Depends(check)
+
+
+ServedState = Annotated[Served, Depends(served_by)]
+CollectionName = Annotated[
+    str, Path(description="A collection's name, as /api/collections lists it.")
+]
+
+
+def _collection(served: ServedState, collection: CollectionName) -> Collection:
+    return served.collection(collection)
+
+
+OpenCollection = Annotated[Collection, Depends(_collection)]

@@ -1,0 +1,116 @@
+"""Files of items, and small pictures of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import mimetypes
+from pathlib import Path
+from typing import Annotated, Any
+
+import PIL.Image
+from fastapi import APIRouter, Query, Request
+from starlette.responses import FileResponse, Response
+
+from sensorium.collection import Hit, Item
+from sensorium.collection.previews import preview
+from sensorium.data.files import stored_path
+from sensorium.folders import whole
+from sensorium.home import sensorium_home
+from sensorium.serve.access import Refused
+from sensorium.serve.http.collections import item_of
+from sensorium.serve.http.depends import OpenCollection, needs
+
+router = APIRouter(prefix="/api/collections/{collection}/items/{item}", tags=["media"])
+
+SIDES = (128, 256, 512, 1024, 2048)
+"""Pixels of a small picture's longer side: few sizes, so that each is made once."""
+
+SHOWN = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "video/", "audio/")
+"""What a browser may show by itself. All else is downloaded: SVG, HTML and PDF hold programs."""
+
+MONTH = 30 * 24 * 3600
+
+
+@router.get("/media", summary="The file itself", dependencies=[needs("read")])
+def file(collection: OpenCollection, item: int, request: Request) -> Response:
+    """In parts where a player asks for them (Range), and not again where it is known (ETag)."""
+    found = item_of(collection, item)
+    path = stored_path(found.path)
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise Refused(404, f"the file of item {item} cannot be read ({error.strerror})") from error
+    tag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache"}
+    if _is_known(request, tag) and "range" not in request.headers:
+        return Response(status_code=304, headers=headers)
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    shown = kind.startswith(SHOWN)
+    return FileResponse(
+        path, media_type=kind if shown else "application/octet-stream", headers=headers,
+        filename=path.name, content_disposition_type="inline" if shown else "attachment",
+    )  # fmt: skip
+
+
+@router.get("/thumbnail", summary="A small picture of it", dependencies=[needs("read")])
+def thumbnail(
+    collection: OpenCollection,
+    item: int,
+    request: Request,
+    side: Annotated[int, Query(ge=16, le=2048)] = 256,
+    at: Annotated[float | None, Query(description="Seconds into a film.", ge=0)] = None,
+    view: Annotated[int | None, Query(description="View of a 3-D object.", ge=0)] = None,
+) -> Response:
+    """WebP, upright, at least as large as asked for where the item is."""
+    found = item_of(collection, item)
+    side = next(one for one in SIDES if one >= side)
+    hit = _hit(found, at, view)
+    try:
+        stat = stored_path(found.path).stat()
+    except OSError as error:
+        raise Refused(404, f"the file of item {item} cannot be read ({error.strerror})") from error
+    facts = (found.path, stat.st_mtime_ns, stat.st_size, side, at, view)
+    name = hashlib.sha256(repr(facts).encode()).hexdigest()
+    headers = {"etag": f'"{name[:32]}"', "cache-control": f"private, max-age={MONTH}"}
+    if _is_known(request, headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(_made(name, hit, side), media_type="image/webp", headers=headers)
+
+
+def _hit(found: Item, at: float | None, view: int | None) -> Hit:
+    facts: dict[str, Any] = {} if view is None else {"view": view}
+    span = None if at is None else (at, at)
+    return Hit(
+        found.id, found.path, found.modality, found.metadata, span=span, score=0.0, details=facts
+    )
+
+
+def _made(name: str, hit: Hit, side: int) -> bytes:
+    """A small picture, kept for the next one who asks."""
+    kept = sensorium_home() / "thumbnails" / name[:2] / f"{name}.webp"
+    try:
+        return kept.read_bytes()
+    except OSError:
+        pass
+    picture = preview(hit, side)
+    picture.thumbnail((side, side), PIL.Image.Resampling.LANCZOS)
+    written = io.BytesIO()
+    picture.convert("RGB").save(written, "WEBP", quality=80)
+    _keep(kept, written.getvalue())
+    return written.getvalue()
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Keep what can be made again; a full disk is no reason not to show it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path, shared=True) as part:
+            part.write_bytes(content)
+    except OSError:
+        return
+
+
+def _is_known(request: Request, tag: str) -> bool:
+    said = request.headers.get("if-none-match", "")
+    return said == "*" or tag in [one.strip().removeprefix("W/") for one in said.split(",")]

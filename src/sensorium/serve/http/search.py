@@ -1,0 +1,163 @@
+"""Searching, and saying which hits are right."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sensorium.collection import Collection, Part, Question, Results
+from sensorium.errors import MediaError
+from sensorium.media import Media, Text, as_media
+from sensorium.serve.answers import Answer
+from sensorium.serve.http.collections import item_of, with_states
+from sensorium.serve.http.depends import OpenCollection, ServedState, needs
+
+router = APIRouter(prefix="/api/collections/{collection}", tags=["search"])
+
+Mode = Literal["vector", "words", "hybrid", "hash"]
+
+
+class AskedPart(BaseModel):
+    """One part of a question: words, media, or an item of the collection. One of the three."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str | None = Field(None, max_length=100_000, examples=["a castle on a hill"])
+    data: str | None = Field(
+        None, description="A media file's bytes in base64, or a data: URL.", examples=[None]
+    )
+    item: int | None = Field(None, description="An item's id.", examples=[None])
+    weight: float = Field(
+        1.0, description="How much it counts for; negative for what is not wanted."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> AskedPart:
+        if sum(given is not None for given in (self.text, self.data, self.item)) != 1:
+            raise ValueError("a part has one of text, data and item")
+        return self
+
+
+class Search(BaseModel):
+    """What is sought; see `Collection.search`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str | None = Field(None, max_length=100_000, examples=["a castle on a hill"])
+    parts: list[AskedPart] = Field(
+        [], max_length=100, description="More than words, or words and media together."
+    )
+    k: int = Field(10, ge=1, le=1000)
+    mode: Mode = "vector"
+    offset: int = Field(0, ge=0, le=10_000_000)
+    where: str | None = Field(None, max_length=10_000, examples=["taken >= '2024'"])
+    modality: str | None = Field(None, examples=["image"])
+    fold: bool = Field(False, description="Whether near duplicates become one hit.")
+    diversity: float = Field(0.0, ge=0, le=1)
+    improved: bool = Field(
+        False, description="Whether what was judged of this question before counts."
+    )
+
+
+class Judging(BaseModel):
+    """What somebody says of hits of a question."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: Search
+    items: list[int] = Field(min_length=1, max_length=1000, examples=[[3]])
+    relevant: bool | None = Field(
+        True, description="Right or wrong; null takes back what was said.", examples=[True]
+    )
+
+
+@router.post("/search", summary="Search", dependencies=[needs("read")])
+def search(
+    collection: OpenCollection, served: ServedState, asked: Annotated[Search, Body()]
+) -> Answer:
+    """Hits, best first, as ``sensorium search --json`` has them."""
+    return _answered(_found(collection, asked))
+
+
+@router.post("/judge", summary="Say which hits are right", dependencies=[needs("judge")])
+def judge(
+    collection: OpenCollection, served: ServedState, said: Annotated[Judging, Body()]
+) -> Answer:
+    """What is said is kept; gives the hits that follow from it."""
+    plain = said.question.model_copy(update={"improved": False})
+    found = _found(collection, plain)
+    if said.relevant is None:
+        return _answered(found.forget(*said.items))
+    return _answered(found.judge(*said.items, relevant=said.relevant))
+
+
+def _found(collection: Collection, asked: Search) -> Results:
+    found = collection.search(
+        question_of(collection, asked), asked.k, mode=asked.mode, offset=asked.offset,
+        where=asked.where, modality=asked.modality, fold=asked.fold, diversity=asked.diversity,
+    )  # fmt: skip
+    return found.improved() if asked.improved else found
+
+
+def _answered(found: Results) -> Answer:
+    return Answer(
+        {
+            "hits": with_states(found),
+            "nothing_matches": found.nothing_matches,
+            "judgements": {str(item): said for item, said in found.judgements.items()},
+        }
+    )
+
+
+def question_of(collection: Collection, asked: Search) -> Any:
+    """What a request asks, as `Collection.search` takes it.
+
+    Words are words: no text of a request is ever taken for a path or an address.
+
+    Raises
+    ------
+    UsageError
+        When nothing is sought.
+    MediaError
+        When media of a part cannot be read.
+    """
+    sought = [Part(_media(part), part.weight) for part in asked.parts if part.item is None]
+    like = [
+        Part(item_of(collection, part.item), part.weight)
+        for part in asked.parts
+        if part.item is not None
+    ]
+    if asked.query is not None:
+        sought.insert(0, Part(Text(asked.query)))
+    if len(sought) == 1 and not like and sought[0].weight == 1:
+        return sought[0].what
+    return Question(*sought, like=like)
+
+
+def _media(part: AskedPart) -> Media:
+    if part.text is not None:
+        return Text(part.text)
+    assert part.data is not None
+    return as_media(bytes_of(part.data))
+
+
+def bytes_of(data: str) -> bytes:
+    """Bytes that a request holds in base64, as such or as a data: URL.
+
+    Raises
+    ------
+    MediaError
+    """
+    head, comma, rest = data.partition(",")
+    if data.startswith("data:"):
+        if not comma or not head.endswith(";base64"):
+            raise MediaError("a data: URL of media is base64: data:image/png;base64,...")
+        data = rest
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MediaError(f"media in a request are base64, and this is not ({error})") from error

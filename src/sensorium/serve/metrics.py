@@ -1,0 +1,109 @@
+"""What a server counts, as Prometheus reads it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from sensorium.serve.batching import BatchedEncoder
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Upper ends of the classes that durations are counted in."""
+
+
+class Metrics:
+    """Counters of one server, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "sensorium_requests", "Requests that were answered.", ["method", "route", "status"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.seconds = Histogram(
+            "sensorium_request_seconds", "Seconds from a request to its answer.", ["route"],
+            buckets=SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.running = Gauge(
+            "sensorium_requests_running", "Requests that are worked on.", registry=self.registry
+        )
+
+    def watch(self, encoders: _Encoders) -> None:
+        """Count what encoders compute, too."""
+        self.registry.register(_OfEncoders(encoders))
+
+    def written(self) -> bytes:
+        """All of it, in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class Counted:
+    """ASGI middleware that counts requests, and how long they take until their last byte.
+
+    Parameters
+    ----------
+    app : ASGI application
+    metrics : Metrics
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        metrics = self._metrics
+        with metrics.running.track_inprogress():
+            try:
+                await self._app(scope, receive, noting)
+            finally:
+                # What is asked for by mistake is one class: anybody may ask for anything.
+                route = getattr(scope.get("route"), "path", "other")
+                metrics.requests.labels(scope["method"], route, status).inc()
+                metrics.seconds.labels(route).observe(time.perf_counter() - began)
+
+
+class _Encoders(Protocol):
+    """Whoever has encoders by name."""
+
+    @property
+    def encoders(self) -> Mapping[str, BatchedEncoder]: ...
+
+
+class _OfEncoders(Collector):
+    def __init__(self, source: _Encoders) -> None:
+        self._source = source
+
+    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
+        """See prometheus_client."""
+        batches = CounterMetricFamily(
+            "sensorium_encoder_batches", "Batches that were computed.", labels=["encoder"]
+        )
+        items = CounterMetricFamily(
+            "sensorium_encoder_items", "Items that were encoded.", labels=["encoder"]
+        )
+        waiting = GaugeMetricFamily(
+            "sensorium_encoder_waiting", "Items that wait to be encoded.", labels=["encoder"]
+        )
+        for name, encoder in self._source.encoders.items():
+            batches.add_metric([name], encoder.batches)
+            items.add_metric([name], encoder.encoded)
+            waiting.add_metric([name], encoder.waiting)
+        return [batches, items, waiting]

@@ -1,0 +1,137 @@
+"""What a server holds open: collections by name, and encoders that all requests share."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sensorium.collection import Collection
+from sensorium.encoders import load_encoder
+from sensorium.encoders.registry import load_recorded
+from sensorium.errors import CollectionError, SensoriumError
+from sensorium.serve.batching import BatchedEncoder
+from sensorium.serve.metrics import Metrics
+from sensorium.serve.settings import Settings
+
+
+class UnknownCollectionError(SensoriumError):
+    """No collection of this name is served."""
+
+
+class Served:
+    """Collections and encoders of one server, opened when they are first asked for.
+
+    Every method may be called from any thread.
+
+    Parameters
+    ----------
+    settings : Settings
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._lock = threading.RLock()
+        self._collections: dict[str, tuple[tuple[int, int], Collection]] = {}
+        self._encoders: dict[str, BatchedEncoder] = {}
+
+    def collection(self, name: str) -> Collection:
+        """An open collection.
+
+        One whose file was replaced is opened anew.
+
+        Raises
+        ------
+        UnknownCollectionError, CollectionError, EncoderError
+        """
+        path = self.path(name)
+        with self._lock:
+            try:
+                found = path.stat()
+            except OSError as error:
+                raise CollectionError(f"{path}: {error.strerror}") from error
+            identity = found.st_dev, found.st_ino
+            held = self._collections.get(name)
+            if held is None or held[0] != identity:
+                # One that was replaced is not closed: other threads may read it still.
+                self._collections[name] = held = identity, self._opened(path)
+            return held[1]
+
+    def path(self, name: str) -> Path:
+        """The file of a collection.
+
+        Raises
+        ------
+        UnknownCollectionError
+        """
+        try:
+            return self.settings.collections[name]
+        except KeyError:
+            known = ", ".join(self.settings.collections)
+            raise UnknownCollectionError(
+                f"no collection {name!r:.80} is served; there are {known}"
+            ) from None
+
+    def encoder(self, name: str) -> BatchedEncoder:
+        """An encoder by name, loaded once.
+
+        Parameters
+        ----------
+        name : str
+            One that settings or a served collection name, and no other: what a client sends is
+            never loaded.
+
+        Raises
+        ------
+        EncoderError
+        """
+        with self._lock:
+            if name not in self._encoders:
+                self._encoders[name] = self._batched(name, None)
+            return self._encoders[name]
+
+    def forget(self, name: str) -> None:
+        """Open a collection anew when it is next asked for: it was re-embedded."""
+        with self._lock:
+            self._collections.pop(name, None)
+
+    @property
+    def encoders(self) -> dict[str, BatchedEncoder]:
+        """Encoders that are loaded, by name."""
+        with self._lock:
+            return dict(self._encoders)
+
+    def close(self) -> None:
+        """Finish what is being computed, and close everything."""
+        with self._lock:
+            encoders, collections = [*self._encoders.values()], [*self._collections.values()]
+            self._encoders.clear()
+            self._collections.clear()
+        for encoder in encoders:
+            encoder.close()
+        for _, collection in collections:
+            collection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _opened(self, path: Path) -> Collection:
+        with Collection(path, create=False, auto_optimize=False) as bare:
+            name = bare.info().encoder or self.settings.encoder
+        if name not in self._encoders:
+            self._encoders[name] = self._batched(name, path)
+        return Collection(path, self._encoders[name], create=False)
+
+    def _batched(self, name: str, path: Path | None) -> BatchedEncoder:
+        loaded = load_encoder(name) if path is None else load_recorded(name, path)
+        return BatchedEncoder(loaded, self.settings.limits.waiting)

@@ -1,0 +1,175 @@
+"""What a server serves, to whom, and how much of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from sensorium.errors import UsageError
+
+Scope = Literal["read", "judge", "add", "delete"]
+"""What somebody may do: look and search; say which hits are right; bring media; take them away."""
+
+SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
+
+LEAST_TOKEN = 16
+"""Characters of a token: shorter ones can be guessed."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one server takes at once.
+
+    Attributes
+    ----------
+    body_bytes : int
+        Of one request that brings no media: questions, judgements, texts.
+    upload_bytes : int
+        Of one request that brings media.
+    requests_per_minute : int
+        Of one client: a token, or an address where there are none. 0 sets no limit.
+    requests : int
+        Requests that are worked on at once.
+    waiting : int
+        Segments that wait to be encoded; what comes then is told to come again (503).
+    jobs : int
+        Jobs that wait or run.
+    results : int
+        Hits of one answer.
+    """
+
+    body_bytes: int = 1 << 20
+    upload_bytes: int = 512 << 20
+    requests_per_minute: int = 0
+    requests: int = 128
+    waiting: int = 256
+    jobs: int = 16
+    results: int = 1000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A server's settings: plain values, so that workers of their own get the same.
+
+    Attributes
+    ----------
+    collections : mapping of str to Path
+        Collections by the names that they are served under; the first is the usual one.
+    roots : tuple of Path
+        Folders whose files may be added by path; none unless named.
+    uploads : Path or None
+        Folder that uploaded media are kept in; None takes ``NAME-uploads`` beside the collection.
+    tokens : mapping of str to list of str
+        By the SHA-256 (hex) of a token, its scopes. Without any, whoever reaches the server may do
+        what `open_scopes` says.
+    open_scopes : tuple of str
+        Scopes without a token, where there are no tokens.
+    host, port : str, int
+    hosts : tuple of str
+        Names beside `host` by which the server may be called.
+    encoder : str
+        What ``/v1/embeddings`` encodes with where a request names no other.
+    fetch : bool
+        Whether media behind public addresses in requests are fetched.
+    limits : Limits
+    """
+
+    collections: Mapping[str, Path]
+    roots: tuple[Path, ...] = ()
+    uploads: Path | None = None
+    tokens: Mapping[str, Sequence[Scope]] = field(default_factory=dict)
+    open_scopes: tuple[Scope, ...] = ("read", "judge", "add", "delete")
+    host: str = "127.0.0.1"
+    port: int = 8100
+    hosts: tuple[str, ...] = ()
+    encoder: str = "mini"
+    fetch: bool = False
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        if not self.tokens and not is_loopback(self.host):
+            raise UsageError(
+                f"{self.host} can be reached by others, who would need no token: give one "
+                "(--token-file, or $SENSORIUM_TOKEN), or serve on 127.0.0.1"
+            )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Host names by which the server may be called; any where it listens on all addresses."""
+        own = {self.host.strip("[]").lower(), *(name.lower() for name in self.hosts)}
+        if is_loopback(self.host):
+            own |= {"localhost", "127.0.0.1", "::1"}
+        return frozenset(own)
+
+    def scopes_of(self, token: str) -> frozenset[Scope]:
+        """What a token allows; nothing where it is none."""
+        digest = digest_of(token)
+        for known, scopes in self.tokens.items():
+            if hmac.compare_digest(known, digest):
+                return frozenset(scopes)
+        return frozenset()
+
+    def to_json(self) -> str:
+        """Write the settings down, for a process of its own."""
+        return json.dumps(asdict(self), default=os.fspath)
+
+    @classmethod
+    def from_json(cls, written: str) -> Settings:
+        """Read what `to_json` wrote."""
+        found: dict[str, Any] = json.loads(written)
+        found["collections"] = {n: Path(p) for n, p in found["collections"].items()}
+        found["roots"] = tuple(map(Path, found["roots"]))
+        found["uploads"] = Path(found["uploads"]) if found["uploads"] else None
+        found["open_scopes"], found["hosts"] = tuple(found["open_scopes"]), tuple(found["hosts"])
+        found["limits"] = Limits(**found["limits"])
+        return cls(**found)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def digest_of(token: str) -> str:
+    """What is kept of a token: SHA-256 as hex."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def read_tokens(text: str, where: str) -> dict[str, list[Scope]]:
+    """Tokens out of a file: a token a line, with its scopes behind it; without any it has all.
+
+    Raises
+    ------
+    UsageError
+        For a token that is too short, and for an unknown scope. No token is told.
+    """
+    tokens: dict[str, list[Scope]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        token, *said = line.split("#", 1)[0].replace(",", " ").split() or [""]
+        if not token:
+            continue
+        if len(token) < LEAST_TOKEN:
+            raise UsageError(
+                f"{where}, line {number}: a token has at least {LEAST_TOKEN} characters, this has "
+                f"{len(token)}; `python -c 'import secrets; print(secrets.token_urlsafe())'` makes "
+                "one"
+            )
+        if unknown := sorted(set(said) - SCOPES):
+            raise UsageError(
+                f"{where}, line {number}: there is no scope {unknown[0]!r}; there are "
+                f"{', '.join(get_args(Scope))}"
+            )
+        tokens[digest_of(token)] = [one for one in get_args(Scope) if one in said or not said]
+    return tokens

@@ -1,0 +1,96 @@
+"""Who is let in, and who is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sensorium.errors import UsageError
+from sensorium.serve.settings import Limits, Settings, digest_of, read_tokens
+from tests.serve.conftest import Serve
+
+TOKEN, OTHER = "reads-all-0123456789", "deletes-0123456789ab"
+LIST = "/api/collections"
+
+
+def test_another_address_demands_a_token(photos: Path) -> None:
+    with pytest.raises(UsageError, match=r"0\.0\.0\.0 .* token"):
+        Settings({"photos": photos}, host="0.0.0.0")
+    Settings({"photos": photos}, host="0.0.0.0", tokens={digest_of(TOKEN): ["read"]})
+
+
+def test_tokens_have_scopes() -> None:
+    found = read_tokens(f"# mine\n{TOKEN} read, judge\n{OTHER}\n", "tokens")
+    assert found[digest_of(TOKEN)] == ["read", "judge"]
+    assert found[digest_of(OTHER)] == ["read", "judge", "add", "delete"]
+    assert TOKEN not in str(found)
+
+
+@pytest.mark.parametrize("line", ["short", f"{TOKEN} write"])
+def test_bad_tokens(line: str) -> None:
+    with pytest.raises(UsageError, match="tokens, line 1") as raised:
+        read_tokens(line, "tokens")
+    assert TOKEN not in str(raised.value)
+
+
+def test_settings_travel(photos: Path) -> None:
+    settings = Settings(
+        {"photos": photos}, roots=(Path("/a"),), tokens={digest_of(TOKEN): ["read"]},
+        hosts=("a.example",), limits=Limits(jobs=3),
+    )  # fmt: skip
+    assert Settings.from_json(settings.to_json()) == settings
+
+
+def test_without_the_token_nothing(serve: Serve, photos: Path) -> None:
+    tokens = {digest_of(TOKEN): ["read"], digest_of(OTHER): ["delete"]}
+    client = serve(photos, tokens=tokens)
+    assert client.get(LIST).status_code == 401
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/openapi.json").status_code == 401
+    assert client.get(LIST, headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert client.get("/health").status_code == 200
+    for headers in ({"Authorization": f"Bearer {TOKEN}"}, {"x-api-key": TOKEN}):
+        assert client.get(LIST, headers=headers).status_code == 200
+    other = client.get(LIST, headers={"Authorization": f"Bearer {OTHER}"})
+    assert other.status_code == 403 and "'read'" in other.json()["error"]["message"]
+    refused = client.request(
+        "DELETE", f"{LIST}/library/items", json={"ids": [1]}, headers={"x-api-key": TOKEN}
+    )
+    assert refused.status_code == 403
+
+
+def test_other_sites_are_kept_out(client: httpx.Client) -> None:
+    """A page of another site, by its own name for this machine or from its own origin."""
+    assert client.get(LIST, headers={"Host": "rebound.example"}).status_code == 421
+    assert client.get(LIST, headers={"Host": "localhost:1"}).status_code == 200
+    for headers in ({"Origin": "https://other.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert client.get(LIST, headers=headers).status_code == 403
+    own = {"Origin": str(client.base_url).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+    assert client.get(LIST, headers=own).status_code == 200
+    assert "access-control-allow-origin" not in client.get(LIST, headers=own).headers
+
+
+def test_every_answer_has_its_guards(client: httpx.Client) -> None:
+    for answer in (client.get("/"), client.get(LIST), client.get("/nosuch"), client.put("/health")):
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "server" not in answer.headers
+
+
+def test_too_large(serve: Serve, photos: Path) -> None:
+    client = serve(photos, limits=Limits(body_bytes=1000, upload_bytes=5000))
+    search = f"{LIST}/library/search"
+    assert client.post(search, json={"query": "a" * 4000}).status_code == 200
+    assert client.post(search, json={"query": "a" * 9000}).status_code == 413
+
+    chunks = (b" " * 1000 for _ in range(50))  # of which nobody says how many there will be
+    assert client.post(search, content=chunks).status_code == 413
+
+
+def test_too_often(serve: Serve, photos: Path) -> None:
+    client = serve(photos, limits=Limits(requests_per_minute=5))
+    answers = [client.get(LIST) for _ in range(7)]
+    assert [answer.status_code for answer in answers].count(429) == 2
+    assert int(answers[-1].headers["retry-after"]) >= 1
