@@ -43,6 +43,7 @@ BENCHMARKS = {
     "long_film": "a film of over 2 GB: peak memory of each process, time",
     "explanations": "explanations: deletion and insertion areas, beside rivals, and seconds",
     "speech": "captions spoken and heard: word errors, invented words, speech read back",
+    "serve": "requests a second and their seconds under load, beside a plain server",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
     "pages": "documents of many pages and long texts: seconds and memory, by size",
     "texts": "long texts of every shape: processor time of reading and cutting, by size",

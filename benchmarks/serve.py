@@ -1,0 +1,252 @@
+"""`sensorium serve` under load, beside a plain server of the same model.
+
+    python -m benchmarks serve [--quick] [--json FILE] [--clients 32] [--seconds 60]
+
+As many clients as named ask at once, each as fast as it is answered, over connections that stay
+open: of ten requests four embed a text that nobody asked before, two a photo, and four search a
+collection of 10,000 vectors. Both servers run in turns, in pieces of a few seconds, with the other
+one idle; the rival is `benchmarks.plain_server`. Then four times as many clients ask ours: what it
+refuses it has to refuse politely (503 with Retry-After), and afterwards it has to be as before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.rows import Row
+from sensorium import Collection
+
+OURS, RIVAL = "sensorium serve", "plain FastAPI"
+VECTORS = 10_000
+PIECE = 5.0  # seconds that one server is asked before the other
+SAMPLE = Path(__file__).parent.parent / "sample" / "images"
+WORDS = (
+    "castle", "harbour", "dog", "lantern", "meadow", "violin", "glacier", "orchard", "heron", "bridge",
+    "boat", "cat",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this benchmark alone."""
+    parser.add_argument("--clients", type=int, default=32, help="who ask at once (32)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each server (60)")
+
+
+@dataclass
+class Asked:
+    """What came of the requests to one server: seconds by kind, statuses."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    statuses: dict[int, int] = field(default_factory=dict)
+    impolite: int = 0  # refused without saying when to come again
+    duration: float = 0.0
+
+    @property
+    def answered(self) -> int:
+        """Requests that were answered with what was asked for."""
+        return self.statuses.get(200, 0)
+
+    @property
+    def failed(self) -> int:
+        """Requests that were neither answered nor refused."""
+        return sum(n for status, n in self.statuses.items() if status not in (200, 503))
+
+    def all_seconds(self) -> list[float]:
+        """Of all kinds."""
+        return [value for values in self.seconds.values() for value in values]
+
+
+class Load:
+    """Bodies of requests: no text comes twice, so that nothing is found in a cache."""
+
+    def __init__(self, ours: bool) -> None:
+        self._ours = ours
+        self._random = random.Random(1)
+        self._count = 0
+        self._pictures = [
+            "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
+            for path in sorted(SAMPLE.glob("x_*.jpg"))[:64]
+        ]
+
+    def next(self) -> tuple[str, str, bytes]:
+        """Kind, path and body of the next request."""
+        self._count += 1
+        kind = ("text", "search", "photo", "text", "search")[self._count % 5]
+        if kind == "photo":
+            picture = self._random.choice(self._pictures)
+            content: object = [{"type": "image_url", "image_url": {"url": picture}}]
+            given = [{"content": content}] if self._ours else picture
+        else:
+            given = f"{' and a '.join(self._random.sample(WORDS, 3))}, {self._count}"
+        if kind == "search":
+            path = "/api/collections/load/search" if self._ours else "/search"
+            body = {"query": given, "k": 10}
+        else:
+            path = "/v1/embeddings" if self._ours else "/embed"
+            body = {"input": given, "model": "mini"} if self._ours else {"input": given}
+        return kind, path, json.dumps(body).encode()
+
+
+async def one_client(port: int, load: Load, until: float, asked: Asked) -> None:
+    """Ask, one request after the other, over one connection."""
+    reader = writer = None
+    while time.perf_counter() < until:
+        kind, path, body = load.next()
+        began = time.perf_counter()
+        if writer is None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = (
+            f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Type: application/json",
+            f"Content-Length: {len(body)}", "", "",
+        )  # fmt: skip
+        writer.write("\r\n".join(head).encode() + body)
+        assert reader is not None
+        try:
+            status, headers = await _answer(reader)
+        except (OSError, asyncio.IncompleteReadError):
+            status, headers, writer = 0, {}, None
+        asked.statuses[status] = asked.statuses.get(status, 0) + 1
+        if status == 200:
+            asked.seconds.setdefault(kind, []).append(time.perf_counter() - began)
+        elif status == 503:
+            wait = headers.get("retry-after")
+            asked.impolite += wait is None
+            await asyncio.sleep(min(float(wait or 1), max(0.0, until - time.perf_counter())))
+    if writer is not None:
+        writer.close()
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
+    status = int((await reader.readline()).split()[1])
+    headers: dict[str, str] = {}
+    while (line := (await reader.readline()).decode().strip()) != "":
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    await reader.readexactly(int(headers["content-length"]))
+    return status, headers
+
+
+def ask(port: int, load: Load, clients: int, seconds: float, asked: Asked) -> None:
+    """Let clients ask for some seconds."""
+
+    async def together() -> None:
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(one_client(port, load, until, asked) for _ in range(clients)))
+
+    began = time.perf_counter()
+    asyncio.run(together())
+    asked.duration += time.perf_counter() - began
+
+
+@contextmanager
+def running(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in a process of its own, from when it answers."""
+    process = subprocess.Popen(command)
+    try:
+        for _ in range(600):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if process.poll() is not None:
+                raise RuntimeError(f"{command[:5]} ended with {process.returncode}")
+            time.sleep(0.1)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def megabytes(process: subprocess.Popen[bytes]) -> float:
+    """Memory that a process holds now."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def run(arguments: argparse.Namespace) -> list[Row]:
+    """Measure both servers."""
+    clients = arguments.clients
+    seconds = min(10.0, arguments.seconds) if arguments.quick else arguments.seconds
+    with tempfile.TemporaryDirectory() as folder:
+        library = _collection(Path(folder))
+        ports = {OURS: _free_port(), RIVAL: _free_port()}
+        commands = {
+            OURS: [
+                sys.executable, "-m", "sensorium", "serve", f"load={library}", "--port",
+                str(ports[OURS]),
+            ],
+            RIVAL: [
+                sys.executable, "-m", "benchmarks.plain_server", str(ports[RIVAL]), str(library)
+            ],
+        }  # fmt: skip
+        asked = {name: Asked() for name in ports}
+        loads = {name: Load(name == OURS) for name in ports}
+        with running(commands[OURS], ports[OURS]) as own:
+            with running(commands[RIVAL], ports[RIVAL]):
+                for name in ports:  # what is loaded when it is first needed
+                    ask(ports[name], loads[name], 2, 3.0, Asked())
+                before = megabytes(own)
+                for turn in range(max(1, round(seconds / PIECE))):
+                    names = [*ports] if turn % 2 else [*ports][::-1]
+                    for name in names:
+                        ask(ports[name], loads[name], clients, PIECE, asked[name])
+            after = megabytes(own)
+            crowd, later = Asked(), Asked()
+            ask(ports[OURS], loads[OURS], 4 * clients, seconds / 2, crowd)
+            ask(ports[OURS], loads[OURS], clients, seconds / 4, later)
+    rows = [row for name in ports for row in _rows(f"{clients} clients", name, asked[name])]
+    rows += _rows(f"{4 * clients} clients", OURS, crowd)
+    rows += _rows(f"{clients} clients, afterwards", OURS, later)
+    case = f"{clients} clients"
+    rows.append(Row("serve", case, OURS, "memory before", before, "MB"))
+    rows.append(Row("serve", case, OURS, "memory after", after, "MB"))
+    return rows
+
+
+def _rows(case: str, name: str, asked: Asked) -> list[Row]:
+    def row(metric: str, value: float, unit: str = "") -> Row:
+        return Row("serve", case, name, metric, value, unit)
+
+    seconds = np.array(asked.all_seconds() or [np.nan])
+    rows = [
+        row("answered", asked.answered / asked.duration, "1/s"),
+        row("p50", float(np.quantile(seconds, 0.5)) * 1000, "ms"),
+        row("p99", float(np.quantile(seconds, 0.99)) * 1000, "ms"),
+        row("refused", asked.statuses.get(503, 0) / asked.duration, "1/s"),
+        row("refused without saying until when", asked.impolite),
+        row("failed", asked.failed),
+    ]
+    for kind, values in sorted(asked.seconds.items()):
+        rows.append(row(f"p50, {kind}", float(np.median(values)) * 1000, "ms"))
+    return rows
+
+
+def _collection(folder: Path) -> Path:
+    path = folder / "load.sensorium"
+    rng = np.random.default_rng(0)
+    with Collection(path, "mini") as library:
+        vectors = rng.normal(size=(VECTORS, library.encoder.space.dimension))
+        library.add_vectors(vectors.astype(np.float32), [f"/{n}.jpg" for n in range(VECTORS)])
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
