@@ -36,8 +36,8 @@ VECTORS = 10_000
 PIECE = 5.0  # seconds that one server is asked before the other
 SAMPLE = Path(__file__).parent.parent / "sample" / "images"
 WORDS = (
-    "castle", "harbour", "dog", "lantern", "meadow", "violin", "glacier", "orchard", "heron", "bridge",
-    "boat", "cat",
+    "castle", "harbour", "dog", "lantern", "meadow", "violin", "glacier", "orchard", "heron",
+    "bridge", "boat", "cat",
 )  # fmt: skip
 
 
