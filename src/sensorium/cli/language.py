@@ -20,6 +20,7 @@ from sensorium.data.files import Candidate, Ignored, Selection, find_files, sele
 from sensorium.errors import UsageError
 from sensorium.media import open_media
 from sensorium.media.skipped import Skipped
+from sensorium.media.unread import told_kind
 from sensorium.plain import plain_fields
 from sensorium.replacing import unfinished
 from sensorium.tasks.answers.answer import NOT_IN_THE_TEXT, Answer
@@ -227,7 +228,7 @@ def _readable(files: Iterable[str]) -> Selection:
                 chosen.paths.append(found.path)
                 continue
             if found.named:
-                reason = f"is {kind}: questions are about texts and pictures"
+                reason = f"{told_kind(found.path, kind)}: questions are about texts and pictures"
                 chosen.skipped.append(Skipped(str(found.path), reason))
                 continue
             found = Ignored(found.path)

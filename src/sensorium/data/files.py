@@ -26,6 +26,7 @@ from sensorium.media.content import is_seen_without_suffix
 from sensorium.media.given import array_of, rows_of
 from sensorium.media.skipped import Skipped
 from sensorium.media.sources import MEDIA_SUFFIXES, UNDECODED_SUFFIXES, is_url, undecoded
+from sensorium.media.unread import told_kind, unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,8 @@ def select_files(
                 chosen.paths.append(found.path)
                 continue
             if found.named:
-                chosen.skipped.append(Skipped(str(found.path), f"is {other}: {purpose}"))
+                told = told_kind(found.path, other)
+                chosen.skipped.append(Skipped(str(found.path), f"{told}: {purpose}"))
                 continue
             found = Ignored(found.path)
         chosen.ignored[found.kind] = chosen.ignored.get(found.kind, 0) + 1
@@ -309,6 +311,8 @@ def _file(path: Path) -> Iterator[Found]:
         yield from _manifest(path)
     elif suffix in UNDECODED_SUFFIXES:
         yield Skipped(str(path), undecoded(UNDECODED_SUFFIXES[suffix]))
+    elif why := unread(path):
+        yield Skipped(str(path), why)
     else:
         yield Candidate(path, named=True)
 
@@ -447,5 +451,7 @@ def _row(manifest: Path, line: int, row: dict[str, Any], where: str = "") -> Fou
     path = _absolute(manifest.parent / os.path.expanduser(named))  # noqa: PTH111
     if path.suffix.lower() in UNDECODED_SUFFIXES:
         return Skipped(str(path), undecoded(UNDECODED_SUFFIXES[path.suffix.lower()]))
+    if why := unread(path):
+        return Skipped(str(path), why)
     emptied = frozenset(row).difference(filled, [column or ""])
     return Candidate(path, filled, named=True, emptied=emptied)

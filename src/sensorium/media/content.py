@@ -20,21 +20,6 @@ from sensorium.media.sources import (
 START_BYTES = 4096
 """How much of a file is looked at: room for two frames of MPEG sound, which have no other mark."""
 
-_SIGNATURES = (
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL"),
-    (rb"8BPS", "Photoshop"),
-    (rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg",
-     "SVG"),
-    (rb"%!PS", "PostScript"), (rb"%PDF-", "a PDF"), (rb"PK\x03\x04", "a ZIP archive"),
-    (rb"\x1f\x8b", "packed by gzip"), (rb"\s*(?i:<!DOCTYPE html|<html)", "a web page"),
-    (rb"....ftyp|....moov|\x1aE\xdf\xa3|RIFF....AVI ", "a video"),
-    (rb"RIFF....WAVE|fLaC|OggS|ID3|FORM....AIF", "a sound"),
-    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-     "a file of Office 97 to 2003, or a locked one: save it as DOCX, PPTX or PDF"),
-    (rb"\{\\rtf", "an RTF document: save it as DOCX or PDF"),
-    (rb"version https://git-lfs", "what Git LFS leaves in place of a file that was not fetched"),
-)  # fmt: skip
-
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
@@ -70,14 +55,6 @@ _PACKED = re.compile(
 
 _PACKET = 188
 """Bytes of a packet of an MPEG transport stream; cameras and Blu-ray put 4 before each."""
-
-
-def kind_of_content(start: bytes) -> str:
-    """What the first bytes of a file say that it is, where it is none of the formats read here."""
-    for pattern, kind in _SIGNATURES:
-        if re.match(pattern, start[:1024], re.DOTALL):
-            return kind
-    return ""
 
 
 def is_heif(start: bytes) -> bool:

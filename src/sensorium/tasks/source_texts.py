@@ -12,6 +12,7 @@ from sensorium.errors import MediaError, UsageError
 from sensorium.media import Document, Text, as_media, open_media
 from sensorium.media.segments import Media
 from sensorium.media.sources import is_url
+from sensorium.media.unread import told_kind
 
 MEMORY = ""
 """Source of a text that came from no file."""
@@ -72,8 +73,9 @@ def texts_of(value: Any) -> list[SourceText]:
     if isinstance(media, Text):
         return [SourceText(media.text)]
     if not isinstance(media, Document):
-        kind = getattr(media, "modality", type(media).__name__)
-        raise MediaError(f"is {kind}: only texts and documents are read", media_name(media))
+        kind, path = getattr(media, "modality", type(media).__name__), getattr(media, "path", None)
+        told = f"is {kind}" if path is None else told_kind(path, kind)
+        raise MediaError(f"{told}: only texts and documents are read", media_name(media))
     found = [
         SourceText(text, media_name(media), place) for text, place in media.texts() if text.strip()
     ]

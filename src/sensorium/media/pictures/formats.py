@@ -8,10 +8,11 @@ from contextlib import suppress
 import PIL.Image
 
 from sensorium.errors import MediaError
-from sensorium.media.content import is_heif, kind_of_content
+from sensorium.media.content import is_heif
 from sensorium.media.decoding import described
 from sensorium.media.pictures import jpeg2000, portable, raw, tiff_pages
-from sensorium.media.sources import IMAGE_FORMATS, UNDECODED_SUFFIXES, undecoded
+from sensorium.media.sources import IMAGE_FORMATS
+from sensorium.media.unread import no_picture
 
 FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "ICO", "CUR", "QOI",
@@ -144,10 +145,7 @@ def _unidentified(file: io.BytesIO) -> str:
             factory(file, "")
         except Exception as error:  # Pillow kept to itself what it met there
             return f"{BROKEN}, or a kind of {kind} that cannot be read ({described(error)})"
-    if kind := kind_of_content(encoded):
-        is_picture = kind in UNDECODED_SUFFIXES.values()
-        return undecoded(kind) if is_picture else f"no picture: it is {kind}"
-    return (
+    return no_picture(encoded) or (
         f"no picture, or one that is broken in its first bytes ({encoded[:8]!r}; "
         f"what can be read: {', '.join(IMAGE_FORMATS)})"
     )
