@@ -310,3 +310,16 @@ def test_what_a_model_writes_is_read(written: str, read: tuple[int, str]) -> Non
 def test_a_real_server_answers(llama: str) -> None:
     (found,) = checked(load_answerer(llama).answer("Who built the bridge?", [BRIDGE, CATS]))
     assert found.passage in (BRIDGE, CATS) and found.origin.model == llama
+
+
+def test_it_is_told_how_many_were_read(sample: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.txt").write_text(CATS, "utf-8")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    sources = [sample / "images/x_cat.jpg", *sorted(tmp_path.iterdir())]
+    told: list[tuple[int, int]] = []
+    found = load_answerer().answer(
+        "is this a cat?", sources, progress=lambda done, total, *_: told.append((done, total))
+    )
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [Path(one.source).suffix for one in found] == [".txt", ".jpg"] and found.skipped

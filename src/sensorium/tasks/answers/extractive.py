@@ -14,6 +14,7 @@ short text and 82 of them were asked; words decide more than the cosine there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,7 +125,8 @@ class Extractive:
     ) -> tuple[npt.NDArray[np.float64], dict[int, tuple[int, int] | None]]:
         """The score of each sentence, and the words in it that answer."""
         asked = set(terms(question))
-        own = [set(terms(one.text)) for one in held]
+        by_text = {text: frozenset(terms(text)) for text in {one.text for one in held}}
+        own = [by_text[one.text] for one in held]
         weight = {term: value + COMMON for term, value in weights(own).items()}
         shares = np.array([_share(asked, had, weight) for had in own])
         around = np.array([
@@ -134,15 +136,18 @@ class Extractive:
         fits = np.full(len(held), ANY_FIT if kind is Asked.SENTENCE else NO_FIT)
         words: dict[int, tuple[int, int] | None] = dict.fromkeys(range(len(held)))
         if kind is not Asked.SENTENCE:
+            marked = {text: spans(question, text) for text in by_text}
             for row, one in enumerate(held):
-                found = spans(question, one.text)
+                found = marked[one.text]
                 best: Span | None = found[0] if found else None
                 words[row] = (best.start, best.stop) if best else None
                 fits[row] = max((s.fit for s in found if s.is_kind), default=NO_FIT)
         scores = shares + NEIGHBOURS * around + FIT * fits
-        near = np.argsort(-scores, kind="stable")[:ENCODED]
-        cosines = np.zeros(len(held))
-        cosines[near] = self._cosines(question, [held[row].text for row in near])
+        # A sentence that stands there a thousand times is encoded once, and takes one place.
+        ranked = dict.fromkeys(held[row].text for row in np.argsort(-scores, kind="stable"))
+        near = [*ranked][:ENCODED]
+        known = dict(zip(near, self._cosines(question, near), strict=True))
+        cosines = np.array([known.get(one.text, 0.0) for one in held])
         return scores + COSINE * cosines, words
 
     def _cosines(self, question: str, texts: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -155,12 +160,12 @@ class Extractive:
         return np.asarray((found - ordinary.mean()) / max(1e-6, float(ordinary.std())), np.float64)
 
 
-def _share(asked: set[str], had: set[str], weight: Mapping[str, float]) -> float:
+def _share(asked: set[str], had: AbstractSet[str], weight: Mapping[str, float]) -> float:
     whole = sum(weight.get(term, UNSEEN) for term in asked)
     return sum(weight.get(term, UNSEEN) for term in asked & had) / whole if whole else 0.0
 
 
-def _neighbours(own: Sequence[set[str]], held: Sequence[_Sentence], row: int) -> set[str]:
+def _neighbours(own: Sequence[frozenset[str]], held: Sequence[_Sentence], row: int) -> set[str]:
     found = set(own[row])
     for other in (row - 1, row + 1):
         if 0 <= other < len(held) and held[other].of == held[row].of:

@@ -77,6 +77,7 @@ class WordsDetector:
                 "encoder of pictures and texts"
             )
         self.origin = Origin(f"words by {self.encoder.name}", space.fingerprint, "encoder")
+        self._known: tuple[tuple[str, ...], npt.NDArray[np.float32]] | None = None
 
     def unknown(self, labels: Sequence[str]) -> list[str]:
         """See `Finder`."""
@@ -98,7 +99,7 @@ class WordsDetector:
         regions = likely_things(proposals(picture), REGIONS)
         if not len(regions):
             return []
-        asked = label_vectors(self.encoder, labels, self.encoder.prompts)
+        asked = self._asked(tuple(labels))
         vectors = region_vectors(self.encoder, picture, regions.boxes)
         chances = self.judged(regions, vectors, asked)
         found = []
@@ -109,6 +110,14 @@ class WordsDetector:
                 place = (left, upper, right, lower)
                 found.append(Found(label, float(chance[row]), place, self.origin))
         return sorted(found, key=lambda one: -one.probability)
+
+    def _asked(self, labels: tuple[str, ...]) -> npt.NDArray[np.float32]:
+        """Vectors of labels; of many pictures the same are sought."""
+        known = self._known
+        if known is None or known[0] != labels:
+            known = labels, label_vectors(self.encoder, labels, self.encoder.prompts)
+            self._known = known
+        return known[1]
 
     def judged(
         self, regions: Proposals, vectors: npt.NDArray[np.float32], asked: npt.NDArray[np.float32]

@@ -120,16 +120,17 @@ class ExtractiveSummaries:
     def choose(self, held: Sequence[str], count: int) -> tuple[Chosen, int]:
         """Choose `count` of a text's sentences; also in how many windows that was done.
 
-        What stands there several times, as heads of pages do, counts once.
+        What stands there several times, as heads of pages do, counts and is encoded once.
         """
         first = {text.casefold(): row for row, text in reversed(list(enumerate(held)))}
-        rows, windows = np.array(sorted(first.values())), 0
-        vectors = self._encoder.encode([Text(text) for text in held])
-        words = [terms(text) for text in held]
-
+        stands = np.array(sorted(first.values()))  # where in the text each of `once` does
+        once, windows = [held[row] for row in stands], 0
+        vectors = self._encoder.encode([Text(text) for text in once])
+        words = [terms(text) for text in once]
         fit = np.array([
-            _standing(text, len(own)) for text, own in zip(held, words, strict=True)
+            _standing(text, len(own)) for text, own in zip(once, words, strict=True)
         ])  # fmt: skip
+        rows = np.arange(len(once))
 
         def best(rows: npt.NDArray[np.intp], count: int) -> Chosen:
             return _chosen(vectors[rows], [words[row] for row in rows], fit[rows], count)
@@ -146,7 +147,7 @@ class ExtractiveSummaries:
                 break
             rows = np.concatenate(kept)
         chosen = best(rows, count)
-        places = [int(rows[row]) for row in chosen.rows]
+        places = [int(stands[rows[row]]) for row in chosen.rows]
         return Chosen(places, chosen.gains, chosen.coverage), max(1, windows)
 
 
