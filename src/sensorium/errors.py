@@ -32,6 +32,13 @@ class UsageError(SensoriumError):
     """The caller asked for something that cannot be: an unknown name, a malformed filter."""
 
 
+class NothingGivenError(MediaError, UsageError):
+    """A text or a path is empty: a question that asks nothing, an argument that was not filled.
+
+    Among many media it is one that is skipped; where it is all that was given, the call is wrong.
+    """
+
+
 class EncoderError(SensoriumError):
     """An encoder cannot be loaded, or cannot encode the modality it was given."""
 

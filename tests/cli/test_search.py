@@ -201,7 +201,7 @@ def test_a_malformed_filter_is_two(run: Run, library: Path, where: str, words: s
         (["red", "-k", "many"], 2, "'-k'"),
         (["red", "--no-such-option"], 2, "--no-such-option"),
         ([], 2, "query"),
-        ([""], 3, "the text is empty"),
+        ([""], 2, "the text is empty ('')"),
         (["https://127.0.0.1:1/cat.png"], 3, "cannot be fetched"),
         (["data:image/png;base64,AAAA"], 3, "no picture"),
     ],

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensorium.errors import MediaError
+from sensorium.errors import MediaError, UsageError
 from sensorium.media import Image, Modality, Segment, Text, as_media
 from tests.media.small_pictures import encode, red_blue
 
@@ -116,7 +116,7 @@ def test_other_values_are_refused(value: object) -> None:
 def test_an_empty_text_is_refused(words: str) -> None:
     with pytest.raises(MediaError, match=r"the text is empty .*at least one word"):
         Text(words)
-    with pytest.raises(MediaError, match="the text is empty"):
+    with pytest.raises(UsageError, match="the text is empty"):
         as_media(words)
 
 

@@ -73,7 +73,9 @@ def translate(
 
     sources = texts or [line.rstrip("\r\n") for line in sys.stdin]
     if not any(text.strip() for text in sources):
-        raise UsageError("there is no text to translate")
+        raise UsageError(
+            "there is no text to translate: give texts, or a line each on standard input"
+        )
     translator = load_translator(model, source=source, target=target)
     count = len(sources)
     with _telling("translating", Selection(), out, as_json, total=count) as (stream, tell):
@@ -135,7 +137,7 @@ def summarize(
     elif text := sys.stdin.read().strip():
         sources = [Text(text)]
     else:
-        raise UsageError("there is no text to summarize")
+        raise UsageError("there is no text to summarize: name files, or give one on standard input")
     count = len(sources)
     with _telling("summarizing", chosen, out, as_json, total=count) as (stream, tell):
         if sources:

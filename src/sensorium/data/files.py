@@ -196,7 +196,8 @@ def find_files(sources: Iterable[Source]) -> Iterator[Found]:
             try:
                 os.lstat(path)
             except (FileNotFoundError, NotADirectoryError):
-                yield Skipped(text, "no such file or folder")
+                reason = "no such file or folder" if text else "the path is empty: name a file"
+                yield Skipped(text, reason)
             except (OSError, ValueError) as error:
                 yield Skipped(text, f"cannot be read ({error.args[-1]})")
             else:

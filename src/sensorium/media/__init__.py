@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from sensorium.errors import MediaError, MissingExtraError
+from sensorium.errors import MediaError, MissingExtraError, NothingGivenError
 from sensorium.media.audio import Audio
 from sensorium.media.content import START_BYTES, modalities_of, modality_of_suffix, read_start
 from sensorium.media.decoding import decoding
@@ -56,8 +56,15 @@ def open_media(source: str | os.PathLike[str]) -> Media:
 
     The first bytes of a file decide where they say what it is; else its suffix, which is all that
     is known of a URL; a picture where that says nothing.
+
+    Raises
+    ------
+    MediaError
+        When the file cannot be read, and a `NothingGivenError` when the path is empty.
     """
     text = os.fspath(source)
+    if not text:  # as a path it would be the current folder
+        raise NothingGivenError("the path is empty (''): name a file")
     url = is_url(text)
     suffix = os.path.splitext(text.split("?")[0] if url else text)[1].lower()  # noqa: PTH122
     named = modality_of_suffix(suffix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sensorium.errors import MediaError
+from sensorium.errors import MediaError, NothingGivenError
 from sensorium.media.segments import Modality, Segment
 
 
@@ -20,7 +20,7 @@ class Text:
     Raises
     ------
     MediaError
-        When there is nothing in the text but white space.
+        For what is no text, and a `NothingGivenError` when there is nothing in it but white space.
     """
 
     modality = Modality.TEXT
@@ -29,7 +29,7 @@ class Text:
         if not isinstance(text, str):
             raise MediaError(f"Text takes a str, got {type(text).__name__}: {text!r:.80}")
         if not text.strip():
-            raise MediaError(f"the text is empty ({text!r}): give at least one word")
+            raise NothingGivenError(f"the text is empty ({text!r:.40}): give at least one word")
         # A lone surrogate (a broken file name, a cut UTF-16 string) has no UTF-8 form, and the
         # tokenizer needs one; "?" keeps the rest of the text.
         self.notes: list[str] = []

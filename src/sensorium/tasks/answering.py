@@ -88,7 +88,7 @@ class Answerer:
             call.
         """
         if not question.strip():
-            raise UsageError("the question is empty: ask something")
+            raise UsageError(f"the question is empty ({question!r:.40}): ask something")
         if k < 1:
             raise UsageError(f"k is at least 1, got {k}")
         return self._each(question, given(sources), k, progress)

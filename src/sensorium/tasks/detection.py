@@ -230,7 +230,7 @@ def labels_of(labels: Sequence[str] | str | None) -> list[str] | None:
     several = labels.replace("，", ",").split(",") if isinstance(labels, str) else labels
     wanted = [*dict.fromkeys(" ".join(label.split()) for label in several)]
     if not wanted or not all(wanted):
-        raise UsageError(f"labels are words, got {labels!r:.80}")
+        raise UsageError(f"labels are words, got {labels!r:.80}: name one or more")
     return wanted
 
 

@@ -341,7 +341,7 @@ def _labels(labels: Sequence[str] | str | None) -> tuple[str, ...]:
     several = labels.replace("，", ",").split(",") if isinstance(labels, str) else labels
     wanted = tuple(dict.fromkeys(" ".join(label.split()) for label in several))
     if not wanted or not all(wanted):
-        raise UsageError(f"labels are words, got {labels!r:.80}")
+        raise UsageError(f"labels are words, got {labels!r:.80}: name one or more")
     return wanted
 
 

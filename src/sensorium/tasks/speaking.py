@@ -145,7 +145,8 @@ class Speaker:
             spoken = True
         if not spoken:
             raise UsageError(
-                f"there is nothing to say in {text!r:.60} for the voice {self.voice.name}"
+                f"there is nothing to say in {text!r:.60} for the voice {self.voice.name}: give "
+                "words in its language"
             )
 
     def speak(self, text: str) -> Speech:
