@@ -37,6 +37,16 @@ def ids(collection: Collection, where: str, modality: str | None = None) -> list
     return sorted(hit.id for hit in collection.search("dog", where=where, modality=modality))
 
 
+def test_ids_of_items(people: Collection) -> None:
+    assert people.ids().tolist() == [item.id for item in people.items()] == [1, 2, 3, 4]
+    assert people.ids("age > 29").tolist() == [item.id for item in people.items("age > 29")]
+    assert [item.id for item in people.items(ids=people.ids()[1:3])] == [2, 3]
+    people.delete(2)
+    assert people.ids().tolist() == [1, 3, 4]
+    with pytest.raises(UsageError, match="unbalanced"):
+        people.ids("((")
+
+
 @pytest.mark.parametrize(
     ("where", "expected"),
     [

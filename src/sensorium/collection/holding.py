@@ -41,10 +41,20 @@ class Holding:
         return find(self._store, target)
 
     def items(
-        self, where: str | None = None, *, ids: Sequence[int] | None = None
+        self, where: str | None = None, *, ids: Sequence[int] | Ids | None = None
     ) -> Iterator[Item]:
         """Every item, those for which `where` holds, or those with some ids, in this order."""
         return items_of(self._store, self._allowed(where) if ids is None else ids)
+
+    def ids(self, where: str | None = None) -> Ids:
+        """Ids of all items, or of those for which `where` holds, in the order of adding.
+
+        Remembered while the collection does not change, so that pages of items cost what is on
+        them: ``items(ids=ids(where)[offset:stop])``.
+        """
+        found = self._allowed(where if where is not None else "1")
+        assert found is not None  # there is a condition
+        return found
 
     def contents(self) -> dict[int, str]:
         """SHA-256 (hex) of what each item was made of, by its id.

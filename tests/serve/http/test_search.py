@@ -47,6 +47,21 @@ def test_pages_follow_each_other(client: httpx.Client) -> None:
     assert pages == whole
 
 
+def test_pages_of_items(client: httpx.Client, photos: Path) -> None:
+    with Collection(photos) as library:
+        own = [item.id for item in library.items("width > 300")]
+    pages = [
+        client.get(
+            "/api/collections/photos/items",
+            params={"where": "width > 300", "offset": offset, "limit": 5},
+        ).json()
+        for offset in (0, 5, 10, 15)
+    ]
+    assert [item["id"] for page in pages for item in page["items"]] == own
+    assert {page["total"] for page in pages} == {len(own)}
+    assert pages[-1]["items"] == []
+
+
 def test_media_in_a_question(client: httpx.Client) -> None:
     """A picture finds itself, as base64 and as a data: URL, and so does an item's number."""
     picture = sorted(SAMPLE.glob("x_*.jpg"))[3]

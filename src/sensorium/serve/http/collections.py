@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
@@ -46,9 +45,10 @@ def items(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Answer:
-    """In the order of adding."""
-    found = list(islice(collection.items(where), offset, offset + limit))
-    return Answer({"items": with_states(found)})
+    """In the order of adding, and how many there are in all."""
+    ids = collection.ids(where)
+    found = list(collection.items(ids=ids[offset : offset + limit]))
+    return Answer({"items": with_states(found), "total": len(ids)})
 
 
 @router.get("/{collection}/items/{item}", summary="One item", dependencies=[needs("read")])
