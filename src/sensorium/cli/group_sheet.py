@@ -8,12 +8,13 @@ from pathlib import Path
 import PIL.Image
 import PIL.ImageDraw
 
-from sensorium.cli.sheet import GAP, TILE, require_png, save_sheet
+from sensorium.cli.sheet import require_png, save_sheet
 from sensorium.collection import Item, Skipped
 from sensorium.collection.duplicates.finding import Duplicates
 from sensorium.collection.previews import LINE, TEXT
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError
+from sensorium.explain.contact_sheet import GAP, TILE
 from sensorium.media import Image
 from sensorium.media.decoding import decoding
 from sensorium.media.lettering import write_line
