@@ -124,6 +124,86 @@ def detr(folder: Path) -> Path:
     return _save(folder, transformers.DetrForObjectDetection(config), pictures)
 
 
+_LABELS: dict[str, Any] = {
+    "id2label": {0: "cat", 1: "dog"}, "label2id": {"cat": 0, "dog": 1},
+}  # fmt: skip
+
+
+def _resnet(*stages: int) -> Any:
+    return transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1],
+        out_features=[f"stage{stage}" for stage in stages],
+    )  # fmt: skip
+
+
+def _like_detr(folder: Path, name: str, pictures: Any, **more: Any) -> Path:
+    torch.manual_seed(4)
+    config = getattr(transformers, f"{name}Config")(**{**_DETR, **_LABELS, **more})
+    return _save(folder, getattr(transformers, f"{name}ForObjectDetection")(config), pictures)
+
+
+_SIZE = {"shortest_edge": 2 * SIDE, "longest_edge": 3 * SIDE}
+_OWN = {"use_timm_backbone": False, "use_pretrained_backbone": False, "backbone": None}
+
+
+def conditional_detr(folder: Path) -> Path:
+    pictures = transformers.ConditionalDetrImageProcessorPil(size=_SIZE)
+    return _like_detr(folder, "ConditionalDetr", pictures, backbone_config=_resnet(4), **_OWN)
+
+
+def deformable_detr(folder: Path) -> Path:
+    pictures = transformers.DeformableDetrImageProcessorPil(size=_SIZE)
+    return _like_detr(
+        folder, "DeformableDetr", pictures, backbone_config=_resnet(2, 3, 4), encoder_n_points=2,
+        decoder_n_points=2, num_feature_levels=4, **_OWN,
+    )  # fmt: skip
+
+
+def table_transformer(folder: Path) -> Path:
+    """Reads as DETR does."""
+    pictures = transformers.DetrImageProcessorPil(size=_SIZE)
+    return _like_detr(folder, "TableTransformer", pictures, backbone_config=_resnet(4), **_OWN)
+
+
+_REAL_TIME: dict[str, Any] = {
+    "encoder_hidden_dim": WIDTH, "encoder_in_channels": [8, 16, 16], "encoder_layers": 1,
+    "decoder_in_channels": [WIDTH] * 3, "decoder_n_points": 2, "hidden_expansion": 0.5,
+    "anchor_image_size": None, "num_denoising": 0,
+}  # fmt: skip
+
+
+def _real_time(folder: Path, name: str, backbone: Any, **more: Any) -> Path:
+    pictures = transformers.RTDetrImageProcessorPil(size={"height": 2 * SIDE, "width": 2 * SIDE})
+    return _like_detr(folder, name, pictures, backbone_config=backbone, **{**_REAL_TIME, **more})
+
+
+def _rt_resnet() -> Any:
+    return transformers.RTDetrResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], layer_type="basic",
+        out_features=["stage2", "stage3", "stage4"],
+    )  # fmt: skip
+
+
+def rt_detr(folder: Path) -> Path:
+    return _real_time(folder, "RTDetr", _rt_resnet())
+
+
+def rt_detr_v2(folder: Path) -> Path:
+    return _real_time(folder, "RTDetrV2", _rt_resnet())
+
+
+def d_fine(folder: Path) -> Path:
+    backbone = transformers.HGNetV2Config(
+        stem_channels=[3, 8, 8], stage_in_channels=[8, 8, 8, 16], stage_mid_channels=[4, 4, 4, 4],
+        stage_out_channels=[8, 8, 16, 16], stage_num_blocks=[1, 1, 1, 1],
+        stage_downsample=[False, True, True, True], stage_light_block=[False, False, True, True],
+        stage_kernel_size=[3, 3, 5, 5], stage_numb_of_layers=[1, 1, 1, 1], embedding_size=8,
+        hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1],
+        out_features=["stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    return _real_time(folder, "DFine", backbone, decoder_n_points=[2, 2, 2])
+
+
 def yolos(folder: Path) -> Path:
     torch.manual_seed(3)
     config = transformers.YolosConfig(
@@ -137,4 +217,6 @@ def yolos(folder: Path) -> Path:
 
 
 BY_WORDS = (owlv2, grounding_dino, mm_grounding_dino)
-WITH_LABELS = (detr, yolos)
+WITH_LABELS = (
+    detr, yolos, conditional_detr, deformable_detr, table_transformer, rt_detr, rt_detr_v2, d_fine,
+)  # fmt: skip

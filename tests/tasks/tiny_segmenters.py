@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,61 @@ def segformer(folder: Path) -> Path:
     )  # fmt: skip
     images = transformers.SegformerImageProcessor(size={"height": SIDE, "width": SIDE})
     return _save(folder, transformers.SegformerForSemanticSegmentation(config), images)
+
+
+def oneformer(folder: Path) -> Path:
+    """It reads the name of a task, too; what it knows of its labels lies in a file beside it."""
+    torch.manual_seed(5)
+    config = transformers.OneFormerConfig(
+        backbone_config=_swin(), num_queries=2, conv_dim=32, mask_dim=32, hidden_dim=32,
+        encoder_feedforward_dim=16, encoder_layers=1, decoder_layers=2, num_attention_heads=2,
+        dim_feedforward=16, text_encoder_width=16, text_encoder_context_length=16,
+        text_encoder_num_layers=1, text_encoder_vocab_size=len(SPECIAL + WORDS),
+        text_encoder_n_ctx=2, task_seq_len=16, query_dec_layers=1, id2label=LABELS,
+        label2id={name: number for number, name in LABELS.items()},
+    )  # fmt: skip
+    model = transformers.OneFormerForUniversalSegmentation(config)
+    predictor: Any = model.model.transformer_module.decoder.class_embed
+    predictor.weight.data *= 0
+    predictor.bias.data = torch.tensor([0.0, 5.0, 0.0, 0.0])
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {str(number): {"name": name, "isthing": number == 1} for number, name in LABELS.items()}
+    (folder / "labels.json").write_text(json.dumps(about), "utf-8")
+    images = transformers.OneFormerImageProcessorPil(
+        size={"height": SIDE, "width": SIDE}, num_labels=len(LABELS), num_text=2,
+        repo_path=str(folder), class_info_file="labels.json",
+    )  # fmt: skip
+    processor = transformers.OneFormerProcessor(
+        images, tokenizer(), max_seq_length=16, task_seq_length=16
+    )
+    return _save(folder, model, processor)
+
+
+def eomt(folder: Path) -> Path:
+    torch.manual_seed(6)
+    config = transformers.EomtConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=2, image_size=SIDE,
+        patch_size=8, num_blocks=1, num_queries=2, num_upscale_blocks=1, num_register_tokens=1,
+        id2label=LABELS, label2id={name: number for number, name in LABELS.items()},
+    )  # fmt: skip
+    images = transformers.EomtImageProcessorPil(
+        size={"shortest_edge": SIDE, "longest_edge": SIDE}, do_pad=True
+    )
+    return _save(folder, _sure(transformers.EomtForUniversalSegmentation(config)), images)
+
+
+def sam(folder: Path) -> Path:
+    """The first SAM, without a preprocessor, as above."""
+    torch.manual_seed(7)
+    config = transformers.SamConfig(
+        vision_config={
+            "hidden_size": 16, "output_channels": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "image_size": 64, "patch_size": 16, "mlp_dim": 16,
+            "window_size": 2, "global_attn_indexes": [1], "num_pos_feats": 8,
+        },
+        prompt_encoder_config={"hidden_size": 16, "image_size": 64, "patch_size": 16},
+        mask_decoder_config={
+            "hidden_size": 16, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 16,
+        },
+    )  # fmt: skip
+    return _save(folder, transformers.SamModel(config))

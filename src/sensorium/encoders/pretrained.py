@@ -169,6 +169,9 @@ def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> 
     here = local or bool(unreachable())
     if options.get("use_safetensors"):  # else Transformers computes in what they are stored in
         options.setdefault("dtype", torch.float32)
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # of what is loaded in a second
     with safe_loading(local=here), _parts_of(kind):
         try:
             return kind.from_pretrained(

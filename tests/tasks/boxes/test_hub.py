@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from sensorium.cli.app import app
 from sensorium.errors import EncoderError, UsageError
 
 pytest.importorskip("transformers")
@@ -70,6 +73,10 @@ def test_labels_of_its_own(make: Make, tmp_path: Path, sample: Path) -> None:
     _require_sane(found, {"cat", "dog"})
     (cats,) = detector.detect(sample / "images/x_dog.jpg", "CAT", least=0.0)
     assert {box.label for box in cats.boxes} <= {"CAT"}
+    named = ["--model", str(tmp_path / "model"), "--min", "0", "--json"]
+    told = CliRunner().invoke(app, ["detect", str(sample / "images/x_dog.jpg"), *named])
+    assert told.exit_code == 0, told.output
+    assert len(json.loads(told.stdout)["boxes"]) == len(found.boxes)
 
 
 def test_what_is_no_detector_is_named(tmp_path: Path) -> None:

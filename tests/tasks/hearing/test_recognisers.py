@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from sensorium.cli.app import app
 from sensorium.errors import EncoderError
 from sensorium.media import Audio
 from sensorium.tasks.hearing import find_recogniser
@@ -83,6 +85,54 @@ def test_whisper_of_transformers(
     (said,) = transcript.segments
     assert said.confidence > 0.9 and 0.5 < said.start < 1.5
     assert transcript.origin.kind == "folder" and len(transcript.origin.revision) == 64
+
+
+KINDS = ("wav2vec2", "hubert", "wavlm", "parakeet", "moonshine", "speecht5", "speech_to_text")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_recognisers_of_transformers(speech: Samples, tmp_path: Path, kind: str) -> None:
+    """What they write is what Transformers makes of the same samples, and has times."""
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    from tests.tasks.hearing import tiny_speech
+
+    folder = getattr(tiny_speech, kind)(tmp_path / kind)
+    samples = speech[RATE : 2 * RATE]  # the first second is silence
+    found = find_recogniser(str(folder)).hear(samples, None)
+    check(found, 1.0)
+    features = transformers.AutoFeatureExtractor.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    given = features(samples, sampling_rate=RATE, return_tensors="pt")
+    with torch.inference_mode():
+        if kind in ("wav2vec2", "hubert", "wavlm", "parakeet"):
+            model = transformers.AutoModelForCTC.from_pretrained(folder).eval()
+            tokens = model(**given).logits[0].argmax(-1)
+            blank = model.config.pad_token_id
+            tokens = [one for one in torch.unique_consecutive(tokens).tolist() if one != blank]
+            options = {"group_tokens": False} if kind != "parakeet" else {}
+        else:
+            model = transformers.AutoModelForSpeechSeq2Seq.from_pretrained(folder).eval()
+            tokens, options = model.generate(**given, max_new_tokens=14, do_sample=False)[0], {}
+    expected = tokenizer.decode(tokens, skip_special_tokens=True, **options).split()
+    assert expected and " ".join(one.text for one in found).split() == expected
+    transcript = Transcriber(str(folder)).transcribe(Audio(speech, RATE))
+    check(list(transcript.segments), len(speech) / RATE)
+    assert transcript.origin.kind == "folder" and len(transcript.origin.revision) == 64
+    (tmp_path / "said.wav").write_bytes(wav(speech, RATE))
+    told = CliRunner().invoke(
+        app, ["transcribe", str(tmp_path / "said.wav"), "--model", str(folder), "--json"]
+    )
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["origin"]["revision"] == transcript.origin.revision
+
+
+def test_a_recogniser_that_wants_a_prompt_is_refused(tmp_path: Path, speech: Samples) -> None:
+    pytest.importorskip("transformers")
+    (tmp_path / "config.json").write_text('{"model_type": "voxtral"}')
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(EncoderError, match="is a voxtral, which is not read: name a Whisper"):
+        Transcriber(str(tmp_path)).transcribe(Audio(speech, RATE))
 
 
 @pytest.mark.parametrize("kind", ["parakeet_ctc", "parakeet_tdt"])
@@ -170,6 +220,7 @@ def test_names_tell_what_reads_them(tmp_path: Path) -> None:
         "whisper-tiny.en": "FasterWhisper",
         "Systran/faster-whisper-small": "FasterWhisper",
         "openai/whisper-tiny": "TransformersWhisper",
+        "facebook/wav2vec2-base-960h": "TransformersSpeech",
         "onnx-community/whisper-tiny": "OnnxAsr",
         "istupakov/parakeet-tdt-0.6b-v3-onnx": "OnnxAsr",
         "nemo-parakeet-tdt-0.6b-v3": "OnnxAsr",

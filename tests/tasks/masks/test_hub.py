@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 pytest.importorskip("torch")
 
+from sensorium.cli.app import app
 from sensorium.errors import EncoderError, UsageError
 from sensorium.tasks.masks import hub as segmentation_hub
 from sensorium.tasks.origin import digest_of_folder
@@ -88,7 +91,7 @@ def test_clipseg_takes_words(made: Made, sample: Path) -> None:
         segmenter.segment(picture)
 
 
-@pytest.mark.parametrize("name", ["mask2former", "maskformer", "segformer"])
+@pytest.mark.parametrize("name", ["mask2former", "maskformer", "oneformer", "eomt", "segformer"])
 def test_models_with_labels_of_their_own(made: Made, sample: Path, name: str) -> None:
     segmenter = load_segmenter(made(name))
     picture = sample / "images" / "x_cat.jpg"
@@ -99,6 +102,10 @@ def test_models_with_labels_of_their_own(made: Made, sample: Path, name: str) ->
         assert (np.sum([mask.pixels for mask in found.masks], axis=0) == 1).all()
     (cats,) = segmenter.segment(picture, "Cat", least=0.0)
     assert {mask.label for mask in cats.masks} == {"Cat"}
+    named = ["--model", str(made(name)), "--min", "0", "--json"]
+    told = CliRunner().invoke(app, ["segment", str(picture), *named])
+    assert told.exit_code == 0, told.output
+    assert len(json.loads(told.stdout)["masks"]) == len(found.masks)
     with pytest.raises(UsageError, match="knows no 'dog'; it knows sky, cat, grass"):
         segmenter.segment(picture, "dog")
 

@@ -103,6 +103,8 @@ def of_tokens(
         elif texts:
             texts[-1] += plain.strip()
             sure[-1].append(float(logs[n]))
+    if not texts:  # nothing but spaces
+        return []
     confidences = [min(1.0, math.exp(float(np.mean(one)))) for one in sure]
     if starts is None:
         words = _spread_words(texts, confidences, seconds)
@@ -116,7 +118,7 @@ def of_tokens(
             for text, begin, stop, confidence in zip(texts, begins, stops, confidences, strict=True)
         ]
     whole = joined([Word(text, 0, 0) for text in texts])
-    return [said_of(whole, words[0][1], words[-1][2], words, language)] if words else []
+    return [said_of(whole, words[0][1], words[-1][2], words, language)]
 
 
 def spread(text: str, seconds: float, language: str) -> list[Said]:

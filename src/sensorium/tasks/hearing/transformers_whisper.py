@@ -82,7 +82,7 @@ class TransformersWhisper:
             ends = times[0][-len(chosen) :].tolist() if times is not None else None
             special = {*processor.tokenizer.all_special_ids}
             kept = [n for n, token in enumerate(chosen.tolist()) if token not in special]
-            texts = _token_texts(processor.tokenizer, [int(chosen[n]) for n in kept])
+            texts = token_texts(processor.tokenizer, [int(chosen[n]) for n in kept])
             starts = [ends[n] for n in kept] if ends is not None else None
             mean = float(np.mean(sure)) if sure else 0.0
         if not kept or is_invented(mean, 0.0):
@@ -124,7 +124,7 @@ class TransformersWhisper:
         return (model.to("cuda") if torch.cuda.is_available() else model), processor
 
 
-def _token_texts(tokenizer: Any, tokens: Sequence[int]) -> list[str]:
+def token_texts(tokenizer: Any, tokens: Sequence[int]) -> list[str]:
     """What each token adds to the text: letters that several tokens make stand with the last."""
     texts, before = [], ""
     for n in range(1, len(tokens) + 1):

@@ -52,6 +52,9 @@ in the paper; what is less stable has no edge."""
 STEP = 1.0
 """In logits, how much higher and lower."""
 
+FUSING = ("detr", "mask2former", "maskformer", "oneformer")
+"""Model types whose processors are asked which labels' masks are to be one."""
+
 SAME = 0.7
 """Intersection over union of boxes from which on two masks are one."""
 
@@ -248,7 +251,7 @@ class LabelFinder(_HubFinder):
             if self.kind is transformers.AutoModelForSemanticSegmentation:
                 parts = _of_kinds(processor, outputs, size)
             else:
-                parts = _of_things(processor, outputs, size, least)
+                parts = _of_things(processor, outputs, size, least, model.config.model_type)
         found = []
         for number, chance, mask in parts:
             label = str(names[number])
@@ -268,10 +271,17 @@ Parts = list[tuple[int, float, npt.NDArray[np.bool_]]]
 """Label, probability, and which pixels."""
 
 
-def _of_things(processor: Any, outputs: Any, size: Sequence[int], least: float) -> Parts:
-    found = processor.post_process_panoptic_segmentation(
-        outputs, threshold=least, target_sizes=[tuple(size)]
-    )[0]
+def _of_things(processor: Any, outputs: Any, size: Sequence[int], least: float, kind: str) -> Parts:
+    options: dict[str, Any] = {"target_sizes": [tuple(size)]}
+    if kind == "oneformer":  # its processor resizes by torchvision alone
+        chances = torch.nn.functional.interpolate(
+            outputs.masks_queries_logits.float().sigmoid(), tuple(size), mode="bilinear"
+        )
+        outputs.masks_queries_logits = chances.logit(eps=1e-6)
+        options = {}
+    if kind in FUSING:
+        options["label_ids_to_fuse"] = set()  # which things are stuff is not told; unset, they warn
+    found = processor.post_process_panoptic_segmentation(outputs, threshold=least, **options)[0]
     numbers = found["segmentation"].cpu().numpy()
     return [
         (int(part["label_id"]), float(part["score"]), numbers == part["id"])
