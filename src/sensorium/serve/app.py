@@ -21,7 +21,7 @@ except ImportError as error:
 
 from sensorium.serve.access import Guard
 from sensorium.serve.answers import answer_errors
-from sensorium.serve.http import collections, health, media, search
+from sensorium.serve.http import collections, health, media, overview, search, session
 from sensorium.serve.metrics import Counted
 from sensorium.serve.served import Served
 from sensorium.serve.settings import Settings
@@ -60,10 +60,10 @@ def create_app(settings: Settings) -> ASGIApp:
     app.state.served = served
     served.metrics.watch(served)
     answer_errors(app, served)
-    for router in (health.router, collections.router, media.router):
-        app.include_router(router)
-    for router in (search.router,):  # what brings media is larger
-        app.include_router(router, max_body_size=settings.limits.upload_bytes)
+    for light in (health, session, collections, media, overview):
+        app.include_router(light.router)
+    for large in (search,):  # what brings media
+        app.include_router(large.router, max_body_size=settings.limits.upload_bytes)
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:

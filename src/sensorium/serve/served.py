@@ -13,7 +13,9 @@ from sensorium.encoders.registry import load_recorded
 from sensorium.errors import CollectionError, SensoriumError
 from sensorium.serve.batching import BatchedEncoder
 from sensorium.serve.metrics import Metrics
+from sensorium.serve.overview import Overview, Overviews
 from sensorium.serve.settings import Settings
+from sensorium.serve.turns import Turns
 
 
 class UnknownCollectionError(SensoriumError):
@@ -33,6 +35,9 @@ class Served:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self.turns = Turns(settings.limits.tasks, settings.limits.tasks_waiting)
+        self.maps: dict[str, tuple[object, bytes, str]] = {}
+        self._overviews = Overviews()
         self._lock = threading.RLock()
         self._collections: dict[str, tuple[tuple[int, int], Collection]] = {}
         self._encoders: dict[str, BatchedEncoder] = {}
@@ -58,6 +63,10 @@ class Served:
                 # One that was replaced is not closed: other threads may read it still.
                 self._collections[name] = held = identity, self._opened(path)
             return held[1]
+
+    def overview(self, name: str) -> Overview:
+        """What is known of all items of a collection."""
+        return self._overviews.of(name, self.collection(name))
 
     def path(self, name: str) -> Path:
         """The file of a collection.

@@ -41,6 +41,9 @@ class Limits:
         Segments that wait to be encoded; what comes then is told to come again (503).
     jobs : int
         Jobs that wait or run.
+    tasks, tasks_waiting : int
+        Heavy requests that are worked on at once, and those that may wait for that; what comes then
+        is told to come again (503).
     results : int
         Hits of one answer.
     """
@@ -51,6 +54,8 @@ class Limits:
     requests: int = 128
     waiting: int = 256
     jobs: int = 16
+    tasks: int = 2
+    tasks_waiting: int = 8
     results: int = 1000
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Body, Query
 
 from sensorium.collection import Item
@@ -11,7 +12,8 @@ from sensorium.collection.staleness import states_of
 from sensorium.plain import plain_fields
 from sensorium.serve.access import Refused
 from sensorium.serve.answers import Answer
-from sensorium.serve.http.depends import OpenCollection, ServedState, needs
+from sensorium.serve.http.depends import CollectionName, OpenCollection, ServedState, needs
+from sensorium.serve.overview import Order
 
 router = APIRouter(prefix="/api/collections", tags=["collections"])
 
@@ -39,15 +41,21 @@ def info(collection: OpenCollection) -> Answer:
 
 @router.get("/{collection}/items", summary="Its items", dependencies=[needs("read")])
 def items(
-    collection: OpenCollection,
     served: ServedState,
+    collection: CollectionName,
     where: Where = None,
+    order: Annotated[
+        Order, Query(description="By when they were added or taken; with - the latest first.")
+    ] = "added",
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Answer:
-    """In the order of adding, and how many there are in all."""
-    ids = collection.ids(where)
-    found = list(collection.items(ids=ids[offset : offset + limit]))
+    """A page of them, and how many there are in all."""
+    opened = served.collection(collection)
+    allowed = None if where is None else np.array(opened.ids(where), np.int64)
+    ids = served.overview(collection).ordered(order, allowed)
+    page = ids[offset : offset + limit].tolist()
+    found = list(opened.items(ids=page)) if page else []
     return Answer({"items": with_states(found), "total": len(ids)})
 
 

@@ -1,0 +1,156 @@
+"""A collection as a whole: when, where, what is like what, and what is there twice."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import math
+import threading
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from sensorium.collection import Collection
+from sensorium.collection.collection import store_of
+from sensorium.collection.duplicates import find_duplicate_items
+from sensorium.plain import plain_fields
+from sensorium.serve.answers import Answer
+from sensorium.serve.http.collections import item_of, with_states
+from sensorium.serve.http.depends import CollectionName, OpenCollection, ServedState, needs
+from sensorium.serve.layout import layout
+
+router = APIRouter(prefix="/api/collections/{collection}", tags=["overview"])
+
+_MAPPING = threading.Lock()
+
+
+@router.get(
+    "/items/{item}/text", summary="What is said and written in it", dependencies=[needs("read")]
+)
+def text(
+    collection: OpenCollection,
+    item: int,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> Answer:
+    """Passages in their order: seconds or characters where they are, and what read them.
+
+    ``source`` is "speech", "writing" or "detection" of words that were found in media, and "text"
+    of a document's own.
+    """
+    found = item_of(collection, item)
+    stored = list(store_of(collection).texts(item=found.id).values())
+    passages = [
+        {"text": one.text, "span": one.span, "source": one.source or "text", **one.details}
+        for one in stored[offset : offset + limit]
+    ]
+    return Answer({"item": found.id, "count": len(stored), "passages": passages})
+
+
+@router.get("/timeline", summary="How many items are of each month", dependencies=[needs("read")])
+def timeline(served: ServedState, collection: CollectionName) -> Answer:
+    """By the month that they were taken in; the others are counted as undated."""
+    months, undated = served.overview(collection).months()
+    listed = [{"month": month, "count": count} for month, count in months.items()]
+    return Answer({"months": listed, "undated": undated})
+
+
+@router.get("/places", summary="Where items were taken", dependencies=[needs("read")])
+def places(served: ServedState, collection: CollectionName) -> Answer:
+    """Ids with latitude and longitude in degrees, of items that say where they were taken.
+
+    Arrays are little-endian and in base64: ids as uint32, the others as float32.
+    """
+    seen = served.overview(collection)
+    known = ~np.isnan(seen.places[:, 0])
+    latitudes, longitudes = seen.places[known].T
+    return Answer(
+        {
+            "count": int(known.sum()),
+            "ids": packed(seen.ids[known], "<u4"),
+            "latitudes": packed(latitudes, "<f4"),
+            "longitudes": packed(longitudes, "<f4"),
+        }
+    )
+
+
+@router.get("/map", summary="Items on a plane, like beside like", dependencies=[needs("read")])
+def map_(served: ServedState, collection: CollectionName, request: Request) -> Response:
+    """Coordinates from -1 to 1 of all items that have vectors.
+
+    Arrays are little-endian and in base64: ids as uint32, x and y as float32, and ``kinds`` as
+    uint8, the place of each item's modality in ``modalities``.
+    """
+    packed_map, tag = _map_of(served, collection)
+    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "accept-encoding"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["content-encoding"] = "gzip"
+        return Response(packed_map, media_type="application/json", headers=headers)
+    return Response(gzip.decompress(packed_map), media_type="application/json", headers=headers)
+
+
+@router.get("/duplicates", summary="What is there more than once", dependencies=[needs("read")])
+def duplicates(
+    served: ServedState,
+    collection: OpenCollection,
+    pixels: Annotated[bool, Query(description="Whether what is in files is compared.")] = True,
+    altered: Annotated[bool, Query(description="Whether altered ones are grouped, too.")] = True,
+    threshold: Annotated[float | None, Query(gt=0, le=1)] = None,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Answer:
+    """Groups, as ``sensorium duplicates --json`` has them; the first of each is the one to keep."""
+    with served.turns:
+        found = find_duplicate_items(
+            collection, threshold=threshold, pixels=pixels, altered=altered
+        )
+    groups = [
+        {**plain_fields(one), "items": with_states(one.items)}
+        for one in found[offset : offset + limit]
+    ]
+    return Answer({"groups": groups, "count": len(found)})
+
+
+def packed(numbers: npt.NDArray[Any], kind: str) -> str:
+    """An array as base64 of its bytes."""
+    return base64.b64encode(np.ascontiguousarray(numbers, kind).tobytes()).decode("ascii")
+
+
+def _map_of(served: Any, name: str) -> tuple[bytes, str]:
+    """The map of a collection as it is now, packed; made once for each version."""
+    collection: Collection = served.collection(name)
+    with _MAPPING:  # it takes all processors; one at a time
+        version = collection, store_of(collection).version()
+        held = served.maps.get(name)
+        if held is None or held[0] != version:
+            made = gzip.compress(json.dumps(_mapped(collection)).encode(), 6, mtime=0)
+            held = served.maps[name] = version, made, f'"{hashlib.sha256(made).hexdigest()[:32]}"'
+        return held[1], held[2]
+
+
+def _mapped(collection: Collection) -> dict[str, Any]:
+    segments = collection.segments()
+    ids, rows = np.unique(segments.item_ids, return_inverse=True)
+    means = np.zeros((len(ids), segments.vectors.shape[1]), np.float32)
+    np.add.at(means, rows, segments.vectors)
+    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    x, y = layout(means).T if len(ids) else (np.zeros(0), np.zeros(0))
+    of_item = dict(zip(segments.item_ids[::-1].tolist(), segments.modalities[::-1], strict=True))
+    kinds = [str(of_item[item]) for item in ids.tolist()]
+    modalities = sorted({*kinds})
+    assert all(map(math.isfinite, x.tolist())) and all(map(math.isfinite, y.tolist()))
+    return {
+        "count": len(ids),
+        "ids": packed(ids, "<u4"),
+        "x": packed(x, "<f4"),
+        "y": packed(y, "<f4"),
+        "kinds": packed(np.array([modalities.index(kind) for kind in kinds]), "u1"),
+        "modalities": modalities,
+    }

@@ -1,0 +1,116 @@
+"""Items on a plane, like beside like: principal components, then each drawn to its neighbours."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+
+COMPONENTS = 32
+"""Principal components in which neighbours are sought: the rest is mostly noise, and costs time."""
+
+NEIGHBOURS = 12
+"""Of each item that draw it; fewer tear clusters apart, more melt them together."""
+
+STRANGERS = 12
+"""Random items that push each item away in each step."""
+
+STEPS = (50, 200)
+"""At least and at most; between them as many as move `MOVES` items in all."""
+
+MOVES = 1_000_000
+
+SAMPLE = 20_000
+"""Vectors that components are found with."""
+
+EXACT = 20_000
+"""Up to so many items neighbours are compared with all, beyond by inverted lists."""
+
+
+def layout(vectors: Vectors, *, seed: int = 0) -> Vectors:
+    """Place items on a plane.
+
+    Neighbours attract and random others repel each other, with the forces of UMAP's curve for
+    ``min_dist`` 0.1 (McInnes et al. 2018, section 3.2), from principal components on. Every item
+    is moved by its own neighbours alone, all at once.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+        Of unit length, or zero.
+    seed : int
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 2)
+        From -1 to 1; the same for the same vectors.
+    """
+    random = np.random.default_rng(seed)
+    reduced = principal(vectors, COMPONENTS, random)
+    if len(vectors) <= NEIGHBOURS + 1:
+        return _within_one(np.pad(reduced[:, :2], ((0, 0), (0, max(0, 2 - reduced.shape[1])))))
+    near = _neighbours(reduced)
+    places = np.ascontiguousarray(reduced[:, :2])
+    places *= 10 / max(float(np.abs(places).max()), 1e-9)
+    places += random.normal(scale=1e-3, size=places.shape).astype(np.float32)  # for what is equal
+    a, b = 1.577, 0.895  # UMAP's curve for min_dist 0.1 and spread 1
+    steps = min(max(MOVES // len(places), STEPS[0]), STEPS[1])
+    for step in range(steps):
+        rate = 1 - step / steps
+        to = places[near] - places[:, None]
+        square = np.maximum((to**2).sum(-1), 1e-9)
+        drawn = 2 * a * b * square ** (b - 1) / (1 + a * square**b)
+        others = random.integers(0, len(places), (len(places), STRANGERS))
+        off = places[:, None] - places[others]
+        far = (off**2).sum(-1)
+        pushed = 2 * b / ((0.001 + far) * (1 + a * far**b))
+        move = np.einsum("nkd,nk->nd", to, drawn) / NEIGHBOURS
+        move += np.einsum("nkd,nk->nd", off, np.minimum(pushed, 4)) / STRANGERS
+        places += rate * np.clip(move, -4, 4).astype(np.float32)
+    return _within_one(places)
+
+
+def principal(vectors: Vectors, components: int, random: np.random.Generator) -> Vectors:
+    """Vectors along their first principal components, shape (n, at most `components`)."""
+    if not len(vectors):
+        return np.zeros((0, 2), np.float32)
+    chosen = vectors
+    if len(vectors) > SAMPLE:
+        chosen = vectors[np.sort(random.choice(len(vectors), SAMPLE, replace=False))]
+    mean = chosen.mean(axis=0)
+    centred = chosen - mean
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    axes = directions[:, ::-1][:, : min(components, vectors.shape[1])]
+    # The sign of an axis is anybody's choice: let the largest number of each be positive.
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    return np.ascontiguousarray((vectors - mean) @ axes, np.float32)
+
+
+def _neighbours(reduced: Vectors) -> npt.NDArray[np.int64]:
+    """Rows of the nearest others of each, shape (n, NEIGHBOURS)."""
+    size = reduced.shape[1]
+    if len(reduced) <= EXACT:
+        index = faiss.IndexFlatL2(size)
+    else:
+        lists = int(len(reduced) ** 0.5)
+        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(size), size, lists)
+        index.train(reduced[:: max(1, len(reduced) // (40 * lists))])
+        index.nprobe = 8
+    index.add(reduced)
+    _, found = index.search(reduced, NEIGHBOURS + 1)
+    own = np.arange(len(reduced))[:, None]
+    # Itself goes; of equal ones it may not be among those that were found.
+    order = np.argsort(found == own, axis=1, kind="stable")[:, :NEIGHBOURS]
+    near = np.take_along_axis(found, order, axis=1)
+    return np.asarray(np.where(near < 0, own, near), np.int64)
+
+
+def _within_one(places: Vectors) -> Vectors:
+    """Centred, and between -1 and 1."""
+    if not len(places):
+        return places.astype(np.float32)
+    middle = (places.max(axis=0) + places.min(axis=0)) / 2
+    reach = max(float(np.abs(places - middle).max()), 1e-9)
+    return np.asarray((places - middle) / reach, np.float32)
