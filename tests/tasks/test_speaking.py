@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from sensorium.cli.app import app
 from sensorium.errors import EncoderError, UsageError, WriteError
 from sensorium.media import Audio
 from sensorium.tasks.hearing.base import wav
@@ -113,8 +115,60 @@ def test_a_voice_of_a_hub(tmp_path: Path) -> None:
     assert speech.rate == 8000 and len(speech.samples) and np.isfinite(speech.samples).all()
     assert [s.text for s in speech.sentences] == ["a cat.", "a dog."]
     assert speech.origin.kind == "folder" and len(speech.origin.revision) == 64
+    np.testing.assert_array_equal(
+        load_speaker(str(folder)).speak("a cat.").samples,
+        load_speaker(str(folder)).speak("a cat.").samples,
+    )
     with pytest.raises(EncoderError, match="nobody/none"):
         load_speaker("nobody/none").speak("a cat")
+
+
+def speecht5(folder: Path) -> Path:
+    """A tiny SpeechT5 of Transformers with random weights, and its vocoder."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    from tests.tasks.tiny_language import spm
+
+    torch.manual_seed(0)
+    tokenizer = transformers.SpeechT5Tokenizer(str(spm(folder)))
+    config = transformers.SpeechT5Config(
+        vocab_size=len(tokenizer), hidden_size=16, encoder_layers=1, encoder_attention_heads=2,
+        encoder_ffn_dim=16, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=16,
+        speech_decoder_prenet_units=8, speech_decoder_postnet_units=8, max_text_positions=12,
+        speech_decoder_postnet_layers=2, speaker_embedding_dim=4,
+    )  # fmt: skip
+    transformers.SpeechT5ForTextToSpeech(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    vocoder = transformers.SpeechT5HifiGanConfig(
+        upsample_initial_channel=8, upsample_rates=[4, 4], upsample_kernel_sizes=[8, 8],
+        resblock_kernel_sizes=[3], resblock_dilation_sizes=[[1]], sampling_rate=8000,
+    )  # fmt: skip
+    transformers.SpeechT5HifiGan(vocoder).save_pretrained(folder / "vocoder")
+    return folder
+
+
+def test_a_speecht5_is_told_whose_voice_it_has(tmp_path: Path) -> None:
+    folder = speecht5(tmp_path / "speecht5")
+    with pytest.raises(UsageError, match="has to be told whose voice"):
+        load_speaker(str(folder)).speak("a cat.")
+    np.save(folder / "speaker.npy", np.ones(4, np.float32))
+    np.save(tmp_path / "other.npy", -np.ones((1, 4)))
+    first, again = (load_speaker(str(folder)).speak("a cat. a dog.") for _ in range(2))
+    assert first.rate == 8000 and len(first.samples) and np.isfinite(first.samples).all()
+    np.testing.assert_array_equal(first.samples, again.samples)
+    assert first.origin.kind == "folder" and len(first.origin.revision) == 64
+    other = load_speaker(f"{folder}@{tmp_path / 'other.npy'}").speak("a cat. a dog.")
+    assert len(other.samples) and not np.array_equal(other.samples, first.samples)
+    longer = load_speaker(str(folder)).speak("a cat and a dog and a square.")  # 12 letters at once
+    assert len(longer.samples) > len(load_speaker(str(folder)).speak("a cat.").samples)
+    out = tmp_path / "said.wav"
+    told = CliRunner().invoke(app, ["speak", "a cat.", "--voice", str(folder), "--out", str(out)])
+    assert told.exit_code == 0 and Audio(str(out)).load(8000).any(), told.output
+    with pytest.raises(UsageError, match="at its own speed"):
+        load_speaker(str(folder), speed=2).speak("a cat.")
+    np.save(folder / "speaker.npy", np.ones(5, np.float32))
+    with pytest.raises(UsageError, match="an x-vector of 4 numbers, this is float32"):
+        load_speaker(str(folder)).speak("a cat.")
 
 
 class Handler(BaseHTTPRequestHandler):

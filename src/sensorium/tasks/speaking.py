@@ -256,7 +256,8 @@ def load_speaker(
     ----------
     voice : str, optional
         "joe" (English), "kokoro" or "kokoro:NAME" (English and Chinese), a hub id or folder of a
-        VITS model, ``http(s)://SERVER/v1#MODEL@VOICE``; by language where it is None.
+        VITS model, of a SpeechT5 with ``@FILE.npy`` (whose voice it has),
+        ``http(s)://SERVER/v1#MODEL@VOICE``; by language where it is None.
     language : str, optional
         Two letters.
     speed : float

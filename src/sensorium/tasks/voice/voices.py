@@ -221,7 +221,9 @@ class HubVoice:
             if not given["input_ids"].shape[-1]:
                 return np.zeros(0, np.float32)
             model.speaking_rate = speed
-            with torch.inference_mode():
+            # It draws noise: the same text is to sound the same.
+            with torch.random.fork_rng(), torch.inference_mode():
+                torch.manual_seed(0)
                 said = model(**given).waveform[0]
             samples: Samples = said.float().cpu().numpy()
             return samples
@@ -289,7 +291,8 @@ def find_voice(name: str) -> Voice:
     Parameters
     ----------
     name : str
-        "joe", "kokoro", "kokoro:NAME", an address of a server, a hub id or a folder.
+        "joe", "kokoro", "kokoro:NAME", an address of a server, a hub id or a folder; of a SpeechT5
+        with ``@FILE.npy``, whose voice it has.
 
     Raises
     ------
@@ -312,7 +315,10 @@ def find_voice(name: str) -> Voice:
             f"there is no voice {name!r}: there are joe, kokoro, kokoro:NAME, hub ids, folders and "
             "http(s)://SERVER/v1#MODEL@VOICE"
         )
-    return HubVoice(name)
+    from sensorium.tasks.voice.speecht5 import SpeechT5Voice, is_speecht5
+
+    model, _, speaker = name.partition("@")
+    return SpeechT5Voice(model, speaker) if is_speecht5(model) else HubVoice(name)
 
 
 def _run(model: Path, given: dict[str, npt.NDArray[Any]]) -> Samples:
