@@ -21,7 +21,7 @@ from tests.media.small_pictures import encode, red_blue
 
 COMMANDS = (
     "answer", "caption", "check", "classify", "detect", "duplicates", "evaluate", "explain",
-    "export", "import", "index", "info", "models", "optimize", "prune", "reembed", "search",
+    "export", "import", "index", "info", "mcp", "models", "optimize", "prune", "reembed", "search",
     "segment", "serve", "speak", "summarize", "transcribe", "translate",
 )  # fmt: skip
 COUNT = len(COLORS) + 1

@@ -21,7 +21,7 @@ from sensorium.cli.options import CollectionOption, JsonOption, opened
 from sensorium.cli.progress import STAYS, interruptible, progress_bar, progress_of_steps
 from sensorium.cli.search import search
 from sensorium.cli.segment import segment
-from sensorium.cli.serve import serve
+from sensorium.cli.serve import mcp, serve
 from sensorium.cli.speech import speak, transcribe
 from sensorium.cli.terminal import print_json, print_line
 from sensorium.cli.train import train_app
@@ -239,6 +239,7 @@ app.command()(transcribe)
 app.command()(speak)
 app.command("detect")(detect_things)
 app.command()(serve)
+app.command()(mcp)
 app.add_typer(train_app, name="train")
 
 

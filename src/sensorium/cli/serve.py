@@ -114,3 +114,27 @@ def named(collections: list[str]) -> dict[str, Path]:
             )
         found[name] = path
     return found
+
+
+def mcp(
+    collections: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=]FILE",
+            help="Collections to serve; without any $SENSORIUM_COLLECTION or your default library.",
+            show_default=False,
+        ),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Let hits be judged, too; else nothing can be changed.")
+    ] = False,
+) -> None:
+    """Let a language model search collections: MCP over standard input and output."""
+    from sensorium.serve.served import Served
+    from sensorium.serve.settings import Settings
+
+    served = Served(Settings(named(collections or [str(default_collection_path())])))
+    from sensorium.serve.mcp.server import make_server
+
+    with served:
+        make_server(served, write=write).run("stdio")

@@ -22,6 +22,9 @@ except ImportError as error:
 from sensorium.serve.access import Guard
 from sensorium.serve.answers import answer_errors
 from sensorium.serve.http import collections, health, media, overview, search, session
+from sensorium.serve.mcp.http import Readers
+from sensorium.serve.mcp.http import make_app as make_mcp_app
+from sensorium.serve.mcp.server import make_server
 from sensorium.serve.metrics import Counted
 from sensorium.serve.served import Served
 from sensorium.serve.settings import Settings
@@ -43,11 +46,14 @@ def create_app(settings: Settings) -> ASGIApp:
     settings : Settings
     """
     served = Served(settings)
+    writes = "judge" in settings.open_scopes if not settings.tokens else True
+    tools = make_server(served, write=writes)
 
     @asynccontextmanager
     async def open_until_the_end(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        yield
+        async with tools.session_manager.run():
+            yield
         await anyio.to_thread.run_sync(served.close)
 
     app = FastAPI(
@@ -70,6 +76,7 @@ def create_app(settings: Settings) -> ASGIApp:
         return FileResponse(PAGE / "index.html", headers={"cache-control": "no-cache"})
 
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    app.mount("/", Readers(make_mcp_app(tools, settings)))
     return Guard(Counted(app, served.metrics), settings)
 
 

@@ -1,0 +1,1 @@
+"""Tools for language models: the Model Context Protocol."""

@@ -1,0 +1,233 @@
+"""What language models can do with collections: few tools, each with one job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from mcp_types import CallToolResult, ImageContent
+
+from sensorium.collection import Collection, Hit, Item
+from sensorium.collection.answering import answer_from
+from sensorium.collection.collection import store_of
+from sensorium.collection.previews import preview
+from sensorium.collection.telling import clock
+from sensorium.errors import MediaError, MissingExtraError, UsageError
+from sensorium.explain.contact_sheet import contact_sheet
+from sensorium.explain.drawing import drawn
+from sensorium.explain.explaining import explain
+from sensorium.media import Text
+from sensorium.plain import plain_fields
+from sensorium.serve.mcp.cursors import arguments_of, cursor_of
+from sensorium.serve.mcp.results import (
+    MOST_CHARACTERS,
+    cut,
+    hit_line,
+    picture_of,
+    result,
+    short_fields,
+)
+from sensorium.serve.served import Served
+from sensorium.tasks.answering import load_answerer
+
+MOST_HITS = 50
+SMALL, LARGE, SHEET = 256, 1024, 1400
+"""Pixels of pictures in a list, of one that is asked for, and of a contact sheet."""
+
+PICTURES = 10
+"""Hits of a list that come with a small picture."""
+
+MOST_ON_A_SHEET = 40
+
+NOTHING_MATCHES = (
+    "Nothing matches: these are merely the nearest, and most likely none is what was asked for."
+)
+SEARCHED = {
+    "collection": str, "query": str, "like": int, "k": int, "where": str, "modality": str,
+    "mode": str, "offset": int,
+}  # fmt: skip
+
+
+class Tools:
+    """The tools over what a server holds open; each may be called from any thread.
+
+    Parameters
+    ----------
+    served : Served
+    """
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+
+    def collections(self) -> CallToolResult:
+        """What there is to search."""
+        listed, lines = [], []
+        for name in self._served.settings.collections:
+            info = self._served.collection(name).info()
+            listed.append({"name": name, "items": info.items, "fields": info.fields})
+            held = ", ".join(f"{count} {kind}" for kind, count in info.items.items()) or "nothing"
+            lines.append(f"{name}: {held}; fields for where: {', '.join(info.fields) or 'none'}")
+        return result("\n".join(lines), {"collections": listed})
+
+    def search(
+        self, query: str, collection: str, like: int, k: int, where: str, modality: str, mode: str,
+        cursor: str, offset: int = 0,
+    ) -> CallToolResult:  # fmt: skip
+        """Hits of a question, a page at a time."""
+        if cursor:
+            return self.search(**arguments_of(cursor, SEARCHED), cursor="")
+        k = max(1, min(k, MOST_HITS))
+        library = self._collection(collection)
+        example = [_item(library, like)] if like else None
+        asked = Text(query) if query.strip() else None
+        if asked is None and example is None:
+            raise UsageError("say what is sought: query in words, or like with an item's id")
+        hits = library.search(
+            asked, k + 1, like=example, mode=mode, offset=offset, where=where or None,
+            modality=modality or None,
+        )  # fmt: skip
+        shown = [*hits][:k]
+        again = {
+            "collection": collection, "query": query, "like": like, "k": k, "where": where,
+            "modality": modality, "mode": mode, "offset": offset + k,
+        }  # fmt: skip
+        following = cursor_of(again) if len(hits) > k else ""
+        lines = [NOTHING_MATCHES] if hits.nothing_matches and shown else []
+        lines += [hit_line(hit) for hit in shown] or ["No item fits."]
+        if following:
+            lines.append(f'More: call search with cursor "{following}".')
+        data = {
+            "hits": [short_fields(hit) for hit in shown],
+            "nothing_matches": hits.nothing_matches,
+            "next_cursor": following,
+        }
+        return result("\n".join(lines), data, _small(shown[:PICTURES]))
+
+    def get(self, item: int, collection: str, start: int) -> CallToolResult:
+        """All of one item: metadata, text, a large picture."""
+        library = self._collection(collection)
+        found = _item(library, item)
+        fields = plain_fields(found)
+        text = _text_of(library, found)
+        part = text[start : start + MOST_CHARACTERS // 2]
+        rest = len(text) - start - len(part)
+        lines = [f"item {found.id} ({found.modality}) {found.path}"]
+        lines += [f"{name}: {cut(str(value), 300)}" for name, value in found.metadata.items()]
+        if state := found.state:
+            lines.append(f"the file is {state}")
+        if part:
+            lines += ["", part]
+        if rest > 0:
+            lines.append(f"{rest} more characters: call get with start={start + len(part)}")
+        pictures = [] if start else _pictures([_whole(found)], LARGE)
+        data = {**fields, "state": state, "text": part, "characters": len(text), "start": start}
+        data["metadata"] = {n: cut(str(v), 300) for n, v in found.metadata.items()}
+        return result("\n".join(lines), data, pictures)
+
+    def look(self, query: str, items: Sequence[int], collection: str, where: str) -> CallToolResult:
+        """Many hits or items at a glance, on one picture with numbers."""
+        library = self._collection(collection)
+        if items:
+            hits = [_whole(_item(library, number)) for number in items[:MOST_ON_A_SHEET]]
+        elif query.strip():
+            hits = [*library.search(Text(query), MOST_ON_A_SHEET, where=where or None)]
+        else:
+            hits = [_whole(one) for one in islice(library.items(where or None), MOST_ON_A_SHEET)]
+        if not hits:
+            return result("No item fits.", {"items": [], "unreadable": []})
+        sheet, unreadable = contact_sheet(query or "items", hits)
+        lines = [f"{number}. {hit_line(hit)}" for number, hit in enumerate(hits, 1)]
+        lines += [f"cannot be shown: {one.path} ({one.reason})" for one in unreadable]
+        data = {
+            "items": [hit.id for hit in hits],
+            "unreadable": [plain_fields(one) for one in unreadable],
+        }
+        return result("\n".join(lines), data, [picture_of(sheet, SHEET)])
+
+    def explain(self, query: str, item: int, collection: str) -> CallToolResult:
+        """Why an item is near to a question: which pixels, words, seconds."""
+        library = self._collection(collection)
+        if not query.strip():
+            raise UsageError("say which question is to be explained, in words")
+        found = explain(Text(query), _item(library, item).path, library.encoder)
+        faith = found.hit.faithfulness
+        lines = [f"cosine {found.score:.3f}, because of: {found.told()}"]
+        if faith is not None:
+            lines.append(
+                f"faithfulness {faith.own.gain:.2f}; other orders: random {faith.random.gain:.2f}, "
+                f"centre {faith.centre.gain:.2f}"
+            )
+        return result("\n".join(lines), plain_fields(found), [picture_of(drawn(found), LARGE)])
+
+    def ask(self, question: str, collection: str, k: int, where: str) -> CallToolResult:
+        """Answers that stand in the collection's texts, with where they stand."""
+        library = self._collection(collection)
+        if not question.strip():
+            raise UsageError("say what is asked, in words")
+        answerer = load_answerer(encoder=library.encoder)
+        answers = answer_from(
+            library, question, answerer, k=max(1, min(k, 10)), where=where or None
+        )
+        lines = []
+        for one in answers:
+            where_told = "".join(f", {name} {_told(v)}" for name, v in one.place.items())
+            said = one.text or "The texts do not say it; the nearest passage"
+            likely = "" if one.probability is None else f" ({one.probability:.0%} likely)"
+            lines.append(f"{said}{likely}\n  {one.source}{where_told}: {cut(one.passage, 600)}")
+        data = {"answers": [plain_fields(one) for one in answers]}
+        return result("\n".join(lines) or "The collection holds no text to read.", data)
+
+    def judge(
+        self, query: str, items: Sequence[int], relevant: bool, collection: str
+    ) -> CallToolResult:
+        """Remember which hits of a question are right, or wrong."""
+        library = self._collection(collection)
+        hits = library.search(Text(query)).judge(*items, relevant=relevant)
+        lines = ["Remembered. The hits that follow from it:", *(hit_line(hit) for hit in hits)]
+        return result("\n".join(lines), {"hits": [short_fields(hit) for hit in hits]})
+
+    def _collection(self, name: str) -> Collection:
+        return self._served.collection(name or next(iter(self._served.settings.collections)))
+
+
+def _item(library: Collection, number: int) -> Item:
+    found = library.get(number)
+    if found is None:
+        raise UsageError(f"there is no item {number}: ids are those that search gives")
+    return found
+
+
+def _whole(item: Item) -> Hit:
+    return Hit(item.id, item.path, item.modality, item.metadata, span=None, score=0.0)
+
+
+def _small(hits: Sequence[Hit]) -> list[ImageContent]:
+    return _pictures(hits, SMALL)
+
+
+def _pictures(hits: Sequence[Hit], side: int) -> list[ImageContent]:
+    """Pictures of hits; of one that can no longer be read there is none."""
+    found = []
+    for hit in hits:
+        try:
+            found.append(picture_of(preview(hit, side), side))
+        except (MediaError, MissingExtraError):
+            continue
+    return found
+
+
+def _text_of(library: Collection, item: Item) -> str:
+    """What is said or written in an item, with the seconds where there are some."""
+    timed = item.modality in ("audio", "video")
+    lines = []
+    for one in store_of(library).texts(item=item.id).values():
+        head = f"[{clock(one.span[0])}] " if timed and one.span is not None else ""
+        lines.append(f"{head}{one.text}")
+    return "\n".join(lines)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list) and len(value) == 2:
+        return f"{clock(value[0])}-{clock(value[1])}"
+    return str(value)
