@@ -7,7 +7,11 @@
    with the same weights. Errors are counted by word and caption (Levenshtein); intervals are
    bootstraps over captions.
 2. 30 minutes without speech: every word is an invented one.
-3. Speech read back by Whisper: English by voice-joe (WER), Chinese by voice-kokoro (CER).
+3. Speech read back by Whisper: English by voice-joe (WER), Chinese by voice-kokoro (CER, with
+   traditional characters as simplified ones; and of syllables without tones, as which of several
+   characters of one sound is written is no fault of a voice).
+4. How English words sound that CMU's dictionary has since 2015 alone, read without them: half of
+   them, the other half is what rules were chosen on.
 
 What was measured is kept, recording by recording: a run that is stopped goes on where it was.
 """
@@ -32,14 +36,19 @@ from sensorium.evaluation.intervals import bootstrap_interval
 from sensorium.home import sensorium_home
 from sensorium.media import Audio
 from sensorium.tasks.transcription import Transcriber
+from sensorium.tasks.voice.voices import KOKORO_VOICES
 from sensorium.tasks.voice.wording import english
 from sensorium.tasks.weights import folder_of
 
 CONDITIONS = ("quiet", "noise 10 dB", "music 5 dB", "noise 0 dB")
 VOICES = ("espeak", "joe")
+CHINESE_VOICE = f"kokoro:{KOKORO_VOICES['zh']}"
 OURS, PLAIN = "sensorium", "faster-whisper"
 VERSIONS = {OURS: "4", PLAIN: "1"}
 """Of what is kept; another one measures all anew."""
+
+EACH = 100
+"""Captions of each voice."""
 
 MINUTES = 30.0
 
@@ -124,13 +133,15 @@ class Kept:
         return self.known[key]["text"], self.known[key]["cost"]
 
 
-def transcription(kept: Kept, systems: dict[str, Recogniser], quick: bool) -> list[Row]:
-    """Word error rates of spoken captions."""
-    captions = sounds.captions()[: 40 if quick else None]
+def transcription(
+    kept: Kept, systems: dict[str, Recogniser], each: int, conditions: Sequence[str]
+) -> list[Row]:
+    """Word error rates of the first captions that each voice speaks."""
+    captions = sounds.captions()
     half = len(captions) // 2
-    parts = {"espeak": captions[:half], "joe": captions[half:]}
+    parts = {"espeak": captions[:half][:each], "joe": captions[half:][:each]}
     rows = []
-    for condition in CONDITIONS:
+    for condition in conditions:
         rates: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
         costs: dict[str, list[float]] = defaultdict(list)
         for voice in VOICES:
@@ -150,9 +161,28 @@ def transcription(kept: Kept, systems: dict[str, Recogniser], quick: bool) -> li
                 *((f"captions, {condition}, {voice}", rates[system, voice]) for voice in VOICES),
             ):
                 rows += _rate(case, system, "WER", counted)
-            cost = float(np.median(costs[system]))
+            cost = float(np.mean(costs[system]))
             rows.append(Row("speech", f"captions, {condition}", system, "CPU s / s", cost))
+        if len(systems) > 1:
+            own, other = ([one for v in VOICES for one in rates[s, v]] for s in systems)
+            rows += _difference(f"captions, {condition}", own, other)
     return rows
+
+
+def _difference(
+    case: str, own: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]
+) -> list[Row]:
+    """How much more is wrong than by the rival, with an interval over the sentences of both."""
+    (wrong, total), (wrong_there, _) = np.array(own).T, np.array(other).T
+    interval = bootstrap_interval((wrong - wrong_there) / total.mean())
+    return [
+        Row("speech", case, f"{OURS} less {PLAIN}", metric, value)
+        for metric, value in (
+            ("WER", interval.estimate),
+            ("WER low", interval.low),
+            ("WER high", interval.high),
+        )
+    ]
 
 
 def _rate(case: str, system: str, metric: str, counted: Sequence[tuple[int, int]]) -> list[Row]:
@@ -199,20 +229,54 @@ def hash_of(name: str) -> int:
 
 def chinese(kept: Kept, recognise: Recogniser, quick: bool) -> list[Row]:
     """Character error rates of Chinese that the packaged voice spoke."""
-    counted = []
+    signs, syllables = [], []
     for sentence in sounds.chinese_captions()[: 10 if quick else None]:
         rest = np.zeros(RATE // 2, np.float32)
-        samples = np.concatenate([rest, sounds.spoken("kokoro", sentence), rest])
+        samples = np.concatenate([rest, sounds.spoken(CHINESE_VOICE, sentence), rest])
         text, _ = kept.heard(OURS, recognise, f"zh {sentence}", samples)
-        right, heard = _signs(sentence), _signs(text)
-        counted.append((errors([right], heard)[0], len(right)))
-    return _rate("read back, Chinese by kokoro", OURS, "CER", counted)
+        right, heard = simplified(sentence), simplified(text)
+        signs.append((errors([right], heard)[0], len(right)))
+        right, heard = _syllables(right), _syllables(heard)
+        syllables.append((errors([right], heard)[0], len(right)))
+    case = "read back, Chinese by kokoro"
+    return _rate(case, OURS, "CER", signs) + _rate(case, OURS, "syllable errors", syllables)
 
 
-def _signs(text: str) -> list[str]:
-    from sensorium.tasks.voice.wording import chinese as spelt
+def simplified(text: str) -> list[str]:
+    """Characters as they are compared: numbers written out, simplified, without signs."""
+    from opencc import OpenCC
 
-    return [letter for letter in spelt(text).lower() if letter.isalnum()]
+    from sensorium.tasks.voice.chinese_wording import chinese as spelt
+
+    written = OpenCC("t2s").convert(spelt(text)).lower()
+    return [letter for letter in written if letter.isalnum()]
+
+
+def _syllables(characters: Sequence[str]) -> list[str]:
+    from pypinyin import Style, lazy_pinyin
+
+    return [str(one) for one in lazy_pinyin("".join(characters), style=Style.NORMAL)]
+
+
+def letters() -> list[Row]:
+    """Sounds that are wrong of words that were left out of the dictionary."""
+    counted = []
+    dictionary, newer = sounds.older_dictionary()
+    for word, readings in newer.items():
+        if hash_of(word) % 2:
+            told = _unstressed(dictionary.of(word))
+            alike = [(errors([one], told)[0], len(one)) for one in map(_unstressed, readings)]
+            counted.append(min(alike))
+    exact = sum(not wrong for wrong, _ in counted) / len(counted)
+    case = f"{len(counted)} words that the dictionary lacks"
+    return [
+        *_rate(case, OURS, "wrong sounds", counted),
+        Row("speech", case, OURS, "all right", exact),
+    ]
+
+
+def _unstressed(sounds_of_word: Sequence[str]) -> list[str]:
+    return [sound.rstrip("012") for sound in sounds_of_word]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -220,7 +284,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="measure all anew")
     parser.add_argument("--ours", action="store_true", help="without the rival")
     parser.add_argument(
-        "--part", choices=("captions", "wordless", "chinese"), help="only this part"
+        "--part", choices=("captions", "wordless", "chinese", "letters"), help="only this part"
+    )
+    parser.add_argument(
+        "--captions", type=int, metavar="N", default=2 * EACH, help="captions, half a voice"
+    )
+    parser.add_argument(
+        "--conditions", nargs="+", metavar="NAME", choices=CONDITIONS, default=CONDITIONS
     )
 
 
@@ -229,8 +299,11 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     kept = Kept(arguments.fresh)
     systems = {OURS: ours()} | ({} if arguments.ours else {PLAIN: plain()})
     rows: list[Row] = []
+    if arguments.part in (None, "letters"):
+        rows += letters()
     if arguments.part in (None, "captions"):
-        rows += transcription(kept, systems, arguments.quick)
+        each = 20 if arguments.quick else arguments.captions // 2
+        rows += transcription(kept, systems, each, arguments.conditions)
     if arguments.part in (None, "wordless"):
         rows += invented(kept, systems, arguments.quick)
     if arguments.part in (None, "chinese"):

@@ -21,6 +21,8 @@ from sensorium.errors import EncoderError, MediaError
 from sensorium.home import sensorium_home
 from sensorium.media import Audio
 from sensorium.packages import Package, bring
+from sensorium.tasks.voice.english import EnglishSounds
+from sensorium.tasks.weights import folder_of
 
 RATE = 16_000
 SENTENCES = 200
@@ -99,6 +101,37 @@ def chinese_captions() -> list[str]:
     plain = sorted(text for text in found if low <= len(text) <= high and not text.isascii())
     random.Random(0).shuffle(plain)
     return plain[:CHINESE_SENTENCES]
+
+
+OLDER = Package(
+    "sdist",
+    "pronouncing",
+    "0.1.2",
+    "9d55afd69f27e2220524af19c6dc0e781c4fccd70b2bdea510dd8551f1fe103c",
+    ("pronouncing",),
+)
+"""Has CMU's dictionary as it was in 2015."""
+
+
+def older_dictionary() -> tuple[EnglishSounds, dict[str, list[list[str]]]]:
+    """How words sound without those that came to the dictionary since, and how these do."""
+    older = set()
+    file = bring(OLDER, datasets.home()) / "pronouncing" / "cmudict-0.7b"
+    for line in file.read_text("latin-1").splitlines():
+        if not line.startswith(";;;"):
+            older.add(_READING.sub("", line.split()[0]).lower())
+    dictionary = EnglishSounds(folder_of("english-sounds"))
+    newer: dict[str, list[list[str]]] = {}
+    for word, sounds in dictionary.words.items():
+        plain = _READING.sub("", word)
+        if plain.isascii() and plain.isalpha() and plain not in older:
+            newer.setdefault(plain, []).append(sounds.split())
+    for word in newer:
+        dictionary.words.pop(word, None)
+    return dictionary, newer
+
+
+_READING = re.compile(r"\(\d\)$")
 
 
 def spoken(voice: str, sentence: str) -> Samples:

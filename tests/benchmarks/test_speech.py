@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.speech import errors, words
+from benchmarks.speech import errors, simplified, words
 from benchmarks.speech_sounds import RATE, Recording, disturbed, hum, music, noise
 
 word = st.sampled_from("abcd")
@@ -29,6 +29,12 @@ def test_errors_of_sentences_are_those_of_the_whole(
     counted = errors(reference, heard)
     assert len(counted) == len(reference) and min(counted) >= 0
     assert sum(counted) == distance([w for part in reference for w in part], heard)
+
+
+def test_chinese_is_compared_in_simplified_characters() -> None:
+    pytest.importorskip("opencc")
+    assert simplified("一隻貓，2只？") == simplified("一只猫 两只")
+    assert simplified("A４纸") == ["a", "四", "纸"]
 
 
 def test_errors_count_where_they_are() -> None:

@@ -62,8 +62,15 @@ def test_transcripts_as_json_and_subtitles(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "talk.srt"
     found = json.loads(run("transcribe", talk, "--json", "--out", target, "--lang", "en").out)
     assert found["segments"][0]["words"] and found["origin"]["model"] == "whisper-base"
-    assert target.read_text().startswith("1\n00:00:0")
+    assert target.read_text().startswith("1\n00:00:0") and spoken["unsaid"] == []
     assert " --> " in target.read_text() and "roof" in target.read_text()
+
+
+def test_words_without_sounds_are_told(run: Run, tmp_path: Path) -> None:
+    talk = tmp_path / "talk.wav"
+    done = run("speak", "I said Привет, мир, and ♥.", "--out", talk)
+    assert done.code == 0 and talk.is_file() and "spoken by joe" in done.out
+    assert "left out, as joe has no sounds for it: Привет, мир, ♥" in done.err
 
 
 def test_wrong_requests(run: Run, tmp_path: Path, sample: Path) -> None:

@@ -76,12 +76,14 @@ def test_chinese_and_english_by_kokoro(weights_of: Weights) -> None:
     pytest.importorskip("pypinyin")
     weights_of("voice-kokoro")
     speech = load_speaker(text="你好。").speak("你好。Hello.")
-    assert (speech.voice, speech.language, speech.rate) == ("kokoro:jf_alpha", "zh", 24_000)
+    assert (speech.voice, speech.language, speech.rate) == ("kokoro:zf_xiaobei", "zh", 24_000)
+    assert load_speaker("kokoro", text="A cat.").voice.name == "kokoro:af_heart"
+    assert load_speaker("kokoro:jm_kumo").voice.name == "kokoro:jm_kumo"
     assert [s.text for s in speech.sentences] == ["你好。", "Hello."]
     assert all(0.2 < s.stop - s.start < 4 for s in speech.sentences)
     with pytest.raises(UsageError, match="nothing to say in 'Привет' for the voice kokoro"):
         load_speaker("kokoro").speak("Привет")
-    with pytest.raises(UsageError, match="no voice 'nobody'; there are jf_alpha"):
+    with pytest.raises(UsageError, match="no voice 'nobody'; there are af_bella"):
         load_speaker("kokoro:nobody")
 
 
@@ -119,6 +121,7 @@ def test_a_voice_of_a_hub(tmp_path: Path) -> None:
         load_speaker(str(folder)).speak("a cat.").samples,
         load_speaker(str(folder)).speak("a cat.").samples,
     )
+    assert load_speaker(str(folder)).speak("A cat 7, über").unsaid == ("7", "ü")
     with pytest.raises(EncoderError, match="nobody/none"):
         load_speaker("nobody/none").speak("a cat")
 
@@ -198,6 +201,15 @@ def test_a_voice_on_a_server() -> None:
         ("One.", "nova", "tts", 1.5), ("Two.", "nova", "tts", 1.5),
     ]  # fmt: skip
     assert speech.origin.kind == "server" and speech.seconds == pytest.approx(2 + PAUSE_SECONDS)
+
+
+def test_words_without_sounds_are_named(joe: Speaker, tmp_path: Path) -> None:
+    speech = joe.speak("She said Привет. Мир! A cat ♥ sits, Привет.")
+    assert speech.unsaid == ("Привет", "Мир", "♥")
+    assert [s.text for s in speech.sentences] == ["She said Привет.", "A cat ♥ sits, Привет."]
+    plain = joe.save("A café for $5.", tmp_path / "a.wav")
+    assert plain.unsaid == () and plain.language == "en"
+    assert joe.speak("I like 北京.").language == "en"  # joe speaks no other
 
 
 def test_what_cannot_be_spoken(joe: Speaker, tmp_path: Path) -> None:

@@ -29,6 +29,9 @@ LanguageOption = Annotated[
 MOST_CHARACTERS = 10_000_000
 """Of a text that is spoken; a long novel has a million."""
 
+MOST_NAMED = 10
+"""Words without sounds that people are told."""
+
 
 def transcribe(
     files: Annotated[list[str], typer.Argument(help="Recordings and films, folders, globs.")],
@@ -126,7 +129,18 @@ def speak(
     speech = speaker.save(words, out)
     told = f"{out}: {speech.seconds:.1f} s, spoken by {speech.voice} in {speech.language}"
     facts = {name: value for name, value in vars(speech).items() if name != "samples"}
-    output.print_report(Report([told], [facts]), as_json)
+    notes = []
+    if speech.unsaid:
+        some = ", ".join(speech.unsaid[:MOST_NAMED])
+        more = len(speech.unsaid) - MOST_NAMED
+        notes = [
+            Note(
+                str(out),
+                f"left out, as {speech.voice} has no sounds for it: {some}"
+                + (f" and {more:,} more" if more > 0 else ""),
+            )
+        ]
+    output.print_report(Report([told], [facts], notes=notes), as_json)
 
 
 def _words(text: str | None) -> str:

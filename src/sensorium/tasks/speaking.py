@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError, UsageError, WriteError
 from sensorium.tasks.origin import Origin
+from sensorium.tasks.voice.sentences import sentences
 from sensorium.tasks.voice.voices import MOST_SECONDS, Voice, find_voice
-from sensorium.tasks.voice.wording import sentences
 
 Samples = npt.NDArray[np.float32]
 
@@ -69,6 +69,9 @@ class Speech:
     origin : Origin
     path : str
         The file that it was written to.
+    unsaid : tuple of str
+        Words and signs of the text that the voice has no sounds for, each once: they were left
+        out.
     """
 
     samples: Samples = field(repr=False)
@@ -79,6 +82,7 @@ class Speech:
     language: str
     origin: Origin
     path: str = ""
+    unsaid: tuple[str, ...] = ()
 
 
 class Speaker:
@@ -128,7 +132,7 @@ class Speaker:
             When there is nothing in the text that the voice can say.
         EncoderError
         """
-        language = self.language or language_of(text)
+        language = self._language(text)
         spoken = False
         for sentence in sentences(text):
             if not any(letter.isalnum() for letter in sentence):
@@ -223,6 +227,12 @@ class Speaker:
         """Samples a second."""
         return self.voice.rate
 
+    def _language(self, text: str) -> str:
+        if self.language:
+            return self.language
+        only = self.voice.languages
+        return only[0] if len(only) == 1 else language_of(text)
+
     def _spoken(self, sentence: str, place: int, length: int) -> Spoken:
         start, stop = (round(n / self.rate, 3) for n in (place, place + length))
         return Spoken(sentence, start, stop)
@@ -236,9 +246,10 @@ class Speaker:
             round(length / self.rate, 3),
             tuple(told),
             self.voice.name,
-            self.language or language_of(text),
+            self._language(text),
             self.voice.origin,
             path,
+            tuple(self.voice.unsaid(text)),
         )
 
 
@@ -272,12 +283,12 @@ def load_speaker(
     UsageError
         When there is no such voice, or it does not speak that language.
     """
+    wanted = language or language_of(text)
     if voice is None:
-        wanted = language or language_of(text)
         if wanted not in DEFAULTS:
             raise UsageError(
                 f"no voice that comes from a package speaks {wanted!r}; these speak: "
                 f"{', '.join(DEFAULTS)}. Name one of a hub: facebook/mms-tts-fra, say"
             )
         voice = DEFAULTS[wanted]
-    return Speaker(find_voice(voice), language, speed)
+    return Speaker(find_voice(voice, wanted), language, speed)

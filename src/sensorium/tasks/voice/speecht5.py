@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.origin import Origin, origin_of_pretrained
+from sensorium.tasks.voice.unsaid import mute_runs
 
 Samples = npt.NDArray[np.float32]
 
@@ -79,6 +80,12 @@ class SpeechT5Voice:
                     said = model.generate_speech(ids, speaker.to(model.device), vocoder=vocoder)
                 parts.append(said.float().cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+    def unsaid(self, text: str) -> list[str]:
+        """See `Voice`."""
+        with self._using() as (_, tokenizer, _):
+            known = set(tokenizer.get_vocab())
+        return mute_runs(text, known.__contains__)
 
     def _embedding(self, size: int) -> npt.NDArray[np.float32]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.origin import Origin, origin_of_pretrained
+from sensorium.tasks.voice.unsaid import mute_runs
 from sensorium.tasks.weights import WEIGHTS, folder_of
 
 Samples = npt.NDArray[np.float32]
@@ -22,6 +24,12 @@ MOST_TOKENS = 500
 """Letters of IPA that Kokoro speaks at once; its voices have a row for each number up to 510."""
 
 JOE_RATE, KOKORO_RATE = 22_050, 24_000
+
+STYLES = (510, 1, 256)
+"""Shape of a voice of Kokoro: a row for each number of letters."""
+
+KOKORO_VOICES = {"en": "af_heart", "zh": "zf_xiaobei"}
+"""Of each language, the voice that is taken where none is named."""
 
 MOST_SECONDS = 120.0
 """Of one sentence; a model that says more has lost its way."""
@@ -56,6 +64,10 @@ class Voice(Protocol):
 
     def say(self, sentence: str, language: str, speed: float) -> Samples:
         """Samples of one sentence, shape (n,), in -1 to 1."""
+        ...
+
+    def unsaid(self, text: str) -> list[str]:
+        """Words and signs of a text that it has no sounds for, each once."""
         ...
 
 
@@ -98,6 +110,12 @@ class JoeVoice:
         }
         return _run(self.folder / "voice.onnx", given)
 
+    def unsaid(self, text: str) -> list[str]:
+        """See `Voice`."""
+        from sensorium.tasks.voice.english import has_sound
+
+        return mute_runs(text, has_sound)
+
     @cached_property
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = json.loads((self.folder / "voice.json").read_text("utf-8"))
@@ -110,20 +128,24 @@ class KokoroVoice:
     Parameters
     ----------
     name : str
-        A voice; the first one where it is empty.
+        A voice: "zf_" and "zm_" are Chinese women and men, "af_" and "am_" American ones, "jf_"
+        and "jm_" Japanese ones.
     """
 
     rate = KOKORO_RATE
     languages = ("en", "zh")
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str) -> None:
         self.weights = WEIGHTS["voice-kokoro"]
         self.folder = folder_of("voice-kokoro")
+        own = folder_of("kokoro-voices") / f"{name}.bin"
         with np.load(self.folder / "voices.npz", allow_pickle=False) as voices:
-            name = name or sorted(voices)[0]
-            if name not in voices:
-                raise UsageError(f"there is no voice {name!r}; there are {', '.join(voices)}")
-            self._style: npt.NDArray[np.float32] = voices[name]
+            names = sorted([*voices, *(path.stem for path in own.parent.glob("*.bin"))])
+            if name not in names:
+                raise UsageError(f"there is no voice {name!r}; there are {', '.join(names)}")
+            self._style: npt.NDArray[np.float32] = (
+                voices[name] if name in voices else np.fromfile(own, "<f4").reshape(STYLES)
+            )
         self.name = f"kokoro:{name}"
 
     @property
@@ -134,7 +156,7 @@ class KokoroVoice:
     def say(self, sentence: str, language: str, speed: float) -> Samples:
         """See `Voice`."""
         letters = self._vocabulary
-        sounds = kokoro_ipa(sentence)
+        sounds = kokoro_ipa(sentence, language)
         tokens = [letters[letter] for letter in sounds if letter in letters]
         if not _has_sound(sounds):
             return np.zeros(0, np.float32)
@@ -149,6 +171,13 @@ class KokoroVoice:
             parts.append(_run(self.folder / "kokoro.onnx", given))
         return np.concatenate(parts)
 
+    def unsaid(self, text: str) -> list[str]:
+        """See `Voice`."""
+        from sensorium.tasks.voice.chinese import has_reading
+        from sensorium.tasks.voice.english import has_sound
+
+        return mute_runs(text, lambda letter: has_sound(letter) or has_reading(letter))
+
     @cached_property
     def _vocabulary(self) -> dict[str, int]:
         vocabulary: dict[str, int] = json.loads((self.folder / "vocab.json").read_text("utf-8"))[
@@ -162,24 +191,46 @@ def _has_sound(ipa: str) -> bool:
     return any(letter.isalpha() for letter in ipa)
 
 
-def kokoro_ipa(sentence: str) -> str:
-    """A sentence of Chinese and English as Kokoro reads it."""
+def kokoro_ipa(sentence: str, language: str = "") -> str:
+    """A sentence of Chinese and English as Kokoro reads it.
+
+    Parameters
+    ----------
+    sentence : str
+    language : str
+        Of the text around it, which decides how numbers by themselves are read.
+    """
     from sensorium.tasks.voice.chinese import SIGNS, phonemes, runs
+    from sensorium.tasks.voice.chinese_wording import chinese
     from sensorium.tasks.voice.ipa import KOKORO, english_ipa
-    from sensorium.tasks.voice.wording import chinese
 
     pieces = runs(sentence)
-    if any(is_chinese for is_chinese, _ in pieces):
-        pieces = runs(chinese(sentence))  # numbers are read in the language around them
+    only_numbers = language == "zh" and not re.search("[A-Za-z]", sentence)
+    if not only_numbers and not any(is_chinese for is_chinese, _ in pieces):
+        return english_ipa("".join(SIGNS.get(letter, letter) for letter in sentence), KOKORO)
+    pieces = runs(chinese(sentence))  # numbers are read in the language around them
     text = ""
     for is_chinese, run in pieces:
         if is_chinese:
             text += phonemes(run)
             continue
         plain = "".join(SIGNS.get(letter, letter) for letter in run)
-        spoken = english_ipa(plain, KOKORO)
-        text += f" {spoken} " if spoken[:1].isalpha() or spoken[:1] in "ˈˌ" else f"{spoken} "
-    return " ".join(text.split())
+        before, core, after = _EDGES.fullmatch(plain).groups()  # type: ignore[union-attr]
+        text += _pauses(before)
+        if core:
+            text = f"{text} {english_ipa(core, KOKORO)}{_pauses(after)}".rstrip() + " "
+    return re.sub(r" (?=[,.!?;:)”])|(?<=[(“]) ", "", " ".join(text.split()))
+
+
+def _pauses(signs: str) -> str:
+    from sensorium.tasks.voice.chinese import PAUSES
+
+    signs = signs.replace("-", "—")
+    return "".join(f" {sign}" if sign in "(“" else f"{sign} " for sign in signs if sign in PAUSES)
+
+
+_EDGES = re.compile(r"([^\w$€£¥]*)(.*?)([^\w%+]*)", re.DOTALL)
+"""Signs before the first word, and behind the last one."""
 
 
 class HubVoice:
@@ -227,6 +278,12 @@ class HubVoice:
                 said = model(**given).waveform[0]
             samples: Samples = said.float().cpu().numpy()
             return samples
+
+    def unsaid(self, text: str) -> list[str]:
+        """See `Voice`."""
+        with LOADED.using(("voice", self.name), self._load, self._size) as (_, tokenizer):
+            known = set(tokenizer.get_vocab())
+        return mute_runs(text, lambda letter: not {letter, letter.lower()}.isdisjoint(known))
 
     _size = 400 << 20
 
@@ -277,6 +334,10 @@ class ServedVoice:
         """See `Voice`."""
         return self._served.origin
 
+    def unsaid(self, text: str) -> list[str]:
+        """See `Voice`: a server does not tell."""
+        return []
+
     def say(self, sentence: str, language: str, speed: float) -> Samples:
         """See `Voice`."""
         from sensorium.media import Audio
@@ -285,7 +346,7 @@ class ServedVoice:
         return Audio(wav).load(self.rate)
 
 
-def find_voice(name: str) -> Voice:
+def find_voice(name: str, language: str = "en") -> Voice:
     """A voice by its name.
 
     Parameters
@@ -293,6 +354,8 @@ def find_voice(name: str) -> Voice:
     name : str
         "joe", "kokoro", "kokoro:NAME", an address of a server, a hub id or a folder; of a SpeechT5
         with ``@FILE.npy``, whose voice it has.
+    language : str
+        Of which "kokoro" without a name is a voice; two letters.
 
     Raises
     ------
@@ -307,7 +370,7 @@ def find_voice(name: str) -> Voice:
         return JoeVoice()
     kind, _, voice = name.partition(":")
     if kind == "kokoro":
-        return KokoroVoice(voice)
+        return KokoroVoice(voice or KOKORO_VOICES.get(language, KOKORO_VOICES["en"]))
     if is_served(name):
         return ServedVoice(name)
     if "/" not in name and not Path(name).is_dir():
