@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
@@ -54,6 +55,34 @@ def test_sam_is_shown_where_things_are(made: Made, sample: Path) -> None:
     # The same box beside others has the same mask, and keeps its place.
     both = segmenter.segment(picture, boxes=[(200, 100, 90, 90), (10, 10, 100, 100)])[0]
     assert (both.masks[1].pixels == mask.pixels).mean() > 0.999
+
+
+def test_the_first_sam_keeps_the_shape_of_pictures(made: Made, sample: Path) -> None:
+    """Its masks are those of Transformers' own processor and model."""
+    import torch
+    import transformers
+
+    picture = PIL.Image.open(sample / "images" / "x_cat.jpg").convert("RGB")
+    box = (30, 20, 100, 90)
+    segmenter = load_segmenter(made("sam"))
+    one, beside = segmenter.segment(picture, points=[[(100, 100)]], boxes=[box])[0].masks
+    _whole(segmenter.segment(picture, boxes=[box])[0])
+    images = transformers.SamImageProcessorPil(
+        size={"longest_edge": 64}, pad_size={"height": 64, "width": 64},
+        mask_size={"longest_edge": 16}, mask_pad_size={"height": 16, "width": 16},
+    )  # fmt: skip
+    model = transformers.SamModel.from_pretrained(made("sam")).eval()
+    asked = [[[box[0], box[1], box[0] + box[2], box[1] + box[3]]]]
+    given = transformers.SamProcessor(images)(picture, input_boxes=asked, return_tensors="pt")
+    sizes = given.pop("original_sizes"), given.pop("reshaped_input_sizes")
+    with torch.inference_mode():
+        out = model(**given, multimask_output=False)
+    expected = images.post_process_masks(out.pred_masks, *sizes)[0][0, 0].numpy()
+    # Masks of random weights are all edges, and Transformers enlarges them in two steps.
+    assert (expected == beside.pixels).mean() > 0.95
+    assert beside.probability == pytest.approx(float(out.iou_scores[0, 0, 0]), abs=0.01)
+    assert one.pixels.shape == (picture.height, picture.width)
+    assert segmenter.segment(picture, least=1)[0].masks == ()
 
 
 def test_sam_finds_all_that_stands_out(

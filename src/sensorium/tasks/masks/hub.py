@@ -1,4 +1,4 @@
-"""Segmenters of a hub, or in a folder: SAM 2, CLIPSeg, and those with labels of their own.
+"""Segmenters of a hub, or in a folder: SAM and SAM 2, CLIPSeg, and those with labels of their own.
 
 SAM 2 is shown points or boxes, or finds all that stands out; CLIPSeg takes words; Mask2Former and
 its relatives, and SegFormer and its relatives, know the labels that they were trained on.
@@ -34,6 +34,10 @@ except ImportError as error:
 
 SAM = ("sam2", "sam2_video", "edgetam", "edgetam_video")
 """Model types that take a square of the picture and points in it."""
+
+FIRST_SAM = "sam"
+"""The one that takes the picture as it is, with its longer side as long as the square, and nothing
+beside it (Kirillov et al. 2023, appendix A)."""
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pixels: how SAM 2 takes pictures. Its own processor needs torchvision."""
@@ -76,6 +80,8 @@ def hub_finder(name: str | os.PathLike[str]) -> MaskFinder:
     config = _loaded(transformers.AutoConfig, name)
     if config.model_type in SAM:
         return SamFinder(name, config)
+    if config.model_type == FIRST_SAM:
+        return FirstSamFinder(name, config)
     if config.model_type == "clipseg":
         return WordFinder(name, config)
     if type(config) in kinds.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING:
@@ -134,26 +140,33 @@ class SamFinder(_HubFinder):
         """See `MaskFinder.find`."""
         with self._using() as (model, _), _COMPUTING, torch.inference_mode():
             side = _side(model.config)
+            wide, high = self._filled(picture, side)
             embeddings = model.get_image_embeddings(self._pixels(picture, side).to(model.device))
 
             def decoded(several: bool, **shown: Any) -> Iterator[tuple[Levels, float]]:
                 placed = {k: v.to(model.device) for k, v in shown.items()}
                 given = model(image_embeddings=embeddings, multimask_output=several, **placed)
                 logits, scores = given.pred_masks[0].float(), given.iou_scores[0].float()
+                rows, columns = (
+                    max(1, round(part * length / side))
+                    for part, length in zip((high, wide), logits.shape[-2:], strict=True)
+                )
+                logits = logits[..., :rows, :columns]
                 for masks, chances in zip(logits, scores, strict=True):
                     best = int(chances.argmax())
                     yield masks[best].cpu().numpy(), float(chances[best])
 
             if not asked.points and not asked.boxes:
-                return self._all(decoded, side, least)
+                return self._all(decoded, (wide, high), least)
             found: list[tuple[Levels, float]] = []
             for some in asked.points:
-                points = torch.tensor([[some]], dtype=torch.float32) * side
+                points = torch.tensor([[some]], dtype=torch.float32) * torch.tensor([wide, high])
                 labels = torch.ones((1, 1, len(some)), dtype=torch.int32)
                 # One point may mean a part, the thing or all around it; the best of three is taken.
                 found += decoded(len(some) == 1, input_points=points, input_labels=labels)
             if asked.boxes:
-                boxes = torch.tensor([asked.boxes], dtype=torch.float32) * side
+                sides = torch.tensor([wide, high, wide, high])
+                boxes = torch.tensor([asked.boxes], dtype=torch.float32) * sides
                 found += decoded(False, input_boxes=boxes)
         boxes_from = len(asked.points)
         return [
@@ -161,9 +174,10 @@ class SamFinder(_HubFinder):
             for number, (logits, chance) in enumerate(found)
         ]
 
-    def _all(self, decoded: Any, side: int, least: float) -> list[FoundMask]:
-        centres = (np.arange(GRID) + 0.5) / GRID * side
-        points = torch.tensor([[x, y] for y in centres for x in centres], dtype=torch.float32)
+    def _all(self, decoded: Any, filled: tuple[int, int], least: float) -> list[FoundMask]:
+        centres = (np.arange(GRID) + 0.5) / GRID
+        shares = torch.tensor([[x, y] for y in centres for x in centres], dtype=torch.float32)
+        points = shares * torch.tensor(filled)
         logits, chances = [], []
         for start in range(0, len(points), AT_ONCE):
             some = points[None, start : start + AT_ONCE, None]
@@ -180,13 +194,28 @@ class SamFinder(_HubFinder):
     def _told(self, logits: Levels, chance: float, box: int = -1) -> FoundMask:
         return FoundMask("", float(np.clip(chance, 0, 1)), _sigmoid(logits), self.origin, box)
 
+    def _filled(self, picture: PIL.Image.Image, side: int) -> tuple[int, int]:
+        """How many pixels of the square, across and down, the picture takes."""
+        return side, side
+
     def _pixels(self, picture: PIL.Image.Image, side: int) -> Any:
-        square = picture.resize((side, side), PIL.Image.Resampling.BILINEAR)
-        pixels = (np.asarray(square, np.float32) / 255 - MEAN) / DEVIATION
-        return torch.from_numpy(pixels.astype(np.float32).transpose(2, 0, 1)[None].copy())
+        wide, high = self._filled(picture, side)
+        scaled = picture.resize((wide, high), PIL.Image.Resampling.BILINEAR)
+        pixels = np.zeros((side, side, 3), np.float32)
+        pixels[:high, :wide] = (np.asarray(scaled, np.float32) / 255 - MEAN) / DEVIATION
+        return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
 
     def _processor(self) -> None:
         return None
+
+
+class FirstSamFinder(SamFinder):
+    """SAM as it was first: a picture keeps its shape, and zeros fill the square."""
+
+    def _filled(self, picture: PIL.Image.Image, side: int) -> tuple[int, int]:
+        scale = side / max(picture.size)
+        wide, high = (max(1, int(length * scale + 0.5)) for length in picture.size)
+        return wide, high
 
 
 class WordFinder(_HubFinder):
