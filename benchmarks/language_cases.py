@@ -10,7 +10,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.datasets import rows
 
 QUESTIONS = Path(__file__).with_name("language_questions.txt")
+IN_CHINESE = Path(__file__).with_name("language_questions_zh.txt")
 
 SUBJECTS = 4  # texts that are put together to one that is summarised
 DOCUMENTS = 60  # such texts of a split
@@ -76,6 +77,31 @@ def questions(which: str) -> list[Asked]:
         if name in own:
             found.append(Asked(name, question, answers))
     return found
+
+
+def in_chinese(asked: Sequence[Asked]) -> list[Asked]:
+    """The same questions in Chinese, about the same English texts.
+
+    Raises
+    ------
+    ValueError
+        When the two files do not go together.
+    """
+    english, chinese = (
+        [
+            [part.strip() for part in line.split("|")]
+            for line in path.read_text("utf-8").splitlines()
+            if not line.startswith("#")
+        ]
+        for path in (QUESTIONS, IN_CHINESE)
+    )
+    if [line[0] for line in english] != [line[0] for line in chinese]:
+        raise ValueError(f"{IN_CHINESE.name} has not the lines of {QUESTIONS.name}")
+    known = {
+        (name, question): other
+        for (name, question, _), (_, other) in zip(english, chinese, strict=True)
+    }
+    return [replace(one, question=known[one.text, one.question]) for one in asked]
 
 
 def mixed(which: str, sentences_of: dict[str, list[str]]) -> list[Mixed]:

@@ -8,7 +8,8 @@ Nothing but an encoder's text tower is needed. A sentence is scored by four thin
 - its cosine to the question, in standard deviations of the question's cosines to ordinary passages.
 
 Scores were weighed on the validation questions of `python -m benchmarks language`, where both one
-short text and 82 of them were asked; words decide more than the cosine there.
+short text and 82 of them were asked; words decide more than the cosine there. Sentences in another
+script than the question's are judged by the encoder alone (`across`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from sensorium.encoders.background import background
 from sensorium.encoders.base import Encoder
 from sensorium.errors import EncoderError
 from sensorium.media import Modality, Text
+from sensorium.tasks.answers.across import chances, is_across, words_of_kind
 from sensorium.tasks.answers.answer import Answer, passage_around, squeezed
 from sensorium.tasks.answers.spans import Asked, Span, asked_for, spans
 from sensorium.tasks.origin import Origin
@@ -97,12 +99,14 @@ class Extractive:
             for of, own in enumerate(pieces)
             for number, sentence in enumerate(own)
         ]
-        scores, fits = self.scores(question, held)
-        order = np.argsort(-scores, kind="stable")
+        known: dict[str, float] = {}
+        scores, fits = self.scores(question, held, known)
+        likely = 1 / (1 + np.exp(-(SCALE * scores + BIAS)))
+        self._look_across(question, held, known, likely, fits)
         found: list[Answer] = []
-        for row in map(int, order):
+        for row in map(int, np.argsort(-likely, kind="stable")):
             one = held[row]
-            probability = float(1 / (1 + np.exp(-(SCALE * scores[row] + BIAS))))
+            probability = float(likely[row])
             if found and (len(found) == k or probability < self._threshold):
                 break
             passage, at = passage_around(pieces[one.of], one.number)
@@ -120,10 +124,33 @@ class Extractive:
                 break
         return found
 
+    def _look_across(
+        self, question: str, held: Sequence[_Sentence], known: dict[str, float],
+        likely: npt.NDArray[np.float64], fits: dict[int, tuple[int, int] | None],
+    ) -> None:  # fmt: skip
+        """Judge sentences in another script than the question's by the encoder alone."""
+        rows: dict[tuple[int, str], int] = {}
+        for row, one in enumerate(held):  # what a text says again counts once
+            if (one.of, one.text) not in rows and is_across(question, one.text):
+                rows[one.of, one.text] = row
+        if not rows:
+            return
+        texts = [text for _, text in rows]
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known.update(zip(new, self._cosines(question, new), strict=True))
+        kinds, words = words_of_kind(question, texts)
+        cosines, of = np.array([known[text] for text in texts]), np.array([n for n, _ in rows])
+        for row, chance, span in zip(
+            rows.values(), chances(cosines, of, kinds), words, strict=True
+        ):
+            if chance > likely[row]:
+                likely[row], fits[row] = chance, span
+
     def scores(
-        self, question: str, held: Sequence[_Sentence]
+        self, question: str, held: Sequence[_Sentence], known: dict[str, float]
     ) -> tuple[npt.NDArray[np.float64], dict[int, tuple[int, int] | None]]:
-        """The score of each sentence, and the words in it that answer."""
+        """The score of each sentence, and the words in it that answer; `known` takes cosines."""
         asked = set(terms(question))
         by_text = {text: frozenset(terms(text)) for text in {one.text for one in held}}
         own = [by_text[one.text] for one in held]
@@ -146,7 +173,7 @@ class Extractive:
         # A sentence that stands there a thousand times is encoded once, and takes one place.
         ranked = dict.fromkeys(held[row].text for row in np.argsort(-scores, kind="stable"))
         near = [*ranked][:ENCODED]
-        known = dict(zip(near, self._cosines(question, near), strict=True))
+        known.update(zip(near, self._cosines(question, near), strict=True))
         cosines = np.array([known.get(one.text, 0.0) for one in held])
         return scores + COSINE * cosines, words
 
