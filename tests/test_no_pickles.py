@@ -304,7 +304,7 @@ def test_others_may_go_on_loading_pickles(tmp_path: Path) -> None:
     def own() -> Any:
         return torch.load(tmp_path / "own.pt")
 
-    with safe_loading(local=True), ThreadPoolExecutor(1) as threads:
+    with safe_loading(), ThreadPoolExecutor(1) as threads:
         assert torch.equal(threads.submit(own).result()["a"], torch.ones(2))
         with pytest.raises(EncoderError, match="convert them to safetensors"):
             own()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sensorium.media import Mesh as Mesh
     from sensorium.media import Text as Text
     from sensorium.media import Video as Video
+    from sensorium.tasks.getting import fetch_model as fetch_model
     from sensorium.tasks.zero_shot import ZeroShotClassifier as ZeroShotClassifier
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ _HOMES = {
     "Text": "sensorium.media",
     "Video": "sensorium.media",
     "ZeroShotClassifier": "sensorium.tasks.zero_shot",
+    "fetch_model": "sensorium.tasks.getting",
     "load_encoder": "sensorium.encoders",
 }
 

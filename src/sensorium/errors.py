@@ -43,6 +43,14 @@ class EncoderError(SensoriumError):
     """An encoder cannot be loaded, or cannot encode the modality it was given."""
 
 
+class NotAtHandError(EncoderError):
+    """A model is not on this machine; the message has its size and the command that fetches it."""
+
+
+class UnknownModelError(UsageError, EncoderError):
+    """No model has the name that was given; the message lists those that there are."""
+
+
 class CollectionError(SensoriumError):
     """A collection cannot be opened, read or written."""
 

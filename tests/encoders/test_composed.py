@@ -47,7 +47,7 @@ def test_names(pair: ComposedEncoder, tiny: Path, other_tiny: Path, tmp_path: Pa
 def test_what_is_refused(tiny: Path) -> None:
     with pytest.raises(EncoderError, match="composed with itself"):
         load_encoder(f"{tiny}+{tiny}")
-    with pytest.raises(EncoderError, match="no encoder named 'nothing'"):
+    with pytest.raises(EncoderError, match="there is no encoder 'nothing'"):
         load_encoder(f"{tiny}+nothing")
     with pytest.raises(EncoderError, match="two or more"):
         ComposedEncoder([load_encoder(tiny)])

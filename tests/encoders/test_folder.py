@@ -18,7 +18,7 @@ from onnx import numpy_helper
 
 from sensorium.encoders import FolderEncoder, load_encoder, shipped_encoders
 from sensorium.encoders.registry import encoder_name
-from sensorium.errors import EncoderError, MediaError
+from sensorium.errors import EncoderError, MediaError, UnknownModelError
 from sensorium.media import Image, Modality, Segment, Text
 from tests.media.small_pictures import encode, ramp, red_blue
 from tests.tiny_encoder import DIMENSION, make_tiny_encoder
@@ -199,7 +199,9 @@ def test_an_encoder_of_one_modality_names_it(folder: Path) -> None:
 
 
 def test_names_of_encoders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("no-such", "~nobody/x", folder / "nothing"):
+    with pytest.raises(UnknownModelError, match=r"no encoder 'minni'; did you mean 'mini'\?"):
+        load_encoder("minni")
+    for name in ("~nobody/x", folder / "nothing"):
         with pytest.raises(EncoderError, match=r"no encoder named .*shipped .*nor a folder"):
             load_encoder(name)
     monkeypatch.chdir(folder.parent)

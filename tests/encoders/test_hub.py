@@ -233,7 +233,7 @@ def test_missing_weights_are_refused(models: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:
     with pytest.raises(
-        EncoderError, match=r"nobody/nothing cannot be loaded.*HF_HUB_OFFLINE is set"
+        EncoderError, match=r"nobody/nothing is not on this machine.*HF_HUB_OFFLINE is set"
     ):
         load_encoder("nobody/nothing")
     (tmp_path / "config.json").write_text("{}")

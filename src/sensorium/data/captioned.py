@@ -34,7 +34,7 @@ from sensorium.data.tables import (
     cell_texts,
     first_column,
 )
-from sensorium.encoders.registry import is_hub_id
+from sensorium.encoders.naming import is_hub_id
 from sensorium.errors import MediaError, MissingExtraError, UsageError
 from sensorium.media import Image
 from sensorium.media.decoding import decoding
@@ -168,7 +168,7 @@ def _load_from_hub(name: str, split: str) -> Any:
     from sensorium.encoders.pretrained import safe_loading
 
     try:
-        with safe_loading(local=False):  # tars may hold pickles
+        with safe_loading(offline=False):  # tars may hold pickles
             return library.load_dataset(name, split=split)
     except Exception as error:  # the library raises nearly any exception
         first = next((line for line in str(error).splitlines() if line.strip()), repr(error))

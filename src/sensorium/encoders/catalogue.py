@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
+
+from sensorium.encoders.hub_cache import is_whole, snapshot_of
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,8 @@ class Listed:
     @property
     def is_installed(self) -> bool:
         """Whether its files lie in the hub's cache on this machine."""
-        folder = "models--" + self.name.replace("/", "--")
-        snapshots = _hub_cache() / folder / "snapshots"
-        return snapshots.is_dir() and any(snapshots.glob("*/*.json"))
+        folder = snapshot_of(self.name)
+        return folder is not None and is_whole(folder)
 
 
 CATALOGUE = (
@@ -78,14 +77,3 @@ CATALOGUE = (
         "MTEB 57.9 (Wang et al. 2024, Multilingual E5)",
     ),
 )  # fmt: skip
-
-
-def _hub_cache() -> Path:
-    """Where the hub's client keeps models."""
-    if cache := os.environ.get("HF_HUB_CACHE"):
-        return Path(cache)
-    home = os.environ.get("HF_HOME")
-    if home is None:
-        root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-        home = str(Path(root) / "huggingface")
-    return Path(home) / "hub"

@@ -24,11 +24,11 @@ import PIL.Image
 
 from sensorium.checksums import damaged_files, require_checksum
 from sensorium.encoders.base import Encoder, Prepared, Role
+from sensorium.encoders.hub_cache import snapshot_of
 from sensorium.encoders.hub_loading import (
     choose_device,
     choose_dtype,
     input_module,
-    input_modules,
     load_model,
     lowers_here,
 )
@@ -99,7 +99,9 @@ class HubEncoder(Encoder):
         options = {"revision": revision, "dimension": dimension, "device": device, "dtype": dtype}
         self.name = _name(self.source, {key: value for key, value in options.items() if value})
         chosen, device_reason = choose_device(device)
-        self.dtype, dtype_reason = choose_dtype(dtype, chosen, self.source)
+        self.dtype, dtype_reason = choose_dtype(
+            dtype, chosen, f"{self.source}?revision={revision}" if revision else self.source
+        )
         self._reason = f"{device_reason}; {dtype_reason}"
         self._computing = Lock()
         self._model = load_model(
@@ -135,7 +137,7 @@ class HubEncoder(Encoder):
                 "dimension": dimension,
                 "sampling_rate": self._rate,
             },
-            weights=hash_files(_files(self._model, self.source)),
+            weights=hash_files(_files(self.source, revision)),
         )
         if dimension is not None and self.space.dimension != dimension:
             raise EncoderError(
@@ -338,30 +340,14 @@ def _scalar(model: Any, name: str) -> float | None:
     return None
 
 
-def _files(model: Any, name: str) -> list[Path]:
+def _files(name: str, revision: str | None) -> list[Path]:
     """Where the model's files lie: its folder, or its snapshot in the hub's cache."""
-    folder = Path(name)
-    if not folder.is_dir():
-        from huggingface_hub import try_to_load_from_cache
-
-        commit = _commit(model)
-        for file in ("modules.json", "config.json", "config_sentence_transformers.json"):
-            found = try_to_load_from_cache(name, file, revision=commit)
-            if isinstance(found, str):
-                folder = Path(found).parent
-                break
-        else:
-            raise EncoderError(f"{name}: its files are not in the hub's cache")
+    local = Path(os.path.expanduser(name))  # noqa: PTH111
+    folder = local if is_local(name) else snapshot_of(name, revision)
+    assert folder is not None  # it was loaded from there
     files = [path for pattern in WEIGHTS for path in sorted(folder.rglob(pattern))]
     others = {"README.md", NOTES}  # change no vector
     return [p for p in files if p.name not in others and folder / TRAINING not in p.parents]
-
-
-def _commit(model: Any) -> str | None:
-    first = input_modules(model)[0]
-    owner = getattr(first, "model", None) or getattr(first, "auto_model", None)
-    commit: str | None = getattr(getattr(owner, "config", None), "_commit_hash", None)
-    return commit
 
 
 def _name(source: str, options: Mapping[str, Any]) -> str:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sensorium.encoders.pretrained import (
-    is_local,
-    load_pretrained,
-    require_inside,
-    require_name,
-    safe_loading,
-)
-from sensorium.encoders.reaching import not_in_cache, unreachable
+from sensorium.encoders.hub_cache import snapshot_of
+from sensorium.encoders.pretrained import is_local, load_here, load_pretrained
 from sensorium.encoders.runtime import lowest_precision
-from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.errors import EncoderError, MissingExtraError, NotAtHandError, UnknownModelError
 from sensorium.media import Modality
 
 try:
@@ -51,36 +46,35 @@ def load_model(
     ------
     EncoderError
         When it cannot be loaded, and why; also for a checkpoint that lacks weights.
+    NotAtHandError
+        When it is not on this machine; it says its size and how it is fetched.
     """
     report = _LoadReport()
-    logger = logging.getLogger("transformers")
-    local = is_local(name)
-    if local:
-        require_inside(Path(name).expanduser())
-    require_name(name)
-    here = local or bool(unreachable())
-    with safe_loading(local=here), without_videos():
-        # Whatever its level was, that weights are lacking has to come through; and nothing else.
-        level, handlers = logger.level, logger.handlers
-        logger.setLevel(logging.WARNING)
-        logger.handlers = [report]
-        try:
-            model = sentence_transformers.SentenceTransformer(
-                name,
+
+    def load(source: str, revision: str | None) -> Any:
+        folder = None if is_local(source) or "/" in source else snapshot_of(source, revision)
+        if folder is not None:
+            # The library takes an id without an organisation for one of its own.
+            source, revision = str(folder), None
+        with report.reading(), without_videos():
+            return sentence_transformers.SentenceTransformer(
+                source,
                 device=device,
                 revision=revision,
                 truncate_dim=dimension,
                 model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
                 trust_remote_code=False,
-                local_files_only=here,
+                local_files_only=True,
             )
-        except Exception as error:  # the libraries below raise nearly any exception
-            is_lacking = here and not local and isinstance(error, OSError)
-            why = not_in_cache(name, revision) if is_lacking else _first_line(error)
-            raise EncoderError(f"{name} cannot be loaded as an encoder: {why}") from error
-        finally:
-            logger.setLevel(level)
-            logger.handlers = handlers
+
+    try:
+        model = load_here(name, load, revision)
+    except (NotAtHandError, UnknownModelError):
+        raise
+    except Exception as error:  # the libraries below raise nearly any exception
+        raise EncoderError(
+            f"{name} cannot be loaded as an encoder: {_first_line(error)}"
+        ) from error
     if report.missing:
         raise EncoderError(
             f"{name}: its files lack weights of the encoder ({report.missing[0]} and "
@@ -113,6 +107,19 @@ class _LoadReport(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.missing: list[str] = []
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let the library say which weights are lacking, whatever its level was, and no more."""
+        logger = logging.getLogger("transformers")
+        level, handlers = logger.level, logger.handlers
+        logger.setLevel(logging.WARNING)
+        logger.handlers = [self]
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            logger.handlers = handlers
 
     def emit(self, record: logging.LogRecord) -> None:
         for line in record.getMessage().splitlines():
@@ -226,6 +233,8 @@ def _trained_in(name: str) -> str:
     """The precision that a model's files name; empty where they name none."""
     try:
         config = load_pretrained(transformers.AutoConfig, name)
+    except NotAtHandError:
+        raise
     except Exception:  # the libraries raise nearly any; loading the model says what is wrong
         return ""
     return str(getattr(config, "dtype", None) or "").removeprefix("torch.")

@@ -1,7 +1,7 @@
-"""Loading what others trained: without their code, their pickles and, from a folder, any network.
+"""Loading what others trained: without their code, their pickles, and any network.
 
-Transformers and sentence-transformers fall back to pickles where there are no safetensors, and
-files in a folder may name models of the hub, which they then fetch.
+Transformers and sentence-transformers fall back to pickles where there are no safetensors, fetch
+what a hub's cache lacks, and files in a folder may name models of the hub, which they then fetch.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, TypeVar
 
-from sensorium.encoders.reaching import not_in_cache, unreachable
+from sensorium.encoders.fetching import require_at_hand
+from sensorium.encoders.hub_cache import split_revision
+from sensorium.encoders.naming import require_known
+from sensorium.encoders.reaching import SETTINGS
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media.sources import shown_url
 
@@ -24,8 +27,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "hub") from error
 
-_LOADING = threading.RLock()
-"""One model is loaded at a time: what is replaced meanwhile is everybody's."""
+T = TypeVar("T")
 
 
 def is_local(name: str | os.PathLike[str]) -> bool:
@@ -112,13 +114,15 @@ def _named_files(content: Any, file: str) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def safe_loading(*, local: bool) -> Iterator[None]:
-    """Refuse pickles while a library loads a model and, for one in a folder, every request.
+def safe_loading(*, offline: bool = True) -> Iterator[None]:
+    """Refuse pickles and every request while a library loads a model.
+
+    One model is loaded at a time: what is replaced meanwhile is everybody's.
 
     Parameters
     ----------
-    local : bool
-        Whether all that is loaded lies in folders, or in the hub's cache.
+    offline : bool
+        False lets a data set be fetched that a person named.
     """
     loader, loads = threading.get_ident(), torch.load
 
@@ -130,16 +134,71 @@ def safe_loading(*, local: bool) -> Iterator[None]:
             "to safetensors"
         )
 
-    with _LOADING:
+    with SETTINGS:
         before = constants.HF_HUB_OFFLINE, constants.HF_HUB_DISABLE_TELEMETRY
         _set(torch, "load", refuse)
-        constants.HF_HUB_OFFLINE = before[0] or local
+        constants.HF_HUB_OFFLINE = before[0] or offline
         constants.HF_HUB_DISABLE_TELEMETRY = True  # it tells what is installed, and who asks
         try:
             yield
         finally:
             _set(torch, "load", loads)
             constants.HF_HUB_OFFLINE, constants.HF_HUB_DISABLE_TELEMETRY = before
+
+
+def load_here(
+    name: str | os.PathLike[str], load: Callable[[str, str | None], T], revision: str | None = None
+) -> T:
+    """Load a model from its folder or the hub's cache, with a library that would fetch it.
+
+    Parameters
+    ----------
+    name : str or Path
+        A folder, or a hub id, maybe with a revision: ``org/model?revision=v2``.
+    load : callable
+        Takes the name and the revision, and is called where nothing is fetched and no pickle read.
+    revision : str, optional
+        Branch, tag or commit of a hub id.
+
+    Raises
+    ------
+    NotAtHandError
+        When it is not on this machine; it says its size and how it is fetched.
+    UnknownModelError, EncoderError
+        When there is no such model.
+    Exception
+        Any of `load`.
+    """
+    source, revision = require_here(name, revision)
+    with safe_loading():
+        return load(source, revision)
+
+
+def require_here(
+    name: str | os.PathLike[str], revision: str | None = None
+) -> tuple[str, str | None]:
+    """Refuse a model that is not on this machine, or fetch it where that is allowed.
+
+    Returns
+    -------
+    (str, str or None)
+        What a library loads it by, in `safe_loading`: a folder, or a hub id and its revision.
+
+    Raises
+    ------
+    NotAtHandError, UnknownModelError, EncoderError
+        As `load_here` does.
+    """
+    if is_local(name):
+        folder = Path(os.path.expanduser(name))  # noqa: PTH111
+        require_inside(folder)
+        return str(folder), None
+    require_name(name)
+    base, said = split_revision(os.fspath(name))
+    revision = revision or said
+    require_known(base)
+    require_at_hand(base, revision)
+    return base, revision
 
 
 def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> Any:
@@ -150,37 +209,33 @@ def load_pretrained(kind: Any, name: str | os.PathLike[str], **options: Any) -> 
     kind : class
         ``AutoTokenizer``, ``AutoModelForSeq2SeqLM`` ...
     name : str or Path
-        A hub id or a folder.
+        A folder, or a hub id, maybe with a revision: ``org/model?revision=v2``.
     **options
         What else it takes; of a model, ``use_safetensors=True``. Weights that are stored in half
         precision become float32 unless ``dtype`` says otherwise.
 
     Raises
     ------
-    EncoderError
-        When the hub cannot be asked, and its cache does not hold the model.
+    NotAtHandError
+        When it is not on this machine; it says its size and how it is fetched.
     Exception
         Nearly any, by the library.
     """
-    local = is_local(name)
-    if local:
-        require_inside(Path(os.path.expanduser(name)))  # noqa: PTH111
-    require_name(name)
-    here = local or bool(unreachable())
     if options.get("use_safetensors"):  # else Transformers computes in what they are stored in
         options.setdefault("dtype", torch.float32)
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # of what is loaded in a second
-    with safe_loading(local=here), _parts_of(kind):
-        try:
+
+    def load(source: str, revision: str | None) -> Any:
+        if revision is not None:
+            options["revision"] = revision
+        with _parts_of(kind):
             return kind.from_pretrained(
-                name, trust_remote_code=False, local_files_only=here, **options
+                source, trust_remote_code=False, local_files_only=True, **options
             )
-        except OSError as error:
-            if local or not here:
-                raise
-            raise not_in_cache(os.fspath(name)) from error
+
+    return load_here(name, load)
 
 
 def _parts_of(kind: Any) -> AbstractContextManager[None]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.errors import MissingExtraError
 
 try:
     from huggingface_hub import constants, get_session
@@ -13,15 +16,17 @@ except ImportError as error:
     raise MissingExtraError(error.name or "huggingface_hub", "hub") from error
 
 ANSWERS_WITHIN = 4.0
-"""Seconds that a hub is given to answer one request, before what is in the cache is taken. Its
-client gives each file ten seconds and five more tries, which is 24 seconds even where every
-connection is refused at once; a model has a dozen files."""
+"""Seconds that a hub is given to answer one request, before an error says that it does not."""
 
 REMEMBERED = 60.0
-"""Seconds for which the answer is remembered: a model is loaded in several steps."""
+"""Seconds for which the answer is remembered: several models may be missing at once."""
 
 BUSY, BROKEN = 429, 500
 """Answers of a hub that is there and gives nothing: too many requests; from 500 on, its fault."""
+
+SETTINGS = threading.RLock()
+"""Held while settings of the hub's client are replaced, which are everybody's: who asks the hub
+waits for who loads without it."""
 
 _asked: dict[str, tuple[float, str]] = {}
 """By address of a hub: when it was asked, and what `unreachable` said."""
@@ -46,7 +51,8 @@ def unreachable() -> str:
         return reason
     reason = ""
     try:
-        answer = get_session().head(hub, timeout=ANSWERS_WITHIN)
+        with asking():
+            answer = get_session().head(hub, timeout=ANSWERS_WITHIN)
     except Exception as error:  # of httpx or httpx2, by the client's version: no OSError, most
         said = (str(error).strip().splitlines() or [""])[0]
         reason = f"{hub} cannot be reached ({said or type(error).__name__})"
@@ -57,11 +63,13 @@ def unreachable() -> str:
     return reason
 
 
-def not_in_cache(name: str, revision: str | None = None) -> EncoderError:
-    """The error for a model that the hub had to be asked for, which says how it is mended."""
-    wanted = f"{name} --revision {revision}" if revision else name
-    return EncoderError(
-        f"{unreachable()}, and not all files of {name} are in the cache "
-        f"({constants.HF_HUB_CACHE}). Where the hub can be reached, "
-        f"`HF_HUB_OFFLINE=0 hf download {wanted}` brings them there"
-    )
+@contextmanager
+def asking() -> Iterator[None]:
+    """Let nothing that is sent tell what is installed here, and let no load switch the hub off."""
+    with SETTINGS:
+        before = constants.HF_HUB_DISABLE_TELEMETRY
+        constants.HF_HUB_DISABLE_TELEMETRY = True
+        try:
+            yield
+        finally:
+            constants.HF_HUB_DISABLE_TELEMETRY = before

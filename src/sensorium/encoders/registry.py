@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from sensorium.encoders.base import Encoder
+from sensorium.encoders.catalogue import CATALOGUE
 from sensorium.encoders.composed import SEPARATOR, ComposedEncoder
 from sensorium.encoders.folder import CONFIG, SHIPPED, FolderEncoder
+from sensorium.encoders.naming import is_cached_id, is_hub_id, require_known
 from sensorium.encoders.trust import is_elsewhere, remember, require_named
 from sensorium.errors import EncoderError
 
@@ -39,8 +40,12 @@ def load_encoder(
 
     Raises
     ------
+    UnknownModelError
+        When a name is no shipped encoder's, no folder's and no hub id; the message has the nearest.
+    NotAtHandError
+        When a hub's model is not on this machine; the message has its size and how it is fetched.
     EncoderError
-        When there is no such encoder or it is damaged.
+        When it is damaged, or there is no such folder.
 
     Notes
     -----
@@ -133,11 +138,15 @@ def _load(name: str | os.PathLike[str], runtime: str | None, where: str | None) 
     elif any((Path(text.split("?")[0]) / file).exists() for file in HUB_FILES):
         loaded = _of_hub_format(text)
     elif not folder.exists() and is_hub_id(text):
-        allow("a model of the hub, which would be fetched")
+        allow("a model of the hub, which might be fetched")
+        loaded = _of_hub_format(text)
+    elif not folder.exists() and is_cached_id(text.partition("?")[0]):
         loaded = _of_hub_format(text)
     elif folder.is_dir():
         return FolderEncoder(folder, runtime)  # says what is missing
     else:
+        if where is None and isinstance(name, str) and not _is_path(name):
+            require_known(name, [*shipped, *(one.name for one in CATALOGUE)], "encoder")
         raise EncoderError(
             f"no encoder named {str(name)!r}: it is neither shipped "
             f"({', '.join(shipped) or 'none'}) nor a folder that holds {CONFIG}, nor a hub id "
@@ -145,6 +154,10 @@ def _load(name: str | os.PathLike[str], runtime: str | None, where: str | None) 
         )
     trust(encoder_name(name))
     return loaded
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith((".", "~")) or "/" in name or os.sep in name
 
 
 def _of_hub_format(text: str) -> Encoder:
@@ -185,13 +198,6 @@ def composed_of(name: str) -> list[str]:
 HUB_FILES = ("modules.json", "config.json")
 """One of these is in a folder of the format of sentence-transformers or Transformers."""
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(\?.*)?")
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether a name is written as a hub id, maybe with options: ``org/model?dimension=256``."""
-    return _HUB_ID.fullmatch(name) is not None and not name.startswith((".", "~"))
-
 
 def is_endpoint(name: str | os.PathLike[str]) -> bool:
     """Whether a name is the URL of a server."""
@@ -205,8 +211,8 @@ def encoder_name(name: str | os.PathLike[str]) -> str:
     if isinstance(name, str) and (name in shipped_encoders() or is_endpoint(name)):
         return name
     path = Path(os.path.expanduser(name))  # noqa: PTH111
-    if isinstance(name, str) and not path.exists() and is_hub_id(name):
-        base, _, options = name.partition("?")
+    base, _, options = str(name).partition("?")
+    if isinstance(name, str) and not path.exists() and (is_hub_id(name) or is_cached_id(base)):
         if not Path(base).is_dir():
             return name
         return f"{Path(base).absolute()}?{options}"

@@ -21,7 +21,9 @@ import PIL.Image
 from sensorium.encoders import FolderEncoder
 from sensorium.encoders.base import FeatureExtractor, Prepared, Role
 from sensorium.encoders.folder import CONFIG
+from sensorium.encoders.hub_cache import snapshot_of, split_revision
 from sensorium.encoders.hub_loading import load_model
+from sensorium.encoders.naming import require_known
 from sensorium.encoders.pretrained import safe_loading
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.encoders.space import Space
@@ -308,6 +310,7 @@ def load_tower(
     if path.suffix == ".json" and path.is_file():
         new = _made(path, modality, made, captions)
         return _plain(new, name, modality, pooling, prefix or "", is_new=True)
+    require_known(name, [*shipped_encoders()], "tower")
     return _pretrained(name, modality, pooling, prefix)
 
 
@@ -339,9 +342,8 @@ def _is_configured(name: str) -> bool:
     path = Path(os.path.expanduser(name))  # noqa: PTH111
     if path.is_dir():
         return (path / "modules.json").is_file()
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache(name, "modules.json"), str)
+    folder = snapshot_of(*split_revision(name))
+    return folder is not None and (folder / "modules.json").is_file()
 
 
 def _gives_tokens(first: Any) -> bool:
@@ -351,7 +353,7 @@ def _gives_tokens(first: Any) -> bool:
 def _plain(
     folder: Path, name: str, modality: Modality, pooling: str | None, prefix: str, *, is_new: bool
 ) -> TorchTower:
-    with safe_loading(local=True):
+    with safe_loading():
         first = Transformer(
             str(folder), model_kwargs={"use_safetensors": True, "dtype": torch.float32}
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sensorium.encoders.base import Encoder
+from sensorium.encoders.naming import require_known
 from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.media import Document, Image, Text
@@ -174,6 +175,7 @@ def load_answerer(
     if not 0 <= least <= 1:
         raise UsageError(f"threshold is a probability from 0 to 1, got {threshold}")
     if os.fspath(name) != DEFAULT and not is_served(name):
+        require_known(name, [DEFAULT], "model for questions")
         from sensorium.tasks.answers.hub import load_reader
 
         reader = load_reader(os.fspath(name), least)

@@ -14,6 +14,7 @@ import PIL.Image
 
 from sensorium.data.sources import Picture, picture_of
 from sensorium.encoders import Encoder
+from sensorium.encoders.naming import require_known
 from sensorium.errors import MediaError, UsageError
 from sensorium.media.progress import Progress
 from sensorium.tasks.formats import CAPTIONER
@@ -317,8 +318,12 @@ def load_captioner(
     ------
     UsageError
         When it is a folder of something else, or damaged.
+    NotAtHandError
+        When a hub's model is not on this machine; it says its size and how to get it.
+    UnknownModelError
+        When there is none of that name; it lists those that there are.
     EncoderError
-        When the hub has no such model, or a server does not answer.
+        When it is no captioner, or a server does not answer.
     SpaceMismatchError
         When the encoder that it was trained on is another one now.
     MissingExtraError
@@ -352,13 +357,14 @@ def load_captioner(
             f"{folder}: holds neither {CAPTIONER.file} nor a model of Transformers: "
             f"{CAPTIONER.instead}"
         )
+    require_known(name, [DEFAULT_MODEL], "captioner")
     from sensorium.tasks.hub_chat import HubChat, chat_reader
 
     reader = chat_reader(name)
     if reader is not None and hasattr(reader, "tokenizer"):
         return PictureCaptioner(ChatCaptioner(HubChat(name, reader)))
     pixels = PixelCaptions.pretrained(name)
-    return Captioner(pixels, {"reads": "pixels"}, origin_of_pretrained(name, pixels.model))
+    return Captioner(pixels, {"reads": "pixels"}, origin_of_pretrained(name))
 
 
 def _listed(pictures: Paths) -> list[str]:

@@ -11,6 +11,7 @@ import PIL.Image
 
 from sensorium.data.sources import picture_of
 from sensorium.encoders import Encoder
+from sensorium.encoders.naming import require_known
 from sensorium.errors import MediaError, UsageError
 from sensorium.media import Image
 from sensorium.media.progress import Progress
@@ -197,8 +198,10 @@ def load_detector(
 
     Raises
     ------
-    EncoderError
-        When the model is not on this machine; it says how to get it.
+    NotAtHandError
+        When the model is not on this machine; it says its size and how to get it.
+    UnknownModelError
+        When there is none of that name; it lists those that there are.
     MissingExtraError
         When what runs it is not installed.
     """
@@ -212,6 +215,7 @@ def load_detector(
 
         known = CocoDetector() if name == "ssd-coco" else FaceDetector(quick=name == "quick-faces")
         return Detector(known, encoder)
+    require_known(name, OWN_MODELS, "detector")
     from sensorium.tasks.boxes.hub import HubDetector
 
     return Detector(HubDetector(name), encoder)

@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sensorium.errors import EncoderError, MissingExtraError, UsageError
+from sensorium.errors import (
+    EncoderError,
+    MissingExtraError,
+    NotAtHandError,
+    UnknownModelError,
+    UsageError,
+)
 
 try:
     import torch
@@ -157,7 +163,12 @@ def decoded(tokenizer: Any, found: Any, candidates: int = 1) -> list[list[tuple[
 
 
 def cannot_be_loaded(name: str | os.PathLike[str], how: str, error: Exception) -> EncoderError:
-    """What is said when Transformers cannot load a model, with the first line of its error."""
+    """What is said when a model cannot be loaded, with the first line of Transformers' error.
+
+    Of one that is not on this machine, or that there is not, the error itself says what helps.
+    """
+    if isinstance(error, (NotAtHandError, UnknownModelError)):
+        return type(error)(str(error))
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return EncoderError(f"{name} cannot be loaded {how}: {reason}")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import PIL.Image
 
-from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.errors import EncoderError, MissingExtraError, NotAtHandError, UnknownModelError
 from sensorium.tasks.chat import without_thought
 from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.origin import Origin, origin_of_pretrained
@@ -49,10 +49,9 @@ class HubChat:
 
     @property
     def origin(self) -> Origin:
-        """The model; it is loaded for that, once."""
+        """The model."""
         if self._origin is None:
-            with self._using() as model:
-                self._origin = origin_of_pretrained(self.name, model)
+            self._origin = origin_of_pretrained(self.name)
         return self._origin
 
     def write(
@@ -170,9 +169,16 @@ def is_chat(name: str | os.PathLike[str]) -> bool:
     """Whether a name is of a model that writes on from what it is told, with a chat template.
 
     A name that cannot be looked at is none: whatever else loads it says what is wrong.
+
+    Raises
+    ------
+    NotAtHandError, UnknownModelError
+        When the model is not on this machine, or there is none of that name.
     """
     try:
         config = load_pretrained(transformers.AutoConfig, os.path.expanduser(name))  # noqa: PTH111
+    except (NotAtHandError, UnknownModelError):
+        raise
     except Exception:  # Transformers raises nearly any exception here
         return False
     writes = type(config) in kinds.MODEL_FOR_CAUSAL_LM_MAPPING

@@ -6,7 +6,9 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from sensorium.encoders.hub_cache import snapshot_of, split_revision
 
 Kind = Literal["weights", "encoder", "hub", "folder", "server", "rule"]
 
@@ -37,20 +39,20 @@ class Origin:
         return f"{self.model} ({self.revision[:12]})" if self.revision else self.model
 
 
-def origin_of_pretrained(name: str | os.PathLike[str], model: Any) -> Origin:
+def origin_of_pretrained(name: str | os.PathLike[str]) -> Origin:
     """The origin of a model that Transformers loaded by `name`.
 
     Parameters
     ----------
     name : str or Path
-        A hub id, or a folder.
-    model : PreTrainedModel
-        Its ``config`` knows the commit of what came from a hub.
+        A folder, or a hub id, maybe with a revision: ``org/model?revision=v2``. The commit is that
+        of its snapshot in the cache; Transformers' own notes of it went with version 5.
     """
     folder = Path(os.path.expanduser(name))  # noqa: PTH111
     if folder.is_dir():
         return Origin(str(folder), digest_of_folder(folder), "folder")
-    return Origin(os.fspath(name), str(getattr(model.config, "_commit_hash", None) or ""), "hub")
+    snapshot = snapshot_of(*split_revision(os.fspath(name)))
+    return Origin(os.fspath(name), snapshot.name if snapshot else "", "hub")
 
 
 def digest_of_folder(folder: Path) -> str:

@@ -15,6 +15,7 @@ import PIL.Image
 
 from sensorium.data.sources import picture_of
 from sensorium.encoders import Encoder
+from sensorium.encoders.naming import require_known
 from sensorium.errors import MediaError, UsageError
 from sensorium.media.progress import Progress
 from sensorium.tasks.masks.runs import (
@@ -285,8 +286,10 @@ def load_segmenter(
 
     Raises
     ------
-    EncoderError
-        When a model is not on this machine; it says how to get it.
+    NotAtHandError
+        When a model is not on this machine; it says its size and how to get it.
+    UnknownModelError
+        When there is none of that name; it lists those that there are.
     MissingExtraError
         When what runs it is not installed.
     UsageError
@@ -313,6 +316,7 @@ def _finder_of(name: str) -> MaskFinder:
 
         folder_of(name)  # says what is missing
         return PeopleFinder()
+    require_known(name, [*DETECTORS], "segmenter")
     from sensorium.tasks.masks.hub import hub_finder
 
     return hub_finder(name)

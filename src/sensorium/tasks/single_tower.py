@@ -12,7 +12,13 @@ import numpy.typing as npt
 
 from sensorium.data.sources import media_of
 from sensorium.encoders.pretrained import load_pretrained
-from sensorium.errors import EncoderError, MissingExtraError, UsageError
+from sensorium.errors import (
+    EncoderError,
+    MissingExtraError,
+    NotAtHandError,
+    UnknownModelError,
+    UsageError,
+)
 from sensorium.folders import faults_of_disk
 from sensorium.media import Image, Modality, Text
 
@@ -65,6 +71,8 @@ class SingleTower:
                 ignore_mismatched_sizes=True,
                 use_safetensors=True,
             )
+        except (NotAtHandError, UnknownModelError):
+            raise
         except Exception as error:  # the libraries below raise nearly any exception
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = lines[0] if lines else repr(error)

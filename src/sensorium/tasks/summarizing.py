@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from sensorium.encoders.base import Encoder
+from sensorium.encoders.naming import require_known
 from sensorium.encoders.registry import DEFAULT_ENCODER, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.tasks.source_texts import given, texts_of
@@ -116,6 +117,7 @@ def load_summarizer(
 
     if is_served(name):
         return Summarizer(ServedSummaries(os.fspath(name)))
+    require_known(name, [DEFAULT], "model for summaries")
     from sensorium.tasks.hub_chat import is_chat
     from sensorium.tasks.summaries.hub import HubSummaries
 

@@ -154,8 +154,7 @@ class Transcriber:
             raise MediaError(
                 f"speech is in sounds and films, this is of kind {media.modality}", name
             )
-        if not self._recogniser.fetches:
-            self.require_here()  # also where nobody speaks
+        self._recogniser.require_here()  # also where nobody speaks
         said: list[Said] = []
         seconds = 0.0
         for start, samples in _chunks(sound):
@@ -213,13 +212,13 @@ class Transcriber:
         return [_later(said, start) for said in found]
 
     def require_here(self) -> None:
-        """Refuse a model that would have to be fetched: a question is no wish to ask a hub.
+        """Refuse a model that is not on this machine, without asking a hub: no question does.
 
         Raises
         ------
-        EncoderError
+        NotAtHandError
         """
-        self._recogniser.require_here()
+        self._recogniser.require_here(ask=False)
 
     @cached_property
     def _recogniser(self) -> Recogniser:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sensorium.encoders.naming import require_known
 from sensorium.errors import MediaError, UsageError
 from sensorium.media.progress import Progress
 from sensorium.tasks.chat import ServedModel, is_served, writing_model
@@ -175,7 +176,7 @@ class LoadedTranslator:
     @cached_property
     def origin(self) -> Origin:
         """The model, and which state of it."""
-        return origin_of_pretrained(self._name, self.translation.model)
+        return origin_of_pretrained(self._name)
 
     def translate(
         self,
@@ -461,8 +462,8 @@ def load_translator(
     ------
     UsageError
         When it is a folder of something else, or damaged; when it knows no such language.
-    EncoderError
-        When the hub has no such model.
+    UnknownModelError
+        When there is no such folder, and the name is no hub id.
     """
     if codes is not None:
         source, target = codes
@@ -486,6 +487,7 @@ def load_translator(
             f"{folder}: holds neither {TRANSLATOR.file} nor a model of Transformers: "
             f"{TRANSLATOR.instead}"
         )
+    require_known(name, kind="translator")
     from sensorium.tasks.hub_chat import is_chat
 
     if is_chat(name):

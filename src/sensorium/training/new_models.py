@@ -19,8 +19,7 @@ try:
     import transformers
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-    from sensorium.encoders.pretrained import is_local, load_pretrained, safe_loading
-    from sensorium.encoders.reaching import unreachable
+    from sensorium.encoders.pretrained import load_pretrained, require_here, safe_loading
 except ImportError as error:
     raise MissingExtraError(error.name or "torch", "train") from error
 
@@ -183,15 +182,20 @@ def join_pretrained(kind: Any, encoder: str | Path, decoder: str | Path) -> Any:
     config.is_decoder = True
     config.add_cross_attention = True
     options: dict[str, Any] = {"decoder_config": config}
+    sources = []
     for side, name in (("encoder", encoder), ("decoder", decoder)):
+        source, revision = require_here(name)
+        sources.append(source)
         options |= {
             f"{side}_use_safetensors": True,
             f"{side}_dtype": torch.float32,
             f"{side}_trust_remote_code": False,
-            f"{side}_local_files_only": is_local(name) or bool(unreachable()),
+            f"{side}_local_files_only": True,
         }
-    with safe_loading(local=(is_local(encoder) and is_local(decoder)) or bool(unreachable())):
-        return kind.from_encoder_decoder_pretrained(str(encoder), str(decoder), **options)
+        if revision is not None:
+            options[f"{side}_revision"] = revision
+    with safe_loading():
+        return kind.from_encoder_decoder_pretrained(*sources, **options)
 
 
 def join_decoder(network: Any, tokenizer: Any) -> None:

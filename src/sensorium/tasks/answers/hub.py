@@ -190,7 +190,7 @@ class Marking:
                 f"{self._name} has no fast tokenizer (tokenizer.json), which tells where in the "
                 "text an answer stands"
             )
-        return _Loaded(_placed(model), tokenizer, origin_of_pretrained(self._name, model))
+        return _Loaded(_placed(model), tokenizer, origin_of_pretrained(self._name))
 
 
 def _best(
@@ -265,7 +265,7 @@ class Writing:
 
     def _load(self) -> _Loaded:
         tokenizer, model = load_seq2seq(self._name, "for answering questions")
-        return _Loaded(model, tokenizer, origin_of_pretrained(self._name, model))
+        return _Loaded(model, tokenizer, origin_of_pretrained(self._name))
 
 
 class Looking:
@@ -319,7 +319,7 @@ class Looking:
             model = load_pretrained(kind, self._name, use_safetensors=True)
         except Exception as error:  # Transformers raises nearly any exception here
             raise cannot_be_loaded(self._name, "for questions about pictures", error) from error
-        return _Loaded(_placed(model), processor, origin_of_pretrained(self._name, model))
+        return _Loaded(_placed(model), processor, origin_of_pretrained(self._name))
 
 
 def _placed(model: Any) -> Any:

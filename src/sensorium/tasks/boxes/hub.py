@@ -79,8 +79,7 @@ class HubDetector:
     def origin(self) -> Origin:
         """See `Finder`."""
         if self._origin is None:
-            with self._using() as (model, _):  # another detector may have loaded it
-                self._origin = origin_of_pretrained(self.name, model)
+            self._origin = origin_of_pretrained(self.name)
         return self._origin
 
     def unknown(self, labels: Sequence[str]) -> list[str]:

@@ -72,7 +72,7 @@ class ChatCaptioner:
 
     @property
     def origin(self) -> Origin:
-        """The model; it is loaded for that, once."""
+        """The model."""
         return self._model.origin
 
     def write(

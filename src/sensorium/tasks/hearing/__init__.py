@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from sensorium.encoders.hub_cache import files_of, snapshot_of, split_revision
+from sensorium.encoders.naming import require_known
 from sensorium.tasks.hearing.base import Recogniser as Recogniser
-from sensorium.tasks.hearing.base import hub_files
 from sensorium.tasks.weights import WEIGHTS
 
 
 def find_recogniser(name: str) -> Recogniser:
-    """A recogniser by its name; nothing is loaded.
+    """A recogniser by its name; nothing is loaded, and fetched only where that is allowed.
 
     Parameters
     ----------
@@ -23,6 +24,8 @@ def find_recogniser(name: str) -> Recogniser:
     ------
     MissingExtraError
         When what it needs is not installed.
+    UnknownModelError
+        When there is no such model; the message has the nearest.
     """
     from sensorium.tasks.chat import is_served
     from sensorium.tasks.hearing.ctranslate2_whisper import FasterWhisper
@@ -37,13 +40,29 @@ def find_recogniser(name: str) -> Recogniser:
     if folder.is_dir():
         files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
         return _by_files(name, files, folder)
-    if "/" in name:
-        return _by_files(name, hub_files(name), None)
-    if name.startswith(("nemo-", "gigaam-")):
-        from sensorium.tasks.hearing.onnx_models import OnnxAsr
+    from sensorium.tasks.hearing.ctranslate2_whisper import sizes
+    from sensorium.tasks.hearing.onnx_models import NAMED_ONNX, OnnxAsr, named_models
 
+    known = sizes()
+    if name in known or (not known and "/" not in name and not name.startswith(NAMED_ONNX)):
+        return FasterWhisper(name)  # or it says what has to be installed
+    if name.startswith(NAMED_ONNX) and (not named_models() or name in named_models()):
         return OnnxAsr(name)
-    return FasterWhisper(name)
+    hearing = [weights for weights in WEIGHTS if weights.startswith("whisper-")]
+    require_known(name, [*hearing, *known, *named_models()], "speech model")
+    return _by_files(name, _hub_files(name), None)
+
+
+def _hub_files(name: str) -> set[str]:
+    """Files of a hub's model in the cache; empty where it is not there."""
+    base, revision = split_revision(name)
+    folder = snapshot_of(base, revision)
+    if folder is None:
+        from sensorium.encoders.fetching import may_fetch, require_at_hand
+
+        if may_fetch():  # what reads it, its files tell
+            folder = require_at_hand(base, revision)
+    return files_of(folder) if folder is not None else set()
 
 
 def _by_files(name: str, files: set[str], folder: Path | None) -> Recogniser:
@@ -74,13 +93,12 @@ def _is_whisper(name: str) -> bool:
     """What the configuration says; by the name where there is none, or it cannot be read."""
     if "whisper" in Path(name).name.lower():
         return True
-    folder = Path(name).expanduser()
-    try:
-        if not folder.is_dir():
-            from huggingface_hub import hf_hub_download
-
-            folder = Path(hf_hub_download(name, "config.json", local_files_only=True)).parent
-        kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
-    except Exception:  # the hub's errors share no base; loading the model says what is wrong
+    local = Path(name).expanduser()
+    folder = local if local.is_dir() else snapshot_of(*split_revision(name))
+    if folder is None:
         return False
+    try:
+        kind = json.loads((folder / "config.json").read_text("utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False  # loading the model says what is wrong
     return bool(kind == "whisper")

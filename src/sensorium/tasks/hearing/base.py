@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.encoders.hub_cache import split_revision
 from sensorium.tasks.hearing.transcripts import Said, Word, is_unspaced, joined
 from sensorium.tasks.origin import Origin
 
@@ -42,14 +43,11 @@ class Recogniser(Protocol):
         What it hears at once.
     gap : float
         Seconds of silence at which a piece for it ends: short where it tells no times.
-    fetches : bool
-        Whether it is fetched from a hub, where that can be reached, when it is first used.
     origin : Origin
     """
 
     most_seconds: float
     gap: float
-    fetches: bool
 
     @property
     def origin(self) -> Origin: ...
@@ -58,8 +56,12 @@ class Recogniser(Protocol):
         """What is said in samples at `RATE`, with seconds from their beginning."""
         ...
 
-    def require_here(self) -> None:
-        """Raise EncoderError unless it can be loaded without fetching anything."""
+    def require_here(self, *, ask: bool = True) -> None:
+        """Raise NotAtHandError unless it is on this machine.
+
+        Unless `ask`, no hub is asked for its size, and nothing is fetched even where that is
+        allowed.
+        """
         ...
 
 
@@ -71,15 +73,13 @@ def is_invented(mean_log: float, nothing_said: float, compression: float = 0.0) 
     return (nothing_said > NOTHING_SAID and mean_log < UNSURE) or compression > REPEATED
 
 
-def hub_files(name: str) -> set[str]:
-    """Files of a hub's model in the cache; empty where it is not there."""
-    try:
-        from huggingface_hub import snapshot_download
+def require_pretrained(name: str, *, ask: bool) -> None:
+    """`Recogniser.require_here` of a model of Transformers: a folder, or a hub id."""
+    if Path(name).expanduser().is_dir():
+        return
+    from sensorium.encoders.fetching import require_at_hand
 
-        folder = Path(snapshot_download(name, local_files_only=True))
-    except Exception:  # the hub's errors share no base
-        return set()
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+    require_at_hand(*split_revision(name), ask=ask)
 
 
 def of_tokens(

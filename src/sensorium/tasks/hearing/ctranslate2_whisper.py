@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sensorium.errors import EncoderError, MissingExtraError, UsageError
+from sensorium.encoders.hub_cache import snapshot_of, split_revision
+from sensorium.errors import EncoderError, MissingExtraError, NotAtHandError, UsageError
 from sensorium.tasks.hearing.base import (
     REPEATED,
     UNSURE,
@@ -32,6 +33,15 @@ PACKAGED = {"base": "whisper-base", "tiny.en": "whisper-tiny.en"}
 """Sizes of Whisper whose weights come from a package, too; by their names there."""
 
 
+def sizes() -> list[str]:
+    """What faster-whisper calls the models that it knows; none where it is not installed."""
+    if importlib.util.find_spec("faster_whisper") is None:
+        return []
+    from faster_whisper.utils import available_models
+
+    return [*available_models()]
+
+
 class FasterWhisper:
     """Whisper by CTranslate2.
 
@@ -43,7 +53,6 @@ class FasterWhisper:
 
     most_seconds = 120.0
     gap = math.inf
-    fetches = False
 
     def __init__(self, name: str) -> None:
         if importlib.util.find_spec("faster_whisper") is None:
@@ -58,7 +67,7 @@ class FasterWhisper:
             return WEIGHTS[self.weights].origin
         if Path(self.name).expanduser().is_dir():
             return self._folder_origin
-        found = self._cached()
+        found = snapshot_of(*self._repository)
         return Origin(self.name, found.name if found else "", "hub")
 
     @cached_property
@@ -94,42 +103,47 @@ class FasterWhisper:
                 if not is_invented(one.avg_logprob, one.no_speech_prob, one.compression_ratio)
             ]  # fmt: skip
 
-    def require_here(self) -> None:
+    def require_here(self, *, ask: bool = True) -> None:
         """See `Recogniser`."""
-        self._folder()
+        self._folder(ask=ask)
 
     _size = 300 << 20
 
-    def _folder(self) -> Path:
+    def _folder(self, *, ask: bool = True) -> Path:
         """Where its files are.
 
         Raises
         ------
-        EncoderError
+        NotAtHandError
             When they are not on this machine.
         """
         folder = Path(self.name).expanduser()
         if folder.is_dir():
             return folder
-        cached = self._cached() if self.name not in WEIGHTS else None
-        if self.weights is not None and (cached is None or WEIGHTS[self.weights].is_here):
+        if self.weights is not None and (
+            WEIGHTS[self.weights].is_here or snapshot_of(*self._repository) is None
+        ):
             return folder_of(self.weights)
-        if cached is None:
-            raise EncoderError(
-                f"the speech model {self.name!r} is not on this machine: where the hub can be "
-                f"reached, `hf download {_repository(self.name)}` fetches it, and "
-                f"`{WEIGHTS['whisper-base'].command}` fetches 'base' "
-                f"({WEIGHTS['whisper-base'].megabytes} MB) without one"
-            )
-        return cached
+        from sensorium.encoders.fetching import require_at_hand
 
-    def _cached(self) -> Path | None:
-        from faster_whisper import download_model
-
+        name, revision = self._repository
+        called = "" if "/" in self.name else self.name
         try:
-            return Path(download_model(self.name, local_files_only=True))
-        except Exception:  # the hub's errors share no base: it is not there
-            return None
+            return require_at_hand(name, revision, called=called, ask=ask)
+        except NotAtHandError as error:
+            packaged = WEIGHTS["whisper-base"]
+            raise NotAtHandError(
+                f"{error}; `{packaged.command}` fetches 'base' ({packaged.megabytes} MB) without "
+                "a hub"
+            ) from error
+
+    @cached_property
+    def _repository(self) -> tuple[str, str | None]:
+        """Hub id and revision."""
+        from faster_whisper.utils import _MODELS
+
+        name, revision = split_revision(self.name)
+        return str(_MODELS.get(name, name)), revision
 
     def _load(self) -> Any:
         import ctranslate2
@@ -137,6 +151,11 @@ class FasterWhisper:
 
         on_gpu = bool(ctranslate2.get_cuda_device_count())
         folder = self._folder()
+        if not (folder / "tokenizer.json").is_file():  # faster-whisper would fetch OpenAI's
+            raise EncoderError(
+                f"the speech model {self.name!r} cannot be loaded: {folder} has no tokenizer.json, "
+                "which the Whisper has that it was converted from; put it there"
+            )
         try:
             return WhisperModel(
                 str(folder),
@@ -149,9 +168,3 @@ class FasterWhisper:
                 f"the speech model {self.name!r} cannot be loaded ({error}): name a folder with a "
                 "model of CTranslate2, or take 'base'"
             ) from error
-
-
-def _repository(name: str) -> str:
-    from faster_whisper.utils import _MODELS
-
-    return str(_MODELS.get(name, name))

@@ -25,7 +25,6 @@ class Served:
 
     most_seconds = SERVED_SECONDS
     gap = math.inf
-    fetches = False
 
     def __init__(self, url: str) -> None:
         self._model = ServedModel(url)
@@ -59,5 +58,5 @@ class Served:
                 found += [shifted(said, min(start, seconds)) for said in part]
         return found
 
-    def require_here(self) -> None:
+    def require_here(self, *, ask: bool = True) -> None:
         """See `Recogniser`: it is where it is."""

@@ -10,8 +10,8 @@ from sensorium.tasks.hearing.base import (
     SHORT_GAP,
     WINDOW_SECONDS,
     Samples,
-    hub_files,
     of_tokens,
+    require_pretrained,
 )
 from sensorium.tasks.hearing.transcripts import Said
 from sensorium.tasks.hearing.transformers_whisper import token_texts
@@ -41,7 +41,6 @@ class TransformersSpeech:
 
     most_seconds = WINDOW_SECONDS
     gap = SHORT_GAP
-    fetches = True
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -51,8 +50,8 @@ class TransformersSpeech:
     def origin(self) -> Origin:
         """See `Recogniser`."""
         if self._origin is None:
-            with self._using() as (model, _, _):
-                self._origin = origin_of_pretrained(self.name, model)
+            self.require_here()
+            self._origin = origin_of_pretrained(self.name)
         return self._origin
 
     def hear(self, samples: Samples, language: str | None) -> list[Said]:
@@ -76,13 +75,9 @@ class TransformersSpeech:
         times = [starts[n] for n in kept] if starts is not None else None
         return of_tokens(texts, times, [logs[n] for n in kept], seconds, language or "")
 
-    def require_here(self) -> None:
+    def require_here(self, *, ask: bool = True) -> None:
         """See `Recogniser`."""
-        from sensorium.encoders.pretrained import is_local
-        from sensorium.encoders.reaching import not_in_cache
-
-        if not is_local(self.name) and not hub_files(self.name):
-            raise not_in_cache(self.name)
+        require_pretrained(self.name, ask=ask)
 
     _size = 600 << 20
 

@@ -13,9 +13,9 @@ from sensorium.tasks.hearing.base import (
     SHORT_GAP,
     WINDOW_SECONDS,
     Samples,
-    hub_files,
     is_invented,
     of_tokens,
+    require_pretrained,
 )
 from sensorium.tasks.hearing.transcripts import Said
 from sensorium.tasks.loaded import LOADED
@@ -33,7 +33,6 @@ class TransformersWhisper:
 
     most_seconds = WINDOW_SECONDS
     gap = SHORT_GAP
-    fetches = True
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -43,8 +42,8 @@ class TransformersWhisper:
     def origin(self) -> Origin:
         """See `Recogniser`."""
         if self._origin is None:
-            with LOADED.using(("whisper-hf", self.name), self._load, self._size) as (model, _):
-                self._origin = origin_of_pretrained(self.name, model)
+            self.require_here()
+            self._origin = origin_of_pretrained(self.name)
         return self._origin
 
     def hear(self, samples: Samples, language: str | None) -> list[Said]:
@@ -91,13 +90,9 @@ class TransformersWhisper:
             texts, starts, [sure[n] for n in kept], len(samples) / RATE, language or ""
         )
 
-    def require_here(self) -> None:
+    def require_here(self, *, ask: bool = True) -> None:
         """See `Recogniser`."""
-        from sensorium.encoders.pretrained import is_local
-        from sensorium.encoders.reaching import not_in_cache
-
-        if not is_local(self.name) and not hub_files(self.name):
-            raise not_in_cache(self.name)
+        require_pretrained(self.name, ask=ask)
 
     _size = 600 << 20
 

@@ -113,7 +113,7 @@ class _HubFinder:
     def origin(self) -> Origin:
         """See `MaskFinder`."""
         if self._origin is None:
-            self._origin = origin_of_pretrained(self.name, self)  # `self.config` has the commit
+            self._origin = origin_of_pretrained(self.name)
         return self._origin
 
     def _using(self) -> Any:

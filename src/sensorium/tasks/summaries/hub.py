@@ -70,7 +70,7 @@ class HubSummaries:
                 return pieces_of(tokenizer, prefix + piece)
 
             summary, number = combined(text, pieces, pieces_read(tokenizer, model.config), write)
-            origin = origin_of_pretrained(self._name, model)
+            origin = origin_of_pretrained(self._name)
         return Summary(texts[0].source, summary, origin=origin, windows=number)
 
     def _load(self) -> tuple[Any, Any]:

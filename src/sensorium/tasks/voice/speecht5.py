@@ -52,8 +52,8 @@ class SpeechT5Voice:
     def origin(self) -> Origin:
         """See `Voice`."""
         if self._origin is None:
-            with self._using() as (model, _, _):
-                self._origin = origin_of_pretrained(self.name, model)
+            with self._using():
+                self._origin = origin_of_pretrained(self.name)
         return self._origin
 
     def say(self, sentence: str, language: str, speed: float) -> Samples:

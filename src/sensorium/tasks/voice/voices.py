@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.encoders.naming import require_known
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.origin import Origin, origin_of_pretrained
@@ -259,8 +260,8 @@ class HubVoice:
     def origin(self) -> Origin:
         """See `Voice`."""
         if self._origin is None:
-            with LOADED.using(("voice", self.name), self._load, self._size) as (model, _):
-                self._origin = origin_of_pretrained(self.name, model)
+            with LOADED.using(("voice", self.name), self._load, self._size):
+                self._origin = origin_of_pretrained(self.name)
         return self._origin
 
     def say(self, sentence: str, language: str, speed: float) -> Samples:
@@ -363,6 +364,8 @@ def find_voice(name: str, language: str = "en") -> Voice:
         When its weights are not on this machine; it says how they are fetched.
     UsageError
         When Kokoro has no such voice.
+    UnknownModelError
+        When there is none of that name; it lists those that there are.
     """
     from sensorium.tasks.chat import is_served
 
@@ -373,14 +376,10 @@ def find_voice(name: str, language: str = "en") -> Voice:
         return KokoroVoice(voice or KOKORO_VOICES.get(language, KOKORO_VOICES["en"]))
     if is_served(name):
         return ServedVoice(name)
-    if "/" not in name and not Path(name).is_dir():
-        raise UsageError(
-            f"there is no voice {name!r}: there are joe, kokoro, kokoro:NAME, hub ids, folders and "
-            "http(s)://SERVER/v1#MODEL@VOICE"
-        )
+    model, _, speaker = name.partition("@")
+    require_known(model, [JoeVoice.name, "kokoro"], "voice")
     from sensorium.tasks.voice.speecht5 import SpeechT5Voice, is_speecht5
 
-    model, _, speaker = name.partition("@")
     return SpeechT5Voice(model, speaker) if is_speecht5(model) else HubVoice(name)
 
 
