@@ -21,10 +21,12 @@ from sensorium.errors import (
 from sensorium.plain import as_json
 from sensorium.serve.access import Refused
 from sensorium.serve.batching import BusyError
+from sensorium.serve.jobs import UnknownJobError
 from sensorium.serve.served import Served, UnknownCollectionError
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownCollectionError, 404),
+    (UnknownJobError, 404),
     (BusyError, 503),
     (MediaError, 422),
     (UsageError, 400),
@@ -65,7 +67,7 @@ def answer_errors(app: FastAPI, served: Served) -> None:
         status = next(status for kind, status in STATUS if isinstance(error, kind))
         if isinstance(error, SpaceMismatchError):
             served.forget(request.path_params.get("collection", ""))
-        headers = {"retry_after": "1"} if status == 503 else {}
+        headers = {"retry_after": str(getattr(error, "seconds", 1))} if status == 503 else {}
         return told(status, str(error), type(error).__name__, **headers)
 
     @app.exception_handler(Refused)

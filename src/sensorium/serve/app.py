@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from sensorium import __version__
 from sensorium.errors import MissingExtraError
@@ -21,7 +24,7 @@ except ImportError as error:
 
 from sensorium.serve.access import Guard
 from sensorium.serve.answers import answer_errors
-from sensorium.serve.http import collections, health, media, overview, search, session
+from sensorium.serve.http import adding, collections, health, jobs, media, overview, search, session
 from sensorium.serve.mcp.http import Readers
 from sensorium.serve.mcp.http import make_app as make_mcp_app
 from sensorium.serve.mcp.server import make_server
@@ -52,6 +55,7 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def open_until_the_end(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        _stop_jobs_at_once(served)
         async with tools.session_manager.run():
             yield
         await anyio.to_thread.run_sync(served.close)
@@ -66,9 +70,9 @@ def create_app(settings: Settings) -> ASGIApp:
     app.state.served = served
     served.metrics.watch(served)
     answer_errors(app, served)
-    for light in (health, session, collections, media, overview):
+    for light in (health, session, collections, jobs, media, overview):
         app.include_router(light.router)
-    for large in (search,):  # what brings media
+    for large in (adding, search):  # what brings media
         app.include_router(large.router, max_body_size=settings.limits.upload_bytes)
 
     @app.get("/", include_in_schema=False)
@@ -78,6 +82,26 @@ def create_app(settings: Settings) -> ASGIApp:
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     app.mount("/", Readers(make_mcp_app(tools, settings)))
     return Guard(Counted(app, served.metrics), settings)
+
+
+def _stop_jobs_at_once(served: Served) -> None:
+    """Let jobs and streams of events end with the signal that ends the server.
+
+    The server tells the application of its end only when all requests are answered, and who watches
+    a job is answered when that ends.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+
+        def stop(number: int, frame: Any, before: Any = before) -> None:
+            served.jobs.stop()
+            if callable(before):
+                before(number, frame)
+
+        if callable(before):  # else nobody ends it in an orderly way
+            signal.signal(number, stop)
 
 
 def app_from_environment() -> ASGIApp:

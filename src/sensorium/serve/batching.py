@@ -42,8 +42,10 @@ class BusyError(SensoriumError):
         After which to ask again.
     """
 
-    def __init__(self, waiting: int, seconds: int = 1) -> None:
-        super().__init__(f"{waiting} items wait to be encoded: ask again in {seconds} s")
+    def __init__(
+        self, waiting: int, seconds: int = 1, what: str = "items wait to be encoded"
+    ) -> None:
+        super().__init__(f"{waiting} {what}: ask again in {seconds} s")
         self.seconds = seconds
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,7 +12,9 @@ from sensorium.collection import Collection
 from sensorium.encoders import load_encoder
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import CollectionError, SensoriumError
+from sensorium.serve.adding import JOBS, add
 from sensorium.serve.batching import BatchedEncoder
+from sensorium.serve.jobs import Jobs
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.overview import Overview, Overviews
 from sensorium.serve.settings import Settings
@@ -38,6 +41,8 @@ class Served:
         self.turns = Turns(settings.limits.tasks, settings.limits.tasks_waiting)
         self.maps: dict[str, tuple[object, bytes, str]] = {}
         self._overviews = Overviews()
+        folders = {name: settings.uploads_of(name) / JOBS for name in settings.collections}
+        self.jobs = Jobs(folders, partial(add, self), settings.limits.jobs)
         self._lock = threading.RLock()
         self._collections: dict[str, tuple[tuple[int, int], Collection]] = {}
         self._encoders: dict[str, BatchedEncoder] = {}
@@ -114,6 +119,7 @@ class Served:
 
     def close(self) -> None:
         """Finish what is being computed, and close everything."""
+        self.jobs.close()
         with self._lock:
             encoders, collections = [*self._encoders.values()], [*self._collections.values()]
             self._encoders.clear()

@@ -70,7 +70,8 @@ class Settings:
     roots : tuple of Path
         Folders whose files may be added by path; none unless named.
     uploads : Path or None
-        Folder that uploaded media are kept in; None takes ``NAME-uploads`` beside the collection.
+        Folder that uploaded media are kept in, in a folder for each collection; None takes
+        ``NAME-uploads`` beside the collection.
     tokens : mapping of str to list of str
         By the SHA-256 (hex) of a token, its scopes. Without any, whoever reaches the server may do
         what `open_scopes` says.
@@ -112,6 +113,11 @@ class Settings:
         if is_loopback(self.host):
             own |= {"localhost", "127.0.0.1", "::1"}
         return frozenset(own)
+
+    def uploads_of(self, name: str) -> Path:
+        """Folder that uploaded media of a collection are kept in."""
+        path = self.collections[name]
+        return self.uploads / name if self.uploads else path.with_name(f"{path.stem}-uploads")
 
     def scopes_of(self, token: str) -> frozenset[Scope]:
         """What a token allows; nothing where it is none."""

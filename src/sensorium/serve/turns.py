@@ -25,7 +25,7 @@ class Turns:
     def __enter__(self) -> None:
         with self._lock:
             if self._count >= self.running + self.waiting:
-                raise BusyError(self._count, 5)
+                raise BusyError(self._count, 5, "heavy requests are worked on or wait")
             self._count += 1
         self._free.acquire()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Body, Query
 
 from sensorium.collection import Item
@@ -12,7 +13,7 @@ from sensorium.collection.staleness import states_of
 from sensorium.plain import plain_fields
 from sensorium.serve.access import Refused
 from sensorium.serve.answers import Answer
-from sensorium.serve.http.depends import CollectionName, OpenCollection, ServedState, needs
+from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
 from sensorium.serve.overview import Order
 
 router = APIRouter(prefix="/api/collections", tags=["collections"])
@@ -52,26 +53,42 @@ def items(
 ) -> Answer:
     """A page of them, and how many there are in all."""
     opened = served.collection(collection)
-    allowed = None if where is None else np.array(opened.ids(where), np.int64)
-    ids = served.overview(collection).ordered(order, allowed)
+    ids = opened.ids(where)
+    if order == "-added":
+        ids = ids[::-1]
+    elif order != "added":
+        ids = served.overview(collection).ordered(order, None if where is None else ids)
     page = ids[offset : offset + limit].tolist()
     found = list(opened.items(ids=page)) if page else []
     return Answer({"items": with_states(found), "total": len(ids)})
 
 
 @router.get("/{collection}/items/{item}", summary="One item", dependencies=[needs("read")])
-def item(collection: OpenCollection, item: int) -> Answer:
+def item(collection: OpenCollection, item: Id) -> Answer:
     """What is known of it."""
     return Answer(with_states([item_of(collection, item)])[0])
 
 
 @router.delete("/{collection}/items", summary="Forget items", dependencies=[needs("delete")])
 def delete(
-    collection: OpenCollection,
-    ids: Annotated[list[int], Body(embed=True, examples=[[1, 2]], max_length=10_000)],
+    served: ServedState,
+    collection: CollectionName,
+    ids: Annotated[list[Id], Body(embed=True, examples=[[1, 2]], max_length=10_000)],
+    files: Annotated[
+        bool, Query(description="Whether files that were uploaded are deleted, too.")
+    ] = False,
 ) -> Answer:
-    """Their files are left alone."""
-    return Answer({"deleted": collection.delete(*ids)})
+    """Files that were not uploaded are left alone, whatever is asked."""
+    opened = served.collection(collection)
+    uploads = served.settings.uploads_of(collection).resolve()
+    paths = [Path(one.path) for one in opened.items(ids=ids)] if files else []
+    deleted, removed = opened.delete(*ids), 0
+    for path in paths:
+        if path.parent.resolve() == uploads:  # nothing else is anybody's here to delete
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+                removed += 1
+    return Answer({"deleted": deleted, "files": removed})
 
 
 def item_of(collection: Any, number: int) -> Item:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
+from pydantic import Field
 
 from sensorium.collection import Collection
 from sensorium.serve.access import Refused
@@ -32,6 +33,7 @@ ServedState = Annotated[Served, Depends(served_by)]
 CollectionName = Annotated[
     str, Path(description="A collection's name, as /api/collections lists it.")
 ]
+Id = Annotated[int, Field(ge=0, lt=1 << 63, description="An item's id, as hits have it.")]
 
 
 def _collection(served: ServedState, collection: CollectionName) -> Collection:

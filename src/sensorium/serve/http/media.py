@@ -19,7 +19,7 @@ from sensorium.folders import whole
 from sensorium.home import sensorium_home
 from sensorium.serve.access import Refused
 from sensorium.serve.http.collections import item_of
-from sensorium.serve.http.depends import OpenCollection, needs
+from sensorium.serve.http.depends import Id, OpenCollection, needs
 
 router = APIRouter(prefix="/api/collections/{collection}/items/{item}", tags=["media"])
 
@@ -33,7 +33,7 @@ MONTH = 30 * 24 * 3600
 
 
 @router.get("/media", summary="The file itself", dependencies=[needs("read")])
-def file(collection: OpenCollection, item: int, request: Request) -> Response:
+def file(collection: OpenCollection, item: Id, request: Request) -> Response:
     """In parts where a player asks for them (Range), and not again where it is known (ETag)."""
     found = item_of(collection, item)
     path = stored_path(found.path)
@@ -56,7 +56,7 @@ def file(collection: OpenCollection, item: int, request: Request) -> Response:
 @router.get("/thumbnail", summary="A small picture of it", dependencies=[needs("read")])
 def thumbnail(
     collection: OpenCollection,
-    item: int,
+    item: Id,
     request: Request,
     side: Annotated[int, Query(ge=16, le=2048)] = 256,
     at: Annotated[float | None, Query(description="Seconds into a film.", ge=0)] = None,

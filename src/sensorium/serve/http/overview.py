@@ -21,7 +21,7 @@ from sensorium.collection.duplicates import find_duplicate_items
 from sensorium.plain import plain_fields
 from sensorium.serve.answers import Answer
 from sensorium.serve.http.collections import item_of, with_states
-from sensorium.serve.http.depends import CollectionName, OpenCollection, ServedState, needs
+from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
 from sensorium.serve.layout import layout
 
 router = APIRouter(prefix="/api/collections/{collection}", tags=["overview"])
@@ -34,7 +34,7 @@ _MAPPING = threading.Lock()
 )
 def text(
     collection: OpenCollection,
-    item: int,
+    item: Id,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> Answer:
