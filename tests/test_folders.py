@@ -14,6 +14,7 @@ import pytest
 from sensorium.errors import EncoderError, UsageError
 from sensorium.folders import (
     Format,
+    apart,
     faults_of_disk,
     make_folder,
     read_arrays,
@@ -28,6 +29,12 @@ from sensorium.folders import (
 ORCHARD = Format("orchard.json", "orchard", "plant one", kind="orchard", formats=(1, 2))
 
 NAMELESS = Format("grove.json", "grove", "it is no grove", error=EncoderError)
+
+
+def test_names_are_kept_apart() -> None:
+    """Those that are numbered already, too, and whatever letters are capitals."""
+    names = ["a", "b", "a", "A", "a-2", "b"]
+    assert apart(names) == ["a", "b", "a-2", "A-3", "a-2-2", "b-2"]
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,21 @@ class Format:
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             raise self.error(f"{folder}: the {self.what} is damaged ({error!r:.200})") from error
+
+
+def apart(names: Sequence[str]) -> list[str]:
+    """Names for files of one folder: those that come again get numbers, ``photo-2``.
+
+    Letter case alone tells none apart, as on many file systems.
+    """
+    used: set[str] = set()
+    found = []
+    for name in names:
+        numbered = chain([name], (f"{name}-{n}" for n in count(2)))
+        chosen = next(one for one in numbered if one.casefold() not in used)
+        used.add(chosen.casefold())
+        found.append(chosen)
+    return found
 
 
 def all_files(folder: Path) -> list[Path]:

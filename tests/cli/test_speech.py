@@ -44,11 +44,13 @@ def test_what_is_spoken_is_written_down(run: Run, tmp_path: Path) -> None:
     write_video(film, scenes(), sound=Audio(talk).load(VIDEO_RATE))
     folder = tmp_path / "out"
     (tmp_path / "broken.wav").write_bytes(b"RIFFbroken")
+    (tmp_path / "other").mkdir()  # of the same name: both are kept
+    (tmp_path / "other" / "silent.wav").write_bytes((tmp_path / "silent.wav").read_bytes())
     several = run("transcribe", tmp_path, "--out", folder, "--format", "vtt")
     assert several.code == 1 and "broken.wav" in several.err
     assert "silent.wav: nobody speaks there" in several.err
     assert sorted(path.name for path in folder.iterdir()) == [
-        "film.mp4.vtt", "silent.wav.vtt", "talk.wav.vtt",
+        "film.mp4.vtt", "silent.wav-2.vtt", "silent.wav.vtt", "talk.wav.vtt",
     ]  # fmt: skip
     assert "hill" in (folder / "film.mp4.vtt").read_text().lower()
     assert (folder / "silent.wav.vtt").read_text() == "WEBVTT\n"

@@ -12,7 +12,7 @@ from sensorium.cli import output
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.home import default_collection_path, index_command
 
-TOKEN = "SENSORIUM_TOKEN"  # noqa: S105: the name of a variable
+TOKEN = "SENSORIUM_TOKEN"
 
 
 def serve(

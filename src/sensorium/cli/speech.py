@@ -16,6 +16,7 @@ from sensorium.cli.terminal import print_line
 from sensorium.data.files import select_files
 from sensorium.errors import MediaError, UsageError, WriteError
 from sensorium.evaluation.report import Report
+from sensorium.folders import apart
 from sensorium.media.skipped import Note, Skipped
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def transcribe(
         )
     transcriber = Transcriber(model, lang)
     several = len(chosen.paths) > 1
+    names = dict(zip(chosen.paths, apart([path.name for path in chosen.paths]), strict=True))
     with streaming("transcribing", chosen, as_json, stores=[out]) as stream:
         for path in stream.each(chosen.paths):
             try:
@@ -83,7 +85,7 @@ def transcribe(
                 stream.skip(Skipped(str(path), error.reason))
                 continue
             if out is not None:
-                target = out / f"{path.name}{suffix}" if to_folder else out
+                target = out / f"{names[path]}{suffix}" if to_folder else out
                 write_text(target, transcript.written(suffix))
             if as_json or out is None:
                 stream.tell(transcript, partial(_show, transcript, several))

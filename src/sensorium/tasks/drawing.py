@@ -11,7 +11,7 @@ import PIL.Image
 import PIL.ImageDraw
 
 from sensorium.errors import UsageError
-from sensorium.folders import whole
+from sensorium.folders import apart, whole
 from sensorium.media.lettering import text_width, write_line
 
 COLOURS = (
@@ -185,12 +185,5 @@ def drawing_paths(target: Path, pictures: Sequence[str]) -> list[Path]:
         return [target]
     if target.is_file() or target.suffix:
         require_png(target)
-    paths: list[Path] = []
-    used: set[str] = set()
-    for picture in pictures:
-        stem = Path(picture).stem or "picture"
-        names = (f"{stem}{f'-{n}' * (n > 1)}.png" for n in range(1, len(pictures) + 1))
-        name = next(name for name in names if name.casefold() not in used)
-        used.add(name.casefold())
-        paths.append(target / name)
-    return paths
+    stems = [Path(picture).stem or "picture" for picture in pictures]
+    return [target / f"{stem}.png" for stem in apart(stems)]
