@@ -87,6 +87,8 @@ from sensorium.tasks.voice.wording import english
         # abbreviations
         ("St. John of Main St. met Dr. Smith", "saint John of Main street met doctor Smith"),
         ("Elm Dr. is long", "Elm drive is long"),
+        ("Mr Jones, Dr Li, St John, Gen Z", "mister Jones, doctor Li, saint John, Gen Z"),
+        ("the no. 5, 5%-10%", "the number five, five percent to ten percent"),
         ("Gen. Lee, Sgt. Pepper, Inc.", "general Lee, sergeant Pepper, incorporated"),
         ("pp. 5-7, vol. 2", "pages five to seven, volume two"),
         ("the U.S. Army, a Ph.D., AT&T", "the U S Army, a P H D, A T and T"),
@@ -172,6 +174,20 @@ def test_what_english_reads_otherwise(written: str, spoken: str) -> None:
 )
 def test_what_chinese_reads_otherwise(written: str, spoken: str) -> None:
     assert chinese(written) == spoken
+
+
+_BITS = [
+    *"0125-–/:.,$€¥%@()+^eE#'x× aAIVX\n", "31", "2024", "007", "1,234", "1" * 20, "٣", "½", "²",
+    "°C", "km", "am", " p.m.", "St.", "Dr.", "Mar ", "May ", "th", "s", ".com", "http://", "US",
+    "bn", "年",
+    "月", "个", "元", "第", "Ⅷ", "α", "Chapter ", "Henry ", "Room ",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_BITS), max_size=12).map("".join))
+def test_no_digit_is_left_whatever_stands_around_it(text: str) -> None:
+    for words in (english(text), chinese(text)):
+        assert not re.search(r"\d", words), words
 
 
 def _value(words: str) -> int:

@@ -27,6 +27,8 @@ _BEFORE_NAMES = {
     "Col.": "colonel", "Rev.": "reverend", "Gov.": "governor", "Sen.": "senator",
     "Rep.": "representative", "Pres.": "president",
 }  # fmt: skip
+_WITHOUT_POINT = {"Mr.", "Mrs.", "Ms.", "Prof.", "Mt.", "Capt.", "Lt.", "Sgt."}
+"""Britain writes "Mr Jones"; "Gen Z" is no general."""
 _ABBREVIATIONS = {
     "Jr.": "junior", "Sr.": "senior", "vs.": "versus", "etc.": "et cetera", "e.g.": "for example",
     "i.e.": "that is", "cf.": "compare", "approx.": "approximately", "Fig.": "figure",
@@ -34,7 +36,7 @@ _ABBREVIATIONS = {
     "Blvd.": "boulevard", "Rd.": "road", "Hwy.": "highway", "Dept.": "department",
 }  # fmt: skip
 _BEFORE_NUMBERS = {
-    "No.": "number", "Nos.": "numbers", "nos.": "numbers", "p.": "page",
+    "No.": "number", "Nos.": "numbers", "no.": "number", "nos.": "numbers", "p.": "page",
     "pp.": "pages", "vol.": "volume", "Vol.": "volume", "ch.": "chapter", "Ch.": "chapter",
     "fig.": "figure", "Sec.": "section", "ca.": "about",
 }  # fmt: skip
@@ -47,7 +49,7 @@ _SIGNS = {
     "∞": " infinity ", "√": " root of ", "§": " section ", "©": " copyright ", "®": " ",
     "™": " ", "−": " minus ",
 }  # fmt: skip
-_SPELT = {"US", "UK", "EU", "UN", "BC", "AD", "BCE", "CE", "AI", "IT"}
+_SPELT = {"US", "UK", "EU", "UN", "BC", "AD", "BCE", "CE", "AI", "IT", "ID", "LED"}
 """In capitals they are letters, though small ones may be a word ("us")."""
 
 _NUMBERED = (
@@ -99,8 +101,10 @@ def _digits(written: str) -> str:
 
 def _abbreviations(text: str) -> str:
     for short, long in _BEFORE_NAMES.items():
-        text = re.sub(rf"(?<![\w.]){re.escape(short)}(?=\s+[A-Z])", long, text)
-    text = re.sub(r"(?<![A-Z])(?<!\w)([A-Z]\w+ )?(St|Dr)\.", _street, text)
+        point = r"\.?" if short in _WITHOUT_POINT else r"\."
+        text = re.sub(rf"(?<![\w.]){short[:-1]}{point}(?=\s+[A-Z])", long, text)
+    text = re.sub(r"(?<!\w)([A-Z]\w+ )?(St|Dr)\.", _street, text)
+    text = re.sub(r"\bDr(?= [A-Z])", "doctor", re.sub(r"\bSt(?= [A-Z])", "saint", text))
     for short, long in _ABBREVIATIONS.items():
         text = re.sub(rf"(?<![\w.]){re.escape(short)}", long, text)
     text = re.sub(r"(?<=[A-Z&] )Co\.|(?<=[a-z] )Co\.", "company", text)
@@ -192,7 +196,7 @@ def _rest(text: str) -> str:
     )  # fmt: skip
     text = re.sub(r"(?<=\w)\^([-−]?\d+)", lambda m: f" to the {_power(m[1])}", text)
     text = re.sub(r"(?<=\d) [-−] ?(?=\d)|(?<=\d)[-−](?=\d+ ?=)", " minus ", text)
-    text = re.sub(r"(?<=\d) ?[-–] ?(?=\d)", " to ", text)
+    text = re.sub(r"(?<=[\d%]) ?[-–] ?(?=\d)", " to ", text)
     text = re.sub(r"(?<=\d):(?=\d)", " to ", text)
     text = re.sub(r"(?<=\b[Ii]n )(10[1-9]\d)(?!\d|[,.]\d)", lambda m: year(int(m[1])), text)
     text = re.sub(r"(?<![\w,.])(1[1-9]\d\d|20\d\d)(?!\d|[,.]\d)", lambda m: year(int(m[1])), text)
