@@ -74,7 +74,6 @@ def test_sounds_are_sent_as_a_file(script: Scripted) -> None:
     assert form.pop("file") == wav
     assert {name: value.decode() for name, value in form.items()} == {
         "model": "m", "response_format": "verbose_json", "language": "en",
-        "timestamp_granularities[]": "segment",
     }  # fmt: skip
     with pytest.raises(EncoderError, match="no server is sent"):
         ServedModel(f"{script.url}#m").hear(wav, language='en"\r\nx')

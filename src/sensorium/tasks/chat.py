@@ -132,11 +132,8 @@ class ServedModel:
         language : str, optional
             Two letters.
         """
-        fields = {
-            "model": self.model,
-            "response_format": "verbose_json",
-            "timestamp_granularities[]": "segment",
-        }
+        # Of the granularities, segments are the default; Transformers' server refuses to be told.
+        fields = {"model": self.model, "response_format": "verbose_json"}
         if language:
             fields["language"] = language
         data, content_type = _form(fields, wav)
