@@ -1,0 +1,40 @@
+/** What is known of an item, as a list of names and values. */
+
+import { element } from "./dom.js";
+import { folderOf, nameOf, placeOf } from "./place.js";
+import { clock, language, number, say } from "./words.js";
+
+/** Names of metadata that are told in words of their own. */
+const TOLD = new Set(["width", "height", "taken", "camera", "latitude", "longitude", "duration"]);
+
+/** Characters of one value that are shown. */
+const MOST = 2000;
+
+export function facts(hit) {
+  const { width, height, taken, camera, latitude, longitude, duration, ...others } = hit.metadata ?? {};
+  const rows = [
+    [say("file"), nameOf(hit)],
+    [say("folder"), folderOf(hit)],
+    [say("modality"), [say(hit.modality), placeOf(hit)].filter(Boolean).join(", ")],
+    width && [say("size"), `${number(width)} × ${number(height)}`],
+    duration && [say("duration"), clock(duration)],
+    taken && [say("taken"), date(taken)],
+    camera && [say("camera"), camera],
+    latitude != null && [say("place"), `${number(latitude)}, ${number(longitude)}`],
+    hit.score !== undefined && [say("score"), number(hit.score, { maximumFractionDigits: 3 })],
+    ...Object.entries(others).filter(([name]) => !TOLD.has(name)),
+  ];
+  const list = element("dl", { className: "facts" });
+  for (const row of rows.filter(Boolean)) {
+    const [name, value] = row;
+    const written = typeof value === "string" ? value : JSON.stringify(value);
+    list.append(element("dt", {}, name), element("dd", {}, written.slice(0, MOST)));
+  }
+  return list;
+}
+
+function date(text) {
+  const found = new Date(text);
+  if (Number.isNaN(found.valueOf())) return String(text);
+  return new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" }).format(found);
+}

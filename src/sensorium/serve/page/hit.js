@@ -1,0 +1,224 @@
+/** One hit large, in a dialog: what it is, why it was found, and what one thinks of it. */
+
+import { ask, collectionPath, mediaOf } from "./api.js";
+import { button, element } from "./dom.js";
+import { facts } from "./facts.js";
+import { box, heat, over } from "./overlay.js";
+import { nameOf } from "./place.js";
+import { stage } from "./stage.js";
+import { clock, percent, say } from "./words.js";
+
+export class View {
+  /**
+   * @param {HTMLDialogElement} dialog
+   * @param {Object} page - what the page lets a view do: `query()` the words that were asked,
+   *   `isAsked()`, `canJudge()`, `has(address)`, `like(hit, weight)`, `judge(hit, said)`,
+   *   `closed(index)`.
+   */
+  constructor(dialog, page) {
+    this._dialog = dialog;
+    this._page = page;
+    this._clear = () => {};
+    dialog.addEventListener("keydown", (event) => this._key(event));
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    dialog.addEventListener("close", () => {
+      this._clear();
+      dialog.replaceChildren();
+      this._page.closed(this._index);
+    });
+  }
+
+  get isOpen() {
+    return this._dialog.open;
+  }
+
+  /** Show the hit at a place of a feed. */
+  async open(feed, index, collection) {
+    this._feed = feed;
+    this._index = index;
+    this._collection = collection;
+    const hit = await feed.bring(index);
+    if (!hit || this._feed !== feed || this._index !== index) return;
+    this._show(hit);
+    if (!this._dialog.open) this._dialog.showModal();
+  }
+
+  /** Go on in another feed, with the same hit where it is known there: it was judged. */
+  follow(feed) {
+    this._feed = feed;
+    const hit = this._hit;
+    for (const [index, other] of feed.brought()) {
+      if (other.id !== hit.id) continue;
+      this._index = index;
+      this._show(other);
+      return;
+    }
+    this._index = Math.min(this._index, feed.total - 1);
+    this._show({ ...hit, judged: feed.judgements?.[hit.id] });
+  }
+
+  _show(hit) {
+    const held = document.activeElement?.dataset?.act;
+    this._clear();
+    this._hit = hit;
+    const { shown, picture } = stage(hit, this._collection);
+    this._picture = picture;
+    this._dialog.replaceChildren(
+      element(
+        "div", { className: "stage" }, shown,
+        this._step("left", "previous", -1), this._step("right", "next", 1),
+      ),
+      this._side(hit),
+    );
+    if (picture && hit.details?.box) this._draw(box(hit.details.box));
+    this._text(hit);
+    const again = held && this._dialog.querySelector(`[data-act="${held}"]:not([disabled])`);
+    (again || this._dialog.querySelector("[data-act=close]")).focus({ preventScroll: true });
+  }
+
+  _step(sign, label, by) {
+    const made = button(sign, say(label), () => this._go(by));
+    made.classList.add("step", sign);
+    made.dataset.act = label;
+    made.disabled = this._index + by < 0 || this._index + by >= this._feed.total;
+    return made;
+  }
+
+  _go(by) {
+    const index = this._index + by;
+    if (index >= 0 && index < this._feed.total) this.open(this._feed, index, this._collection);
+  }
+
+  _side(hit) {
+    const close = button("close", say("close"), () => this._dialog.close());
+    close.dataset.act = "close";
+    const likely = hit.probability != null && element(
+      "p", { className: "probable" },
+      element("meter", { min: 0, max: 1, value: hit.probability, "aria-label": say("likely") }),
+      element("span", {}, say("probability", percent(hit.probability))),
+    );
+    this._passages = element("section", { className: "passages", hidden: true });
+    return element(
+      "div", { className: "side" },
+      element("div", { className: "head" }, element("h2", { id: "view-name" }, nameOf(hit)), close),
+      hit.state && element("p", { className: "error" }, say(hit.state)),
+      likely,
+      this._acts(hit),
+      element("p", { className: "error", role: "alert", hidden: true }),
+      hit.text && element("section", { className: "found" }, element("h3", {}, say("found")), element("p", {}, hit.text)),
+      this._passages,
+      facts(hit),
+    );
+  }
+
+  _acts(hit) {
+    const acts = element("div", { className: "acts" });
+    const add = (name, label, act, pressed) => {
+      const made = button(name, label, act, { words: true, pressed });
+      made.dataset.act = name;
+      acts.append(made);
+      return made;
+    };
+    const { isAsked, canJudge, query } = this._page;
+    if (isAsked() && canJudge()) {
+      add("yes", say("right"), () => this._judge(hit, hit.judged === true ? null : true), hit.judged === true);
+      add("no", say("wrong"), () => this._judge(hit, hit.judged === false ? null : false), hit.judged === false);
+    }
+    add("like", say("like"), () => this._like(hit, 1));
+    if (isAsked()) add("unlike", say("unlike"), () => this._like(hit, -1));
+    if (query() && this._picture && this._page.has("POST /api/tasks/explain")) {
+      this._why = add("heat", say("why"), () => this._explain(hit), false);
+    }
+    const original = element("a", {
+      className: "worded", href: mediaOf(this._collection, hit.id), target: "_blank", rel: "noopener",
+    }, say("original"));
+    acts.append(original);
+    return acts;
+  }
+
+  _like(hit, weight) {
+    this._dialog.close();
+    this._page.like(hit, weight);
+  }
+
+  async _judge(hit, said) {
+    try {
+      await this._page.judge(hit, said);
+    } catch (error) {
+      this._fault(error);
+    }
+  }
+
+  async _explain(hit) {
+    const isShown = this._why.getAttribute("aria-pressed") === "true";
+    this._clear();
+    this._why.setAttribute("aria-pressed", String(!isShown));
+    if (isShown) {
+      if (hit.details?.box) this._draw(box(hit.details.box));
+      return;
+    }
+    this._why.setAttribute("aria-busy", "true");
+    const why = this._why;
+    try {
+      const body = { collection: this._collection, item: hit.id, query: this._page.query() };
+      const explained = await ask("tasks/explain", { body });
+      if (this._hit === hit) this._draw(heat(explained.hit.parts));
+    } catch (error) {
+      if (this._hit === hit) {
+        why.setAttribute("aria-pressed", "false");
+        this._fault(error);
+      }
+    } finally {
+      why.removeAttribute("aria-busy");
+    }
+  }
+
+  _draw(draw) {
+    const clear = over(this._picture, draw);
+    this._clear = () => {
+      clear();
+      this._clear = () => {};
+    };
+  }
+
+  /** Show what is said or written in an item, where the server tells it; a click goes there. */
+  async _text(hit) {
+    if (!this._page.has("GET /api/collections/{collection}/items/{item}/text")) return;
+    const path = `${collectionPath(this._collection)}/items/${hit.id}/text?limit=200`;
+    const found = await ask(path).catch(() => null);
+    if (this._hit !== hit || !found?.passages?.length) return;
+    const list = element("ol", {});
+    for (const passage of found.passages) {
+      const isTimed = passage.span && passage.source !== "text";
+      const go = isTimed && element(
+        "button", { type: "button", className: "time", onclick: () => this._seek(passage.span[0]) },
+        clock(passage.span[0]),
+      );
+      list.append(element("li", {}, go, passage.text));
+    }
+    this._passages.append(element("h3", {}, say("said")), list);
+    this._passages.hidden = false;
+  }
+
+  _seek(seconds) {
+    const player = this._dialog.querySelector("video, audio");
+    if (!player) return;
+    player.currentTime = seconds;
+    player.play();
+  }
+
+  _fault(error) {
+    const line = this._dialog.querySelector(".side > .error[role=alert]");
+    line.textContent = error.message;
+    line.hidden = false;
+  }
+
+  _key(event) {
+    const isPlayer = event.target.matches("video, audio, input");
+    if (isPlayer || event.ctrlKey || event.metaKey || event.altKey) return;
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    this._go(by);
+  }
+}

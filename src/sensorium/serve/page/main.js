@@ -1,0 +1,305 @@
+/** The page: what is asked, and what is shown of the answer. */
+
+import { addresses, ask, collectionPath, watcher } from "./api.js";
+import * as bringing from "./bringing.js";
+import { byId, element, icon } from "./dom.js";
+import * as filters from "./filters.js";
+import { MOST } from "./feed.js";
+import { Grid } from "./grid.js";
+import { View } from "./hit.js";
+import { enter } from "./login.js";
+import { filePart, itemPart, questionOf, showChips, textPart } from "./parts.js";
+import { nameOf } from "./place.js";
+import { browse, firstUnlikely, judge, search } from "./searching.js";
+import { upload } from "./uploads.js";
+import { bringWords, choose, others, percent, say } from "./words.js";
+
+/** Milliseconds without a further key after which is searched. */
+const PAUSE = 50;
+
+const state = {
+  collections: [],
+  collection: "",
+  parts: [],
+  mode: "vector",
+  scopes: null, // null: the server does not tell
+  addresses: new Set(),
+  feed: null,
+  question: null,
+  counts: new Map(),
+};
+
+const grid = new Grid(byId("grid"), (index) => view.open(state.feed, index, state.collection));
+
+const view = new View(byId("view"), {
+  query: () => state.question?.query ?? "",
+  isAsked: () => state.question !== null,
+  canJudge: () => may("judge"),
+  has: (address) => state.addresses.has(address),
+  like: (hit, weight) => {
+    if (weight > 0) {
+      state.parts = [];
+      byId("words").value = "";
+    }
+    addPart(itemPart(state.collection, hit.id, nameOf(hit), weight));
+  },
+  judge: async (hit, said) => {
+    const { collection, question } = state;
+    const feed = await judge(collection, question, hit.id, said, await count());
+    if (state.question !== question) return;
+    state.question = { ...question, improved: true };
+    show(feed, true);
+    view.follow(state.feed);
+  },
+  closed: (index) => grid.reveal(index),
+});
+
+const may = (scope) => state.scopes === null || state.scopes.includes(scope);
+const mayAdd = () => may("add") && state.addresses.has("POST /api/collections/{collection}/items");
+
+let pending = 0;
+let running = new AbortController();
+
+/** Look at what is asked now; earlier requests are given up. */
+async function look() {
+  clearTimeout(pending);
+  running.abort();
+  running = new AbortController();
+  const { signal } = running;
+  const words = byId("words").value.trim();
+  const asked = questionOf(state.parts, words);
+  const where = filters.condition();
+  const question = asked && { ...asked, mode: state.mode, where, fold: byId("fold").checked };
+  byId("add-part").hidden = !words;
+  remember(words);
+  try {
+    const feed = question
+      ? await search(state.collection, question, count, signal)
+      : await browse(state.collection, where, signal);
+    if (signal.aborted) return;
+    state.question = question;
+    show(feed, false);
+    byId("grid").dataset.asked = words;
+  } catch (error) {
+    if (error.name !== "AbortError") fault(error);
+  }
+}
+
+function lookSoon() {
+  clearTimeout(pending);
+  pending = setTimeout(look, PAUSE);
+}
+
+/** How many items there are that are looked at; asked once for each condition. */
+function count() {
+  const where = filters.condition();
+  const key = JSON.stringify([state.collection, where]);
+  if (!state.counts.has(key)) {
+    const asked = new URLSearchParams({ limit: 1, ...(where && { where }) });
+    const path = `${collectionPath(state.collection)}/items?${asked}`;
+    const counted = ask(path).then(({ total }) => total);
+    counted.catch(() => state.counts.delete(key));
+    state.counts.set(key, counted);
+  }
+  return state.counts.get(key);
+}
+
+function show(feed, stay) {
+  state.feed = feed;
+  fault(null);
+  grid.show(feed, { collection: state.collection, stay, split: firstUnlikely });
+  feed.addEventListener("change", tell);
+  feed.addEventListener("fault", ({ error }) => fault(error));
+  tell();
+}
+
+/** Say in a line what is shown. */
+function tell() {
+  const { feed, question } = state;
+  if (!feed) return;
+  const told = byId("told");
+  told.classList.toggle("nothing", Boolean(question && (feed.nothingMatches || !feed.total)));
+  told.textContent = [question ? answerOf(feed) : heldBy(feed), feed.isCut && say("end", MOST)]
+    .filter(Boolean).join(" ");
+}
+
+function heldBy(feed) {
+  const all = itemsOf(state.collection);
+  if (!all) return say("empty");
+  if (!feed.total) return say("noneLeft");
+  return feed.all < all ? say("itemsLeft", feed.all, all) : say("items", feed.all);
+}
+
+function answerOf(feed) {
+  const best = feed.at(0)?.probability;
+  if (!feed.total) return say(state.mode === "words" ? "noWords" : "noneLeft");
+  if (feed.nothingMatches) return say("nothingMatches");
+  const told = best != null ? say("best", percent(best)) : say("ranked", feed.total);
+  return [told, state.question.improved && say("improved")].filter(Boolean).join(" · ");
+}
+
+function itemsOf(name) {
+  const items = state.collections.find((one) => one.name === name)?.items ?? {};
+  return Object.values(items).reduce((a, b) => a + b, 0);
+}
+
+/** Say what went wrong, beside what it is about; null clears it. */
+function fault(error) {
+  const ofCondition = error?.status === 400 && byId("where").value.trim();
+  filters.fault(ofCondition ? error.message : "");
+  const line = byId("fault");
+  line.hidden = !error || Boolean(ofCondition) || error.status === 401;
+  line.textContent = error?.status === 0 ? say("offline") : error?.message ?? "";
+}
+
+function addPart(part) {
+  state.parts.push(part);
+  changeParts(() => {});
+}
+
+function changeParts(change) {
+  change();
+  showChips(byId("chips"), state.parts, changeParts);
+  look();
+}
+
+async function askWith(files) {
+  try {
+    for (const file of files) state.parts.push(await filePart(file));
+    changeParts(() => {});
+  } catch (error) {
+    fault(error);
+  }
+}
+
+async function add(files) {
+  await upload(state.collection, files);
+  state.counts.clear();
+  await bringCollections();
+  if (!state.question) look();
+}
+
+/** Keep the question in the page's address, so that it can be passed on and comes back. */
+function remember(words) {
+  const kept = new URLSearchParams();
+  if (state.collection !== state.collections[0]?.name) kept.set("c", state.collection);
+  if (words) kept.set("q", words);
+  if (state.mode !== "vector") kept.set("mode", state.mode);
+  const hash = kept.toString();
+  history.replaceState(null, "", hash ? `#${hash}` : location.pathname);
+}
+
+function recall() {
+  const kept = new URLSearchParams(location.hash.slice(1));
+  byId("words").value = kept.get("q") ?? "";
+  const mode = document.querySelector(`[name=mode][value="${CSS.escape(kept.get("mode") ?? "vector")}"]`);
+  if (mode) {
+    mode.checked = true;
+    state.mode = mode.value;
+  }
+  return kept.get("c");
+}
+
+async function bringCollections() {
+  const { collections } = await ask("collections");
+  state.collections = collections;
+  byId("collections").replaceChildren(
+    ...collections.map(({ name }) => element("option", { value: name }, name)),
+  );
+  byId("collections").hidden = collections.length < 2;
+  byId("collections").value = state.collection;
+}
+
+async function openCollection(name) {
+  state.collection = name;
+  byId("collections").value = name;
+  state.parts = state.parts.filter((part) => part.item === undefined);
+  showChips(byId("chips"), state.parts, changeParts);
+  grid.forgetShape();
+  const done = look();
+  filters.offer(await ask(collectionPath(name)));
+  await done;
+}
+
+/** What may be done here: some of it only where the server has an address for it. */
+async function learnWhatMayBeDone() {
+  state.addresses = await addresses();
+  if (state.addresses.has("GET /api/session")) state.scopes = (await ask("session")).scopes;
+  byId("adding").hidden = !mayAdd();
+}
+
+function showLanguage() {
+  const [[code, name]] = others();
+  byId("language").textContent = name;
+  byId("language").lang = code;
+}
+
+function listen() {
+  byId("words").addEventListener("input", lookSoon);
+  byId("ask").addEventListener("submit", (event) => {
+    event.preventDefault();
+    look();
+  });
+  byId("words").addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") {
+      event.preventDefault();
+      grid.reveal(0);
+    } else if (event.key === "Backspace" && !byId("words").value && state.parts.length) {
+      changeParts(() => state.parts.pop());
+    }
+  });
+  byId("add-part").onclick = () => {
+    const words = byId("words").value.trim();
+    byId("words").value = "";
+    byId("words").focus();
+    if (words) addPart(textPart(words));
+  };
+  byId("modes").addEventListener("change", (event) => {
+    state.mode = event.target.value;
+    look();
+  });
+  byId("collections").addEventListener("change", (event) => openCollection(event.target.value));
+  byId("language").onclick = async () => {
+    await choose(others()[0][0]);
+    showLanguage();
+    showChips(byId("chips"), state.parts, changeParts);
+    filters.offer(await ask(collectionPath(state.collection)));
+    tell();
+    grid.refresh();
+  };
+  addEventListener("keydown", (event) => {
+    const isTyping = event.target.matches("input, textarea, select");
+    if (event.key !== "/" || isTyping || view.isOpen) return;
+    event.preventDefault();
+    byId("words").focus();
+  });
+  filters.listen(look);
+  bringing.listen({ ask: askWith, add, mayAdd, tell: (message) => fault(new Error(message)) });
+}
+
+async function start() {
+  for (const one of document.querySelectorAll("[data-icon]")) one.append(icon(one.dataset.icon));
+  listen();
+  await bringWords();
+  showLanguage();
+  await bringEverything();
+}
+
+async function bringEverything() {
+  try {
+    const wanted = recall();
+    await bringCollections();
+    const known = state.collections.some(({ name }) => name === wanted);
+    await openCollection(known ? wanted : state.collections[0].name);
+    await learnWhatMayBeDone();
+  } catch (error) {
+    fault(error);
+  }
+}
+
+watcher.tokenNeeded = async () => {
+  await enter();
+  await bringEverything();
+};
+
+start();

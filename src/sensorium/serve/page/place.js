@@ -1,0 +1,47 @@
+/** What a hit is called, and where in its item it is. */
+
+import { clock, percent, say } from "./words.js";
+
+export const nameOf = (hit) => hit.path.split(/[\\/]/).at(-1) || hit.path;
+
+export const folderOf = (hit) => hit.path.slice(0, -nameOf(hit).length);
+
+/** Time, page, view or chapter in words; empty for an item as a whole. */
+export function placeOf(hit) {
+  const told = [];
+  const { page, chapter, view } = hit.details ?? {};
+  if (page !== undefined) told.push(say("page", page));
+  if (chapter !== undefined) told.push(say("chapter", chapter));
+  if (view !== undefined) told.push(say("view", view));
+  if (hit.span && hit.modality !== "text") {
+    const [start, stop] = hit.span;
+    told.push(stop - start < 1 ? clock(start) : `${clock(start)}–${clock(stop)}`);
+  }
+  return told.join(", ");
+}
+
+/** What names the picture of the place: parameters of the thumbnail's address. */
+export function pictureOf(hit) {
+  if (hit.modality === "video" && hit.span) return { at: hit.span[0] };
+  return { view: hit.details?.view };
+}
+
+/** All that a hit's picture says, for those who do not see it. */
+export function told(hit) {
+  return [
+    nameOf(hit),
+    say(hit.modality),
+    placeOf(hit),
+    hit.probability != null && say("probability", percent(hit.probability)),
+    hit.stands_for > 1 && say("standsFor", hit.stands_for),
+    hit.judged === true && say("judgedRight"),
+    hit.judged === false && say("judgedWrong"),
+    hit.text?.slice(0, 200),
+  ].filter(Boolean).join(", ");
+}
+
+/** Width of an item's picture for its height. */
+export function aspectOf(item) {
+  const { width, height } = item?.metadata ?? {};
+  return width > 0 && height > 0 ? width / height : 0;
+}

@@ -1,0 +1,122 @@
+/** An item large: its picture, film, sound, text or views. */
+
+import { mediaOf, thumbnailOf } from "./api.js";
+import { element, icon } from "./dom.js";
+import { nameOf, pictureOf } from "./place.js";
+import { say } from "./words.js";
+
+/** Pictures that all browsers show upright by themselves; of others the server makes some. */
+const SHOWN = /\.(jpe?g|jfif|png|gif|avif)$/i;
+
+/** Pixels of a picture that are sent as they are: more cost memory, and 2048 fill a screen. */
+const MOST = 4096 * 4096;
+
+/** Pixels of the longer side of pictures that the server makes. */
+const SIDE = 2048;
+
+/** How many times as large as they are small pictures are shown, to fill the room there is. */
+const MAGNIFIED = 2.5;
+
+/** How much larger than fits into the room a picture becomes by a click. */
+const ENLARGED = 2.5;
+
+/** Directions that 3-D objects are looked at from. */
+const VIEWS = 8;
+
+/**
+ * Show a hit.
+ * @returns {{shown: HTMLElement, picture: HTMLImageElement | null}} `picture` is what a heat map or
+ *   a box may be drawn over.
+ */
+export function stage(hit, collection) {
+  switch (hit.modality) {
+    case "video":
+      return player("video", hit, collection);
+    case "audio":
+      return player("audio", hit, collection);
+    case "mesh":
+      return views(hit, collection);
+    default:
+      return picture(hit, collection);
+  }
+}
+
+function picture(hit, collection) {
+  const { width = 0, height = 0 } = hit.metadata ?? {};
+  const asIs = hit.modality === "image" && SHOWN.test(nameOf(hit)) && width * height <= MOST;
+  const made = thumbnailOf(collection, hit.id, SIDE, pictureOf(hit));
+  const image = element("img", {
+    className: "large", alt: nameOf(hit), draggable: false, decoding: "async",
+    src: asIs ? mediaOf(collection, hit.id) : made,
+  });
+  // Until it is there, the small picture of the grid stands in.
+  const small = thumbnailOf(collection, hit.id, 256, pictureOf(hit));
+  if (width && height) image.style.backgroundImage = `url("${small}")`;
+  const frame = element("div", { className: "frame" }, image);
+  const fit = () => fitInto(frame, image, width || image.naturalWidth, height || image.naturalHeight);
+  new ResizeObserver(fit).observe(frame);
+  image.onclick = () => {
+    frame.classList.toggle("enlarged");
+    fit();
+  };
+  image.onload = () => {
+    image.style.backgroundImage = "";
+    fit();
+  };
+  image.onerror = () => {
+    if (image.src !== made && asIs) image.src = made;
+    else image.replaceWith(lacking());
+  };
+  return { shown: frame, picture: image };
+}
+
+/** Make a picture as large as there is room for, or larger where it is enlarged. */
+function fitInto(frame, image, width, height) {
+  if (!width || !frame.clientWidth) return;
+  const room = getComputedStyle(frame);
+  const across = frame.clientWidth - parseFloat(room.paddingLeft) * 2;
+  const down = frame.clientHeight - parseFloat(room.paddingTop) * 2;
+  const fitting = Math.min(MAGNIFIED, across / width, down / height);
+  const scale = frame.classList.contains("enlarged") ? Math.max(1, fitting * ENLARGED) : fitting;
+  image.style.width = `${width * scale}px`;
+  image.style.height = `${height * scale}px`;
+}
+
+function player(tag, hit, collection) {
+  const player = element(tag, { controls: true, preload: "metadata", className: tag });
+  player.setAttribute("aria-label", nameOf(hit));
+  const [start] = hit.span ?? [0];
+  player.src = `${mediaOf(collection, hit.id)}#t=${start}`;
+  if (tag === "video") player.poster = thumbnailOf(collection, hit.id, 1024, pictureOf(hit));
+  // Not all players obey the address.
+  player.addEventListener("loadedmetadata", () => {
+    if (Math.abs(player.currentTime - start) > 0.5) player.currentTime = start;
+  }, { once: true });
+  const frame = element("div", { className: `frame of-${tag}` }, tag === "audio" && icon("audio"), player);
+  player.onerror = () => frame.append(lacking());
+  return { shown: frame, picture: null };
+}
+
+function views(hit, collection) {
+  const of = (view, side) => thumbnailOf(collection, hit.id, side, { view });
+  const first = hit.details?.view ?? 0;
+  const large = element("img", { className: "large", alt: nameOf(hit), src: of(first, 1024) });
+  const strip = element("div", { className: "views", role: "group", "aria-label": say("views") });
+  for (let view = 0; view < VIEWS; view++) {
+    const small = element(
+      "button",
+      {
+        type: "button", "aria-label": say("view", view), "aria-pressed": String(view === first),
+        onclick: () => {
+          large.src = of(view, 1024);
+          for (const one of strip.children) one.setAttribute("aria-pressed", String(one === small));
+        },
+      },
+      element("img", { alt: "", src: of(view, 128), loading: "lazy" }),
+    );
+    strip.append(small);
+  }
+  return { shown: element("div", { className: "frame" }, large, strip), picture: null };
+}
+
+const lacking = () => element("p", { className: "lacking" }, say("cannotShow"));

@@ -1,0 +1,414 @@
+"""The page, in a real browser over a real server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sensorium import Collection
+from sensorium.home import sensorium_home
+from sensorium.packages import FetchError, Package, bring
+from tests.serve.conftest import SAMPLE, Live
+
+playwright = pytest.importorskip("playwright.sync_api", reason="extra `test` is not installed")
+
+from sensorium.serve.settings import Settings  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
+
+AXE = Package(
+    "npm", "axe-core", "4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745",
+    folders=("axe.min.js",),
+)  # fmt: skip
+"""Finds what keeps people from using a page (MPL 2.0; fetched, never shipped)."""
+
+COUNT = 24
+"""Photos that the page shows, two of each month of a year."""
+
+MARKUP = "<img src=x onerror=hacked=1>"
+"""What would run, were it shown as a page."""
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    photos = folder / "photos"
+    photos.mkdir()
+    lines = []
+    for n, photo in enumerate(sorted(SAMPLE.glob("x_*.jpg"))[:COUNT]):
+        name = f"{MARKUP}.jpg" if n == 0 else photo.name
+        shutil.copy(photo, photos / name)
+        line = {
+            "path": f"photos/{name}",
+            "caption": f"{MARKUP} {n}",
+            "taken": f"2024-{n % 12 + 1:02}",
+        }
+        lines.append(json.dumps(line))
+    (folder / "photos.jsonl").write_text("\n".join(lines))
+    path = folder / "library.sensorium"
+    with Collection(path) as collection:
+        assert collection.add(folder / "photos.jsonl").added == COUNT
+    return path
+
+
+@pytest.fixture(scope="module")
+def url(library: Path) -> Iterator[str]:
+    with Live(Settings({"library": library})) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        fakes = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+        opened = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *fakes]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, url: str) -> Iterator[Open]:
+    """Opens the page; whatever a test does, it says no error and asks nobody else."""
+    faults: list[str] = []
+    contexts = []
+
+    def ready(fragment: str = "", faulty: bool = False, **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": 1200, "height": 800}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        if not faulty:
+            page.on("console", lambda said: said.type == "error" and faults.append(said.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: asked.url.startswith((url, "blob:", "data:")) or faults.append(asked.url),
+        )
+        page.goto(url + fragment)
+        page.wait_for_selector(".hit img.shown")
+        return page
+
+    yield ready
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+def ask(page: Any, words: str) -> None:
+    page.fill("#words", words)
+    page.wait_for_selector(f'#grid[data-asked="{words}"]')
+
+
+def label(page: Any, place: int) -> str:
+    said: str = page.get_attribute(f'.cell[aria-posinset="{place}"] .hit', "aria-label")
+    return said
+
+
+def told(page: Any, words: str) -> None:
+    playwright.expect(page.locator("#told")).to_have_text(words)
+
+
+def drop(page: Any, photo: Path) -> None:
+    page.evaluate(
+        """([bytes, name]) => {
+          const held = new DataTransfer();
+          const raw = Uint8Array.from(atob(bytes), (one) => one.charCodeAt(0));
+          held.items.add(new File([raw], name, { type: "image/jpeg" }));
+          for (const kind of ["dragover", "drop"]) {
+            const options = { dataTransfer: held, bubbles: true, cancelable: true };
+            document.body.dispatchEvent(new DragEvent(kind, options));
+          }
+        }""",
+        [base64.b64encode(photo.read_bytes()).decode(), photo.name],
+    )
+
+
+def test_everything_is_there_to_be_looked_at(open_page: Open) -> None:
+    page = open_page()
+    assert page.inner_text("#told") == f"{COUNT} items"
+    assert page.locator(".cell").count() > 10
+    assert page.get_attribute(".cell", "aria-setsize") == str(COUNT)
+
+
+def test_words(open_page: Open, library: Path) -> None:
+    page = open_page()
+    ask(page, "a camel in the desert")
+    with Collection(library) as collection:
+        hits = collection.search("a camel in the desert", 3)
+    for place, hit in enumerate(hits, 1):
+        assert label(page, place).startswith(f"{Path(hit.path).name}, Picture, ")
+    assert hits[0].probability is not None
+    assert f"{hits[0].probability:.0%} likely" in label(page, 1)
+    page.fill("#words", "")
+    page.wait_for_selector('#grid[data-asked=""]')
+    assert page.inner_text("#told") == f"{COUNT} items"
+
+
+def test_only_the_last_question_is_shown(open_page: Open) -> None:
+    page = open_page()
+    held: list[Any] = []
+    page.route("**/search", lambda route: held.append(route))
+    page.fill("#words", "horse")
+    page.wait_for_timeout(150)
+    page.unroute("**/search")
+    ask(page, "camel")
+    best = label(page, 1)
+    assert len(held) == 1
+    with pytest.raises(playwright.Error):  # it was given up
+        held[0].fetch()
+        held[0].fulfill(json={"hits": [], "nothing_matches": True, "judgements": {}})
+    assert label(page, 1) == best
+
+
+def test_dropped_picture(open_page: Open) -> None:
+    page = open_page()
+    photo = sorted(SAMPLE.glob("x_*.jpg"))[7]
+    with page.expect_response("**/search"):
+        drop(page, photo)
+    page.wait_for_selector(f'[aria-posinset="1"] .hit[aria-label^="{photo.name}"]')
+    assert page.inner_text(".chip .name") == photo.name
+
+
+def test_several_parts(open_page: Open) -> None:
+    page = open_page()
+    ask(page, "an animal")
+    page.click("#add-part")
+    ask(page, "snow")
+    with page.expect_request("**/search") as asked:
+        page.click(".chip .sign")
+    assert asked.value.post_data_json["parts"] == [
+        {"text": "snow", "weight": 1}, {"text": "an animal", "weight": -1},
+    ]  # fmt: skip
+    with page.expect_response("**/search") as answered:
+        page.click(".chip .weight")
+    assert answered.value.request.post_data_json["parts"][1] == {"text": "an animal", "weight": -2}
+    assert answered.value.ok
+    page.focus("#words")
+    page.fill("#words", "")
+    with page.expect_response("**/items?*"):
+        page.keyboard.press("Backspace")
+    page.wait_for_selector("#chips", state="hidden")
+
+
+def test_more_like_a_hit_and_not_like_it(open_page: Open) -> None:
+    page = open_page()
+    ask(page, "horse")
+    page.click('[aria-posinset="2"] .hit')
+    with page.expect_response("**/search") as answered:
+        page.click("text=Not like this")
+    first, second = answered.value.request.post_data_json["parts"]
+    assert first == {"text": "horse", "weight": 1}
+    assert second["weight"] == -1 and answered.value.ok
+    page.click('[aria-posinset="1"] .hit')
+    with page.expect_response("**/search") as answered:
+        page.click("text=More like this")
+    (only,) = answered.value.request.post_data_json["parts"]
+    assert only["weight"] == 1
+    assert answered.value.json()["hits"][0]["id"] == only["item"]
+
+
+def test_hits_by_keyboard_alone(open_page: Open) -> None:
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("horse")
+    page.wait_for_selector('#grid[data-asked="horse"]')
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#view[open] .large")
+    names = [label(page, place).split(",")[0] for place in (1, 2, 3)]
+    assert page.inner_text("#view-name") == names[1]
+    page.keyboard.press("ArrowRight")
+    playwright.expect(page.locator("#view-name")).to_have_text(names[2])
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#view", state="hidden")
+    assert page.evaluate("document.activeElement.parentElement.ariaPosInSet") == "3"
+
+
+def test_judging(open_page: Open, library: Path) -> None:
+    page = open_page()
+    ask(page, "a bird")
+    best = label(page, 1).split(",")[0]
+    page.click('[aria-posinset="1"] .hit')
+    with page.expect_response("**/judge"):
+        page.click("#view >> text=Wrong")
+    page.wait_for_selector('#view [data-act="no"][aria-pressed="true"]')
+    assert page.inner_text("#view-name") == best
+    with Collection(library) as collection:
+        found = collection.search("a bird", COUNT)
+        assert [hit.id for hit in found if found.judgements.get(hit.id) is False] == [found[0].id]
+    page.keyboard.press("Escape")
+    assert "The order follows what you judged." in page.inner_text("#told")
+    assert label(page, 1).split(",")[0] != best
+
+
+def test_where_nothing_matches(open_page: Open) -> None:
+    page = open_page()
+    ask(page, "asdkjh qwe zxc")
+    assert page.inner_text("#told") == "Nothing matches. These are merely the nearest."
+    assert page.locator(".line").count() == 0
+    ask(page, "horse")
+    assert page.inner_text(".line").startswith("From here on, no hit is likely")
+    above = page.evaluate(
+        """[...document.querySelectorAll(".cell")].filter((cell) => cell.getBoundingClientRect().top
+        > document.querySelector(".line").getBoundingClientRect().top)
+        .map((cell) => cell.hit.probability)"""
+    )
+    assert above and max(above) < 0.05
+
+
+def test_filters(open_page: Open) -> None:
+    page = open_page(faulty=True)
+    page.click("#filtering")
+    page.fill("#where", "taken >= '2024-07'")
+    told(page, f"12 of {COUNT} items")
+    page.fill("#where", "taken >= (")
+    page.wait_for_selector("#where-error:visible")
+    assert "is not a SQL expression" in page.inner_text("#where-error")
+    page.fill("#where", "")
+    page.fill("#until", "2024-01-31")
+    told(page, f"2 of {COUNT} items")
+
+
+def test_chinese(open_page: Open) -> None:
+    page = open_page(locale="zh-CN")
+    assert page.inner_text("#told") == f"{COUNT} 项"
+    assert page.get_attribute("html", "lang") == "zh-CN"
+    ask(page, "骆驼")
+    assert "图片" in label(page, 1)
+    page.click("#language")
+    page.wait_for_selector("html[lang=en]", state="attached")
+    assert page.get_attribute("#words", "placeholder") == "Search by words, a picture or a sound"
+    page.reload()
+    page.wait_for_selector(".hit img.shown")
+    assert page.inner_text("#language") == "中文"
+
+
+def test_stored_markup_stays_text(open_page: Open) -> None:
+    page = open_page()
+    assert label(page, 1).startswith(f"{MARKUP}.jpg")
+    page.click('[aria-posinset="1"] .hit')
+    page.wait_for_selector("#view .facts")
+    assert page.inner_text("#view-name") == f"{MARKUP}.jpg"
+    assert f"{MARKUP} 0" in page.inner_text("#view .facts")
+    assert page.evaluate("window.hacked") is None
+    assert page.locator('img[src="x"]').count() == 0
+    page.click("#view >> text=More like this")
+    page.wait_for_selector(".chip")
+    assert page.inner_text(".chip .name") == f"{MARKUP}.jpg"
+
+
+def test_of_very_many_few_are_elements(open_page: Open, url: str) -> None:
+    page = open_page()
+    items = page.request.get(f"{url}/api/collections/library/items").json()["items"]
+
+    def many(route: Any) -> None:
+        asked = dict(pair.split("=") for pair in route.request.url.split("?")[1].split("&"))
+        first, count = int(asked["offset"]), int(asked["limit"])
+        found = [items[n % COUNT] for n in range(first, min(first + count, 100_000))]
+        route.fulfill(json={"items": found, "total": 100_000})
+
+    page.route("**/items?*", many)
+    page.reload()
+    page.wait_for_selector('.cell[aria-setsize="100000"]')
+    page.keyboard.press("Tab")
+    page.focus('.hit[tabindex="0"]')
+    page.keyboard.press("End")
+    page.wait_for_selector('.cell[aria-posinset="100000"] img')
+    assert page.locator(".cell").count() < 150
+    bottom = page.evaluate("document.querySelector('#grid').getBoundingClientRect().bottom")
+    assert bottom <= 800
+    page.keyboard.press("Home")
+    page.wait_for_selector('.cell[aria-posinset="1"] img.shown')
+    places = page.locator(".cell").evaluate_all("all => all.map((one) => one.ariaPosInSet)")
+    assert places == [str(n + 1) for n in range(len(places))]  # in order, for screen readers
+
+
+def test_layout(open_page: Open) -> None:
+    """Rows fill the width, keep the pictures' shapes, and none lies over another."""
+    page = open_page()
+    found = page.evaluate(
+        """async () => {
+          const { Layout, LINE } = await import("/page/layout.js");
+          const shapes = Array.from({ length: 1003 }, (_, n) => 0.7 + (n * 7919 % 100) / 80);
+          const shape = (n) => shapes[n];
+          const layout = new Layout(1000, 1003, 8, 4 / 3);
+          const before = layout.full;
+          layout.learn([[0, 1003]], shape);
+          const rows = Array.from({ length: layout.rows }, (_, row) => ({
+            top: layout.top(row), height: layout.height(row), at: layout.rowAt(layout.top(row) + 1),
+            across: layout.across(row, shape), cells: layout.cells(row),
+          }));
+          return { rows, shapes, gap: layout.gap, line: LINE, full: layout.full, before,
+                   split: layout.isSplit };
+        }"""
+    )
+    rows, gap = found["rows"], found["gap"]
+    assert found["split"]
+    assert sum(stop - first for first, stop in (row["cells"] for row in rows)) == 1003
+    assert [row["at"] for row in rows] == list(range(len(rows)))
+    lines = 0
+    for row, after in pairwise(rows):
+        room = after["top"] - row["top"] - row["height"]
+        assert room == pytest.approx(gap) or room == pytest.approx(gap + found["line"])
+        lines += room > gap + 1
+        left, width = row["across"][-1]
+        assert left + width == pytest.approx(1000)
+        for n, (_, width) in enumerate(row["across"]):
+            shape = found["shapes"][row["cells"][0] + n]
+            assert width / row["height"] == pytest.approx(shape, rel=1e-6)
+    assert lines == 1
+    assert found["full"] == pytest.approx(rows[-1]["top"] + rows[-1]["height"])
+
+
+def test_recorded_sound(open_page: Open) -> None:
+    page = open_page(faulty=True, permissions=["microphone"])
+    page.click("#record")
+    page.wait_for_selector("#record.recording")
+    page.wait_for_timeout(300)
+    with page.expect_request("**/search") as asked:
+        page.click("#record")
+    (part,) = asked.value.post_data_json["parts"]
+    sound = base64.b64decode(part["data"])
+    assert sound[:4] == b"RIFF" and sound[8:12] == b"WAVE" and len(sound) > 5000
+    assert page.inner_text(".chip .name") == "recording.wav"
+
+
+def test_nobody_is_kept_from_it(open_page: Open) -> None:
+    try:
+        axe = (bring(AXE, sensorium_home()) / "axe.min.js").read_text("utf-8")
+    except FetchError as error:
+        pytest.skip(str(error))
+
+    def serious(page: Any) -> list[str]:
+        found = page.evaluate(axe + "; axe.run()")
+        return [
+            f"{one['id']}: {one['nodes'][0]['html']}"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+
+    for scheme in ("light", "dark"):
+        page = open_page(color_scheme=scheme, locale="zh-CN" if scheme == "dark" else "en")
+        page.add_style_tag(content="* { transition: none !important }")
+        page.click("#filtering")
+        assert not serious(page)
+        ask(page, "horse")
+        page.click("#add-part")
+        page.wait_for_selector(".chip")
+        assert not serious(page)
+        page.click('[aria-posinset="1"] .hit')
+        page.wait_for_selector("#view .large")
+        assert not serious(page)
