@@ -68,6 +68,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def do_HEAD(self) -> None:
+        """Whether it is there."""
+        self.send_response(200)
+        self.end_headers()
+
     do_GET = answer  # noqa: N815
     do_POST = answer  # noqa: N815
 
@@ -440,7 +445,7 @@ def test_the_hub_gets_no_request(
         assert "nobody has named it on this machine" in done.stdout
         assert "False" in done.stdout and server.requests == []
     else:
-        assert "has no model stranger/model, or it is private" in done.stdout
+        assert "stranger/model cannot be fetched from" in done.stdout
         assert server.requests  # for the model alone; none that tells about who asks
         assert all("stranger/model" in path for _, path, _, _ in server.requests)
 

@@ -15,7 +15,7 @@ from sensorium import fetch_model
 from sensorium.encoders.fetching import ALLOWED
 from sensorium.encoders.hub_contents import lacks_some, needed
 from sensorium.errors import EncoderError, NotAtHandError, SensoriumWarning, UnknownModelError
-from sensorium.media import Audio
+from sensorium.media import Audio, Image
 from sensorium.tasks.answering import load_answerer
 from sensorium.tasks.captioning import load_captioner
 from sensorium.tasks.detection import load_detector
@@ -73,6 +73,24 @@ def test_it_is_fetched_by_a_command_and_told(hub: HubServer, tmp_path: Path, tas
     fetch_model(name)
     hub.asked.clear()
     assert run(name) == Origin(name, repository.commits["main"], "hub")
+    assert hub.asked == []
+
+
+def test_oneformer_takes_its_labels_from_its_own_files(hub: HubServer, tmp_path: Path) -> None:
+    """Its processor names another repository, which is not asked."""
+    folder = tiny_segmenters.oneformer(tmp_path / "made")
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        if (file := folder / name).is_file():
+            file.write_text(file.read_text().replace(str(folder), "nobody/labels"))
+    hub.add("org/labels", folder)
+    snapshot = fetch_model("org/labels")
+    hub.asked.clear()
+    picture = Image(np.zeros((64, 64, 3), np.uint8))
+    assert not load_segmenter("org/labels").segment(picture)[0].error
+    (snapshot / "labels.json").unlink()
+    LOADED.unload()
+    with pytest.raises(EncoderError, match=r"its list of labels, labels.json, has to lie in"):
+        load_segmenter("org/labels").segment(picture)
     assert hub.asked == []
 
 

@@ -107,7 +107,8 @@ def models(
         cost = _cost(listed.name) if measure and listed.is_installed else {}
         if as_json:
             facts = {**vars(listed), "installed": listed.is_installed, "default": False, **cost}
-            print_json({**facts, "megabytes": listed.megabytes or None})
+            facts |= {"megabytes": listed.megabytes or None, "get": command_of(listed.name)}
+            print_json(facts)
             continue
         memory = f"{listed.megabytes:,} MB in float32" if listed.parameters else ""
         _print(

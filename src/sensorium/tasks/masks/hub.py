@@ -6,6 +6,7 @@ its relatives, and SegFormer and its relatives, know the labels that they were t
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
+from sensorium.encoders.hub_cache import snapshot_of, split_revision
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.tasks.boxes.overlap import best_apart
 from sensorium.tasks.loaded import LOADED
@@ -290,10 +292,25 @@ class LabelFinder(_HubFinder):
         return sorted(found, key=lambda one: -one.probability)
 
     def _processor(self) -> Any:
-        whole = self.config.model_type == "oneformer"  # it reads the name of a task
-        return _loaded(
-            transformers.AutoProcessor if whole else transformers.AutoImageProcessor, self.name
-        )
+        if self.config.model_type != "oneformer":
+            return _loaded(transformers.AutoImageProcessor, self.name)
+        # It reads the name of a task, and a list of labels that it would fetch from elsewhere.
+        local = Path(self.name).expanduser()
+        folder = local if local.is_dir() else snapshot_of(*split_revision(self.name))
+        file = _list_of_labels(folder) if folder is not None else ""
+        beside = folder is not None and (folder / file).is_file()
+        try:
+            return _loaded(
+                transformers.AutoProcessor,
+                self.name,
+                **({"repo_path": str(folder)} if beside else {}),
+            )
+        except EncoderError as error:
+            if beside:
+                raise
+            raise EncoderError(
+                f"{error}; its list of labels, {file or 'class_info_file'}, has to lie in {folder}"
+            ) from error
 
 
 Parts = list[tuple[int, float, npt.NDArray[np.bool_]]]
@@ -316,6 +333,19 @@ def _of_things(processor: Any, outputs: Any, size: Sequence[int], least: float, 
         (int(part["label_id"]), float(part["score"]), numbers == part["id"])
         for part in found["segments_info"]
     ]
+
+
+def _list_of_labels(folder: Path) -> str:
+    """What OneFormer's processor calls the file with its labels; empty where that is not told."""
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        try:
+            told = json.loads((folder / name).read_text("utf-8"))
+            file = told.get("image_processor", told).get("class_info_file")
+        except (OSError, ValueError, AttributeError, RecursionError):
+            continue  # whoever reads it says so
+        if isinstance(file, str):
+            return Path(file).name
+    return ""
 
 
 def _of_kinds(processor: Any, outputs: Any, size: Sequence[int]) -> Parts:
