@@ -82,7 +82,7 @@ def test_wrong_requests(run: Run, tmp_path: Path, sample: Path) -> None:
         (("speak", "hello", "--out", tmp_path / "a.mp3"), "not '.mp3'"),
         (("transcribe", *sounds, "--out", tmp_path / "a.srt"), "name a folder"),
         (("transcribe", sounds[0], "--out", tmp_path / "a.doc"), "not '.doc'"),
-        (("transcribe", sounds[0], "--model", "nonesuch"), "'nonesuch' is not on this machine"),
+        (("transcribe", sounds[0], "--model", "nonesuch"), "no speech model 'nonesuch'"),
     ):
         done = run(*arguments)
         assert done.code in (2, 3) and said in done.err, done
