@@ -42,6 +42,7 @@ BENCHMARKS = {
     "writing": "what --ocr reads of drawn pages and of photos, beside RapidOCR as it ships",
     "long_film": "a film of over 2 GB: peak memory of each process, time",
     "explanations": "explanations: deletion and insertion areas, beside rivals, and seconds",
+    "explanation_scenes": "what an explanation asks first: pictures to choose it on",
     "speech": "captions spoken and heard: word errors, invented words, speech read back",
     "serve": "requests a second and their seconds under load, beside a plain server",
     "sounds": "recordings found by what they are, and the reverse, beside chance",

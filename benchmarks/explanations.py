@@ -9,7 +9,7 @@ middle), and one by plain similarity, the cosine of the question and each cell o
 The gain is the area under the insertion curve less that under the deletion curve, in cosines; it is
 compared pair by pair (randomisation test, Holm over the rivals of a table). 30 of the photos are
 covered in grey, too, which no order was found with. Numbers of the
-method were chosen on scenes drawn of the validation splits of stamps and emoji.
+method were chosen on other pictures (`explanation_scenes`).
 
 What is measured is kept, so that a run that is stopped goes on where it was. `--quick` takes 10
 photos and 4 recordings.
@@ -146,7 +146,9 @@ def gains(found: list[dict[str, list[float]]], system: str) -> npt.NDArray[np.fl
 
 def kept(encoder: Encoder, pair: Pair, grey: bool = False) -> dict[str, list[float]] | None:
     """Figures of a pair, measured once for a method; None of what has a single part."""
-    method = f"{ordering.ROUNDS} {ordering.REACH} {ordering.NOISE}"
+    in_plane = isinstance(pair.hit, Image)
+    rounds = f"every second {ordering.PLANE_ROUNDS}" if in_plane else ordering.ROUNDS
+    method = f"{rounds} {ordering.REACH} {ordering.NOISE}"
     key = f"{encoder.space.fingerprint[:24]} {method} {pair.name}{' grey' * grey}"
     file = sensorium_home() / "benchmarks" / "explanations.jsonl"
     if file.is_file():

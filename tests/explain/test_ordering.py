@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorium.explain.faithfulness import areas_of, kept_first, random_order, steps_of
-from sensorium.explain.ordering import ranked, weights_of
+from sensorium.explain.ordering import PLANE_ROUNDS, centres, first_sets, ranked, weights_of
 from sensorium.explain.worth import Masks, Values, Worth
 
 FAR = 1e3
@@ -21,6 +21,11 @@ def of_sum(weights: np.ndarray, nothing: float = 0.0) -> Worth:
 
 def apart(n: int) -> np.ndarray:
     return FAR * np.arange(n, dtype=np.float64)[:, None]
+
+
+def plane(rows: int, columns: int) -> np.ndarray:
+    """Where the cells of a grid lie."""
+    return np.stack(np.divmod(np.arange(rows * columns), columns), axis=1).astype(np.float64)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 6, 9, 24])
@@ -52,6 +57,40 @@ def test_an_order_beats_a_random_one(n: int, seed: int) -> None:
     assert sorted(order) == list(range(n))
     random = np.mean([areas_of(worth, random_order(n, seed)).gain for seed in range(10)])
     assert areas_of(worth, order).gain > random
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(6, 6), (4, 9), (1, 36), (36, 1), (5, 7), (2, 3)])
+def test_every_second_cell_leaves_none_out(rows: int, columns: int) -> None:
+    where = plane(rows, columns)
+    chosen = centres(where)
+    assert abs(chosen.sum() - len(where) / 2) <= 0.5
+    sets = first_sets(((where[:, None] - where[None]) ** 2).sum(axis=2), chosen)
+    assert len(sets) <= len(where) + 1
+    alone, covered = (
+        sets[sets.sum(axis=1) * 2 < len(where)],
+        sets[sets.sum(axis=1) * 2 > len(where)],
+    )
+    assert rows * columns < 9 or (alone.any(axis=0).all() and (~covered).any(axis=0).all())
+
+
+def test_words_and_seconds_are_all_asked_for() -> None:
+    assert centres(apart(7)).all() and centres(np.arange(10.0)[:, None]).all()
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(6, 6), (4, 9)])
+def test_the_cells_of_a_thing_are_found(rows: int, columns: int) -> None:
+    """A thing of four cells at any place, and noise: its cells come first; for few sets."""
+    where = plane(rows, columns)
+    noise = np.random.default_rng(0)
+    found = []
+    for row in range(rows - 1):
+        for column in range(columns - 1):
+            thing = (abs(where - (row + 0.5, column + 0.5)) < 1).all(axis=1)
+            worth = of_sum(thing + 0.1 * noise.normal(size=len(where)))
+            _, order = weights_of(worth, where)
+            found.append(thing[order[:4]].mean())
+            assert worth.asked <= len(where) + 1 + 2 + 10 * PLANE_ROUNDS
+    assert np.mean(found) > 0.95
 
 
 def test_idle_parts_weigh_nothing() -> None:

@@ -55,7 +55,7 @@ def explain(
         with several segments, the one that is nearest to the question.
     encoder : Encoder, str or Path
     faithfulness : bool
-        Whether rival orders are measured, which takes a seventh of the time.
+        Whether rival orders are measured, which takes a sixth of the time.
 
     Returns
     -------
