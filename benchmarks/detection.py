@@ -259,7 +259,7 @@ def fit(detector: WordsDetector, labels: Sequence[str]) -> list[Row]:
             shown.append(len(truth) > 0)
         print(f"\r{number + 1} of {len(pictures)} pictures", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    weights = _logistic(np.concatenate(features), np.concatenate(right))
+    weights = logistic(np.concatenate(features), np.concatenate(right))
     best, is_right = [], []
     for values, marks in zip(features, right, strict=True):
         ranks = values @ weights[:-1] + weights[-1]
@@ -267,7 +267,7 @@ def fit(detector: WordsDetector, labels: Sequence[str]) -> list[Row]:
         is_right.append(marks[ranks.argmax()])
     there = np.array(shown)
     even = np.where(there, 0.5 / there.sum(), 0.5 / (~there).sum()) * len(there)
-    slope, shift = _logistic(np.array(best)[:, None], np.array(is_right), even)
+    slope, shift = logistic(np.array(best)[:, None], np.array(is_right), even)
     weights = weights * slope
     weights[-1] += shift
     names = ("LABEL", "CUES, first", "CUES, second", "SIZE, first", "SIZE, second", "BIAS")
@@ -278,7 +278,7 @@ def fit(detector: WordsDetector, labels: Sequence[str]) -> list[Row]:
     ]
 
 
-def _logistic(
+def logistic(
     values: Numbers, right: npt.NDArray[np.bool_], weights: Numbers | None = None
 ) -> npt.NDArray[np.float64]:
     """Weights, then the bias, of a logistic regression with a small penalty (Newton's method)."""

@@ -41,14 +41,14 @@ def segment(
     ] = None,
     model: Annotated[
         str,
-        typer.Option(metavar="cut-out|person-mask|HUB|FOLDER", help="What makes the masks."),
+        typer.Option(metavar="cut-out|words|person-mask|HUB|FOLDER", help="What makes the masks."),
     ] = "cut-out",
     detector: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|none",
             help="What finds boxes for words, as in `sensorium detect --model`.",
-            show_default="ssd-coco for our models",
+            show_default="ssd-coco for cut-out and person-mask",
         ),
     ] = None,
     least: Annotated[

@@ -161,6 +161,10 @@ class Detector:
         found = self.find(picture, labels, least)
         return Detection(path, width, height, tuple(_in_pixels(f, width, height) for f in found))
 
+    def unknown(self, labels: Sequence[str]) -> list[str]:
+        """Those of some labels that the model has no name for."""
+        return self._finder.unknown(labels)
+
     def find(
         self, picture: PIL.Image.Image, labels: Sequence[str] | None, least: float | None = None
     ) -> list[Found]:
@@ -212,7 +216,10 @@ def load_detector(
         return Detector(WordsDetector(encoder), encoder)
     if name in OWN_MODELS:
         from sensorium.tasks.boxes.known import CocoDetector, FaceDetector
+        from sensorium.tasks.weights import folder_of
 
+        if name == "ssd-coco":
+            folder_of(name)  # says what is missing
         known = CocoDetector() if name == "ssd-coco" else FaceDetector(quick=name == "quick-faces")
         return Detector(known, encoder)
     require_known(name, OWN_MODELS, "detector")

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import PIL.Image
 
 from sensorium.data.sources import picture_of
@@ -24,6 +23,7 @@ from sensorium.tasks.masks.runs import (
     FoundMask,
     MaskFinder,
     Pixels,
+    apart,
     extent,
     mask_of,
     packed,
@@ -34,17 +34,13 @@ from sensorium.tasks.masks.runs import (
 from sensorium.tasks.origin import Origin
 
 if TYPE_CHECKING:
-    from sensorium.tasks.boxes.found import Found
     from sensorium.tasks.detection import Detector
 
 DEFAULT_MODEL = "cut-out"
 
 DETECTORS = {"cut-out": "ssd-coco", "person-mask": "ssd-coco"}
 """Our models, and what finds boxes for each where nobody says otherwise: kinds of things that SSD
-knows, and every other word by the encoder."""
-
-LEFT = 0.5
-"""Share of a mask, at least, that no more probable thing of its label has."""
+knows. Masks for every other word are those of `sensorium.tasks.masks.words`."""
 
 Point = tuple[float, float]
 
@@ -121,13 +117,23 @@ class Segmenter:
         The model.
     detector : Detector, optional
         Finds boxes for labels; the model then makes a mask of what each holds.
+    encoder : str or Encoder, optional
+        Of pictures and texts: finds what the detector has no label for, see
+        `sensorium.tasks.masks.words`. Without it, that is left to the detector.
     """
 
-    def __init__(self, finder: MaskFinder, detector: Detector | None = None) -> None:
+    def __init__(
+        self,
+        finder: MaskFinder,
+        detector: Detector | None = None,
+        encoder: str | Encoder | None = None,
+    ) -> None:
         if detector is not None and "boxes" not in finder.takes:
             raise UsageError(f"{finder.name} takes no boxes: leave out the detector")
         self._finder = finder
         self._detector = detector
+        self._encoder = encoder
+        self._by_words: MaskFinder | None = None
 
     @property
     def origin(self) -> Origin:
@@ -245,24 +251,43 @@ class Segmenter:
     def _found(
         self, picture: PIL.Image.Image, asked: Asked, least: float | None
     ) -> list[tuple[FoundMask, Origin | None]]:
-        least = self._finder.least if least is None else least
-        return [(one, None) for one in self._finder.find(picture, asked, least)]
+        return _found_by(self._finder, picture, asked, least)
 
     def _detected(
         self, picture: PIL.Image.Image, asked: Asked, least: float | None
     ) -> list[tuple[FoundMask, Origin | None]]:
-        """Masks of what the detector found, with its names and probabilities."""
+        """Masks of what the detector found, with its names and probabilities; others by words."""
         assert self._detector is not None
-        kinds = asked.labels or self._finder.kinds or None
+        others = [] if self._encoder is None else self._detector.unknown(asked.labels)
+        if not others:
+            return self._in_boxes(picture, asked.labels or self._finder.kinds or None, least)
+        found = _found_by(self._any_word(), picture, Asked(tuple(others)), least)
+        if kinds := [label for label in asked.labels if label not in others]:
+            found += self._in_boxes(picture, kinds, least)
+        return sorted(found, key=lambda pair: -pair[0].probability)
+
+    def _any_word(self) -> MaskFinder:
+        if self._by_words is None:
+            assert self._encoder is not None
+            from sensorium.tasks.masks.words import WordMasks
+
+            self._by_words = WordMasks(self._encoder)
+        return self._by_words
+
+    def _in_boxes(
+        self, picture: PIL.Image.Image, kinds: Sequence[str] | None, least: float | None
+    ) -> list[tuple[FoundMask, Origin | None]]:
+        assert self._detector is not None
         least = self._finder.least_box if least is None else least
         boxes = self._detector.find(picture, kinds, least)
         if not boxes:
             return []
         found = self._finder.find(picture, Asked(boxes=tuple(one.box for one in boxes)), 0)
-        return [
-            (one._replace(label=box.label, probability=box.probability), box.origin)
-            for one, box in _apart([(one, boxes[one.box]) for one in found])
+        named = [
+            one._replace(label=boxes[one.box].label, probability=boxes[one.box].probability)
+            for one in found
         ]
+        return [(one, boxes[one.box].origin) for one in apart(named)]
 
 
 def load_segmenter(
@@ -276,13 +301,15 @@ def load_segmenter(
     Parameters
     ----------
     name : str or Path
-        "cut-out" (what boxes hold, by its colours), "person-mask" (people); a hub id, or a folder
-        in the format of Transformers: SAM 2, CLIPSeg, Mask2Former and its relatives, SegFormer.
+        "cut-out" (what boxes hold, by its colours), "words" (any word, by an encoder),
+        "person-mask" (people); a hub id, or a folder in the format of Transformers: SAM 2, CLIPSeg,
+        Mask2Former and its relatives, SegFormer.
     detector : str or Path, optional
         Finds boxes for labels, see `sensorium.tasks.detection.load_detector`; "none" for none.
-        Without it, what `DETECTORS` says of our models, and none of others.
+        Without it, what `DETECTORS` says of our models, and none of others; "cut-out" leaves words
+        that its detector does not know to "words" then.
     encoder : str or Encoder
-        Of pictures and texts, for the detector "words" and what other detectors do not know.
+        Of pictures and texts, for "words" and what detectors do not know.
 
     Raises
     ------
@@ -296,16 +323,25 @@ def load_segmenter(
         For a detector of a model that takes no boxes.
     """
     name = os.fspath(name)
-    finder = _finder_of(name)
+    finder = _finder_of(name, encoder)
     chosen = DETECTORS.get(name) if detector is None else os.fspath(detector)
     if chosen is None or chosen == "none":
         return Segmenter(finder)
-    from sensorium.tasks.detection import load_detector
+    from sensorium.tasks.detection import Detector, load_detector
 
-    return Segmenter(finder, load_detector(chosen, encoder=encoder))
+    if detector is not None or name != DEFAULT_MODEL:
+        return Segmenter(finder, load_detector(chosen, encoder=encoder))
+    from sensorium.tasks.boxes.known import CocoDetector
+
+    # Any word but those of COCO is found without its weights: asked for, they are missed then.
+    return Segmenter(finder, Detector(CocoDetector(), encoder), encoder)
 
 
-def _finder_of(name: str) -> MaskFinder:
+def _finder_of(name: str, encoder: str | Encoder) -> MaskFinder:
+    if name == "words":
+        from sensorium.tasks.masks.words import WordMasks
+
+        return WordMasks(encoder)
     if name == "cut-out":
         from sensorium.tasks.masks.cutting_out import CutOut
 
@@ -322,21 +358,11 @@ def _finder_of(name: str) -> MaskFinder:
     return hub_finder(name)
 
 
-def _apart(pairs: list[tuple[FoundMask, Found]]) -> list[tuple[FoundMask, Found]]:
-    """Let each pixel belong to one thing of a label, the most probable; leave out what is left."""
-    taken: dict[str, Pixels] = {}
-    kept = []
-    for one, box in pairs:  # the most probable first
-        inside = one.levels >= INSIDE
-        before = taken.get(box.label)
-        if before is not None:
-            own = inside & ~before
-            if own.sum() < LEFT * inside.sum():
-                continue
-            one = one._replace(levels=np.where(before, np.float32(0), one.levels))
-        taken[box.label] = inside if before is None else before | inside
-        kept.append((one, box))
-    return kept
+def _found_by(
+    finder: MaskFinder, picture: PIL.Image.Image, asked: Asked, least: float | None
+) -> list[tuple[FoundMask, Origin | None]]:
+    least = finder.least if least is None else least
+    return [(one, None) for one in finder.find(picture, asked, least)]
 
 
 def _labels(labels: Sequence[str] | str | None) -> tuple[str, ...]:

@@ -30,8 +30,8 @@ class CocoDetector:
 
     Raises
     ------
-    MissingExtraError, EncoderError
-        When OpenCV is not installed, or the weights were not fetched.
+    MissingExtraError
+        When OpenCV is not installed. Weights that were not fetched are missed by `find`.
     """
 
     SIDE = 300
@@ -43,7 +43,6 @@ class CocoDetector:
     def __init__(self) -> None:
         if find_spec("cv2") is None:
             raise MissingExtraError("opencv-python-headless", "detect")
-        self._folder = folder_of("ssd-coco")
         self.origin: Origin = WEIGHTS["ssd-coco"].origin
 
     def unknown(self, labels: Sequence[str]) -> list[str]:
@@ -100,10 +99,9 @@ class CocoDetector:
     def _load(self) -> Any:
         import cv2
 
+        folder = folder_of("ssd-coco")
         try:
-            return cv2.dnn.readNetFromTensorflow(
-                str(self._folder / "ssd.pb"), str(self._folder / "ssd.pbtxt")
-            )
+            return cv2.dnn.readNetFromTensorflow(str(folder / "ssd.pb"), str(folder / "ssd.pbtxt"))
         except cv2.error as error:
             raise EncoderError(f"OpenCV cannot read the weights of ssd-coco: {error}") from error
 

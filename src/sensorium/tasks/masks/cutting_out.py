@@ -67,7 +67,9 @@ class CutOut:
         ]
 
 
-def cut_out(picture: PIL.Image.Image, place: Place, likely: Levels | None = None) -> Levels:
+def cut_out(
+    picture: PIL.Image.Image, place: Place, likely: Levels | None = None, side: int = SIDE
+) -> Levels:
     """Cut out what a box holds.
 
     Parameters
@@ -79,6 +81,8 @@ def cut_out(picture: PIL.Image.Image, place: Place, likely: Levels | None = None
     likely : ndarray of float32, shape (h, w), optional
         How likely each part of the picture belongs to the thing, in any resolution: where it is
         above its mean within the box, the first palette is learnt. Without it, from the whole box.
+    side : int
+        Pixels of the longer side of what is cut.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def cut_out(picture: PIL.Image.Image, place: Place, likely: Levels | None = None
         min(width, round(right + more)), min(height, round(lower + more)),
     )  # fmt: skip
     across, down = seen[2] - seen[0], seen[3] - seen[1]
-    scale = min(1.0, SIDE / max(across, down))
+    scale = min(1.0, side / max(across, down))
     size = (max(1, round(across * scale)), max(1, round(down * scale)))
     part = picture.crop(seen).resize(size, PIL.Image.Resampling.BOX)
     x, y = round((left - seen[0]) * scale), round((upper - seen[1]) * scale)

@@ -26,6 +26,9 @@ Place = tuple[float, float, float, float]
 INSIDE = 0.5
 """Level from which on a pixel belongs to a thing."""
 
+LEFT = 0.5
+"""Share of a mask, at least, that no more probable thing of its label has."""
+
 
 class FoundMask(NamedTuple):
     """One thing, before it is told of as pixels of a file.
@@ -102,6 +105,29 @@ class MaskFinder(Protocol):
     def find(self, picture: PIL.Image.Image, asked: Asked, least: float) -> list[FoundMask]:
         """Find masks in an upright RGB picture, the most probable first."""
         ...
+
+
+def apart(found: Sequence[FoundMask]) -> list[FoundMask]:
+    """Let each pixel belong to one thing of a label, the first; leave out what little is left.
+
+    Parameters
+    ----------
+    found : sequence of FoundMask
+        The most probable first; levels of one size.
+    """
+    taken: dict[str, Pixels] = {}
+    kept = []
+    for one in found:
+        inside = one.levels >= INSIDE
+        before = taken.get(one.label)
+        if before is not None:
+            own = inside & ~before
+            if own.sum() < LEFT * inside.sum():
+                continue
+            one = one._replace(levels=np.where(before, np.float32(0), one.levels))
+        taken[one.label] = inside if before is None else before | inside
+        kept.append(one)
+    return kept
 
 
 def resized(levels: Levels, width: int, height: int) -> Levels:
