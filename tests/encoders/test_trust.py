@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +12,6 @@ import pytest
 from sensorium import Collection, load_encoder
 from sensorium.checksums import with_checksum
 from sensorium.collection.exchange import export_collection, import_collection
-from sensorium.encoders import server as asking
 from sensorium.encoders import trust
 from sensorium.encoders.endpoint import EndpointEncoder
 from sensorium.encoders.registry import load_recorded
@@ -29,99 +21,11 @@ from sensorium.tasks.classification import (
     load_classifier,
     load_vector_classifier,
 )
-from tests.cli.conftest import run as run  # a fixture
+from tests.encoders.strangers import Server, another_process, rename
+from tests.encoders.strangers import collection as collection
+from tests.encoders.strangers import home as home
+from tests.encoders.strangers import server as server
 from tests.media.small_pictures import encode, red_blue
-
-
-class Server(ThreadingHTTPServer):
-    """An embedding server of some texts, which keeps what it is sent; or one that sends on."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
-        self.sends_on: tuple[int, str] | None = None
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
-        self.name = f"{self.url}#m"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-    def answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.requests.append((self.command, self.path, dict(self.headers), body))
-        if self.server.sends_on is not None:
-            status, where = self.server.sends_on
-            self.send_response(status)
-            self.send_header("Location", where)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        count = len(json.loads(body)["input"]) if body else 0
-        rows = [{"index": n, "embedding": [1.0, *[0.5] * 47]} for n in range(count)]
-        content = json.dumps({"data": rows or [{"id": "m"}]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def do_HEAD(self) -> None:
-        """Whether it is there."""
-        self.send_response(200)
-        self.end_headers()
-
-    do_GET = answer  # noqa: N815
-    do_POST = answer  # noqa: N815
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Server]:
-    with Server() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine where nothing was named yet, and a key that nobody else may see."""
-    monkeypatch.setattr(asking, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(trust, "_named", set())
-    monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("OPENAI_API_KEY", "secret")
-    return tmp_path / "home"
-
-
-def another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trust, "_named", set())
-
-
-def rename(collection: Path, encoder: object) -> Path:
-    """Let a collection name another encoder, as its maker could."""
-    with sqlite3.connect(collection) as file:
-        file.execute("UPDATE meta SET value = ? WHERE key = 'encoder'", (encoder,))
-    file.close()
-    return collection
-
-
-@pytest.fixture
-def collection(tmp_path: Path, tiny: Path) -> Path:
-    (tmp_path / "a.png").write_bytes(encode(red_blue(), "PNG"))
-    with Collection(tmp_path / "c.sensorium", tiny) as library:
-        library.add(tmp_path / "a.png")
-    return tmp_path / "c.sensorium"
-
 
 # What may name an encoder. Each gives something to do, with a file that names `name`.
 
@@ -382,156 +286,3 @@ def test_a_path_that_leads_to_another_machine(collection: Path, tiny: Path) -> N
     rename(collection, name)
     load_encoder(name)
     assert Collection(collection).search("dog")
-
-
-# The shell
-
-
-def test_in_the_shell(
-    run: Any, server: Server, collection: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rename(collection, server.name)
-    done = run("search", "a secret question", "-c", collection)
-    assert done.code == 3 and server.name in done.err and server.requests == []
-    assert run("info", "-c", collection).code == 0
-    assert run("search", "a", "-c", collection, "--mode", "words").code == 0
-    assert server.requests == []
-    done = run("search", "a question", "-c", collection, "--encoder", server.name)
-    assert "re-embed" in done.err  # another space: the server was asked, as it was named
-    assert server.requests
-    monkeypatch.setattr(trust, "_named", set())
-    assert "names the encoder" not in run("search", "a question", "-c", collection).err
-
-
-def test_trusting_in_the_shell(
-    run: Any, server: Server, collection: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rename(collection, server.name)
-    done = run("models", "--trust", f"mini+{server.name}")
-    assert (done.code, done.out) == (0, f"files may name {server.name} from now on\n")
-    assert server.requests == []  # trusting asks nobody
-    assert (home / trust.FILE).read_text() == f"{server.name}\n"
-    monkeypatch.setattr(trust, "_named", set())
-    assert "re-embed" in run("search", "a question", "-c", collection).err
-    assert server.requests
-    assert run("models", "--trust", "mini").code == 2
-
-
-@pytest.mark.parametrize(
-    "named", ["None", pytest.param("'stranger/model'", marks=pytest.mark.slow)]
-)
-def test_the_hub_gets_no_request(
-    named: str, collection: Path, server: Server, tmp_path: Path
-) -> None:
-    """Unless the model is named here: then it is asked for, which shows that it could be."""
-    rename(collection, "stranger/model")
-    server.sends_on = (404, "")
-    program = (
-        "import sys; from sensorium import Collection\n"
-        "from sensorium.errors import SensoriumError\n"
-        f"try: Collection(sys.argv[1], {named}).search('a secret question')\n"
-        "except SensoriumError as error: print(error)\n"
-        "print('torch' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(collection)],
-        env={
-            **os.environ, "HF_ENDPOINT": server.url.removesuffix("/v1"), "HF_HUB_OFFLINE": "0",
-            "HF_HOME": str(tmp_path / "hub"),
-        },
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    if named == "None":
-        assert "nobody has named it on this machine" in done.stdout
-        assert "False" in done.stdout and server.requests == []
-    else:
-        assert "stranger/model cannot be fetched from" in done.stdout
-        assert server.requests  # for the model alone; none that tells about who asks
-        assert all("stranger/model" in path for _, path, _, _ in server.requests)
-
-
-# Redirects
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("where", ["port", "host", "same"])
-def test_redirects_are_not_followed(
-    status: int, where: str, server: Server, elsewhere: Server
-) -> None:
-    """Neither where the models are listed nor where texts are sent."""
-    target = {
-        "port": elsewhere.url,
-        "host": elsewhere.url.replace("127.0.0.1", "localhost"),
-        "same": server.url.replace("/v1", "/v2"),
-    }[where]
-    for path, name in (("models", server.url), ("embeddings", server.name)):
-        server.sends_on = (status, f"{target}/{path}")
-        server.requests.clear()
-        with pytest.raises(EncoderError, match="sends on to") as caught:
-            load_encoder(name)
-        assert target in str(caught.value)
-        assert [request[1] for request in server.requests] == [f"/v1/{path}"]
-        assert server.requests[0][2]["Authorization"] == "Bearer secret"
-    assert elsewhere.requests == []
-
-
-# Media that a stranger's file names
-
-
-def test_paths_of_a_collection_are_never_fetched(
-    run: Any, server: Server, collection: Path, tiny: Path, other_tiny: Path, tmp_path: Path
-) -> None:
-    links = [f"{server.url}/{name}" for name in ("a.png", "b.mp4", "c.mp3", "d.glb", "e.pdf")]
-    links += [link.replace("http", "HTTP") for link in links]
-    with Collection(collection) as library:
-        library.add_vectors(np.eye(len(links), 48), links)
-    sheet = tmp_path / "sheet.png"
-    done = run("search", "dog", "-c", collection, "-k", 20, "--sheet", sheet)
-    assert done.code == 0 and sheet.exists() and links[0] in done.out
-    assert run("duplicates", "-c", collection).code in (0, 1)
-    assert len(run("prune", "-c", collection, "--dry-run").lines) == 0
-    assert run("reembed", "--encoder", other_tiny, "-c", collection).code == 1
-    assert server.requests == []
-
-
-def test_playlists_and_objects_fetch_nothing(server: Server, tmp_path: Path) -> None:
-    pytest.importorskip("av")
-    pytest.importorskip("trimesh")
-    from sensorium import Audio, Video
-    from sensorium.media import Mesh
-
-    playlist = (
-        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXT-X-MEDIA-SEQUENCE:0\n"
-        f"#EXTINF:10,\n{server.url}/part.ts\n#EXT-X-ENDLIST\n"
-    )
-    for name in ("film.mp4", "film.m3u8", "film.mkv"):
-        (tmp_path / name).write_text(playlist)
-        for source in (tmp_path / name, playlist.encode()):
-            for kind in (Video, Audio):
-                with pytest.raises(SensoriumError):
-                    list(kind(source).segments())
-    link = f"{server.url}/data.bin"
-    (tmp_path / "a.gltf").write_text(
-        json.dumps({"asset": {"version": "2.0"}, "buffers": [{"uri": link, "byteLength": 36}]})
-    )
-    (tmp_path / "a.obj").write_text(
-        f"mtllib {link}\nv 0 0 0\nv 1 0 0\nv 0 1 0\nusemtl x\nf 1 2 3\n"
-    )
-    with pytest.raises(SensoriumError):
-        list(Mesh(tmp_path / "a.gltf").segments())
-    list(Mesh(tmp_path / "a.obj").segments())
-    assert server.requests == []
-
-
-def test_tables_fetch_nothing(server: Server, tmp_path: Path, tiny: Path) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("scipy")
-    from sensorium.training.fusion import FusionClassifier
-
-    (tmp_path / "a.png").write_bytes(encode(red_blue(), "PNG"))
-    (tmp_path / "t.csv").write_text(f"photo\na.png\n{server.url}/b.png\n")
-    model = FusionClassifier(columns={"photo": "image"}, encoder=str(tiny))
-    encoded = model.encode(tmp_path / "t.csv")
-    (skipped,) = encoded.skipped
-    assert skipped.reason.startswith("URLs in a table are not fetched: download the file")
-    assert server.requests == []

@@ -151,5 +151,5 @@ def test_blip2_captions_without_being_asked(sample: Path, tmp_path: Path) -> Non
 
 
 def test_an_encoder_without_texts_names_nothing() -> None:
-    with pytest.raises(EncoderError, match="need an encoder of both"):
+    with pytest.raises(EncoderError, match="need an encoder of pictures and texts"):
         load_captioner(encoder="ear")

@@ -14,8 +14,9 @@ import pytest
 from sensorium import load_encoder
 from sensorium.errors import EncoderError, UsageError
 from sensorium.tasks import weights
+from sensorium.tasks.asked import labels_of
 from sensorium.tasks.boxes import coco
-from sensorium.tasks.detection import Box, Detection, Detector, drawn, labels_of, load_detector
+from sensorium.tasks.detection import Box, Detection, Detector, drawn, load_detector
 
 Weights = Callable[[str], Path]
 

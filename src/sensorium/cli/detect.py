@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +10,14 @@ import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
+from sensorium.cli.pictures import save_drawn, targets_of, tell_each
 from sensorium.cli.streaming import streaming
 from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER
-from sensorium.errors import MediaError, UsageError
-from sensorium.media.skipped import Skipped
+from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
     from sensorium.tasks.detection import Detection
-    from sensorium.tasks.drawing import Colour
 
 
 def detect(
@@ -58,7 +56,7 @@ def detect(
 ) -> None:
     """Find things in pictures: boxes with labels."""
     from sensorium.tasks.boxes.coco import require_file, save
-    from sensorium.tasks.detection import load_detector
+    from sensorium.tasks.detection import drawn, load_detector
     from sensorium.tasks.drawing import colours_of
 
     chosen = select_files(pictures, "image", "things are found in pictures")
@@ -66,7 +64,7 @@ def detect(
         raise UsageError(f"{' '.join(pictures)}: no picture there")
     if coco is not None:
         require_file(coco)
-    targets = iter(_targets(draw, [str(path) for path in chosen.paths]))
+    targets = targets_of(draw, chosen.paths)
     table = output.GrowingTable(
         ("label", "probability", "place", "model"), left=("label", "model", "place")
     )
@@ -75,15 +73,12 @@ def detect(
     with streaming("detecting", chosen, as_json, stores=[draw], at_end=coco) as stream:
         if chosen.paths:
             detector = load_detector(model, encoder=encoder)
-            for one in stream.each(detector.detect_each(chosen.paths, labels, least=least)):
-                target = next(targets, None)
-                if one.error:
-                    stream.skip(Skipped(one.path, one.error))
-                    continue
-                stream.tell(one, partial(table.add, one.path, _rows(one)))
+            found = detector.detect_each(chosen.paths, labels, least=least)
+            for one, target in tell_each(stream, found, targets, table, _rows):
                 if target is not None:
                     labels_drawn |= dict.fromkeys(box.label for box in one.boxes)
-                    _draw(one, target, colours_of(labels_drawn))
+                    colours = colours_of(labels_drawn)
+                    save_drawn(one.path, partial(drawn, detection=one, colours=colours), target)
                 if coco is not None:
                     kept.append(one)
         if coco is not None:
@@ -98,22 +93,3 @@ def _rows(one: Detection) -> list[tuple[str, ...]]:
         place = f"{x},{y} {width}x{height}"
         rows.append((box.label, f"{box.probability:.2f}", place, str(box.origin)))
     return rows or [("nothing found", "", "", "")]
-
-
-def _targets(draw: Path | None, paths: Sequence[str]) -> list[Path]:
-    if draw is None:
-        return []
-    from sensorium.tasks.drawing import drawing_paths
-
-    return drawing_paths(draw, paths)
-
-
-def _draw(one: Detection, target: Path, colours: Mapping[str, Colour]) -> None:
-    from sensorium.media import Image
-    from sensorium.tasks.detection import drawn
-    from sensorium.tasks.drawing import save_drawing
-
-    try:
-        save_drawing(drawn(Image(one.path), one, colours), target)
-    except MediaError as error:  # it was there a moment ago
-        output.notices.print(f"{one.path}: {error.reason}", soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +10,16 @@ import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import JsonOption
+from sensorium.cli.pictures import save_drawn, targets_of, tell_each
 from sensorium.cli.streaming import streaming
 from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER
-from sensorium.errors import MediaError, UsageError
-from sensorium.media.skipped import Skipped
+from sensorium.errors import UsageError
 
 if TYPE_CHECKING:
+    import PIL.Image
+
+    from sensorium.media import Image
     from sensorium.tasks.segmentation import Segmentation
 
 
@@ -81,7 +83,7 @@ def segment(
         require_file(coco)
     pointed = [[_point(one) for one in some.split()] for some in points or ()]
     around = [_box(one) for one in boxes or ()]
-    targets = iter(_targets(draw, [str(path) for path in chosen.paths]))
+    targets = targets_of(draw, chosen.paths)
     table = output.GrowingTable(
         ("label", "probability", "place", "share", "model"), left=("label", "model", "place")
     )
@@ -92,14 +94,9 @@ def segment(
             found = segmenter.segment_each(
                 chosen.paths, labels, points=pointed, boxes=around, least=least
             )
-            for one in stream.each(found):
-                target = next(targets, None)
-                if one.error:
-                    stream.skip(Skipped(one.path, one.error))
-                    continue
-                stream.tell(one, partial(table.add, one.path, _rows(one)))
+            for one, target in tell_each(stream, found, targets, table, _rows):
                 if target is not None:
-                    _draw(one, target)
+                    save_drawn(one.path, partial(_drawn, one), target)
                 if coco is not None:
                     kept.append(one)
         if coco is not None:
@@ -135,20 +132,7 @@ def _box(text: str) -> tuple[float, float, float, float]:
     return (x, y, width, height)
 
 
-def _targets(draw: Path | None, paths: Sequence[str]) -> list[Path]:
-    if draw is None:
-        return []
-    from sensorium.tasks.drawing import drawing_paths
-
-    return drawing_paths(draw, paths)
-
-
-def _draw(one: Segmentation, target: Path) -> None:
-    from sensorium.media import Image
-    from sensorium.tasks.drawing import save_drawing
+def _drawn(one: Segmentation, image: Image) -> PIL.Image.Image:
     from sensorium.tasks.masks.out import drawn
 
-    try:
-        save_drawing(drawn(Image(one.path).load(), one), target)
-    except MediaError as error:  # it was there a moment ago
-        output.notices.print(f"{one.path}: {error.reason}", soft_wrap=True)
+    return drawn(image.load(), one)

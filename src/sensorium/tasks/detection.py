@@ -15,6 +15,7 @@ from sensorium.encoders.naming import require_known
 from sensorium.errors import MediaError, UsageError
 from sensorium.media import Image
 from sensorium.media.progress import Progress
+from sensorium.tasks.asked import labels_of, listed
 from sensorium.tasks.boxes.found import Finder, Found
 from sensorium.tasks.origin import Origin
 
@@ -122,7 +123,7 @@ class Detector:
         UsageError
             For a probability outside of 0 to 1, empty labels, and none for what needs some.
         """
-        given = _listed(pictures)
+        given = listed(pictures)
         done = []
         for one in self.detect_each(given, labels, least=least):
             done.append(one)
@@ -228,23 +229,6 @@ def load_detector(
     return Detector(HubDetector(name), encoder)
 
 
-def labels_of(labels: Sequence[str] | str | None) -> list[str] | None:
-    """Labels as a list, each once; of one text, what stands between its commas.
-
-    Raises
-    ------
-    UsageError
-        When one is empty, or there is none.
-    """
-    if labels is None:
-        return None
-    several = labels.replace("，", ",").split(",") if isinstance(labels, str) else labels
-    wanted = [*dict.fromkeys(" ".join(label.split()) for label in several)]
-    if not wanted or not all(wanted):
-        raise UsageError(f"labels are words, got {labels!r:.80}: name one or more")
-    return wanted
-
-
 def drawn(
     image: Image, detection: Detection, colours: Mapping[str, tuple[int, int, int]] | None = None
 ) -> PIL.Image.Image:
@@ -288,13 +272,6 @@ def _found(
 
 def _takes_any(finder: Finder) -> bool:
     return not finder.unknown(["\0"])
-
-
-def _listed(pictures: Any) -> list[Any]:
-    if isinstance(pictures, (list, tuple)):
-        return [*pictures]
-    one = isinstance(pictures, (str, os.PathLike, bytes)) or not isinstance(pictures, Iterable)
-    return [pictures] if one or hasattr(pictures, "shape") else [*pictures]
 
 
 def _in_pixels(found: Found, width: int, height: int) -> Box:

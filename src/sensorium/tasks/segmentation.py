@@ -6,7 +6,7 @@ By models that know kinds of things, take words, or are shown where a thing is.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from sensorium.encoders import Encoder
 from sensorium.encoders.naming import require_known
 from sensorium.errors import MediaError, UsageError
 from sensorium.media.progress import Progress
+from sensorium.tasks.asked import labels_of, listed
 from sensorium.tasks.masks.runs import (
     INSIDE,
     Asked,
@@ -177,7 +178,7 @@ class Segmenter:
             For what the model cannot be asked, several pictures with places that are of one, and
             places outside of it.
         """
-        given = _listed(pictures)
+        given = listed(pictures)
         done = []
         for one in self.segment_each(given, labels, points=points, boxes=boxes, least=least):
             done.append(one)
@@ -201,7 +202,7 @@ class Segmenter:
         Segmentation
             Of each, when it was looked at; wrong arguments are told at the call.
         """
-        wanted = _labels(labels)
+        wanted = tuple(labels_of(labels) or ())
         if (points or boxes) and len(pictures) != 1:
             raise UsageError(f"points and boxes are places in one picture, not in {len(pictures)}")
         if least is not None and not 0 <= least <= 1:
@@ -363,23 +364,6 @@ def _found_by(
 ) -> list[tuple[FoundMask, Origin | None]]:
     least = finder.least if least is None else least
     return [(one, None) for one in finder.find(picture, asked, least)]
-
-
-def _labels(labels: Sequence[str] | str | None) -> tuple[str, ...]:
-    if labels is None:
-        return ()
-    several = labels.replace("，", ",").split(",") if isinstance(labels, str) else labels
-    wanted = tuple(dict.fromkeys(" ".join(label.split()) for label in several))
-    if not wanted or not all(wanted):
-        raise UsageError(f"labels are words, got {labels!r:.80}: name one or more")
-    return wanted
-
-
-def _listed(pictures: Any) -> list[Any]:
-    if isinstance(pictures, (list, tuple)):
-        return [*pictures]
-    one = isinstance(pictures, (str, os.PathLike, bytes)) or not isinstance(pictures, Iterable)
-    return [pictures] if one or hasattr(pictures, "shape") else [*pictures]
 
 
 def _share(point: Point, width: int, height: int) -> Point:

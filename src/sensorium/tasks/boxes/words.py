@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders import Encoder, load_encoder
+from sensorium.encoders import Encoder
 from sensorium.encoders.ordinary import label_vectors, ordinary_media, ordinary_words
-from sensorium.errors import EncoderError, UsageError
+from sensorium.errors import UsageError
 from sensorium.media import Image, Modality
+from sensorium.tasks.asked import encoder_of_both
 from sensorium.tasks.boxes.found import Found
 from sensorium.tasks.boxes.overlap import Boxes, areas, best_apart, shared_areas
 from sensorium.tasks.boxes.regions import Proposals, proposals
@@ -69,14 +70,10 @@ class WordsDetector:
     least = 0.5
 
     def __init__(self, encoder: str | Encoder = "mini") -> None:
-        self.encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
-        space = self.encoder.space
-        if not {Modality.IMAGE, Modality.TEXT} <= {*space.modalities}:
-            raise EncoderError(
-                f"{space.name} holds {' and '.join(space.modalities)}: boxes for words need an "
-                "encoder of pictures and texts"
-            )
-        self.origin = Origin(f"words by {self.encoder.name}", space.fingerprint, "encoder")
+        self.encoder = encoder_of_both(encoder, "boxes for words")
+        self.origin = Origin(
+            f"words by {self.encoder.name}", self.encoder.space.fingerprint, "encoder"
+        )
         self._known: tuple[tuple[str, ...], npt.NDArray[np.float32]] | None = None
 
     def unknown(self, labels: Sequence[str]) -> list[str]:

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from sensorium.encoders import Encoder, load_encoder
+from sensorium.encoders import Encoder
 from sensorium.encoders.ordinary import label_vectors, ordinary_media, ordinary_words
-from sensorium.errors import EncoderError
 from sensorium.home import sensorium_home
 from sensorium.media import Image, Modality
 from sensorium.replacing import unfinished
+from sensorium.tasks.asked import encoder_of_both
 from sensorium.tasks.origin import Origin
 from sensorium.tasks.yes_no import scores
 
@@ -69,14 +69,10 @@ class NamingCaptioner:
     min_side = 512
 
     def __init__(self, encoder: str | Encoder = "mini") -> None:
-        self.encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
-        space = self.encoder.space
-        if not {Modality.IMAGE, Modality.TEXT} <= {*space.modalities}:
-            raise EncoderError(
-                f"{space.name} holds {' and '.join(space.modalities)}: names for pictures need an "
-                "encoder of both"
-            )
-        self.origin = Origin(f"names by {self.encoder.name}", space.fingerprint, "encoder")
+        self.encoder = encoder_of_both(encoder, "names for pictures")
+        self.origin = Origin(
+            f"names by {self.encoder.name}", self.encoder.space.fingerprint, "encoder"
+        )
         self.names = NAMES.read_text("utf-8").splitlines()
         self._vectors: npt.NDArray[np.float32] | None = None
 
