@@ -40,6 +40,7 @@ def fetch(
     most: int,
     redirects: bool,
     local: bool = False,
+    public: bool = False,
 ) -> bytes:
     """Send a request and read the whole answer.
 
@@ -59,6 +60,9 @@ def fetch(
     local : bool
         Whether the name in the URL may stand for an address of a local network that it does not
         show, as ``https://models.example.org`` may within a company.
+    public : bool
+        Whether the URL comes from a stranger: no address of a local network is connected to,
+        whatever its name shows, and no proxy is asked, which would look names up by itself.
 
     Raises
     ------
@@ -68,11 +72,12 @@ def fetch(
     """
     request = _with_credentials_apart(request)
     host = urllib.parse.urlsplit(request.full_url).hostname or ""
-    watch = _Watch(seconds, host, is_trusted=local or _shows_that_it_is_local(host))
+    is_trusted = not public and (local or _shows_that_it_is_local(host))
+    watch = _Watch(seconds, host, is_trusted=is_trusted)
     opener = urllib.request.OpenerDirector()  # no FTP, no files: nothing but what stands here
     handlers: list[Any] = [
         # What is on this machine is never asked of another one.
-        urllib.request.ProxyHandler({} if _is_loopback(host) else None),
+        urllib.request.ProxyHandler({} if public or _is_loopback(host) else None),
         _Plain(watch),
         _Secure(watch),
         urllib.request.HTTPDefaultErrorHandler(),

@@ -24,7 +24,17 @@ except ImportError as error:
 
 from sensorium.serve.access import Guard
 from sensorium.serve.answers import answer_errors
-from sensorium.serve.http import adding, collections, health, jobs, media, overview, search, session
+from sensorium.serve.http import (
+    adding,
+    collections,
+    health,
+    jobs,
+    media,
+    overview,
+    search,
+    session,
+    tasks,
+)
 from sensorium.serve.mcp.http import Readers
 from sensorium.serve.mcp.http import make_app as make_mcp_app
 from sensorium.serve.mcp.server import make_server
@@ -72,7 +82,7 @@ def create_app(settings: Settings) -> ASGIApp:
     answer_errors(app, served)
     for light in (health, session, collections, jobs, media, overview):
         app.include_router(light.router)
-    for large in (adding, search):  # what brings media
+    for large in (adding, search, tasks):  # what brings media
         app.include_router(large.router, max_body_size=settings.limits.upload_bytes)
 
     @app.get("/", include_in_schema=False)

@@ -18,6 +18,7 @@ from sensorium.serve.jobs import Jobs
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.overview import Overview, Overviews
 from sensorium.serve.settings import Settings
+from sensorium.serve.tasks import Models
 from sensorium.serve.turns import Turns
 
 
@@ -39,6 +40,7 @@ class Served:
         self.settings = settings
         self.metrics = Metrics()
         self.turns = Turns(settings.limits.tasks, settings.limits.tasks_waiting)
+        self.models = Models()
         self.maps: dict[str, tuple[object, bytes, str]] = {}
         self._overviews = Overviews()
         folders = {name: settings.uploads_of(name) / JOBS for name in settings.collections}

@@ -84,6 +84,8 @@ class Settings:
         What ``/v1/embeddings`` encodes with where a request names no other.
     fetch : bool
         Whether media behind public addresses in requests are fetched.
+    models : mapping of str to str
+        Models that tasks use, by the name of the task: what a client names is never loaded.
     limits : Limits
     """
 
@@ -97,6 +99,7 @@ class Settings:
     hosts: tuple[str, ...] = ()
     encoder: str = "mini"
     fetch: bool = False
+    models: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:

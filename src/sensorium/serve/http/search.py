@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sensorium.collection import Collection, Part, Question, Results
-from sensorium.errors import MediaError
 from sensorium.media import Media, Text, as_media
 from sensorium.serve.answers import Answer
+from sensorium.serve.given import bytes_of
 from sensorium.serve.http.collections import item_of, with_states
-from sensorium.serve.http.depends import OpenCollection, ServedState, needs
+from sensorium.serve.http.depends import Id, OpenCollection, ServedState, needs
 
 router = APIRouter(prefix="/api/collections/{collection}", tags=["search"])
 
@@ -24,13 +22,13 @@ Mode = Literal["vector", "words", "hybrid", "hash"]
 class AskedPart(BaseModel):
     """One part of a question: words, media, or an item of the collection. One of the three."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     text: str | None = Field(None, max_length=100_000, examples=["a castle on a hill"])
     data: str | None = Field(
         None, description="A media file's bytes in base64, or a data: URL.", examples=[None]
     )
-    item: int | None = Field(None, description="An item's id.", examples=[None])
+    item: Id | None = Field(None, examples=[None])
     weight: float = Field(
         1.0, description="How much it counts for; negative for what is not wanted."
     )
@@ -45,7 +43,7 @@ class AskedPart(BaseModel):
 class Search(BaseModel):
     """What is sought; see `Collection.search`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     query: str | None = Field(None, max_length=100_000, examples=["a castle on a hill"])
     parts: list[AskedPart] = Field(
@@ -66,10 +64,10 @@ class Search(BaseModel):
 class Judging(BaseModel):
     """What somebody says of hits of a question."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     question: Search
-    items: list[int] = Field(min_length=1, max_length=1000, examples=[[3]])
+    items: list[Id] = Field(min_length=1, max_length=1000, examples=[[3]])
     relevant: bool | None = Field(
         True, description="Right or wrong; null takes back what was said.", examples=[True]
     )
@@ -143,21 +141,3 @@ def _media(part: AskedPart) -> Media:
         return Text(part.text)
     assert part.data is not None
     return as_media(bytes_of(part.data))
-
-
-def bytes_of(data: str) -> bytes:
-    """Bytes that a request holds in base64, as such or as a data: URL.
-
-    Raises
-    ------
-    MediaError
-    """
-    head, comma, rest = data.partition(",")
-    if data.startswith("data:"):
-        if not comma or not head.endswith(";base64"):
-            raise MediaError("a data: URL of media is base64: data:image/png;base64,...")
-        data = rest
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MediaError(f"media in a request are base64, and this is not ({error})") from error
