@@ -14,7 +14,13 @@ pytest.importorskip("sentence_transformers", reason="needs the extra hub: make h
 from sensorium import fetch_model
 from sensorium.encoders.fetching import ALLOWED
 from sensorium.encoders.hub_contents import lacks_some, needed
-from sensorium.errors import EncoderError, NotAtHandError, SensoriumWarning, UnknownModelError
+from sensorium.errors import (
+    EncoderError,
+    NotAtHandError,
+    SensoriumWarning,
+    UnknownModelError,
+    UsageError,
+)
 from sensorium.media import Audio, Image
 from sensorium.tasks.answering import load_answerer
 from sensorium.tasks.captioning import load_captioner
@@ -181,6 +187,9 @@ def test_a_mistyped_name_is_no_model_of_a_hub(hub: HubServer, task: str) -> None
         load(mistyped)
     with pytest.raises(UnknownModelError, match=r"there is no .* 'nothing-at-all'"):
         load("nothing-at-all")
+    with pytest.raises(EncoderError, match=r"there is no folder './nothing'") as caught:
+        load("./nothing")
+    assert not isinstance(caught.value, UsageError)
     assert hub.asked == []
 
 

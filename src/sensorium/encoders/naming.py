@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from sensorium.encoders.hub_cache import storage_of
-from sensorium.errors import UnknownModelError
+from sensorium.errors import EncoderError, UnknownModelError
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(\?.*)?")
 
@@ -22,6 +22,11 @@ MOST_NAMES = 12
 def is_hub_id(name: str) -> bool:
     """Whether a name is written as a hub id, maybe with options: ``org/model?dimension=256``."""
     return _HUB_ID.fullmatch(name) is not None and not name.startswith((".", "~"))
+
+
+def is_path(name: str) -> bool:
+    """Whether a name that is no hub id is written as a path."""
+    return name.startswith((".", "~")) or "/" in name or os.sep in name
 
 
 def is_cached_id(name: str) -> bool:
@@ -48,12 +53,19 @@ def require_known(
     UnknownModelError
         Unless it is one of `known`, a folder or file, an address, written as a hub id, or the old
         id of a model without an organisation that is in the hub's cache.
+    EncoderError
+        For a path where nothing is.
     """
     text = os.fspath(name)
     base = text.partition("?")[0]
     is_there = text in known or Path(os.path.expanduser(base)).exists()  # noqa: PTH111
     if is_there or "://" in text or is_hub_id(base) or is_cached_id(base):
         return
+    if is_path(text):
+        raise EncoderError(
+            f"there is no folder {text!r:.200}: a {kind} is a folder with a model, or one of a hub "
+            "by ORGANISATION/NAME"
+        )
     raise unknown(text, known, kind)
 
 

@@ -9,7 +9,7 @@ from sensorium.encoders.base import Encoder
 from sensorium.encoders.catalogue import CATALOGUE
 from sensorium.encoders.composed import SEPARATOR, ComposedEncoder
 from sensorium.encoders.folder import CONFIG, SHIPPED, FolderEncoder
-from sensorium.encoders.naming import is_cached_id, is_hub_id, require_known
+from sensorium.encoders.naming import is_cached_id, is_hub_id, is_path, require_known
 from sensorium.encoders.trust import is_elsewhere, remember, require_named
 from sensorium.errors import EncoderError
 
@@ -145,7 +145,7 @@ def _load(name: str | os.PathLike[str], runtime: str | None, where: str | None) 
     elif folder.is_dir():
         return FolderEncoder(folder, runtime)  # says what is missing
     else:
-        if where is None and isinstance(name, str) and not _is_path(name):
+        if where is None and isinstance(name, str) and not is_path(name):
             require_known(name, [*shipped, *(one.name for one in CATALOGUE)], "encoder")
         raise EncoderError(
             f"no encoder named {str(name)!r}: it is neither shipped "
@@ -154,10 +154,6 @@ def _load(name: str | os.PathLike[str], runtime: str | None, where: str | None) 
         )
     trust(encoder_name(name))
     return loaded
-
-
-def _is_path(name: str) -> bool:
-    return name.startswith((".", "~")) or "/" in name or os.sep in name
 
 
 def _of_hub_format(text: str) -> Encoder:
