@@ -46,6 +46,7 @@ BENCHMARKS = {
     "speech": "captions spoken and heard: word errors, invented words, speech read back",
     "serve": "requests a second and their seconds under load, beside a plain server",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
+    "page": "the page of `serve` over 100,000 items in Chromium: paint, keys, scrolling",
     "pages": "documents of many pages and long texts: seconds and memory, by size",
     "texts": "long texts of every shape: processor time of reading and cutting, by size",
 }

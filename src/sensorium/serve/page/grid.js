@@ -7,8 +7,9 @@ import { aspectOf } from "./place.js";
 import * as thumbs from "./thumbs.js";
 import { say } from "./words.js";
 
-/** Shares of the window's height above and below it where cells are elements already. */
-const AROUND = 0.75;
+/** Heights of the window, ahead of where it is scrolled and behind, where cells are elements. */
+const AHEAD = 1.5;
+const BEHIND = 0.5;
 
 /** Pixels in one frame that are "passing by": whoever looks sees no single picture. */
 const QUICK = 600;
@@ -163,15 +164,16 @@ export class Grid {
     const { _feed: feed, _layout: layout } = this;
     if (!feed) return;
     const above = scrollY - this._top();
-    if (Math.abs(scrollY - this._last) > QUICK) thumbs.pass();
+    const moved = scrollY - this._last;
+    if (Math.abs(moved) > QUICK) thumbs.pass();
     this._last = scrollY;
-    const around = innerHeight * AROUND;
-    const first = layout.cells(layout.rowAt(above - around))[0];
-    const stop = layout.rows ? layout.cells(layout.rowAt(above + innerHeight + around))[1] : 0;
+    const [before, after] = moved < 0 ? [AHEAD, BEHIND] : [BEHIND, AHEAD];
+    const last = layout.rowAt(above + innerHeight * (1 + after));
+    const first = layout.cells(layout.rowAt(above - innerHeight * before))[0];
+    const stop = layout.rows ? layout.cells(last)[1] : 0;
     for (const [index, cell] of this._cells) {
       if (index < first || index >= stop) this._drop(cell);
     }
-    const last = layout.rowAt(above + innerHeight + around);
     for (let row = layout.rowOf(first); row <= last && row < layout.rows; row++) this._row(row);
     this._order();
     if (!feed.total) return;
