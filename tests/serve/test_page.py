@@ -19,7 +19,7 @@ from tests.serve.conftest import SAMPLE, Live
 
 playwright = pytest.importorskip("playwright.sync_api", reason="extra `test` is not installed")
 
-from sensorium.serve.settings import Settings  # noqa: E402
+from sensorium.serve.settings import Settings, digest_of  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -53,6 +53,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "path": f"photos/{name}",
             "caption": f"{MARKUP} {n}",
             "taken": f"2024-{n % 12 + 1:02}",
+            "latitude": 40 + n / 10,
+            "longitude": 10 - n / 10,
         }
         lines.append(json.dumps(line))
     (folder / "photos.jsonl").write_text("\n".join(lines))
@@ -85,7 +87,9 @@ def open_page(browser: Any, url: str) -> Iterator[Open]:
     faults: list[str] = []
     contexts = []
 
-    def ready(fragment: str = "", faulty: bool = False, **options: Any) -> Any:
+    def ready(
+        fragment: str = "", faulty: bool = False, url: str = url, wait: bool = True, **options: Any
+    ) -> Any:
         context = browser.new_context(viewport={"width": 1200, "height": 800}, **options)
         contexts.append(context)
         page = context.new_page()
@@ -97,7 +101,8 @@ def open_page(browser: Any, url: str) -> Iterator[Open]:
             lambda asked: asked.url.startswith((url, "blob:", "data:")) or faults.append(asked.url),
         )
         page.goto(url + fragment)
-        page.wait_for_selector(".hit img.shown")
+        if wait:
+            page.wait_for_selector(".hit img.shown")
         return page
 
     yield ready
@@ -280,6 +285,73 @@ def test_filters(open_page: Open) -> None:
     page.fill("#where", "")
     page.fill("#until", "2024-01-31")
     told(page, f"2 of {COUNT} items")
+
+
+def test_order_and_months(open_page: Open) -> None:
+    page = open_page()
+    page.click("#filtering")
+    with page.expect_response("**/items?*order=-taken"):
+        page.select_option("#order", "-taken")
+    page.click('.bars button[aria-label="March 2024: 2 items"]')
+    told(page, f"2 of {COUNT} items")
+    assert page.input_value("#from") == "2024-03-01"
+    page.click('.bars button[aria-label="March 2024: 2 items"]')
+    told(page, f"{COUNT} items")
+
+
+def test_places(open_page: Open) -> None:
+    page = open_page()
+    page.click("#filtering")
+    canvas = page.locator(".map")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    # The dots lie on a line from the lower right to the upper left, within the middle half.
+    page.mouse.move(box["x"] + 8, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
+    page.mouse.up()
+    told(page, f"{COUNT // 2} of {COUNT} items")
+    assert page.input_value("#where").startswith("latitude BETWEEN 41.1")
+
+
+def test_adding(open_page: Open, library: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.sensorium"
+    shutil.copy(library, copy)
+    photo = sorted(SAMPLE.glob("x_*.jpg"))[COUNT + 5]
+    text = tmp_path / "empty.jpg"
+    text.write_bytes(b"no picture")
+    with Live(Settings({"copy": copy})) as url:
+        page = open_page(url=url)
+        page.wait_for_selector("#adding:visible")
+        page.set_input_files("#add-files", [photo, text])
+        told(page, f"{COUNT + 1} items")
+        said = page.inner_text(".job p")
+        assert said.startswith("1 file was added. 1 file was left out. empty.jpg: ")
+        page.click(".job button")
+        assert page.locator(".job").count() == 0
+        page.context.close()
+    with Collection(copy) as collection:
+        assert len(collection) == COUNT + 1
+
+
+def test_where_a_token_is_needed(open_page: Open, library: Path) -> None:
+    token = "a-token-that-is-long-enough"
+    settings = Settings({"library": library}, tokens={digest_of(token): ["read"]})
+    with Live(settings) as url:
+        page = open_page(url=url, faulty=True, wait=False)
+        page.fill("#token", "another-token-of-somebody")
+        page.keyboard.press("Enter")
+        told_of = page.locator("#login-error")
+        playwright.expect(told_of).to_have_text("The server does not know this token.")
+        page.fill("#token", token)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".hit img.shown")
+        assert page.locator("#adding").is_hidden()
+        ask(page, "horse")
+        page.click('[aria-posinset="1"] .hit')
+        page.wait_for_selector("#view >> text=More like this")
+        assert page.locator("#view >> text=Wrong").count() == 0
+        page.context.close()
 
 
 def test_chinese(open_page: Open) -> None:

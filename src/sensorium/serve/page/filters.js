@@ -3,6 +3,14 @@
 import { byId, element } from "./dom.js";
 import { say } from "./words.js";
 
+/** The day that an item was taken on, the first of the month where nothing more is known. */
+const DAY = "substr(taken || '-01', 1, 10)";
+
+/** Orders that items are looked at in; hits stand by how near they are. */
+const ORDERS = {
+  added: "oldestAdded", "-added": "newestAdded", taken: "oldestTaken", "-taken": "newestTaken",
+};
+
 /** Offer the kinds that a collection holds, and dates where it knows them. */
 export function offer(info) {
   const kinds = Object.keys(info.items);
@@ -11,9 +19,14 @@ export function offer(info) {
     element("option", { value: "" }, say("anything")),
     ...kinds.map((kind) => element("option", { value: kind, selected: kind === chosen }, say(kind))),
   );
-  for (const one of document.querySelectorAll("#filters .dates")) {
-    one.hidden = !(info.fields ?? []).includes("taken");
-  }
+  const isDated = (info.fields ?? []).includes("taken");
+  for (const one of document.querySelectorAll("#filters .dates")) one.hidden = !isDated;
+  const order = byId("order").value;
+  byId("order").replaceChildren(
+    ...Object.entries(ORDERS)
+      .filter(([name]) => isDated || name.endsWith("added"))
+      .map(([value, words]) => element("option", { value, selected: value === order }, say(words))),
+  );
 }
 
 /** The filters as a condition of SQL; undefined where all items are looked at. */
@@ -24,15 +37,35 @@ export function condition() {
   const { value: from } = byId("from");
   const { value: until } = byId("until");
   if (kind) said.push(`modality = '${kind}'`);
-  if (from) said.push(`taken >= '${from}'`);
   // Some know the time of day, some the month alone.
-  if (until) said.push(`substr(taken, 1, 10) <= '${until}'`);
+  if (from) said.push(`${DAY} >= '${from}'`);
+  if (until) said.push(`${DAY} <= '${until}'`);
   if (written.trim()) said.push(`(${written.trim()})`);
   return said.length ? said.join(" AND ") : undefined;
 }
 
-/** Listen for changes: of what is typed when it rests, of the rest at once. */
-export function listen(change) {
+/** The order of items. */
+export const order = () => byId("order").value || "added";
+
+/** Look at days from one to another alone; the same again looks at all. */
+export function between(from, until) {
+  const isSame = byId("from").value === from && byId("until").value === until;
+  byId("from").value = isSame ? "" : from;
+  byId("until").value = isSame ? "" : until;
+  byId("filters").dispatchEvent(new Event("change"));
+}
+
+/** Look at what a condition holds for. */
+export function only(condition) {
+  byId("where").value = condition;
+  byId("filters").dispatchEvent(new Event("change"));
+}
+
+/**
+ * Listen for changes: of what is typed when it rests, of the rest at once.
+ * `open` is called when filters are shown.
+ */
+export function listen(change, open) {
   const form = byId("filters");
   const opener = byId("filtering");
   let timer = 0;
@@ -49,6 +82,7 @@ export function listen(change) {
   opener.onclick = () => {
     form.hidden = !form.hidden;
     opener.setAttribute("aria-expanded", String(!form.hidden));
+    if (!form.hidden) open();
   };
 }
 

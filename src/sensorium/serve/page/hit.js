@@ -11,8 +11,8 @@ import { clock, percent, say } from "./words.js";
 export class View {
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {Object} page - what the page lets a view do: `query()` the words that were asked,
-   *   `isAsked()`, `canJudge()`, `has(address)`, `like(hit, weight)`, `judge(hit, said)`,
+   * @param {Object} page - what the page lets a view do: `asked()` the question or null,
+   *   `canJudge()`, `has(address)`, `like(hit, weight)`, `judge(hit, said)`,
    *   `closed(index)`.
    */
   constructor(dialog, page) {
@@ -119,14 +119,15 @@ export class View {
       acts.append(made);
       return made;
     };
-    const { isAsked, canJudge, query } = this._page;
-    if (isAsked() && canJudge()) {
+    const { canJudge } = this._page;
+    const asked = this._page.asked();
+    if (asked && canJudge()) {
       add("yes", say("right"), () => this._judge(hit, hit.judged === true ? null : true), hit.judged === true);
       add("no", say("wrong"), () => this._judge(hit, hit.judged === false ? null : false), hit.judged === false);
     }
     add("like", say("like"), () => this._like(hit, 1));
-    if (isAsked()) add("unlike", say("unlike"), () => this._like(hit, -1));
-    if (query() && this._picture && this._page.has("POST /api/tasks/explain")) {
+    if (asked) add("unlike", say("unlike"), () => this._like(hit, -1));
+    if (explained(asked) && this._picture && this._page.has("POST /api/tasks/explain")) {
       this._why = add("heat", say("why"), () => this._explain(hit), false);
     }
     const original = element("a", {
@@ -160,9 +161,10 @@ export class View {
     this._why.setAttribute("aria-busy", "true");
     const why = this._why;
     try {
-      const body = { collection: this._collection, item: hit.id, query: this._page.query() };
-      const explained = await ask("tasks/explain", { body });
-      if (this._hit === hit) this._draw(heat(explained.hit.parts));
+      const about = explained(this._page.asked());
+      const body = { collection: this._collection, item: hit.id, ...about };
+      const found = await ask("tasks/explain", { body });
+      if (this._hit === hit) this._draw(heat(found.hit.parts));
     } catch (error) {
       if (this._hit === hit) {
         why.setAttribute("aria-pressed", "false");
@@ -221,4 +223,12 @@ export class View {
     event.preventDefault();
     this._go(by);
   }
+}
+
+/** What can be explained of a question: its words, or its one part that is wanted. */
+function explained(question) {
+  if (question?.query) return { query: question.query };
+  const wanted = (question?.parts ?? []).filter((part) => part.weight > 0);
+  if (wanted.length !== 1 || wanted[0].item !== undefined) return null;
+  return { parts: wanted };
 }

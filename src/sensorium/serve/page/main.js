@@ -32,8 +32,7 @@ const state = {
 const grid = new Grid(byId("grid"), (index) => view.open(state.feed, index, state.collection));
 
 const view = new View(byId("view"), {
-  query: () => state.question?.query ?? "",
-  isAsked: () => state.question !== null,
+  asked: () => state.question,
   canJudge: () => may("judge"),
   has: (address) => state.addresses.has(address),
   like: (hit, weight) => {
@@ -75,7 +74,7 @@ async function look() {
   try {
     const feed = question
       ? await search(state.collection, question, count, signal)
-      : await browse(state.collection, where, signal);
+      : await browse(state.collection, where, filters.order(), signal);
     if (signal.aborted) return;
     state.question = question;
     show(feed, false);
@@ -215,6 +214,7 @@ async function openCollection(name) {
   byId("collections").value = name;
   state.parts = state.parts.filter((part) => part.item === undefined);
   showChips(byId("chips"), state.parts, changeParts);
+  byId("overview").hidden = true;
   grid.forgetShape();
   const done = look();
   filters.offer(await ask(collectionPath(name)));
@@ -226,6 +226,14 @@ async function learnWhatMayBeDone() {
   state.addresses = await addresses();
   if (state.addresses.has("GET /api/session")) state.scopes = (await ask("session")).scopes;
   byId("adding").hidden = !mayAdd();
+}
+
+/** When and where items were taken. */
+async function showOverview() {
+  const { collection, addresses } = state;
+  if (!addresses.has("GET /api/collections/{collection}/timeline")) return;
+  const { overview } = await import("./overview.js");
+  await overview(byId("overview"), collection).catch(fault);
 }
 
 function showLanguage() {
@@ -273,7 +281,7 @@ function listen() {
     event.preventDefault();
     byId("words").focus();
   });
-  filters.listen(look);
+  filters.listen(look, showOverview);
   bringing.listen({ ask: askWith, add, mayAdd, tell: (message) => fault(new Error(message)) });
 }
 

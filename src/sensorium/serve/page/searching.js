@@ -9,10 +9,10 @@ const UNLIKELY = 0.05;
 /** Hits that are looked through for the last likely one. */
 const LOOKED_AT = 1000;
 
-/** Items of a collection, in the order of adding. */
-export async function browse(collection, where, signal) {
+/** Items of a collection, in an order. */
+export async function browse(collection, where, order, signal) {
   const load = (offset, limit, stop) => {
-    const asked = new URLSearchParams({ offset, limit });
+    const asked = new URLSearchParams({ offset, limit, order });
     if (where) asked.set("where", where);
     return ask(`${collectionPath(collection)}/items?${asked}`, { signal: stop });
   };

@@ -4,24 +4,37 @@ import { address, collectionPath, reasonOf } from "./api.js";
 import { button, byId, element } from "./dom.js";
 import { say } from "./words.js";
 
-/** States in which a job is over. */
-const OVER = new Set(["done", "failed", "cancelled"]);
+/** Reasons of files that were left out that are told; more fill the window. */
+const TOLD = 3;
 
 /** Send files; resolves when they can be found. */
 export async function upload(collection, files) {
   const named = files.length === 1 ? files[0].name : `${files[0].name} … (${files.length})`;
   const row = show(say("uploading", named));
   try {
-    const job = await send(collection, files, (share) => (row.bar.value = share));
+    const sent = await send(collection, files, (share) => (row.bar.value = share));
     row.told.textContent = say("indexing", named);
     row.bar.removeAttribute("value");
-    const report = await finished(job, row.bar);
-    const told = [say("added", (report.added ?? 0) + (report.updated ?? 0))];
-    if (report.skipped?.length) told.push(say("skippedFiles", report.skipped.length), report.skipped[0].reason);
-    row.end(told.filter(Boolean).join(" "));
+    const report = sent.job ? await finished(sent.job, row.bar) : {};
+    row.end(summary(sent.files, report));
   } catch (error) {
     row.end(say("failed", error.message));
   }
+}
+
+/** What became of files that were sent: not all were taken, and not all could be read. */
+function summary(files, report) {
+  const known = files.filter((file) => file.item !== null).length + (report.unchanged ?? 0);
+  const wrong = [
+    ...files.filter((file) => file.reason).map((file) => [file.name, file.reason]),
+    ...(report.skipped ?? []).map(({ path, reason }) => [path.split(/[\\/]/).at(-1), reason]),
+  ];
+  return [
+    say("added", (report.added ?? 0) + (report.updated ?? 0) + (report.moved ?? 0)),
+    known && say("known", known),
+    wrong.length && say("skippedFiles", wrong.length),
+    ...wrong.slice(0, TOLD).map(([name, reason]) => `${name}: ${reason}.`),
+  ].filter(Boolean).join(" ");
 }
 
 function show(words) {
@@ -59,22 +72,23 @@ function send(collection, files, tell) {
   });
 }
 
+/** The report of a job when it is done. */
 function finished(job, bar) {
   return new Promise((resolve, reject) => {
     const events = new EventSource(address(`jobs/${job.id}/events`));
-    const hear = (event) => {
-      const now = JSON.parse(event.data);
-      if (now.total) bar.value = now.done / now.total;
-      if (!OVER.has(now.state)) return;
+    events.addEventListener("progress", (event) => {
+      const { done, total } = JSON.parse(event.data);
+      if (total) bar.value = done / total;
+    });
+    events.addEventListener("end", (event) => {
       events.close();
-      if (now.state === "done") resolve(now.result ?? {});
-      else reject(new Error(now.error ?? now.state));
-    };
-    events.onmessage = hear;
-    for (const name of ["progress", "done", "failed", "cancelled"]) events.addEventListener(name, hear);
+      const { state, report, error } = JSON.parse(event.data);
+      if (state === "done") resolve(report ?? {});
+      else reject(new Error(error || state));
+    });
     events.onerror = () => {
-      if (events.readyState !== EventSource.CLOSED) return;
-      reject(new Error(say("offline")));
+      // It connects again by itself unless the server refused.
+      if (events.readyState === EventSource.CLOSED) reject(new Error(say("offline")));
     };
   });
 }
