@@ -10,6 +10,7 @@ import pytest
 
 from sensorium.errors import EncoderError, UsageError
 from sensorium.tasks import weights
+from sensorium.tasks.loaded import LOADED
 from sensorium.tasks.masks.words import GROUNDS, NAMES, WEIGHTS, cut_regions, evidence_of
 from sensorium.tasks.segmentation import Segmenter, load_segmenter
 
@@ -83,6 +84,7 @@ def test_masks_of_a_label_share_no_pixel(sample: Path) -> None:
 def test_words_need_no_weights_and_kinds_of_coco_say_how_to_get_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sample: Path
 ) -> None:
+    LOADED.unload()  # what other tests left there
     monkeypatch.setattr(weights, "sensorium_home", lambda: tmp_path)
     segmenter = load_segmenter()
     (found,) = segmenter.segment(sample / "images/c_hammer1.jpg", "a hammer")
