@@ -9,6 +9,8 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+import PIL.Image
+
 from sensorium.errors import MediaError
 from sensorium.media.decoding import decoding, reads
 from sensorium.media.documents.charsets import decoded
@@ -127,6 +129,21 @@ class Document(EncodedFile):
             if self.kind == "markdown" and (name := markdown_title(text)):
                 facts["title"] = name
             return facts
+
+    @reads(UNREADABLE)
+    def picture(self, page: int = 1) -> PIL.Image.Image | None:
+        """What a page of a PDF looks like, in RGB; None of other documents, which have no pages.
+
+        Raises
+        ------
+        MediaError
+            When the file is missing or broken, or has no such page.
+        """
+        if self.kind != "pdf":
+            return None
+        from sensorium.media.documents import pdf
+
+        return pdf.page_picture(self._content(), self.name, page)
 
     @reads(UNREADABLE)
     def segments(self) -> Iterable[Segment]:

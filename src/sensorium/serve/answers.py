@@ -22,12 +22,14 @@ from sensorium.errors import (
 from sensorium.plain import as_json
 from sensorium.serve.access import Refused
 from sensorium.serve.batching import BusyError
+from sensorium.serve.classes import UnknownClassesError
 from sensorium.serve.jobs import UnknownJobError
 from sensorium.serve.served import Served, UnknownCollectionError
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownCollectionError, 404),
     (UnknownJobError, 404),
+    (UnknownClassesError, 404),
     (BusyError, 503),
     (MediaError, 422),
     (UsageError, 400),

@@ -26,6 +26,7 @@ from sensorium.serve.access import Guard
 from sensorium.serve.answers import answer_errors
 from sensorium.serve.http import (
     adding,
+    classes,
     collections,
     health,
     jobs,
@@ -80,7 +81,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app.state.served = served
     served.metrics.watch(served)
     answer_errors(app, served)
-    for light in (health, session, collections, jobs, media, overview):
+    for light in (health, session, collections, classes, jobs, media, overview):
         app.include_router(light.router)
     for large in (adding, search, tasks):  # what brings media
         app.include_router(large.router, max_body_size=settings.limits.upload_bytes)

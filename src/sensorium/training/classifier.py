@@ -166,7 +166,8 @@ class Classifier:
         labels : str or Path, optional
             CSV that says what class folders are called: ``folder,label,...``.
         modality : str, optional
-            Of mixed examples take these.
+            Of mixed examples take these; of vectors, what they are of ("image" where that is not
+            said).
         progress : callable, optional
             Called with (done, total) while examples are encoded.
         steps : callable, optional
@@ -369,11 +370,13 @@ class Classifier:
         progress: Progress | None,
     ) -> Data:
         if (vectors := _vectors_of(x)) is not None:
-            return self._of_vectors(vectors, y)
+            return self._of_vectors(vectors, y, modality)
         examples = read_examples(x, y, labels=labels, modality=modality)
         return encode(self.encoder, examples, progress)
 
-    def _of_vectors(self, vectors: npt.NDArray[np.float32], y: Sequence[str] | None) -> Data:
+    def _of_vectors(
+        self, vectors: npt.NDArray[np.float32], y: Sequence[str] | None, kind: str | None
+    ) -> Data:
         space = self.encoder.space
         if y is None or len(y) != len(vectors):
             given = "none" if y is None else len(y)
@@ -387,7 +390,8 @@ class Classifier:
             raise UsageError("a vector has no direction: it is zero, or not all numbers")
         names = [f"vector {row}" for row in range(len(vectors))]
         labels = names_of(y)
-        modality = Modality.IMAGE if Modality.IMAGE in space.modalities else space.modalities[0]
+        usual = Modality.IMAGE if Modality.IMAGE in space.modalities else space.modalities[0]
+        modality = usual if kind is None else Modality(kind)
         return Data(
             names, labels=labels, words=words_of_labels(labels), modality=modality,
             vectors=vectors / norms,

@@ -106,6 +106,25 @@ def facts(content: bytes, name: str) -> dict[str, Any]:
         return {"pages": len(document), **{key: text for key, text in known.items() if text}}
 
 
+@isolated
+def page_picture(content: bytes, name: str, number: int) -> PIL.Image.Image:
+    """Draw a page, named by its number from 1, as RGB.
+
+    Raises
+    ------
+    MediaError
+        When the file is broken or locked, or has no such page.
+    """
+    with _opened(content, name) as document, _lock:
+        if not 1 <= number <= len(document):
+            raise MediaError(f"has {len(document)} pages, and none of number {number}", name)
+        page = document[number - 1]
+        try:
+            return drawn(page, Part())
+        finally:
+            page.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """What was read of a page: its text, or a picture on it.

@@ -6,20 +6,21 @@ import hashlib
 import io
 import mimetypes
 from pathlib import Path
-from typing import Annotated, Any
+from stat import S_ISREG
+from typing import Annotated
 
-import PIL.Image
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response
 
 from sensorium.collection import Hit, Item
-from sensorium.collection.previews import preview
 from sensorium.data.files import stored_path
 from sensorium.folders import whole
 from sensorium.home import sensorium_home
+from sensorium.media import Modality
 from sensorium.serve.access import Refused
 from sensorium.serve.http.collections import item_of
 from sensorium.serve.http.depends import Id, OpenCollection, needs
+from sensorium.serve.thumbnails import picture_of
 
 router = APIRouter(prefix="/api/collections/{collection}/items/{item}", tags=["media"])
 
@@ -32,6 +33,7 @@ SHOWN = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "vi
 MONTH = 30 * 24 * 3600
 
 
+@router.head("/media", include_in_schema=False, dependencies=[needs("read")])
 @router.get("/media", summary="The file itself", dependencies=[needs("read")])
 def file(collection: OpenCollection, item: Id, request: Request) -> Response:
     """In parts where a player asks for them (Range), and not again where it is known (ETag)."""
@@ -41,36 +43,46 @@ def file(collection: OpenCollection, item: Id, request: Request) -> Response:
         stat = path.stat()
     except OSError as error:
         raise Refused(404, f"the file of item {item} cannot be read ({error.strerror})") from error
+    if not S_ISREG(stat.st_mode):
+        raise Refused(404, f"what lies in the place of item {item} is no file")
     tag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
-    if _is_known(request, tag) and "range" not in request.headers:
+    if _is_known(request, tag):  # before any range is looked at (RFC 9110, section 13.2.2)
         return Response(status_code=304, headers=headers)
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     shown = kind.startswith(SHOWN)
     return FileResponse(
         path, media_type=kind if shown else "application/octet-stream", headers=headers,
-        filename=path.name, content_disposition_type="inline" if shown else "attachment",
+        stat_result=stat, filename=path.name,
+        content_disposition_type="inline" if shown else "attachment",
     )  # fmt: skip
 
 
+@router.head("/thumbnail", include_in_schema=False, dependencies=[needs("read")])
 @router.get("/thumbnail", summary="A small picture of it", dependencies=[needs("read")])
 def thumbnail(
     collection: OpenCollection,
     item: Id,
     request: Request,
     side: Annotated[int, Query(ge=16, le=2048)] = 256,
-    at: Annotated[float | None, Query(description="Seconds into a film.", ge=0)] = None,
-    view: Annotated[int | None, Query(description="View of a 3-D object.", ge=0)] = None,
+    at: Annotated[
+        float | None, Query(description="Seconds into a film.", ge=0, allow_inf_nan=False)
+    ] = None,
+    view: Annotated[int | None, Query(description="View of a 3-D object.", ge=0, le=1000)] = None,
+    page: Annotated[int | None, Query(description="Of a PDF.", ge=1, le=1 << 30)] = None,
 ) -> Response:
-    """WebP, upright, at least as large as asked for where the item is."""
+    """WebP, upright, at least as large as asked for where the item is.
+
+    Of a PDF a page, of a sound how loud it is in the course of time.
+    """
     found = item_of(collection, item)
     side = next(one for one in SIDES if one >= side)
-    hit = _hit(found, at, view)
+    hit = _hit(found, at, view, page)
     try:
         stat = stored_path(found.path).stat()
     except OSError as error:
         raise Refused(404, f"the file of item {item} cannot be read ({error.strerror})") from error
-    facts = (found.path, stat.st_mtime_ns, stat.st_size, side, at, view)
+    facts = (found.path, stat.st_mtime_ns, stat.st_size, side, at, view, page)
     name = hashlib.sha256(repr(facts).encode()).hexdigest()
     headers = {"etag": f'"{name[:32]}"', "cache-control": f"private, max-age={MONTH}"}
     if _is_known(request, headers["etag"]):
@@ -78,8 +90,9 @@ def thumbnail(
     return Response(_made(name, hit, side), media_type="image/webp", headers=headers)
 
 
-def _hit(found: Item, at: float | None, view: int | None) -> Hit:
-    facts: dict[str, Any] = {} if view is None else {"view": view}
+def _hit(found: Item, at: float | None, view: int | None, page: int | None) -> Hit:
+    places = {"view": view, "page": page if found.modality == Modality.TEXT else None}
+    facts = {name: place for name, place in places.items() if place is not None}
     span = None if at is None else (at, at)
     return Hit(
         found.id, found.path, found.modality, found.metadata, span=span, score=0.0, details=facts
@@ -93,8 +106,7 @@ def _made(name: str, hit: Hit, side: int) -> bytes:
         return kept.read_bytes()
     except OSError:
         pass
-    picture = preview(hit, side)
-    picture.thumbnail((side, side), PIL.Image.Resampling.LANCZOS)
+    picture = picture_of(hit, side)
     written = io.BytesIO()
     picture.convert("RGB").save(written, "WEBP", quality=80)
     _keep(kept, written.getvalue())

@@ -1,0 +1,85 @@
+"""Classes that are taught by a few items."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from sensorium.collection import Labelled
+from sensorium.serve import classes
+from sensorium.serve.answers import Answer
+from sensorium.serve.http.depends import Id, OpenCollection, ServedState, needs
+
+router = APIRouter(prefix="/api/collections/{collection}/classes", tags=["classes"])
+
+Name = Annotated[str, Path(description="Of a classifier.", max_length=64, examples=["kind"])]
+
+
+class Lesson(BaseModel):
+    """Items of each label."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=64, examples=["kind"])
+    labels: dict[
+        Annotated[str, Field(max_length=200)], Annotated[list[Id], Field(max_length=2000)]
+    ] = Field(min_length=2, max_length=200, examples=[{"castle": [1, 2], "animal": [3, 4]}])
+
+
+@router.get("", summary="What was taught", dependencies=[needs("read")])
+def listed(collection: OpenCollection) -> Answer:
+    """Names, labels, and how many examples each has."""
+    return Answer({"classes": classes.listed(collection)})
+
+
+@router.post("", summary="Teach classes by examples", dependencies=[needs("judge")])
+def teach(
+    served: ServedState, collection: OpenCollection, lesson: Annotated[Lesson, Body()]
+) -> Answer:
+    """Trains at once; one of the same name is replaced."""
+    with served.turns:
+        return Answer(classes.teach(collection, lesson.name, lesson.labels))
+
+
+@router.get("/{name}/items", summary="Items by what was taught", dependencies=[needs("read")])
+def items(
+    served: ServedState,
+    collection: OpenCollection,
+    name: Name,
+    where: Annotated[str | None, Query(max_length=10_000)] = None,
+    k: Annotated[int, Query(ge=1, le=200)] = 1,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> Answer:
+    """A page of items with their most probable labels, and how many of all have which first."""
+    with served.turns:
+        found = classes.classify(collection, name, k, where, save=False)
+    page = [{"id": one.id, "labels": dict(one.labels)} for one in found[offset : offset + limit]]
+    return Answer({"items": page, "total": len(found), "counts": _counts(found)})
+
+
+@router.post("/{name}/classify", summary="Label all items for good", dependencies=[needs("judge")])
+def classify(
+    served: ServedState,
+    collection: OpenCollection,
+    name: Name,
+    where: Annotated[str | None, Body(embed=True, max_length=10_000)] = None,
+) -> Answer:
+    """Each gets its label as metadata of the classifier's name: ``where=`` finds it by that."""
+    with served.turns:
+        found = classes.classify(collection, name, 1, where, save=True)
+    return Answer({"total": len(found), "counts": _counts(found)})
+
+
+@router.delete("/{name}", summary="Forget what was taught", dependencies=[needs("judge")])
+def forget(collection: OpenCollection, name: Name) -> Answer:
+    """Labels that items have by it stay."""
+    classes.forget(collection, name)
+    return Answer({"deleted": name})
+
+
+def _counts(found: list[Labelled]) -> dict[str, int]:
+    return dict(Counter(one.labels[0][0] for one in found).most_common())
