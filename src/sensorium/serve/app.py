@@ -42,6 +42,7 @@ from sensorium.serve.mcp.server import make_server
 from sensorium.serve.metrics import Counted
 from sensorium.serve.served import Served
 from sensorium.serve.settings import Settings
+from sensorium.serve.v1 import audio, embeddings
 
 SETTINGS = "SENSORIUM_SERVE"
 """Variable of the environment that brings settings to processes of their own."""
@@ -83,7 +84,7 @@ def create_app(settings: Settings) -> ASGIApp:
     answer_errors(app, served)
     for light in (health, session, collections, classes, jobs, media, overview):
         app.include_router(light.router)
-    for large in (adding, search, tasks):  # what brings media
+    for large in (adding, search, tasks, embeddings, audio):  # what brings media
         app.include_router(large.router, max_body_size=settings.limits.upload_bytes)
 
     @app.get("/", include_in_schema=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from sensorium.collection import Collection
+from sensorium.collection.collection import store_of
 from sensorium.encoders import load_encoder
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import CollectionError, SensoriumError
@@ -107,6 +109,15 @@ class Served:
             if name not in self._encoders:
                 self._encoders[name] = self._batched(name, None)
             return self._encoders[name]
+
+    def encoder_names(self) -> list[str]:
+        """Encoders that a client may name: the usual one, and those of the collections."""
+        names = [self.settings.encoder]
+        for name in self.settings.collections:
+            with contextlib.suppress(SensoriumError):  # one that is damaged harms no other
+                space = store_of(self.collection(name)).state().space
+                names.append(space[1] if space else "")
+        return [name for name in dict.fromkeys(names) if name]
 
     def forget(self, name: str) -> None:
         """Open a collection anew when it is next asked for: it was re-embedded."""

@@ -1,0 +1,1 @@
+"""Addresses that programs written for other servers ask: OpenAI's, and its dialects."""

@@ -1,0 +1,240 @@
+"""Vectors of texts and media, as OpenAI's clients ask for them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from typing import Any
+
+import anyio.to_thread
+import numpy as np
+import numpy.typing as npt
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from sensorium.encoders import Encoder
+from sensorium.encoders.base import Role
+from sensorium.errors import MediaError, SensoriumError, UsageError
+from sensorium.serve.answers import Answer, told
+from sensorium.serve.batching import BusyError
+from sensorium.serve.http.depends import ServedState, needs, served_by
+from sensorium.serve.served import Served
+from sensorium.serve.v1.dialects import (
+    Item,
+    ItemError,
+    cohere_items,
+    items_of,
+    role_of,
+    words_in,
+)
+
+router = APIRouter(tags=["OpenAI"])
+
+Rows = npt.NDArray[np.float32]
+
+INVALID = "invalid_request_error"
+
+
+def _schema(required: str, properties: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object", "required": [required], "properties": properties}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+_TEXT_OR_PARTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {}}]}
+
+EMBEDDINGS = _schema(
+    "model",
+    {
+        "input": _TEXT_OR_PARTS,
+        "messages": {"type": "array", "items": {"type": "object"}},
+        "model": {"type": "string"},
+        "encoding_format": {"type": "string", "enum": ["float", "base64"]},
+        "dimensions": {"type": "integer", "minimum": 1},
+        "modality": {"type": "string", "enum": ["text", "image", "audio", "video"]},
+        "input_type": {"type": "string"},
+    },
+    {"model": "mini", "input": ["a castle on a hill"]},
+)
+
+COHERE = _schema(
+    "model",
+    {
+        "model": {"type": "string"},
+        "input_type": {"type": "string"},
+        "embedding_types": {"type": "array", "items": {"type": "string"}},
+        "texts": {"type": "array", "items": {"type": "string"}},
+        "images": {"type": "array", "items": {"type": "string"}},
+        "inputs": {"type": "array", "items": {"type": "object"}},
+    },
+    {"model": "mini", "texts": ["a castle on a hill"], "embedding_types": ["float"]},
+)
+
+
+@router.get("/v1/models", summary="Encoders that are served", dependencies=[needs("read")])
+def models(served: ServedState) -> Answer:
+    """The first is the one that ``/v1/embeddings`` uses where none is named."""
+    listed = [
+        {"id": name, "object": "model", "created": 0, "owned_by": "sensorium"}
+        for name in served.encoder_names()
+    ]
+    return Answer({"object": "list", "data": listed})
+
+
+@router.get("/v1/models/{model:path}", summary="One of them", dependencies=[needs("read")])
+def model(served: ServedState, model: str) -> Answer:
+    """404 where it is not served."""
+    if model not in served.encoder_names():
+        return unknown_model(model, served.encoder_names())
+    return Answer({"id": model, "object": "model", "created": 0, "owned_by": "sensorium"})
+
+
+@router.post(
+    "/v1/embeddings", summary="Vectors of texts and media", dependencies=[needs("read")],
+    openapi_extra=EMBEDDINGS,
+)  # fmt: skip
+async def embeddings(request: Request) -> Response:
+    """As OpenAI's; media in the dialects of Infinity, vLLM and Jina, and as parts in ``input``."""
+    body = await body_of(request)
+    if isinstance(body, Response):
+        return body
+    return await anyio.to_thread.run_sync(_embedded, served_by(request), body)
+
+
+@router.post(
+    "/v2/embed", summary="Vectors, as Cohere's", dependencies=[needs("read")], openapi_extra=COHERE
+)
+async def embed(request: Request) -> Response:
+    """``texts``, ``images`` or ``inputs``, and Cohere's shape of an answer."""
+    body = await body_of(request)
+    if isinstance(body, Response):
+        return body
+    return await anyio.to_thread.run_sync(_embedded_for_cohere, served_by(request), body)
+
+
+async def body_of(request: Request) -> dict[str, Any] | Response:
+    """A request's JSON object, or the answer to what is none."""
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        return told(400, "the body is no JSON", INVALID)
+    if not isinstance(body, dict):
+        return told(400, "the body is a JSON object", INVALID)
+    return body
+
+
+def unknown_model(name: Any, known: list[str]) -> Answer:
+    """As OpenAI says it, with what there is."""
+    message = f"no model {name!r:.80} is served; there are {', '.join(known)}"
+    body = {"message": message, "type": INVALID, "param": "model", "code": "model_not_found"}
+    return Answer({"error": body}, 404)
+
+
+def encoded(encoder: Encoder, items: list[Item], role: Role) -> Rows:
+    """A vector for each item; of one with several parts the mean of theirs, of unit length.
+
+    Raises
+    ------
+    ItemError
+        Naming the index of an item that cannot be encoded.
+    """
+    parts = [part for item in items for part in item.parts]
+    try:
+        rows = encoder.encode(parts, role=role)
+    except BusyError:
+        raise
+    except SensoriumError as error:
+        for index, item in enumerate(items):
+            try:
+                encoder.encode(item.parts, role=role)
+            except BusyError:
+                raise
+            except SensoriumError as own:
+                raise ItemError(f"input {index}: {own}") from own
+        raise MediaError(str(error)) from error
+    made = np.empty((len(items), rows.shape[1]), np.float32)
+    start = 0
+    for index, item in enumerate(items):
+        mean = rows[start : start + len(item.parts)].mean(axis=0)
+        made[index] = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        start += len(item.parts)
+    return made
+
+
+def _embedded(served: Served, body: dict[str, Any]) -> Response:
+    name = body.get("model") or served.settings.encoder
+    if name not in served.encoder_names():
+        return unknown_model(name, served.encoder_names())
+    kind = body.get("encoding_format") or "float"
+    if kind not in ("float", "base64"):
+        return told(400, f"encoding_format is float or base64, got {kind!r:.80}", INVALID)
+    encoder = served.encoder(name)
+    try:
+        size = _size(body.get("dimensions"), encoder, name)
+        items = items_of(body, served.settings)
+        rows = encoded(encoder, items, role_of(body))[:, :size]
+    except (ItemError, UsageError, MediaError) as error:
+        return told(400, str(error), INVALID)
+    if size < encoder.space.dimension:
+        rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    data = [
+        {"object": "embedding", "index": index, "embedding": _written(row, kind)}
+        for index, row in enumerate(rows)
+    ]
+    count = words_in(items)
+    usage = {"prompt_tokens": count, "total_tokens": count}
+    return Answer({"object": "list", "data": data, "model": name, "usage": usage})
+
+
+def _embedded_for_cohere(served: Served, body: dict[str, Any]) -> Response:
+    name = body.get("model") or served.settings.encoder
+    if name not in served.encoder_names():
+        return unknown_model(name, served.encoder_names())
+    kinds = body.get("embedding_types") or ["float"]
+    if not isinstance(kinds, list) or not {*map(str, kinds)} <= {"float", "base64"}:
+        return told(400, f"embedding_types are float and base64, got {kinds!r:.80}", INVALID)
+    encoder = served.encoder(name)
+    try:
+        size = _size(body.get("output_dimension"), encoder, name)
+        items = items_of(cohere_items(body), served.settings)
+        rows = encoded(encoder, items, role_of(body))[:, :size]
+    except (ItemError, UsageError, MediaError) as error:
+        return told(400, str(error), INVALID)
+    found = {kind: [_written(row, kind) for row in rows] for kind in kinds}
+    texts = body.get("texts")
+    answer = {
+        "id": secrets.token_hex(16), "embeddings": found, "texts": texts or [],
+        "response_type": "embeddings_by_type",
+        "meta": {"api_version": {"version": "2"},
+                 "billed_units": {"input_tokens": words_in(items)}},
+    }  # fmt: skip
+    return Answer(answer)
+
+
+def _size(asked: Any, encoder: Encoder, name: str) -> int:
+    """How many numbers of a vector are told.
+
+    Raises
+    ------
+    UsageError
+        For fewer than the space has, where its model was not trained to be shortened.
+    """
+    full = encoder.space.dimension
+    if asked is None or asked == full:
+        return full
+    if isinstance(asked, bool) or not isinstance(asked, int) or not 1 <= asked <= full:
+        raise UsageError(f"dimensions is a number from 1 to {full}, got {asked!r:.40}")
+    # Whoever names a model with ?dimension= says that it was trained so (Matryoshka).
+    if encoder.space.preprocessing.get("dimension") is None:
+        raise UsageError(
+            f"vectors of {name} have {full} dimensions and lose their meaning when they are cut: "
+            "leave out dimensions"
+        )
+    return asked
+
+
+def _written(row: Rows, kind: str) -> Any:
+    if kind == "base64":
+        return base64.b64encode(np.ascontiguousarray(row, "<f4").tobytes()).decode("ascii")
+    return [float(number) for number in row]
