@@ -119,10 +119,12 @@ def _transcribed(served: Served, said: dict[str, Any], file: UploadFile) -> Resp
     try:
         model = tasks.model_of("transcribe", None if name in USUAL else name, own)
     except UsageError:
-        return unknown_model(
-            name, [*own.get("transcribe", "").split(), *tasks.BUILT_IN["transcribe"]]
-        )
-    asked = Options(language=(said.get("language") or None))
+        known = [own["transcribe"]] if "transcribe" in own else []
+        return unknown_model(name, [*known, *tasks.BUILT_IN["transcribe"]])
+    language = said.get("language") or None
+    if language is not None and not (2 <= len(language) <= 20 and language.isascii()):
+        return told(400, f"language is a code such as en, got {language!r:.40}", INVALID)
+    asked = Options.model_validate({"language": language})
     try:
         with served.turns, as_file(file.file, file.filename or "") as given:
             found = tasks.transcribe(served.models, given, asked, model or "")
@@ -176,10 +178,11 @@ def _spoken(served: Served, body: dict[str, Any]) -> Response:
         return told(400, "voice and model are names", INVALID)
     if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0.25 <= speed <= 4:
         return told(400, f"speed is a number from 0.25 to 4, got {speed!r:.40}", INVALID)
+    asked = Options.model_validate({"text": text, "speed": speed})
     try:
         chosen = tasks.model_of("speak", names[0] if names else None, own)
         with served.turns:
-            made = tasks.speak(served.models, Options(text=text, speed=speed), chosen)
+            made = tasks.speak(served.models, asked, chosen)
     except BusyError:
         raise
     except (UsageError, MediaError) as error:
