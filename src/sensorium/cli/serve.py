@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sensorium.cli import output
+from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.home import default_collection_path, index_command
 
@@ -41,6 +42,36 @@ def serve(
             help="Tokens, one a line, each with its scopes (read, judge, add, delete) behind it.",
         ),
     ] = None,
+    uploads: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder that media which are sent are kept in, one in it for each collection.",
+            show_default="NAME-uploads beside the collection",
+        ),
+    ] = None,
+    fetch: Annotated[
+        bool,
+        typer.Option("--fetch", help="Fetch media behind public addresses that requests name."),
+    ] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TASK=NAME",
+            help="Model of a task, as its command takes it: translate=..., caption=...; requests "
+            "name none but those that come with the library.",
+            show_default=False,
+        ),
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="Encoder of /v1/embeddings where a request names none.")
+    ] = DEFAULT_ENCODER,
+    limits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JSON", help="File with other limits than the usual (docs/serve/http.md)."
+        ),
+    ] = None,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Let nobody change anything.")
     ] = False,
@@ -53,13 +84,22 @@ def serve(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=64)] = 1,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESSES",
+            help="Proxies whose word is taken for who asks and by which scheme, with commas.",
+            show_default=False,
+        ),
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="Print a line for each request.")] = False,
 ) -> None:
     """Serve collections over HTTP, with a page to look at."""
     try:
         import uvicorn
 
         from sensorium.serve.app import SETTINGS
-        from sensorium.serve.settings import Settings, read_tokens
+        from sensorium.serve.settings import Limits, Settings, read_limits, read_tokens
     except ImportError as error:
         raise MissingExtraError(error.name or "uvicorn", "serve") from error
     tokens = {}
@@ -80,14 +120,40 @@ def serve(
         host=host,
         port=port,
         hosts=tuple(allow_host or []),
+        uploads=None if uploads is None else uploads.expanduser().absolute(),
+        fetch=fetch,
+        models=models_of(model or []),
+        encoder=encoder,
+        limits=Limits() if limits is None else read_limits(limits),
     )
     os.environ[SETTINGS] = settings.to_json()
     shown = f"[{host}]" if ":" in host else host
     output.notices.print(f"http://{shown}:{port}  (Ctrl-C ends it)", soft_wrap=True)
     uvicorn.run(
         "sensorium.serve.app:app_from_environment", factory=True, host=host, port=port,
-        workers=workers, log_level="warning", server_header=False, timeout_graceful_shutdown=10,
+        workers=workers, log_level="info" if log else "warning", access_log=log,
+        server_header=False, timeout_graceful_shutdown=10,
+        proxy_headers=proxy is not None, forwarded_allow_ips=proxy,
     )  # fmt: skip
+
+
+def models_of(given: list[str]) -> dict[str, str]:
+    """Models by task, as the option names them.
+
+    Raises
+    ------
+    UsageError
+        For a task that takes none.
+    """
+    from sensorium.serve.tasks import BUILT_IN
+
+    found = {}
+    for one in given:
+        task, equals, name = one.partition("=")
+        if task not in BUILT_IN or not equals or not name:
+            raise UsageError(f"--model is TASK=NAME with one of {', '.join(BUILT_IN)}; got {one!r}")
+        found[task] = name
+    return found
 
 
 def named(collections: list[str]) -> dict[str, Path]:

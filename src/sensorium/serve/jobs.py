@@ -46,6 +46,9 @@ TOLD_EVERY = 0.2
 YOUNG_SECONDS = 60
 """So old a lock that nobody holds is no one's; a younger one is about to be held."""
 
+PATIENCE = 20.0
+"""Seconds that the end of a server waits for files that are worked on."""
+
 KEPT = 200
 """Finished jobs of a folder that are remembered."""
 
@@ -187,7 +190,8 @@ class Jobs:
         """`stop`, and wait until it is so."""
         self.stop()
         if self._thread is not None:
-            self._thread.join()
+            # A long film may be on its way: then its job is one that was interrupted.
+            self._thread.join(PATIENCE)
         for path, lock in self._locks.items():
             lock.close()
             path.unlink(missing_ok=True)

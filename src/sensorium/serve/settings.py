@@ -8,7 +8,7 @@ import ipaddress
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -144,6 +144,29 @@ class Settings:
         found["open_scopes"], found["hosts"] = tuple(found["open_scopes"]), tuple(found["hosts"])
         found["limits"] = Limits(**found["limits"])
         return cls(**found)
+
+
+def read_limits(path: Path) -> Limits:
+    """Limits out of a JSON file: those that it names, all others as usual.
+
+    Raises
+    ------
+    UsageError
+        For a file that cannot be read, an unknown limit, and a value that is no count.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read ({error})") from error
+    known = {one.name for one in fields(Limits)}
+    if not isinstance(found, dict):
+        raise UsageError(f'{path}: limits are a JSON object, such as {{"jobs": 4}}')
+    for name, value in found.items():
+        if name not in known:
+            raise UsageError(f"{path}: no limit {name!r:.40}; there are {', '.join(sorted(known))}")
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise UsageError(f"{path}: {name} is a number from 0, got {value!r:.40}")
+    return Limits(**found)
 
 
 def is_loopback(host: str) -> bool:

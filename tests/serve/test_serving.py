@@ -1,0 +1,95 @@
+"""The shell's own server: its options, several processes over one collection, and their end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sensorium import Collection
+from sensorium.cli.serve import models_of
+from sensorium.errors import UsageError
+from sensorium.serve.settings import Limits, Settings, read_limits
+from tests.serve.conftest import SAMPLE
+from tests.serve.http.test_adding import API, PHOTOS, events, send, started
+
+
+def test_limits(tmp_path: Path) -> None:
+    file = tmp_path / "limits.json"
+    file.write_text('{"jobs": 2, "requests_per_minute": 60}')
+    assert read_limits(file) == Limits(jobs=2, requests_per_minute=60)
+    for wrong, told in (("[1]", "object"), ('{"job": 1}', "no limit 'job'"), ('{"jobs": -1}', "-1"),
+                        ('{"jobs": true}', "True"), ("{", "cannot be read")):  # fmt: skip
+        file.write_text(wrong)
+        with pytest.raises(UsageError, match=told):
+            read_limits(file)
+
+
+def test_models() -> None:
+    assert models_of(["caption=a/b", "translate=http://x/v1#m"]) == {
+        "caption": "a/b", "translate": "http://x/v1#m"
+    }  # fmt: skip
+    for wrong in ("explain=x", "caption", "caption="):
+        with pytest.raises(UsageError, match="TASK=NAME"):
+            models_of([wrong])
+
+
+def test_uploads_of_collections(tmp_path: Path) -> None:
+    collections = {"a": tmp_path / "photos.sensorium"}
+    assert Settings(collections).uploads_of("a") == tmp_path / "photos-uploads"
+    assert Settings(collections, uploads=Path("/kept")).uploads_of("a") == Path("/kept/a")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_several_processes(tmp_path: Path) -> None:
+    """Each answers for the jobs of all, and what a killed one was at is told to be interrupted."""
+    library, kept = tmp_path / "library.sensorium", tmp_path / "kept"
+    with Collection(library) as made:
+        made.add(*PHOTOS[:2])
+    limits = tmp_path / "limits.json"
+    limits.write_text(json.dumps({"jobs": 3}))
+    process, client = started(
+        library, "--workers", "2", "--uploads", str(kept), "--limits", str(limits), "--root",
+        str(SAMPLE),
+    )  # fmt: skip
+    try:
+        answers: set[str] = set()
+        sent = send(client, ("a.jpg", PHOTOS[3].read_bytes()))
+        assert (kept / "library" / "a.jpg").exists()
+        for _ in range(8):  # each over a connection of its own, which either may take
+            with httpx.Client(base_url=client.base_url, timeout=60) as other:
+                told = list(events(other, sent["job"]["id"]))
+                answers.add(json.dumps(told[-1]))
+        assert len(answers) == 1 and told[-1][1]["report"]["added"] == 1
+        job = client.post(f"{API}/index", json={"paths": [str(SAMPLE)]}).json()["job"]
+        for child in children(process.pid):
+            os.kill(child, signal.SIGKILL)
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                with httpx.Client(base_url=client.base_url, timeout=60) as other:
+                    state = other.get(f"/api/jobs/{job['id']}").json()["state"]
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        assert state == "interrupted"
+    finally:
+        client.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) in (0, -signal.SIGTERM)
+    with Collection(library) as made:
+        assert len(made) >= 3
+
+
+def children(process: int) -> list[int]:
+    """Processes that answer: those that were started by a program, not by a shell."""
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    commands = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in listed}
+    return [one for one, command in commands.items() if b"spawn_main" in command]
