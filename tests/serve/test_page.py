@@ -445,17 +445,35 @@ def test_layout(open_page: Open) -> None:
     assert found["full"] == pytest.approx(rows[-1]["top"] + rows[-1]["height"])
 
 
-def test_recorded_sound(open_page: Open) -> None:
-    page = open_page(faulty=True, permissions=["microphone"])
-    page.click("#record")
-    page.wait_for_selector("#record.recording")
-    page.wait_for_timeout(300)
-    with page.expect_request("**/search") as asked:
+def test_sounds_and_texts(open_page: Open, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text(
+        "# Castles\n\nA castle on a hill.\n\n# Bells\n\nBells ring.\n"
+    )
+    path = tmp_path / "heard.sensorium"
+    with Collection(path, "mini+ear") as collection:
+        sounds = sorted((SAMPLE.parent / "audio").glob("a_*.ogg"))[:2]
+        collection.add(*sounds, tmp_path / "notes.md", *sorted(SAMPLE.glob("x_*.jpg"))[:2])
+    with Live(Settings({"heard": path})) as url:
+        page = open_page(url=url, permissions=["microphone"])
+        ask(page, "a castle on a hill")
+        page.click('.hit[aria-label^="notes.md"]')
+        playwright.expect(page.locator(".paper .found")).to_contain_text("A castle on a hill.")
+        page.keyboard.press("Escape")
+        page.fill("#words", "")
         page.click("#record")
-    (part,) = asked.value.post_data_json["parts"]
-    sound = base64.b64decode(part["data"])
-    assert sound[:4] == b"RIFF" and sound[8:12] == b"WAVE" and len(sound) > 5000
-    assert page.inner_text(".chip .name") == "recording.wav"
+        page.wait_for_selector("#record.recording")
+        page.wait_for_timeout(500)
+        with page.expect_response("**/search") as answered:
+            page.click("#record")
+        (part,) = answered.value.request.post_data_json["parts"]
+        sound = base64.b64decode(part["data"])
+        assert sound[:4] == b"RIFF" and sound[8:12] == b"WAVE" and len(sound) > 5000
+        assert answered.value.json()["hits"][0]["modality"] == "audio"
+        assert page.inner_text(".chip .name") == "recording.wav"
+        page.wait_for_selector('[aria-posinset="1"] .hit.worded')
+        page.click('[aria-posinset="1"] .hit')
+        assert page.evaluate("document.querySelector('#view audio').src").endswith("/media#t=0")
+        page.context.close()
 
 
 def test_nobody_is_kept_from_it(open_page: Open) -> None:

@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 import { folderOf, nameOf, placeOf } from "./place.js";
-import { clock, language, number, say } from "./words.js";
+import { language, length, number, say } from "./words.js";
 
 /** Names of metadata that are told in words of their own. */
 const TOLD = new Set(["width", "height", "taken", "camera", "latitude", "longitude", "duration"]);
@@ -15,9 +15,9 @@ export function facts(hit) {
   const rows = [
     [say("file"), nameOf(hit)],
     [say("folder"), folderOf(hit)],
-    [say("modality"), [say(hit.modality), placeOf(hit)].filter(Boolean).join(", ")],
+    [say("modality"), say(hit.modality)],
     width && [say("size"), `${number(width)} × ${number(height)}`],
-    duration && [say("duration"), clock(duration)],
+    duration && [say("duration"), length(duration)],
     taken && [say("taken"), date(taken)],
     camera && [say("camera"), camera],
     latitude != null && [say("place"), `${number(latitude)}, ${number(longitude)}`],

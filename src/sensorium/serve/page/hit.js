@@ -105,7 +105,7 @@ export class View {
       likely,
       this._acts(hit),
       element("p", { className: "error", role: "alert", hidden: true }),
-      hit.text && element("section", { className: "found" }, element("h3", {}, say("found")), element("p", {}, hit.text)),
+      hit.text && hit.modality !== "text" && element("section", { className: "found" }, element("h3", {}, say("found")), element("p", {}, hit.text)),
       this._passages,
       facts(hit),
     );
@@ -189,14 +189,21 @@ export class View {
     const path = `${collectionPath(this._collection)}/items/${hit.id}/text?limit=200`;
     const found = await ask(path).catch(() => null);
     if (this._hit !== hit || !found?.passages?.length) return;
+    const paper = this._dialog.querySelector(".paper");
+    if (paper) {
+      paper.replaceChildren(...found.passages.map((one) => element(
+        "p", { className: isSame(one, hit) ? "found" : "" }, one.text,
+      )));
+      paper.querySelector(".found")?.scrollIntoView({ block: "center" });
+      return;
+    }
     const list = element("ol", {});
-    for (const passage of found.passages) {
-      const isTimed = passage.span && passage.source !== "text";
-      const go = isTimed && element(
-        "button", { type: "button", className: "time", onclick: () => this._seek(passage.span[0]) },
-        clock(passage.span[0]),
+    for (const { text, span } of found.passages) {
+      const go = span && element(
+        "button", { type: "button", className: "time", onclick: () => this._seek(span[0]) },
+        clock(span[0]),
       );
-      list.append(element("li", {}, go, passage.text));
+      list.append(element("li", {}, go, text));
     }
     this._passages.append(element("h3", {}, say("said")), list);
     this._passages.hidden = false;
@@ -232,3 +239,7 @@ function explained(question) {
   if (wanted.length !== 1 || wanted[0].item !== undefined) return null;
   return { parts: wanted };
 }
+
+/** Whether a passage is the one that was found. */
+const isSame = (passage, { text, span }) =>
+  text !== null && text !== undefined && passage.text === text && passage.span?.[0] === span?.[0];

@@ -14,7 +14,8 @@ import { browse, firstUnlikely, judge, search } from "./searching.js";
 import { upload } from "./uploads.js";
 import { bringWords, choose, others, percent, say } from "./words.js";
 
-/** Milliseconds without a further key after which is searched. */
+/** Milliseconds without a further key after which is searched, where keys come quickly; after one
+ * that comes later than this is searched at once. */
 const PAUSE = 50;
 
 const state = {
@@ -57,6 +58,7 @@ const may = (scope) => state.scopes === null || state.scopes.includes(scope);
 const mayAdd = () => may("add") && state.addresses.has("POST /api/collections/{collection}/items");
 
 let pending = 0;
+let lastKey = -Infinity;
 let running = new AbortController();
 
 /** Look at what is asked now; earlier requests are given up. */
@@ -84,9 +86,14 @@ async function look() {
   }
 }
 
-function lookSoon() {
+/** Search after a key. What is not composed yet, as pinyin, is no question. */
+function lookAfterKey(event) {
+  if (event.isComposing) return;
   clearTimeout(pending);
-  pending = setTimeout(look, PAUSE);
+  const isQuick = event.timeStamp - lastKey < 2 * PAUSE;
+  lastKey = event.timeStamp;
+  if (isQuick) pending = setTimeout(look, PAUSE);
+  else look();
 }
 
 /** How many items there are that are looked at; asked once for each condition. */
@@ -217,7 +224,11 @@ async function openCollection(name) {
   byId("overview").hidden = true;
   grid.forgetShape();
   const done = look();
-  filters.offer(await ask(collectionPath(name)));
+  const info = await ask(collectionPath(name));
+  if (state.collection !== name) return;
+  filters.offer(info);
+  // Where nothing is heard, no sound can ask.
+  byId("record").hidden = !info.space?.modalities.includes("audio") || !navigator.mediaDevices;
   await done;
 }
 
@@ -243,7 +254,8 @@ function showLanguage() {
 }
 
 function listen() {
-  byId("words").addEventListener("input", lookSoon);
+  byId("words").addEventListener("input", lookAfterKey);
+  byId("words").addEventListener("compositionend", lookAfterKey);
   byId("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     look();

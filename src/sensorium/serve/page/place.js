@@ -1,6 +1,6 @@
 /** What a hit is called, and where in its item it is. */
 
-import { clock, percent, say } from "./words.js";
+import { clock, length, percent, say } from "./words.js";
 
 export const nameOf = (hit) => hit.path.split(/[\\/]/).at(-1) || hit.path;
 
@@ -16,7 +16,7 @@ export function placeOf(hit) {
   if (hit.span && hit.modality !== "text") {
     const [start, stop] = hit.span;
     told.push(stop - start < 1 ? clock(start) : `${clock(start)}–${clock(stop)}`);
-  }
+  } else if (hit.metadata?.duration) told.push(length(hit.metadata.duration));
   return told.join(", ");
 }
 

@@ -36,6 +36,8 @@ export function stage(hit, collection) {
       return player("audio", hit, collection);
     case "mesh":
       return views(hit, collection);
+    case "text":
+      return paper(hit);
     default:
       return picture(hit, collection);
   }
@@ -52,6 +54,16 @@ function picture(hit, collection) {
   // Until it is there, the small picture of the grid stands in.
   const small = thumbnailOf(collection, hit.id, 256, pictureOf(hit));
   if (width && height) image.style.backgroundImage = `url("${small}")`;
+  const frame = framed(image, width, height);
+  image.onerror = () => {
+    if (image.src !== made && asIs) image.src = made;
+    else image.replaceWith(lacking());
+  };
+  return { shown: frame, picture: image };
+}
+
+/** A frame that a picture fills, more of it at a click. */
+function framed(image, width, height) {
   const frame = element("div", { className: "frame" }, image);
   const fit = () => fitInto(frame, image, width || image.naturalWidth, height || image.naturalHeight);
   new ResizeObserver(fit).observe(frame);
@@ -63,11 +75,7 @@ function picture(hit, collection) {
     image.style.backgroundImage = "";
     fit();
   };
-  image.onerror = () => {
-    if (image.src !== made && asIs) image.src = made;
-    else image.replaceWith(lacking());
-  };
-  return { shown: frame, picture: image };
+  return frame;
 }
 
 /** Make a picture as large as there is room for, or larger where it is enlarged. */
@@ -116,7 +124,14 @@ function views(hit, collection) {
     );
     strip.append(small);
   }
-  return { shown: element("div", { className: "frame" }, large, strip), picture: null };
+  const shown = element("div", { className: "around" }, framed(large), strip);
+  return { shown, picture: null };
+}
+
+/** A page of words; whoever shows it may know more of them. */
+function paper(hit) {
+  const words = hit.text ? element("p", { className: "found" }, hit.text) : lacking();
+  return { shown: element("article", { className: "paper", tabIndex: 0 }, words), picture: null };
 }
 
 const lacking = () => element("p", { className: "lacking" }, say("cannotShow"));

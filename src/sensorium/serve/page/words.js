@@ -70,6 +70,12 @@ export function clock(seconds) {
   return (whole >= 3600 ? [Math.floor(whole / 3600), ...parts] : [Number(parts[0]), parts[1]]).join(":");
 }
 
+/** How long something takes: what is short to a tenth of a second. */
+export function length(seconds) {
+  if (seconds >= 10) return clock(seconds);
+  return number(seconds, { style: "unit", unit: "second", maximumFractionDigits: 1 });
+}
+
 function kept() {
   try {
     return localStorage.getItem(KEPT);
