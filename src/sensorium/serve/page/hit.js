@@ -104,6 +104,7 @@ export class View {
       hit.state && element("p", { className: "error" }, say(hit.state)),
       likely,
       this._acts(hit),
+      element("p", { className: "warm", role: "status", hidden: true }, say("warm")),
       element("p", { className: "error", role: "alert", hidden: true }),
       hit.text && hit.modality !== "text" && element("section", { className: "found" }, element("h3", {}, say("found")), element("p", {}, hit.text)),
       this._passages,
@@ -164,7 +165,9 @@ export class View {
       const about = explained(this._page.asked());
       const body = { collection: this._collection, item: hit.id, ...about };
       const found = await ask("tasks/explain", { body });
-      if (this._hit === hit) this._draw(heat(found.hit.parts));
+      if (this._hit !== hit) return;
+      this._draw(heat(found.hit.parts));
+      this._dialog.querySelector(".warm").hidden = false;
     } catch (error) {
       if (this._hit === hit) {
         why.setAttribute("aria-pressed", "false");
@@ -178,6 +181,7 @@ export class View {
   _draw(draw) {
     const clear = over(this._picture, draw);
     this._clear = () => {
+      this._dialog.querySelector(".warm")?.setAttribute("hidden", "");
       clear();
       this._clear = () => {};
     };

@@ -5,6 +5,9 @@ import { element } from "./dom.js";
 /** Cells of the field that weights are gathered in, on each side: explanations are coarser. */
 const FIELD = 64;
 
+/** Softness of edges for the picture's width: parts are squares, what they hold is not. */
+const SOFT = 0.03;
+
 /** How much of the picture the strongest heat covers. */
 const COVER = 0.72;
 
@@ -54,8 +57,9 @@ export function heat(parts) {
   field.getContext("2d").putImageData(pixels, 0, 0);
   return (context, width, height) => {
     context.clearRect(0, 0, width, height);
-    context.imageSmoothingQuality = "high";
+    context.filter = `blur(${width * SOFT}px)`;
     context.drawImage(field, 0, 0, width, height);
+    context.filter = "none";
   };
 }
 
