@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -41,6 +42,38 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (SensoriumError, 500),
 )
 """Status of each error; the first that fits."""
+
+
+class Fault(BaseModel):
+    """What went wrong."""
+
+    message: str = Field(examples=["there is no item 99"])
+    type: str = Field(examples=["refused"])
+    param: str | None = None
+    code: str | None = None
+
+
+class Problem(BaseModel):
+    """An answer to what cannot be done, in the shape of OpenAI's."""
+
+    error: Fault
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "It cannot be: an unknown name, a malformed filter."},
+    401: {"model": Problem, "description": "A token is needed."},
+    403: {"model": Problem, "description": "The token, or the server, does not allow it."},
+    404: {"model": Problem, "description": "There is no such thing."},
+    405: {"model": Problem, "description": "This address has no such method."},
+    413: {"model": Problem, "description": "More bytes than one request may have."},
+    421: {"model": Problem, "description": "The server is not called so."},
+    422: {"model": Problem, "description": "Values that are none, media that cannot be read."},
+    429: {"model": Problem, "description": "Too often: Retry-After says when to ask again."},
+    500: {"model": Problem, "description": "A fault of the server, or of a collection."},
+    501: {"model": Problem, "description": "A model or a package is not on the server."},
+    503: {"model": Problem, "description": "Busy: Retry-After says when to ask again."},
+}
+"""Answers of every address beside those that are wanted."""
 
 
 class Answer(JSONResponse):

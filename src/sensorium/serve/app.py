@@ -23,7 +23,7 @@ except ImportError as error:
     raise MissingExtraError(error.name or "fastapi", "serve") from error
 
 from sensorium.serve.access import Guard
-from sensorium.serve.answers import answer_errors
+from sensorium.serve.answers import PROBLEMS, answer_errors
 from sensorium.serve.http import (
     adding,
     classes,
@@ -78,6 +78,7 @@ def create_app(settings: Settings) -> ASGIApp:
         docs_url=None, redoc_url=None,  # their pages load programs from other servers
         telemetry={"auto_configure": False},  # else a variable makes it report to one
         max_body_size=settings.limits.body_bytes,
+        responses=PROBLEMS,
     )  # fmt: skip
     app.state.served = served
     served.metrics.watch(served)

@@ -55,8 +55,11 @@ class Paths(BaseModel):
 
 
 @router.post(
-    "/items", summary="Send media", dependencies=[needs("add")], status_code=202, openapi_extra=FORM
-)
+    "/items", summary="Send media", dependencies=[needs("add")], status_code=202,
+    openapi_extra=FORM,
+    responses={200: {"description": "Nothing of it is new, or can be taken."},
+               202: {"description": "It is on disk, and a job adds it."}},
+)  # fmt: skip
 async def upload(
     served: ServedState,
     collection: CollectionName,

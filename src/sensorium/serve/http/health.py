@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Literal
 
 from fastapi import APIRouter, Response
+from pydantic import BaseModel
 
 from sensorium.errors import SensoriumError
 from sensorium.media import Modality, Text
@@ -15,13 +17,24 @@ from sensorium.serve.http.depends import ServedState, needs
 
 router = APIRouter(tags=["health"])
 
+
+class Health(BaseModel):
+    """Whether all is well, and what is not."""
+
+    status: Literal["healthy", "unhealthy"]
+    faults: dict[str, str]
+
+
 ANSWERS_WITHIN = 5.0
 """Seconds that an encoder is given for one word before it counts as dead."""
 
 _PROBE = "health"
 
 
-@router.get("/health", summary="Whether collections and encoders answer")
+@router.get(
+    "/health", summary="Whether collections and encoders answer",
+    responses={503: {"description": "Something cannot be searched.", "model": Health}},
+)  # fmt: skip
 def health(served: ServedState) -> Answer:
     """200 where all that is served can be searched; else 503, with what is wrong."""
     faults: dict[str, str] = {}
@@ -38,7 +51,10 @@ def health(served: ServedState) -> Answer:
     return Answer(body, 503 if faults else 200)
 
 
-@router.get("/metrics", summary="Counters, as Prometheus reads them", dependencies=[needs("read")])
+@router.get(
+    "/metrics", summary="Counters, as Prometheus reads them", dependencies=[needs("read")],
+    response_class=Response, responses={200: {"content": {"text/plain": {}}}},
+)  # fmt: skip
 def metrics(served: ServedState) -> Response:
     """What was asked how often, and how long it took."""
     return Response(served.metrics.written(), media_type="text/plain; version=0.0.4")

@@ -34,7 +34,15 @@ MONTH = 30 * 24 * 3600
 
 
 @router.head("/media", include_in_schema=False, dependencies=[needs("read")])
-@router.get("/media", summary="The file itself", dependencies=[needs("read")])
+@router.get(
+    "/media", summary="The file itself", dependencies=[needs("read")], response_class=FileResponse,
+    responses={
+        200: {"content": {"*/*": {}}, "description": "All of it."},
+        206: {"content": {"*/*": {}}, "description": "The part that was asked for."},
+        304: {"description": "It is as the client knows it."},
+        416: {"description": "There is no such part."},
+    },
+)  # fmt: skip
 def file(collection: OpenCollection, item: Id, request: Request) -> Response:
     """In parts where a player asks for them (Range), and not again where it is known (ETag)."""
     found = item_of(collection, item)
@@ -59,7 +67,12 @@ def file(collection: OpenCollection, item: Id, request: Request) -> Response:
 
 
 @router.head("/thumbnail", include_in_schema=False, dependencies=[needs("read")])
-@router.get("/thumbnail", summary="A small picture of it", dependencies=[needs("read")])
+@router.get(
+    "/thumbnail", summary="A small picture of it", dependencies=[needs("read")],
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}},
+               304: {"description": "It is as the client knows it."}},
+)  # fmt: skip
 def thumbnail(
     collection: OpenCollection,
     item: Id,

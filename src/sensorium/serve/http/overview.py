@@ -79,7 +79,10 @@ def places(served: ServedState, collection: CollectionName) -> Answer:
     )
 
 
-@router.get("/map", summary="Items on a plane, like beside like", dependencies=[needs("read")])
+@router.get(
+    "/map", summary="Items on a plane, like beside like", dependencies=[needs("read")],
+    responses={304: {"description": "It is as the client knows it."}},
+)  # fmt: skip
 def map_(served: ServedState, collection: CollectionName, request: Request) -> Response:
     """Coordinates from -1 to 1 of all items that have vectors.
 

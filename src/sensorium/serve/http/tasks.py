@@ -196,8 +196,14 @@ def _body(task: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
+SOUND: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/wav": {}, "audio/flac": {}}, "description": "The sound."}
+}
+
 for _task, _summary in SUMMARIES.items():
     router.add_api_route(
         f"/{_task}", _route(_task), methods=["POST"], summary=_summary, name=_task,
         dependencies=[needs("read")], openapi_extra=_body(_task), response_model=None,
+        response_class=Response if _task == "speak" else Answer,
+        responses=SOUND if _task == "speak" else None,
     )  # fmt: skip

@@ -77,7 +77,10 @@ SPEECH = {
 
 @router.post(
     "/transcriptions", summary="Write down what is said", dependencies=[needs("read")],
-    openapi_extra=FORM,
+    openapi_extra=FORM, response_class=Response,
+    responses={200: {"content": {
+        "application/json": {}, "text/plain": {}, "text/vtt": {}, "application/x-subrip": {},
+    }}},
 )  # fmt: skip
 async def transcriptions(request: Request) -> Response:
     """As json, text, srt, vtt or verbose_json (with segments, and words where they are asked)."""
