@@ -14,8 +14,20 @@ COMPONENTS = 32
 NEIGHBOURS = 12
 """Of each item that draw it; fewer tear clusters apart, more melt them together."""
 
-STRANGERS = 12
-"""Random items that push each item away in each step."""
+STRANGERS = (12, 40)
+"""Random items that push each item away in each step: of many items, and of up to `FEW`, where one
+step is short and what few of them say is mostly chance."""
+
+FEW = 5000
+
+PUSH = 10
+"""How much more strangers push than neighbours draw. With as much (1), 194 photos fell into 14 of
+24 x 24 fields of the plane, and 45% of the ten nearest of each stayed among its ten nearest; with
+10 they lie in 73 fields, and 54% stay. (UMAP draws five strangers for each neighbour, of which each
+has its say by its weight.)"""
+
+FARTHEST = 4
+"""How far one item pushes another in a step, and how far an item goes in all."""
 
 STEPS = (50, 200)
 """At least and at most; between them as many as move `MOVES` items in all."""
@@ -56,19 +68,23 @@ def layout(vectors: Vectors, *, seed: int = 0) -> Vectors:
     places *= 10 / max(float(np.abs(places).max()), 1e-9)
     places += random.normal(scale=1e-3, size=places.shape).astype(np.float32)  # for what is equal
     a, b = 1.577, 0.895  # UMAP's curve for min_dist 0.1 and spread 1
+    strangers = STRANGERS[len(places) <= FEW]
     steps = min(max(MOVES // len(places), STEPS[0]), STEPS[1])
     for step in range(steps):
         rate = 1 - step / steps
         to = places[near] - places[:, None]
         square = np.maximum((to**2).sum(-1), 1e-9)
         drawn = 2 * a * b * square ** (b - 1) / (1 + a * square**b)
-        others = random.integers(0, len(places), (len(places), STRANGERS))
+        others = random.integers(0, len(places), (len(places), strangers))
         off = places[:, None] - places[others]
         far = (off**2).sum(-1)
         pushed = 2 * b / ((0.001 + far) * (1 + a * far**b))
+        # Limits are of lengths: of each coordinate for itself, they draw crosses.
+        pushed = np.minimum(pushed, FARTHEST / np.sqrt(np.maximum(far, 1e-9)))
         move = np.einsum("nkd,nk->nd", to, drawn) / NEIGHBOURS
-        move += np.einsum("nkd,nk->nd", off, np.minimum(pushed, 4)) / STRANGERS
-        places += rate * np.clip(move, -4, 4).astype(np.float32)
+        move += np.einsum("nkd,nk->nd", off, pushed) * (PUSH / strangers)
+        length = np.maximum(np.linalg.norm(move, axis=1, keepdims=True), 1e-9)
+        places += (rate * np.minimum(1, FARTHEST / length) * move).astype(np.float32)
     return _within_one(places)
 
 

@@ -23,10 +23,14 @@ from sensorium.serve.answers import Answer
 from sensorium.serve.http.collections import item_of, with_states
 from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
 from sensorium.serve.layout import layout
+from sensorium.serve.overview import Overview
 
 router = APIRouter(prefix="/api/collections/{collection}", tags=["overview"])
 
 _MAPPING = threading.Lock()
+
+UNDATED = (1 << 16) - 1
+"""Stands for the month of what is undated."""
 
 
 @router.get(
@@ -87,7 +91,8 @@ def map_(served: ServedState, collection: CollectionName, request: Request) -> R
     """Coordinates from -1 to 1 of all items that have vectors.
 
     Arrays are little-endian and in base64: ids as uint32, x and y as float32, and ``kinds`` as
-    uint8, the place of each item's modality in ``modalities``.
+    uint8, the place of each item's modality in ``modalities``; ``taken`` as uint16, the place of
+    the month in ``months``, or 65535 for what is undated.
     """
     packed_map, tag = _map_of(served, collection)
     headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "accept-encoding"}
@@ -133,12 +138,13 @@ def _map_of(served: Any, name: str) -> tuple[bytes, str]:
         version = collection, store_of(collection).version()
         held = served.maps.get(name)
         if held is None or held[0] != version:
-            made = gzip.compress(json.dumps(_mapped(collection)).encode(), 6, mtime=0)
+            mapped = _mapped(collection, served.overview(name))
+            made = gzip.compress(json.dumps(mapped).encode(), 6, mtime=0)
             held = served.maps[name] = version, made, f'"{hashlib.sha256(made).hexdigest()[:32]}"'
         return held[1], held[2]
 
 
-def _mapped(collection: Collection) -> dict[str, Any]:
+def _mapped(collection: Collection, seen: Overview) -> dict[str, Any]:
     segments = collection.segments()
     ids, rows = np.unique(segments.item_ids, return_inverse=True)
     means = np.zeros((len(ids), segments.vectors.shape[1]), np.float32)
@@ -149,6 +155,10 @@ def _mapped(collection: Collection) -> dict[str, Any]:
     kinds = [str(of_item[item]) for item in ids.tolist()]
     modalities = sorted({*kinds})
     assert all(map(math.isfinite, x.tolist())) and all(map(math.isfinite, y.tolist()))
+    months = list(seen.months()[0])[:UNDATED]
+    places = {month: place for place, month in enumerate(months)}
+    taken = dict(zip(seen.ids.tolist(), seen.taken, strict=True))
+    of_months = [places.get(taken.get(item, "")[:7], UNDATED) for item in ids.tolist()]
     return {
         "count": len(ids),
         "ids": packed(ids, "<u4"),
@@ -156,4 +166,6 @@ def _mapped(collection: Collection) -> dict[str, Any]:
         "y": packed(y, "<f4"),
         "kinds": packed(np.array([modalities.index(kind) for kind in kinds]), "u1"),
         "modalities": modalities,
+        "taken": packed(np.array(of_months), "<u2"),
+        "months": months,
     }

@@ -8,8 +8,9 @@ import { MOST } from "./feed.js";
 import { Grid } from "./grid.js";
 import { View } from "./hit.js";
 import { enter } from "./login.js";
-import { filePart, itemPart, questionOf, showChips, textPart } from "./parts.js";
+import { filePart, itemPart, itemsPart, questionOf, showChips, textPart } from "./parts.js";
 import { nameOf } from "./place.js";
+import { Rooms } from "./rooms.js";
 import { browse, firstUnlikely, judge, search } from "./searching.js";
 import { upload } from "./uploads.js";
 import { bringWords, choose, others, percent, say } from "./words.js";
@@ -49,9 +50,29 @@ const view = new View(byId("view"), {
     if (state.question !== question) return;
     state.question = { ...question, improved: true };
     show(feed, true);
+    rooms.changed();
     view.follow(state.feed);
   },
-  closed: (index) => grid.reveal(index),
+  closed: (index) => rooms.takeFocus() || grid.reveal(index),
+});
+
+const rooms = new Rooms({
+  collection: () => state.collection,
+  question: () => state.question,
+  has: (address) => state.addresses.has(address),
+  may: (scope) => may(scope),
+  open: (feed, index) => view.open(feed, index, state.collection),
+  showFeed: (feed) => {
+    show(feed, false);
+    rooms.enter("grid");
+  },
+  like: (ids) => {
+    state.parts = [];
+    byId("words").value = "";
+    addPart(itemsPart(state.collection, ids));
+  },
+  fault: (error) => fault(error),
+  entered: () => remember(byId("words").value.trim()),
 });
 
 const may = (scope) => state.scopes === null || state.scopes.includes(scope);
@@ -81,6 +102,7 @@ async function look() {
     state.question = question;
     show(feed, false);
     byId("grid").dataset.asked = words;
+    rooms.changed();
   } catch (error) {
     if (error.name !== "AbortError") fault(error);
   }
@@ -125,7 +147,7 @@ function tell() {
   if (!feed) return;
   const told = byId("told");
   told.classList.toggle("nothing", Boolean(question && (feed.nothingMatches || !feed.total)));
-  told.textContent = [question ? answerOf(feed) : heldBy(feed), feed.isCut && say("end", MOST)]
+  told.textContent = [question && !feed.isChosen ? answerOf(feed) : heldBy(feed), feed.isCut && say("end", MOST)]
     .filter(Boolean).join(" ");
 }
 
@@ -183,6 +205,7 @@ async function add(files) {
   state.counts.clear();
   await bringCollections();
   if (!state.question) look();
+  rooms.outdated();
 }
 
 /** Keep the question in the page's address, so that it can be passed on and comes back. */
@@ -191,6 +214,7 @@ function remember(words) {
   if (state.collection !== state.collections[0]?.name) kept.set("c", state.collection);
   if (words) kept.set("q", words);
   if (state.mode !== "vector") kept.set("mode", state.mode);
+  if (rooms.name !== "grid") kept.set("room", rooms.name);
   const hash = kept.toString();
   history.replaceState(null, "", hash ? `#${hash}` : location.pathname);
 }
@@ -203,7 +227,7 @@ function recall() {
     mode.checked = true;
     state.mode = mode.value;
   }
-  return kept.get("c");
+  return [kept.get("c"), kept.get("room")];
 }
 
 async function bringCollections() {
@@ -219,7 +243,7 @@ async function bringCollections() {
 async function openCollection(name) {
   state.collection = name;
   byId("collections").value = name;
-  state.parts = state.parts.filter((part) => part.item === undefined);
+  state.parts = state.parts.filter((part) => part.item === undefined && !part.items);
   showChips(byId("chips"), state.parts, changeParts);
   byId("overview").hidden = true;
   grid.forgetShape();
@@ -286,6 +310,7 @@ function listen() {
     filters.offer(await ask(collectionPath(state.collection)));
     tell();
     grid.refresh();
+    rooms.changed();
   };
   addEventListener("keydown", (event) => {
     const isTyping = event.target.matches("input, textarea, select");
@@ -307,11 +332,13 @@ async function start() {
 
 async function bringEverything() {
   try {
-    const wanted = recall();
+    const [wanted, room] = recall();
     await bringCollections();
     const known = state.collections.some(({ name }) => name === wanted);
     await openCollection(known ? wanted : state.collections[0].name);
     await learnWhatMayBeDone();
+    rooms.offer();
+    if (room) await rooms.enter(room);
   } catch (error) {
     fault(error);
   }

@@ -19,6 +19,7 @@ const MOST = 128 << 20;
 /**
  * @typedef {Object} Part
  * @property {string} [text] @property {string} [data] @property {number} [item] - one of the three.
+ * @property {number[]} [items] - or several, which count as one.
  * @property {string} name - what the chip says. @property {string} [picture] - its address.
  * @property {string} kind - "text", "picture", "sound", "file".
  * @property {number} weight - below zero for what is not wanted.
@@ -26,7 +27,8 @@ const MOST = 128 << 20;
 
 /** What the server is asked. */
 export function questionOf(parts, words) {
-  const asked = parts.map(({ text, data, item, weight }) => ({ text, data, item, weight }));
+  const asked = parts.flatMap(({ text, data, item, items, weight }) =>
+    items?.map((one) => ({ item: one, weight: weight / items.length })) ?? [{ text, data, item, weight }]);
   if (words && !asked.length) return { query: words };
   if (words) asked.unshift({ text: words, weight: 1 });
   return asked.length ? { parts: asked } : null;
@@ -38,6 +40,16 @@ export const textPart = (text) => ({ kind: "text", text, name: text, weight: 1 }
 export const itemPart = (collection, item, name, weight) => ({
   kind: "picture", item, name, weight, picture: thumbnailOf(collection, item, 128),
 });
+
+/** Items that a question takes at most of one choice. */
+const SOME = 24;
+
+/** One part of many items of the collection; of very many, as many as are taken, evenly chosen. */
+export function itemsPart(collection, items) {
+  const step = Math.max(1, items.length / SOME);
+  const some = items.filter((_, n) => Math.floor(n / step) !== Math.floor((n - 1) / step));
+  return { ...itemPart(collection, undefined, say("likeSome", items.length), 1), items: some, picture: thumbnailOf(collection, items[0], 128) };
+}
 
 /**
  * A part out of a file.
