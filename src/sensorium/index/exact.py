@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.index.base import Mask, Neighbours, Vectors
+from sensorium.index.together import Together
 
 VECTORS = "vectors.npy"
 
@@ -26,6 +27,7 @@ class ExactIndex:
 
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
+        self._together = Together(vectors)
 
     @classmethod
     def build(cls, vectors: Vectors, **_: Any) -> Self:
@@ -59,16 +61,20 @@ class ExactIndex:
                 rough = products[start : start + step]
                 rough = rough if chosen is None else rough[:, chosen]
             elif chosen is None:
-                rough = block @ self.vectors.T
+                rough = self._products(block)
             else:  # a few rows are gathered, of many all are multiplied
                 few = len(chosen) * 4 < len(self.vectors)
-                rough = (
-                    block @ self.vectors[chosen].T if few else (block @ self.vectors.T)[:, chosen]
-                )
+                rough = block @ self.vectors[chosen].T if few else self._products(block)[:, chosen]
             for number, (query, line) in enumerate(zip(block, rough, strict=True), start):
                 best, cosines = _best(self.vectors, query, k, chosen, line)
                 rows[number, : len(best)], scores[number, : len(best)] = best, cosines
         return Neighbours(rows, scores)
+
+    def _products(self, queries: Vectors) -> Vectors:
+        """Rough cosines of all rows; what other threads ask meanwhile is computed with it."""
+        if len(queries) == 1:
+            return self._together(queries[0])[None]
+        return np.asarray(queries @ self.vectors.T)
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""

@@ -20,10 +20,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from sensorium.index.together import Together
 
 HIGHEST = 0.999
 
@@ -264,11 +267,15 @@ class Samples:
             lift = Lift.of(views, samples[VIEWS_OF], questions)
         return cls(samples, spaces, known, rarity, lift)
 
+    @cached_property
+    def _together(self) -> dict[str, Together]:
+        return {modality: Together(vectors) for modality, vectors in self.vectors.items()}
+
     def scale(self, query: Vectors) -> Scale:
         """The scale of a query, which is a vector of shape (d,)."""
         spreads = {}
-        for modality, vectors in self.vectors.items():
-            cosines = (vectors @ query).astype(np.float64)
+        for modality, products in self._together.items():
+            cosines = products(query).astype(np.float64)
             mean = float(cosines.sum()) / len(cosines)
             # numpy.std takes longer than the cosines do; of numbers up to 1 nothing is lost.
             variance = float(cosines @ cosines) / len(cosines) - mean * mean
