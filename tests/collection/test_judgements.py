@@ -7,6 +7,7 @@ import json
 import pickle
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -293,3 +294,15 @@ def test_probabilities_come_nearer_to_what_was_said(tmp_path: Path, encoder: Enc
         assert lower[0].probability < after[0].probability  # type: ignore[operator]
         again.search("a cat", k=60).forget(*(hit.id for hit in lower))
         assert again.search("a cat", k=60) == before
+
+
+def test_what_was_said_is_looked_up_without_encoding(
+    library: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of words: pages ask for it with every search. Whatever is asked, it is what was said."""
+    questions: list[Any] = ["a red cat", Question("a red cat", without="a blue one")]
+    judged = [library.search(one).judge(1, relevant=False) for one in questions]
+    found = [library.search(one) for one in questions]
+    assert [one.judgements for one in judged] == [{1: False}, {1: False}]
+    monkeypatch.setattr(type(library.encoder), "encode_prepared", None)
+    assert [one.judgements for one in found] == [{1: False}, {1: False}]

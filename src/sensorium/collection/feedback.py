@@ -17,7 +17,13 @@ import numpy as np
 from sensorium.collection.items import find
 from sensorium.collection.judgements import Found, Judgement
 from sensorium.collection.judging import Judging
-from sensorium.collection.question import Asked, Question, asked_with, described
+from sensorium.collection.question import (
+    Asked,
+    Question,
+    asked_with,
+    described,
+    described_question,
+)
 from sensorium.collection.results import Hit, Item, Results
 from sensorium.collection.store import Store
 from sensorium.encoders import Encoder
@@ -88,7 +94,8 @@ class Feedback:
 
     def judgements(self) -> dict[int, bool]:
         """See `Results.judgements`."""
-        stored = self.store.judgements(described(self._asked()))
+        # Asked of every page of hits: encoding the question again would take as long as searching.
+        stored = self.store.judgements(described_question(self._question(), self._asked))
         return {one.item: one.relevant for one in stored}
 
     def improved(self) -> Results:
@@ -102,10 +109,12 @@ class Feedback:
         with_examples = [*asked, *self._examples(said, asked)]
         return replace(self, found_by=IMPROVED).to(self.search(with_examples, said))
 
+    def _question(self) -> Question:
+        return self.query if isinstance(self.query, Question) else Question(self.query)
+
     def _asked(self) -> list[Asked]:
-        question = self.query if isinstance(self.query, Question) else Question(self.query)
         return asked_with(
-            question, self.encoder, self.store, vectors=self.mode != "words",
+            self._question(), self.encoder, self.store, vectors=self.mode != "words",
             words=self.mode in ("words", "hybrid"),
         )  # fmt: skip
 

@@ -220,6 +220,21 @@ def asked_with(
     return asked
 
 
+def described_question(question: Question, asked: Callable[[], Sequence[Asked]]) -> str:
+    """`described` of what `asked` gives, which is not called for a question in words alone."""
+    words = [as_media(p.what) for p in question.parts if isinstance(p.what, (str, Text))]
+    texts = [media for media in words if isinstance(media, Text)]
+    if len(texts) < len(question.parts):
+        return described(asked())
+    nothing = np.empty((0, 0), np.float32)
+    return described(
+        [
+            Asked(part.weight, nothing, None, "text", {"words": media.text})
+            for part, media in zip(question.parts, texts, strict=True)
+        ]
+    )
+
+
 def described(asked: Sequence[Asked]) -> str:
     """What is asked, as a text that the same question has again: JSON, a part after the other."""
     parts = [
