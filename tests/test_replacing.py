@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from typing import Any
 import pytest
 
 from sensorium import replacing
+from sensorium.errors import UsageError, WriteError
+from sensorium.folders import named_file, whole
 from sensorium.replacing import LOCK, SUFFIX, exchange, remove_abandoned, unfinished
 
 fcntl: Any = replacing.fcntl
@@ -47,6 +50,126 @@ def test_folders_and_files_take_a_place(tmp_path: Path, way: str) -> None:
         assert (tmp_path / "new" / "folder" / "a").read_text() == text
         assert (tmp_path / "new" / "file").read_text() == text
         assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["file", "folder"]
+
+
+class Reader(Thread):
+    """What comes out of a pipe's other end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(daemon=True)
+        self.path, self.got = path, b""
+        self.start()
+
+    def run(self) -> None:
+        self.got = self.path.read_bytes()
+
+
+def written_by_all(path: Path, text: str) -> None:
+    """Write a file in each of the ways that put it in place when it is whole."""
+    with unfinished(path) as new:
+        new.write_text(text)
+    with whole(path) as new:
+        new.write_text(text)
+    with named_file(path) as new:
+        new.write_text(text)
+
+
+@posix
+def test_a_pipe_gets_what_is_written_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for way in (unfinished, whole, named_file):
+        reader = Reader(pipe)
+        with way(pipe) as new:
+            new.write_text("some words")
+        reader.join(10)
+        assert reader.got == b"some words"
+        assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+@posix
+def test_a_device_stays_one(tmp_path: Path) -> None:
+    null = tmp_path / "null"
+    try:
+        os.mknod(null, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        null.write_bytes(b"")
+    except OSError:
+        pytest.skip("devices are made by root, where the file system has them")
+    written_by_all(null, "some words")
+    assert null.is_char_device()
+    assert list(tmp_path.iterdir()) == [null]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files have no names here")
+@pytest.mark.parametrize("is_file", [True, False])
+def test_an_open_file_gets_what_is_written_behind_what_it_has(
+    tmp_path: Path, is_file: bool
+) -> None:
+    reader, handle = (-1, -1)
+    kept = tmp_path / "kept"
+    if is_file:
+        handle = os.open(kept, os.O_CREAT | os.O_WRONLY)
+    else:
+        reader, handle = os.pipe()
+    link = tmp_path / "stdout"
+    link.symlink_to(f"/proc/self/fd/{handle}")  # as /dev/stdout is one
+    try:
+        os.write(handle, b"before, ")
+        written_by_all(link, "words")
+        assert link.is_symlink()
+        got = kept.read_bytes() if is_file else os.read(reader, 100)
+    finally:
+        for one in {reader, handle} - {-1}:
+            os.close(one)
+    assert got == b"before, wordswordswords"
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "图" * 85])
+def test_a_name_may_be_as_long_as_a_file_system_takes(tmp_path: Path, name: str, way: str) -> None:
+    path = tmp_path / name
+    for text in ("one", "two"):
+        written_by_all(path, text)
+        assert path.read_text() == text
+    with pytest.raises(ZeroDivisionError), unfinished(path) as new:
+        new.write_text("three")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_gives_no_place_to_a_file(tmp_path: Path, way: str) -> None:
+    fill(tmp_path / "photos", "precious")
+    with pytest.raises(IsADirectoryError), unfinished(tmp_path / "photos") as new:
+        new.write_text("a summary")
+    folder = named_file(tmp_path / "photos")
+    with pytest.raises(UsageError, match=r"photos is a folder.*name a file"), folder:
+        raise AssertionError("said before anything is written")
+    assert (tmp_path / "photos" / "a").read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+    with unfinished(tmp_path / "photos", over_a_folder=True) as new:
+        new.write_text("an export")
+    assert (tmp_path / "photos").read_text() == "an export"
+
+
+def test_two_may_write_a_named_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    with named_file(path) as one:
+        one.write_text("one")
+        with named_file(path) as another:
+            another.write_text("another")
+        assert path.read_text() == "another"
+    assert path.read_text() == "one" and [*path.parent.iterdir()] == [path]
+
+
+def test_where_no_file_can_be_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    for place in (tmp_path / "file" / "x", tmp_path / "file" / "x" / "y", tmp_path / ("x" * 256)):
+        with pytest.raises(WriteError, match=r"[xy]: cannot be written \("), named_file(place):
+            raise AssertionError("there is no place")
+    file = named_file(tmp_path / "file")
+    with pytest.raises(WriteError, match=r"file: cannot be written .*full"), file:
+        raise OSError(errno.ENOSPC, "full")
+    assert (tmp_path / "file").read_text() == "old"
 
 
 def test_what_fails_leaves_the_old_one(tmp_path: Path, way: str) -> None:

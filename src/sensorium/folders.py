@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from sensorium.checksums import KEY, damaged_files, note_files, require_checksum, with_checksum
 from sensorium.errors import SensoriumError, UsageError, WriteError
+from sensorium.replacing import is_special, name_beside, poured, unfinished
 
 FILES = "files"
 """In a folder's JSON file: size and checksum of every other file (`sensorium.checksums`)."""
@@ -360,6 +361,7 @@ def whole(path: Path, *, shared: bool = False) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
+        A device, a pipe or an open file gets the content, and stays.
     shared : bool
         Whether several processes may write it at once; each gets a place of its own.
 
@@ -368,8 +370,12 @@ def whole(path: Path, *, shared: bool = False) -> Iterator[Path]:
     WriteError
         When the disk is full, or nothing can be written there. The old content stays.
     """
-    part = path.with_name(f"{path.name}{f'.{os.urandom(4).hex()}' * shared}.part")
+    part = path.with_name(f"{name_beside(path.name)}{f'.{os.urandom(4).hex()}' * shared}.part")
     try:
+        if is_special(path):
+            with poured(path) as part:
+                yield part
+            return
         part.unlink(missing_ok=True)  # a link to another file, in a folder from elsewhere
         yield part
         with part.open("rb") as file:
@@ -386,6 +392,58 @@ def whole(path: Path, *, shared: bool = False) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # a full disk has it, too
             part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def named_file(path: Path) -> Iterator[Path]:
+    """Give a place for a file that a person named, which takes its place in one step.
+
+    Its folder is made. Several processes may write it at once: the last one's stays. A device, a
+    pipe or an open file (``/dev/stdout``) gets what was written.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    Path
+        Of the same name, in another folder.
+
+    Raises
+    ------
+    UsageError
+        When it is a folder, which stays.
+    WriteError
+        When nothing can be written there, or the disk is full. The old content stays.
+    """
+    require_no_folder(path)
+    try:
+        with unfinished(path) as new:
+            yield new
+    except OSError as error:
+        if isinstance(error, SensoriumError):
+            raise
+        reason = error.strerror or error
+        raise WriteError(f"{path}: cannot be written ({reason}); nothing was changed") from error
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; not where a name is too long, or that may not be known."""
+    with contextlib.suppress(OSError):
+        return path.is_dir()
+    return False
+
+
+def require_no_folder(path: Path) -> None:
+    """Refuse a folder where a file is to be written, before anything is worked out.
+
+    Raises
+    ------
+    UsageError
+    """
+    if is_folder(path):
+        raise UsageError(f"{path} is a folder, and what is written is one file: name a file")
 
 
 def write_json(path: Path, content: Any, *, shared: bool = False, checksum: bool = False) -> None:

@@ -25,6 +25,20 @@ def plain(value: Any) -> Any:
     return plain_fields(value) if is_made else str(value)
 
 
+def as_utf8(value: Any, indent: int | None = None) -> str:
+    """Write a result as JSON for a file in UTF-8.
+
+    A file name that is no UTF-8 has no letters: JSON's escapes stand for its bytes, and Python
+    reads the same name from them.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=plain)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent, default=plain)
+    return text
+
+
 def as_json(value: Any) -> str:
     """Write a result as JSON.
 

@@ -2,6 +2,9 @@
 
 What is being written has a hidden name beside its place (``.NAME.….partial``) and is locked by who
 writes it, so that the next run can tell what a killed one left behind, and removes that.
+
+Devices, pipes and open files (``/dev/null``, ``/dev/stdout``) are not replaced: they get what was
+written.
 """
 
 from __future__ import annotations
@@ -9,8 +12,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import hashlib
 import os
+import re
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -30,10 +36,60 @@ LOCK = "lock"
 YOUNG_SECONDS = 60
 """Without a lock, so old a folder that is not empty is no one's."""
 
+MOST_OF_A_NAME = 200
+"""Bytes of a name that a hidden one beside it has of it: file systems take 255 in all."""
+
+_OPEN_FILES = re.compile(r"/proc/\d+/(task/\d+/)?fd|/dev/fd")
+
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 RENAME_SWAP = 2
 """Of renameat2 (linux/fs.h) and of macOS's renamex_np (stdio.h)."""
+
+
+def is_special(path: Path) -> bool:
+    """Whether a path is a device, a pipe or an open file, which nothing can take the place of."""
+    with contextlib.suppress(OSError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            return True
+        for _ in range(40):  # links that Linux follows
+            if _OPEN_FILES.fullmatch(os.path.realpath(path.parent)):
+                return True
+            if not path.is_symlink():
+                break
+            path = path.parent / path.readlink()
+    return False
+
+
+@contextmanager
+def poured(path: Path) -> Iterator[Path]:
+    """Give a name to write to; what was written goes into a device, a pipe or an open file.
+
+    Yields
+    ------
+    Path
+        Does not exist; of the same name as `path`.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="sensorium-") as folder:
+        new = Path(folder) / path.name
+        yield new
+        # "a": where the open file is one of a disk, it may have something already.
+        with new.open("rb") as source, path.open("ab", buffering=0) as target:
+            shutil.copyfileobj(source, target)
+
+
+def name_beside(name: str) -> str:
+    """What hidden names beside a file begin with: its name, or of a long one a digest."""
+    written = os.fsencode(name)
+    if len(written) <= MOST_OF_A_NAME:
+        return name
+    return hashlib.sha256(written).hexdigest()[:32]
 
 
 @contextmanager
@@ -51,6 +107,8 @@ def hidden_beside(path: Path) -> Iterator[Path]:
         When nothing can be written there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        path.lstat()  # a name that is too long is told before anything is written
     remove_abandoned(path)
     folder, lock = _locked_folder(path)
     try:
@@ -81,7 +139,8 @@ def _locked_folder(path: Path) -> tuple[Path, IO[bytes]]:
     there is a next one.
     """
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=SUFFIX, dir=path.parent))
+        prefix = f".{name_beside(path.name)}."
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=SUFFIX, dir=path.parent))
         try:
             lock = (folder / LOCK).open("wb")
         except FileNotFoundError:
@@ -114,17 +173,19 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def unfinished(path: Path) -> Iterator[Path]:
+def unfinished(path: Path, *, over_a_folder: bool = False) -> Iterator[Path]:
     """Give a name to write a file or a folder to, which takes its place when all is on disk.
 
     Where there is something, the two are exchanged: readers find the old or the new one at every
     moment. See `exchange` for where that holds. When writing fails, or the program is killed, the
-    old one stays.
+    old one stays. What `is_special` gets what was written, and stays.
 
     Parameters
     ----------
     path : Path
         Its folder is made.
+    over_a_folder : bool
+        Whether a file may take the place of a folder, and of all that is in it.
 
     Yields
     ------
@@ -134,11 +195,17 @@ def unfinished(path: Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        When it cannot be written.
+        When it cannot be written, or is a folder and what was written a file.
     """
+    if is_special(path):
+        with poured(path) as new:
+            yield new
+        return
     with hidden_beside(path) as new:
         yield new
         flush(new)
+        if path.is_dir() and not (new.is_dir() or over_a_folder):
+            raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
         if os.path.lexists(path):
             exchange(new, path)
         else:
@@ -154,13 +221,14 @@ def remove_abandoned(path: Path) -> list[Path]:
         What was removed.
     """
     removed = []
+    prefix = f".{name_beside(path.name)}."
     with contextlib.suppress(OSError):
         for entry in os.scandir(path.parent):
             name, is_ours = entry.name, entry.name.endswith(SUFFIX)
-            if not (is_ours and name.startswith(f".{path.name}.") and entry.is_dir()):
+            if not (is_ours and name.startswith(prefix) and entry.is_dir()):
                 continue
             # Between the two: what mkdtemp adds, and no name of another thing.
-            middle = name.removeprefix(f".{path.name}.").removesuffix(SUFFIX)
+            middle = name.removeprefix(prefix).removesuffix(SUFFIX)
             folder = Path(entry.path)
             if "." not in middle and not folder.is_symlink() and _remove_if_abandoned(folder):
                 removed.append(folder)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +52,22 @@ def test_boxes_as_json(run: Run, photos: Path, tmp_path: Path) -> None:
     assert fact["boxes"][0]["label"] == "狗" and fact["boxes"][0]["origin"]["model"] == "ssd-coco"
     none = run("detect", photos / "x_dog.jpg", "--min", "0.9999")
     assert none.code == 0 and none.lines[1].split("\t")[1] == "nothing found"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
+def test_names_that_are_no_text_stand_in_annotations(run: Run, photos: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(photos) + b"/no\xff.jpg"))
+    (photos / "x_dog.jpg").rename(odd)
+    made = photos / "boxes.json"
+    assert run("detect", odd, "--coco", made).code == 0
+    (picture,) = json.loads(made.read_text("utf-8"))["images"]
+    assert photos / picture["file_name"] == odd
+
+
+def test_where_nothing_can_be_written_is_said(run: Run, photos: Path) -> None:
+    for option, name in (("--draw", "x.png"), ("--coco", "x.json")):
+        done = run("detect", photos / "x_dog.jpg", option, photos / "c_bulb.jpg" / name)
+        assert done.code == 3 and f"{name}: cannot be written (" in done.err
 
 
 def test_what_is_wrong_is_said_before_anything_is_loaded(

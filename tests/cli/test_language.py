@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +32,34 @@ def texts(tmp_path: Path) -> Path:
 def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
     with scripted_server() as script:
         yield script
+
+
+# what is written
+
+
+@pytest.mark.parametrize("verb", ["answer", "summarize", "translate"])
+def test_a_folder_is_not_written_over(run: Run, texts: Path, verb: str) -> None:
+    words = {"answer": ["Who?"], "summarize": [], "translate": ["http://127.0.0.1:1/v1#m"]}[verb]
+    before = sorted(texts.iterdir())
+    done = run(verb, *words, texts / "cats.txt", "--out", texts)
+    assert done.code == 2 and "is a folder, and what is written is one file" in done.err
+    assert sorted(texts.iterdir()) == before and (texts / "cats.txt").read_text("utf-8") == CATS
+
+
+def test_where_nothing_can_be_written_is_said(run: Run, texts: Path) -> None:
+    done = run("summarize", texts / "cats.txt", "--out", texts / "cats.txt" / "x")
+    assert done.code == 3 and "x: cannot be written (" in done.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
+def test_names_that_are_no_text_are_written(run: Run, texts: Path, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(texts) + b"/no\xff.txt"))
+    odd.write_text(BRIDGE, "utf-8")
+    plain, told = tmp_path / "plain.txt", tmp_path / "told.jsonl"
+    assert run("summarize", odd, texts / "cats.txt", "--out", plain).code == 0
+    assert "no\\udcff.txt\n" in plain.read_text("utf-8")
+    assert run("summarize", odd, "--json", "--out", told).code == 0
+    assert json.loads(told.read_text("utf-8"))["source"] == str(odd)
 
 
 # answer

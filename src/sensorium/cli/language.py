@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,16 +17,29 @@ from sensorium.cli.streaming import Stream, streaming
 from sensorium.cli.terminal import print_line, print_text
 from sensorium.data.files import Candidate, Ignored, Selection, find_files, select_files
 from sensorium.errors import UsageError
+from sensorium.folders import named_file, require_no_folder
 from sensorium.media import open_media
 from sensorium.media.skipped import Skipped
 from sensorium.media.unread import told_kind
-from sensorium.plain import plain_fields
-from sensorium.replacing import unfinished
+from sensorium.plain import as_utf8
 from sensorium.tasks.answers.answer import NOT_IN_THE_TEXT, Answer
+
+
+def _not_over_a_folder(out: Path | None) -> Path | None:
+    if out is not None:
+        require_no_folder(out)
+    return out
+
 
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", "-o", metavar="FILE", help="Write to a file what would be printed."),
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Write to a file what would be printed.",
+        callback=_not_over_a_folder,
+    ),
 ]
 EncoderOption = Annotated[
     str | None,
@@ -285,7 +297,7 @@ def _telling(
             if file is None:
                 stream.tell(fact, partial(_print, fact, head, text))
             elif as_json:
-                file.write(json.dumps(plain_fields(fact), ensure_ascii=False) + "\n")
+                file.write(as_utf8(fact) + "\n")
             else:
                 file.write("\n" * (file.tell() > 0) + "\n\n".join(filter(None, (head, text))))
                 file.write("\n")
@@ -309,6 +321,9 @@ def _written(out: Path | None) -> Iterator[IO[str] | None]:
     if out is None:
         yield None
         return
-    with unfinished(out) as path, path.open("w", encoding="utf-8") as file:
+    with (
+        named_file(out) as path,
+        path.open("w", encoding="utf-8", errors="surrogateescape") as file,  # of names of files
+    ):
         yield file
     output.notices.print(f"written to {output.short_path(str(out))}", soft_wrap=True)

@@ -9,9 +9,9 @@ from typing import Any
 import PIL.Image
 
 from sensorium.collection import Hit, Skipped
-from sensorium.errors import UsageError
+from sensorium.errors import UsageError, WriteError
 from sensorium.explain.contact_sheet import contact_sheet
-from sensorium.folders import whole
+from sensorium.folders import named_file
 
 
 def write_sheet(
@@ -47,11 +47,10 @@ def save_sheet(sheet: PIL.Image.Image, path: Path) -> None:
     Raises
     ------
     UsageError
-        When it cannot be written.
+        When it is a folder, or cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as part:
+        with named_file(path) as part:
             sheet.save(part, "PNG")
-    except OSError as error:
-        raise UsageError(f"{path}: the contact sheet cannot be written ({error})") from error
+    except WriteError as error:
+        raise UsageError(str(error)) from error

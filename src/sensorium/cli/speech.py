@@ -14,10 +14,11 @@ from sensorium.cli.options import JsonOption
 from sensorium.cli.streaming import streaming
 from sensorium.cli.terminal import print_line
 from sensorium.data.files import select_files
-from sensorium.errors import MediaError, UsageError, WriteError
+from sensorium.errors import MediaError, UsageError
 from sensorium.evaluation.report import Report
-from sensorium.folders import apart
+from sensorium.folders import apart, is_folder, named_file
 from sensorium.media.skipped import Note, Skipped
+from sensorium.replacing import is_special
 
 if TYPE_CHECKING:
     from sensorium.tasks.hearing.transcripts import Transcript
@@ -62,14 +63,14 @@ def transcribe(
     from sensorium.tasks.transcription import Transcriber
 
     suffix = f".{form.lstrip('.')}"
-    if out is not None and out.suffix and not out.is_dir():
+    if out is not None and out.suffix and not is_folder(out):
         suffix = out.suffix.lower()
     if suffix not in FORMATS:
         raise UsageError(f"a transcript is written as {', '.join(FORMATS)}, not {suffix!r}")
     chosen = select_files(files, ("audio", "video"), "only sounds and films are transcribed")
     if not chosen.paths and not chosen.skipped:
         raise UsageError(f"{' '.join(files)}: no recording and no film there")
-    to_folder = out is not None and (out.is_dir() or not out.suffix)
+    to_folder = out is not None and (is_folder(out) or not (out.suffix or is_special(out)))
     if out is not None and not to_folder and len(chosen.paths) > 1:
         raise UsageError(
             f"--out {out} is one file for {len(chosen.paths)} recordings: name a folder"
@@ -168,13 +169,7 @@ def write_text(path: Path, text: str) -> None:
 
     Raises
     ------
-    WriteError
+    UsageError, WriteError
     """
-    from sensorium.replacing import hidden_beside
-
-    try:
-        with hidden_beside(path) as unfinished:
-            unfinished.write_text(text, "utf-8")
-            unfinished.replace(path)
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({error.strerror})") from error
+    with named_file(path) as new:
+        new.write_text(text, "utf-8")

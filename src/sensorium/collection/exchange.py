@@ -417,7 +417,7 @@ def _require_free(path: Path, overwrite: bool) -> None:
 def _whole(path: Path) -> Iterator[Path]:
     """Give a name to write to, which becomes `path` when all is written and on disk."""
     try:
-        with unfinished(path) as new:
+        with unfinished(path, over_a_folder=True) as new:  # of an export: see `_require_free`
             yield new
             _note_checksums(new)
     except OSError as error:

@@ -11,9 +11,9 @@ import PIL.Image
 import PIL.ImageDraw
 
 from sensorium.data.files import stored_path
-from sensorium.errors import MediaError, UsageError
+from sensorium.errors import MediaError, UsageError, WriteError
 from sensorium.explain.explanation import Explained, Explanation, Place
-from sensorium.folders import whole
+from sensorium.folders import named_file
 from sensorium.media import Audio, Image, Media, Text, open_media
 from sensorium.media.lettering import text_width, write_line
 from sensorium.media.segments import Segment
@@ -41,11 +41,10 @@ def draw(explanation: Explanation, path: str | os.PathLike[str]) -> None:
         raise UsageError(f"explanations are drawn as PNG: {target} does not end in .png")
     picture = drawn(explanation)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole(target) as part:
+        with named_file(target) as part:
             picture.save(part, "PNG")
-    except OSError as error:
-        raise UsageError(f"{target}: the picture cannot be written ({error})") from error
+    except WriteError as error:
+        raise UsageError(str(error)) from error
 
 
 def drawn(explanation: Explanation) -> PIL.Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import PIL.Image
 import PIL.ImageDraw
 
 from sensorium.errors import UsageError
-from sensorium.folders import apart, whole
+from sensorium.folders import apart, is_folder, named_file
 from sensorium.media.lettering import text_width, write_line
 
 COLOURS = (
@@ -145,8 +146,7 @@ def save_drawing(canvas: PIL.Image.Image, path: Path) -> None:
         When it does not end in ``.png``, or cannot be written.
     """
     require_png(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as part:
+    with named_file(path) as part:
         canvas.save(part, "PNG")
 
 
@@ -157,7 +157,7 @@ def require_png(path: Path) -> None:
     ------
     UsageError
     """
-    if path.suffix.lower() != ".png" or path.is_dir():
+    if path.suffix.lower() != ".png" or is_folder(path):
         raise UsageError(f"{path}: drawings are written as PNG, name a file that ends in .png")
 
 
@@ -177,13 +177,13 @@ def drawing_paths(target: Path, pictures: Sequence[str]) -> list[Path]:
     UsageError
         When it is a file and there are several pictures, or a file of another kind.
     """
-    if target.suffix.lower() == ".png" and not target.is_dir():
+    if target.suffix.lower() == ".png" and not is_folder(target):
         if len(pictures) > 1:
             raise UsageError(
                 f"{target} is one file, and there are {len(pictures)} pictures: name a folder"
             )
         return [target]
-    if target.is_file() or target.suffix:
+    if target.suffix or (os.path.lexists(target) and not is_folder(target)):
         require_png(target)
     stems = [Path(picture).stem or "picture" for picture in pictures]
     return [target / f"{stem}.png" for stem in apart(stems)]

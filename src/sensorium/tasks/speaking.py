@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.errors import MissingExtraError, UsageError, WriteError
+from sensorium.folders import named_file
 from sensorium.tasks.origin import Origin
 from sensorium.tasks.voice.sentences import sentences
 from sensorium.tasks.voice.voices import MOST_SECONDS, Voice, find_voice
@@ -200,26 +200,21 @@ class Speaker:
             import soundfile
         except ImportError as error:
             raise MissingExtraError("soundfile", "speak") from error
-        from sensorium.replacing import hidden_beside
 
         told, place = [], 0
-        with ExitStack() as stack:
-            try:
-                unfinished = stack.enter_context(hidden_beside(target))
-                file = stack.enter_context(
-                    soundfile.SoundFile(
-                        unfinished, "w", self.rate, 1, format=SUFFIXES[target.suffix.lower()]
-                    )
-                )
+        kind = SUFFIXES[target.suffix.lower()]
+        try:
+            with (
+                named_file(target) as new,
+                soundfile.SoundFile(new, "w", self.rate, 1, format=kind) as file,
+            ):
                 for sentence, samples in self.blocks(text):
                     if sentence:
                         told.append(self._spoken(sentence, place, len(samples)))
                     file.write(samples)
                     place += len(samples)
-                file.close()
-                unfinished.replace(target)
-            except (OSError, soundfile.LibsndfileError) as error:
-                raise WriteError(f"{target}: cannot be written ({error})") from error
+        except soundfile.LibsndfileError as error:
+            raise WriteError(f"{target}: cannot be written ({error})") from error
         return self._speech(np.zeros(0, np.float32), place, told, text, os.fspath(path))
 
     @property

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensorium.errors import UsageError
-from sensorium.folders import whole
+from sensorium.folders import is_folder, named_file
+from sensorium.plain import as_utf8
 
 if TYPE_CHECKING:
     from sensorium.tasks.detection import Detection
@@ -144,9 +144,8 @@ def save(
     """
     file = Path(path)
     require_file(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(annotations(detections, file.parent.absolute()), ensure_ascii=False)
-    with whole(file) as part:
+    content = as_utf8(annotations(detections, file.parent.absolute()))
+    with named_file(file) as part:
         part.write_text(content + "\n", "utf-8")
 
 
@@ -157,7 +156,7 @@ def require_file(path: Path) -> None:
     ------
     UsageError
     """
-    if path.is_dir():
+    if is_folder(path):
         raise UsageError(f"{path} is a folder: name a file for the annotations")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sensorium.errors import UsageError
+from sensorium.plain import as_utf8
 from sensorium.tasks.origin import Origin
 
 CUE_CHARACTERS = 84
@@ -117,7 +117,7 @@ class Transcript:
         if suffix == ".vtt":
             return vtt(self.segments)
         if suffix == ".json":
-            return json.dumps(self.said(), ensure_ascii=False, indent=1) + "\n"
+            return as_utf8(self.said(), indent=1) + "\n"
         if suffix == ".txt":
             return self.text + "\n" * bool(self.segments)
         raise UsageError(f"a transcript is written as {', '.join(FORMATS)}, not {suffix!r}")
