@@ -17,6 +17,7 @@ from tests.serve.test_page import (  # noqa: F401 - fixtures
     pytestmark,
     told,
     url,
+    usual,
 )
 
 
@@ -169,3 +170,51 @@ def test_points_and_dots(open_page: Open) -> None:  # noqa: F811
     assert found["inside"] == found["enclosed"] and len(found["inside"]) > 500
     assert found["same"]
     assert found["middle"] == [4, 4, 128, 255] and found["corner"] == [9, 8, 7, 255]
+
+
+def test_classes_by_a_few_examples(on_map: Open, url: str) -> None:  # noqa: F811
+    page = on_map()
+    around_all(page)
+    page.click("text=Give a label")
+    playwright.expect(page.locator(".waiting strong")).to_have_text(
+        f"Which label do {COUNT} items get?"
+    )
+    page.click(".waiting >> [aria-label=Cancel]")
+    for name in ("animal", "thing"):
+        page.fill(".label.new input", name)
+        page.keyboard.press("Enter")
+    train = page.locator(".lesson .strong")
+    assert train.is_disabled()
+    tiles = page.locator(".tile")
+    for name, places in (("animal", (0, 1)), ("thing", (2, 3))):
+        page.check(f'.label:has-text("{name}") input')
+        for place in places:
+            tiles.nth(place).click()
+    assert tiles.nth(0).get_attribute("aria-label").endswith("example of animal")
+    train.click()
+    page.wait_for_selector(".sources [value='=thing']", state="attached")
+    api = f"{url}/api/collections/library/classes"
+    found = httpx.get(f"{api}/kind/items", params={"label": "thing"}, timeout=60).json()
+    assert found["total"] == found["counts"]["thing"] > 0
+    said = page.locator(".sources [value='=thing'] + span")
+    assert said.inner_text() == f"thing: {found['total']}"
+    page.check(".sources [value='=thing']")
+    best = page.locator(f'.tile[data-id="{found["items"][0]["id"]}"]')
+    best.wait_for()
+    assert tiles.first.get_attribute("data-id") == str(found["items"][0]["id"])
+    wrong = tiles.last
+    corrected = int(wrong.get_attribute("data-id"))
+    page.check('.label:has-text("animal") input')
+    wrong.click()
+    with page.expect_response("**/classes") as taught:
+        train.click()
+    assert corrected in taught.value.request.post_data_json["labels"]["animal"]
+    assert corrected in httpx.get(f"{api}/kind/examples").json()["labels"]["animal"]
+    page.goto("about:blank")
+    page.goto(f"{url}#room=classes")
+    page.select_option(".lesson select", "kind")
+    playwright.expect(page.locator('.label:has-text("animal")')).to_contain_text("examples")
+    page.on("dialog", lambda asked: asked.accept())
+    page.click("text=Forget these classes")
+    playwright.expect(page.locator(".lesson option")).to_have_count(1)
+    assert httpx.get(api).json()["classes"] == []

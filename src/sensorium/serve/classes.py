@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import threading
@@ -20,6 +21,9 @@ from sensorium.tasks.formats import CLASSIFIER
 from sensorium.training.classifier import Classifier
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
+EXAMPLES = "examples.json"
+"""File in a classifier's folder: ids of the items of each label, so that it can be taught on."""
 
 _WRITING = threading.Lock()
 
@@ -81,6 +85,7 @@ def teach(
     trained = Classifier("auto", collection.encoder).fit(vectors, labels, modality=kind)
     with _WRITING, unfinished(folder) as new:
         trained.save(new)
+        (new / EXAMPLES).write_text(json.dumps({k: list(v) for k, v in examples.items()}), "utf-8")
     return told(folder)
 
 
@@ -102,6 +107,15 @@ def told(folder: Path) -> dict[str, Any]:
         "method": config["method"],
         "modality": config["modality"],
     }
+
+
+def examples_of(collection: Collection, name: str) -> dict[str, list[int]]:
+    """Ids of the items of each label that a classifier was taught by, without forgotten ones."""
+    said: dict[str, list[int]] = json.loads(
+        (_known(collection, name) / EXAMPLES).read_text("utf-8")
+    )
+    there = {item.id for item in collection.items(ids=[i for ids in said.values() for i in ids])}
+    return {label: [i for i in ids if i in there] for label, ids in said.items()}
 
 
 def classify(

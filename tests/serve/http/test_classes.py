@@ -56,6 +56,17 @@ def test_taught_used_and_forgotten(client: httpx.Client) -> None:
     assert sum(hits) >= 0.8 * len(hits)
     page = client.get(f"{API}/classes/kind/items", params={"offset": 1, "limit": 2}).json()
     assert [one["id"] for one in page["items"]] == [one["id"] for one in found["items"][1:3]]
+    assert client.get(f"{API}/classes/kind/examples").json()["labels"] == lesson["labels"]
+    asked = {"label": "animal", "limit": 3}
+    sure = client.get(f"{API}/classes/kind/items", params=asked).json()
+    unsure = client.get(f"{API}/classes/kind/items", params={**asked, "unsure": True}).json()
+    assert sure["total"] == unsure["total"] == found["counts"]["animal"]
+    assert sure["counts"] == found["counts"]
+    of_label = sorted(
+        one["labels"]["animal"] for one in found["items"] if next(iter(one["labels"])) == "animal"
+    )
+    said = [[one["labels"]["animal"] for one in page["items"]] for page in (sure, unsure)]
+    assert said == [of_label[::-1][:3], of_label[:3]]
     saved = client.post(f"{API}/classes/kind/classify", json={}).json()
     where = client.get(f"{API}/items", params={"where": "kind = 'animal'"}).json()
     assert where["total"] == saved["counts"]["animal"]

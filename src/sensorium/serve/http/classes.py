@@ -44,12 +44,25 @@ def teach(
         return Answer(classes.teach(collection, lesson.name, lesson.labels))
 
 
+@router.get("/{name}/examples", summary="What it was taught by", dependencies=[needs("read")])
+def examples(collection: OpenCollection, name: Name) -> Answer:
+    """Ids of items by label; those that were forgotten are left out."""
+    return Answer({"labels": classes.examples_of(collection, name)})
+
+
 @router.get("/{name}/items", summary="Items by what was taught", dependencies=[needs("read")])
 def items(
     served: ServedState,
     collection: OpenCollection,
     name: Name,
     where: Annotated[str | None, Query(max_length=10_000)] = None,
+    label: Annotated[
+        str | None,
+        Query(max_length=200, description="Only items of it, the most probable first."),
+    ] = None,
+    unsure: Annotated[
+        bool, Query(description="With label: the least probable first, to be looked at.")
+    ] = False,
     k: Annotated[int, Query(ge=1, le=200)] = 1,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
@@ -57,8 +70,12 @@ def items(
     """A page of items with their most probable labels, and how many of all have which first."""
     with served.turns:
         found = classes.classify(collection, name, k, where, save=False)
+    counts = _counts(found)
+    if label is not None:
+        found = [one for one in found if one.labels[0][0] == label]
+        found.sort(key=lambda one: one.labels[0][1], reverse=not unsure)
     page = [{"id": one.id, "labels": dict(one.labels)} for one in found[offset : offset + limit]]
-    return Answer({"items": page, "total": len(found), "counts": _counts(found)})
+    return Answer({"items": page, "total": len(found), "counts": counts})
 
 
 @router.post("/{name}/classify", summary="Label all items for good", dependencies=[needs("judge")])

@@ -59,6 +59,7 @@ const view = new View(byId("view"), {
 const rooms = new Rooms({
   collection: () => state.collection,
   question: () => state.question,
+  feed: () => state.feed,
   has: (address) => state.addresses.has(address),
   may: (scope) => may(scope),
   open: (feed, index) => view.open(feed, index, state.collection),

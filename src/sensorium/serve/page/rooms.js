@@ -5,21 +5,30 @@ import { byId } from "./dom.js";
 /** Modules of rooms, with the name of what they export. */
 const ROOMS = {
   map: () => import("./map/room.js").then(({ MapRoom }) => MapRoom),
+  classes: () => import("./classes.js").then(({ ClassesRoom }) => ClassesRoom),
 };
 
 /** Addresses without which a room is not offered. */
 const NEEDS = {
   map: "GET /api/collections/{collection}/map",
+  classes: "GET /api/collections/{collection}/classes",
 };
 
 export class Rooms {
   /**
    * @param {Object} page - what the page tells rooms, and does for them: `collection()`,
-   *   `question()`, `has(address)`, `may(scope)`, `open(feed, index)` one item large,
+   *   `question()`, `feed()` what the grid shows, `has(address)`, `may(scope)`, `open(feed, index)` one item large,
    *   `showFeed(feed)` in the grid, `like(ids)`, `fault(error)`, `entered(name)`.
    */
   constructor(page) {
-    this._page = { ...page, canTeach: () => false, teach: () => {} };
+    this._page = {
+      ...page,
+      canTeach: () => page.may("judge") && page.has(NEEDS.classes),
+      teach: async (ids) => {
+        await this.enter("classes");
+        (await this._made.get("classes")).take(ids);
+      },
+    };
     this._made = new Map();
     this.name = "grid";
     byId("rooms").addEventListener("change", (event) => this.enter(event.target.value));
