@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import base64
 import json
+import os
 import random
 import socket
 import subprocess
@@ -178,6 +179,12 @@ def megabytes(process: subprocess.Popen[bytes]) -> float:
     return int(line.split()[1]) / 1024
 
 
+def processor_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Processor time that a process took so far."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run(arguments: argparse.Namespace) -> list[Row]:
     """Measure both servers."""
     clients = arguments.clients
@@ -197,15 +204,18 @@ def run(arguments: argparse.Namespace) -> list[Row]:
         asked = {name: Asked() for name in ports}
         loads = {name: Load(name == OURS) for name in ports}
         with running(commands[OURS], ports[OURS]) as own:
-            with running(commands[RIVAL], ports[RIVAL]):
+            with running(commands[RIVAL], ports[RIVAL]) as rival:
                 for name in ports:  # what is loaded when it is first needed
                     ask(ports[name], loads[name], 2, 3.0, Asked())
-                before = megabytes(own)
-                for turn in range(max(1, round(seconds / PIECE))):
+                processes = {OURS: own, RIVAL: rival}
+                held = {name: [megabytes(one)] for name, one in processes.items()}
+                started = {name: processor_seconds(one) for name, one in processes.items()}
+                for turn in range(max(2, round(seconds / PIECE))):
                     names = [*ports] if turn % 2 else [*ports][::-1]
                     for name in names:
                         ask(ports[name], loads[name], clients, PIECE, asked[name])
-            after = megabytes(own)
+                        held[name].append(megabytes(processes[name]))
+                spent = {n: processor_seconds(p) - started[n] for n, p in processes.items()}
             crowd, later = Asked(), Asked()
             ask(ports[OURS], loads[OURS], 4 * clients, seconds / 2, crowd)
             ask(ports[OURS], loads[OURS], clients, seconds / 4, later)
@@ -213,8 +223,15 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     rows += _rows(f"{4 * clients} clients", OURS, crowd)
     rows += _rows(f"{clients} clients, afterwards", OURS, later)
     case = f"{clients} clients"
-    rows.append(Row("serve", case, OURS, "memory before", before, "MB"))
-    rows.append(Row("serve", case, OURS, "memory after", after, "MB"))
+    for name in ports:
+        each = spent[name] / max(1, asked[name].answered) * 1000
+        rows.append(Row("serve", case, name, "processor time of a request", each, "ms"))
+        for when, megabytes_then in (
+            ("before", held[name][0]),
+            ("in the middle", held[name][len(held[name]) // 2]),
+            ("afterwards", held[name][-1]),
+        ):
+            rows.append(Row("serve", case, name, f"memory {when}", megabytes_then, "MB"))
     return rows
 
 

@@ -70,7 +70,7 @@ def test_vectors_are_the_encoders_own() -> None:
             slow, batched, threads, lambda word: batched.encode([word], role="query"), WORDS
         )
         together = np.concatenate([one.result() for one in asked])
-    assert slow.sizes == [1, len(WORDS)]
+    assert slow.sizes == [1, 16, 8] and len(WORDS) == 24
     assert (alone * together).sum(axis=1).min() > 0.9995
     batched.close()
 

@@ -188,7 +188,10 @@ class BatchedEncoder(Encoder):
             order.done.set_exception(error)
 
     def _next(self) -> list[_Order]:
-        """What is computed next: the order that waited longest, and all of its kind that fit."""
+        """What is computed next: the order that waited longest, and of its kind what fits.
+
+        Batches of single items have a power of two of them.
+        """
         with self._change:
             self._change.wait_for(lambda: self._urgent or self._patient or self._ended)
             line = self._urgent or self._patient
@@ -204,5 +207,10 @@ class BatchedEncoder(Encoder):
                     count += len(order.items)
                 else:
                     left.append(order)
+            # Runtimes keep room for each shape that they have seen: few sizes take little of it.
+            while len(taken) > 1 and count & (count - 1):
+                last = taken.pop()
+                count -= len(last.items)
+                left.appendleft(last)
             line.extend(left)
             return taken
