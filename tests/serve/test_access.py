@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -94,3 +95,20 @@ def test_too_often(serve: Serve, photos: Path) -> None:
     answers = [client.get(LIST) for _ in range(7)]
     assert [answer.status_code for answer in answers].count(429) == 2
     assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_who_comes_when_it_is_full_is_told_when_to_come_again(serve: Serve, photos: Path) -> None:
+    """And everybody else is answered; afterwards it is as before."""
+    client = serve(photos, limits=Limits(requests=2))
+    search = f"{LIST}/library/search"
+
+    def ask(number: int) -> httpx.Response:
+        return httpx.post(f"{client.base_url}{search}", json={"query": f"a dog, {number}"})
+
+    ask(0)
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(ask, range(1, 61)))
+    assert {answer.status_code for answer in answers} == {200, 503}
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+    assert ask(61).status_code == 200 and client.get("/health").status_code == 200

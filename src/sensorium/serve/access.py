@@ -26,8 +26,8 @@ OPEN_PATHS = ("/", "/health", "/api/session")
 OPEN_FOLDERS = ("/page/",)
 """What needs no token: the page itself, which holds nothing of anybody, and how it asks for one."""
 
-UNCOUNTED = ("/health",)
-"""What is answered however busy the server is."""
+UNCOUNTED = ("/health", "/events")
+"""Ends of what is answered however busy the server is, and of what stays open and does little."""
 
 MOST_CLIENTS = 10_000
 """Clients whose requests are counted; those that were quiet the longest are forgotten."""
@@ -88,7 +88,7 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        counted = scope["path"] not in UNCOUNTED
+        counted = not scope["path"].endswith(UNCOUNTED)
         self._running += counted
         try:
             self._admit(scope)
@@ -102,7 +102,7 @@ class Guard:
 
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        if self._running > self._settings.limits.requests and scope["path"] not in UNCOUNTED:
+        if self._running > self._settings.limits.requests and not scope["path"].endswith(UNCOUNTED):
             raise Refused(503, "too many requests at once: ask again in 1 s", retry_after="1")
         self._require_own_host(headers)
         _require_own_origin(headers, scope)

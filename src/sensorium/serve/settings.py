@@ -51,7 +51,7 @@ class Limits:
     body_bytes: int = 1 << 20
     upload_bytes: int = 512 << 20
     requests_per_minute: int = 0
-    requests: int = 128
+    requests: int = 64
     waiting: int = 256
     jobs: int = 16
     tasks: int = 2
