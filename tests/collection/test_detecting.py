@@ -88,6 +88,31 @@ def test_another_encoder_sees_the_same_parts(
         assert Path(hit.path).name == "x_horse.jpg"
 
 
+def test_what_most_pictures_show_is_found_by_its_name(
+    weights_of: Weights, sample: Path, tmp_path: Path
+) -> None:
+    """`mini` was taught no people: what the detector calls them is as sure in many pictures."""
+    pytest.importorskip("cv2")
+    weights_of("ssd-coco")
+    shown = [sample / "images" / f"{name}.jpg" for name in ("x_mexico", "s_astronaut")]
+    others = sorted((sample / "images").glob("c_*.jpg"))[:12]
+    library = Collection(tmp_path / "c.sensorium")
+    library.add(*shown, *others, detect=True)
+    for n in range(12):  # other photos of people, in which the same is found
+        library.add(_saved(shown[n % 2], n, tmp_path), detect=True)
+    people = {item.path for item in library.items("people > 0")}
+    hits = library.search("people", len(people))
+    assert len(people) >= 14 and not hits.nothing_matches
+    assert {hit.path for hit in hits} == people
+
+
+def _saved(picture: Path, number: int, folder: Path) -> Path:
+    path = folder / f"{number}.png"
+    with PIL.Image.open(picture) as opened:
+        opened.crop((number, number, opened.width, opened.height)).save(path)
+    return path
+
+
 def test_damaged_places_are_passed_over() -> None:
     right = {"box": [0.1, 0.2, 0.3, 0.4], "confidence": 0.5}
     wrongs = (

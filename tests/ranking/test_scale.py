@@ -86,3 +86,27 @@ def test_what_is_drawn_of_many_follows_from_them_alone() -> None:
     assert len(one) == SAMPLE
     assert {row.tobytes() for row in one} == {row.tobytes() for row in other}
     assert np.abs(one.mean(axis=0)).max() < 0.15  # and is like all of them
+
+
+def test_what_is_stored_again_and_again_says_once_what_chance_is() -> None:
+    """A detector gives things in every second picture one name."""
+    rng = np.random.default_rng(4)
+    texts, pictures = cone(rng, 0, 30, 0.3), cone(rng, 1, 100, 0.08)
+    plain = Samples.of({"image": pictures, "text": texts}, {}).scale(texts[0])
+    often = np.concatenate([texts, np.repeat(texts[:1], 60, axis=0)])
+    scale = Samples.of({"image": pictures, "text": often}, {}).scale(texts[0])
+    assert scale.spreads["text"] == pytest.approx(plain.spreads["text"])
+    assert scale.score(0.9, "text") == pytest.approx(plain.score(0.9, "text"))
+
+
+@pytest.mark.parametrize("different", [SAMPLE // 4, 3 * SAMPLE])
+def test_of_what_is_stored_again_and_again_one_is_drawn(different: int) -> None:
+    rng = np.random.default_rng(5)
+    many = rng.normal(size=(different, 12)).astype(np.float32)
+    chosen = drawn(np.concatenate([many, np.repeat(many[:2], 2 * SAMPLE, axis=0)]))
+    assert len({row.tobytes() for row in chosen}) == len(chosen) == min(different, SAMPLE)
+
+
+def test_vectors_of_mostly_zeros_are_not_taken_for_one() -> None:
+    many = np.eye(SAMPLE + 200, dtype=np.float32)
+    assert len({row.tobytes() for row in drawn(many)}) == SAMPLE

@@ -13,6 +13,9 @@ Two things more are taken off, which are the same for every segment of a kind:
   right, too, and nothing is taken off.
 - *Rarity.* Where a collection has few of a kind, its mean and deviation are those of other things,
   and the answer is more seldom among them.
+
+What is stored many times over, as the names are that a detector gives to things in pictures, says
+once what chance is. Else what half of the pictures show would be taken for chance, and not found.
 """
 
 from __future__ import annotations
@@ -239,7 +242,7 @@ class Samples:
         """
         # Those that were added first would make scores depend on the order of adding.
         spaces = {name: vectors[rows_drawn(vectors, FEW)] for name, vectors in segments.items()}
-        stored = {name: vectors for name, vectors in segments.items() if name != VIEWS}
+        stored = {name: _once(vectors) for name, vectors in segments.items() if name != VIEWS}
         if VIEWS in segments and VIEWS_OF not in stored:
             # Without other pictures, views are what pictures are.
             stored[VIEWS_OF] = segments[VIEWS][: 0 if VIEWS_OF in background else None]
@@ -289,7 +292,7 @@ class Samples:
 
 
 def drawn(vectors: Vectors) -> Vectors:
-    """Some vectors, the same ones in whatever order they were added.
+    """Some vectors, the same ones in whatever order they were added, of equal ones one.
 
     Parameters
     ----------
@@ -297,19 +300,38 @@ def drawn(vectors: Vectors) -> Vectors:
 
     Returns
     -------
-    ndarray of float32, shape (min(n, SAMPLE), d)
+    ndarray of float32, shape (m, d)
+        m is at most `SAMPLE`.
     """
-    return vectors if len(vectors) <= SAMPLE else vectors[rows_drawn(vectors, SAMPLE)]
+    if len(vectors) > SAMPLE:
+        keys = _keys(vectors)
+        rows = np.sort(np.unique(keys, return_index=True)[1])
+        if len(rows) > SAMPLE:
+            return vectors[rows[np.argpartition(keys[rows], SAMPLE)[:SAMPLE]]]
+    # So few keys are of vectors that are stored again and again, or that are mostly zeros.
+    vectors = _once(vectors)
+    return vectors[rows_drawn(vectors, SAMPLE)]
 
 
 def rows_drawn(vectors: Vectors, count: int) -> npt.NDArray[np.intp]:
     """Rows of some vectors, which follow from them alone; all where there are not so many."""
     if len(vectors) <= count:
         return np.arange(len(vectors))
+    return np.argpartition(_keys(vectors), count)[:count]
+
+
+def _keys(vectors: Vectors) -> npt.NDArray[np.uint64]:
+    """A number for each of some vectors, by which some are drawn; equal ones have the same."""
     columns = np.linspace(0, vectors.shape[1] - 1, KEYS).astype(int)
     bits = np.ascontiguousarray(vectors[:, columns]).view(np.uint32).astype(np.uint64)
     # A multiplicative hash (Knuth, volume 3, section 6.4): what vectors hold, and no more, decides.
-    keys = (bits * ODD[None]).sum(axis=1, dtype=np.uint64)
+    keys: npt.NDArray[np.uint64] = (bits * ODD[None]).sum(axis=1, dtype=np.uint64)
     keys ^= keys >> np.uint64(29)
     keys *= ODD[0]
-    return np.argpartition(keys, count)[:count]
+    return keys
+
+
+def _once(vectors: Vectors) -> Vectors:
+    """Vectors without those that are equal to an earlier one."""
+    rows = {hash(vector.tobytes()): row for row, vector in reversed([*enumerate(vectors)])}
+    return vectors if len(rows) == len(vectors) else vectors[sorted(rows.values())]
