@@ -323,3 +323,17 @@ def test_it_is_told_how_many_were_read(sample: Path, tmp_path: Path) -> None:
     )
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert [Path(one.source).suffix for one in found] == [".txt", ".jpg"] and found.skipped
+
+
+def test_texts_that_are_read_are_not_told_as_answered(tmp_path: Path) -> None:
+    """The answer to a long text takes far longer than reading it does."""
+    for number in range(2):
+        (tmp_path / f"{number}.txt").write_text(CATS, "utf-8")
+    told: list[tuple[int, int]] = []
+    answers = load_answerer().answer_each(
+        "What do cats eat?", sorted(tmp_path.iterdir()),
+        progress=lambda done, total, *_: told.append((done, total)),
+    )  # fmt: skip
+    next(answers)
+    assert told == [(1, 2)]
+    assert not list(answers) and told == [(1, 2), (2, 2)]

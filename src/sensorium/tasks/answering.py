@@ -112,10 +112,13 @@ class Answerer:
             except MediaError as error:
                 yield Skipped(error.name or name, error.reason)
             done += 1
-            if progress is not None:
+            # With the last one read, nothing is answered yet.
+            if progress is not None and done < len(sources):
                 progress(done, len(sources))
         if texts:
             yield from self.from_texts(question, texts, k=k)
+        if progress is not None and not pictures:
+            progress(done, len(sources))
         for name, picture in pictures:
             try:
                 reader = self._require(self._pictures, "pictures")
