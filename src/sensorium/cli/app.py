@@ -41,8 +41,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+KEEPING, ASKING, FILES = "Collections", "Search and ask", "Files: see, hear, read, speak"
+MODELS, SERVING = "Models", "Serve"
+"""What the commands are listed under in ``sensorium --help``, in this order."""
 
-@app.command()
+
+@app.command(rich_help_panel=KEEPING)
 def index(
     sources: Annotated[
         list[str],
@@ -108,7 +112,7 @@ def index(
     output.print_report(told, as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=KEEPING)
 def info(collection: CollectionOption = None, as_json: JsonOption = False) -> None:
     """Tell what a collection holds."""
     with opened(collection) as library:
@@ -143,7 +147,7 @@ def _spelt(index: dict[str, Any] | None) -> str | None:
     return f"{index['kind']}{bits} over {index['vectors']:,} vectors{recall}, {size}"
 
 
-@app.command()
+@app.command(rich_help_panel=KEEPING)
 def optimize(
     collection: CollectionOption = None,
     recall: Annotated[
@@ -189,7 +193,7 @@ def optimize(
         output.print_curve(report)
 
 
-@app.command()
+@app.command(rich_help_panel=KEEPING)
 def prune(
     collection: CollectionOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
@@ -202,7 +206,7 @@ def prune(
     output.notices.print(f"{len(gone)} {'would be ' if dry_run else ''}forgotten")
 
 
-@app.command()
+@app.command(rich_help_panel=KEEPING)
 def reembed(
     encoder: Annotated[str, typer.Option(help="Encoder to change over to.")] = DEFAULT_ENCODER,
     collection: CollectionOption = None,
@@ -219,28 +223,18 @@ def reembed(
     output.print_report(Report([told], (), report.skipped), as_json=False)
 
 
-app.command()(search)
-app.command()(classify)
-app.command()(explain)
-app.command()(check)
+for command, panel in (
+    (search, ASKING), (classify, ASKING), (answer, ASKING), (explain, ASKING),
+    (detect_things, FILES), (segment, FILES), (caption, FILES), (transcribe, FILES),
+    (speak, FILES), (translate, FILES), (summarize, FILES),
+    (check, KEEPING), (duplicates, KEEPING), (import_, KEEPING), (export, KEEPING),
+    (models, MODELS), (evaluate, MODELS),
+    (serve, SERVING), (mcp, SERVING),
+):  # fmt: skip
+    app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
+app.add_typer(train_app, name="train", rich_help_panel=MODELS)
 app.command(hidden=True)(label)
-app.command()(evaluate)
 app.command("predict", hidden=True)(predict_rows)
-app.command()(models)
-app.command("import")(import_)
-app.command()(export)
-app.command()(duplicates)
-app.command()(caption)
-app.command()(segment)
-app.command()(translate)
-app.command()(summarize)
-app.command()(answer)
-app.command()(transcribe)
-app.command()(speak)
-app.command("detect")(detect_things)
-app.command()(serve)
-app.command()(mcp)
-app.add_typer(train_app, name="train")
 
 
 @app.callback(invoke_without_command=True)

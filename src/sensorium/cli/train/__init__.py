@@ -12,7 +12,7 @@ from sensorium.cli.train.hash import train_hash
 from sensorium.cli.train.translation import translation
 
 train_app = typer.Typer(
-    help="Train encoders, classifiers, fusion, hash codes and captions on your own media.",
+    help="Train encoders, classifiers, fusion, hash codes, captions, translations on your media.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
