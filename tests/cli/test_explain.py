@@ -45,6 +45,19 @@ def test_a_pair_is_explained(run: Run, halves: Path, tiny: Path, tmp_path: Path)
     assert {*fact["hit"]["faithfulness"]} == {"own", "random", "centre"}
 
 
+def test_places_in_a_long_text_are_told_to_the_character(
+    run: Run, tiny: Path, tmp_path: Path
+) -> None:
+    text = "Grey stones lie there. " * 2000 + "A red square hangs on the wall. It is very red."
+    (tmp_path / "long.txt").write_text(text, "utf-8")
+    done = run("explain", "a red square", tmp_path / "long.txt", "--encoder", tiny)
+    told = [line.split("\t") for line in done.lines[1:] if line.startswith("hit\tsentence")]
+    assert told
+    for _, _, place, _, sentence in told:
+        begin, end = map(int, place.split(","))
+        assert text[begin:end].strip() == sentence.strip()
+
+
 def test_what_is_wrong_is_said(run: Run, halves: Path, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"broken")
     bad = run("explain", "red", tmp_path / "broken.png", "--encoder", tiny)

@@ -181,5 +181,6 @@ def _print_parts(found: Explanation) -> None:
     for name, side in (("hit", found.hit), ("question", found.question)):
         for part in side.parts if side is not None else ():
             place = part.box or part.span or ()
-            told_place = ",".join(f"{edge:.4g}" for edge in place)
+            # Of a book the 29,004th character, of a day the 40,100th second: all their digits.
+            told_place = ",".join(f"{edge:.4g}" if edge < 1000 else f"{edge:.0f}" for edge in place)
             print_line(name, part.kind, told_place, f"{part.weight:.4f}", part.text or "")

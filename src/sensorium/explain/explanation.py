@@ -211,7 +211,8 @@ def told_where(place: Place) -> str:
         return ""
     if place.modality == "text":
         return f"characters {place.span[0]:.0f}-{place.span[1]:.0f}"
-    return f"seconds {place.span[0]:.4g}-{place.span[1]:.4g}"
+    begin, end = (f"{second:.4g}" if second < 1000 else f"{second:.0f}" for second in place.span)
+    return f"seconds {begin}-{end}"
 
 
 def _told_place(parts: Sequence[Part], positive: npt.NDArray[np.float64]) -> str:
