@@ -72,6 +72,7 @@ const rooms = new Rooms({
     byId("words").value = "";
     addPart(itemsPart(state.collection, ids));
   },
+  forgot: () => itemsChanged(true),
   fault: (error) => fault(error),
   entered: () => remember(byId("words").value.trim()),
 });
@@ -203,9 +204,14 @@ async function askWith(files) {
 
 async function add(files) {
   await upload(state.collection, files);
+  await itemsChanged(!state.question);
+}
+
+/** Look again at what the collection holds. */
+async function itemsChanged(looks) {
   state.counts.clear();
   await bringCollections();
-  if (!state.question) look();
+  if (looks) look();
   rooms.outdated();
 }
 

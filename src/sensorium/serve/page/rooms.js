@@ -6,19 +6,21 @@ import { byId } from "./dom.js";
 const ROOMS = {
   map: () => import("./map/room.js").then(({ MapRoom }) => MapRoom),
   classes: () => import("./classes.js").then(({ ClassesRoom }) => ClassesRoom),
+  copies: () => import("./copies.js").then(({ CopiesRoom }) => CopiesRoom),
 };
 
 /** Addresses without which a room is not offered. */
 const NEEDS = {
   map: "GET /api/collections/{collection}/map",
   classes: "GET /api/collections/{collection}/classes",
+  copies: "GET /api/collections/{collection}/duplicates",
 };
 
 export class Rooms {
   /**
    * @param {Object} page - what the page tells rooms, and does for them: `collection()`,
    *   `question()`, `feed()` what the grid shows, `has(address)`, `may(scope)`, `open(feed, index)` one item large,
-   *   `showFeed(feed)` in the grid, `like(ids)`, `fault(error)`, `entered(name)`.
+   *   `showFeed(feed)` in the grid, `like(ids)`, `forgot()` after items were, `fault(error)`, `entered(name)`.
    */
   constructor(page) {
     this._page = {
