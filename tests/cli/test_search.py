@@ -420,6 +420,16 @@ def test_a_file_that_is_called_like_a_weight(folder: Path, monkeypatch: pytest.M
     )
 
 
+def test_nobody_is_asked_by_a_condition(run: Run, library: Path) -> None:
+    """Encoders do not understand negation: words alone find people."""
+    for words in ("nobody in it", "a beach with no people", "Strand ohne Menschen", "没有人的海滩"):
+        assert '--where "people = 0"' in run("search", words, "-c", library).err, words
+    for words in ("people", "a nobodyguard", "无人机", "no peoplemover"):
+        assert "--where" not in run("search", words, "-c", library).err, words
+    for option in (("--without", "people"), ("--where", "id > 0")):
+        assert "people = 0" not in run("search", "nobody", "-c", library, *option).err, option
+
+
 def test_nothing_matches(run: Run, tmp_path: Path) -> None:
     """The nearest are shown, but no program goes on with them."""
     path = tmp_path / "some.sensorium"

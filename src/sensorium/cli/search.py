@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,17 @@ from sensorium.data.questions import weighted
 from sensorium.errors import UsageError
 from sensorium.media import Text
 from sensorium.plain import plain_fields
+
+NOBODY = re.compile(
+    r"\b(nobody|no[- ]one|(no|without)( any)? (people|persons?|humans?)|niemand"
+    r"|(keine|ohne) (menschen|personen|leute)|menschenleer)\b|没有?人|空无一人",
+    re.IGNORECASE,
+)
+
+PEOPLE_ARE_NEAR = (
+    "words that say that nobody is there are near to people: add --without people, "
+    'or --where "people = 0" after `sensorium index --detect`'
+)
 
 
 def search(
@@ -100,6 +112,8 @@ def search(
     question = asked(query or [], like or [], unlike or [], without or [], literally=as_text)
     if any(abs(part.weight) != 1 for part in question.parts):
         output.notices.print(f"asked: {question}", soft_wrap=True)
+    if where is None and not without and NOBODY.search(" ".join(query or [])):
+        output.notices.print(PEOPLE_ARE_NEAR, soft_wrap=True)
     if interactive and (as_json or paths or null or sheet is not None):
         raise UsageError("--interactive goes with no other way of printing hits")
     if explain and (len(question.parts) > 1 or mode == "words" or interactive or paths or null):
