@@ -21,3 +21,8 @@ def visible(text: str) -> str:
     'two\\nlines\\x1b[2J 图'
     """
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def sound(text: str) -> str:
+    """Text without halves of surrogate pairs, which no file, font or tokenizer takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sensorium import Collection
+from sensorium.cli.terminal import ESCAPING
 from tests.cli.conftest import Run
 from tests.tasks.servers import Scripted, scripted_server
 
@@ -60,6 +62,31 @@ def test_names_that_are_no_text_are_written(run: Run, texts: Path, tmp_path: Pat
     assert "no\\udcff.txt\n" in plain.read_text("utf-8")
     assert run("summarize", odd, "--json", "--out", told).code == 0
     assert json.loads(told.read_text("utf-8"))["source"] == str(odd)
+
+
+# what is printed
+
+
+def test_halves_of_letters_end_nothing(run: Run, script: Scripted, tmp_path: Path) -> None:
+    script.writes("Hallo \ud83d Welt")
+    asked = ("translate", f"{script.url}/v1#m", "Hello", "--to", "de")
+    done = run(*asked)
+    assert done.code == 0 and done.out == "Hallo ? Welt\n"
+    assert json.loads(run(*asked, "--json").out)["text"] == "Hallo ? Welt"
+    assert run(*asked, "--out", tmp_path / "x.txt").code == 0
+    assert (tmp_path / "x.txt").read_text("utf-8") == "Hallo ? Welt\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [("utf-8", "图 é".encode()), ("ascii", b"\\u56fe \\xe9"), ("latin-1", b"\\u56fe \xe9")],
+)
+def test_what_a_stream_has_no_bytes_for_is_escaped(encoding: str, written: bytes) -> None:
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding=encoding, errors=ESCAPING) as stream:
+        stream.write("图 é no\udcff.txt \ud83d")
+        stream.flush()
+        assert raw.getvalue() == written + b" no\xff.txt \\ud83d"
 
 
 # answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import json
@@ -19,6 +20,25 @@ from sensorium.plain import plain
 from sensorium.visible import OBEYED, visible
 
 _IN_A_PIPE = re.compile(f"[{OBEYED}]")
+
+
+ESCAPING = "sensorium.escaping"
+"""How streams write what their encoding has no bytes for: of file names their bytes, else escapes.
+
+No text is worth ending a command for, whose results it has in hand.
+"""
+
+
+def _written_out(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letter = error.object[error.start]
+    if "\udc80" <= letter <= "\udcff":  # PEP 383
+        return bytes([ord(letter) - 0xDC00]), error.start + 1
+    return letter.encode("unicode_escape").decode(), error.start + 1
+
+
+codecs.register_error(ESCAPING, _written_out)
 
 
 class _Pipe(io.FileIO):
@@ -77,15 +97,16 @@ class CannotPrintError(SensoriumError):
 def open_streams() -> None:
     """Make standard output one that outlives its reader, and standard error one that never fails.
 
-    File names that are no UTF-8 leave as the bytes they are, for xargs and the like.
+    File names that are no UTF-8 leave as the bytes they are, for xargs and the like; what else has
+    no bytes, as escapes (`ESCAPING`).
     """
-    sys.stdout = sys.stdout or _opened(io.FileIO(1, "w", closefd=False), "surrogateescape")
+    sys.stdout = sys.stdout or _opened(io.FileIO(1, "w", closefd=False), ESCAPING)
     sys.stderr = sys.stderr or _opened(io.FileIO(2, "w", closefd=False), "backslashreplace")
     if isinstance(sys.stdout, io.TextIOWrapper):  # else it was replaced by whoever runs this
-        sys.stdout.reconfigure(errors="surrogateescape")
+        sys.stdout.reconfigure(errors=ESCAPING)
         raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)  # "python -u" has no buffer
         if isinstance(raw, io.FileIO) and not raw.isatty():
-            sys.stdout = _opened(_Pipe(raw.fileno(), "w", closefd=False), "surrogateescape")
+            sys.stdout = _opened(_Pipe(raw.fileno(), "w", closefd=False), ESCAPING)
     if isinstance(sys.stderr, io.TextIOWrapper):
         raw = getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)
         if isinstance(raw, io.FileIO) and not raw.isatty():

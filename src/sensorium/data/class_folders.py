@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sensorium.data.examples import Examples
 from sensorium.data.files import Candidate, find_files
-from sensorium.data.tables import cell_path, cell_texts, read_rows, sound
+from sensorium.data.tables import cell_path, cell_texts, read_rows
 from sensorium.errors import UsageError
 from sensorium.media import Image, open_media
 from sensorium.media.skipped import Skipped
+from sensorium.visible import sound
 
 LABELS_COLUMNS = ("folder", "label")
 

@@ -27,6 +27,7 @@ from sensorium.errors import UsageError
 from sensorium.folders import require_regular
 from sensorium.media.skipped import Skipped
 from sensorium.media.sources import is_url
+from sensorium.visible import sound
 
 PATH_COLUMN = "path"
 PATH_COLUMNS = (PATH_COLUMN, "image", "filepath", "image_path", "file_name", "file")
@@ -308,11 +309,6 @@ def cell_text(value: Any) -> str:
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return sound(" ".join(str(value).split()))
     return ""
-
-
-def sound(text: str) -> str:
-    """Text without halves of surrogate pairs, which no file, font or tokenizer takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def cell_path(value: Any) -> str:

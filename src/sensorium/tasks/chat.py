@@ -27,6 +27,7 @@ from sensorium.encoders.server import (
 )
 from sensorium.errors import EncoderError
 from sensorium.tasks.origin import Origin
+from sensorium.visible import sound
 
 if TYPE_CHECKING:
     from sensorium.tasks.hub_chat import HubChat
@@ -145,6 +146,7 @@ class ServedModel:
                 raise MalformedError("the answer is not JSON") from None
             if not isinstance(found, dict) or not isinstance(found.get("text"), str):
                 raise MalformedError(f"the answer has no text: {answer[:200]!r}")
+            found["text"] = sound(found["text"])
             return found
 
         return self._server.ask_for_bytes("audio/transcriptions", read, data, content_type)
@@ -216,7 +218,7 @@ def _written(answer: dict[str, Any]) -> str:
         raise MalformedError(f"the answer has no message: {str(answer)[:200]}") from None
     if not isinstance(text, str):
         raise MalformedError(f"the message is no text: {str(text)[:200]}")
-    return without_thought(text)
+    return without_thought(sound(text))
 
 
 def _form(fields: Mapping[str, str], wav: bytes) -> tuple[bytes, str]:

@@ -9,6 +9,7 @@ from sensorium.tasks.chat import ServedModel
 from sensorium.tasks.hearing.base import RATE, Samples, is_invented, shifted, spread, wav
 from sensorium.tasks.hearing.transcripts import Said
 from sensorium.tasks.origin import Origin
+from sensorium.visible import sound
 
 SERVED_SECONDS = 110.0
 """Of sound that is sent at once; 3.5 MB."""
@@ -38,7 +39,7 @@ class Served:
         """See `Recogniser`."""
         answer = self._model.hear(wav(samples, RATE), language=language)
         seconds = len(samples) / RATE
-        spoken = str(answer.get("language") or language or "")
+        spoken = sound(str(answer.get("language") or language or ""))
         told = answer.get("segments")
         if not isinstance(told, list) or not told:
             return spread(answer["text"], seconds, spoken)
@@ -46,7 +47,7 @@ class Served:
         for one in told:
             try:
                 start, stop = float(one["start"]), float(one["end"])
-                text = str(one["text"]).strip()
+                text = sound(str(one["text"])).strip()
                 mean = float(one.get("avg_logprob") or 0.0)
                 nothing = float(one.get("no_speech_prob") or 0.0)
             except (KeyError, TypeError, ValueError):
