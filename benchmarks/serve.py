@@ -7,6 +7,9 @@ open: of ten requests four embed a text that nobody asked before, two a photo, a
 collection of 10,000 vectors. Both servers run in turns, in pieces of a few seconds, with the other
 one idle; the rival is `benchmarks.plain_server`. Then four times as many clients ask ours: what it
 refuses it has to refuse politely (503 with Retry-After), and afterwards it has to be as before.
+
+With ``--infinity`` texts alone are embedded, by all-MiniLM-L6-v2, beside Infinity, which is
+installed for it into an environment of its own.
 """
 
 from __future__ import annotations
@@ -22,17 +25,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import infinity
 from benchmarks.rows import Row
 from sensorium import Collection
+from sensorium.encoders.export import export
+from sensorium.encoders.hub import HubEncoder
 
-OURS, RIVAL = "sensorium serve", "plain FastAPI"
+OURS, RIVAL, INFINITY = "sensorium serve", "plain FastAPI", "Infinity"
+MIX = ("text", "search", "photo", "text", "search")
 VECTORS = 10_000
 PIECE = 5.0  # seconds that one server is asked before the other
 SAMPLE = Path(__file__).parent.parent / "sample" / "images"
@@ -45,6 +52,7 @@ WORDS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark alone."""
     parser.add_argument("--clients", type=int, default=32, help="who ask at once (32)")
+    parser.add_argument("--infinity", action="store_true", help="texts alone, beside Infinity")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each server (60)")
 
 
@@ -75,8 +83,8 @@ class Asked:
 class Load:
     """Bodies of requests: no text comes twice, so that nothing is found in a cache."""
 
-    def __init__(self, ours: bool) -> None:
-        self._ours = ours
+    def __init__(self, ours: bool, model: str = "mini", kinds: Sequence[str] = MIX) -> None:
+        self._ours, self._model, self._kinds = ours, model, kinds
         self._random = random.Random(1)
         self._count = 0
         self._pictures = [
@@ -87,7 +95,7 @@ class Load:
     def next(self) -> tuple[str, str, bytes]:
         """Kind, path and body of the next request."""
         self._count += 1
-        kind = ("text", "search", "photo", "text", "search")[self._count % 5]
+        kind = self._kinds[self._count % len(self._kinds)]
         if kind == "photo":
             picture = self._random.choice(self._pictures)
             content: object = [{"type": "image_url", "image_url": {"url": picture}}]
@@ -99,7 +107,7 @@ class Load:
             body = {"query": given, "k": 10}
         else:
             path = "/v1/embeddings" if self._ours else "/embed"
-            body = {"input": given, "model": "mini"} if self._ours else {"input": given}
+            body = {"input": given, "model": self._model} if self._ours else {"input": given}
         return kind, path, json.dumps(body).encode()
 
 
@@ -155,11 +163,13 @@ def ask(port: int, load: Load, clients: int, seconds: float, asked: Asked) -> No
 
 
 @contextmanager
-def running(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: Sequence[str], port: int, variables: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server in a process of its own, from when it answers."""
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env={**os.environ, **(variables or {})})
     try:
-        for _ in range(600):
+        for _ in range(1800):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
@@ -190,48 +200,77 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     clients = arguments.clients
     seconds = min(10.0, arguments.seconds) if arguments.quick else arguments.seconds
     with tempfile.TemporaryDirectory() as folder:
-        library = _collection(Path(folder))
+        if arguments.infinity:
+            return _beside_infinity(clients, seconds, Path(folder))
+        library = _collection(Path(folder), "mini")
         ports = {OURS: _free_port(), RIVAL: _free_port()}
-        commands = {
-            OURS: [
-                sys.executable, "-m", "sensorium", "serve", f"load={library}", "--port",
-                str(ports[OURS]),
-            ],
-            RIVAL: [
-                sys.executable, "-m", "benchmarks.plain_server", str(ports[RIVAL]), str(library)
-            ],
-        }  # fmt: skip
-        asked = {name: Asked() for name in ports}
         loads = {name: Load(name == OURS) for name in ports}
-        with running(commands[OURS], ports[OURS]) as own:
-            with running(commands[RIVAL], ports[RIVAL]) as rival:
-                for name in ports:  # what is loaded when it is first needed
-                    ask(ports[name], loads[name], 2, 3.0, Asked())
+        plain = [
+            sys.executable, "-m", "benchmarks.plain_server", str(ports[RIVAL]), str(library)
+        ]  # fmt: skip
+        with running(_ours(library, ports[OURS], "mini"), ports[OURS]) as own:
+            with running(plain, ports[RIVAL]) as rival:
                 processes = {OURS: own, RIVAL: rival}
-                held = {name: [megabytes(one)] for name, one in processes.items()}
-                started = {name: processor_seconds(one) for name, one in processes.items()}
-                for turn in range(max(2, round(seconds / PIECE))):
-                    names = [*ports] if turn % 2 else [*ports][::-1]
-                    for name in names:
-                        ask(ports[name], loads[name], clients, PIECE, asked[name])
-                        held[name].append(megabytes(processes[name]))
-                spent = {n: processor_seconds(p) - started[n] for n, p in processes.items()}
+                rows = _in_turns(f"{clients} clients", processes, ports, loads, clients, seconds)
             crowd, later = Asked(), Asked()
             ask(ports[OURS], loads[OURS], 4 * clients, seconds / 2, crowd)
             ask(ports[OURS], loads[OURS], clients, seconds / 4, later)
-    rows = [row for name in ports for row in _rows(f"{clients} clients", name, asked[name])]
     rows += _rows(f"{4 * clients} clients", OURS, crowd)
-    rows += _rows(f"{clients} clients, afterwards", OURS, later)
-    case = f"{clients} clients"
-    for name in ports:
-        each = spent[name] / max(1, asked[name].answered) * 1000
-        rows.append(Row("serve", case, name, "processor time of a request", each, "ms"))
-        for when, megabytes_then in (
+    return rows + _rows(f"{clients} clients, afterwards", OURS, later)
+
+
+def _beside_infinity(clients: int, seconds: float, folder: Path) -> list[Row]:
+    """Texts alone, by a model that both servers read."""
+    export(HubEncoder(str(infinity.model())), folder / "minilm")
+    library = _collection(folder, str(folder / "minilm"))
+    ports = {OURS: _free_port(), INFINITY: _free_port()}
+    loads = {
+        OURS: Load(True, str(folder / "minilm"), ["text"]),
+        INFINITY: Load(True, infinity.model().name, ["text"]),
+    }
+    with (
+        running(_ours(library, ports[OURS], str(folder / "minilm")), ports[OURS]) as own,
+        running(infinity.command(ports[INFINITY]), ports[INFINITY], infinity.VARIABLES) as rival,
+    ):
+        case = f"texts, {clients} clients"
+        return _in_turns(case, {OURS: own, INFINITY: rival}, ports, loads, clients, seconds)
+
+
+def _ours(library: Path, port: int, encoder: str) -> list[str]:
+    command = [sys.executable, "-m", "sensorium", "serve", f"load={library}", "--port", str(port)]
+    return [*command, "--encoder", encoder]
+
+
+def _in_turns(
+    case: str,
+    processes: Mapping[str, subprocess.Popen[bytes]],
+    ports: Mapping[str, int],
+    loads: Mapping[str, Load],
+    clients: int,
+    seconds: float,
+) -> list[Row]:
+    """Ask servers a piece of time each, again and again."""
+    asked = {name: Asked() for name in ports}
+    for name in ports:  # what is loaded when it is first needed
+        ask(ports[name], loads[name], 2, 3.0, Asked())
+    held = {name: [megabytes(one)] for name, one in processes.items()}
+    started = {name: processor_seconds(one) for name, one in processes.items()}
+    for turn in range(max(2, round(seconds / PIECE))):
+        names = [*ports] if turn % 2 else [*ports][::-1]
+        for name in names:
+            ask(ports[name], loads[name], clients, PIECE, asked[name])
+            held[name].append(megabytes(processes[name]))
+    rows = []
+    for name, process in processes.items():
+        rows += _rows(case, name, asked[name])
+        each = (processor_seconds(process) - started[name]) / max(1, asked[name].answered)
+        rows.append(Row("serve", case, name, "processor time of a request", each * 1000, "ms"))
+        for when, then in (
             ("before", held[name][0]),
             ("in the middle", held[name][len(held[name]) // 2]),
             ("afterwards", held[name][-1]),
         ):
-            rows.append(Row("serve", case, name, f"memory {when}", megabytes_then, "MB"))
+            rows.append(Row("serve", case, name, f"memory {when}", then, "MB"))
     return rows
 
 
@@ -253,10 +292,10 @@ def _rows(case: str, name: str, asked: Asked) -> list[Row]:
     return rows
 
 
-def _collection(folder: Path) -> Path:
+def _collection(folder: Path, encoder: str) -> Path:
     path = folder / "load.sensorium"
     rng = np.random.default_rng(0)
-    with Collection(path, "mini") as library:
+    with Collection(path, encoder) as library:
         vectors = rng.normal(size=(VECTORS, library.encoder.space.dimension))
         library.add_vectors(vectors.astype(np.float32), [f"/{n}.jpg" for n in range(VECTORS)])
     return path
