@@ -1,20 +1,23 @@
 """The page of `sensorium serve` over very many items, in Chromium.
 
-    python -m benchmarks page [--items 100000] [--runs 5]
+    python -m benchmarks page [--items 100000] [--runs 5] [--pictures FOLDER]
 
 The collection has the sample's photos over and over, under names and dates of their own, with
 vectors a little beside theirs; it is made once (minutes) and kept in the cache. The server runs in
 a process of its own, as `sensorium serve` starts it, and was asked once before. Chromium (Debian's,
 headless) draws without a graphics card. Measured are: the first paint, and until pictures are
-there; from the last key of a question to the frame that shows its hits; and while it is scrolled,
-by gestures, 60,000 pixels at 4,000 a second and in leaps across everything: the longest task of
-the page's thread in Chromium's own trace (also in processor time, which a busy machine does not
-change) and frames in which a row in view had no cells.
+there; from the last key of a question to the frame that shows its hits, with the processor time of
+the server and of the page's process for one question; and while it is scrolled, by gestures, 60,000
+pixels at 4,000 a second and in leaps across everything: the longest task of the page's thread in
+Chromium's own trace (also in processor time, which a busy machine changes less) and frames in which
+a row in view had no cells.
 """
 
 import argparse
 import datetime
 import json
+import math
+import os
 import random
 import shutil
 import socket
@@ -32,7 +35,7 @@ import numpy as np
 
 from benchmarks.datasets import home
 from benchmarks.rows import Row
-from benchmarks.sample import sample_rows
+from benchmarks.sample import SAMPLE, sample_rows
 from sensorium import Collection
 from sensorium.errors import MissingExtraError, UsageError
 
@@ -88,9 +91,16 @@ addEventListener("scroll", () => {
 """
 
 
+Server = tuple[str, int]
+"""Its address, and the number of its process."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this benchmark's options."""
     parser.add_argument("--items", type=int, default=100_000, help="of the collection")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="draw those of the docs, measure nothing"
+    )
     parser.add_argument("--runs", type=int, default=5, help="of each measurement")
 
 
@@ -103,17 +113,49 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     chromium = shutil.which("chromium")
     if chromium is None:
         raise UsageError("chromium is not installed: `apt-get install chromium`")
+    if arguments.pictures:
+        with sync_playwright() as started:
+            _draw(
+                started.chromium.launch(executable_path=chromium, args=["--no-sandbox"]),
+                arguments.pictures,
+            )
+        return []
     items, runs = (10_000, 2) if arguments.quick else (arguments.items, arguments.runs)
     collection = made(items)
-    with served(collection) as url, sync_playwright() as started:
+    with served(collection) as server, sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         found: dict[str, list[float]] = {}
         for _ in range(runs):
-            for measure in (_first_paint, _keys, _scrolling):
-                for name, values in measure(browser, url).items():
+            for measure in (_first_paint, _keys, _answers, _scrolling):
+                for name, values in measure(browser, server).items():
                     found.setdefault(name, []).extend(values)
         browser.close()
     return list(_rows(f"{items:,} items", found))
+
+
+def _draw(browser: Any, folder: Path) -> None:
+    """Draw the sample on the page, for the docs."""
+    path = home() / "page-pictures.sensorium"
+    with Collection(path, "mini") as collection:
+        collection.add(SAMPLE / "images.csv")
+    with served(path) as (url, _):
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(f"{url}#q=a castle on a hill")
+        page.wait_for_selector(".line")
+        page.wait_for_timeout(2000)
+        page.screenshot(path=folder / "page.jpg", type="jpeg", quality=75)
+        page.fill("#words", "a castle")
+        page.wait_for_selector('#grid[data-asked="a castle"]')
+        page.emulate_media(color_scheme="dark")
+        page.click(".hit")
+        page.click("text=Why this hit?")
+        page.wait_for_selector(".overlay", timeout=60_000)
+        # Where the sample lies is of no use to whoever looks at the picture.
+        page.evaluate(
+            "[...document.querySelectorAll('.facts dd')].find((one) => "
+            "one.textContent.startsWith('/')).textContent = '/home/you/photos/'"
+        )
+        page.screenshot(path=folder / "page-hit.jpg", type="jpeg", quality=80)
 
 
 def made(items: int) -> Path:
@@ -150,8 +192,8 @@ def made(items: int) -> Path:
 
 
 @contextmanager
-def served(collection: Path) -> Iterator[str]:
-    """Serve a collection in a process of its own; gives its address."""
+def served(collection: Path) -> Iterator[Server]:
+    """Serve a collection in a process of its own; gives its address and the process's number."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -160,7 +202,7 @@ def served(collection: Path) -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
         try:
             _wait_for(url, server)
-            yield url
+            yield url, server.pid
         finally:
             server.terminate()
 
@@ -181,19 +223,19 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
     raise UsageError("the server does not answer")
 
 
-def _opened(browser: Any, url: str) -> Any:
+def _opened(browser: Any, server: Server) -> Any:
     context = browser.new_context(viewport=SIZE)
     page = context.new_page()
     page.add_init_script(WATCH)
-    page.goto(url)
+    page.goto(server[0])
     page.wait_for_selector(".hit img.shown")
     return page
 
 
-def _first_paint(browser: Any, url: str) -> dict[str, list[float]]:
+def _first_paint(browser: Any, server: Server) -> dict[str, list[float]]:
     context = browser.new_context(viewport=SIZE)
     page = context.new_page()
-    page.goto(url)
+    page.goto(server[0])
     page.wait_for_selector(".hit img.shown")
     pictures = page.evaluate("performance.now()")
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
@@ -201,8 +243,8 @@ def _first_paint(browser: Any, url: str) -> dict[str, list[float]]:
     return {"first paint": [painted], "first pictures": [pictures]}
 
 
-def _keys(browser: Any, url: str) -> dict[str, list[float]]:
-    page = _opened(browser, url)
+def _keys(browser: Any, server: Server) -> dict[str, list[float]]:
+    page = _opened(browser, server)
     times, servers = [], []
     for question in QUESTIONS:
         page.fill("#words", "")
@@ -218,7 +260,8 @@ def _keys(browser: Any, url: str) -> dict[str, list[float]]:
                 """(() => {
                   const all = performance.getEntriesByType("resource");
                   const { requestStart, responseEnd } =
-                    all.filter((one) => one.name.endsWith("/search")).at(-1);
+                    all.filter(({ name, responseStatus }) =>
+                      name.endsWith("/search") && responseStatus === 200).at(-1);
                   performance.clearResourceTimings();
                   return responseEnd - requestStart;
                 })()"""
@@ -228,8 +271,45 @@ def _keys(browser: Any, url: str) -> dict[str, list[float]]:
     return {"last key to hits": times, "of which the server": servers}
 
 
-def _scrolling(browser: Any, url: str) -> dict[str, list[float]]:
-    page = _opened(browser, url)
+def _answers(browser: Any, server: Server) -> dict[str, list[float]]:
+    """Processor time of one question that is pasted, without its pictures."""
+    page = _opened(browser, server)
+    page.wait_for_timeout(1000)
+    page.route("**/thumbnail?*", lambda route: route.abort())
+    protocol = page.context.new_cdp_session(page)
+    protocol.send("Performance.enable")
+
+    def spent() -> tuple[float, float]:
+        metrics = protocol.send("Performance.getMetrics")["metrics"]
+        (seconds,) = (one["value"] for one in metrics if one["name"] == "ProcessTime")
+        return processor_seconds(server[1]), seconds
+
+    of_server, of_page = [], []
+    for question in QUESTIONS:
+        before = spent()
+        page.fill("#words", question)
+        page.wait_for_selector(f'#grid[data-asked="{question}"]')
+        after = spent()
+        of_server.append((after[0] - before[0]) * 1000)
+        of_page.append((after[1] - before[1]) * 1000)
+    page.context.close()
+    return {
+        "answer, processor time of the server": of_server,
+        "answer, processor time of the page": of_page,
+    }
+
+
+def processor_seconds(process: int) -> float:
+    """What a process has computed for since it began, on Linux; else NaN."""
+    try:
+        facts = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.nan
+    return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _scrolling(browser: Any, server: Server) -> dict[str, list[float]]:
+    page = _opened(browser, server)
     page.keyboard.type("/")
     page.keyboard.type("castle")
     page.wait_for_selector('#grid[data-asked="castle"]')

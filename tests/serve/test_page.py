@@ -121,7 +121,7 @@ def open_page(browser: Any, usual: Any, url: str) -> Iterator[Open]:
 
 def ask(page: Any, words: str) -> None:
     page.fill("#words", words)
-    page.wait_for_selector(f'#grid[data-asked="{words}"]')
+    page.wait_for_selector(f'#grid[data-asked="{words}"]', state="attached")
 
 
 def label(page: Any, place: int) -> str:
@@ -167,6 +167,34 @@ def test_words(open_page: Open, library: Path) -> None:
     page.fill("#words", "")
     page.wait_for_selector('#grid[data-asked=""]')
     assert page.inner_text("#told") == f"{COUNT} items"
+
+
+def test_words_alone(open_page: Open) -> None:
+    page = open_page()
+    page.check("[name=mode][value=words]")
+    ask(page, "brandenburgGate")
+    assert label(page, 1).startswith("x_brandenburgGate.jpg")
+    assert page.locator(".cell").count() == 1
+    ask(page, "zzzqqq")
+    assert page.inner_text("#told") == "No item holds these words."
+
+
+def test_what_is_gone_and_what_is_empty(open_page: Open, tmp_path: Path) -> None:
+    photo = tmp_path / "here.jpg"
+    shutil.copy(next(SAMPLE.glob("x_*.jpg")), photo)
+    paths = {"gone": tmp_path / "gone.sensorium", "empty": tmp_path / "empty.sensorium"}
+    with Collection(paths["gone"]) as gone, Collection(paths["empty"], "mini"):
+        gone.add(photo)
+    photo.unlink()
+    with Live(Settings(paths)) as url:
+        page = open_page(url=url, faulty=True, wait=False)
+        page.wait_for_selector('.hit.worded[aria-label^="here.jpg"]')
+        page.click(".hit")
+        assert page.inner_text("#view .side > .error:visible") == "The file is gone."
+        page.keyboard.press("Escape")
+        page.select_option("#collections", "empty")
+        told(page, "This collection holds nothing yet.")
+        page.close()
 
 
 def test_only_the_last_question_is_shown(open_page: Open) -> None:
@@ -523,7 +551,6 @@ def test_nobody_is_kept_from_it(open_page: Open) -> None:
         ]
 
     page = open_page()
-    page.add_style_tag(content="* { transition: none !important }")
     page.click("#filtering")
     page.wait_for_selector(".map")
     assert not serious(page)

@@ -35,11 +35,15 @@ export function fill(cell, hit, collection) {
   if (inWords) {
     opener.append(
       icon(hit.modality),
-      element("span", { className: "name" }, nameOf(hit)),
+      name(hit),
       element("span", { className: "words" }, hit.text?.slice(0, 400) ?? ""),
     );
   } else {
     const image = element("img", { alt: "", decoding: "async", draggable: false });
+    image.addEventListener("missing", () => {
+      opener.classList.add("worded");
+      image.replaceWith(icon(hit.modality === "image" ? "picture" : hit.modality), name(hit));
+    });
     opener.append(image);
     thumbs.bring(image, thumbnailOf(collection, hit.id, SIDE, pictureOf(hit)));
   }
@@ -60,6 +64,8 @@ export function fill(cell, hit, collection) {
     opener.append(bar, element("span", { className: "likely" }, percent(hit.probability)));
   }
 }
+
+const name = (hit) => element("span", { className: "name" }, nameOf(hit));
 
 /** Show nothing in a cell, and bring nothing for it. */
 export function empty(cell) {

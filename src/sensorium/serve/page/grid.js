@@ -8,8 +8,14 @@ import * as thumbs from "./thumbs.js";
 import { say } from "./words.js";
 
 /** Heights of the window, ahead of where it is scrolled and behind, where cells are elements. */
-const AHEAD = 1.5;
+const AHEAD = 2;
 const BEHIND = 0.5;
+
+/** The same just after something new is shown: the next key may bring something else. */
+const AHEAD_AT_FIRST = 0.25;
+
+/** Milliseconds until then. */
+const AT_FIRST = 150;
 
 /** Pixels in one frame that are "passing by": whoever looks sees no single picture. */
 const QUICK = 600;
@@ -33,6 +39,7 @@ export class Grid {
     this._focused = 0;
     this._layout = new Layout(1, 0, 0, ASPECT);
     this._last = 0;
+    this._first = 0;
     this._held = null; // what was brought into view stays there while rows get their heights
     this._aspectAt = (index) => aspectOf(this._feed.at(index));
     list.addEventListener("click", (event) => {
@@ -61,6 +68,11 @@ export class Grid {
     this._split = split;
     feed.addEventListener("change", ({ range }) => this._learn(range));
     this._held = null;
+    clearTimeout(this._first);
+    this._first = setTimeout(() => {
+      this._first = 0;
+      this._draw();
+    }, AT_FIRST);
     if (!stay) {
       this._focused = 0;
       scrollTo({ top: 0, behavior: "instant" });
@@ -167,7 +179,8 @@ export class Grid {
     const moved = scrollY - this._last;
     if (Math.abs(moved) > QUICK) thumbs.pass();
     this._last = scrollY;
-    const [before, after] = moved < 0 ? [AHEAD, BEHIND] : [BEHIND, AHEAD];
+    const ahead = this._first ? AHEAD_AT_FIRST : AHEAD;
+    const [before, after] = moved < 0 ? [ahead, BEHIND] : [BEHIND, ahead];
     const last = layout.rowAt(above + innerHeight * (1 + after));
     const first = layout.cells(layout.rowAt(above - innerHeight * before))[0];
     const stop = layout.rows ? layout.cells(last)[1] : 0;

@@ -4,12 +4,18 @@ import { ask } from "./api.js";
 import { byId } from "./dom.js";
 import { say } from "./words.js";
 
-/** Ask until there is one; resolves when the server knows who asks. */
+/**
+ * Ask until there is one.
+ * @returns {Promise<boolean>} whether the server knows now who asks: not where nobody entered one,
+ *   and not while it is being asked for already.
+ */
 export function enter() {
   const dialog = byId("login");
-  if (dialog.open) return Promise.resolve();
+  if (dialog.open) return Promise.resolve(false);
   dialog.showModal();
   return new Promise((resolve) => {
+    dialog.onclose = () => resolve(dialog.returnValue === "known");
+    dialog.returnValue = "";
     byId("login-form").onsubmit = async (event) => {
       event.preventDefault();
       const told = byId("login-error");
@@ -23,8 +29,7 @@ export function enter() {
         return;
       }
       byId("token").value = "";
-      dialog.close();
-      resolve();
+      dialog.close("known");
     };
   });
 }

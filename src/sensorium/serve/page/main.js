@@ -223,6 +223,7 @@ function remember(words) {
   if (state.mode !== "vector") kept.set("mode", state.mode);
   if (rooms.name !== "grid") kept.set("room", rooms.name);
   const hash = kept.toString();
+  document.title = words ? `${words} – Sensorium` : "Sensorium";
   history.replaceState(null, "", hash ? `#${hash}` : location.pathname);
 }
 
@@ -352,8 +353,7 @@ async function bringEverything() {
 }
 
 watcher.tokenNeeded = async () => {
-  await enter();
-  await bringEverything();
+  if (await enter()) await bringEverything();
 };
 
 start();

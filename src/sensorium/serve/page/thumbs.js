@@ -49,7 +49,7 @@ function next() {
       ended(image);
     };
     image.onerror = () => {
-      image.classList.add("missing");
+      image.dispatchEvent(new Event("missing"));
       ended(image);
     };
     image.src = image.dataset.address;
