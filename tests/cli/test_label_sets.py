@@ -9,8 +9,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from sensorium import Collection
+from sensorium import Collection, load_encoder
+from sensorium.tasks.classification import VectorClassifier
 from sensorium.tasks.conformal import ConformalLabels
+from sensorium.tasks.origin import digest_of_folder
 from tests.cli.conftest import Run
 
 CLASSES = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
@@ -57,6 +59,28 @@ def test_sets_hold_the_examples_as_often_as_is_stated(
     assert [line.split("\t")[1:] for line in plain.lines[1:]] == [
         [",".join(row["set"])] * bool(row["set"]) for row in rows if "/red/" in row["path"]
     ]
+
+
+def test_labels_say_which_model_gave_them(
+    run: Run, examples: Path, tiny: Path, tmp_path: Path
+) -> None:
+    picture, library = examples / "red" / "0.png", tmp_path / "c.sensorium"
+    assert run("index", picture, "-c", library, "--encoder", tiny).code == 0
+    encoder = load_encoder(tiny)
+    weights = {"weights": encoder.encode(["red", "blue"]) / np.float32(0.1)}
+    head = VectorClassifier(
+        ["red", "blue"], encoder.space, str(tiny), "linear-probe", "image", weights
+    )
+    folder = head.save(tmp_path / "colours")
+    own = {"model": encoder.name, "revision": encoder.space.fingerprint, "kind": "encoder"}
+    trained = {"model": str(folder), "revision": digest_of_folder(folder), "kind": "folder"}
+    for options, origin in (
+        ((picture, "--labels", "red,blue", "--encoder", tiny), own),
+        (("-c", library, "--labels", "red"), own),
+        ((picture, "--classifier", folder), trained),
+    ):
+        (row,) = map(json.loads, run("classify", *options, "--json").lines)
+        assert row["origin"] == origin
 
 
 def test_sets_of_a_collection_are_those_of_its_files(

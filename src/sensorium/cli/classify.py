@@ -26,7 +26,9 @@ from sensorium.encoders import DEFAULT_ENCODER, Encoder, load_encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.evaluation.report import Report, named
 from sensorium.media import open_media
+from sensorium.plain import plain_fields
 from sensorium.tasks.conformal import ConformalLabels
+from sensorium.tasks.origin import Origin, digest_of_folder
 from sensorium.tasks.yes_no import answer
 from sensorium.tasks.zero_shot import ZeroShotClassifier
 
@@ -193,17 +195,18 @@ def classify(
             states = states_of(found)
             output.print_stale(found, states, library.path)
         rows = [(item.path, item.labels) for item in found]
+    origin = _origin(classifier, loaded) if as_json else None
     if fitted is not None:
         if keep is not None:
             fitted.save(keep)
-        _print_sets(fitted, rows, chosen, as_json, states)
+        _print_sets(fitted, rows, chosen, origin, states)
         return
     if save is not None:
         output.notices.print(f"{len(rows)} labels stored as {save}")
     explanations: list[Explanation | None] = []
     if explain or draw is not None:
         explanations = _explained(rows, classifier, zero_shot, loaded, judged, chosen, draw)
-    _print(rows, chosen, as_json, judged, states, explanations)
+    _print(rows, chosen, origin, judged, states, explanations)
 
 
 def label(
@@ -280,32 +283,40 @@ def _explained(
     return found
 
 
+def _origin(classifier: Path | None, encoder: Encoder | None) -> Origin:
+    """Which model labels: a trained classifier, or an encoder by names."""
+    if classifier is not None:
+        return Origin(str(classifier), digest_of_folder(classifier), "folder")
+    assert encoder is not None
+    return Origin(encoder.name, encoder.space.fingerprint, "encoder")
+
+
 def _print(
     rows: list[tuple[str, Labels]],
     chosen: Selection,
-    as_json: bool,
+    origin: Origin | None,
     judged: bool,
     states: Sequence[str],
     explanations: Sequence[Explanation | None],
 ) -> None:
-    if not as_json:
+    if origin is None:
         because = [one.told() if one is not None else "" for one in explanations]
         output.print_labels(rows, judged=judged, because=because)
     facts = [{"path": path, "labels": dict(best), **_answers(best, judged)} for path, best in rows]
     for fact, explanation in zip(facts, explanations, strict=bool(explanations)):
         fact |= as_facts(explanation)
-    _print_rest(facts, chosen, as_json, states)
+    _print_rest(facts, chosen, origin, states)
 
 
 def _print_sets(
     fitted: ConformalLabels,
     rows: list[tuple[str, Labels]],
     chosen: Selection,
-    as_json: bool,
+    origin: Origin | None,
     states: Sequence[str],
 ) -> None:
     sets = sets_of(fitted, rows)
-    if not as_json:
+    if origin is None:
         output.print_label_sets(rows, sets)
         output.notices.print(
             f"sets that hold the true label of {fitted.coverage:.4g} of pictures like the "
@@ -316,19 +327,22 @@ def _print_sets(
         {"path": path, "set": labels, "labels": dict(best), "coverage": fitted.coverage}
         for (path, best), labels in zip(rows, sets, strict=True)
     ]
-    _print_rest(facts, chosen, as_json, states)
+    _print_rest(facts, chosen, origin, states)
 
 
 def _print_rest(
-    facts: list[dict[str, Any]], chosen: Selection, as_json: bool, states: Sequence[str]
+    facts: list[dict[str, Any]], chosen: Selection, origin: Origin | None, states: Sequence[str]
 ) -> None:
     """What follows the labels: kinds of files passed over, the facts as JSON, what was skipped."""
-    if not as_json:
+    if origin is None:
         output.print_ignored(chosen.ignored)
+    else:
+        for fact in facts:
+            fact["origin"] = plain_fields(origin)
     for fact, state in zip(facts, states, strict=bool(states)):
         fact["state"] = state
     skipped = chosen.skipped
-    output.print_report(Report((), [*facts, *named(skipped)], skipped), as_json)
+    output.print_report(Report((), [*facts, *named(skipped)], skipped), origin is not None)
     if not facts:
         raise typer.Exit(EXIT_PARTLY)
 
