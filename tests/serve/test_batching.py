@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sensorium import Text, load_encoder
+from sensorium.encoders import background
 from sensorium.encoders.base import Encoder, Prepared
 from sensorium.errors import EncoderError, MediaError
 from sensorium.media import Modality
@@ -120,3 +121,16 @@ def test_who_comes_when_it_is_full_is_told_so() -> None:
         assert all(one.result().shape == (1, slow.space.dimension) for one in asked)
     batched.close()
     assert not batched.is_alive
+
+
+def test_what_is_known_of_a_space_outlives_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was closed leaves nothing that another one of the same space would ask."""
+    monkeypatch.setattr(background, "_known", {})
+    for _ in range(2):
+        batched = BatchedEncoder(load_encoder("mini"), 256)
+        known = background.background(batched)
+        batched.close()
+    batched = BatchedEncoder(load_encoder("mini"), 256)
+    assert background.background(batched) is known
+    assert known["text"].shape[1] == batched.space.dimension
+    batched.close()

@@ -71,6 +71,7 @@ def background(encoder: Encoder) -> Mapping[str, npt.NDArray[np.float32]]:
     key = encoder.space.fingerprint
     if key not in _known:
         _known[key] = _Background(encoder)
+    _known[key].encoder = encoder  # that of before may be closed by now
     return _known[key]
 
 
@@ -78,7 +79,7 @@ class _Background(Mapping[str, npt.NDArray[np.float32]]):
     """Who has pictures alone does not wait until forty passages are encoded."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
         if (pictures := encoder.ordinary("pictures")) is not None:
             self._vectors[str(Modality.IMAGE)] = pictures
@@ -89,7 +90,7 @@ class _Background(Mapping[str, npt.NDArray[np.float32]]):
         if name not in self._names:
             raise KeyError(name)
         if name not in self._vectors:
-            self._vectors[name] = self._encoder.encode(PASSAGES)
+            self._vectors[name] = self.encoder.encode(PASSAGES)
         return self._vectors[name]
 
     def __contains__(self, name: object) -> bool:

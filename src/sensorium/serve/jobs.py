@@ -258,6 +258,7 @@ class Jobs:
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            flush_folder(folder.parent)
             lock = path.open("wb")
             if fcntl is not None:
                 with contextlib.suppress(OSError):  # a network's file system may have no locks

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import secrets
+import time
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,9 @@ from sensorium.visible import OBEYED, visible
 
 PART = ".part"
 """End of the hidden names of what is on its way."""
+
+ABANDONED_SECONDS = 24 * 3600
+"""So long nothing came of a file: whoever sent it is gone."""
 
 MOST_FILES = 1000
 """Of one request; a folder of more is sent in several, or lies where the server may read it."""
@@ -93,6 +97,8 @@ class Receiving:
         if kind != b"multipart/form-data" or not boundary:
             raise UsageError("files come as a form: multipart/form-data with a boundary")
         folder.mkdir(parents=True, exist_ok=True)
+        flush_folder(folder.parent)
+        _remove_abandoned(folder)
         self.files: list[Received] = []
         self._folder = folder
         self._field, self._value, self._disposition = b"", b"", b""
@@ -280,6 +286,14 @@ def safe_name(name: str) -> str:
     if room < 1:
         stem, suffix, room = last, "", MOST_NAME
     return stem.encode()[:room].decode("utf-8", "ignore") + suffix
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what a killed server left of files on their way."""
+    for part in folder.glob(f".*{PART}"):
+        with contextlib.suppress(OSError):
+            if part.stat().st_mtime < time.time() - ABANDONED_SECONDS:
+                part.unlink()
 
 
 def _reason_by_name(name: str) -> str:

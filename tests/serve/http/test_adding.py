@@ -103,6 +103,17 @@ def test_nothing_is_written_over(serve: Serve, library: Path) -> None:
     assert sorted(left) == ["a-2.jpg", "a-3.jpg", "a.jpg"]
 
 
+def test_what_a_killed_server_left_is_removed(serve: Serve, library: Path) -> None:
+    uploads = library.parent / "library-uploads"
+    uploads.mkdir()
+    old, young = uploads / ".0123456789abcdef.part", uploads / ".fedcba9876543210.part"
+    for part in (old, young):
+        part.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    send(serve(library), ("a.exe", b"MZ"))
+    assert not old.exists() and young.exists()
+
+
 def test_deleting_takes_files_only_when_asked(serve: Serve, library: Path) -> None:
     client = serve(library)
     sent = send(client, ("a.jpg", PHOTOS[3].read_bytes()), ("b.jpg", PHOTOS[4].read_bytes()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import anyio.to_thread
@@ -17,7 +18,7 @@ from sensorium.encoders import Encoder
 from sensorium.encoders.base import Role
 from sensorium.errors import MediaError, SensoriumError, UsageError
 from sensorium.serve.answers import Answer, told
-from sensorium.serve.batching import BusyError
+from sensorium.serve.batching import SMALL, BusyError
 from sensorium.serve.http.depends import ServedState, needs, served_by
 from sensorium.serve.served import Served
 from sensorium.serve.v1.dialects import (
@@ -172,8 +173,9 @@ def _embedded(served: Served, body: dict[str, Any]) -> Response:
     encoder = served.encoder(name)
     try:
         size = _size(body.get("dimensions"), encoder, name)
-        items = items_of(body, served.settings)
-        rows = encoded(encoder, items, role_of(body))[:, :size]
+        with _turn(served, body):
+            items = items_of(body, served.settings)
+            rows = encoded(encoder, items, role_of(body))[:, :size]
     except (ItemError, UsageError, MediaError) as error:
         return told(400, str(error), INVALID)
     if size < encoder.space.dimension:
@@ -197,8 +199,9 @@ def _embedded_for_cohere(served: Served, body: dict[str, Any]) -> Response:
     encoder = served.encoder(name)
     try:
         size = _size(body.get("output_dimension"), encoder, name)
-        items = items_of(cohere_items(body), served.settings)
-        rows = encoded(encoder, items, role_of(body))[:, :size]
+        with _turn(served, cohere_items(body)):
+            items = items_of(cohere_items(body), served.settings)
+            rows = encoded(encoder, items, role_of(body))[:, :size]
     except (ItemError, UsageError, MediaError) as error:
         return told(400, str(error), INVALID)
     found = {kind: [_written(row, kind) for row in rows] for kind in kinds}
@@ -210,6 +213,19 @@ def _embedded_for_cohere(served: Served, body: dict[str, Any]) -> Response:
                  "billed_units": {"input_tokens": words_in(items)}},
     }  # fmt: skip
     return Answer(answer)
+
+
+def _turn(served: Served, body: dict[str, Any]) -> AbstractContextManager[None]:
+    """A few texts are encoded with those of others; media, and many, wait for a turn."""
+    given = body.get("input")
+    listed = [given] if isinstance(given, str) else given
+    is_light = (
+        isinstance(listed, list)
+        and len(listed) <= SMALL
+        and all(isinstance(one, str) for one in listed)
+        and body.get("modality", "text") == "text"
+    )
+    return nullcontext() if is_light else served.turns
 
 
 def _size(asked: Any, encoder: Encoder, name: str) -> int:
