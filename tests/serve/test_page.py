@@ -414,6 +414,19 @@ def test_where_a_token_is_needed(open_page: Open, library: Path) -> None:
         page.close()
 
 
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_fits_a_phone(open_page: Open, language: str) -> None:
+    page = open_page(locale=language)
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.wait_for_selector("#adding:visible")
+    ends = page.locator(".top button:visible, .top select:visible, .box").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect()).map((one) => [one.left, one.right])"
+    )
+    assert len(ends) >= 5
+    assert all(left >= 0 and right <= 360 for left, right in ends)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_chinese(open_page: Open) -> None:
     page = open_page(locale="zh-CN")
     assert page.inner_text("#told") == f"{COUNT} 项"
