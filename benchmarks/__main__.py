@@ -47,6 +47,7 @@ BENCHMARKS = {
     "serve": "requests a second and their seconds under load, beside a plain server",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
     "page": "the page of `serve` over 100,000 items in Chromium: paint, keys, scrolling",
+    "page_map": "the page's map of 100,000 items in Chromium: frames while it moves",
     "pages": "documents of many pages and long texts: seconds and memory, by size",
     "texts": "long texts of every shape: processor time of reading and cutting, by size",
 }

@@ -196,7 +196,7 @@ def test_classes_by_a_few_examples(on_map: Open, url: str) -> None:  # noqa: F81
         page.check(f'.label:has-text("{name}") input')
         for place in places:
             tiles.nth(place).click()
-    assert tiles.nth(0).get_attribute("aria-label").endswith("example of animal")
+    assert tiles.nth(0).locator(".unseen").inner_text().endswith("example of animal")
     train.click()
     page.wait_for_selector(".sources [value='=thing']", state="attached")
     api = f"{url}/api/collections/library/classes"

@@ -253,9 +253,10 @@ export class ClassesRoom {
     const shown = element("button", { type: "button", className: "tile", onclick: () => this._toggle(item.id) },
       hasPicture
         ? element("img", { alt: "", loading: "lazy", draggable: false, src: thumbnailOf(this._page.collection(), item.id, 256, pictureOf(item)) })
-        : element("span", { className: "worded-tile" }, icon(item.modality), nameOf(item)),
-      element("span", { className: "given" }),
-      item.probability != null && element("span", { className: "sure" }, percent(item.probability)));
+        : element("span", { className: "worded-tile" }, icon(item.modality), element("span", { "aria-hidden": "true" }, nameOf(item))),
+      element("span", { className: "unseen" }),
+      element("span", { className: "given", "aria-hidden": "true" }),
+      item.probability != null && element("span", { className: "sure", "aria-hidden": "true" }, percent(item.probability)));
     shown.dataset.id = item.id;
     const told = item.label && item.probability != null ? say("isLikely", item.label, percent(item.probability)) : "";
     shown.told = [nameOf(item), told].filter(Boolean).join(", ");
@@ -277,7 +278,7 @@ export class ClassesRoom {
       tile.querySelector(".given").textContent = label ?? "";
       tile.setAttribute("aria-pressed", String(Boolean(label)));
       tile.classList.toggle("other", Boolean(label) && label !== draft.active);
-      tile.setAttribute("aria-label", [tile.told, label && say("exampleOf", label)].filter(Boolean).join(", "));
+      tile.querySelector(".unseen").textContent = [tile.told, label && say("exampleOf", label)].filter(Boolean).join(", ");
       tile.disabled = !draft.active;
     }
   }

@@ -86,19 +86,19 @@ export class CopiesRoom {
 
   _draw() {
     const groups = this._groups ?? [];
-    this._list.replaceChildren(...groups.map((group, n) => this._group(group, n)));
+    this._list.replaceChildren(...groups.map((group) => this._group(group)));
     this._more.hidden = !groups.length || groups.length >= this._count;
     this._told.textContent = !this._groups ? say("copiesHelp") : say("copiesFound", this._count ?? 0);
     this._drawBar();
   }
 
-  _group(group, n) {
+  _group(group) {
     const isSame = group.kind === "copies";
-    const heading = element("h2", { id: `group-${n}` },
+    const heading = element("h2", {},
       element("span", { className: isSame ? "same" : "altered" }, icon(isSame ? "yes" : "view"), say(isSame ? "copies" : "altered")),
       element("span", { className: "why" }, say(isSame ? "copiesWhy" : "alteredWhy")));
     const members = element("ul", { role: "list" }, ...group.items.map((item, place) => this._member(group, item, place)));
-    return element("li", { className: "group", role: "group", "aria-labelledby": heading.id }, heading, members);
+    return element("li", { className: "group" }, heading, members);
   }
 
   _member(group, item, place) {

@@ -218,11 +218,14 @@ export class MapCanvas {
     const line = this._ratio * (strength >= 0.05 || chosen[row] ? 3 : 1.5);
     const [red, green, blue] = palette[places[row]];
     const frame = chosen[row] ? this._ink() : strength >= 0.05 ? this._hitColour() : `rgb(${red} ${green} ${blue})`;
-    for (const [colour, share] of [[this._ground(), 1], [frame, isDim ? DIM : 1]]) {
+    const share = isDim ? DIM : 1;
+    // Whatever lies below is covered, also below what is dimmed.
+    for (const [colour, opacity, edge] of [[this._ground(), 1, line], [frame, share, line], [this._ground(), 1, 0]]) {
       context.fillStyle = colour;
-      context.globalAlpha = share;
-      context.fillRect(left - line, top - line, width + 2 * line, height + 2 * line);
+      context.globalAlpha = opacity;
+      context.fillRect(left - edge, top - edge, width + 2 * edge, height + 2 * edge);
     }
+    context.globalAlpha = share;
     context.imageSmoothingEnabled = true;
     context.drawImage(image, left, top, width, height);
     context.globalAlpha = 1;
