@@ -46,6 +46,7 @@ def test_uploads_of_collections(tmp_path: Path) -> None:
     assert Settings(collections, uploads=Path("/kept")).uploads_of("a") == Path("/kept/a")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_several_processes(tmp_path: Path) -> None:
     """Each answers for the jobs of all, and what a killed one was at is told to be interrupted."""

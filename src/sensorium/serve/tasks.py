@@ -93,6 +93,7 @@ def model_of(task: str, asked: str | None, own: Mapping[str, str]) -> str | None
 
 def classify(given: Given, asked: Options, encoder: Encoder) -> Any:
     """As ``sensorium classify FILE --labels ... --json``."""
+    from sensorium.tasks.origin import Origin
     from sensorium.tasks.yes_no import answer
     from sensorium.tasks.zero_shot import ZeroShotClassifier
 
@@ -104,7 +105,8 @@ def classify(given: Given, asked: Options, encoder: Encoder) -> Any:
     fact: dict[str, Any] = {"path": str(given.path), "labels": dict(best)}
     if asked.multi or len(labels) == 1:
         fact["answers"] = [{"label": x, "probability": p, "answer": answer(p)} for x, p in best]
-    return fact
+    origin = Origin(encoder.name, encoder.space.fingerprint, "encoder")
+    return {**fact, "origin": plain_fields(origin)}
 
 
 def detect(models: Models, given: Given, asked: Options, encoder: Encoder, model: str) -> Any:
