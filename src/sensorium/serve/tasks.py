@@ -163,7 +163,7 @@ def explain(given: Given, asked: Options, encoder: Encoder) -> Any:
             classifier, encoder, asked.label, media, multi=asked.multi,
             faithfulness=asked.faithfulness,
         )  # fmt: skip
-    parts = [part for part in asked.parts or () if part.get("weight", 1) > 0]
+    parts = [part for part in asked.parts or () if _counts(part.get("weight", 1))]
     query: Any = None if asked.query is None else Text(asked.query)
     if query is None and len(parts) == 1:
         (part,) = parts
@@ -276,6 +276,13 @@ def told(result: Any, given: Given | None) -> Any:
     """A result as JSON has it, in the client's names."""
     fields = result if isinstance(result, dict) else plain_fields(result)
     return fields if given is None or given.is_item else renamed(fields, given)
+
+
+def _counts(weight: Any) -> bool:
+    """Whether a part of a question is wanted."""
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+        raise UsageError(f"a weight is a number, got {weight!r:.40}")
+    return weight > 0
 
 
 def _words(labels: Any) -> list[str]:
