@@ -85,22 +85,7 @@ def test_map_by_keyboard(on_map: Open) -> None:
     page.wait_for_selector(".selected", state="hidden")
 
 
-def test_what_a_line_encloses(on_map: Open, url: str) -> None:  # noqa: F811
-    page = on_map()
-    around_all(page)
-    playwright.expect(page.locator(".selected strong")).to_have_text(f"{COUNT} chosen")
-    with page.expect_response("**/search") as answered:
-        page.click("text=More like these")
-    parts = answered.value.request.post_data_json["parts"]
-    assert answered.value.ok
-    assert len({part["item"] for part in parts}) == len(parts) == COUNT
-    assert sum(part["weight"] for part in parts) == pytest.approx(1)
-    page.click("text=Show as a grid")
-    told(page, f"{COUNT} items")
-    assert page.locator(".cell").first.get_attribute("aria-setsize") == str(COUNT)
-
-
-def test_hits_on_the_map(on_map: Open, url: str) -> None:  # noqa: F811
+def test_hits_and_what_a_line_encloses(on_map: Open, url: str) -> None:  # noqa: F811
     page = on_map()
     page.fill("#words", "horse")
     page.wait_for_selector('#grid[data-asked="horse"]', state="attached")
@@ -112,6 +97,17 @@ def test_hits_on_the_map(on_map: Open, url: str) -> None:  # noqa: F811
     words = "1 hit is likely" if len(likely) == 1 else f"{len(likely)} hits are likely"
     playwright.expect(page.locator(".told-map")).to_contain_text(words)
     assert page.url.endswith("#q=horse&room=map")
+    around_all(page)
+    playwright.expect(page.locator(".selected strong")).to_have_text(f"{COUNT} chosen")
+    with page.expect_response("**/search") as answered:
+        page.click("text=More like these")
+    parts = answered.value.request.post_data_json["parts"]
+    assert answered.value.ok
+    assert len({part["item"] for part in parts}) == len(parts) == COUNT
+    assert sum(part["weight"] for part in parts) == pytest.approx(1)
+    page.click("text=Show as a grid")
+    told(page, f"{COUNT} items")
+    assert page.locator(".cell").first.get_attribute("aria-setsize") == str(COUNT)
 
 
 def test_points_and_dots(open_page: Open) -> None:  # noqa: F811
@@ -244,7 +240,7 @@ def test_forgetting_duplicates(open_page: Open, tmp_path: Path) -> None:  # noqa
         page = open_page(url=url)
         reads = {"json": {"scopes": ["read"]}, "headers": {"cache-control": "no-store"}}
         page.route("**/api/session", lambda route: route.fulfill(**reads))
-        page.goto(f"{url}/?again#room=copies")
+        page.goto(f"{url}/?again#room=copies")  # the page as it is without the right to forget
         page.click("#copies-room .strong")
         page.wait_for_selector(".group")
         assert page.locator(".forgetting:visible").count() == 0
