@@ -51,9 +51,10 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 # Ten seconds to a minute each. `make docs` runs the pages from an empty home, too; what the
 # translation's blocks do, README's do (below).
 LONG = (
-    "README.md", "README.zh-CN.md", "bulk.md", "caption.md", "classifier.md", "contrastive.md",
-    "detect.md", "evaluation.md", "explain.md", "fusion.md", "hashing.md", "media.md", "scores.md",
-    "search.md", "segment.md", "speak.md", "transcribe.md",
+    "README.md", "README.zh-CN.md", "answer.md", "bulk.md", "caption.md", "classifier.md",
+    "clients.md", "contrastive.md", "detect.md", "encoders.md", "evaluation.md", "explain.md",
+    "fusion.md", "hashing.md", "http.md", "mcp.md", "media.md", "scores.md", "search.md",
+    "segment.md", "speak.md", "transcribe.md",
 )  # fmt: skip
 RUN = [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES]
 

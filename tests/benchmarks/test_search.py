@@ -190,6 +190,7 @@ class Missing(rivals.NumPyExact):
     package = "no-such-package"
 
 
+@pytest.mark.slow
 def test_what_is_missing_or_fails_is_said_and_the_rest_is_measured(
     items, queries, tmp_path, monkeypatch
 ):
@@ -223,6 +224,7 @@ def test_what_is_missing_or_fails_is_said_and_the_rest_is_measured(
     show(rows)
 
 
+@pytest.mark.slow
 def test_codes_are_searched_alike_by_all(vectors, queries):
     console = Console(record=True, width=200)
     found = list(search_codes.measure_codes(vectors[:COUNT], {"image": queries}, console))

@@ -32,8 +32,8 @@ def test_intervals_hold_the_means_and_differences_are_paired() -> None:
     for system in ("ours", "theirs"):
         low, high = (rows[system, f"IoU, interval {end}"] for end in ("from", "to"))
         assert low < rows[system, "IoU"] < high
-    assert rows["theirs", "ours is better by"] == pytest.approx(0.3)
-    assert rows["theirs", "better by, interval from"] == pytest.approx(0.3)
+    assert rows["theirs", "IoU: ours is better by"] == pytest.approx(0.3)
+    assert rows["theirs", "IoU: better by, interval from"] == pytest.approx(0.3)
 
 
 def test_outlines_lie_on_photos_that_are_there(sample: Path) -> None:

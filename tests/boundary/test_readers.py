@@ -33,6 +33,7 @@ NOT_READERS = {
     "media/progress.py", "media/segments.py", "media/skipped.py",
     "media/spending.py",  # tests/media/test_isolation.py
     "media/tracks/alike.py", "media/tracks/abreast.py",  # of what has been read
+    "media/unread.py",  # the beginning alone: tests/media/test_unread.py
     "media/spooling.py",  # what is in memory, for a process: tests/media/tracks/test_door.py
 }  # fmt: skip
 

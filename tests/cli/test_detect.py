@@ -84,6 +84,7 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(
         assert done.code and said in done.err, wrong
 
 
+@pytest.mark.slow
 def test_people_are_found_in_an_index(run: Run, photos: Path, tmp_path: Path) -> None:
     library = tmp_path / "c.sensorium"
     (photos / "broken.jpg").unlink()

@@ -78,6 +78,7 @@ def test_what_cannot_be_asked_is_one_line(
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_captions_without_a_captioner(run: Run, sample: Path) -> None:
     names = ("s_chelsea.jpg", "s_motorcycle_left.jpg")
     done = run("caption", *(sample / "images" / name for name in names), "--json")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -125,6 +126,8 @@ def test_an_interrupted_command_says_how_far_it_was(
     may = waiting_after(2, script)
     command = Begun(*made(verb))
     command.hear(2)
+    while len(script.asked) < 3:  # it has done with the second one
+        time.sleep(0.01)
     command.process.send_signal(signal.SIGINT)
     code, told, said = command.ended()
     may.set()

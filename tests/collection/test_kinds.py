@@ -96,6 +96,7 @@ def ranked(library: Collection, query: object) -> dict[str, Hit]:
     return {Path(hit.path).name: hit for hit in library.search(query, k=100)}
 
 
+@pytest.mark.slow
 def test_what_looks_like_nothing_does_not_answer_everything(
     library: Collection, captions: dict[str, tuple[str, str]]
 ) -> None:
@@ -160,6 +161,7 @@ def test_pages_are_cut_from_one_ranking(
     assert [score for _, score in whole] == sorted((s for _, s in whole), reverse=True)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_in_whatever_order_things_were_added(
     library: Collection, tmp_path: Path, mini: Encoder
 ) -> None:

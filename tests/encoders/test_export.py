@@ -46,7 +46,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory, images: list[Path]) -> Ex
 
 
 @pytest.mark.parametrize(
-    "name", ["clip", pytest.param("siglip", marks=pytest.mark.slow), "vit", "bert", "clap"]
+    "name",
+    [
+        "clip",
+        pytest.param("siglip", marks=pytest.mark.slow),
+        "vit",
+        "bert",
+        pytest.param("clap", marks=pytest.mark.slow),
+    ],
 )
 def test_agreement(exported: Exported, images: list[Path], name: str) -> None:
     original, folder, report = exported(name)

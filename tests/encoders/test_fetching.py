@@ -307,6 +307,7 @@ def test_names_without_an_organisation(hub: HubServer, folder: Path) -> None:
             fetch_model(name)
 
 
+@pytest.mark.slow
 def test_in_the_shell(hub: HubServer, repository: Repository, tmp_path: Path) -> None:
     environment = {**os.environ, "SENSORIUM_HOME": str(tmp_path / "home")}
     (tmp_path / "a.txt").write_text("a red cat")

@@ -179,6 +179,7 @@ def test_words_alone(open_page: Open) -> None:
     assert page.inner_text("#told") == "No item holds these words."
 
 
+@pytest.mark.slow
 def test_what_is_gone_and_what_is_empty(open_page: Open, tmp_path: Path) -> None:
     photo = tmp_path / "here.jpg"
     shutil.copy(next(SAMPLE.glob("x_*.jpg")), photo)
@@ -243,6 +244,7 @@ def test_several_parts(open_page: Open) -> None:
     page.wait_for_selector("#chips", state="hidden")
 
 
+@pytest.mark.slow
 def test_more_like_a_hit_and_not_like_it(open_page: Open) -> None:
     page = open_page()
     ask(page, "horse")
@@ -295,6 +297,7 @@ def test_judging(open_page: Open, library: Path) -> None:
     assert label(page, 1).split(",")[0] != best
 
 
+@pytest.mark.slow
 def test_why_a_hit_was_found(open_page: Open) -> None:
     page = open_page()
     ask(page, "a camel")
@@ -334,6 +337,7 @@ def test_where_nothing_matches(open_page: Open) -> None:
     assert above and max(above) < 0.05
 
 
+@pytest.mark.slow
 def test_filters(open_page: Open) -> None:
     page = open_page(faulty=True)
     page.click("#filtering")
@@ -347,6 +351,7 @@ def test_filters(open_page: Open) -> None:
     told(page, f"2 of {COUNT} items")
 
 
+@pytest.mark.slow
 def test_order_and_months(open_page: Open) -> None:
     page = open_page()
     page.click("#filtering")
@@ -414,6 +419,7 @@ def test_where_a_token_is_needed(open_page: Open, library: Path) -> None:
         page.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_fits_a_phone(open_page: Open, language: str) -> None:
     page = open_page(locale=language)
@@ -518,6 +524,7 @@ def test_layout(open_page: Open) -> None:
     assert found["full"] == pytest.approx(rows[-1]["top"] + rows[-1]["height"])
 
 
+@pytest.mark.slow
 def test_sounds_and_texts(open_page: Open, tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text(
         "# Castles\n\nA castle on a hill.\n\n# Bells\n\nBells ring.\n"

@@ -54,6 +54,7 @@ def around_all(page: Any) -> None:
     page.keyboard.up("Shift")
 
 
+@pytest.mark.slow
 def test_map_by_keyboard(on_map: Open) -> None:
     page = on_map()
     canvas = page.locator("#map-room canvas")
@@ -222,6 +223,7 @@ def test_classes_by_a_few_examples(on_map: Open, url: str) -> None:  # noqa: F81
     assert httpx.get(api).json()["classes"] == []
 
 
+@pytest.mark.slow
 def test_forgetting_duplicates(open_page: Open, tmp_path: Path) -> None:  # noqa: F811
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -66,6 +66,7 @@ def read(picture: PIL.Image.Image) -> list[str]:
     return [words(segment) for segment in load_writing_reader().read(Image(picture))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colors", [("black", "white"), ("#ddd", "#203040")], ids=["day", "night"])
 def test_columns_are_read_one_after_the_other(colors: tuple[str, str]) -> None:
     lines = [(60, 40 + 50 * n, text, 36) for n, text in enumerate(LEFT)]

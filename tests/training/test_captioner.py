@@ -224,6 +224,7 @@ def test_a_frozen_tower_is_asked_once_and_gives_the_same_loss(
     assert trained and not any(name.startswith("model.encoder.") for name in trained)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["joined", "frozen", "blip", "git"])
 def test_models_of_transformers_learn_to_caption(
     kind: str, pictures: Path, encoder: str, folder: Path, tmp_path: Path

@@ -72,6 +72,7 @@ def test_resumed_between_validations_the_best_is_known(tmp_path: Path) -> None:
         torch.testing.assert_close(weights(again), weights(model), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_are_one(tmp_path: Path) -> None:
     """Losses, and so gradients, with negatives of both; in pieces, too."""
     done = subprocess.run(

@@ -196,7 +196,8 @@ def encode_media(
     if batch_size < 1:
         raise EncoderError(f"batch_size is at least 1, got {batch_size}")
     if len(media) == 1:  # a question: threads would take longer than what they are for
-        return encoder.encode_prepared(media[0].modality, [encoder.prepare(media[0], role)], role)
+        alone = [encoder.prepare(media[0], role)]
+        return np.asarray(encoder.encode_prepared(media[0].modality, alone, role), np.float32)
     vectors = np.empty((len(media), encoder.space.dimension), np.float32)
     for modality in {m.modality for m in media}:
         rows = [i for i, m in enumerate(media) if m.modality == modality]

@@ -62,6 +62,7 @@ def test_a_thing_on_a_real_photo_is_found_without_options(sample: Path) -> None:
     assert pixels[~blue].mean() > 0.5 and pixels[blue].mean() < 0.2
 
 
+@pytest.mark.slow
 def test_a_building_is_found_where_it_stands(sample: Path) -> None:
     path = sample / "images/x_neuschwansteinCastle.jpg"
     (found,) = load_segmenter().segment(path, "a castle,a violin")
@@ -70,6 +71,7 @@ def test_a_building_is_found_where_it_stands(sample: Path) -> None:
     assert pixels[50:240, 90:330].sum() > 0.9 * pixels.sum()
 
 
+@pytest.mark.slow
 def test_masks_of_a_label_share_no_pixel(sample: Path) -> None:
     finder = load_segmenter("words")
     (all_,) = finder.segment(sample / "images/c_windmill3.jpg", "windmill", least=0.0)
@@ -93,6 +95,7 @@ def test_words_need_no_weights_and_kinds_of_coco_say_how_to_get_them(
         segmenter.segment(sample / "images/x_cat.jpg", "cat")
 
 
+@pytest.mark.slow
 def test_encoders_of_the_hub_and_odd_pictures(tmp_path: Path, sample: Path) -> None:
     """Random weights know nothing: what holds is that masks are made, and made the same."""
     pytest.importorskip("sentence_transformers")
@@ -133,6 +136,7 @@ def test_what_is_judged_stands_alone_on_a_plain_square(
     assert len(WEIGHTS) == len(NAMES)
 
 
+@pytest.mark.slow
 def test_what_the_first_ground_rules_out_changes_nothing(
     words: Segmenter, ball: tuple[PIL.Image.Image, np.ndarray]
 ) -> None:

@@ -149,6 +149,7 @@ def test_full_width_signs(text: str, read: str) -> None:
     assert narrow(text) == read
 
 
+@pytest.mark.slow
 def test_many_lines_take_little_time() -> None:
     lines = [line(700 * (n % 3), 45 * (n // 3) * 3, f"message number {n}") for n in range(3000)]
     found = passages_of(lines)
