@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -50,6 +51,9 @@ class _Pipe(io.FileIO):
 
     is_broken = False
     is_left = False
+    _gone: bytes | None = None
+    """What had been written when a call was interrupted: its caller knows nothing of that, and
+    comes with the same bytes again."""
 
     def write(self, written: Any) -> int:
         """See `io.FileIO`.
@@ -61,8 +65,17 @@ class _Pipe(io.FileIO):
         """
         if self.is_broken:
             return len(written)
+        gone, self._gone = self._gone, None
+        if gone is not None and bytes(written[: len(gone)]) == gone:
+            return len(gone)
+        counted: deque[int | None] = deque()
         try:
-            return super().write(written)
+            # In one step as Python sees it: no signal comes between writing and noting that.
+            counted.extend(map(super().write, (written,)))
+            return counted[0] or 0
+        except KeyboardInterrupt:
+            self._gone = bytes(written[: counted[0]]) if counted else None
+            raise
         except BrokenPipeError:
             self.is_left = True
             return len(written)
