@@ -167,6 +167,9 @@ def test_words(open_page: Open, library: Path) -> None:
     page.fill("#words", "")
     page.wait_for_selector('#grid[data-asked=""]')
     assert page.inner_text("#told") == f"{COUNT} items"
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.type("a dog")  # before anything has the focus
+    assert page.input_value("#words") == "a dog"
 
 
 def test_words_alone(open_page: Open) -> None:

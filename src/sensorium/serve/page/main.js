@@ -322,8 +322,10 @@ function listen() {
   };
   addEventListener("keydown", (event) => {
     const isTyping = event.target.matches("input, textarea, select");
-    if (event.key !== "/" || isTyping || view.isOpen) return;
-    event.preventDefault();
+    if (isTyping || view.isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") event.preventDefault();
+    // Who begins to type before anything has the focus means to search: the letter goes there.
+    else if (event.target !== document.body || event.key.length !== 1 || event.key === " ") return;
     byId("words").focus();
   });
   filters.listen(look, showOverview);
