@@ -159,7 +159,10 @@ class Jobs:
         """Let a job end after what it is working on; one that has ended stays as it is."""
         job = self.get(number)
         if job["state"] in UNFINISHED:
-            (self._folders[job["collection"]] / f"{number}.cancel").touch()
+            folder = self._folders[job["collection"]]
+            (folder / f"{number}.cancel").touch()
+            if self._claim(job):
+                (folder / f"{number}.never").touch()
         return self.get(number)
 
     def again(self, number: str) -> Job:
@@ -219,7 +222,9 @@ class Jobs:
                 self._write(job)
 
         try:
-            if self._is_stopped(job):
+            if self._is_stopped(job) or not self._claim(job):
+                if self._never_began(job):
+                    return  # as whoever watches was told
                 raise StoppedError
             job |= {"state": "running", "started": time.time()}
             self._write(job, durable=True)
@@ -240,12 +245,24 @@ class Jobs:
     def _is_cancelled(self, job: Job) -> bool:
         return (self._folders[job["collection"]] / f"{job['id']}.cancel").exists()
 
+    def _claim(self, job: Job) -> bool:
+        """Decide for good whether a job begins or never will: who comes first, of all processes."""
+        try:
+            (self._folders[job["collection"]] / f"{job['id']}.claim").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def _never_began(self, job: Job) -> bool:
+        """Whether it was cancelled before it began, and will not."""
+        return (self._folders[job["collection"]] / f"{job['id']}.never").exists()
+
     def _now(self, job: Job, folder: Path) -> Job:
         """What a job is, which its file cannot say where its process is gone."""
         worker = job.pop("worker", "")
         if job["state"] not in UNFINISHED:
             return job
-        if job["state"] == "queued" and self._is_cancelled(job):
+        if job["state"] == "queued" and self._never_began(job):
             return job | {"state": "cancelled"}
         if worker != self._name and not _is_alive(folder / f"{worker}.lock"):
             return job | {"state": "interrupted"}
@@ -287,7 +304,7 @@ class Jobs:
         jobs = [job for path in folder.glob("*.json") if (job := _read(path)) is not None]
         ended = [j for j in jobs if self._now(dict(j), folder)["state"] not in UNFINISHED]
         for job in sorted(ended, key=lambda one: -one["created"])[KEPT:]:
-            for end in ("json", "cancel"):
+            for end in ("json", "cancel", "claim", "never"):
                 (folder / f"{job['id']}.{end}").unlink(missing_ok=True)
         kept = {f"{job.get('worker')}.lock" for job in jobs}
         for lock in folder.glob("*.lock"):

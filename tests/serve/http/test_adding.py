@@ -301,3 +301,17 @@ def test_killed_and_ended(library: Path) -> None:
     client.close()
     with Collection(library) as made:
         assert len(made) >= 3
+
+
+def test_what_is_cancelled_before_it_begins_never_does(serve: Serve, library: Path) -> None:
+    """Whoever is told that it was cancelled is told so for ever, however close it was."""
+    client = serve(library, roots=(SAMPLE,))
+    picture = str(sorted(SAMPLE.glob("x_*.jpg"))[0])
+    for _ in range(10):
+        jobs = [
+            client.post(f"{API}/index", json={"paths": [picture]}).json()["job"] for _ in range(3)
+        ]
+        last = [client.delete(f"/api/jobs/{job['id']}").json() for job in reversed(jobs)]
+        for job in last:
+            seen = ended(client, job)
+            assert job["state"] != "cancelled" or seen == job
