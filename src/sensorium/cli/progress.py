@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -95,24 +96,34 @@ class Steps:
 
 
 @contextmanager
-def progress_of_steps(what: str = "reading") -> Iterator[Steps]:
+def progress_of_steps(what: str = "reading", *, prints: bool = False) -> Iterator[Steps]:
     """Tell of several steps, one after the other.
 
     Parameters
     ----------
     what : str
         The first one.
+    prints : bool
+        Whether results are printed meanwhile. Through a pipe (``| cut -f 1``) these may reach the
+        terminal that a bar would be on; then a line now and then takes its place.
     """
     step = Step(what)
     _steps.append(step)
     try:
-        if output.notices.is_terminal:
+        if output.notices.is_terminal and not (prints and _is_pipe(1)):
             with _bar(step) as changed:
                 yield Steps(step, changed)
         else:
             yield Steps(step, lambda: None)  # `speaking` looks at it
     finally:
         _steps.remove(step)
+
+
+def _is_pipe(stream: int) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream).st_mode)
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -126,14 +137,14 @@ def interruptible(what_now: str = "run it again to go on") -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Progress]:
-    """Tell of one step.
+def progress_bar(what: str, *, prints: bool = False) -> Iterator[Progress]:
+    """Tell of one step; see `progress_of_steps`.
 
     Yields
     ------
     Progress
     """
-    with progress_of_steps(what) as progress:
+    with progress_of_steps(what, prints=prints) as progress:
         yield progress.said(what)
 
 
@@ -209,7 +220,7 @@ def speaking(command: str) -> Iterator[None]:
 
     def speak() -> None:
         while not over.wait(EVERY):
-            if _steps and output.notices.is_terminal:
+            if _bars:
                 continue
             output.notices.print(Text((_steps or [whole])[-1].line()), soft_wrap=True)
 

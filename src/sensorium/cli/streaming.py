@@ -134,7 +134,7 @@ def streaming(
     total = len(chosen.paths) if total is None else total
     stream: Stream | None = None
     try:
-        with progress_bar(what) as progress:
+        with progress_bar(what, prints=True) as progress:
             stream = Stream(total, as_json, bool(stored), progress)
             stream.skip(*chosen.skipped)
             yield stream
