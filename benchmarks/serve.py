@@ -126,7 +126,10 @@ async def one_client(port: int, load: Load, until: float, asked: Asked) -> None:
         writer.write("\r\n".join(head).encode() + body)
         assert reader is not None
         try:
-            status, headers = await _answer(reader)
+            if (line := await reader.readline()) == b"":  # closed since then: clients open another
+                writer = None
+                continue
+            status, headers = await _answer(reader, line)
         except (OSError, asyncio.IncompleteReadError):
             status, headers, writer = 0, {}, None
         asked.statuses[status] = asked.statuses.get(status, 0) + 1
@@ -140,8 +143,8 @@ async def one_client(port: int, load: Load, until: float, asked: Asked) -> None:
         writer.close()
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
-    status = int((await reader.readline()).split()[1])
+async def _answer(reader: asyncio.StreamReader, first: bytes) -> tuple[int, dict[str, str]]:
+    status = int(first.split()[1])
     headers: dict[str, str] = {}
     while (line := (await reader.readline()).decode().strip()) != "":
         name, _, value = line.partition(":")

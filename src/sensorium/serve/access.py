@@ -14,6 +14,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +29,9 @@ OPEN_FOLDERS = ("/page/",)
 
 UNCOUNTED = ("/health", "/events")
 """Ends of what is answered however busy the server is, and of what stays open and does little."""
+
+READ_AWAY_BYTES, READ_AWAY_SECONDS = 1 << 20, 2.0
+"""Of a request that is refused. Who sends more, or more slowly, may miss the reason."""
 
 MOST_CLIENTS = 10_000
 """Clients whose requests are counted; those that were quiet the longest are forgotten."""
@@ -96,6 +100,7 @@ class Guard:
         except Refused as refused:
             if begun:
                 raise
+            await _read_away(receive)
             await _answer(safely, refused)
         finally:
             self._running -= counted
@@ -176,6 +181,17 @@ def _cookie(headers: Headers) -> str:
     except CookieError:
         return ""
     return found.value if found is not None else ""
+
+
+async def _read_away(receive: Receive) -> None:
+    """Read what a client is still sending: it looks for an answer when it has sent all."""
+    taken = 0
+    with anyio.move_on_after(READ_AWAY_SECONDS):
+        while taken < READ_AWAY_BYTES:
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                return
 
 
 async def _answer(send: Send, refused: Refused) -> None:

@@ -55,7 +55,7 @@ class Limits:
     waiting: int = 256
     jobs: int = 16
     tasks: int = 2
-    tasks_waiting: int = 8
+    tasks_waiting: int = 32
     results: int = 1000
 
 
