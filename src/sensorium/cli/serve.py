@@ -15,16 +15,18 @@ from sensorium.home import default_collection_path, index_command
 
 TOKEN = "SENSORIUM_TOKEN"
 
+CollectionsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME=]FILE",
+        help="Collections to serve; without any $SENSORIUM_COLLECTION or your default library.",
+        show_default=False,
+    ),
+]
+
 
 def serve(
-    collections: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME=]FILE",
-            help="Collections to serve; without any $SENSORIUM_COLLECTION or your default library.",
-            show_default=False,
-        ),
-    ] = None,
+    collections: CollectionsArgument = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; all but this machine's own need a token.")
     ] = "127.0.0.1",
@@ -183,24 +185,17 @@ def named(collections: list[str]) -> dict[str, Path]:
 
 
 def mcp(
-    collections: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME=]FILE",
-            help="Collections to serve; without any $SENSORIUM_COLLECTION or your default library.",
-            show_default=False,
-        ),
-    ] = None,
+    collections: CollectionsArgument = None,
     write: Annotated[
         bool, typer.Option("--write", help="Let hits be judged, too; else nothing can be changed.")
     ] = False,
 ) -> None:
     """Let a language model search collections: MCP over standard input and output."""
-    from sensorium.serve.served import Served
-    from sensorium.serve.settings import Settings
-
-    served = Served(Settings(named(collections or [str(default_collection_path())])))
-    from sensorium.serve.mcp.server import make_server
-
-    with served:
+    try:
+        from sensorium.serve.mcp.server import make_server
+        from sensorium.serve.served import Served
+        from sensorium.serve.settings import Settings
+    except ImportError as error:
+        raise MissingExtraError(error.name or "mcp", "serve") from error
+    with Served(Settings(named(collections or [str(default_collection_path())]))) as served:
         make_server(served, write=write).run("stdio")
