@@ -101,6 +101,7 @@ def serve(
         import uvicorn
 
         from sensorium.serve.app import SETTINGS
+        from sensorium.serve.faults import show_faults
         from sensorium.serve.settings import Limits, Settings, read_limits, read_tokens
     except ImportError as error:
         raise MissingExtraError(error.name or "uvicorn", "serve") from error
@@ -129,6 +130,7 @@ def serve(
         limits=Limits() if limits is None else read_limits(limits),
     )
     os.environ[SETTINGS] = settings.to_json()
+    show_faults()
     shown = f"[{host}]" if ":" in host else host
     output.notices.print(f"http://{shown}:{port}  (Ctrl-C ends it)", soft_wrap=True)
     uvicorn.run(
@@ -192,10 +194,12 @@ def mcp(
 ) -> None:
     """Let a language model search collections: MCP over standard input and output."""
     try:
+        from sensorium.serve.faults import show_faults
         from sensorium.serve.mcp.server import make_server
         from sensorium.serve.served import Served
         from sensorium.serve.settings import Settings
     except ImportError as error:
         raise MissingExtraError(error.name or "mcp", "serve") from error
+    show_faults()
     with Served(Settings(named(collections or [str(default_collection_path())]))) as served:
         make_server(served, write=write).run("stdio")

@@ -12,12 +12,14 @@ import time
 from collections import OrderedDict
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sensorium.serve.faults import FAULT, LOG
 from sensorium.serve.settings import Settings
 
 COOKIE = "sensorium_token"
@@ -63,7 +65,8 @@ class Refused(Exception):  # noqa: N818 - an answer, no fault
 class Guard:
     """ASGI middleware in front of all that the server does.
 
-    What a request may do stands in ``scope["state"]["scopes"]`` behind it.
+    What a request may do stands in ``scope["state"]["scopes"]`` behind it. Errors that nobody
+    foresaw are logged here, with where they come from; a client is told that there was one.
 
     Parameters
     ----------
@@ -81,10 +84,11 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        begun = ended = False
 
         async def safely(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, ended
+            ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             if message["type"] == "http.response.start":
                 begun = True
                 headers = MutableHeaders(scope=message)
@@ -102,6 +106,14 @@ class Guard:
                 raise
             await _read_away(receive)
             await _answer(safely, refused)
+        except ClientDisconnect:
+            pass
+        except Exception:
+            if begun and not ended:
+                raise  # the connection is closed, which tells that there is more
+            LOG.exception("%s %s", scope["method"], scope["path"])
+            if not begun:
+                await _answer(safely, Refused(500, FAULT))
         finally:
             self._running -= counted
 
@@ -125,7 +137,7 @@ class Guard:
         scope.setdefault("state", {}).update(scopes=scopes, client=client)
 
     def _require_own_host(self, headers: Headers) -> None:
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        host = _split(f"//{headers.get('host', '')}").hostname or ""
         names = self._settings.names
         if host not in names and not ({"0.0.0.0", "::"} & names and not self._settings.hosts):
             raise Refused(
@@ -168,11 +180,19 @@ class _Rates:
 def _require_own_origin(headers: Headers, scope: Scope) -> None:
     """Refuse what a page of another site sends: it could not read the answer, but it was done."""
     origin = headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    foreign = origin is not None and _split(origin).netloc != headers.get("host", "")
     site = headers.get("sec-fetch-site")
     led = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
     if foreign or (site in ("cross-site", "same-site") and not led):
         raise Refused(403, "the request comes from a page of another site")
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL; none of what is none, such as ``http://[``."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def _cookie(headers: Headers) -> str:
@@ -195,7 +215,8 @@ async def _read_away(receive: Receive) -> None:
 
 
 async def _answer(send: Send, refused: Refused) -> None:
-    body = json.dumps({"error": {"message": refused.reason, "type": "refused"}}).encode()
+    kind = "server_error" if refused.status == 500 else "refused"
+    body = json.dumps({"error": {"message": refused.reason, "type": kind}}).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body))}
     listed = [(k.encode(), v.encode()) for k, v in {**headers, **refused.headers}.items()]
     await send({"type": "http.response.start", "status": refused.status, "headers": listed})

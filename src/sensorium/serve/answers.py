@@ -24,6 +24,7 @@ from sensorium.plain import as_json
 from sensorium.serve.access import Refused
 from sensorium.serve.batching import BusyError
 from sensorium.serve.classes import UnknownClassesError
+from sensorium.serve.faults import FAULT
 from sensorium.serve.jobs import UnknownJobError
 from sensorium.serve.served import Served, UnknownCollectionError
 
@@ -124,3 +125,7 @@ def answer_errors(app: FastAPI, served: Served) -> None:
     async def of_http(request: Request, error: HTTPException) -> Response:
         headers = {name.replace("-", "_"): value for name, value in (error.headers or {}).items()}
         return told(error.status_code, str(error.detail), "http_error", **headers)
+
+    @app.exception_handler(Exception)
+    async def of_nobody(request: Request, error: Exception) -> Response:
+        return told(500, FAULT, "server_error")  # Starlette raises it on, and `Guard` logs it

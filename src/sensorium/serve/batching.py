@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.inputs import Input
-from sensorium.errors import SensoriumError
+from sensorium.errors import EncoderError, SensoriumError
 from sensorium.media import Media, Modality
 
 Rows = npt.NDArray[np.float32]
@@ -164,7 +164,7 @@ class BatchedEncoder(Encoder):
         while orders := self._next():
             (modality, role), items = orders[0].kind, [item for o in orders for item in o.items]
             try:
-                rows = self.inner.encode_prepared(modality, items, role)
+                rows = self._computed(modality, items, role)
             except BaseException as error:
                 self._fail(orders, error)
                 continue
@@ -174,14 +174,18 @@ class BatchedEncoder(Encoder):
                 order.done.set_result(rows[start : start + len(order.items)])
                 start += len(order.items)
 
+    def _computed(self, modality: Modality, items: Sequence[Prepared], role: Role) -> Rows:
+        rows = self.inner.encode_prepared(modality, items, role)
+        if not np.isfinite(rows).all():  # base64 would carry it on, and JSON has no word for it
+            raise EncoderError(f"{self.name} computed a vector with NaN or infinite numbers")
+        return rows
+
     def _fail(self, orders: Sequence[_Order], error: BaseException) -> None:
         """Compute what is left one caller at a time: what one brought may be at fault."""
         for order in orders:
             if len(orders) > 1:
                 try:
-                    order.done.set_result(
-                        self.inner.encode_prepared(order.kind[0], order.items, order.kind[1])
-                    )
+                    order.done.set_result(self._computed(order.kind[0], order.items, order.kind[1]))
                     continue
                 except BaseException as own:
                     error = own
