@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensorium.index.exact import top_k
+from sensorium.index.exact import RECENT, ExactIndex, top_k
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -77,3 +77,41 @@ def test_a_cosine_is_at_most_one() -> None:
     for vector in vectors[:50]:
         _, scores = top_k(vectors, vector, 500, np.ones(500, bool))
         assert scores.max() <= 1
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(
+    n=st.integers(0, 300),
+    different=st.integers(1, 300),
+    k=st.integers(1, 400),
+    skip=st.integers(0, 350),
+    seed=st.integers(0, 1000),
+    share=st.none() | st.floats(0, 1),
+)
+def test_what_is_passed_over_changes_nothing(
+    n: int, different: int, k: int, skip: int, seed: int, share: float | None
+) -> None:
+    rng = np.random.default_rng(seed)
+    pool = unit(rng.normal(size=(different, 24)))
+    index = ExactIndex(pool[rng.integers(0, different, n)])
+    query = unit(rng.normal(size=(1, 24)))
+    allowed = None if share is None else rng.random(n) < share
+    whole = index.search(query, skip + k, allowed)
+    page = index.search(query, k, allowed, skip=skip)
+    np.testing.assert_array_equal(page.rows[0], whole.rows[0, skip:])
+    np.testing.assert_array_equal(page.scores[0], whole.scores[0, skip:])
+
+
+def test_further_pages_need_no_product() -> None:
+    rng = np.random.default_rng(4)
+    index = ExactIndex(unit(rng.normal(size=(50, 24))))
+    queries = unit(rng.normal(size=(RECENT + 1, 24)))
+    first = [index.search(query[None], 5) for query in queries]
+    asked: list[np.ndarray] = []
+    product = index._together
+    index._together = lambda vector: (asked.append(vector), product(vector))[1]  # type: ignore[assignment]
+    for query, found in zip(queries[::-1], first[::-1], strict=True):
+        again = index.search(query[None], 5)
+        np.testing.assert_array_equal(again.rows, found.rows)
+        np.testing.assert_array_equal(again.scores, found.scores)
+    np.testing.assert_array_equal(asked, queries[:1])  # the oldest was forgotten

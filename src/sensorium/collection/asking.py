@@ -18,7 +18,7 @@ from sensorium.collection.kinds import Ids, Ordinary
 from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
-from sensorium.collection.queries import query_parts, vector_given
+from sensorium.collection.queries import vector_given
 from sensorium.collection.question import Asked, Question, asked_with, in_words, query_of
 from sensorium.collection.results import Hit, Results, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
@@ -190,7 +190,7 @@ class Asking:
             )  # fmt: skip
             return partial(self._with_all, mode, asked, allowed=allowed)
         if mode not in WITH_WORDS:
-            parts = query_parts(self._own.load(), media)
+            parts = self._own.parts(media)
             options = {"modality": media.modality.value} if mode == "hash" else {}
             if len(parts) > 1:
                 return lambda k, offset: self._near_parts(mode, parts, k, offset, allowed, options)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import warnings
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
 
 from sensorium.collection.opening import open_store
+from sensorium.collection.queries import query_parts
 from sensorium.collection.store import Store, require_space
 from sensorium.encoders import DEFAULT_ENCODER, Encoder
 from sensorium.encoders.background import background
@@ -17,7 +19,10 @@ from sensorium.encoders.ordinary import reference_questions
 from sensorium.encoders.registry import load_named, load_ready, load_recorded
 from sensorium.errors import SensoriumWarning
 from sensorium.index.base import Vectors
-from sensorium.media import Modality
+from sensorium.media import Media, Modality, Text
+
+KEPT_TEXTS = 32
+"""Texts that were asked last, whose vectors are kept."""
 
 
 class OwnEncoder:
@@ -44,6 +49,8 @@ class OwnEncoder:
         self._store = store
         self._lock = RLock()
         self._loaded: Encoder | None = None
+        self._asked_of: Encoder | None = None
+        self._asked: OrderedDict[str, Vectors] = OrderedDict()
         self.name = ""
         if given is not None:
             self.change(*(given if isinstance(given, tuple) else load_named(given)))
@@ -84,6 +91,30 @@ class OwnEncoder:
                 f"reembed --collection {path} --encoder {shlex.quote(self.name)}` reads all anew",
                 SensoriumWarning, stacklevel=2,
             )  # fmt: skip
+
+    def parts(self, query: Media) -> Vectors:
+        """The vectors that a query is searched with, shape (n, d); see `queries.query_parts`.
+
+        Those of the last texts are kept: further pages of a ranking are then cut from the same one,
+        even where an encoder's vectors differ by rounding from batch to batch.
+        """
+        encoder = self.load()
+        if not isinstance(query, Text):
+            return query_parts(encoder, query)
+        with self._lock:
+            if self._asked_of is not encoder:
+                self._asked_of, self._asked = encoder, OrderedDict()
+            known = self._asked.get(query.text)
+        if known is None:
+            known = query_parts(encoder, query)
+            known.flags.writeable = False
+        with self._lock:
+            if self._asked_of is encoder:
+                self._asked[query.text] = known
+                self._asked.move_to_end(query.text)
+                while len(self._asked) > KEPT_TEXTS:
+                    self._asked.popitem(last=False)
+        return known
 
     def background(self) -> Mapping[str, Vectors]:
         """Vectors of segments that have nothing to do with any query, by modality."""

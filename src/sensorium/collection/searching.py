@@ -9,7 +9,6 @@ from sensorium.collection.kinds import Ids, Kinds
 from sensorium.collection.snapshots import Rows, Snapshot
 from sensorium.collection.store import Store
 from sensorium.index.base import Vectors
-from sensorium.index.exact import ExactIndex
 from sensorium.ranking.scale import Scale
 from sensorium.ranking.scoring import Neighbour
 
@@ -58,6 +57,8 @@ def nearest_items(
         return _of_kinds(snapshot, snapshot.kinds, queries, scales, depth, rows, options)
 
     stop = offset + k
+    if snapshot.is_single:  # rows are items: those that are passed over need no look
+        return _nearest(snapshot, queries, k, rows, 0, options, skip=offset)
     if snapshot.index is None:
         return [line[offset:stop] for line in nearest(stop)]
     lines: list[list[Neighbour]] = [[] for _ in queries]
@@ -109,7 +110,7 @@ def _of_kinds(
 ) -> list[list[Neighbour]]:
     """Search the segments of each kind by themselves, and take the nearest of all."""
     nearest: list[dict[int, tuple[float, int, Neighbour]]] = [{} for _ in queries]
-    products = ExactIndex(snapshot.vectors).products(queries)
+    products = snapshot.exact.products(queries)
     for code, name in enumerate(snapshot.names):
         if not any(name in scale.modalities for scale in scales):
             continue
@@ -145,8 +146,13 @@ def _nearest(
     code: int,
     options: dict[str, Any],
     products: Vectors | None = None,
+    *,
+    skip: int = 0,
 ) -> list[list[Neighbour]]:
-    """Items by their best segment, to `depth`, among segments of the kind `code`."""
+    """Items by their best segment, to `depth`, among segments of the kind `code`.
+
+    `skip` rows of vectors are passed over.
+    """
     kind = snapshot.names[code] if snapshot.names else ""
     pending = list(range(len(queries)))
     nearest: list[list[Neighbour]] = [[] for _ in queries]
@@ -154,7 +160,7 @@ def _nearest(
     while pending:
         still = []
         known = None if products is None else products[pending]
-        lines = _segments(snapshot, queries[pending], wanted, rows, kind, options, known)
+        lines = _segments(snapshot, queries[pending], wanted, rows, kind, options, known, skip)
         for number, line in zip(pending, lines, strict=True):
             best: dict[int, Neighbour] = {}
             for neighbour in line:
@@ -175,8 +181,9 @@ def _segments(
     kind: str,
     options: dict[str, Any],
     products: Vectors | None,
+    skip: int,
 ) -> list[list[Neighbour]]:
-    """The `k` nearest segments to each query, best first; of equal ones the one added first."""
+    """The `k` nearest segments to each query behind `skip`; of equal ones the one added first."""
     lines: list[list[Neighbour]] = [[] for _ in queries]
     sides = []
     if (index := snapshot.index) is not None and len(index.segment_ids):
@@ -185,7 +192,7 @@ def _segments(
         sides.append((neighbours, index.segment_ids, index.item_ids))
     if len(snapshot.segment_ids):
         wanted = min(k, len(snapshot.segment_ids))
-        neighbours = ExactIndex(snapshot.vectors).search(queries, wanted, rows.outside, products)
+        neighbours = snapshot.exact.search(queries, wanted, rows.outside, products, skip=skip)
         sides.append((neighbours, snapshot.segment_ids, snapshot.item_ids))
     for (places, cosines), segment_ids, item_ids in sides:
         columns = (places, segment_ids[places], item_ids[places], cosines)

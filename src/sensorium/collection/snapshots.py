@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sensorium.collection.store import Store, require_described, require_space
 from sensorium.encoders import Space
 from sensorium.errors import SensoriumWarning, UsageError
 from sensorium.index.base import Mask, Vectors
+from sensorium.index.exact import ExactIndex
 from sensorium.media import Modality
 from sensorium.ranking.scale import COSINES, Scale
 
@@ -80,6 +82,17 @@ class Snapshot:
     def names(self) -> tuple[str, ...]:
         """Kinds of its vectors; see `sensorium.ranking.scale`."""
         return self.modalities if self.kinds is None else self.kinds.names
+
+    @cached_property
+    def exact(self) -> ExactIndex:
+        """The vectors in memory as an index: one for all that ask, which so ask together."""
+        return ExactIndex(self.vectors)
+
+    @cached_property
+    def is_single(self) -> bool:
+        """Whether all is in memory, of one kind, and each item has one vector there."""
+        apart = self.index is None and self.kinds is None
+        return apart and len(np.unique(self.item_ids)) == len(self.item_ids)
 
     def scales(self, queries: Vectors) -> list[Scale]:
         """What cosines of queries, shape (q, d), to each kind are worth beside each other."""

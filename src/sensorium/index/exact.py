@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +21,9 @@ RESCORED_ROWS = 4096
 BLOCK_SCORES = 1 << 25
 """Scores held at a time when many queries are asked at once: 128 MB."""
 
+RECENT = 4
+"""Queries whose rough cosines are kept: for further pages of what they found."""
+
 
 class ExactIndex:
     """All vectors in full; see `sensorium.index.base.Index`."""
@@ -28,6 +33,8 @@ class ExactIndex:
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
         self._together = Together(vectors)
+        self._recent: OrderedDict[bytes, Vectors] = OrderedDict()
+        self._change = threading.Lock()
 
     @classmethod
     def build(cls, vectors: Vectors, **_: Any) -> Self:
@@ -38,7 +45,7 @@ class ExactIndex:
         """Rough cosines of all rows, for several searches; None where they take too much room."""
         if len(queries) * len(self.vectors) > BLOCK_SCORES:
             return None
-        return np.asarray(queries @ self.vectors.T)
+        return self._products(queries)
 
     def search(
         self,
@@ -46,10 +53,13 @@ class ExactIndex:
         k: int,
         allowed: Mask | None = None,
         products: Vectors | None = None,
+        *,
+        skip: int = 0,
     ) -> Neighbours:
         """See `Index.search`; of equal vectors the lower row comes first.
 
-        `products` are those of these queries, where they are known.
+        `products` are those of these queries, where they are known; `skip` nearer rows are passed
+        over.
         """
         rows = np.full((len(queries), k), -1, np.int64)
         scores = np.full((len(queries), k), -np.inf, np.float32)
@@ -66,15 +76,25 @@ class ExactIndex:
                 few = len(chosen) * 4 < len(self.vectors)
                 rough = block @ self.vectors[chosen].T if few else self._products(block)[:, chosen]
             for number, (query, line) in enumerate(zip(block, rough, strict=True), start):
-                best, cosines = _best(self.vectors, query, k, chosen, line)
+                best, cosines = _best(self.vectors, query, k, chosen, line, skip)
                 rows[number, : len(best)], scores[number, : len(best)] = best, cosines
         return Neighbours(rows, scores)
 
     def _products(self, queries: Vectors) -> Vectors:
         """Rough cosines of all rows; what other threads ask meanwhile is computed with it."""
-        if len(queries) == 1:
-            return self._together(queries[0])[None]
-        return np.asarray(queries @ self.vectors.T)
+        if len(queries) != 1:
+            return np.asarray(queries @ self.vectors.T)
+        key = queries.tobytes()
+        with self._change:
+            known = self._recent.get(key)
+        if known is None:
+            known = self._together(queries[0])
+        with self._change:
+            self._recent[key] = known
+            self._recent.move_to_end(key)
+            while len(self._recent) > RECENT:
+                self._recent.popitem(last=False)
+        return known[None]
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
@@ -128,20 +148,30 @@ def _best(
     k: int,
     rows: npt.NDArray[np.intp] | None,
     rough: npt.NDArray[np.float32],
+    skip: int = 0,
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-    """The best of `rows` (None: of all), given a matrix product's scores of them."""
-    if k < len(rough):
+    """The best of `rows` (None: of all) behind `skip`, given a matrix product's scores of them."""
+    count, stop = len(rough), skip + k
+    if skip >= count:
+        return np.empty(0, np.intp), np.empty(0, np.float32)
+    places = [count - place for place in (stop, skip) if 0 < place < count]
+    if places:
         # A matrix product adds up a row in an order that depends on the row's place, so equal
         # vectors get scores that differ by rounding. It only says which rows cannot be among the
-        # best; whatever lies within rounding of the k-th best is kept.
+        # best, or surely are among those passed over; whatever lies within rounding is kept.
         margin = 2 * len(query) * np.finfo(np.float32).eps
-        kept = rough >= np.partition(rough, len(rough) - k)[len(rough) - k] - margin
+        parted = np.partition(rough, places)
+        kept = np.ones(count, bool) if stop >= count else rough >= parted[count - stop] - margin
+        if skip:
+            surely = rough > parted[count - skip] + margin
+            kept &= ~surely
+            skip -= int(np.count_nonzero(surely))
         rows = np.flatnonzero(kept) if rows is None else rows[kept]
     elif rows is None:
-        rows = np.arange(len(rough))
+        rows = np.arange(count)
     scores = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), RESCORED_ROWS):
         part = slice(start, start + RESCORED_ROWS)
         scores[part] = (vectors[rows[part]] * query).sum(axis=1)  # each row in the same order
-    order = np.argsort(-scores, kind="stable")[:k]
+    order = np.argsort(-scores, kind="stable")[skip : skip + k]
     return rows[order], scores[order].clip(-1, 1)  # rounding may leave a cosine of 1 + 1e-7
