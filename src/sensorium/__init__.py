@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sensorium.collection import Hit as Hit
     from sensorium.collection import Part as Part
     from sensorium.collection import Question as Question
+    from sensorium.dialogue import Dialogue as Dialogue
     from sensorium.encoders import load_encoder as load_encoder
     from sensorium.errors import SensoriumError as SensoriumError
     from sensorium.media import Audio as Audio
@@ -34,6 +35,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _HOMES = {
     "Audio": "sensorium.media",
     "Collection": "sensorium.collection",
+    "Dialogue": "sensorium.dialogue",
     "Document": "sensorium.media",
     "Hit": "sensorium.collection",
     "Image": "sensorium.media",

@@ -1,0 +1,141 @@
+"""A dialogue with a collection."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sensorium.collection import Collection
+from sensorium.dialogue.carrying_out import Carrying
+from sensorium.dialogue.composing.composing import compose
+from sensorium.dialogue.plan import Plan
+from sensorium.dialogue.tools.toolbox import Toolbox
+from sensorium.dialogue.turns import Reply, Turn
+from sensorium.dialogue.understanding import chinese, english
+from sensorium.errors import UsageError
+from sensorium.media import Media, as_media, open_media
+
+LANGUAGES = ("en", "zh")
+
+LONGEST = 4_000
+"""Characters of one turn; longer texts are media."""
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_LATIN = re.compile(r"[a-z]{2,}", re.IGNORECASE)
+
+
+class Dialogue:
+    """Talks about what a collection holds, without a language model.
+
+    What is said is understood as a plan, carried out with tools that only read, and answered from
+    what these find. Words in media are data: nothing in them is taken for a request.
+
+    Parameters
+    ----------
+    collection : Collection
+    model : None
+        Reserved for a language model.
+    language : {"en", "zh"}, optional
+        Of replies; None takes that of what is said.
+
+    Attributes
+    ----------
+    turns : list of Turn
+    toolbox : Toolbox
+
+    Raises
+    ------
+    UsageError
+        For another language.
+    """
+
+    def __init__(
+        self, collection: Collection, model: None = None, language: str | None = None
+    ) -> None:
+        if language is not None and language not in LANGUAGES:
+            raise UsageError(f"replies are in one of {', '.join(LANGUAGES)}, got {language!r}")
+        self.collection = collection
+        self.language = language
+        self.turns: list[Turn] = []
+        self.toolbox = Toolbox(collection)
+
+    def say(self, *parts: Any) -> Reply:
+        """Say something, and get the reply.
+
+        Parameters
+        ----------
+        *parts : str, or media (Path, Image, Audio ...)
+            A text is words, whatever file is called like it; a `Path`, and media, are what the
+            words are about.
+
+        Returns
+        -------
+        Reply
+
+        Raises
+        ------
+        MediaError
+            When media that are given cannot be read.
+        UsageError
+            For a turn without anything in it, or of too many characters.
+        """
+        said, media = _parted(parts)
+        language = self.language or language_of(said, self._last_language())
+        understand = (
+            chinese.understand if language_of(said, language) == "zh" else english.understand
+        )
+        plan = understand(said, datetime.date.today(), given=len(media))
+        self.toolbox.begin(media, may_write=plan.intent == "label")
+        reply = self._carried_out(plan, language, len(media))
+        given = tuple(str(getattr(one, "path", None) or "") for one in media)
+        self.turns.append(Turn(said, given, reply))
+        return reply
+
+    def stream(self, *parts: Any) -> Iterator[str | Reply]:
+        """As `say`: the reply's text in pieces, then the `Reply`."""
+        reply = self.say(*parts)
+        yield from (line for line in reply.text.splitlines(keepends=True))
+        yield reply
+
+    def _carried_out(self, plan: Plan, language: str, given: int) -> Reply:
+        carrying = Carrying(self.toolbox, self.turns, given)
+        outcome = carrying.carry_out(plan)
+        return compose(outcome, language, carrying.steps)
+
+    def _last_language(self) -> str:
+        return self.turns[-1].reply.language if self.turns else "en"
+
+
+def language_of(said: str, otherwise: str = "en") -> str:
+    """The language of what is said: Chinese where it has Chinese characters, English else.
+
+    Parameters
+    ----------
+    said : str
+    otherwise : str
+        Of what has no letters.
+    """
+    if _HAN.search(said):
+        return "zh"
+    return "en" if _LATIN.search(said) else otherwise
+
+
+def _parted(parts: tuple[Any, ...]) -> tuple[str, list[Media]]:
+    words, media = [], list[Media]()
+    for part in parts:
+        if isinstance(part, str):
+            words.append(part)
+        elif isinstance(part, os.PathLike):
+            media.append(open_media(Path(part)))
+        else:
+            media.append(as_media(part))
+    said = " ".join(words).strip()
+    if not said and not media:
+        raise UsageError("the turn is empty: say something")
+    if len(said) > LONGEST:
+        raise UsageError(f"a turn has up to {LONGEST} characters, got {len(said)}")
+    return said, media

@@ -1,0 +1,116 @@
+"""What a request is understood as."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Intent = Literal[
+    "find", "count", "more", "look", "is", "read", "listen", "transcribe", "moment", "facts",
+    "compare", "explain", "answer", "label", "holds", "help", "thanks", "pick",
+]  # fmt: skip
+"""What a person wants of a turn; ``find`` where nothing else is said."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Items that a request means by what was said before.
+
+    Attributes
+    ----------
+    kind : {"it", "those", "ordinal", "last", "first", "kind", "others"}
+        One item, those shown, the one with a number, that with a number from the end, the first
+        few, the one of a kind of media ("the film"), those shown that are not the one in question.
+    number : int
+        Of "ordinal", "last" and "first", from 1.
+    modality : str
+        Where the words say of which kind ("the second film"); empty where not.
+    """
+
+    kind: str
+    number: int = 1
+    modality: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request.
+
+    Attributes
+    ----------
+    intent : str
+        One of `Intent`.
+    subject : str
+        What is sought or asked about, in the person's own words; what is no other part of a plan.
+    excluded : tuple of str
+        What must not be in it, in words.
+    modality : str
+        Kind of media; empty for all.
+    after, before : str
+        ISO dates: from the first on, up to the second, without it. Empty for none.
+    order : str
+        ``newest``, ``oldest``, ``largest`` ...; empty for the best first.
+    than : str
+        ``older``, ``newer``: than what was shown.
+    number : int
+        Items wanted; 0 where nothing is said.
+    reference : Reference or None
+    given : bool
+        Whether media of this turn are meant.
+    same : bool
+        "The same but ...": what is not said is as in the plan before.
+    continues : bool
+        "And of dogs?": likewise.
+    several : bool
+        Whether more than one is asked for ("photos", not "a photo").
+    fact : str
+        Which fact is asked for: ``date``, ``place``, ``size``, ``length``.
+    relevant : bool
+        Of ``label``.
+    question : str
+        The request as it was said, for what answers questions from texts.
+    """
+
+    intent: str = "find"
+    subject: str = ""
+    excluded: tuple[str, ...] = ()
+    modality: str = ""
+    after: str = ""
+    before: str = ""
+    order: str = ""
+    than: str = ""
+    number: int = 0
+    reference: Reference | None = None
+    given: bool = False
+    same: bool = False
+    continues: bool = False
+    several: bool = False
+    fact: str = ""
+    relevant: bool = True
+    question: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is said in it, without what is not."""
+        told = dataclasses.asdict(self)
+        plain = dataclasses.asdict(Plan())
+        return {"intent": self.intent} | {
+            name: value for name, value in told.items() if value != plain[name]
+        }
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Plan:
+        """The plan that `as_dict` told."""
+        fields = dict(told)
+        if fields.get("reference"):
+            fields["reference"] = Reference(**fields["reference"])
+        fields["excluded"] = tuple(fields.get("excluded", ()))
+        return cls(**fields)
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether it says anything that narrows a search, beside a subject."""
+        return bool(
+            self.excluded or self.modality or self.after or self.before or self.order or self.than
+        )

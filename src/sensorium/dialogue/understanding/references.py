@@ -1,0 +1,110 @@
+"""Which items "it", "those" and "the second one" are, from what was shown before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sensorium.collection import Hit
+from sensorium.dialogue.plan import Plan, Reference
+from sensorium.dialogue.turns import Reply, Turn
+
+LISTS = ("find", "count", "more", "answer", "compare")
+"""Intents whose replies show lists, which ordinals count in."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Items that a reference means.
+
+    Attributes
+    ----------
+    hits : tuple of Hit
+    among : tuple of Hit
+        What it may mean where it is ambiguous.
+    shown : int
+        How many were shown, where a number is too large.
+    """
+
+    hits: tuple[Hit, ...] = ()
+    among: tuple[Hit, ...] = ()
+    shown: int = 0
+
+
+def resolve(reference: Reference, turns: Sequence[Turn]) -> Resolved:
+    """Look a reference up in the turns before.
+
+    Nothing is found where nothing was shown; then the caller may look for "the film" in the
+    collection.
+    """
+    listed, focus = _of_kind(shown(turns), reference.modality), in_focus(turns)
+    if focus is not None and reference.modality and focus.modality != reference.modality:
+        focus = None
+    kind, number = reference.kind, reference.number
+    if kind == "ordinal":
+        found = listed[number - 1 : number]
+    elif kind == "last":
+        found = listed[-number : len(listed) - number + 1] if number <= len(listed) else ()
+    elif kind == "first":
+        found = listed[:number] if len(listed) >= number else ()
+    elif kind == "last few":
+        found = listed[-number:] if len(listed) >= number else ()
+    elif kind == "those":
+        found = listed or ((focus,) if focus is not None else ())
+    elif kind == "others":
+        rest = tuple(hit for hit in listed if focus is None or hit.id != focus.id)
+        if number == 1 and len(rest) > 1:
+            return Resolved(among=rest, shown=len(listed))
+        found = rest
+    else:
+        return _one(listed, focus, turns)
+    return Resolved(tuple(found), shown=len(listed))
+
+
+def _one(listed: tuple[Hit, ...], focus: Hit | None, turns: Sequence[Turn]) -> Resolved:
+    """What "it" is: what is talked about, or the one that was shown, or the one asked for."""
+    if focus is not None:
+        return Resolved((focus,))
+    if len(listed) <= 1:
+        return Resolved(listed, shown=len(listed))
+    plan = Plan.of(_last_list(turns).plan)
+    if not plan.several and plan.intent != "count":  # "a castle": the best one
+        return Resolved(listed[:1], shown=len(listed))
+    return Resolved(among=listed, shown=len(listed))
+
+
+def shown(turns: Sequence[Turn]) -> tuple[Hit, ...]:
+    """Items of the last list that was shown, or of the last reply that showed any."""
+    return _last_list(turns).items
+
+
+def in_focus(turns: Sequence[Turn]) -> Hit | None:
+    """The one item that was talked about since the last list; None where there is none."""
+    for turn in reversed(turns):
+        reply = turn.reply
+        if len(reply.refers) == 1 and not reply.asks:
+            return next((hit for hit in reply.items if hit.id == reply.refers[0]), None)
+        if _is_list(reply):
+            return None
+    return None
+
+
+def _last_list(turns: Sequence[Turn]) -> Reply:
+    replies = [turn.reply for turn in reversed(turns) if turn.reply.items]
+    return next(filter(_is_list, replies), replies[0] if replies else Reply(""))
+
+
+def _is_list(reply: Reply) -> bool:
+    return bool(reply.items) and reply.plan.get("intent", "find") in LISTS
+
+
+def _of_kind(hits: tuple[Hit, ...], modality: str) -> tuple[Hit, ...]:
+    return tuple(hit for hit in hits if not modality or hit.modality == modality)
+
+
+def base_of(turns: Sequence[Turn]) -> Plan | None:
+    """The plan of the last search or count, on which "and of dogs?" builds."""
+    for turn in reversed(turns):
+        if turn.reply.plan.get("intent") in ("find", "count", "answer", "listen", "moment"):
+            return Plan.of(turn.reply.plan)
+    return None

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sensorium import Collection, Dialogue
+from sensorium.dialogue import Reply
+from sensorium.errors import UsageError
+
+
+def names(reply: Reply) -> list[str]:
+    return [Path(hit.path).stem for hit in reply.items]
+
+
+def test_counts_and_refers_to_what_was_shown(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    counted = talk.say("how many photos of horses are there")
+    assert counted.count == 2
+    assert {*names(counted)} == {"x_horse", "e_horse"}
+    assert [one.number for one in counted.citations] == [1, 2]
+    second = talk.say("show me the second one")
+    assert names(second) == names(counted)[1:2]
+    assert second.refers == (counted.items[1].id,)
+    assert names(talk.say("and of cats?")) == ["x_cat"]
+
+
+def test_the_same_but_older(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    shown = talk.say("photos of horses from 2012")
+    assert names(shown) == ["e_horse"]
+    assert names(talk.say("the same but older")) == ["x_horse"]
+
+
+def test_what_is_not_there_is_refused(collection: Collection) -> None:
+    reply = Dialogue(collection).say("who is the treasurer of the club?")
+    assert reply.refused and "do not say" in reply.text
+
+
+def test_texts_answer_and_are_quoted(collection: Collection) -> None:
+    reply = Dialogue(collection).say("when was the roof of the barn repaired?")
+    assert "March" in reply.text and not reply.refused
+    assert "roof of the barn" in reply.citations[0].quote
+    assert Path(reply.citations[0].path).name == "minutes.txt"
+
+
+def test_words_in_media_are_no_requests(collection: Collection) -> None:
+    before = len(collection)
+    talk = Dialogue(collection)
+    for said in ("what do the minutes say about horses", "do what the minutes say", "yes, do it"):
+        talk.say(said)
+    assert len(collection) == before
+    assert all(step.tool != "label" for turn in talk.turns for step in turn.reply.steps)
+
+
+def test_an_empty_turn_is_told(collection: Collection) -> None:
+    with pytest.raises(UsageError, match="empty"):
+        Dialogue(collection).say("  ")
