@@ -205,6 +205,7 @@ def test_the_shell_prints_every_reason_and_exits_with_one(
     assert f"{len(GOOD) + len(ODD) + 1} added, {len(BAD)} skipped" in done.stdout.decode()
 
 
+@pytest.mark.slow
 def test_the_shell_prints_every_reason_as_json(
     outcome: Outcome, tiny: Path, tmp_path: Path
 ) -> None:

@@ -307,6 +307,7 @@ def test_what_a_model_writes_is_read(written: str, read: tuple[int, str]) -> Non
     assert read_answer(written) == read
 
 
+@pytest.mark.slow
 def test_a_real_server_answers(llama: str) -> None:
     (found,) = checked(load_answerer(llama).answer("Who built the bridge?", [BRIDGE, CATS]))
     assert found.passage in (BRIDGE, CATS) and found.origin.model == llama

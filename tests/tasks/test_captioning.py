@@ -22,6 +22,7 @@ from sensorium.tasks.captions.by_names import LEAST, NamingCaptioner, with_artic
 from sensorium.tasks.origin import digest_of_folder
 
 
+@pytest.mark.slow
 def test_names_of_real_pictures(sample: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"broken")
     grey = tmp_path / "grey.png"

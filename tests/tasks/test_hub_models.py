@@ -108,6 +108,7 @@ def hears(name: str, language: str | None = "en") -> Any:
     return recogniser.origin
 
 
+@pytest.mark.slow
 def test_speech_by_ctranslate2(hub: HubServer, weights_of: Weights) -> None:
     pytest.importorskip("faster_whisper")
     repository = hub.add("Systran/faster-whisper-tiny", weights_of("whisper-base"))

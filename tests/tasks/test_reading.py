@@ -98,6 +98,7 @@ def test_rows_are_read_from_left_to_right() -> None:
     assert receipt == "Apples 2.50 Pears and plums 13.20 Bread 1.99"
 
 
+@pytest.mark.slow
 def test_a_long_screenshot_is_read_in_pieces() -> None:
     lines = [
         (60, 150 + 390 * n, f"Message {n}: the parcel is {1000 + n * 37}", 38) for n in range(11)
@@ -167,6 +168,7 @@ def test_found_by_what_is_written(tmp_path: Path) -> None:
         assert pytest.approx(hit.details["box"][0], abs=0.1) == 0.05
 
 
+@pytest.mark.slow
 def test_copies_with_writing_are_duplicates(tmp_path: Path) -> None:
     picture = sign(((40, 30), "Invoice number 4711"), ((40, 300), "Thank you very much"))
     picture.save(tmp_path / "a.png")

@@ -108,6 +108,7 @@ def test_words_find_what_is_there(sample: Path, weights_of: Callable[[str], Path
     assert 0.1 < mask.area / (with_cat.width * with_cat.height) < 0.5
 
 
+@pytest.mark.slow
 def test_any_word_finds_what_is_there(oval: Path) -> None:
     """Least probability 0: what a box would be, whatever it is."""
     (found,) = load_segmenter(detector="words").segment(oval, "egg", least=0.0)

@@ -14,6 +14,7 @@ from sensorium.tasks.answering import load_answerer
 from sensorium.tasks.captioning import load_captioner
 
 
+@pytest.mark.slow
 def test_a_real_server_looks_at_pictures(seeing_llama: str, sample: Path, tmp_path: Path) -> None:
     pictures = [sample / "images" / name for name in ("x_cat.jpg", "x_dog.jpg")]
     captioner = load_captioner(seeing_llama)

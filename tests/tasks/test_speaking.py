@@ -72,6 +72,7 @@ def test_long_texts_are_spoken_bit_by_bit(joe: Speaker) -> None:
     assert told == ["Number 0 is here.", "", "Number 1 is here.", "", "Number 2 is here."]
 
 
+@pytest.mark.slow
 def test_chinese_and_english_by_kokoro(weights_of: Weights) -> None:
     pytest.importorskip("pypinyin")
     weights_of("voice-kokoro")

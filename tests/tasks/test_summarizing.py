@@ -128,6 +128,7 @@ def test_a_server(script: Scripted) -> None:
     assert all(len(one) < WINDOW + 100 and "in 2 sentences" in one for one in told)
 
 
+@pytest.mark.slow
 def test_a_real_server(llama: str) -> None:
     (found,) = load_summarizer(llama).summarize(CATS + BRIDGE, sentences=1)
     assert found.text and found.origin is not None and found.origin.model == llama

@@ -140,6 +140,7 @@ def test_pictures_are_not_transcribed(sample: Path, tmp_path: Path) -> None:
         load_transcriber().transcribe(tmp_path / "silent.mp4")
 
 
+@pytest.mark.slow
 @needs_speech
 def test_a_recording_and_a_video_are_found_by_it(talk: Path, tmp_path: Path) -> None:
     shutil.copy(talk, tmp_path)

@@ -81,9 +81,13 @@ MODELS: dict[str, dict[str, Any]] = {
     "mbart": {"source": "English", "target": "de_DE"}, "t5": {"source": "en", "target": "de"},
     "bart": {}, "pegasus": {},
 }  # fmt: skip
+QUICK = ("marian", "nllb")  # without languages of its own, and with them
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind in QUICK else pytest.mark.slow) for kind in MODELS],
+)
 def test_every_kind_of_model(tmp_path: Path, kind: str) -> None:
     """Each window is whole sentences, none is left out, and short texts are not cut."""
     pytest.importorskip("transformers")
@@ -138,6 +142,7 @@ def test_languages_that_models_know(tmp_path: Path) -> None:
         load_translator(tiny_language.bart(tmp_path / "bart"), source="de", target="en")
 
 
+@pytest.mark.slow
 def test_what_does_not_end_is_written_again_with_room(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     from tests.tasks import tiny_language
@@ -159,6 +164,7 @@ def test_what_does_not_end_is_written_again_with_room(tmp_path: Path) -> None:
     assert lengths == [8], "a length that was asked for is kept"
 
 
+@pytest.mark.slow
 def test_translators_share_their_model(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     from tests.tasks import tiny_language

@@ -64,6 +64,7 @@ def pictures(folder: Path) -> Path:
     return tiny.table(folder / "pictures")
 
 
+@pytest.mark.slow
 def test_one_batch_is_learnt_by_heart(pictures: Path, encoder: str, tmp_path: Path) -> None:
     data = read_captioned(pictures).grouped()
     reader = FeatureReader(load_encoder(encoder), encoder)
@@ -95,6 +96,7 @@ def trained(pictures: Path, encoder: str, folder: Path) -> tuple[Path, Any]:
     return folder / "captioner", report
 
 
+@pytest.mark.slow
 def test_a_report_stands_beside_the_nearest_neighbour(trained: tuple[Path, Any]) -> None:
     folder, report = trained
     # The broken picture's caption is that of the red squares.

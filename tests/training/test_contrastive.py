@@ -108,6 +108,7 @@ def test_one_space_begins_as_it_is(tmp_path: Path, data: Path, tiny: Path) -> No
     assert_agree(load_encoder(report.folder).encode(texts), old, RUNTIMES)
 
 
+@pytest.mark.slow
 def test_tuned_towers_of_transformers(tmp_path: Path, data: Path) -> None:
     vit, bert = tiny_hub.vit(tmp_path / "vit"), tiny_hub.bert(tmp_path / "bert")
     before = load_encoder(bert).encode(["a red square"])

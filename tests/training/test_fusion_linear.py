@@ -265,6 +265,7 @@ def test_one_modality_is_no_baseline_of_itself(train: Rows) -> None:
     assert names == ["linear (logistic regression)", "majority"]
 
 
+@pytest.mark.slow
 def test_what_must_be_seen_together_is_left_to_those_who_can(tmp_path: Path) -> None:
     rows = exclusive_or(200)
     model = FusionClassifier(test_share=0.2, **LONGER)

@@ -119,6 +119,7 @@ def test_the_loss_is_that_of_the_model(folder: Path) -> None:
     assert all(p.grad is not None for p in translation.module.parameters() if p.requires_grad)
 
 
+@pytest.mark.slow
 def test_a_pretrained_model_is_fine_tuned(folder: Path, tmp_path: Path) -> None:
     encoder = load_encoder(make_tiny_encoder(folder / "encoder"))
     texts = {text: [text.replace("a ", "the ")] for text in TEXTS}

@@ -136,6 +136,7 @@ def test_a_path_is_words(asking: httpx.Client, tmp_path: Path) -> None:
     assert "swordfish" not in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not WEIGHTS["voice-joe"].is_here, reason="weights are not here")
 @pytest.mark.skipif(not WEIGHTS["whisper-base"].is_here, reason="weights are not here")
 def test_speak_and_transcribe(asking: httpx.Client, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.encoders import tiny_hub
 from tests.tasks import tiny_detectors
 
 Make = Callable[[Path], Path]
+QUICK = (tiny_detectors.detr, tiny_detectors.rt_detr_v2)
 
 
 def _require_sane(found: Detection, labels: set[str]) -> None:
@@ -66,7 +67,13 @@ def test_more_labels_than_one_text_holds(make: Make, tmp_path: Path, sample: Pat
         detector.detect(sample / "images/x_dog.jpg", ["cat " * 40])
 
 
-@pytest.mark.parametrize("make", tiny_detectors.WITH_LABELS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, marks=[] if make in QUICK else pytest.mark.slow, id=make.__name__)
+        for make in tiny_detectors.WITH_LABELS
+    ],
+)
 def test_labels_of_its_own(make: Make, tmp_path: Path, sample: Path) -> None:
     detector = load_detector(make(tmp_path / "model"))
     (found,) = detector.detect(sample / "images/x_dog.jpg", least=0.0)

@@ -88,9 +88,13 @@ def test_whisper_of_transformers(
 
 
 KINDS = ("wav2vec2", "hubert", "wavlm", "parakeet", "moonshine", "speecht5", "speech_to_text")
+QUICK = ("wav2vec2", "moonshine")  # one that labels frames, one that writes
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind in QUICK else pytest.mark.slow) for kind in KINDS],
+)
 def test_other_recognisers_of_transformers(speech: Samples, tmp_path: Path, kind: str) -> None:
     """What they write is what Transformers makes of the same samples, and has times."""
     transformers = pytest.importorskip("transformers")

@@ -37,6 +37,7 @@ def ball(sample: Path) -> tuple[PIL.Image.Image, np.ndarray]:
     return ground, truth
 
 
+@pytest.mark.slow
 def test_a_thing_on_a_photo_is_found_and_cut_out(
     words: Segmenter, ball: tuple[PIL.Image.Image, np.ndarray]
 ) -> None:
@@ -83,6 +84,7 @@ def test_masks_of_a_label_share_no_pixel(sample: Path) -> None:
     assert none.masks == ()
 
 
+@pytest.mark.slow
 def test_words_need_no_weights_and_kinds_of_coco_say_how_to_get_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sample: Path
 ) -> None:
