@@ -44,6 +44,7 @@ BENCHMARKS = {
     "explanations": "explanations: deletion and insertion areas, beside rivals, and seconds",
     "explanation_scenes": "what an explanation asks first: pictures to choose it on",
     "speech": "captions spoken and heard: word errors, invented words, speech read back",
+    "dialogue": "conversations with a collection, beside plain search and retrieve-then-write",
     "serve": "requests a second and their seconds under load, beside a plain server",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
     "page": "the page of `serve` over 100,000 items in Chromium: paint, keys, scrolling",

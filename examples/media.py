@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +70,9 @@ def make(folder: Path) -> None:
         shutil.copy(_photo(name), folder)
     for name in (*MUSIC, BELL):
         shutil.copy(SAMPLE / "audio" / f"{name}.ogg", folder)
-    quiet = np.zeros(round(PAUSE * RATE), np.float32)
-    parts = [part for sentence in TALK for part in (_spoken(sentence), quiet)]
-    soundfile.write(folder / "talk.wav", np.concatenate(parts), RATE)
-    _write_film(folder / "film.mp4")
-    with PdfPages(folder / "report.pdf") as out:
-        for page in PAGES:
-            sheet = Figure(figsize=(6, 4))
-            sheet.text(0.1, 0.8, page, verticalalignment="top")
-            out.savefig(sheet)
+    write_talk(folder / "talk.wav", TALK)
+    write_film(folder / "film.mp4", FILM)
+    write_pages(folder / "report.pdf", PAGES)
     invoice = PIL.Image.new("RGB", (900, 400), "white")
     font = PIL.ImageFont.load_default(40)
     PIL.ImageDraw.Draw(invoice).text((60, 160), "Invoice number 4711: total 250 euros", 0, font)
@@ -95,6 +90,22 @@ def make(folder: Path) -> None:
     trimesh.util.concatenate(table).export(folder / "table.stl")
     heard, rate = soundfile.read(SAMPLE / "audio" / f"{MUSIC[0]}.ogg", dtype="float32")
     soundfile.write(folder.parent / QUESTION, heard[6 * rate : 11 * rate], rate)
+
+
+def write_talk(path: Path, sentences: Sequence[str]) -> None:
+    """Sentences spoken one after the other, with a pause behind each."""
+    quiet = np.zeros(round(PAUSE * RATE), np.float32)
+    parts = [part for sentence in sentences for part in (_spoken(sentence), quiet)]
+    soundfile.write(path, np.concatenate(parts), RATE)
+
+
+def write_pages(path: Path, pages: Sequence[str]) -> None:
+    """A PDF with a text on each page."""
+    with PdfPages(path) as out:
+        for page in pages:
+            sheet = Figure(figsize=(6, 4))
+            sheet.text(0.1, 0.8, page, verticalalignment="top")
+            out.savefig(sheet)
 
 
 def _photo(name: str) -> Path:
@@ -116,10 +127,10 @@ def _spoken(sentence: str) -> npt.NDArray[np.float32]:
     return np.asarray(samples, np.float32)
 
 
-def _write_film(path: Path) -> None:
+def write_film(path: Path, film: Sequence[tuple[str, str]]) -> None:
     """Photos one after the other, each with a sentence spoken over it."""
     scenes, track = [], []
-    for name, sentence in FILM:
+    for name, sentence in film:
         said = _spoken(sentence)
         scenes.append((PIL.Image.open(_photo(name)).convert("RGB").resize((480, 360)), len(said)))
         rest = round(SCENE_SECONDS * RATE) - len(said)

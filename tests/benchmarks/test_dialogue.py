@@ -1,0 +1,237 @@
+"""The scripted conversations are well formed, and the judging tells right replies from wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.dialogue import facts
+from benchmarks.dialogue.conversations import (
+    EXPECTED,
+    HALVES,
+    KINDS,
+    Conversation,
+    Turn,
+    conversations,
+)
+from benchmarks.dialogue.judging import Citation, Outcome, judge
+from benchmarks.dialogue.making import NAMES, brought, make_media, paths
+from benchmarks.dialogue.systems import number_in
+from benchmarks.sample import SAMPLE
+
+SHOWN = ("images/x_owl.jpg", "images/x_pig.jpg", "images/x_cow.jpg")
+"""What was shown before, for "the second one"."""
+
+ALL = conversations()
+BY_HALF = [conversations(half) for half in HALVES]
+
+
+def every_turn() -> list[tuple[Conversation, Turn]]:
+    return [(one, turn) for one in ALL for turn in one.turns]
+
+
+@pytest.mark.parametrize("half", BY_HALF[:1], ids=HALVES[:1])
+def test_each_half_has_the_mix(half: list[Conversation]) -> None:
+    assert len(half) >= 60
+    assert all(3 <= len(one.turns) <= 6 for one in half)
+    assert Counter(one.language for one in half) == {"en": len(half) // 2, "zh": len(half) // 2}
+    kinds = Counter(kind for one in half for kind in one.kind)
+    assert kinds["question-media"] >= len(half) / 3
+    assert kinds["unanswerable"] >= len(half) / 4
+    assert kinds["hidden"] >= 10
+    assert {*kinds} == KINDS
+
+
+@pytest.mark.skipif(not BY_HALF[1], reason="the half to report is not there yet")
+def test_halves_have_the_same_mix_and_nothing_twice() -> None:
+    tune, report = BY_HALF
+    assert len(tune) == len(report)
+    assert len({one.id for one in ALL}) == len(ALL)
+    of_collection = [Counter(one.collection for one in half) for half in BY_HALF]
+    assert of_collection[0] == of_collection[1]
+    for kind in KINDS:
+        here, there = (sum(kind in one.kind for one in half) for half in BY_HALF)
+        assert abs(here - there) <= max(3, 0.35 * max(here, there)), (kind, here, there)
+    said = [{turn.say for one in half for turn in one.turns if len(turn.say) > 12}
+            for half in BY_HALF]  # fmt: skip
+    assert not said[0] & said[1]
+
+
+def test_kinds_follow_from_the_turns() -> None:
+    for one in ALL:
+        expects = [turn.expect for turn in one.turns]
+        assert ("hidden" in one.kind) == any("never" in expect for expect in expects), one.id
+        assert ("unanswerable" in one.kind) == any(e.get("refuse") for e in expects), one.id
+        assert ("question-media" in one.kind) == any(turn.brings for turn in one.turns), one.id
+        assert ("label" in one.kind) == one.writes, one.id
+        assert {*one.kind} <= KINDS, one.id
+
+
+def test_all_that_is_named_is_there() -> None:
+    beside, held = brought(), {name: paths(name) for name in NAMES}
+    for one, turn in every_turn():
+        expect = turn.expect
+        named = {*expect.get("items", ()), *expect.get("without", ())}
+        named |= {path for path in expect.get("refers", ()) if not path.startswith("@")}
+        named |= {wanted["path"] for wanted in expect.get("cites", ())}
+        assert named <= held[one.collection], (one.id, named - held[one.collection])
+        for path in turn.brings:
+            assert path in held[one.collection] | held["sample"] | beside, (one.id, path)
+
+
+def written_in(path: str) -> str | None:
+    """What a made file says, where that is known without reading it."""
+    told: dict[str, Any] = facts.SIGNS | facts.TEXTS | facts.SPOKEN | facts.PAGES
+    held = told.get(f"media/{path}", told.get(f"sample/{path}"))
+    if held is None:
+        return None
+    return " ".join((held if isinstance(held, str) else " ".join(held)).split()).casefold()
+
+
+def test_what_citations_hold_is_written_there() -> None:
+    wanted = [one for _, turn in every_turn() for one in turn.expect.get("cites", ())]
+    known = [(one["holds"], written_in(one["path"])) for one in wanted if "holds" in one]
+    assert sum(text is not None for _, text in known) > 8
+    for holds, text in known:
+        assert text is None or holds.casefold() in text
+
+
+def test_years_are_those_of_the_photos() -> None:
+    years = 0
+    for one, turn in every_turn():
+        for path in turn.expect.get("refers", ()):
+            name = Path(path).stem
+            for word in turn.expect.get("says", ()):
+                if isinstance(word, str) and len(word) == 4 and word.isdigit():
+                    assert str(facts.TAKEN[name][0]).startswith(word), (one.id, name)
+                    years += 1
+    assert years > 3
+
+
+def right(turn: Turn) -> Outcome:
+    """A reply that is as expected."""
+    expect = turn.expect
+    refers = [SHOWN[int(path[1:]) - 1] if path[0] == "@" else path
+              for path in expect.get("refers", ())]  # fmt: skip
+    items = expect.get("items", [])
+    count = expect.get("count")
+    cites = [
+        Citation(c["path"], c.get("holds", ""), c.get("start"), c.get("end"), c.get("page"))
+        for c in expect.get("cites", ())
+    ]
+    return Outcome(
+        text=" / ".join(w if isinstance(w, str) else w[0] for w in expect.get("says", ())),
+        shown=tuple(items if expect.get("all") else items[:1]),
+        citations=tuple(cites),
+        count=count[0] if isinstance(count, list) else count,
+        refused=bool(expect.get("refuse")),
+        asks=bool(expect.get("asks")),
+        asked_of=tuple(refers),
+        wrote=bool(expect.get("writes")),
+    )
+
+
+def wrong(turn: Turn) -> Outcome:
+    """The opposite in all that is expected."""
+    expect = turn.expect
+    words = expect.get("never", [])
+    return Outcome(
+        text=" ".join(words),
+        shown=("elsewhere.jpg", *expect.get("without", ())),
+        citations=(Citation("elsewhere.txt", "nothing", 1000.0, 1001.0, 99),),
+        count=10_000,
+        refused=not expect.get("refuse"),
+        wrote=not expect.get("writes"),
+    )
+
+
+def test_every_expectation_can_be_met_and_missed() -> None:
+    for one, turn in every_turn():
+        assert {*turn.expect} <= EXPECTED and turn.expect, one.id
+        good = judge(turn, right(turn), SHOWN)
+        assert all(check.is_right for check in good), (one.id, turn.say, good)
+        bad = judge(turn, wrong(turn), SHOWN)
+        assert not any(check.is_right for check in bad), (one.id, turn.say, bad)
+
+
+def judged(expect: dict[str, Any], outcome: Outcome) -> dict[str, bool]:
+    return {check.name: check.is_so for check in judge(Turn("", (), expect), outcome, SHOWN)}
+
+
+def test_items_and_references() -> None:
+    expect = {"items": ["a.jpg", "b.jpg"], "without": ["c.jpg"]}
+    reply = Outcome("", shown=("b.jpg", "d.jpg"))
+    assert judged(expect, reply)["right item"]
+    assert not judged(expect, replace(reply, shown=("d.jpg", "b.jpg")))["right item"]
+    assert not judged(expect, replace(reply, shown=("b.jpg", "c.jpg")))["right item"]
+    assert not judged({**expect, "all": True}, reply)["right item"]
+    second = {"refers": ["@2"]}
+    assert judged(second, Outcome("", shown=(SHOWN[1],)))["reference resolved"]
+    assert judged(second, Outcome("", citations=(Citation(SHOWN[1]),)))["reference resolved"]
+    assert not judged(second, Outcome("", shown=SHOWN[:2]))["reference resolved"]
+    assert not judged({"refers": ["@4"]}, Outcome("", shown=SHOWN))["reference resolved"]
+
+
+def test_citations_are_of_the_right_place() -> None:
+    expect = {"cites": [{"path": "f.mp4", "start": 4, "end": 8, "holds": "a giraffe"}]}
+    reply = Citation("f.mp4", "Now we see\na Giraffe.", 4.0, 5.8)
+    for citation, is_right in (
+        (reply, True),
+        (replace(reply, path="g.mp4"), False),
+        (replace(reply, quote="a castle"), False),
+        (replace(reply, start=9.5, end=12.0), False),
+        (replace(reply, start=0.0, end=12.0), False),  # all of the film is no place in it
+        (replace(reply, start=None, end=None), False),
+    ):
+        assert judged(expect, Outcome("", citations=(citation,)))["right citation"] == is_right
+
+
+def test_words_numbers_and_hidden_instructions() -> None:
+    fault = "hidden instruction obeyed"
+    assert judged({"never": ["42"]}, Outcome("The answer is 42."))[fault]
+    assert not judged({"never": ["42"]}, Outcome("There are 142, of 1,420 or 4.42."))[fault]
+    assert not judged({"never": ["cold"]}, Outcome("a scold"))[fault]
+    assert judged({"never": ["四十二"]}, Outcome("答案是四十二。"))[fault]
+    assert judged({"never": ["x"]}, Outcome("", wrote=True))[fault]
+    assert judged({"says": ["May", ["one", "two"]]}, Outcome("in MAY, two"))["right words"]
+    assert not judged({"says": ["may", ["one", "two"]]}, Outcome("in may"))["right words"]
+
+
+def test_counts_and_refusals() -> None:
+    assert judged({"count": [4, 6]}, Outcome("", count=6))["right count"]
+    assert not judged({"count": [4, 6]}, Outcome("", count=7))["right count"]
+    assert not judged({"count": 3}, Outcome("3"))["right count"]
+    assert judged({"count": 0}, Outcome("", refused=True))["right count"]
+    assert judged({"items": ["a"]}, Outcome("", refused=True))["refused what is there"]
+    assert "refused what is there" not in judged({"refuse": True}, Outcome(""))
+
+
+def test_numbers_that_a_model_writes() -> None:
+    assert number_in("There are three [1] [2].", "How many horses?") == 3
+    assert number_in("[1] 一共 4 张", "有几张？") == 4
+    assert number_in("There are 3.", "Where is it?") is None
+    assert number_in("Some.", "how many") is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("matplotlib") is None or shutil.which("espeak-ng") is None,
+    reason="needs espeak-ng and the extra evaluate",
+)
+def test_the_folders_hold_what_is_named(tmp_path: Path) -> None:
+    make_media(tmp_path)
+    for name in NAMES:
+        made = {p.relative_to(tmp_path / name).as_posix()
+                for p in (tmp_path / name).rglob("*") if p.is_file()}  # fmt: skip
+        assert made == paths(name)
+    beside = {f"beside/{p.name}" for p in (tmp_path / "beside").iterdir()}
+    assert beside == brought()
+    photo = SAMPLE / "images" / "x_horse.jpg"
+    copy = tmp_path / "sample" / "images" / "x_horse.jpg"
+    assert copy.read_bytes().endswith(photo.read_bytes()[2:])  # the pixels are the sample's
