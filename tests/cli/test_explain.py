@@ -79,8 +79,33 @@ def test_hits_say_what_they_are_because_of(run: Run, library: Path, tmp_path: Pa
     facts = [*map(json.loads, rows.lines)]
     assert all(fact["explanation"]["path"] == fact["path"] for fact in facts) and sheet.is_file()
     assert facts[0]["explanation"]["score"] == pytest.approx(facts[0]["score"], abs=1e-3)
-    refused = run("search", "a", "b", "-c", library, "--explain")
-    assert refused.code == 2 and "--explain goes with one question" in refused.err
+    refused = run("search", "a", "-c", library, "--explain", "--mode", "words")
+    assert refused.code == 2 and "compared by meaning" in refused.err
+
+
+def test_parts_of_a_question_say_what_they_add(run: Run, library: Path, halves: Path) -> None:
+    """The score that a search gives is their sum, and ``explain`` gives the same."""
+    parts = ("a red square", "0.5:wood", "--like", halves, "--without", "blue")
+    (line, *_) = run("search", *parts, "-c", library, "-k", "1", "--explain", "--json").lines
+    hit = json.loads(line)
+    added = hit["explanation"]["parts"]
+    assert [part["weight"] for part in added] == [1, 0.5, 1, -1]
+    assert [part["what"] for part in added] == ["a red square", "wood", str(halves), "blue"]
+    assert sum(part["score"] for part in added) == pytest.approx(hit["score"], abs=1e-4)
+    assert hit["explanation"]["value"] == "standard deviations"
+    words = added[0]["question"]["parts"]
+    assert [word["text"] for word in words] == ["a", "red", "square"]
+    (again,) = run("explain", *parts[:2], hit["path"], *parts[2:], "-c", library, "--json").lines
+    assert json.loads(again)["score"] == pytest.approx(hit["score"], abs=1e-4)
+    told = run("explain", *parts[:2], hit["path"], *parts[2:], "-c", library).lines
+    assert [line.split("\t")[1] for line in told if line.startswith("score")] == [
+        "words", "words", "example", "words",
+    ]  # fmt: skip
+
+
+def test_several_parts_are_weighed_by_something(run: Run, halves: Path, tiny: Path) -> None:
+    refused = run("explain", "red", "blue", halves, "--encoder", tiny)
+    assert refused.code == 2 and "name a collection" in refused.err
 
 
 def test_a_hit_that_is_gone_has_no_reason(

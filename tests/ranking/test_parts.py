@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from sensorium.ranking.parts import (
     FOUND,
     WORDS_WORTH,
+    contributions,
     fuse,
     of_items,
     standing_out,
+    usual_of,
     worth_of_words,
 )
 from sensorium.ranking.scale import Scale, Spread
@@ -98,3 +100,15 @@ def test_more_of_the_wanted_is_never_worse(
 def test_words_count_by_their_share_of_the_best() -> None:
     assert worth_of_words([Match(7, 8.0), Match(3, 2.0)]) == {7: WORDS_WORTH, 3: WORDS_WORTH / 4}
     assert worth_of_words([]) == {}
+
+
+def test_what_parts_add_sums_to_the_score() -> None:
+    evidence = np.random.default_rng(0).normal(1, 1.5, (80, 4))
+    evidence[3, 0] = NAN
+    weights = [2, 0.5, -1, -0.3]
+    added = contributions(evidence, weights, usual_of(evidence, weights))
+    assert np.allclose(added.sum(axis=1), fuse(evidence, weights))
+    assert added[3, 0] == 0 and (added[:, 2:] <= 0).all() and (added[:, 2:] < 0).any()
+    assert np.allclose(
+        contributions(evidence[:, :2], [3, 1], None).sum(axis=1), fuse(evidence[:, :2], [3, 1])
+    )

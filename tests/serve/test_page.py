@@ -323,6 +323,14 @@ def test_why_a_hit_was_found(open_page: Open) -> None:
     assert over == pytest.approx(page.locator("#view .large").bounding_box(), abs=1)
     page.click("text=Why this hit?")
     page.wait_for_selector(".overlay", state="detached")
+    page.click("text=More like this")
+    page.wait_for_selector(".chip")
+    ask(page, "sand")
+    page.click('[aria-posinset="1"] .hit')
+    page.click("text=Why this hit?")
+    page.wait_for_selector(".overlay", timeout=60_000)
+    assert page.locator(".shares li span").first.inner_text() == "sand"
+    assert page.locator(".shares li").count() == 2
 
 
 def test_where_nothing_matches(open_page: Open) -> None:

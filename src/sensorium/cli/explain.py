@@ -10,13 +10,20 @@ import typer
 from rich.text import Text as Styled
 
 from sensorium.cli import output
-from sensorium.cli.options import JsonOption
+from sensorium.cli.options import (
+    JsonOption,
+    LikeOption,
+    UnlikeOption,
+    WithoutOption,
+    asked,
+    opened,
+)
 from sensorium.cli.terminal import print_json, print_line
-from sensorium.collection import Hit, Skipped
+from sensorium.collection import Collection, Hit, Question, Skipped
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
 from sensorium.encoders.base import Encoder
 from sensorium.errors import EncoderError, MediaError, MissingExtraError, UsageError
-from sensorium.media import Text, open_media
+from sensorium.media import open_media
 from sensorium.plain import plain_fields
 
 if TYPE_CHECKING:
@@ -31,10 +38,32 @@ BECAUSE = "because of: "
 
 
 def explain(
-    query: Annotated[str, typer.Argument(help="Words, or a media file's path or URL.")],
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Words, or a media file's path or URL; of several, each may have a weight.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
     file: Annotated[str, typer.Argument(help="What it was asked of: a media file or a URL.")],
+    like: LikeOption = None,
+    unlike: UnlikeOption = None,
+    without: WithoutOption = None,
     draw: DrawOption = None,
-    encoder: Annotated[str, typer.Option(help="Encoder to explain.")] = DEFAULT_ENCODER,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help=f"Encoder to explain ({DEFAULT_ENCODER}).", show_default=False),
+    ] = None,
+    collection: Annotated[
+        Path | None,
+        typer.Option(
+            "--collection",
+            "-c",
+            help="Weigh several parts as they are in this collection.",
+            show_default=False,
+        ),
+    ] = None,
     as_text: Annotated[
         bool, typer.Option("--text", help="Take the query as words, even if it names a file.")
     ] = False,
@@ -44,8 +73,13 @@ def explain(
     from sensorium.explain import explain as explain_pair
 
     require_png(draw)
-    loaded = load_encoder(encoder)
-    found = explain_pair(Text(query) if as_text else query, open_media(file), loaded)
+    question = asked(query or [], like or [], unlike or [], without or [], literally=as_text)
+    if collection is None:
+        loaded = load_encoder(encoder or DEFAULT_ENCODER)
+        found = explain_pair(question, open_media(file), loaded)
+    else:
+        with opened(collection, encoder=encoder) as library:
+            found = explain_pair(question, open_media(file), collection=library)
     if draw is not None:
         found.draw(draw)
     if as_json:
@@ -68,13 +102,13 @@ def require_png(draw: Path | None) -> None:
 
 
 def explained_hits(
-    query: Any, hits: Sequence[Hit], encoder: Encoder
+    question: Question, hits: Sequence[Hit], library: Collection
 ) -> tuple[list[Explanation | None], list[Skipped]]:
     """Explain the hits of a search; files that are gone have None, and are named."""
     from sensorium.explain import explain as explain_pair
 
     return _each(
-        lambda hit: explain_pair(query, hit, encoder, faithfulness=False),
+        lambda hit: explain_pair(question, hit, collection=library, faithfulness=False),
         [(hit, hit.path) for hit in hits],
     )
 
@@ -143,6 +177,10 @@ def _show(found: Explanation) -> None:
     for name, side in (("question", found.question), ("text", found.hit)):
         if side is not None and side.text is not None and len(side.parts) > 1:
             console.print(Styled(f"  {name}: "), _coloured(side), sep="", soft_wrap=True)
+    for one in found.parts:
+        words = Styled(one.name) if one.question is None else _coloured(one.question)
+        told = f"  {one.score:+.2f}  {'' if one.weight == 1 else f'{one.weight:g} x '}"
+        console.print(Styled(told), words, sep="", soft_wrap=True)
     for place in sorted(found.places, key=lambda one: -one.score)[:5]:
         from sensorium.explain.explanation import told_where
 
@@ -176,8 +214,11 @@ def _start(side: Explained) -> float:
 
 
 def _print_parts(found: Explanation) -> None:
-    """For programs: a line for each part."""
+    """For programs: a line for each part of the question, if it has several, and of the hit."""
     print_line("of", "kind", "place", "weight", "text")
+    for asked_part in found.parts:
+        kind = "example" if asked_part.question is None else "words"
+        print_line("score", kind, "", f"{asked_part.score:.4f}", asked_part.what)
     for name, side in (("hit", found.hit), ("question", found.question)):
         for part in side.parts if side is not None else ():
             place = part.box or part.span or ()

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sensorium.cli import EXIT_PARTLY, output
-from sensorium.cli.options import CollectionOption, JsonOption, WhereOption, opened
+from sensorium.cli.options import (
+    CollectionOption,
+    JsonOption,
+    LikeOption,
+    UnlikeOption,
+    WhereOption,
+    WithoutOption,
+    asked,
+    opened,
+)
 from sensorium.cli.terminal import print_json
-from sensorium.collection import Part, Question
 from sensorium.collection.asking import MODES
 from sensorium.collection.staleness import states_of
-from sensorium.data.questions import weighted
 from sensorium.errors import UsageError
-from sensorium.media import Text
 from sensorium.plain import plain_fields
 
 NOBODY = re.compile(
@@ -43,18 +47,9 @@ def search(
         ),
     ] = None,
     collection: CollectionOption = None,
-    like: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE", help="An example of what is sought.", show_default=False),
-    ] = None,
-    unlike: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FILE", help="An example of what is not.", show_default=False),
-    ] = None,
-    without: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WORDS", help="What is not wanted.", show_default=False),
-    ] = None,
+    like: LikeOption = None,
+    unlike: UnlikeOption = None,
+    without: WithoutOption = None,
     k: Annotated[int, typer.Option("-k", help="Hits wanted.")] = 10,
     mode: Annotated[
         str,
@@ -116,10 +111,10 @@ def search(
         output.notices.print(PEOPLE_ARE_NEAR, soft_wrap=True)
     if interactive and (as_json or paths or null or sheet is not None):
         raise UsageError("--interactive goes with no other way of printing hits")
-    if explain and (len(question.parts) > 1 or mode == "words" or interactive or paths or null):
+    if explain and (mode == "words" or interactive or paths or null):
         raise UsageError(
-            "--explain goes with one question that is compared by meaning, and with tables, "
-            "--sheet and --json: leave out other parts, --mode words, -i, --paths and --null"
+            "--explain goes with a question that is compared by meaning, and with tables, --sheet "
+            "and --json: leave out --mode words, -i, --paths and --null"
         )
     explanations: list[Any] = []
     with opened(collection, encoder=encoder) as library:
@@ -130,7 +125,7 @@ def search(
         if explain and hits:
             from sensorium.cli.explain import explained_hits
 
-            explanations, unread = explained_hits(question.parts[0].what, hits, library.encoder)
+            explanations, unread = explained_hits(question, hits, library)
             output.print_skipped(unread)
         if interactive and hits:
             from sensorium.cli.interactive import converse
@@ -166,44 +161,3 @@ def search(
         raise typer.Exit(EXIT_PARTLY)
     if bare and all(states):
         raise typer.Exit(EXIT_PARTLY)
-
-
-def asked(
-    sought: Sequence[str],
-    like: Sequence[str],
-    unlike: Sequence[str],
-    without: Sequence[str],
-    *,
-    literally: bool,
-) -> Question:
-    """The question that words of a command line ask.
-
-    Parameters
-    ----------
-    sought, like, unlike, without : sequence of str
-    literally : bool
-        Whether what is sought are words, as they stand.
-
-    Raises
-    ------
-    UsageError
-        When nothing is sought, or a weight is none.
-    """
-    alone = len(sought) + len(like) + len(unlike) + len(without) == 1
-    parts = []
-    for given in sought:
-        # A single part counts for all there is: "16:9" and "10:30" are words then.
-        part = Part(given) if alone or literally else _weighted(given)
-        parts.append(Part(Text(part.what), part.weight) if literally else part)
-    return Question(
-        *parts,
-        like=[_weighted(given) for given in like],
-        unlike=[_weighted(given) for given in unlike],
-        without=[Part(given) if literally else _weighted(given) for given in without],
-    )
-
-
-def _weighted(given: str) -> Part:
-    """A part with the weight before its colon, where it has one and no file is called so."""
-    weight, what = weighted(given, os.path.exists)
-    return Part(what, weight)

@@ -18,6 +18,7 @@ from sensorium.collection.kinds import Ids, Ordinary
 from sensorium.collection.opening import open_store
 from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
+from sensorium.collection.part_scores import PartScores, scores_in
 from sensorium.collection.queries import vector_given
 from sensorium.collection.question import Asked, Question, asked_with, in_words, query_of
 from sensorium.collection.results import Hit, Results, Segments
@@ -164,6 +165,12 @@ class Asking:
     def allowed(self, where: str | None, modality: str | None = None) -> Ids | None:
         """Ids of the items that meet conditions; None where there is no condition."""
         return self._vectors.allowed(where, modality)
+
+    def part_scores(self, question: Question) -> PartScores:
+        """How the parts of a question are weighed; see `sensorium.collection.part_scores`."""
+        snapshot = self.snapshot("vector")
+        samples = self._judging.samples(snapshot)
+        return scores_in(question, self._own.load(), self._store, snapshot, samples)
 
     def segments(self, where: str | None) -> Segments:
         """See `Collection.segments`."""

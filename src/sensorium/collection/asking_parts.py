@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,34 @@ class Compared:
     item_ids: Ids
     vectors: Vectors
     codes: npt.NDArray[np.uint8] | None
+
+
+class Measured(NamedTuple):
+    """What all parts say of what a question is compared with.
+
+    Attributes
+    ----------
+    compared : Compared
+    starts : ndarray of int, shape (items,)
+        Where the segments of each item begin.
+    evidence : ndarray of float64, shape (items, parts)
+        See `sensorium.ranking.parts.fuse`.
+    wanted : ndarray of float32, shape (segments,)
+        What the wanted parts say of each segment.
+    gone : ndarray of bool, shape (items,)
+        Items that are what is not wanted.
+    """
+
+    compared: Compared
+    starts: npt.NDArray[np.intp]
+    evidence: npt.NDArray[np.float64]
+    wanted: Vectors
+    gone: npt.NDArray[np.bool_]
+
+
+def scales_of(samples: Samples, asked: Sequence[Asked]) -> list[list[Scale]]:
+    """The scale of each vector of each part."""
+    return [[samples.scale(vector) for vector in part.vectors] for part in asked]
 
 
 def rank_parts(
@@ -93,28 +121,15 @@ def rank_parts(
         ranked = _by_words(matches, weights)
         ranked = [result for result in ranked if result.item not in refused]
         return sorted(ranked, key=lambda result: result.item not in known)[:stop]
-    scales = [[samples.scale(vector) for vector in part.vectors] for part in asked]
     likely = {
         match.item for part, some in zip(asked, matches, strict=True) for match in some
         if part.weight > 0
     }  # fmt: skip
     likely |= {*known} if allowed is None else {*known} & {*allowed.tolist()}
-    compared = _compared(
-        store, snapshot, scales, asked, depth, allowed, likely, with_modality=with_modality
+    compared, starts, evidence, wanted, gone = measured(
+        store, snapshot, samples, asked, depth, allowed, likely, with_modality=with_modality
     )
-    starts = np.flatnonzero(np.diff(compared.item_ids, prepend=-1))
     items = compared.item_ids[starts]
-    evidence = np.full((len(items), len(asked)), np.nan)
-    wanted = np.zeros(len(compared.item_ids), np.float32)
-    gone = np.zeros(len(items), bool)
-    for column, (part, own) in enumerate(zip(asked, scales, strict=True)):
-        cosines = compared.vectors @ part.vectors.T
-        segments = standing_out(cosines, compared.codes, snapshot.names, own)
-        evidence[:, column] = of_items(segments, starts)
-        if part.weight > 0:
-            wanted += part.weight * np.nan_to_num(segments, nan=0.0).mean(axis=1)
-        else:
-            gone[are_same(cosines, starts)] = True
     items, evidence = _with_words(items, evidence, matches)
     scores = fuse(evidence, weights)
     scores[: len(gone)][gone] = -np.inf
@@ -132,6 +147,37 @@ def rank_parts(
         item = int(items[row])
         ranked.append(Ranked(item, float(scores[row]), segment, texts.get(item)))
     return ranked
+
+
+def measured(
+    store: Store,
+    snapshot: Snapshot,
+    samples: Samples,
+    asked: Sequence[Asked],
+    depth: int,
+    allowed: Ids | None,
+    likely: set[int],
+    *,
+    with_modality: bool,
+) -> Measured:
+    """What all parts say of what may be found; see `rank_parts` and `_compared`."""
+    scales = scales_of(samples, asked)
+    compared = _compared(
+        store, snapshot, scales, asked, depth, allowed, likely, with_modality=with_modality
+    )
+    starts = np.flatnonzero(np.diff(compared.item_ids, prepend=-1))
+    evidence = np.full((len(starts), len(asked)), np.nan)
+    wanted = np.zeros(len(compared.item_ids), np.float32)
+    gone = np.zeros(len(starts), bool)
+    for column, (part, own) in enumerate(zip(asked, scales, strict=True)):
+        cosines = compared.vectors @ part.vectors.T
+        segments = standing_out(cosines, compared.codes, snapshot.names, own)
+        evidence[:, column] = of_items(segments, starts)
+        if part.weight > 0:
+            wanted += part.weight * np.nan_to_num(segments, nan=0.0).mean(axis=1)
+        else:
+            gone[are_same(cosines, starts)] = True
+    return Measured(compared, starts, evidence, wanted, gone)
 
 
 def _compared(

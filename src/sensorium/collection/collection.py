@@ -16,8 +16,9 @@ from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
 from sensorium.collection.holding import Holding
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
 from sensorium.collection.own_encoder import open_with_encoder
+from sensorium.collection.part_scores import PartScores
 from sensorium.collection.queries import extraction_of
-from sensorium.collection.question import question_of
+from sensorium.collection.question import Question, question_of
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import Hit, Labelled, Results, Segments
 from sensorium.collection.store import Store
@@ -433,3 +434,8 @@ class Collection(Holding):
 def store_of(collection: Collection | Store) -> Store:
     """The rows of an open collection, for what works on these alone."""
     return collection._store if isinstance(collection, Collection) else collection
+
+
+def part_scores_of(collection: Collection, question: Question) -> PartScores:
+    """How a collection weighs the parts of a question; see `sensorium.collection.part_scores`."""
+    return collection._asking.part_scores(question)

@@ -102,7 +102,7 @@ class Question:
         object.__setattr__(self, "parts", tuple(parts))
 
     def __str__(self) -> str:
-        return told_with_weights((part.weight, _told(part.what)) for part in self.parts)
+        return told_with_weights((part.weight, told_part(part.what)) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def in_words(query: Any) -> Any:
 def asked_with(
     question: Question,
     encoder: Callable[[], Encoder],
-    store: Store,
+    store: Store | None,
     *,
     vectors: bool,
     words: bool,
@@ -187,8 +187,9 @@ def asked_with(
     question : Question
     encoder : callable
         Gives the encoder, where vectors are compared.
-    store : Store
-        Of the collection that is searched: items are looked up in it.
+    store : Store or None
+        Of the collection that is searched: items are looked up in it. Without one, examples are
+        files.
     vectors, words : bool
         What is compared.
 
@@ -205,7 +206,7 @@ def asked_with(
         media = _media_of(part.what, store) if found is None else None
         is_text = isinstance(media, Text)
         if not vectors and not is_text:
-            raise UsageError(f"a search by words takes texts, not {_told(part.what):.80}")
+            raise UsageError(f"a search by words takes texts, not {told_part(part.what):.80}")
         if found is None:
             assert media is not None
             found = query_parts(encoder(), media) if vectors else np.empty((0, 0), np.float32)
@@ -254,13 +255,13 @@ def told_with_weights(parts: Iterable[tuple[float, str]]) -> str:
 
 
 def _known_by(
-    what: Any, media: Media | None, vectors: npt.NDArray[np.float32], store: Store
+    what: Any, media: Media | None, vectors: npt.NDArray[np.float32], store: Store | None
 ) -> dict[str, str]:
     if isinstance(media, Text):
         return {"words": media.text}
     named = what.named if isinstance(what, Example) else what
     if isinstance(named, (int, Item)) and not isinstance(named, bool):
-        named = item.path if (item := find(store, named)) is not None else named
+        named = item.path if (item := _item(store, named)) is not None else named
     if isinstance(named, (str, os.PathLike)):
         name = os.fspath(named)
         is_address = isinstance(name, str) and is_url(name)
@@ -272,7 +273,7 @@ def _known_by(
     return {"vectors": digest}
 
 
-def query_of(question: Question, store: Store, encoder: Callable[[], Encoder]) -> Any:
+def query_of(question: Question, store: Store | None, encoder: Callable[[], Encoder]) -> Any:
     """What a question of one part asks, as any query; its weight says nothing then.
 
     Raises
@@ -290,7 +291,7 @@ def query_of(question: Question, store: Store, encoder: Callable[[], Encoder]) -
 
 
 def _vectors_of(
-    what: Any, space: Callable[[], Space], store: Store
+    what: Any, space: Callable[[], Space], store: Store | None
 ) -> npt.NDArray[np.float32] | None:
     """The vectors that a part is, or that are stored of an item whose file is gone."""
     named = what.named if isinstance(what, Example) else what
@@ -298,8 +299,8 @@ def _vectors_of(
         return vector_given(named, space)
     if _is_file(named):
         return None
-    item = find(store, named) if not (isinstance(named, str) and is_url(named)) else None
-    if item is None or _is_file(item.path):
+    item = _item(store, named) if not (isinstance(named, str) and is_url(named)) else None
+    if store is None or item is None or _is_file(item.path):
         return None
     vectors = stored_vectors(store, item.id, space().dimension)
     return vectors if len(vectors) else None
@@ -310,7 +311,7 @@ def stored_vectors(store: Store, item: int, dimension: int) -> npt.NDArray[np.fl
     return store.vectors(dimension, items=[item])[2]
 
 
-def _media_of(what: Any, store: Store) -> Media:
+def _media_of(what: Any, store: Store | None) -> Media:
     if not isinstance(what, Example):
         return as_media(what)
     named = what.named
@@ -320,14 +321,18 @@ def _media_of(what: Any, store: Store) -> Media:
         return as_media(named)
     if _is_file(named):
         return open_media(Path(os.path.expanduser(str(named))))  # noqa: PTH111
-    item = find(store, named)
+    item = _item(store, named)
     if item is not None and (is_url(item.path) or _is_file(item.path)):
         return open_media(item.path)
     if isinstance(named, (str, os.PathLike)) and item is None:
         raise MediaError(
             "no such file, and no item of the collection; words are asked beside it", str(named)
         )
-    raise MediaError("no such item, or it has no file and no vectors any more", _told(named))
+    raise MediaError("no such item, or it has no file and no vectors any more", told_part(named))
+
+
+def _item(store: Store | None, named: Any) -> Item | None:
+    return None if store is None else find(store, named)
 
 
 def _is_file(named: Any) -> bool:
@@ -384,10 +389,10 @@ def _several(given: Any) -> Iterable[Any]:
     return given if is_list and not is_vector else (given,)
 
 
-def _told(what: Any) -> str:
+def told_part(what: Any) -> str:
     """How a part is called where it is told what was asked."""
     if isinstance(what, Example):
-        return _told(what.named)
+        return told_part(what.named)
     if isinstance(what, Text):
         return what.text
     if isinstance(what, Item):

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from sensorium.explain.explaining import explain as explain
     from sensorium.explain.explaining import explain_class as explain_class
     from sensorium.explain.explaining import explain_label as explain_label
+    from sensorium.explain.explanation import Contribution as Contribution
     from sensorium.explain.explanation import Explained as Explained
     from sensorium.explain.explanation import Explanation as Explanation
     from sensorium.explain.explanation import Part as Part
 
 _HOMES = {
+    "Contribution": "explanation",
     "Explained": "explanation",
     "Explanation": "explanation",
     "Part": "explanation",

@@ -107,7 +107,8 @@ def warmth(share: float) -> tuple[int, int, int]:
 def _title(canvas: PIL.ImageDraw.ImageDraw, explanation: Explanation, width: int) -> None:
     question = explanation.question
     if question is None or question.text is None:
-        is_file = question is None and explanation.probability is None
+        asks_with_a_file = question is None and explanation.probability is None
+        is_file = asks_with_a_file and not explanation.parts
         name = Path(explanation.query).name if is_file else explanation.query
         write_line(canvas, (GAP, GAP), name, TITLE, width, "black")
         return

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
-from sensorium.collection.queries import query_parts
+from sensorium.collection import Collection, Question
+from sensorium.collection import Part as QuestionPart
+from sensorium.collection.collection import store_of
+from sensorium.collection.queries import query_parts, vector_given
+from sensorium.collection.question import query_of
 from sensorium.collection.results import Hit
 from sensorium.data.files import stored_path
 from sensorium.encoders import DEFAULT_ENCODER, load_encoder
@@ -20,6 +24,7 @@ from sensorium.errors import MediaError, UsageError
 from sensorium.explain.dividing import divide
 from sensorium.explain.explanation import Explained, Explanation, Place
 from sensorium.explain.ordering import explained
+from sensorium.explain.parts import contributions_of, kind_of, score_of, scores_for
 from sensorium.explain.values import BATCH, Value, cosine_to, log_odds_by, log_odds_of
 from sensorium.media import Media, Segment, Text, as_media, open_media
 from sensorium.tasks.classification import MediaClassifier
@@ -42,18 +47,24 @@ def explain(
     media: Any,
     encoder: Encoder | str | os.PathLike[str] = DEFAULT_ENCODER,
     *,
+    collection: Collection | None = None,
     faithfulness: bool = True,
 ) -> Explanation:
-    """Say which parts of media, and of a question, their cosine comes from.
+    """Say which parts of media, and of a question, their score comes from.
 
     Parameters
     ----------
-    query : str, path, URL or media
-        As `Collection.search` takes it.
+    query : str, path, URL, media or Question
+        As `Collection.search` takes it. Of a question of several parts, the score that
+        `Collection.search` gives is explained, and what each part adds to it.
     media : path, URL, media or Hit
         What it was asked of. Of a hit, the segment that was found is explained; of anything else
         with several segments, the one that is nearest to the question.
     encoder : Encoder, str or Path
+        That of `collection`, where there is one.
+    collection : Collection, optional
+        Where it was asked. Examples may be items of it, and several parts are weighed as they are
+        there; else as beside ordinary pictures and texts.
     faithfulness : bool
         Whether rival orders are measured, which takes a sixth of the time.
 
@@ -66,21 +77,71 @@ def explain(
     ------
     MediaError
         When one of both cannot be read, or there is nothing in it that the space holds.
+    UsageError
+        When several parts are asked of media of which the encoder does not know what is ordinary,
+        and there is no collection.
     EncoderError
         When the encoder cannot be loaded.
     """
     began = time.perf_counter()
-    loaded = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
-    asked = as_media(query)
-    value = cosine_to(loaded, query_parts(loaded, asked))
+    loaded = encoder if collection is None else collection.encoder
+    loaded = loaded if isinstance(loaded, Encoder) else load_encoder(loaded)
+    asked = query
+    if isinstance(query, Question):
+        store = None if collection is None else store_of(collection)
+        asked = query_of(query, store, lambda: loaded)
+    if isinstance(asked, Question):
+        return _explain_parts(asked, media, loaded, collection, began, faithfulness)
+    vectors = vector_given(asked, lambda: loaded.space)
+    what = None if vectors is not None else as_media(asked)
+    if what is not None:
+        vectors = query_parts(loaded, what)
+    assert vectors is not None
+    value = cosine_to(loaded, vectors)
     found, path = _found(media, value)
     hit = _explained(found.segment, value, faithfulness)
-    question = _question(asked, loaded, found, faithfulness)
-    name = asked.text if isinstance(asked, Text) else str(getattr(asked, "name", asked))
+    question = _question(what, loaded, found, faithfulness)
     return Explanation(
-        name, path, value.name, hit.score, hit, question, _place(found, hit.score), found.places,
-        None, value.origin, time.perf_counter() - began,
+        _name(query, what), path, value.name, hit.score, hit, question, _place(found, hit.score),
+        found.places, None, value.origin, time.perf_counter() - began,
     )  # fmt: skip
+
+
+def _name(query: Any, media: Media | None) -> str:
+    """What was asked, in a line."""
+    if media is None:
+        return str(query) if isinstance(query, Question) else "<vector>"
+    return media.text if isinstance(media, Text) else str(getattr(media, "name", media))
+
+
+def _explain_parts(
+    question: Question,
+    media: Any,
+    encoder: Encoder,
+    collection: Collection | None,
+    began: float,
+    faithfulness: bool,
+) -> Explanation:
+    """Explain the score of a question of several parts, and what each adds to it."""
+    opened = media if isinstance(media, Hit) else _opened(media)
+    scores = scores_for(question, opened, encoder, collection)
+    value = score_of(scores, encoder, opened)
+    found, path = _found(opened, value)
+    hit = _explained(found.segment, value, faithfulness)
+    vector = encoder.encode([found.segment.media])
+    parts = contributions_of(scores, vector, kind_of(opened, str(found.segment.modality)))
+    words = [_words_of(part, encoder, found) for part in question.parts]
+    parts = [replace(part, question=said) for part, said in zip(parts, words, strict=True)]
+    return Explanation(
+        str(question), path, value.name, hit.score, hit, None, _place(found, hit.score),
+        found.places, None, value.origin, time.perf_counter() - began, parts,
+    )  # fmt: skip
+
+
+def _words_of(part: QuestionPart, encoder: Encoder, found: Found) -> Explained | None:
+    """What the words of one part do."""
+    is_media = isinstance(part.what, (str, Text))  # else an item, a vector or an example
+    return _question(as_media(part.what), encoder, found, False) if is_media else None
 
 
 def explain_label(
@@ -205,7 +266,9 @@ def _explained(segment: Segment, value: Value, faithfulness: bool) -> Explained:
     return explained(divide(segment.media, value, start), rivals=faithfulness)
 
 
-def _question(asked: Media, encoder: Encoder, found: Found, faithfulness: bool) -> Explained | None:
+def _question(
+    asked: Media | None, encoder: Encoder, found: Found, faithfulness: bool
+) -> Explained | None:
     """The other way round: the words of a question, and how near they are to what was found."""
     if not isinstance(asked, Text):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -136,6 +137,37 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Contribution:
+    """What one part of a question of several adds to a hit's score.
+
+    Attributes
+    ----------
+    what : str
+        Words, or what the example is called.
+    weight : float
+        As it was asked with; negative for what is not wanted.
+    standing : float
+        Standard deviations by which the hit stands out for this part from what has nothing to do
+        with it.
+    score : float
+        What the part adds, in standard deviations; those of all parts sum to the hit's score.
+    question : Explained or None
+        The words of a text, and what each does for the part's own cosine.
+    """
+
+    what: str
+    weight: float
+    standing: float
+    score: float
+    question: Explained | None = None
+
+    @property
+    def name(self) -> str:
+        """What the part is called in a line: of a file, its name."""
+        return _short(self.what if self.question is not None else Path(self.what).name)
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Where the value of a pair comes from.
 
@@ -145,15 +177,15 @@ class Explanation:
         What was asked, or the label.
     path : str
         What it was asked of.
-    value : {"cosine", "log odds"}
-        What is explained.
+    value : {"cosine", "log odds", "standard deviations"}
+        What is explained; the last of a question of several parts (`sensorium.ranking.parts`).
     score : float
         The pair's value.
     hit : Explained
         The best segment of the item, in parts.
     question : Explained or None
-        The words of a question or label; None of a picture that asks, and of a trained
-        classifier's class.
+        The words of a question or label; None of a picture that asks, of a question of several
+        parts, and of a trained classifier's class.
     place : Place
         The segment that `hit` is: all of a picture, a frame, a view, a passage, a window of sound.
     places : list of Place
@@ -164,6 +196,8 @@ class Explanation:
         What computed the value.
     seconds : float
         That it took.
+    parts : list of Contribution
+        Of a question that has several.
     """
 
     query: str
@@ -177,6 +211,7 @@ class Explanation:
     probability: float | None
     origin: Origin
     seconds: float
+    parts: list[Contribution] = field(default_factory=list)
 
     def told(self) -> str:
         """One line: "left middle of the picture; word: castle"."""
@@ -185,6 +220,8 @@ class Explanation:
         told = [f"{where}: {hit}" if where else hit]
         if self.question is not None and len(self.question.parts) > 1:
             told.append(self.question.told())
+        if self.parts:
+            told.append(", ".join(f"{one.name} {one.score:+.1f}" for one in self.parts))
         return "; ".join(filter(None, told))
 
     def draw(self, path: str | os.PathLike[str]) -> None:

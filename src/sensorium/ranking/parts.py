@@ -12,6 +12,7 @@ and beside which other ways.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +140,18 @@ def worth_of_words(matches: Sequence[Match]) -> dict[int, float]:
     return {match.item: WORDS_WORTH * match.score / most for match in matches} if most > 0 else {}
 
 
+class Usual(NamedTuple):
+    """How much of each unwanted part there is in what the wanted parts find.
+
+    Attributes
+    ----------
+    means, deviations : ndarray of float64, shape (unwanted parts,)
+    """
+
+    means: Numbers
+    deviations: Numbers
+
+
 def fuse(evidence: npt.NDArray[np.float64], weights: Sequence[float]) -> npt.NDArray[np.float64]:
     """Make what all parts say of items one score.
 
@@ -156,19 +169,72 @@ def fuse(evidence: npt.NDArray[np.float64], weights: Sequence[float]) -> npt.NDA
         The mean of the wanted parts by their weights, less the unwanted ones; minus infinity where
         none of the wanted parts can be compared.
     """
-    share = np.asarray(weights, np.float64)
-    share = share / share[share > 0].sum()
-    known = np.where(np.isnan(evidence), 0.0, evidence)
-    wanted = share > 0
-    score: npt.NDArray[np.float64] = known[:, wanted] @ share[wanted]
-    score[np.isnan(evidence[:, wanted]).all(axis=1)] = -np.inf
-    if wanted.all() or not np.isfinite(score).any():
+    share = _shares(weights)
+    score = _wanted(evidence, share)
+    usual = usual_of(evidence, weights)
+    if usual is None:
         return score
-    unwanted, best = known[:, ~wanted], np.argsort(-score, kind="stable")[:FOUND]
-    found = unwanted[best[np.isfinite(score[best])]]
-    usual = np.minimum(found.mean(axis=0), MOST_USUAL)
-    deviations = (unwanted - usual) / np.clip(found.std(axis=0), *SPREADS)
+    unwanted = np.where(np.isnan(evidence), 0.0, evidence)[:, share < 0]
     fused: npt.NDArray[np.float64] = score + UNWANTED * (
-        np.maximum(deviations - LEVEL, 0) @ share[~wanted]
+        _beyond(unwanted, usual) @ share[share < 0]
     )
     return fused
+
+
+def usual_of(evidence: npt.NDArray[np.float64], weights: Sequence[float]) -> Usual | None:
+    """What is usual of unwanted parts in what wanted parts find best; None where nothing is."""
+    share = _shares(weights)
+    score = _wanted(evidence, share)
+    if (share > 0).all() or not np.isfinite(score).any():
+        return None
+    unwanted = np.where(np.isnan(evidence), 0.0, evidence)[:, share < 0]
+    best = np.argsort(-score, kind="stable")[:FOUND]
+    found = unwanted[best[np.isfinite(score[best])]]
+    return Usual(np.minimum(found.mean(axis=0), MOST_USUAL), np.clip(found.std(axis=0), *SPREADS))
+
+
+def contributions(
+    evidence: npt.NDArray[np.float64], weights: Sequence[float], usual: Usual | None
+) -> npt.NDArray[np.float64]:
+    """What each part adds to the score that `fuse` gives: the score is their sum.
+
+    Parameters
+    ----------
+    evidence, weights
+        As `fuse` takes them.
+    usual : Usual or None
+        Of all that was compared; without it, unwanted parts take nothing away.
+
+    Returns
+    -------
+    ndarray of float64, shape (items, parts)
+        At most zero for unwanted parts.
+    """
+    share = _shares(weights)
+    known = np.where(np.isnan(evidence), 0.0, evidence)
+    added = np.zeros_like(known)
+    added[:, share > 0] = known[:, share > 0] * share[share > 0]
+    if usual is not None:
+        added[:, share < 0] = UNWANTED * _beyond(known[:, share < 0], usual) * share[share < 0]
+    return added + 0.0  # no -0.0
+
+
+def _shares(weights: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Weights, of which those of the wanted parts sum to 1."""
+    share = np.asarray(weights, np.float64)
+    return np.asarray(share / share[share > 0].sum())
+
+
+def _wanted(
+    evidence: npt.NDArray[np.float64], share: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    known, wanted = np.where(np.isnan(evidence), 0.0, evidence), share > 0
+    score: npt.NDArray[np.float64] = known[:, wanted] @ share[wanted]
+    score[np.isnan(evidence[:, wanted]).all(axis=1)] = -np.inf
+    return score
+
+
+def _beyond(unwanted: npt.NDArray[np.float64], usual: Usual) -> npt.NDArray[np.float64]:
+    """By how much items have more of unwanted parts than most of what is found, and some."""
+    deviations = (unwanted - usual.means) / usual.deviations
+    return np.asarray(np.maximum(deviations - LEVEL, 0))

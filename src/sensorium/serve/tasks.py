@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sensorium.collection import Collection
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
-from sensorium.media import Image, Text, as_media, open_media
+from sensorium.media import Image, Text, open_media
 from sensorium.plain import plain_fields
 from sensorium.serve.given import Given, renamed
 
@@ -148,11 +148,12 @@ def caption(models: Models, given: Given, asked: Options, encoder: Encoder, mode
         return _or_error(one)
 
 
-def explain(given: Given, asked: Options, encoder: Encoder) -> Any:
+def explain(
+    given: Given, asked: Options, encoder: Encoder, question: Any, library: Collection | None
+) -> Any:
     """As ``sensorium explain QUERY FILE --json``; of a label as ``classify --explain`` has it."""
     from sensorium.explain import explain as explain_pair
     from sensorium.explain import explain_label
-    from sensorium.serve.given import bytes_of
     from sensorium.tasks.zero_shot import ZeroShotClassifier
 
     media = open_media(given.path)
@@ -163,19 +164,9 @@ def explain(given: Given, asked: Options, encoder: Encoder) -> Any:
             classifier, encoder, asked.label, media, multi=asked.multi,
             faithfulness=asked.faithfulness,
         )  # fmt: skip
-    parts = [part for part in asked.parts or () if _counts(part.get("weight", 1))]
-    query: Any = None if asked.query is None else Text(asked.query)
-    if query is None and len(parts) == 1:
-        (part,) = parts
-        if isinstance(part.get("text"), str):
-            query = Text(part["text"])
-        elif isinstance(part.get("data"), str):
-            query = as_media(bytes_of(part["data"]))
-    if query is None:
-        raise UsageError(
-            "an explanation is of words (query), of one part of a question, or a label"
-        )
-    return explain_pair(query, media, encoder, faithfulness=asked.faithfulness)
+    return explain_pair(
+        question, media, encoder, collection=library, faithfulness=asked.faithfulness
+    )
 
 
 def transcribe(models: Models, given: Given, asked: Options, model: str) -> Any:
@@ -276,13 +267,6 @@ def told(result: Any, given: Given | None) -> Any:
     """A result as JSON has it, in the client's names."""
     fields = result if isinstance(result, dict) else plain_fields(result)
     return fields if given is None or given.is_item else renamed(fields, given)
-
-
-def _counts(weight: Any) -> bool:
-    """Whether a part of a question is wanted."""
-    if isinstance(weight, bool) or not isinstance(weight, (int, float)):
-        raise UsageError(f"a weight is a number, got {weight!r:.40}")
-    return weight > 0
 
 
 def _words(labels: Any) -> list[str]:

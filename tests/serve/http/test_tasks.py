@@ -114,6 +114,32 @@ def test_explain(asking: httpx.Client) -> None:
     assert 0 <= label["probability"] <= 1
 
 
+def test_explain_several_parts(asking: httpx.Client) -> None:
+    """What is explained is the score that a search of the same parts gives."""
+    parts = [
+        {"text": "an animal", "weight": 1},
+        {"data": base64.b64encode(DOG.read_bytes()).decode(), "weight": 0.5},
+        {"item": 2, "weight": 2},
+        {"text": "a street", "weight": -1},
+    ]
+    search = {"query": "outside", "parts": parts, "k": 1}
+    (hit,) = asking.post("/api/collections/photos/search", json=search).json()["hits"]
+    options = {"collection": "photos", "item": hit["id"], "query": "outside", "parts": parts}
+    found = done(asking, "explain", **options)
+    assert found["score"] == pytest.approx(hit["score"], abs=1e-3)
+    assert [part["weight"] for part in found["parts"]] == [1, 1, 0.5, -1, 2]
+    assert sum(part["score"] for part in found["parts"]) == pytest.approx(found["score"], abs=1e-6)
+    alone = done(asking, "explain", DOG, parts=json.dumps([parts[0], parts[3]]))
+    assert alone["value"] == "standard deviations" and len(alone["parts"]) == 2
+    for wrong, told in (
+        ({"parts": [{"item": 1}, {"text": "a"}], "data": parts[1]["data"]}, "name it"),
+        ({"parts": [{"text": "a", "weight": -1}], "collection": "photos", "item": 1}, "sought"),
+        ({"collection": "photos", "item": 1}, "words (query)"),
+    ):
+        answer = asking.post("/api/tasks/explain", json=wrong)
+        assert answer.status_code == 400 and told in answer.json()["error"]["message"]
+
+
 def test_texts(asking: httpx.Client, tmp_path: Path) -> None:
     text = tmp_path / "story.txt"
     text.write_text(

@@ -150,6 +150,18 @@ def test_get_look_and_explain(url: str, photos: Path) -> None:
         assert len(found.model_dump_json()) < 1 << 20
 
 
+def test_explain_several_parts(url: str) -> None:
+    question = {"query": "outside", "like": 2, "without": "a street"}
+    (found,) = calls(url, ("search", {**question, "k": 1}))
+    (best,) = found.structured_content["hits"]
+    (why,) = calls(url, ("explain", {**question, "item": best["id"]}))
+    assert why.structured_content["score"] == pytest.approx(best["score"], abs=1e-3)
+    assert [part["weight"] for part in why.structured_content["parts"]] == [1, 1, -1]
+    assert "a street" in why.content[0].text
+    (more,) = calls(url, ("search", {"cursor": found.structured_content["next_cursor"]}))
+    assert best["id"] not in [hit["id"] for hit in more.structured_content["hits"]]
+
+
 def test_ask_and_long_texts(serve: Serve, tmp_path: Path) -> None:
     """Answers quote; a text that is longer than hosts take comes in parts, and none is lost."""
     story = tmp_path / "story.txt"

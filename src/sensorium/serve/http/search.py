@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sensorium.collection import Collection, Part, Question, Results
+from sensorium.collection import Collection, Item, Part, Question, Results
 from sensorium.media import Media, Text, as_media
 from sensorium.serve.answers import Answer
 from sensorium.serve.given import bytes_of
@@ -112,9 +114,24 @@ def _answered(found: Results) -> Answer:
 
 
 def question_of(collection: Collection, asked: Search) -> Any:
-    """What a request asks, as `Collection.search` takes it.
+    """What a request asks, as `Collection.search` takes it; see `question_of_parts`."""
+    return question_of_parts(asked.query, asked.parts, partial(item_of, collection))
+
+
+def question_of_parts(
+    query: str | None, parts: Sequence[AskedPart], find: Callable[[int], Item]
+) -> Any:
+    """What is asked, as `Collection.search` takes it.
 
     Words are words: no text of a request is ever taken for a path or an address.
+
+    Parameters
+    ----------
+    query : str or None
+        Words, one part more.
+    parts : sequence of AskedPart
+    find : callable
+        Gives the item of an id.
 
     Raises
     ------
@@ -123,14 +140,10 @@ def question_of(collection: Collection, asked: Search) -> Any:
     MediaError
         When media of a part cannot be read.
     """
-    sought = [Part(_media(part), part.weight) for part in asked.parts if part.item is None]
-    like = [
-        Part(item_of(collection, part.item), part.weight)
-        for part in asked.parts
-        if part.item is not None
-    ]
-    if asked.query is not None:
-        sought.insert(0, Part(Text(asked.query)))
+    sought = [Part(_media(part), part.weight) for part in parts if part.item is None]
+    like = [Part(find(part.item), part.weight) for part in parts if part.item is not None]
+    if query is not None:
+        sought.insert(0, Part(Text(query)))
     if len(sought) == 1 and not like and sought[0].weight == 1:
         return sought[0].what
     return Question(*sought, like=like)

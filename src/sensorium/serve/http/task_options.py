@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sensorium.serve.http.search import AskedPart
 
 MODEL = "A model that comes with the library, or that the server was started with."
 
@@ -37,7 +40,9 @@ class Options(BaseModel):
     beams: int | None = Field(None, ge=1, le=64)
     language: str | None = Field(None, max_length=40)
     query: str | None = Field(None, max_length=100_000, examples=["a castle on a hill"])
-    parts: list[dict[str, Any]] | None = Field(None, max_length=100)
+    parts: list[AskedPart] = Field(
+        [], max_length=100, description="Of a question of several, as a search has them."
+    )
     label: str | None = Field(None, max_length=1000)
     faithfulness: bool = Field(False, description="Whether rival orders are measured.")
     question: str | None = Field(None, max_length=10_000, examples=["When was it built?"])
@@ -49,6 +54,12 @@ class Options(BaseModel):
     target: str | None = Field(None, max_length=40, description="Language to translate to.")
     speed: float = Field(1.0, ge=0.25, le=4)
     format: str = Field("wav", pattern="^(wav|flac)$")
+
+    @field_validator("parts", mode="before")
+    @classmethod
+    def _parts(cls, value: Any) -> Any:
+        """A form has them as JSON."""
+        return json.loads(value) if isinstance(value, str) else value
 
     @field_validator("points", mode="before")
     @classmethod
@@ -93,7 +104,7 @@ TEXTS = ("answer", "summarize", "translate", "speak")
 
 
 def schema_of(task: str) -> dict[str, Any]:
-    """The JSON schema of a task's options."""
-    full = Options.model_json_schema()
+    """The JSON schema of a task's options; what it refers to is there for searches."""
+    full = Options.model_json_schema(ref_template="#/components/schemas/{model}")
     known = {name: full["properties"][name] for name in FIELDS[task]}
     return {"type": "object", "properties": known, "additionalProperties": False}

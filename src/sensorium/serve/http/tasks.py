@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from sensorium.collection import Collection, Item
 from sensorium.encoders import Encoder
 from sensorium.errors import MediaError, UsageError
 from sensorium.serve import tasks
@@ -24,6 +25,7 @@ from sensorium.serve.answers import told as told_error
 from sensorium.serve.given import Given, as_file, media_of, of_item
 from sensorium.serve.http.collections import item_of
 from sensorium.serve.http.depends import needs, served_by
+from sensorium.serve.http.search import question_of_parts
 from sensorium.serve.http.task_options import FIELDS, TEXTS, Options, schema_of
 from sensorium.serve.served import Served
 
@@ -181,9 +183,25 @@ def _result(served: Served, task: str, asked: Options, given: Given | None) -> A
         return tasks.read(served.models, given, asked)
     if task == "transcribe":
         return tasks.transcribe(served.models, given, asked, model)
-    if task in ("classify", "explain"):
-        return getattr(tasks, task)(given, asked, encoder())
+    if task == "classify":
+        return tasks.classify(given, asked, encoder())
+    if task == "explain":
+        question = None if asked.label is not None else _question(asked, library)
+        return tasks.explain(given, asked, encoder(), question, library)
     return getattr(tasks, task)(served.models, given, asked, encoder(), model)
+
+
+def _question(asked: Options, library: Collection | None) -> Any:
+    """What is to be explained, as a search of the collection asks it."""
+    if asked.query is None and not asked.parts:
+        raise UsageError("an explanation is of words (query), of parts of a question, or a label")
+
+    def find(item: int) -> Item:
+        if library is None:
+            raise UsageError("a part that is an item is one of a collection: name it, too")
+        return item_of(library, item)
+
+    return question_of_parts(asked.query, asked.parts, find)
 
 
 def _body(task: str) -> dict[str, Any]:

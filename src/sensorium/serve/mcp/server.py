@@ -53,6 +53,8 @@ Where = Annotated[
     ),
 ]
 Item = Annotated[int, Field(description="An item's id, as search gives it.")]
+Like = Annotated[int, Field(description="Id of an item that is like what is sought.")]
+Without = Annotated[str, Field(description="What is not wanted, in words.")]
 
 P = ParamSpec("P")
 
@@ -74,7 +76,8 @@ def make_server(served: Served, *, write: bool = False) -> MCPServer[Any]:
     def search(
         query: Query = "",
         collection: Name = "",
-        like: Annotated[int, Field(description="Id of an item that is like what is sought.")] = 0,
+        like: Like = 0,
+        without: Without = "",
         k: Annotated[int, Field(description=f"Hits of a page, up to {MOST_HITS}.", ge=1)] = 10,
         where: Where = "",
         modality: Annotated[
@@ -84,7 +87,7 @@ def make_server(served: Served, *, write: bool = False) -> MCPServer[Any]:
         cursor: Annotated[str, Field(description="next_cursor of a result, for more of it.")] = "",
     ) -> CallToolResult:
         """Find media by meaning. Gives ids, probabilities, places in items, small pictures."""
-        return tools.search(query, collection, like, k, where, modality, mode, cursor)
+        return tools.search(query, collection, like, without, k, where, modality, mode, cursor)
 
     @_telling_errors
     def get(
@@ -106,9 +109,11 @@ def make_server(served: Served, *, write: bool = False) -> MCPServer[Any]:
         return tools.look(query, items, collection, where)
 
     @_telling_errors
-    def explain(query: Query, item: Item, collection: Name = "") -> CallToolResult:
+    def explain(
+        item: Item, query: Query = "", collection: Name = "", like: Like = 0, without: Without = ""
+    ) -> CallToolResult:
         """Say why an item is near to a question: pixels, words or seconds, on a heat map."""
-        return tools.explain(query, item, collection)
+        return tools.explain(query, item, collection, like, without)
 
     @_telling_errors
     def ask(

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp_types import CallToolResult, ImageContent
 
-from sensorium.collection import Collection, Hit, Item
+from sensorium.collection import Collection, Hit, Item, Question
 from sensorium.collection.answering import answer_from
 from sensorium.collection.collection import store_of
 from sensorium.collection.previews import preview
@@ -44,8 +44,8 @@ NOTHING_MATCHES = (
     "Nothing matches: these are merely the nearest, and most likely none is what was asked for."
 )
 SEARCHED = {
-    "collection": str, "query": str, "like": int, "k": int, "where": str, "modality": str,
-    "mode": str, "offset": int,
+    "collection": str, "query": str, "like": int, "without": str, "k": int, "where": str,
+    "modality": str, "mode": str, "offset": int,
 }  # fmt: skip
 
 
@@ -71,26 +71,22 @@ class Tools:
         return result("\n".join(lines), {"collections": listed})
 
     def search(
-        self, query: str, collection: str, like: int, k: int, where: str, modality: str, mode: str,
-        cursor: str, offset: int = 0,
+        self, query: str, collection: str, like: int, without: str, k: int, where: str,
+        modality: str, mode: str, cursor: str, offset: int = 0,
     ) -> CallToolResult:  # fmt: skip
         """Hits of a question, a page at a time."""
         if cursor:
             return self.search(**arguments_of(cursor, SEARCHED), cursor="")
         k = max(1, min(k, MOST_HITS))
         library = self._collection(collection)
-        example = [_item(library, like)] if like else None
-        asked = Text(query) if query.strip() else None
-        if asked is None and example is None:
-            raise UsageError("say what is sought: query in words, or like with an item's id")
+        asked = _question(library, query, like, without)
         hits = library.search(
-            asked, k + 1, like=example, mode=mode, offset=offset, where=where or None,
-            modality=modality or None,
-        )  # fmt: skip
+            asked, k + 1, mode=mode, offset=offset, where=where or None, modality=modality or None
+        )
         shown = [*hits][:k]
         again = {
-            "collection": collection, "query": query, "like": like, "k": k, "where": where,
-            "modality": modality, "mode": mode, "offset": offset + k,
+            "collection": collection, "query": query, "like": like, "without": without, "k": k,
+            "where": where, "modality": modality, "mode": mode, "offset": offset + k,
         }  # fmt: skip
         following = cursor_of(again) if len(hits) > k else ""
         lines = [NOTHING_MATCHES] if hits.nothing_matches and shown else []
@@ -145,14 +141,15 @@ class Tools:
         }
         return result("\n".join(lines), data, [picture_of(sheet, SHEET)])
 
-    def explain(self, query: str, item: int, collection: str) -> CallToolResult:
-        """Why an item is near to a question: which pixels, words, seconds."""
+    def explain(
+        self, query: str, item: int, collection: str, like: int, without: str
+    ) -> CallToolResult:
+        """Why an item is near to a question: which pixels, words, seconds, and which part of it."""
         library = self._collection(collection)
-        if not query.strip():
-            raise UsageError("say which question is to be explained, in words")
-        found = explain(Text(query), _item(library, item).path, library.encoder)
+        asked = _question(library, query, like, without)
+        found = explain(asked, _item(library, item).path, collection=library)
         faith = found.hit.faithfulness
-        lines = [f"cosine {found.score:.3f}, because of: {found.told()}"]
+        lines = [f"{found.value} {found.score:.3f}, because of: {found.told()}"]
         if faith is not None:
             lines.append(
                 f"faithfulness {faith.own.gain:.2f}; other orders: random {faith.random.gain:.2f}, "
@@ -189,6 +186,17 @@ class Tools:
 
     def _collection(self, name: str) -> Collection:
         return self._served.collection(name or next(iter(self._served.settings.collections)))
+
+
+def _question(library: Collection, query: str, like: int, without: str) -> Question:
+    """What is asked: words, an item that is like it, words that are not wanted."""
+    if not query.strip() and not like:
+        raise UsageError("say what is sought: query in words, or like with an item's id")
+    return Question(
+        *([Text(query)] if query.strip() else []),
+        like=[_item(library, like)] if like else [],
+        without=[without] if without.strip() else [],
+    )
 
 
 def _item(library: Collection, number: int) -> Item:

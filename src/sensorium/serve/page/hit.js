@@ -6,7 +6,7 @@ import { facts } from "./facts.js";
 import { box, heat, over } from "./overlay.js";
 import { nameOf } from "./place.js";
 import { stage } from "./stage.js";
-import { clock, percent, say } from "./words.js";
+import { clock, number, percent, say } from "./words.js";
 
 export class View {
   /**
@@ -105,6 +105,7 @@ export class View {
       likely,
       this._acts(hit),
       element("p", { className: "warm", role: "status", hidden: true }, say("warm")),
+      element("ul", { className: "shares", "aria-label": say("shares") }),
       element("p", { className: "error", role: "alert", hidden: true }),
       hit.text && hit.modality !== "text" && element("section", { className: "found" }, element("h3", {}, say("found")), element("p", {}, hit.text)),
       this._passages,
@@ -128,7 +129,7 @@ export class View {
     }
     add("like", say("like"), () => this._like(hit, 1));
     if (asked) add("unlike", say("unlike"), () => this._like(hit, -1));
-    if (explained(asked) && this._picture && this._page.has("POST /api/tasks/explain")) {
+    if (isExplained(asked) && this._picture && this._page.has("POST /api/tasks/explain")) {
       this._why = add("heat", say("why"), () => this._explain(hit), false);
     }
     const original = element("a", {
@@ -162,12 +163,13 @@ export class View {
     this._why.setAttribute("aria-busy", "true");
     const why = this._why;
     try {
-      const about = explained(this._page.asked());
-      const body = { collection: this._collection, item: hit.id, ...about };
+      const { query, parts } = this._page.asked();
+      const body = { collection: this._collection, item: hit.id, query, parts };
       const found = await ask("tasks/explain", { body });
       if (this._hit !== hit) return;
       this._draw(heat(found.hit.parts));
       this._dialog.querySelector(".warm").hidden = false;
+      this._dialog.querySelector(".shares").replaceChildren(...found.parts.map(share));
     } catch (error) {
       if (this._hit === hit) {
         why.setAttribute("aria-pressed", "false");
@@ -182,6 +184,7 @@ export class View {
     const clear = over(this._picture, draw);
     this._clear = () => {
       this._dialog.querySelector(".warm")?.setAttribute("hidden", "");
+      this._dialog.querySelector(".shares")?.replaceChildren();
       clear();
       this._clear = () => {};
     };
@@ -236,13 +239,19 @@ export class View {
   }
 }
 
-/** What can be explained of a question: its words, or its one part that is wanted. */
-function explained(question) {
-  if (question?.query) return { query: question.query };
-  const wanted = (question?.parts ?? []).filter((part) => part.weight > 0);
-  if (wanted.length !== 1 || wanted[0].item !== undefined) return null;
-  return { parts: wanted };
+/** Whether a question can be explained: something is wanted. */
+const isExplained = (question) =>
+  Boolean(question?.query || question?.parts?.some((part) => part.weight > 0));
+
+/** What one part of a question adds to the score of a hit. */
+function share({ what, question, score }) {
+  const added = number(score, { minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "exceptZero" });
+  const name = question ? what : partNames[what] ? say(partNames[what]) : nameOf({ path: what });
+  return element("li", {}, element("span", {}, name), element("b", {}, added));
 }
+
+/** Media that were sent have no names on the server. */
+const partNames = { "<Image>": "thePicture", "<Audio>": "theSound" };
 
 /** Whether a passage is the one that was found. */
 const isSame = (passage, { text, span }) =>

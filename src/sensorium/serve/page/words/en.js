@@ -76,6 +76,7 @@ export default {
   improved: "The order follows what you judged.",
   why: "Why this hit?",
   warm: "Warm parts speak for the hit, cold ones against it.",
+  shares: "What each part of the question adds",
   original: "Original file",
   gone: "The file is gone.",
   changed: "The file was changed since it was added.",

@@ -76,6 +76,7 @@ export default {
   improved: "顺序已按您的判断调整。",
   why: "为什么是它？",
   warm: "暖色部分支持此结果，冷色部分反对。",
+  shares: "问题的每一部分各贡献多少",
   original: "原始文件",
   gone: "文件已不存在。",
   changed: "文件在加入之后被改动过。",
