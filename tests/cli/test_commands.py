@@ -70,6 +70,7 @@ def test_indexing_as_json(run: Run, pictures: Path, tiny: Path, tmp_path: Path) 
     assert rows[-1] == {
         "added": COUNT, "updated": 0, "moved": 0, "unchanged": 0, "embedded": COUNT, "compared": 0,
         "ignored": 1, "ignored_kinds": {".csv": 1}, "skipped": 2, "notes": 0, "items": COUNT,
+        "stopped": False,
     }  # fmt: skip
 
 

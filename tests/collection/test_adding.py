@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from sensorium import Collection
@@ -25,6 +26,7 @@ from tests.collection.pictures import (
     write,
     write_many,
 )
+from tests.media.recordings import write_video
 
 
 def counts(report: AddReport) -> dict[str, int]:
@@ -50,6 +52,40 @@ def test_batch_size_changes_nothing(
     collection.add(folder, batch_size=batch_size, progress=lambda *done: seen.append(done))
     assert seen == [(min(n, 20), 20) for n in range(batch_size, 20 + batch_size, batch_size)]
     check_vectors(collection, encoder, {str(file): file.read_bytes() for file in files})
+
+
+def test_what_was_stored_before_a_stop_stays(collection: Collection, folder: Path) -> None:
+    files = write_many(folder, range(40))
+    done = 0
+
+    def tell(so_far: int, total: int) -> None:
+        nonlocal done
+        done = so_far
+
+    report = collection.add(folder, batch_size=4, progress=tell, stop=lambda: done >= 8)
+    assert report.stopped and 8 <= report.added == len(collection) <= 16
+    again = collection.add(folder)
+    assert (again.unchanged, again.added, again.stopped) == (report.added, 40 - report.added, False)
+    assert {*paths(collection)} == {str(file) for file in files}
+    assert not collection.add(folder, stop=lambda: False).stopped
+
+
+def test_a_film_is_given_up_between_its_scenes(collection: Collection, folder: Path) -> None:
+    colours = ("red", "lime", "blue", "white")
+    scenes = [PIL.Image.new("RGB", (64, 64), colours[n % 4]) for n in range(24)]
+    path = write_video(folder / "long.mp4", scenes, size=(64, 64), rate=2)
+    asked = 0
+
+    def stop(after: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > after
+
+    report = collection.add(path, batch_size=2, stop=lambda: stop(8))
+    assert report.stopped and (report.added, len(report.skipped), len(collection)) == (0, 0, 0)
+    assert asked < 16
+    assert collection.add(path, stop=lambda: stop(10**9)).added == 1
+    assert asked > 24 and len(collection.segments().ids) == 24
 
 
 def test_progress_is_reported_when_it_is_stored(collection: Collection, folder: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from sensorium.collection.store import Store
 from sensorium.data.files import Candidate, Ignored, Source, find_files, is_gone
 from sensorium.data.metadata import EMPTIED, dump_metadata, merged, storable
 from sensorium.encoders import Encoder
-from sensorium.encoders.pipeline import Embedded, Read, embed
+from sensorium.encoders.pipeline import Embedded, PreparedSegment, Read, embed
 from sensorium.encoders.reading import NOTHING, Extraction, is_heavy, read_segments, segments_of
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import Image, Media, Modality, open_media
@@ -35,6 +36,9 @@ BATCH_SIZE = 32
 """Files a batch: what is lost when the process is killed, and what the model sees at once.
 
 Larger batches are no faster with the shipped encoder (benchmarks/indexing.py)."""
+
+STOPPED = "stopped"
+"""Why a file is given up that nothing is wrong with."""
 
 
 @dataclass
@@ -59,6 +63,8 @@ class AddReport:
     ignored_kinds : dict
         How many of these there were, by suffix.
     seconds : float
+    stopped : bool
+        Whether `stop` ended it before the last file; what was stored before is stored.
     """
 
     added: int = 0
@@ -72,6 +78,7 @@ class AddReport:
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     seconds: float = 0.0
+    stopped: bool = False
 
     def count_ignored(self, file: Ignored) -> None:
         """Count a file that is no media."""
@@ -87,7 +94,7 @@ class _Work:
     file: FileState
     is_known: bool  # the path is stored already
     reuse: bool = True  # whether vectors of equal content may be taken over
-    change: str = ""  # what reading found: "embed", "touch", "same", "move", "copy", "skip"
+    change: str = ""  # what reading found: "embed", "touch", "same", "move", "copy", "skip", "stop"
     if_equal: str = "touch"  # the change where the content is what is stored
     verifies: bool = False  # whether size and time are those that are stored
     reason: str = ""
@@ -110,11 +117,12 @@ def add_files(
     extraction: Extraction = NOTHING,
     verify: bool = False,
     progress: Progress | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> AddReport:
     """See `Collection.add`."""
     # As it will be read back (a tuple is a list in JSON), so that it compares equal next time.
     stated: dict[str, Any] = json.loads(dump_metadata(metadata or {}))
-    adder = _Adder(store, encoder, encoder_name, batch_size, extraction, verify, progress)
+    adder = _Adder(store, encoder, encoder_name, batch_size, extraction, verify, progress, stop)
     return adder.run(sources, stated)
 
 
@@ -128,6 +136,7 @@ class _Adder:
         extraction: Extraction,
         verify: bool,
         progress: Progress | None,
+        stop: Callable[[], bool] | None,
     ) -> None:
         self.store = store
         self.encoder = encoder
@@ -136,6 +145,7 @@ class _Adder:
         self.extraction = extraction
         self.verify = verify
         self.progress = progress
+        self.stop = stop or (lambda: False)
         self.report = AddReport()
         self.renamed: dict[str, bool] = {}  # whether something else was known under the path
         self.done = 0
@@ -174,6 +184,8 @@ class _Adder:
     def _work(self, candidates: Iterable[Candidate]) -> Iterator[_Work]:
         """Compare files with what is stored, by size and time; yield those that need reading."""
         for candidate in candidates:
+            if self._is_stopped():
+                return
             path = str(candidate.path)
             try:
                 path.encode("utf-8")
@@ -238,8 +250,8 @@ class _Adder:
                 return Read(replace(work, file=file, change="copy", followed=followed))
             properties = storable(media.metadata())
             journal = self._journal(content_hash)
-            segments = segments_of(
-                self.encoder, media, self.extraction, journal=journal, said=properties
+            segments = self._until_stopped(
+                segments_of(self.encoder, media, self.extraction, journal=journal, said=properties)
             )
             found = replace(
                 work, file=file, change="embed", properties=properties,
@@ -250,8 +262,26 @@ class _Adder:
         except MissingExtraError as error:
             return Read(replace(work, change="skip", reason=str(error)))
         return read_segments(
-            found, media, segments, lambda reason: replace(found, change="skip", reason=reason)
-        )
+            found, media, segments,
+            lambda reason: replace(
+                found, change="stop" if reason == STOPPED else "skip", reason=reason
+            ),
+        )  # fmt: skip
+
+    def _is_stopped(self) -> bool:
+        """Whether somebody wants it to end; once it is so, it stays so."""
+        self.report.stopped = self.report.stopped or self.stop()
+        return self.report.stopped
+
+    def _until_stopped(
+        self, segments: Generator[PreparedSegment, None, None]
+    ) -> Generator[PreparedSegment, None, None]:
+        """Segments of a file, which is given up where all is to end: a film may be long."""
+        with closing(segments):
+            for segment in segments:
+                if self._is_stopped():
+                    raise MediaError(STOPPED)
+                yield segment
 
     def _followed(self, file: FileState, gone: int) -> dict[str, Any]:
         """What was said of a content whose file has taken the place of another, and no more."""
@@ -282,6 +312,7 @@ class _Adder:
         batches = embed(
             self.encoder, work, self._read, batch_size=self.batch_size,
             is_heavy=lambda work: not work.change and is_heavy(work.candidate.path),
+            stop=self._is_stopped,
         )  # fmt: skip
         for batch in batches:
             stale += self._write(batch, moved)
@@ -289,6 +320,7 @@ class _Adder:
 
     def _write(self, batch: Sequence[Embedded[_Work]], moved: set[int]) -> set[str]:
         """Store one batch, count it, and only then report progress."""
+        batch = [one for one in batch if one[0].change != "stop"]
         embedded, copies, moves, touched = [], [], [], []
         firsts: dict[tuple[bytes, str, int], npt.NDArray[np.float32]] = {}
         for work, segments, vectors in batch:

@@ -88,6 +88,7 @@ class Collection(Holding):
         batch_size: int = BATCH_SIZE,
         verify: bool = False,
         progress: Progress | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> AddReport:
         """Bring the collection up to date with files.
 
@@ -119,6 +120,9 @@ class Collection(Holding):
             and time are the same, too.
         progress : callable, optional
             Called with (done, total) after every batch that is safely stored.
+        stop : callable, optional
+            Asked before each file and each segment of one, in several threads: once it gives True,
+            what is encoded is stored, and nothing more is read (`AddReport.stopped`).
 
         Raises
         ------
@@ -133,7 +137,7 @@ class Collection(Holding):
         return add_files(
             self._store, self._own.load_for_writing(), named,
             encoder_name=self._own.name, metadata=metadata, batch_size=batch_size, verify=verify,
-            progress=progress, extraction=extraction_of(speech, ocr, detect),
+            progress=progress, extraction=extraction_of(speech, ocr, detect), stop=stop,
         )  # fmt: skip
 
     def add_vectors(

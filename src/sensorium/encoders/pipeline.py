@@ -62,6 +62,7 @@ def embed(
     batch_size: int,
     role: Role = "document",
     is_heavy: Callable[[T], bool] = lambda _: False,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[list[Embedded[T]]]:
     """Read items in threads and encode them in batches, overlapped.
 
@@ -82,6 +83,9 @@ def embed(
     is_heavy : callable
         Whether much memory is taken by an item that was begun and waits for its turn: only
         `HEAVY_AHEAD` of these are.
+    stop : callable
+        Whether to end early: what the model has at the moment is yielded, what is merely read and
+        a long item that is not encoded to its end are not.
 
     Yields
     ------
@@ -106,6 +110,8 @@ def embed(
             closing(_batches(results, batch_size)) as batches,
         ):
             for batch in batches:
+                if stop():
+                    break
                 is_long = not isinstance(batch[0].segments, Sequence)
                 finished, encoding = encoding, None
                 if not is_long:
@@ -113,7 +119,10 @@ def embed(
                 if finished is not None:
                     yield finished.result()
                 if is_long:
-                    yield [_encode_long(encoder, batch[0], role, batch_size, model)]
+                    whole = _encode_long(encoder, batch[0], role, batch_size, model, stop)
+                    if whole is None:
+                        break
+                    yield [whole]
         finished, encoding = encoding, None
         if finished is not None:
             yield finished.result()
@@ -196,14 +205,21 @@ def _encode(
 
 
 def _encode_long(
-    encoder: FeatureExtractor, read: Read[T], role: Role, batch_size: int, model: ThreadPoolExecutor
-) -> Embedded[T]:
-    """Encode one batch while the next is decoded."""
+    encoder: FeatureExtractor,
+    read: Read[T],
+    role: Role,
+    batch_size: int,
+    model: ThreadPoolExecutor,
+    stop: Callable[[], bool],
+) -> Embedded[T] | None:
+    """Encode one batch while the next is decoded; None where it was stopped."""
     segments = iter(read.segments)
     records: list[SegmentRecord] = []
     vectors = [np.empty((0, encoder.space.dimension), np.float32)]
     encoding: Future[npt.NDArray[np.float32]] | None = None
     while batch := list(islice(segments, batch_size)):
+        if stop():
+            return None
         records += [record for record, _ in batch]
         finished, encoding = encoding, model.submit(_vectors, encoder, batch, role, batch_size)
         if finished is not None:

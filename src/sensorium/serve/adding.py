@@ -10,19 +10,20 @@ from sensorium.collection import AddReport, Skipped
 from sensorium.data.files import Candidate, Ignored, find_files
 from sensorium.media.progress import Progress
 from sensorium.serve.access import Refused
+from sensorium.serve.jobs import StoppedError
 
 if TYPE_CHECKING:
-    from sensorium.serve.jobs import Job
+    from sensorium.serve.jobs import Job, Stop
     from sensorium.serve.served import Served
 
 JOBS = ".jobs"
 """Folder among uploads in which jobs are noted; what is hidden is never added."""
 
 BATCH = 16
-"""Files between two looks at whether a job is to go on, which are stored together."""
+"""Files that are stored together: whoever watches a job sees them come."""
 
 
-def add(served: Served, job: Job, tell: Progress) -> AddReport:
+def add(served: Served, job: Job, tell: Progress, stop: Stop) -> AddReport:
     """Add a job's files to its collection; see `Jobs`.
 
     Parameters
@@ -32,29 +33,40 @@ def add(served: Served, job: Job, tell: Progress) -> AddReport:
         ``paths``, and what is read out of them: ``speech``, ``ocr``, ``detect``. ``uploaded`` says
         whether they came over the network, and are no names of other files.
     tell : callable
+    stop : callable
+        Looked at before each file, and within long ones.
+
+    Raises
+    ------
+    StoppedError
+        When it was stopped before its end, with the report.
     """
     if job["uploaded"]:
         rows, skipped, ignored = _rows(job["paths"]), list[Skipped](), list[Ignored]()
     else:
-        rows, skipped, ignored = inside(job["paths"], served.settings.roots)
+        rows, skipped, ignored = inside(job["paths"], served.settings.roots, stop)
     report = AddReport()
     if rows:
         report = served.collection(job["collection"]).add(
             rows, speech=job["speech"], ocr=job["ocr"], detect=job["detect"],
-            batch_size=BATCH, progress=tell,
+            batch_size=BATCH, progress=tell, stop=stop,
         )  # fmt: skip
     report.skipped[:0] = skipped
     for one in ignored:
         report.count_ignored(one)
+    if report.stopped:
+        raise StoppedError(report)
     return report
 
 
 def inside(
-    paths: Iterable[str], roots: Sequence[Path]
+    paths: Iterable[str], roots: Sequence[Path], stop: Stop = lambda: False
 ) -> tuple[list[dict[str, Any]], list[Skipped], list[Ignored]]:
     """Files of what was named, as rows of a table; what links and tables lead out of is skipped."""
     rows, skipped, ignored = list[dict[str, Any]](), list[Skipped](), list[Ignored]()
     for found in find_files(paths):
+        if stop():
+            raise StoppedError(AddReport(stopped=True))
         if isinstance(found, Skipped):
             skipped.append(found)
         elif isinstance(found, Ignored):

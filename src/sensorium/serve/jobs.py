@@ -31,8 +31,11 @@ except ImportError:  # Windows, where a file that somebody has open cannot be de
 Job = dict[str, Any]
 """What is told of a job; `Jobs.submit` has its keys."""
 
-Work = Callable[[Job, Progress], Any]
-"""Takes a job and what it calls with (done, total); gives a report."""
+Stop = Callable[[], bool]
+
+Work = Callable[[Job, Progress, Stop], Any]
+"""Takes a job, what it calls with (done, total), and what tells whether it is to end; gives a
+report. `StoppedError` carries the report of what was done before it ended."""
 
 UNFINISHED = ("queued", "running")
 
@@ -58,7 +61,17 @@ class UnknownJobError(SensoriumError):
 
 
 class StoppedError(Exception):
-    """A job is to end: it was cancelled, or the server ends."""
+    """A job ended before its time: it was cancelled, or the server ends.
+
+    Parameters
+    ----------
+    report : object, optional
+        Of what was done before.
+    """
+
+    def __init__(self, report: Any = None) -> None:
+        super().__init__("stopped")
+        self.report = report
 
 
 class Jobs:
@@ -156,7 +169,7 @@ class Jobs:
         return sorted(found, key=lambda job: -job["created"])
 
     def cancel(self, number: str) -> Job:
-        """Let a job end after what it is working on; one that has ended stays as it is."""
+        """Let a job end soon, with what it has stored; one that has ended stays as it is."""
         job = self.get(number)
         if job["state"] in UNFINISHED:
             folder = self._folders[job["collection"]]
@@ -180,7 +193,7 @@ class Jobs:
         return self.submit(job["collection"], **facts)
 
     def stop(self) -> None:
-        """Let what runs end after its batch; what waits is interrupted."""
+        """Let what runs end soon; what waits is interrupted."""
         self._ending.set()
         self._waiting.put(None)
 
@@ -193,7 +206,7 @@ class Jobs:
         """`stop`, and wait until it is so."""
         self.stop()
         if self._thread is not None:
-            # A long film may be on its way: then its job is one that was interrupted.
+            # What cannot be stopped halfway may take longer: then its job was interrupted.
             self._thread.join(PATIENCE)
         for path, lock in self._locks.items():
             lock.close()
@@ -215,8 +228,6 @@ class Jobs:
         def tell(done: int, total: int, figures: Mapping[str, float] = NO_FIGURES, /) -> None:
             nonlocal told
             job["done"], job["total"] = done, total
-            if self._is_stopped(job):
-                raise StoppedError
             if time.monotonic() - told > TOLD_EVERY:
                 told = time.monotonic()
                 self._write(job)
@@ -228,9 +239,11 @@ class Jobs:
                 raise StoppedError
             job |= {"state": "running", "started": time.time()}
             self._write(job, durable=True)
-            job["report"] = json.loads(as_json(self._work(job, tell)))
+            report = self._work(job, tell, lambda: self._is_stopped(job))
+            job["report"] = json.loads(as_json(report))
             job["state"] = "done"
-        except StoppedError:
+        except StoppedError as stopped:
+            job["report"] = json.loads(as_json(stopped.report))
             job["state"] = "cancelled" if self._is_cancelled(job) else "interrupted"
         except Exception as error:  # whatever it is, whoever asked for it is told
             is_ours = isinstance(error, SensoriumError)

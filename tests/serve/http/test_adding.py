@@ -247,6 +247,10 @@ def test_a_watcher_who_leaves_frees_everything(serve: Serve, library: Path) -> N
     assert cancelled["state"] in ("running", "queued", "cancelled")
     last = ended(client, job)
     assert last["state"] == "cancelled" and last["ended"] is not None
+    if last["report"] is not None:  # else it had not begun to read
+        assert last["report"]["stopped"]
+        held = client.get("/api/collections/library").json()["items"]
+        assert sum(held.values()) == 2 + last["report"]["added"]
     again = client.post(f"/api/jobs/{job['id']}").json()["job"]
     assert again["paths"] == job["paths"] and again["id"] != job["id"]
     client.delete(f"/api/jobs/{again['id']}")
