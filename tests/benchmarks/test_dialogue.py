@@ -36,7 +36,7 @@ def every_turn() -> list[tuple[Conversation, Turn]]:
     return [(one, turn) for one in ALL for turn in one.turns]
 
 
-@pytest.mark.parametrize("half", BY_HALF[:1], ids=HALVES[:1])
+@pytest.mark.parametrize("half", BY_HALF, ids=HALVES)
 def test_each_half_has_the_mix(half: list[Conversation]) -> None:
     assert len(half) >= 60
     assert all(3 <= len(one.turns) <= 6 for one in half)
@@ -48,7 +48,6 @@ def test_each_half_has_the_mix(half: list[Conversation]) -> None:
     assert {*kinds} == KINDS
 
 
-@pytest.mark.skipif(not BY_HALF[1], reason="the half to report is not there yet")
 def test_halves_have_the_same_mix_and_nothing_twice() -> None:
     tune, report = BY_HALF
     assert len(tune) == len(report)
@@ -69,6 +68,7 @@ def test_kinds_follow_from_the_turns() -> None:
         assert ("hidden" in one.kind) == any("never" in expect for expect in expects), one.id
         assert ("unanswerable" in one.kind) == any(e.get("refuse") for e in expects), one.id
         assert ("question-media" in one.kind) == any(turn.brings for turn in one.turns), one.id
+        assert ("ambiguous" in one.kind) == any(e.get("asks") for e in expects), one.id
         assert ("label" in one.kind) == one.writes, one.id
         assert {*one.kind} <= KINDS, one.id
 
@@ -97,7 +97,7 @@ def written_in(path: str) -> str | None:
 def test_what_citations_hold_is_written_there() -> None:
     wanted = [one for _, turn in every_turn() for one in turn.expect.get("cites", ())]
     known = [(one["holds"], written_in(one["path"])) for one in wanted if "holds" in one]
-    assert sum(text is not None for _, text in known) > 8
+    assert sum(text is not None for _, text in known) > 20
     for holds, text in known:
         assert text is None or holds.casefold() in text
 
@@ -111,7 +111,7 @@ def test_years_are_those_of_the_photos() -> None:
                 if isinstance(word, str) and len(word) == 4 and word.isdigit():
                     assert str(facts.TAKEN[name][0]).startswith(word), (one.id, name)
                     years += 1
-    assert years > 3
+    assert years > 5
 
 
 def right(turn: Turn) -> Outcome:
