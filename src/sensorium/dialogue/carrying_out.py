@@ -434,7 +434,8 @@ def _with_base(plan: Plan, base: Plan | None, focus: Hit | None) -> Plan:
     """A plan with what it takes from the one before: "and of dogs?", "the same but older"."""
     if base is None or plan.intent not in ("find", "count", "pick") or plan.given:
         return plan
-    bare = not plan.subject and plan.has_conditions and plan.reference is None
+    # "Without animals" narrows what was asked; "photos without animals" is a request of its own.
+    bare = not plan.subject and plan.has_conditions and not (plan.reference or plan.modality)
     is_short = plan.intent == "count" and not plan.subject and not plan.has_conditions
     if not (plan.continues or plan.same or bare or is_short):
         return plan

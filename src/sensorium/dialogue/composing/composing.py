@@ -97,7 +97,9 @@ class _Telling:
         return "\n".join([self.say(sentence, **self._counts(len(hits))), *self.lines(hits)])
 
     def _counts(self, count: int) -> dict[str, object]:
-        return {"count": count, "kind": self.words.kind(self.outcome.plan.modality, count)}
+        kind = self.words.kind(self.outcome.plan.modality, count)
+        of = "of " if self.outcome.plan.subject else ""
+        return {"count": count, "kind": kind, "of": of}
 
     def _found(self) -> str:
         is_sure = self.outcome.values.get("sure", 0) >= len(self.outcome.hits)

@@ -33,11 +33,11 @@ WORDS = Words(
     kind=kind,
     sought=sought,
     sentences={
-        "found": "{count} {kind} of {sought}:|{count} {kind}:",
+        "found": "{count} {kind} {of}{sought}:|{count} {kind}:",
         "likely": "Most likely {sought}:|Most likely:",
         "nothing": "Nothing here matches {sought}.|Nothing here matches.",
         "nearest": "The nearest are:",
-        "counted": "{count} {kind} of {sought}:|{count} {kind}:",
+        "counted": "{count} {kind} {of}{sought}:|{count} {kind}:",
         "none counted": "None: nothing here matches {sought}.|None.",
         "no more": "There are no more of {sought}.|There are no more.",
         "picked": "This is {name} {mark}.",

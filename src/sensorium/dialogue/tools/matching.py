@@ -1,4 +1,10 @@
-"""Which items are what is asked: by vectors, and by words that are said or written of them."""
+"""Which items are what is asked: by their vectors, and by what is said and written of them.
+
+Three kinds of evidence are weighed for each item: how likely its vectors are what was asked
+(`Hit.probability`), whether all the words asked for stand in its name, metadata or texts, and how
+near its captions and category are to the question in the encoder's own eyes. The last speaks
+across languages (动物 is near to the category "animals"), and against what merely looks alike.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +12,49 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from sensorium.collection import Collection, Hit
 from sensorium.collection.collection import store_of
 from sensorium.collection.hits import hits_of
+from sensorium.collection.question import Question
+from sensorium.collection.telling import CAPTION_KEYS
+from sensorium.dialogue.tools.found import whole_of
+from sensorium.encoders import Encoder
+from sensorium.encoders.ordinary import ordinary_words
+from sensorium.media import Modality, Text
 from sensorium.ranking.scoring import Ranked
+from sensorium.tasks.terms import STOP_WORDS
 
 SURE = 0.5
-"""Probability from which on a hit counts as one of those that were asked for."""
+"""Probability from which on a hit is one of those that were asked for."""
+
+CAPTION = 0.45
+"""Cosine of a question to a caption, both less the mean of ordinary words, that is enough alone."""
+
+CATEGORY = 0.7
+"""The same of a category: at 0.6, cars are near to "vehicles" where there is but a motorcycle."""
+
+TOGETHER = 0.55
+"""Sum of a hit's probability and its caption's cosine that is enough."""
+
+SUPPORT = 0.4
+"""Cosine of a caption in which a word of one or two Chinese characters is a word, and no part of
+another: 马 is a horse, and stands in Machu Picchu."""
+
+LIKELY_ALONE = 0.25
+"""Probability of a hit without captions from which on it may be what was asked."""
 
 LOOKED_AT = 60
 """Hits by vectors that are judged; behind them few are likely."""
+
+ALL_CAPTIONS = 1_000
+"""Items of a collection whose captions are all compared; of more, those of the hits."""
+
+CATEGORY_KEYS = ("category", "kind", "class", "type", "genre", "album", "tags")
+
+MOST_CATEGORIES = 200
 
 
 @dataclass(frozen=True)
@@ -25,7 +64,7 @@ class Matches:
     Attributes
     ----------
     sure : tuple of Hit
-        Items that are what was asked: their words say so, or they are likely to be.
+        Items that are what was asked, best first.
     nearest : tuple of Hit
         The others, nearest first.
     nothing : bool
@@ -37,54 +76,190 @@ class Matches:
     nothing: bool
 
 
-def match(
-    collection: Collection,
-    query: Any,
-    words: str = "",
-    *,
-    without: Sequence[str] = (),
-    where: str | None = None,
-    modality: str | None = None,
-) -> Matches:
-    """Find what is asked.
+class Matcher:
+    """Matches items of one collection.
 
     Parameters
     ----------
     collection : Collection
-    query : words, media or Question
-        What vectors are compared with.
-    words : str
-        What the words of items are compared with; empty for none.
-    without : sequence of str
-        Words for what is not wanted.
-    where, modality : str, optional
-        See `Collection.search`.
     """
-    found = collection.search(query, LOOKED_AT, where=where, modality=modality)
-    said = _by_words(collection, words, where, modality)
-    by_id = {hit.id: hit for hit in found}
-    sure: dict[int, Hit] = {}
-    for hit in said:
-        near = by_id.get(hit.id)
-        sure[hit.id] = hit if near is None or hit.text else near
-    for hit in found:
-        if (hit.probability or 0.0) >= SURE:
-            sure.setdefault(hit.id, hit)
-    nothing = not sure and (found.nothing_matches or not found)
-    nearest = [hit for hit in found if hit.id not in sure]
-    return Matches(tuple(sure.values()), tuple(nearest), nothing)
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._said = _Said(collection)
+
+    def match(
+        self,
+        words: str = "",
+        others: Sequence[Any] = (),
+        *,
+        like: Sequence[Any] = (),
+        where: str | None = None,
+        modality: str | None = None,
+    ) -> Matches:
+        """Find what is asked.
+
+        Parameters
+        ----------
+        words : str
+        others : sequence of media
+            That are sought as well.
+        like : sequence of Item
+            Examples.
+        where, modality : str, optional
+            See `Collection.search`.
+        """
+        sought = [*([Text(words)] if words else []), *others]
+        if len(sought) == 1 and not like:
+            found = self._collection.search(sought[0], LOOKED_AT, where=where, modality=modality)
+        else:
+            found = self._collection.search(
+                Question(*sought, like=[*like]), LOOKED_AT, where=where, modality=modality
+            )
+        if others or like:
+            return _by_vectors(found, found.nothing_matches)
+        return self._weighed(words, found, found.nothing_matches, where, modality)
+
+    def _weighed(
+        self, words: str, found: Sequence[Hit], nothing: bool, where: str | None,
+        modality: str | None,
+    ) -> Matches:  # fmt: skip
+        near = self._said.near(words, found)
+        by_id = {hit.id: hit for hit in found}
+        holding = {
+            hit.id: hit
+            for hit in self._holding(words, where, modality)
+            if not _is_short(words) or near.get(hit.id, SUPPORT) >= SUPPORT or hit.text
+        }
+        told = self._told_so(words, near, by_id, holding, where, modality)
+        strength = {}
+        for hit in (*found, *holding.values(), *told.values()):
+            chance, cosine = hit.probability or 0.0, near.get(hit.id)
+            if hit.id in holding:
+                strength[hit.id] = 1.0 + chance + (cosine or 0.0)
+            elif chance >= SURE or hit.id in told:
+                strength[hit.id] = chance + (cosine or 0.0)
+            elif cosine is not None and chance + cosine >= TOGETHER:
+                strength[hit.id] = chance + cosine
+        hits = {**told, **by_id, **{n: h for n, h in holding.items() if h.text or n not in by_id}}
+        sure = sorted(strength, key=lambda number: -strength[number])
+        nearest = [hit for hit in found if hit.id not in strength]
+        if not sure:
+            # Where captions say what things are, none that is near says that nothing is there.
+            said = [hit for hit in found[:3] if hit.id in near]
+            best = max((hit.probability or 0.0 for hit in found[:1]), default=0.0)
+            unknown = bool(found) and found[0].probability is None
+            nothing = nothing or bool(said) or (best < LIKELY_ALONE and not unknown)
+        return Matches(tuple(hits[number] for number in sure), tuple(nearest), nothing and not sure)
+
+    def _told_so(
+        self, words: str, near: dict[int, float], by_id: dict[int, Hit],
+        holding: dict[int, Hit], where: str | None, modality: str | None,
+    ) -> dict[int, Hit]:  # fmt: skip
+        """Items whose caption or category says the same in other words."""
+        ids = [number for number, cosine in near.items() if cosine >= CAPTION]
+        ids += self._said.in_category(words)
+        new = [number for number in dict.fromkeys(ids) if number not in holding]
+        allowed = None if where is None else {*self._collection.ids(where).tolist()}
+        told = {}
+        for item in self._collection.items(ids=new):
+            if (allowed is None or item.id in allowed) and modality in (None, item.modality):
+                told[item.id] = by_id.get(item.id) or whole_of(item)
+        return told
+
+    def _holding(self, words: str, where: str | None, modality: str | None) -> list[Hit]:
+        """Items of which all the words are said or written, best first."""
+        plain = words.replace('"', " ").split()
+        telling = [word for word in plain if word.lower() not in STOP_WORDS] or plain
+        asked = " ".join(f'"{word}"' for word in telling)
+        if not asked:
+            return []
+        store = store_of(self._collection)
+        allowed = self._collection.ids(where) if where is not None else None
+        matches = store.match_words(asked, 10_000, allowed, whole=True)
+        ranked = [Ranked(one.item, one.score, None, one.text_id) for one in matches]
+        (hits,) = hits_of(store, [ranked])
+        return [hit for hit in hits if modality is None or hit.modality == modality]
 
 
-def _by_words(
-    collection: Collection, words: str, where: str | None, modality: str | None
-) -> list[Hit]:
-    """Items of which all the words are said or written, best first."""
-    asked = " ".join(f'"{word}"' for word in words.replace('"', " ").split())
-    if not asked:
-        return []
-    store = store_of(collection)
-    allowed = collection.ids(where) if where is not None else None
-    matches = store.match_words(asked, 10_000, allowed, whole=True)
-    ranked = [Ranked(one.item, one.score, None, one.text_id) for one in matches]
-    (hits,) = hits_of(store, [ranked])
-    return [hit for hit in hits if modality is None or hit.modality == modality]
+class _Said:
+    """How near captions and categories of a collection are to a question."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
+        self._middle: npt.NDArray[np.float32] | None = None
+        self._version: object = None
+        self._captions: dict[int, list[str]] = {}
+        self._categories: dict[str, list[int]] = {}
+
+    def near(self, words: str, hits: Sequence[Hit]) -> dict[int, float]:
+        """Cosines of items' captions to words, by their ids; of those that have captions."""
+        if not self._reads_texts():
+            return {}
+        self._read()
+        captions = self._captions or {hit.id: _captions(hit.metadata) for hit in hits}
+        told = {number: texts for number, texts in captions.items() if texts}
+        cosines = self._cosines(words, [text for texts in told.values() for text in texts])
+        return {number: max(cosines[text] for text in texts) for number, texts in told.items()}
+
+    def in_category(self, words: str) -> list[int]:
+        """Items of the categories that say the same as words."""
+        if not self._reads_texts():
+            return []
+        self._read()
+        cosines = self._cosines(words, [*self._categories])
+        return [
+            number for name, ids in self._categories.items() if cosines[name] >= CATEGORY
+            for number in ids
+        ]  # fmt: skip
+
+    def _reads_texts(self) -> bool:
+        return Modality.TEXT in self._collection.encoder.space.modalities
+
+    def _read(self) -> None:
+        """Captions and categories as they are now."""
+        version = store_of(self._collection).version()
+        if version == self._version:
+            return
+        self._version, self._captions, self._categories = version, {}, {}
+        is_small = len(self._collection) <= ALL_CAPTIONS
+        for item in self._collection.items() if is_small else ():
+            self._captions[item.id] = _captions(item.metadata)
+            for key in CATEGORY_KEYS:
+                if isinstance(said := item.metadata.get(key), str) and said.strip():
+                    self._categories.setdefault(said, []).append(item.id)
+        if len(self._categories) > MOST_CATEGORIES:
+            self._categories = {}
+
+    def _cosines(self, words: str, texts: Sequence[str]) -> dict[str, float]:
+        encoder = self._collection.encoder
+        new = [text for text in dict.fromkeys([words, *texts]) if text not in self._vectors]
+        for text, vector in zip(new, self._encoded(encoder, new), strict=True):
+            self._vectors[text] = vector
+        asked = self._vectors[words]
+        return {text: float(self._vectors[text] @ asked) for text in texts}
+
+    def _encoded(self, encoder: Encoder, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Vectors of texts less the mean of ordinary words, of unit length."""
+        if self._middle is None:
+            self._middle = ordinary_words(encoder, encoder.prompts).mean(axis=0)
+        if not texts:
+            return np.empty((0, len(self._middle)), np.float32)
+        found = encoder.encode_queries([Text(text) for text in texts]) - self._middle
+        lengths = np.linalg.norm(found, axis=1, keepdims=True)
+        return np.asarray(found / np.maximum(lengths, 1e-9), np.float32)
+
+
+def _captions(metadata: dict[str, Any]) -> list[str]:
+    keys = [key for key in metadata if key in CAPTION_KEYS or key.startswith("caption")]
+    return [text for key in keys if isinstance(text := metadata[key], str) and text.strip()]
+
+
+def _is_short(words: str) -> bool:
+    return len(words) <= 2 and not words.isascii()
+
+
+def _by_vectors(found: Sequence[Hit], nothing: bool) -> Matches:
+    sure = tuple(hit for hit in found if (hit.probability or 0.0) >= SURE)
+    return Matches(sure, tuple(hit for hit in found if hit not in sure), nothing and not sure)

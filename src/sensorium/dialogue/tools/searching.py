@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sensorium.collection import Collection, Hit, Item, Question
+from sensorium.collection import Collection, Hit, Item
 from sensorium.dialogue.tools.conditions import measure_of, where_of
-from sensorium.dialogue.tools.found import Found, cited, line
-from sensorium.dialogue.tools.matching import Matches, match
+from sensorium.dialogue.tools.found import Found, cited, line, whole_of
+from sensorium.dialogue.tools.matching import Matcher, Matches
 from sensorium.errors import UsageError
-from sensorium.media import Media, Text
+from sensorium.media import Media
 
 SHOWN = 10
 """Items that a search gives unless told otherwise."""
@@ -29,6 +29,7 @@ class Searching:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self.given: tuple[Media, ...] = ()
+        self._matcher = Matcher(collection)
 
     def search(self, *, k: int = SHOWN, offset: int = 0, **asked: Any) -> Found:
         """Items, best first, or in an order that was asked for."""
@@ -81,27 +82,38 @@ class Searching:
             self.collection.info().fields, after=after, before=before, among=among,
             not_among=not_among, where=where,
         )  # fmt: skip
-        sought: list[Any] = [Text(query)] if query.strip() else []
-        sought += [self._media(number) for number in given]
+        media = [self._media(number) for number in given]
         examples = [self.item(number) for number in like]
-        if not sought and not examples:
+        if not query.strip() and not media and not examples:
             matches = self._all(where, modality)
         else:
-            plain = len(sought) == 1 and not examples and not without
-            asked = sought[0] if plain else Question(*sought, like=examples, without=[*without])
-            words = query if not (given or like) else ""
-            matches = match(
-                self.collection, asked, words, without=without, where=where, modality=modality
+            matches = self._matcher.match(
+                query.strip(), media, like=examples, where=where, modality=modality
             )
+        matches = self._apart(matches, without)
         hits = [*matches.sure, *matches.nearest]
         if order is not None:
             hits = _ordered(hits if among is not None else [*matches.sure] or hits, order)
         return matches, hits
 
+    def _apart(self, matches: Matches, without: Sequence[str]) -> Matches:
+        """Matches without those that are what is not wanted.
+
+        Encoders know no negation: what is not wanted is looked for by itself.
+        """
+        unwanted = {
+            hit.id for words in without if words.strip() for hit in self._matcher.match(words).sure
+        }
+        if not unwanted:
+            return matches
+        sure, nearest = (
+            tuple(hit for hit in hits if hit.id not in unwanted)
+            for hits in (matches.sure, matches.nearest)
+        )
+        return Matches(sure, nearest, matches.nothing or not (sure or nearest))
+
     def _all(self, where: str | None, modality: str | None) -> Matches:
         items = self.collection.items(where)
-        from sensorium.dialogue.tools.found import whole_of
-
         hits = tuple(whole_of(i) for i in items if modality is None or i.modality == modality)
         return Matches(hits, (), not hits)
 

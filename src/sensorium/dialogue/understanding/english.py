@@ -33,7 +33,7 @@ _THING = rf"(?:ones?|items?|files?|results?|hits?|things?|{_ANY_KIND})"
 
 
 def _of(*patterns: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(patterns)})(?![\w])")
+XX
 
 
 _CORRECTION = re.compile(
