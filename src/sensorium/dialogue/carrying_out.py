@@ -9,7 +9,7 @@ from typing import Any
 from sensorium.collection import Hit
 from sensorium.dialogue.plan import Plan, Reference
 from sensorium.dialogue.tools.conditions import date_fields, date_of
-from sensorium.dialogue.tools.found import Found, whole_of
+from sensorium.dialogue.tools.found import Found, cited, whole_of
 from sensorium.dialogue.tools.toolbox import Toolbox
 from sensorium.dialogue.turns import Citation, Step, Turn
 from sensorium.dialogue.understanding.references import (
@@ -25,11 +25,12 @@ NEAREST = 3
 
 SHOWN = 10
 
-SAME = 0.9
-"""Share of the best cosine from which on another item is as much in the film."""
+TOLD = 0.75
+"""Share of a question's words from which on a passage that has them is told, though no words in it
+are of the kind that is asked for."""
 
-IN_A_FILM = 0.6
-"""Cosine from which on a picture is in a film: of a film's own frames it is above 0.8."""
+PAUSE = 30.0
+"""Seconds after or before a moment in which what comes next, or came before, is told."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Outcome:
 
 REFUSALS = frozenset(
     {"nothing", "none counted", "unsaid", "unwritten", "unheard", "undated", "unknown fact",
-     "unanswered", "no moment", "not among", "no more", "unseen"}
+     "unanswered", "no moment", "not among", "no more", "unseen", "not shown"}
 )  # fmt: skip
 QUESTIONS = frozenset({"which", "what", "nothing shown", "too few"})
 
@@ -99,7 +100,7 @@ class Carrying:
             "is": self._is, "read": self._read, "listen": self._listen,
             "transcribe": self._transcribe, "moment": self._moment, "facts": self._facts,
             "compare": self._compare, "explain": self._explain, "answer": self._answer,
-            "label": self._label, "holds": self._holds, "pick": self._pick,
+            "quote": self._quote, "label": self._label, "holds": self._holds, "pick": self._pick,
         }  # fmt: skip
         if plan.intent in ("help", "thanks"):
             return Outcome(plan.intent, plan)
@@ -114,7 +115,30 @@ class Carrying:
     # Searching and counting
 
     def _find(self, plan: Plan) -> Outcome:
+        if plan.definite and not plan.given:
+            return self._described(plan)
         return self._searched(plan, 0)
+
+    def _described(self, plan: Plan) -> Outcome:
+        """The one of those shown that is described; of all where none were."""
+        base = base_of(self._turns)
+        subject = plan.subject
+        if base is not None and base.subject and base.subject not in subject:
+            subject = f"{base.subject} {subject}"
+        candidates = shown(self._turns)
+        wanted = replace(plan, subject=subject, number=plan.number or 1, definite=False)
+        if len(candidates) < 2 or self._turns[-1].reply.refused:
+            return self._searched(wanted, 0)
+        ids = [hit.id for hit in candidates]
+        dates = {"after": plan.after, "before": plan.before}
+        found = self._call("search", query=plan.subject, among=ids, **dates, k=len(ids))
+        if found.data.get("sure", 0) == 0 and subject != plan.subject:
+            found = self._call("search", query=subject, among=ids, **dates, k=len(ids))
+        if not found.hits:
+            return Outcome("nothing", wanted)
+        hits = found.hits[: wanted.number]
+        return Outcome("found", wanted, hits, found.citations[: wanted.number], refers=_only(hits),
+                       values={"sure": len(hits), "offset": 0})  # fmt: skip
 
     def _searched(self, plan: Plan, offset: int) -> Outcome:
         asked, problem, refers = self._asked(plan)
@@ -172,8 +196,10 @@ class Carrying:
             "after": plan.after, "before": plan.before, "order": plan.order,
         }  # fmt: skip
         refers: tuple[int, ...] = ()
-        if (self._given and plan.given) or (self._given and not plan.subject):
+        if self._given:
             asked["given"] = [*range(1, self._given + 1)]
+            if not _alters(plan):
+                asked["query"] = ""
         if plan.reference is not None:
             resolved = self._resolved(plan.reference)
             if problem := self._unclear(plan, resolved):
@@ -237,10 +263,18 @@ class Carrying:
             return Outcome("too few", plan, values={"shown": resolved.shown})
         return Outcome("nothing shown", plan)
 
+    def _quote(self, plan: Plan) -> Outcome:
+        """What was quoted last, again."""
+        for turn in reversed(self._turns):
+            quoted = tuple(one for one in turn.reply.citations if one.quote)
+            if quoted:
+                return Outcome("told", plan, turn.reply.items, quoted, refers=turn.reply.refers)
+        return Outcome("nothing shown", plan)
+
     def _item(self, plan: Plan) -> Hit | Outcome:
         """The one item that a request is about: by reference, or by its own words."""
         reference = plan.reference
-        if reference is None and not plan.subject and not plan.modality:
+        if reference is None and not (plan.subject or plan.item or plan.modality):
             reference = Reference("it")
         if reference is not None:
             resolved = self._resolved(reference)
@@ -248,18 +282,20 @@ class Carrying:
             if problem is None and len(resolved.hits) > 1:
                 return Outcome("which", plan, resolved.hits, values={"among": len(resolved.hits)})
             return problem or resolved.hits[0]
-        found = self._call("search", query=plan.subject, modality=plan.modality, k=NEAREST)
+        named = plan.item or plan.subject
+        found = self._call("search", query=named, modality=plan.modality, k=NEAREST)
         if found.nothing or not found.hits:
-            return Outcome("nothing", plan, found.hits, found.citations)
-        if not plan.subject and len(found.hits) > 1:
+            return Outcome("nothing", replace(plan, subject=named), found.hits, found.citations)
+        if not named and len(found.hits) > 1:
             return Outcome("which", plan, found.hits, values={"among": len(found.hits)})
         return found.hits[0]
 
     # One item
 
     def _about(self, plan: Plan, kind: str, hit: Hit, found: Found, **values: Any) -> Outcome:
+        evidence = found.citations or (cited(whole_of(hit)),)
         return Outcome(
-            kind, plan, (whole_of(hit),), found.citations, refers=(hit.id,),
+            kind, plan, (whole_of(hit),), evidence, refers=(hit.id,),
             values={**found.data, **values},
         )  # fmt: skip
 
@@ -276,7 +312,7 @@ class Carrying:
                        values={"sure": len(hits), "offset": 0})  # fmt: skip
 
     def _look(self, plan: Plan) -> Outcome:
-        if plan.given and self._given:
+        if self._given:
             return self._find(replace(plan, subject=""))
         item = self._item(plan)
         if isinstance(item, Outcome):
@@ -289,32 +325,96 @@ class Carrying:
         return self._about(plan, "described", item, found)
 
     def _is(self, plan: Plan) -> Outcome:
-        if plan.given and self._given:
-            return self._find(replace(plan, intent="find"))
+        if self._given and plan.given:
+            return self._find(replace(plan, intent="find", subject=""))
         item = self._item(replace(plan, subject="", reference=plan.reference or Reference("it")))
         if isinstance(item, Outcome):
             return item
+        if item.modality in ("text", "audio"):
+            return self._answer(replace(plan, intent="answer"))
         found = self._call("look", item=item.id, labels=[plan.subject])
         judged = found.data.get("labels", {}).get(plan.subject)
         if judged is None:
             return self._about(plan, "unseen", item, found)
-        return self._about(plan, "judged", item, found, judged=judged)
+        is_not = judged["answer"] == "no" and plan.fact == "there"
+        kind = "not shown" if is_not else "judged"
+        return self._about(plan, kind, item, found, judged=judged)
 
     def _read(self, plan: Plan) -> Outcome:
-        item = self._item(plan)
+        if plan.given and self._given and not plan.reference:
+            return self._read_given(plan)
+        if plan.subject and not (plan.reference or plan.item or plan.modality):
+            item = self._item(plan)  # "what is written on the invoice"
+            if isinstance(item, Outcome):
+                return self._told_about(plan, "writing")
+        else:
+            item = self._item(plan)
         if isinstance(item, Outcome):
             return item
-        found = self._call("read", item=item.id)
+        if item.modality in ("audio", "video"):
+            return self._heard(plan, item)
+        query = plan.subject if plan.reference or plan.item else ""
+        found = self._call("read", item=item.id, query=query)
+        if plan.page:
+            pages = tuple(one for one in found.citations if one.page == plan.page)
+            found = replace(found, citations=pages, nothing=not pages)
         return self._about(plan, "unwritten" if found.nothing else "written", item, found)
 
-    def _listen(self, plan: Plan) -> Outcome:
-        if plan.reference is None and plan.subject and not plan.modality:
+    def _read_given(self, plan: Plan) -> Outcome:
+        found = self._call("read", given=1)
+        if not found.nothing:
+            return Outcome("written", plan, found.hits, found.citations,
+                           refers=tuple(hit.id for hit in found.hits))  # fmt: skip
+        return Outcome("unwritten", plan)
+
+    def _told_about(self, plan: Plan, source: str) -> Outcome:
+        """What is said or written about something, in whatever says it."""
+        found = self._call("passages", query=plan.subject, source=source)
+        if found.nothing:
+            found = self._call("passages", query=plan.subject)
+        if found.nothing:
             return self._answer(plan, kind="unsaid")
-        item = self._item(plan if plan.reference else replace(plan, subject=""))
+        return Outcome(
+            "told", plan, found.hits, found.citations, refers=_only(found.hits), values=found.data
+        )
+
+    def _listen(self, plan: Plan) -> Outcome:
+        if plan.subject and not (plan.reference or plan.modality or plan.item or plan.when):
+            return self._told_about(plan, "speech")
+        item = self._item(plan if plan.item else replace(plan, subject=""))
         if isinstance(item, Outcome):
             return item
-        found = self._call("listen", item=item.id, query=plan.subject)
+        return self._heard(plan, item)
+
+    def _heard(self, plan: Plan, item: Hit) -> Outcome:
+        start, end = self._stretch(plan, item)
+        found = self._call("listen", item=item.id, query=plan.subject, start=start, end=end)
+        if found.nothing and plan.subject:
+            found = self._call("passages", query=plan.subject, items=[item.id])
+        if found.nothing and not plan.subject and item.modality == "text":
+            found = self._call("read", item=item.id)
         return self._about(plan, "unheard" if found.nothing else "said", item, found)
+
+    def _stretch(self, plan: Plan, item: Hit) -> tuple[float, float | None]:
+        """Seconds that are meant: the moment told last, what comes after it, the beginning."""
+        told = next(
+            (one for turn in reversed(self._turns) for one in turn.reply.citations
+             if one.item == item.id and one.start is not None and one.end is not None),
+            None,
+        )  # fmt: skip
+        length = float(item.metadata.get("duration") or 0.0)
+        if plan.when == "start":
+            return 0.0, max(3.0, length / 6)
+        if plan.when == "end":
+            return max(0.0, length - max(3.0, length / 6)), None
+        if told is None or not plan.when:
+            return 0.0, None
+        assert told.start is not None and told.end is not None
+        if plan.when == "at":
+            return told.start, told.end
+        if plan.when == "after":
+            return told.end, told.end + PAUSE
+        return max(0.0, told.start - PAUSE), told.start
 
     def _transcribe(self, plan: Plan) -> Outcome:
         item = self._item(plan)
@@ -324,8 +424,10 @@ class Carrying:
         return self._about(plan, "unheard" if found.nothing else "said", item, found)
 
     def _moment(self, plan: Plan) -> Outcome:
-        if plan.fact == "which":
+        if plan.fact == "which" or (plan.given and self._given):
             return self._which_in(plan)
+        if plan.when and not plan.subject:
+            return self._listen(plan)
         reference = plan.reference or Reference("kind", 1, plan.modality or "video")
         item = self._item(replace(plan, subject="", modality="", reference=reference))
         if isinstance(item, Outcome):
@@ -335,31 +437,65 @@ class Carrying:
 
     def _which_in(self, plan: Plan) -> Outcome:
         """Which of the items that were shown is in a film, and when."""
-        candidates = shown(self._turns)
-        if not candidates:
+        candidates = [*shown(self._turns)]
+        if not (candidates or self._given):
             return Outcome("nothing shown", plan)
-        film = self._item(replace(plan, reference=plan.reference or Reference("kind", 1, "video")))
+        reference = plan.reference
+        if reference is None or reference.modality not in ("video", "audio"):
+            reference = Reference("kind", 1, plan.modality or "video")
+        film = self._film(plan, reference)
         if isinstance(film, Outcome):
             return film
-        ids = [hit.id for hit in candidates if hit.id != film.id]
-        found = self._call("compare", items=ids, to=film.id)
-        pairs = found.data.get("pairs", [])
-        kept = [n for n, (_, _, cosine) in enumerate(pairs)
-                if cosine >= IN_A_FILM and cosine >= SAME * pairs[0][2]]  # fmt: skip
-        if not kept:
+        if self._given:
+            found = self._call("moments", item=film.id, given=[*range(1, self._given + 1)])
+            hits: tuple[Hit, ...] = (whole_of(film),)
+        else:
+            ids = [hit.id for hit in candidates if hit.id != film.id]
+            found = self._call("moments", item=film.id, like=ids)
+            by_id = {hit.id: whole_of(hit) for hit in candidates}
+            hits = tuple(by_id[number] for number in found.data["which"])
+        if found.nothing:
             return Outcome("not among", plan, (film,), refers=(film.id,))
-        return Outcome(
-            "which in", plan, tuple(whole_of(found.hits[n]) for n in kept),
-            tuple(found.citations[n] for n in kept), refers=(found.hits[kept[0]].id,),
-        )  # fmt: skip
+        kind = "moment" if self._given else "which in"
+        return Outcome(kind, plan, hits, found.citations, refers=(hits[0].id,))
+
+    def _film(self, plan: Plan, reference: Reference) -> Hit | Outcome:
+        """The film that is meant; of several, the one in which the media of this turn are."""
+        film = self._item(replace(plan, subject="", modality="", reference=reference))
+        if isinstance(film, Outcome) and film.kind == "which" and self._given:
+            for hit in film.hits:
+                numbers = [*range(1, self._given + 1)]
+                if not self._call("moments", item=hit.id, given=numbers).nothing:
+                    return hit
+        return film
 
     def _facts(self, plan: Plan) -> Outcome:
-        item = self._item(plan)
+        if self._given:
+            return self._find(replace(plan, intent="find", fact="", subject=""))
+        if plan.fact == "page":
+            return self._page(plan)
+        if plan.definite:
+            described = self._described(plan)
+            item: Hit | Outcome = described.hits[0] if described.hits else described
+        else:
+            named = replace(plan, subject="") if plan.reference else plan
+            item = self._item(named)
         if isinstance(item, Outcome):
             return item
+        if plan.fact == "date" and item.modality in ("audio", "video") and plan.subject:
+            return self._moment(replace(plan, intent="moment", fact=""))
+        if plan.fact == "date" and item.modality == "text":
+            return self._answer(replace(plan, intent="answer"))
         found = self._call("facts", item=item.id)
         values = _fact(found.data, plan.fact, item)
         return self._about(plan, "fact" if values else "unknown fact", item, found, fact=values)
+
+    def _page(self, plan: Plan) -> Outcome:
+        """On which page what was told last stands."""
+        for turn in reversed(self._turns):
+            if paged := tuple(one for one in turn.reply.citations if one.page is not None):
+                return Outcome("told", plan, turn.reply.items, paged, refers=turn.reply.refers)
+        return Outcome("nothing shown", plan)
 
     def _explain(self, plan: Plan) -> Outcome:
         base = base_of(self._turns)
@@ -367,8 +503,8 @@ class Carrying:
         item = self._item(replace(plan, subject=""))
         if isinstance(item, Outcome):
             return item
-        if not query:
-            return Outcome("what", plan)
+        if not query or (base is not None and base.given):
+            return Outcome("near", plan, (whole_of(item),), (cited(item),), refers=(item.id,))
         found = self._call("explain", item=item.id, query=query)
         return self._about(plan, "explained", item, found, query=query)
 
@@ -398,18 +534,30 @@ class Carrying:
         items: list[int] = []
         if plan.reference is not None:
             resolved = self._resolved(plan.reference)
-            if resolved.hits:
-                items = [hit.id for hit in resolved.hits]
+            if problem := self._unclear(plan, resolved):
+                return problem
+            items = [hit.id for hit in resolved.hits]
+        elif (focus := in_focus(self._turns)) is not None and _has_words(self._turns):
+            # A question after a question is first about what answered that.
+            found = self._call("answer", question=plan.question, items=[focus.id])
+            if not found.nothing:
+                return self._answered(plan, found)
         found = self._call("answer", question=plan.question, items=items)
         if not found.nothing:
-            return Outcome(
-                "answered", plan, found.hits, found.citations,
-                refers=tuple(items), values=found.data,
-            )  # fmt: skip
-        if kind == "unanswered" and plan.subject:
+            return self._answered(plan, found)
+        if plan.subject and kind == "unanswered":
+            told = self._call("passages", query=plan.subject, items=items)
+            if told.data["score"] >= TOLD:
+                return Outcome("told", plan, told.hits, told.citations, refers=_only(told.hits))
             near = self._call("search", query=plan.subject, k=NEAREST)
-            return Outcome(kind, plan, near.hits, near.citations)
-        return Outcome(kind, plan)
+            return Outcome(kind, plan, near.hits, near.citations, refers=tuple(items))
+        return Outcome(kind, plan, refers=tuple(items))
+
+    def _answered(self, plan: Plan, found: Found) -> Outcome:
+        return Outcome(
+            "answered", plan, found.hits, found.citations, refers=_only(found.hits),
+            values=found.data,
+        )  # fmt: skip
 
     def _label(self, plan: Plan) -> Outcome:
         base = base_of(self._turns)
@@ -471,10 +619,27 @@ def _worth_showing(found: Found, plan: Plan) -> tuple[Hit, ...]:
     return tuple(hit for hit in found.hits[:5] if (hit.probability or 0) >= best / 3)
 
 
+def _alters(plan: Plan) -> bool:
+    """Whether words beside media say how what is sought differs from them."""
+    marks = ("but ", " in ", " with ", "without", "但", "不过", "要", "only")
+    return bool(plan.subject) and any(mark in f" {plan.question.lower()} " for mark in marks)
+
+
+def _has_words(turns: Sequence[Turn]) -> bool:
+    """Whether the last reply quoted something."""
+    return any(one.quote for one in turns[-1].reply.citations) if turns else False
+
+
+def _only(hits: Sequence[Hit]) -> tuple[int, ...]:
+    """What a reply is about, where it is one item."""
+    ids = {hit.id for hit in hits}
+    return tuple(ids) if len(ids) == 1 else ()
+
+
 def _fact(data: Mapping[str, Any], wanted: str, item: Hit) -> dict[str, Any]:
     """Those facts that were asked for, that are known."""
     names = {
-        "size": ("width", "height", "pages"), "length": ("duration", "pages"), "name": (),
+        "size": ("width", "height", "extents", "pages"), "length": ("duration", "pages"),
     }.get(wanted, (wanted,))  # fmt: skip
     if wanted == "name":
         return {"path": item.path}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 Intent = Literal[
     "find", "count", "more", "look", "is", "read", "listen", "transcribe", "moment", "facts",
-    "compare", "explain", "answer", "label", "holds", "help", "thanks", "pick",
+    "compare", "explain", "answer", "quote", "label", "holds", "help", "thanks", "pick",
 ]  # fmt: skip
 """What a person wants of a turn; ``find`` where nothing else is said."""
 
@@ -20,9 +20,10 @@ class Reference:
 
     Attributes
     ----------
-    kind : {"it", "those", "ordinal", "last", "first", "kind", "others"}
-        One item, those shown, the one with a number, that with a number from the end, the first
-        few, the one of a kind of media ("the film"), those shown that are not the one in question.
+    kind : {"it", "those", "ordinal", "last", "first", "last few", "kind", "others", "before"}
+        One item, those shown, the one with a number, that with a number from the end, the first or
+        last few, the one of a kind of media ("the film"), those shown that are not the one in
+        question, the one that was talked about before this one.
     number : int
         Of "ordinal", "last" and "first", from 1.
     modality : str
@@ -69,6 +70,16 @@ class Plan:
         Which fact is asked for: ``date``, ``place``, ``size``, ``length``.
     relevant : bool
         Of ``label``.
+    item : str
+        Words for the item that is asked about, where it is named: "what is said about the roof in
+        *the letter*".
+    when : {"", "at", "after", "before", "start", "end"}
+        Of films and recordings: the moment that was told last, what comes after or before it, or
+        the beginning or end.
+    page : int
+        Of documents, from 1; 0 for all, -1 for the last.
+    definite : bool
+        One of those shown is described: "the one with white walls".
     question : str
         The request as it was said, for what answers questions from texts.
     """
@@ -89,6 +100,10 @@ class Plan:
     several: bool = False
     fact: str = ""
     relevant: bool = True
+    item: str = ""
+    when: str = ""
+    page: int = 0
+    definite: bool = False
     question: str = ""
 
     def as_dict(self) -> dict[str, Any]:

@@ -142,11 +142,22 @@ class _Telling:
             probability=f"{judged['probability']:.0%}",
         )  # fmt: skip
 
+    def _not_shown(self) -> str:
+        return self._judged()
+
     def _written(self) -> str:
         return "\n".join([self.say("written"), *self._quotes(self.citations)])
 
     def _said(self) -> str:
         return "\n".join([self.say("said"), *self._quotes(self.citations)])
+
+    def _told(self) -> str:
+        lines = []
+        for one in self.citations:
+            place = f", {self.place(one)}" if self.place(one) else ""
+            name = PurePath(one.path).name
+            lines.append(f"{name}{place}: \u201c{_cut(one.quote)}\u201d [{one.number}]")
+        return "\n".join([self.say("told"), *lines])
 
     def _quotes(self, citations: Sequence[Citation]) -> list[str]:
         lines = []

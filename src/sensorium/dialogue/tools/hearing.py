@@ -7,26 +7,54 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sensorium.collection import Collection, Hit, Item
 from sensorium.collection.answering import answer_from
 from sensorium.collection.collection import store_of
+from sensorium.collection.queries import query_parts
 from sensorium.dialogue.tools.conditions import where_of
 from sensorium.dialogue.tools.found import Found, cited, line, whole_of
 from sensorium.dialogue.tools.searching import Searching
 from sensorium.dialogue.turns import Citation
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
-from sensorium.media import Image, Text, open_media
+from sensorium.media import Image, Media, Text, open_media
 from sensorium.media.segments import SegmentRecord
 from sensorium.tasks.answering import Answerer, load_answerer
 from sensorium.tasks.answers.answer import Answer
-from sensorium.tasks.terms import terms
+from sensorium.tasks.terms import terms, weights
 
 MOST_READ = 40
 """Passages of one item that are told at a time."""
 
-ALIKE = 0.35
-"""Cosine under which a moment of a film does not show what is asked."""
+IN_A_FILM = 0.7
+"""Cosine from which on a picture is in a film: of a film's own scenes it is above 0.8."""
+
+SAME = 0.9
+"""Share of the best cosine from which on another picture is as much in the film."""
+
+SEEN = 0.35
+"""Probability from which on a moment of a film is told to show what is asked."""
+
+SOURCES = {"speech": ("speech",), "writing": ("writing", "text")}
+ALL_SOURCES = ("speech", "writing", "text")
+
+ALL_ITEMS = 1_000
+"""Items of a collection whose texts are all compared; of more, those that a search finds."""
+
+MOST_COMPARED = 300
+"""Passages that are compared by their vectors: about three seconds, once."""
+
+MOST_TOLD = 5
+
+ABOUT = 0.45
+"""Share of the words asked for, or cosine to them, from which on a passage is about something."""
+
+NEARLY = 0.7
+"""Share of the best passage's score from which on another is told, too."""
+
+UNSEEN = 4.0
+"""What a word weighs that no text has; as in `sensorium.tasks.answers.extractive`."""
 
 
 class Hearing:
@@ -45,22 +73,69 @@ class Hearing:
     def _collection(self) -> Collection:
         return self._searching.collection
 
-    def read(self, *, item: int, query: str = "") -> Found:
-        """What is written on a picture, in a film's frames, in a document."""
+    def read(self, *, item: int = 0, query: str = "", given: int = 0) -> Found:
+        """What is written on a picture, in a film's frames, in a document; or on media given."""
+        if given:
+            return self._read_given(self._searching.media(given))
         one = self._searching.item(item)
         passages = self._passages(one, ("writing", "text"), query)
         if not passages and one.modality == "image":
             passages = self._read_now(one)
         return _told(one, passages, "no writing was found on it")
 
-    def listen(self, *, item: int, query: str = "") -> Found:
-        """What is said in a recording or film, and when."""
+    def listen(
+        self, *, item: int, query: str = "", start: float = 0.0, end: float | None = None
+    ) -> Found:
+        """What is said in a recording or film, and when; of a stretch of it, or all."""
         one = self._searching.item(item)
-        passages = self._passages(one, ("speech",), query)
-        found = _told(one, passages, "no speech was understood in it")
-        if not passages and query:
-            return self.moments(item=item, query=query)
-        return found
+        passages = [
+            row
+            for row in self._passages(one, ("speech",), query)
+            if row.span is None or (row.span[1] > start and (end is None or row.span[0] < end))
+        ]
+        return _told(one, passages, "no speech was understood in it")
+
+    def passages(
+        self, *, query: str, source: str = "", items: Sequence[int] | None = None
+    ) -> Found:
+        """What is said or written about something, anywhere in the collection."""
+        rows = [
+            (item, row) for item in self._with_texts(query, items)
+            for row in store_of(self._collection).texts(item=item.id).values()
+            if row.text and row.source in (SOURCES[source] if source else ALL_SOURCES)
+        ][:MOST_COMPARED]  # fmt: skip
+        scores = self._scores(query, [row.text or "" for _, row in rows])
+        kept = [n for n in np.argsort(-scores, kind="stable").tolist() if scores[n] >= ABOUT]
+        kept = [n for n in kept if scores[n] >= NEARLY * scores[kept[0]]][:MOST_TOLD]
+        hits = [_hit(*rows[n]) for n in kept]
+        evidence = [cited(hit) for hit in hits]
+        return Found(
+            "\n".join(map(line, evidence)) or "nothing is said about it",
+            tuple({hit.id: hit for hit in hits}.values()), tuple(evidence), nothing=not hits,
+            data={"score": float(scores[kept[0]]) if kept else 0.0},
+        )  # fmt: skip
+
+    def _with_texts(self, query: str, items: Sequence[int] | None) -> list[Item]:
+        """Items whose texts are compared: those named, all of a small collection, or near ones."""
+        if items is not None:
+            return [self._searching.item(number) for number in items]
+        if len(self._collection) <= ALL_ITEMS:
+            return [*self._collection.items()]
+        found = [*self._collection.search(Text(query), 50, mode="words")]
+        found += self._collection.search(Text(query), 50)
+        return [*{hit.id: hit for hit in found if hit.text}.values()]
+
+    def _scores(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """How much texts are about something: the share of its words, or a cosine."""
+        asked = {*terms(query)}
+        weight = weights([terms(text) for text in texts]) if texts else {}
+        whole = sum(weight.get(term, UNSEEN) for term in asked)
+        shares = [
+            sum(weight.get(term, UNSEEN) for term in asked & {*terms(text)}) / (whole or 1.0)
+            for text in texts
+        ]
+        cosines = self._searching.matcher.said.cosines(query, texts)
+        return np.array([max(s, cosines[t]) for s, t in zip(shares, texts, strict=True)])
 
     def transcribe(self, *, item: int) -> Found:
         """All that is said in a recording or film, as it was heard when it was added, or now."""
@@ -70,11 +145,15 @@ class Hearing:
             passages = self._heard_now(one)
         return _told(one, passages, "nobody speaks in it")
 
-    def moments(self, *, item: int, query: str = "", like: int = 0) -> Found:
+    def moments(
+        self, *, item: int, query: str = "", like: Sequence[int] = (), given: Sequence[int] = ()
+    ) -> Found:
         """When in a film or recording something is seen or heard."""
         one = self._searching.item(item)
+        if like or given:
+            return self._alike(one, like, given)
         said = self._passages(one, ("speech",), query, strict=True) if query else []
-        seen = self._seen(one, query, like)
+        seen = self._seen(one, query)
         hits = [_hit(one, row) for row in said]
         evidence = [*map(cited, hits), *map(cited, seen)]
         return Found(
@@ -141,6 +220,32 @@ class Hearing:
         except (MediaError, MissingExtraError, EncoderError):
             return []
 
+    def _read_given(self, media: Media) -> Found:
+        """Writing on a picture of this turn, which may be an item of the collection."""
+        path = getattr(media, "path", None)
+        item = self._collection.get(path) if path is not None else None
+        if item is not None:
+            return self.read(item=item.id)
+        if not isinstance(media, Image):
+            return Found("it is no picture", nothing=True)
+        try:
+            from sensorium.tasks.reading import WritingReader
+
+            segments = [one for one in WritingReader().read(media) if isinstance(one.media, Text)]
+        except (MediaError, MissingExtraError, EncoderError) as error:
+            return Found(str(error), nothing=True)
+        evidence = tuple(
+            Citation(0, str(path or ""), "image", quote=one.media.text, box=_box(one.details))
+            for one in segments
+            if isinstance(one.media, Text)
+        )
+        return Found(
+            "\n".join(map(line, evidence)) or "no writing was found on it",
+            (),
+            evidence,
+            nothing=not evidence,
+        )
+
     def _heard_now(self, one: Item) -> list[SegmentRecord]:
         try:
             from sensorium.tasks.transcription import Transcriber
@@ -153,26 +258,48 @@ class Hearing:
             for said in transcript.segments
         ]
 
-    def _seen(self, one: Item, query: str, like: int) -> list[Hit]:
-        """The moment that is nearest to words or to another item's picture."""
-        if one.modality not in ("video", "audio") or not (query or like):
+    def _seen(self, one: Item, query: str) -> list[Hit]:
+        """The moment of a film that most likely shows what is asked."""
+        if one.modality not in ("video", "audio") or not query:
             return []
-        asked: Any = Text(query) if query else None
-        example = self._searching.item(like) if like else None
-        found = self._collection.search(asked, 1, like=example, where=f"id = {one.id}")
-        if example is None:
-            return [hit for hit in found if hit.span is not None]
+        found = self._collection.search(Text(query), 1, where=f"id = {one.id}")
+        return [hit for hit in found if hit.span is not None and (hit.probability or 0.0) >= SEEN]
+
+    def _alike(self, one: Item, like: Sequence[int], given: Sequence[int]) -> Found:
+        """When other items, or media of this turn, are in a film; the surest first."""
         store, dimension = store_of(self._collection), self._collection.encoder.space.dimension
         ids, _, vectors = store.vectors(dimension, items=[one.id])
-        own = store.vectors(dimension, items=[example.id])[2]
-        if not len(ids) or not len(own):
-            return []
-        cosines = (vectors @ own.T).max(axis=1)
-        best = int(np.argmax(cosines))
-        if cosines[best] < ALIKE:
-            return []
-        span = self._collection.spans([int(ids[best])]).get(int(ids[best]))
-        return [replace(whole_of(one), span=span, score=float(cosines[best]))]
+        asked = [(number, store.vectors(dimension, items=[number])[2]) for number in like]
+        media = [self._searching.media(number) for number in given]
+        asked += [
+            (-number, query_parts(self._collection.encoder, medium))
+            for number, medium in zip(given, media, strict=True)
+        ]
+        found = []
+        for number, own in asked:
+            if not len(ids) or not len(own):
+                continue
+            cosines = (vectors @ own.T).max(axis=1)
+            best = int(np.argmax(cosines))
+            if cosines[best] >= IN_A_FILM:
+                found.append((float(cosines[best]), number, int(ids[best])))
+        found.sort(key=lambda pair: -pair[0])
+        found = [pair for pair in found if pair[0] >= SAME * found[0][0]]
+        spans = self._collection.spans([segment for _, _, segment in found])
+        hits = [
+            replace(whole_of(one), span=spans.get(segment), score=cosine)
+            for cosine, _, segment in found
+        ]
+        return Found(
+            "\n".join(line(cited(hit)) for hit in hits) or "it is not in it", tuple(hits),
+            tuple(map(cited, hits)), nothing=not hits,
+            data={"which": [number for _, number, _ in found]},
+        )  # fmt: skip
+
+
+def _box(details: Any) -> tuple[float, float, float, float] | None:
+    box = details.get("box")
+    return (box[0], box[1], box[2], box[3]) if box is not None else None
 
 
 def _hit(one: Item, row: SegmentRecord) -> Hit:

@@ -21,7 +21,17 @@ from sensorium.media import Text
 from sensorium.tasks.captioning import Captions, load_captioner
 from sensorium.tasks.yes_no import answer
 
-FACTS = ("width", "height", "duration", "pages", "camera", "frame_rate", "author", "license")
+FACTS = (
+    "width",
+    "height",
+    "extents",
+    "duration",
+    "pages",
+    "camera",
+    "frame_rate",
+    "author",
+    "license",
+)
 """Metadata that is told of an item beside its date and place."""
 
 SURE_NAME = 0.5

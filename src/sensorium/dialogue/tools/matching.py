@@ -8,14 +8,16 @@ across languages (动物 is near to the category "animals"), and against what me
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection import Collection, Hit
+from sensorium.collection import Collection, Hit, Item
 from sensorium.collection.collection import store_of
 from sensorium.collection.hits import hits_of
 from sensorium.collection.question import Question
@@ -52,7 +54,14 @@ LOOKED_AT = 60
 ALL_CAPTIONS = 1_000
 """Items of a collection whose captions are all compared; of more, those of the hits."""
 
-CATEGORY_KEYS = ("category", "kind", "class", "type", "genre", "album", "tags")
+CATEGORY_KEYS = (
+    "category", "kind", "class", "type", "genre", "album", "tags", "place", "city", "country",
+    "location",
+)  # fmt: skip
+"""Metadata of few words that several items share."""
+
+COUNTERS = frozenset({"IMG", "DSC", "DSCN", "DSCF", "PXL", "VID", "MVI", "SCAN", "SCREENSHOT"})
+"""What cameras begin names with."""
 
 MOST_CATEGORIES = 200
 
@@ -86,7 +95,7 @@ class Matcher:
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
-        self._said = _Said(collection)
+        self.said = Said(collection)
 
     def match(
         self,
@@ -124,7 +133,7 @@ class Matcher:
         self, words: str, found: Sequence[Hit], nothing: bool, where: str | None,
         modality: str | None,
     ) -> Matches:  # fmt: skip
-        near = self._said.near(words, found)
+        near = self.said.near(words, found)
         by_id = {hit.id: hit for hit in found}
         holding = {
             hit.id: hit
@@ -158,7 +167,7 @@ class Matcher:
     ) -> dict[int, Hit]:  # fmt: skip
         """Items whose caption or category says the same in other words."""
         ids = [number for number, cosine in near.items() if cosine >= CAPTION]
-        ids += self._said.in_category(words)
+        ids += self.said.in_category(words)
         new = [number for number in dict.fromkeys(ids) if number not in holding]
         allowed = None if where is None else {*self._collection.ids(where).tolist()}
         told = {}
@@ -182,7 +191,7 @@ class Matcher:
         return [hit for hit in hits if modality is None or hit.modality == modality]
 
 
-class _Said:
+class Said:
     """How near captions and categories of a collection are to a question."""
 
     def __init__(self, collection: Collection) -> None:
@@ -198,10 +207,14 @@ class _Said:
         if not self._reads_texts():
             return {}
         self._read()
-        captions = self._captions or {hit.id: _captions(hit.metadata) for hit in hits}
+        captions = self._captions or {hit.id: _captions(hit) for hit in hits}
         told = {number: texts for number, texts in captions.items() if texts}
         cosines = self._cosines(words, [text for texts in told.values() for text in texts])
         return {number: max(cosines[text] for text in texts) for number, texts in told.items()}
+
+    def cosines(self, words: str, texts: Sequence[str]) -> dict[str, float]:
+        """Cosines of texts to words, both less the mean of ordinary words."""
+        return self._cosines(words, texts) if self._reads_texts() else dict.fromkeys(texts, 0.0)
 
     def in_category(self, words: str) -> list[int]:
         """Items of the categories that say the same as words."""
@@ -225,10 +238,12 @@ class _Said:
         self._version, self._captions, self._categories = version, {}, {}
         is_small = len(self._collection) <= ALL_CAPTIONS
         for item in self._collection.items() if is_small else ():
-            self._captions[item.id] = _captions(item.metadata)
+            self._captions[item.id] = _captions(item)
             for key in CATEGORY_KEYS:
-                if isinstance(said := item.metadata.get(key), str) and said.strip():
-                    self._categories.setdefault(said, []).append(item.id)
+                said = item.metadata.get(key)
+                for part in said.split(",") if isinstance(said, str) else ():
+                    if part.strip():
+                        self._categories.setdefault(part.strip(), []).append(item.id)
         if len(self._categories) > MOST_CATEGORIES:
             self._categories = {}
 
@@ -251,9 +266,20 @@ class _Said:
         return np.asarray(found / np.maximum(lengths, 1e-9), np.float32)
 
 
-def _captions(metadata: dict[str, Any]) -> list[str]:
-    keys = [key for key in metadata if key in CAPTION_KEYS or key.startswith("caption")]
-    return [text for key in keys if isinstance(text := metadata[key], str) and text.strip()]
+def _captions(item: Item) -> list[str]:
+    """What is said of an item: captions, and its file's name where that has words."""
+    said = item.metadata
+    keys = [key for key in said if key in CAPTION_KEYS or key.startswith("caption")]
+    texts = [text for key in keys if isinstance(text := said[key], str) and text.strip()]
+    return [*texts, *filter(None, [words_of_name(item.path)])]
+
+
+def words_of_name(path: str) -> str:
+    """The words in a file's name; "" of one that has none, as IMG_1234 and P1020."""
+    parts = re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}|[^\W\d_a-zA-Z]+", PurePath(path).stem)
+    told = [part for part in parts if part.upper() not in COUNTERS]
+    has_words = any(len(part) > 2 or not part.isascii() for part in told)
+    return " ".join(told).lower() if has_words else ""
 
 
 def _is_short(words: str) -> bool:

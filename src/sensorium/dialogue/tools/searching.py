@@ -29,7 +29,7 @@ class Searching:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self.given: tuple[Media, ...] = ()
-        self._matcher = Matcher(collection)
+        self.matcher = Matcher(collection)
 
     def search(self, *, k: int = SHOWN, offset: int = 0, **asked: Any) -> Found:
         """Items, best first, or in an order that was asked for."""
@@ -82,12 +82,12 @@ class Searching:
             self.collection.info().fields, after=after, before=before, among=among,
             not_among=not_among, where=where,
         )  # fmt: skip
-        media = [self._media(number) for number in given]
+        media = [self.media(number) for number in given]
         examples = [self.item(number) for number in like]
         if not query.strip() and not media and not examples:
             matches = self._all(where, modality)
         else:
-            matches = self._matcher.match(
+            matches = self.matcher.match(
                 query.strip(), media, like=examples, where=where, modality=modality
             )
         matches = self._apart(matches, without)
@@ -102,7 +102,7 @@ class Searching:
         Encoders know no negation: what is not wanted is looked for by itself.
         """
         unwanted = {
-            hit.id for words in without if words.strip() for hit in self._matcher.match(words).sure
+            hit.id for words in without if words.strip() for hit in self.matcher.match(words).sure
         }
         if not unwanted:
             return matches
@@ -130,7 +130,14 @@ class Searching:
             raise UsageError(f"there is no item {number}: ids are those that search gives")
         return found
 
-    def _media(self, number: int) -> Media:
+    def media(self, number: int) -> Media:
+        """Media of this turn, by number.
+
+        Raises
+        ------
+        UsageError
+            When there are fewer.
+        """
         if not 1 <= number <= len(self.given):
             count = len(self.given)
             raise UsageError(f"{count} media were given in this turn, there is no number {number}")

@@ -10,7 +10,7 @@ from typing import Any
 from sensorium.collection import Collection
 from sensorium.dialogue.tools.conditions import ORDERS
 from sensorium.dialogue.tools.found import Found
-from sensorium.dialogue.tools.hearing import Hearing
+from sensorium.dialogue.tools.hearing import SOURCES, Hearing
 from sensorium.dialogue.tools.judging import label
 from sensorium.dialogue.tools.looking import Looking
 from sensorium.dialogue.tools.schemas import Tool, checked, several, text, whole
@@ -22,6 +22,7 @@ from sensorium.media import Media
 LONGEST_TOLD = 160
 """Characters of what a step tells of its result."""
 
+NUMBER = {"type": "number", "description": "seconds", "minimum": 0}
 ITEM = whole("id of an item, as search gives it")
 
 CONDITIONS = {
@@ -139,11 +140,19 @@ def _tools(searching: Searching) -> list[Tool]:
         ),
         Tool(
             "read", "What is written on a picture or in a document.",
-            {"item": ITEM, "query": text("what about; all without it")}, hearing.read, ("item",),
+            {
+                "item": ITEM, "query": text("what about; all without it"),
+                "given": whole("instead of an item: number of a picture of this turn"),
+            },
+            hearing.read,
         ),
         Tool(
             "listen", "What is said in a recording or film, with seconds.",
-            {"item": ITEM, "query": text("what about; all without it")}, hearing.listen, ("item",),
+            {
+                "item": ITEM, "query": text("what about; all without it"),
+                "start": NUMBER, "end": NUMBER,
+            },
+            hearing.listen, ("item",),
         ),
         Tool(
             "transcribe", "All that is said in a recording or film, with seconds.", {"item": ITEM},
@@ -151,7 +160,19 @@ def _tools(searching: Searching) -> list[Tool]:
         ),
         Tool(
             "moments", "When in a film or recording something is seen or said.",
-            {"item": ITEM, "query": question, "like": ITEM}, hearing.moments, ("item",),
+            {
+                "item": ITEM, "query": question, "like": several(ITEM, "items that are in it"),
+                "given": CONDITIONS["given"],
+            },
+            hearing.moments, ("item",),
+        ),
+        Tool(
+            "passages", "What is said or written about something, anywhere, with its place.",
+            {
+                "query": question, "source": text("only", *SOURCES),
+                "items": several(ITEM, "only in these"),
+            },
+            hearing.passages, ("query",),
         ),
         Tool(
             "explain", "Which parts of an item are near to words.",

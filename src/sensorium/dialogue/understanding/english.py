@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sensorium.dialogue.plan import Plan, Reference
 from sensorium.dialogue.understanding.dates import Period, take_period
@@ -33,7 +33,8 @@ _THING = rf"(?:ones?|items?|files?|results?|hits?|things?|{_ANY_KIND})"
 
 
 def _of(*patterns: str) -> re.Pattern[str]:
-XX
+    # A pattern may end with the space before a word.
+    return re.compile(rf"\b(?:{'|'.join(patterns)})(?:(?<!\w)|(?!\w))")
 
 
 _CORRECTION = re.compile(
@@ -55,14 +56,24 @@ _GREETING = re.compile(
     r"^(?:hi|hello|hey|good\s+(?:morning|evening|afternoon))\b(?:\s+there)?[\s,!.]*"
 )
 _THANKS = re.compile(
-    r"^(?:(?:ok(?:ay)?|great|perfect|nice|cool|good|wonderful|bye|goodbye)[\s,!.]*)*"
-    r"(?:thanks?(?:\s+you)?(?:\s+(?:very|so)\s+much|\s+a\s+lot)?)?[\s,!.]*$"
+    r"^(?:(?:ok(?:ay)?|great|perfect|nice|cool|good|wonderful|lovely|fine|well|yes|no)[\s,!.]*)*"
+    r"(?:(?:many\s+)?thanks?|thank\s+you|thx|cheers|bye|goodbye"
+    r"|see\s+you|that\s+is\s+(?:all|it))\b[^?]*$"
+    r"|^(?:(?:ok(?:ay)?|great|perfect|nice|cool|wonderful|lovely)[\s,!.]*)+$"
 )
+_ENOUGH = 14
+"""Words from which on a turn that begins with thanks may hold a request as well."""
+
 _HELP = _of(
     r"what\s+can\s+(?:you|i)\s+(?:do|ask)(?:\s+(?:here|for\s+me|you))?", r"help(?:\s+me)?$",
     r"how\s+does\s+(?:this|it)\s+work", r"how\s+do\s+i\s+use\s+(?:this|it|you)",
 )  # fmt: skip
 
+_IF = re.compile(
+    r"[\s,;.]*(?:(?:just\s+)?(?P<n>one|two|three|four|five)\s*,?\s*)?\bif\s+(?:you"
+    r"|we|there|it|possible)\b"
+    r"(?:\s+(?:can|could|have|find|are|is|any|some|them|it|one|possible|please))*"
+)
 _COUNT = _of(r"how\s+many(?:\s+(?:different|of))?", r"(?:the\s+)?(?:total\s+)?number\s+of",
              r"count(?:\s+of)?", r"how\s+often")  # fmt: skip
 _HOLDS = _of(
@@ -92,6 +103,49 @@ _EXPLAIN = _of(
     r"|chosen|there|here|match|a\s+match))*",
     r"explain(?:\s+(?:why|the\s+match|how))?",
     r"what\s+made\s+you",
+)
+_QUOTE = _of(
+    r"(?:quote|repeat|cite)(?:\s+(?:me|it|that|the|this|exactly|again|sentence|words?|passage))*",
+    r"(?:in\s+)?(?:the\s+)?exact\s+(?:words?|wording|sentence)",
+    r"what\s+(?:exactly\s+)?(?:does|did)\s+it\s+say\s+exactly",
+    r"word\s+for\s+word",
+)
+_WHEN = (
+    ("after", _of(
+        r"(?:what\s+)?(?:else\s+)?(?:comes?|came|is\s+(?:said"
+        r"|shown)|happens|follows)\s+(?:right\s+)?"
+        r"(?:after|next)(?:\s+(?:it|that"
+        r"|this))?(?:wards)?", r"what\s+(?:is\s+)?next", r"what\s+follows",
+    )),
+    ("before", _of(
+        r"(?:what\s+)?(?:comes?|came|is\s+(?:said|shown)|happens)\s+(?:right\s+|just\s+)?"
+        r"before(?:\s+(?:it|that|this))?",
+    )),
+    ("at", _of(
+        r"(?:at|in|during)\s+(?:that|this)\s+(?:very\s+)?(?:moment|point|second|time|scene|part)",
+        r"(?:said|shown|heard|seen)\s+(?:there|then)\b",
+    )),
+    ("start", _of(
+        r"(?:at|in|from)\s+the\s+(?:very\s+)?(?:beginning|start|opening)(?:\s+of)?",
+        r"(?:the\s+)?(?:opening|first)\s+(?:scene|sentence|words?|seconds?)(?:\s+of)?",
+    )),
+    ("end", _of(
+        r"(?:at|in|towards)\s+the\s+(?:very\s+)?(?:end|close)(?:\s+of)?",
+        r"(?:the\s+)?(?:closing|final|last)\s+(?:scene|sentence|words?|seconds?)(?:\s+of)?",
+    )),
+)  # fmt: skip
+_PAGE = _of(r"(?:on\s+|of\s+)?(?:the\s+)?page\s+(?P<n>\d{1,4}|" + ENGLISH_NUMBER[2:] + r")",
+            r"(?:on\s+)?the\s+(?P<o>" + ENGLISH_ORDINAL + r"|last)\s+page")  # fmt: skip
+_NAMED_ITEM = _of(
+    r"(?:in|on|from|of|by|per|at)\s+(?:the|this|that|my|our)\s+(?P<name>(?!film\b|photo\b|picture\b"
+    r"|first\b|second\b|third\b|last\b|collection\b|folder\b|same\b|beginning\b|end\b)"
+    r"[a-z]+(?:\s+[a-z]+)?)(?=\W*$)",
+)
+_BEFORE = _of(
+    r"(?:the\s+)?(?:one|photo|picture|film|recording|hit|result|item)s?\s+(?:from\s+)?before"
+    r"(?:\s+(?:that|this|it))?",
+    r"(?:the\s+)?(?:previous|earlier|former)\s+(?:one|" + _ANY_KIND + r")",
+    r"(?:back\s+to|go\s+back\s+to)\s+the\s+(?:previous|first|earlier|one\s+before)(?:\s+one)?",
 )
 _TRANSCRIBE = _of(r"transcri(?:be|bes|pt|ption|pts)(?:\s+(?:of|for))?",
                   r"write\s+down\s+(?:what\s+is\s+said|every\s+word|everything)")  # fmt: skip
@@ -124,6 +178,8 @@ _MOMENT = _of(
     r"(?:at|in|from)\s+(?:which|what)\s+(?:second|minute|time"
     r"|moment|point)s?(?:\s+(?:is|are|does|do|in))?",
     r"how\s+(?:far|late)\s+into",
+    r"[,\s]*\band\s+(?:when|where|at\s+(?:what|which)\s+\w+)(?=\W*$)",
+    r"(?:at\s+)?(?:what|which)\s+(?:second|minute|time)(?=\W*$)",
 )
 _MOMENT_VERBS = _of(
     r"(?:to\s+be\s+)?(?:appear|appears|seen|see|shown|heard"
@@ -131,12 +187,15 @@ _MOMENT_VERBS = _of(
     r"|s)?(?:\s+about)?|hear|speak|say|show)",
 )
 _FACT = (
+    ("page", _of(r"(?:on\s+)?(?:which|what)\s+page(?:\s+(?:is|are|does|do))?")),
     ("date", _of(
         r"when\s+(?:(?:was|were|is|did|do|have)\s+)?(?:(?:you"
         r"|i|we)\s+)?(?=.*\b(?:taken|made|shot|recorded|photographed"
         r"|take|filmed|from|created)\b)",
         r"(?:what|which)\s+(?:year|date|day|month)(?:\s+(?:is|was|were|are))?",
-        r"how\s+old\s+(?:is|are)(?=\s+(?:it|this|that|the|these|those)\b)", r"(?:the\s+)?date\s+of",
+        r"how\s+old\s+(?:is|are)(?=\s+(?:it|this|that|the|these|those)\b)",
+        r"(?:what\s+is\s+)?(?:the\s+)?date\s+(?:of|on)", r"^\W*(?:and\s+|but\s+)?when(?=\W*$)",
+        r"when\s+is(?=\W*$)",
         r"when\s+(?:was|were|is)(?=\s+(?:it|this|that|these"
         r"|those|the\s+(?:photo|picture|film|recording|first"
         r"|second|third|last))\b)",
@@ -147,6 +206,7 @@ _FACT = (
         r"|take|filmed|from)\b)",
         r"(?:what|which)\s+(?:place|city|country|location)(?:\s+(?:is|was|were|are))?",
         r"where\s+(?:was|were|is)(?=\s+(?:it|this|that|these|those)\W*$)",
+        r"^\W*(?:and\s+|but\s+)?where(?=\W*$)", r"where\s+is(?=\W*$)",
     )),
     ("length", _of(
         r"how\s+long(?:\s+(?:is|are|does|do|was))?(?=.*\b(?:it|this"
@@ -183,9 +243,11 @@ _COMPARE = _of(
     r"|earlier|later)",
 )
 _WHICH_IN = _of(
-    r"which\s+(?:one\s+)?of\s+(?:these|those|them)(?:\s+(?:is|are"
+    r"which\s+(?:one\s+)?of\s+(?:these|those|them|the)(?:\s+(?:two"
+    r"|three|photos|pictures))?(?:\s+(?:is|are"
     r"|appears?|can\s+be\s+seen|comes?))*(?:\s+(?:in|on))?",
                 r"(?:is|are)\s+(?:any|one)\s+of\s+(?:these|those|them)\s+(?:in|on)")  # fmt: skip
+_FILM_WORD = _of(KINDS["video"], KINDS["audio"])
 _LOOK = _of(
     r"(?:what|who)(?:'s|\s+is|\s+are|\s+do(?:es)?|\s+can)?\s+(?:(?:you"
     r"|we|i|one|it)\s+)?(?:shown?|seen?|depicted?|visible|to\s+be\s+seen"
@@ -200,29 +262,31 @@ _LOOK = _of(
     r"|sort\s+of\s+\w+)\s+is(?=\s+(?:it|this|that)\b)",
     r"caption", r"(?:the\s+)?contents?\s+of",
 )  # fmt: skip
-_IS = re.compile(
-    r"^\W*(?:is|are|was)\s+(?P<ref>it|this|that|(?:the|this"
-    r"|that)\s+(?:(?:first|second|third|fourth|fifth|last)\s+)?(?:one"
-    r"|" + _ANY_KIND + r"))\s+"
-    r"(?:really\s+)?(?P<what>(?:an?|the|some|of)\s+.+?|[a-z-]+)\W*$"
-    r"|^\W*(?:is|are)\s+there\s+(?:an?\s+|any\s+|some\s+)?(?P<there>.+?)\s+(?:in"
-    r"|on)\s+(?P<ref2>it|this|that|(?:the|this|that)\s+(?:(?:first"
-    r"|second|third|fourth|fifth|last)\s+)?(?:one|" + _ANY_KIND + r"))\W*$"
-    r"|^\W*(?:do(?:es)?|can)\s+(?P<ref3>it|this|that|(?:the"
-    r"|this|that)\s+(?:(?:first|second|third|fourth|fifth|last)\s+)?(?:one"
-    r"|"
+_REFERRED = (
+    r"it|this|that|(?:the|this|that)\s+(?:(?:first|second|third|fourth|fifth|last)\s+)?(?:one|"
     + _ANY_KIND
-    + r"))\s+(?:show|contain|have|depict|include)\s+(?:an?\s+|any\s+)?(?P<shows>.+?)\W*$"
-    r"|^\W*(?:can\s+(?:you|we|i|one)|do\s+(?:you|we))\s+see\s+(?:an?\s+"
-    r"|any\s+)?(?P<see>.+?)\s+(?:in|on)\s+(?P<ref4>it|this|that"
-    r"|(?:the|this|that)\s+(?:(?:first|second|third|fourth|fifth"
-    r"|last)\s+)?(?:one|" + _ANY_KIND + r"))\W*$"
+    + ")"
+)
+_IS = re.compile(
+    rf"^\W*(?:is|are|was)\s+(?P<ref>{_REFERRED})\s+(?:really\s+)?"
+    r"(?P<what>(?:an?|the|some|of)\s+.+?|[a-z-]+)\W*$"
+    r"|^\W*(?:is|are)\s+there\s+(?:an?\s+|any\s+|some\s+)?(?P<there>.+?)\s+(?:in|on)\s+"
+    rf"(?P<ref2>{_REFERRED})\W*$"
+    rf"|^\W*(?:do(?:es)?|can)\s+(?P<ref3>{_REFERRED})\s+(?:show|contain|have|depict|include)\s+"
+    r"(?:an?\s+|any\s+)?(?P<shows>.+?)\W*$"
+    r"|^\W*(?:can\s+(?:you|we|i|one)|do\s+(?:you|we))\s+see\s+(?:an?\s+|any\s+)?(?P<see>.+?)\s+"
+    rf"(?:in|on)\s+(?P<ref4>{_REFERRED})\W*$"
+    r"|^\W*do(?:es)?\s+(?:an?\s+|any\s+|the\s+)?(?P<app>.+?)\s+(?:appear|occur|show\s+up|come\s+up)"
+    rf"\s+(?:in|on)\s+(?P<ref5>{_REFERRED})\W*$"
 )
 _LABEL = re.compile(
-    r"^\W*(?:please\s+)?(?:remember|note|mark|tag|label|judge)\b(?:\s+that)?|"
+    r"(?:^|[.!,;])\W*(?:please\s+)?(?:remember|note|mark|tag|label|judge)\b(?:\s+that)?|"
     r"^\W*(?:the\s+)?(?P<which>.*?)\s*\b(?:is|are|was|were)\s+(?:not\s+(?:right"
     r"|correct|what\s+i\s+(?:mean|meant|wanted))|wrong|right"
     r"|correct|relevant|irrelevant|not\s+relevant)\W*$"
+)
+_LABEL_VERB = re.compile(
+    r"(?:^|[.!,;])\W*(?:please\s+)?(?:remember|note|mark|tag|label|judge)\b(?:\s+that)?"
 )
 _WRONG = _of(
     r"wrong",
@@ -299,11 +363,24 @@ _THOSE = _of(
     rf"|which)\s+are|with(?=\s+no\b)))?",
     r"(?:the\s+)?ones(?=\s+(?:without|with|from|that|which)\b)",
 )
+_DEFINITE = _of(
+    r"(?:which|what)\s+(?:one\s+)?of\s+(?:them|these|those)\s+(?:is\s+"
+    r"|are\s+|has\s+|have\s+|was\s+|shows?\s+)?(?=\w)",
+    r"(?:the|that)\s+(?:one|"
+    + _ANY_KIND
+    + r")s?\s+(?=(?:with|without|from|in|on|at|by|where|that|which"
+    r"|who|of|\w+ing|taken|under|near|behind)\b)",
+)
+_ADJECTIVE_ONE = _of(
+    r"(?:the|that)\s+(?P<what>(?!same\b|other\b|previous\b|first\b"
+    r"|second\b|third\b|last\b|next\b|right\b|wrong\b|very\b"
+    r"|only\b)[a-z-]+(?:\s+[a-z-]+)?)\s+ones?\b"
+)
 _IT = _of(
     rf"(?:this|that)(?:\s+(?:very\s+)?(?P<ikind>{_THING}))?(?:\s+here)?(?!\s+(?:is"
     rf"|are|has|have|shows?|contains?)\s+(?:an?|the|no)\b)",
     r"it(?:s|self)?",
-    r"the\s+(?:same\s+)?one(?!s)",
+    r"the\s+(?:same\s+)?one(?!s)(?=\W*$)",
     r"(?:he|she|him|her)(?=\s|$)",
 )
 _THE_KIND = _of(rf"the\s+(?:{_KIND})(?!\s+(?:of|with|showing|from|in\s+which|that|taken|where)\b)")
@@ -326,6 +403,8 @@ _ASKING = _of(
     r"let\s+(?:me|us)\s+(?:see|hear|have)",
     r"(?:show|give|find|get|fetch|bring|play|display|present"
     r"|list|open|tell)(?:\s+(?:me|us))?(?:\s+(?:up|again|out))?",
+    r"(?:what\s+)?(?:did|have|do)\s+(?:i|we)\s+(?:shoot|photograph|film|record|take|took|see)"
+    r"(?:\s+(?:photos?|pictures?)\s+of)?(?=\s)",
     r"(?:search|look)(?:\s+(?:for|at|through|up))?",
     r"(?:do|did|have|has)\s+(?:i|we|you)(?:\s+(?:have|got|take|own|keep))?(?:\s+(?:got))?",
     r"(?:is|are|was|were)\s+there",
@@ -367,6 +446,8 @@ _OPEN = re.compile(
     r"|often)|what|which|by\s+when|until\s+when|why|how)\b"
 )
 _FIND_WHAT = re.compile(
+    r"^\W*(?:and\s+)?what\s+(?:did|have|do)\s+(?:i|we)\s+(?:shoot"
+    r"|photograph|film|record|take|took|see|got|have)\b|"
     r"^\W*(?:what|which)\s+(?:kinds?\s+of\s+)?(?P<s>[\w-]+(?:\s+[\w-]+)?)\s+(?:are\s+there"
     r"|do\s+(?:i|you|we)\s+have|is\s+there|can\s+(?:i|you|we)\s+(?:find"
     r"|see))|"
@@ -396,82 +477,119 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     if not plain.strip(" .!?,"):
         return Plan(intent="find" if given else "help", given=bool(given), question=said)
     scan = Scan(plain)
-    fields: dict[str, object] = {"question": " ".join(said.split())}
-    _small_talk(scan)
-    if _THANKS.match(scan.rest) and not given:
-        return Plan(intent="thanks", question=said)
-    if scan.has(_HELP) and len(scan.rest.split()) < 9:
-        return Plan(intent="help", question=said)
-    corrects = scan.take(_CORRECTION) is not None
-    continues = scan.take(_CONTINUES) is not None or corrects
+    talk = _small_talk(scan, given)
+    if talk:
+        return Plan(intent=talk, question=said)
+    few = scan.take(_IF)
+    continues = scan.take(_CORRECTION) is not None
+    continues = scan.take(_CONTINUES) is not None or continues
     if scan.has(_HOLDS):
         return Plan(intent="holds", question=said)
     if scan.has(_MORE):
         return Plan(intent="more", question=said)
+    if (judged := _judged(scan.rest, given)) is not None:
+        return replace(judged, question=said)
+    plan = _scanned(scan, today, given, plain)
+    if few and few["n"]:
+        plan = replace(plan, number=number_of(few["n"]))
+    return replace(plan, question=" ".join(said.split()), continues=continues or plan.continues)
+
+
+def _judged(text: str, given: int) -> Plan | None:
+    """A question whether one item is or shows a thing; None for any other."""
+    judged = _IS.match(text)
+    if judged is None:
+        return None
+    thing = next(filter(None, (judged[n] for n in ("what", "there", "shows", "see", "app"))), "")
+    names = ("ref", "ref2", "ref3", "ref4", "ref5")
+    referred = next(filter(None, (judged[n] for n in names)), "it")
+    reference, means_given = _reference(Scan(referred), given)
+    thing = _edged(re.sub(rf"^(?:an?|the)?\s*(?:{_ANY_KIND})\s+of\s+", "", thing))
+    if not thing or _COMPARISON.search(thing) or thing in _NO_THING:
+        return None
+    return Plan(
+        intent="is", subject=thing, reference=reference, given=means_given,
+        fact="" if judged["what"] else "there",
+    )  # fmt: skip
+
+
+def _scanned(scan: Scan, today: datetime.date, given: int, plain: str) -> Plan:
+    """A plan by the classes of words that are found, in the order in which they bind."""
     # What is between quotes is the subject, whatever words stand in it.
-    quoted = scan.take(re.compile(r'["“”]([^"“”]+)["“”]'))
-    judged = _IS.match(scan.rest)
-    if judged is not None:
-        thing = next(filter(None, (judged[n] for n in ("what", "there", "shows", "see"))), "")
-        referred = next(filter(None, (judged[n] for n in ("ref", "ref2", "ref3", "ref4"))), "it")
-        inner = Scan(referred)
-        reference, means_given = _reference(inner, given)
-        thing = _edged(re.sub(rf"^(?:an?|the)?\s*(?:{_ANY_KIND})\s+of\s+", "", thing))
-        if thing and not _COMPARISON.search(thing):
-            return Plan(
-                intent="is", subject=thing, reference=reference, given=means_given,
-                question=said,
-            )  # fmt: skip
+    quoted = scan.take(_QUOTED)
     intent, fact, order = _intent(scan)
+    relevant = True
     if intent == "label":
         relevant = scan.take(_WRONG) is None
         scan.take(_RIGHT)
-        fields["relevant"] = relevant
+    when = next((name for name, pattern in _WHEN if scan.take(pattern)), "")
+    page = scan.take(_PAGE)
+    named = scan.take(_NAMED_ITEM) if intent in ("listen", "read", "transcribe") else None
+    definite = intent in ("", "facts") and scan.take(_DEFINITE) is not None
+    adjective = scan.take(_ADJECTIVE_ONE) if intent == "" and not scan.has(_NOT) else None
     same = scan.take(_SAME) is not None and intent != "compare"
     similar = scan.take(_SIMILAR) is not None
     period = take_period(scan, "en", today) or Period()
     reference, means_given = _reference(scan, given)
     excluded = _excluded(scan)
-    if not order:
-        order = next((name for name, pattern in _ORDER if scan.take(pattern)), "")
+    order = order or next((name for name, pattern in _ORDER if scan.take(pattern)), "")
     than = next((name for name, pattern in _THAN if scan.take(pattern)), "")
     number = _number(scan)
-    if intent == "moment" or intent == "listen":
+    if intent in ("moment", "listen"):
         scan.take_all(_MOMENT_VERBS)
     kinds = _kinds(scan)
     if similar and reference is None and not given:
         reference = Reference("it")
     scan.take_all(_ASKING)
     subject = quoted[1].strip() if quoted else _edged(scan.rest)
-    plan = Plan(
-        intent=intent or "find", subject=subject, excluded=excluded, modality=kinds.modality,
-        after=period.after, before=period.before, order=order, than=than, number=number,
-        reference=reference, given=means_given, same=same, continues=continues,
-        several=kinds.several or _is_plural(subject), fact=fact, **fields,  # type: ignore[arg-type]
+    if adjective is not None:
+        subject = f"{adjective['what']} {subject}".strip()
+    return _settled(
+        Plan(
+            intent=intent or "find", subject=subject, excluded=excluded,
+            modality=kinds.modality, after=period.after, before=period.before, order=order,
+            than=than, number=number, reference=reference, given=means_given, same=same,
+            several=kinds.several or _is_plural(subject), fact=fact, relevant=relevant, when=when,
+            item=named["name"] if named else "", page=_page_of(page),
+            definite=definite or adjective is not None,
+        ),
+        plain, similar, asked=intent != "",
     )  # fmt: skip
-    return _opened(plan, plain, similar, asked=intent != "")
 
 
+def _page_of(match: re.Match[str] | None) -> int:
+    if match is None:
+        return 0
+    return -1 if match["o"] == "last" else number_of(match["n"] or match["o"])
+
+
+_QUOTED = re.compile(r'["“”]([^"“”]+)["“”]')
+_NO_THING = frozenset({"true", "right", "correct", "wrong", "all", "ok", "okay", "possible"})
 _COMPARISON = re.compile(r"\b(?:older|newer|larger|bigger|longer|shorter|smaller|than)\b")
 
 
 def _plain(said: str) -> str:
     text = " ".join(said.replace("’", "'").replace(GAP, " ").split()).lower()
-    return re.sub(r"\b(what|who|where|when|how|that|it|there|here)'s\b", r"\1 is", text)
+    text = re.sub(r"\b(what|who|where|when|how|that|it|there|here)'s\b", r"\1 is", text)
+    return re.sub(r"\b(what|who|where)s\b", r"\1 is", text).replace("w/", "with")
 
 
-def _small_talk(scan: Scan) -> None:
-    match = _GREETING.match(scan.rest)
-    if match and len(scan.rest) > match.end():
+def _small_talk(scan: Scan, given: int) -> str:
+    """What is no request; a greeting before one is taken."""
+    if (match := _GREETING.match(scan.rest)) is not None:
         scan.rest = scan.rest[match.end() :]
+    if given:
+        return ""
+    few = len(scan.rest.split()) < _ENOUGH
+    if not scan.rest.strip(" .!?,") or (few and scan.has(_HELP)):
+        return "help"
+    return "thanks" if few and _THANKS.match(scan.rest) else ""
 
 
 def _intent(scan: Scan) -> tuple[str, str, str]:
     """What is wanted, with the fact or order that it is about; "" where nothing is said."""
-    if _LABEL.match(scan.rest):
-        scan.take(
-            re.compile(r"^\W*(?:please\s+)?(?:remember|note|mark|tag|label|judge)\b(?:\s+that)?")
-        )
+    if _LABEL.search(scan.rest):
+        scan.take(_LABEL_VERB)
         return "label", "", ""
     if (compared := scan.take(_COMPARE)) is not None:
         more = (compared["more"] or "").strip()
@@ -486,11 +604,12 @@ def _intent(scan: Scan) -> tuple[str, str, str]:
             scan.take(re.compile(r"\b(?:taken|made|shot|recorded|photographed|filmed|created)\b"))
             scan.take(re.compile(r"\b(?:from|last|take)(?=\W*$)"))
             return "facts", fact, ""
-    if scan.take(_WHICH_IN) is not None:
+    if scan.has(_FILM_WORD) and scan.take(_WHICH_IN) is not None:
         scan.take(_MOMENT)
         return "moment", "which", ""
     classes = (
-        ("count", _COUNT), ("transcribe", _TRANSCRIBE), ("moment", _MOMENT), ("listen", _LISTEN),
+        ("count", _COUNT), ("transcribe", _TRANSCRIBE), ("quote", _QUOTE), ("moment", _MOMENT),
+        ("listen", _LISTEN),
         ("read", _READ), ("explain", _EXPLAIN), ("look", _LOOK),
     )  # fmt: skip
     for intent, pattern in classes:
@@ -503,6 +622,8 @@ def _intent(scan: Scan) -> tuple[str, str, str]:
 
 def _reference(scan: Scan, given: int) -> tuple[Reference | None, bool]:
     """Items that are meant by what was said before, and whether media of this turn are meant."""
+    if scan.take(_BEFORE) is not None:
+        return Reference("before"), False
     if (match := scan.take(_FIRST_FEW)) is not None:
         if match["both"]:
             return Reference("first", 2), False
@@ -580,21 +701,23 @@ def _is_plural(subject: str) -> bool:
     return len(last) > 3 and last.endswith("s") and not last.endswith(("ss", "us", "is"))
 
 
-def _opened(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
+def _settled(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
     """Settle what only the whole of a request tells."""
-    from dataclasses import replace
-
     if similar:
         return replace(plan, intent="find", fact="similar")
-    if asked:
+    if plan.when and plan.intent in ("find", "look", "moment") and not plan.subject:
+        return replace(plan, intent="listen")
+    if plan.page and plan.intent in ("find", "look"):
+        return replace(plan, intent="read")
+    if asked or plan.same or plan.definite:
         return plan
-    if plan.same or (plan.continues and not _OPEN.match(plain)):
-        return plan
-    is_pick = plan.reference is not None and not plan.subject
-    if is_pick and not plan.has_conditions:
+    if plan.reference is not None and not plan.subject and not plan.has_conditions:
         return replace(plan, intent="pick")
     if _FIND_WHAT.match(plain) or plan.than or plan.order:
         return plan
-    if _OPEN.match(plain) and plan.subject:
+    if plan.subject and (_OPEN.match(plain) or _OPEN_END.search(plain)):
         return replace(plan, intent="answer")
     return plan
+
+
+_OPEN_END = re.compile(r"\b(?:when|where|how\s+much|how\s+long|who|until\s+when|why)\W*$")

@@ -51,6 +51,8 @@ def resolve(reference: Reference, turns: Sequence[Turn]) -> Resolved:
         found = listed[-number:] if len(listed) >= number else ()
     elif kind == "those":
         found = listed or ((focus,) if focus is not None else ())
+    elif kind == "before":
+        found = _before(turns)[number - 1 : number]
     elif kind == "others":
         rest = tuple(hit for hit in listed if focus is None or hit.id != focus.id)
         if number == 1 and len(rest) > 1:
@@ -71,6 +73,15 @@ def _one(listed: tuple[Hit, ...], focus: Hit | None, turns: Sequence[Turn]) -> R
     if not plan.several and plan.intent != "count":  # "a castle": the best one
         return Resolved(listed[:1], shown=len(listed))
     return Resolved(among=listed, shown=len(listed))
+
+
+def _before(turns: Sequence[Turn]) -> tuple[Hit, ...]:
+    """What was shown first in each reply, the last but one reply that showed another before all."""
+    firsts = [turn.reply.items[0] for turn in reversed(turns)
+              if turn.reply.items and not turn.reply.refused]  # fmt: skip
+    if not firsts:
+        return ()
+    return tuple({hit.id: hit for hit in firsts if hit.id != firsts[0].id}.values())
 
 
 def shown(turns: Sequence[Turn]) -> tuple[Hit, ...]:
