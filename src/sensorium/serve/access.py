@@ -53,6 +53,10 @@ SECURITY = {
 same, its programs would not run."""
 
 
+TOO_LARGE = "the request has more bytes than the server takes (docs/serve/http.md, Limits)"
+"""Instead of FastAPI's own words, which are no JSON."""
+
+
 class Refused(Exception):  # noqa: N818 - an answer, no fault
     """A request that is answered at once."""
 
@@ -85,15 +89,21 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begun = ended = False
+        instead: bytes | None = None
 
         async def safely(message: Message) -> None:
-            nonlocal begun, ended
+            nonlocal begun, ended, instead
             ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             if message["type"] == "http.response.start":
                 begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY.items():
                     headers.setdefault(name, value)
+                if message["status"] == 413 and "json" not in headers.get("content-type", ""):
+                    instead = _told(Refused(413, TOO_LARGE))
+                    headers.update(_headers_of(instead))
+            elif instead is not None:
+                message = {**message, "body": instead}
             await send(message)
 
         counted = not scope["path"].endswith(UNCOUNTED)
@@ -214,10 +224,18 @@ async def _read_away(receive: Receive) -> None:
                 return
 
 
-async def _answer(send: Send, refused: Refused) -> None:
+def _told(refused: Refused) -> bytes:
     kind = "server_error" if refused.status == 500 else "refused"
-    body = json.dumps({"error": {"message": refused.reason, "type": kind}}).encode()
-    headers = {"content-type": "application/json", "content-length": str(len(body))}
-    listed = [(k.encode(), v.encode()) for k, v in {**headers, **refused.headers}.items()]
+    fault = {"message": refused.reason, "type": kind, "param": None, "code": None}
+    return json.dumps({"error": fault}).encode()
+
+
+def _headers_of(body: bytes) -> dict[str, str]:
+    return {"content-type": "application/json", "content-length": str(len(body))}
+
+
+async def _answer(send: Send, refused: Refused) -> None:
+    body = _told(refused)
+    listed = [(k.encode(), v.encode()) for k, v in {**_headers_of(body), **refused.headers}.items()]
     await send({"type": "http.response.start", "status": refused.status, "headers": listed})
     await send({"type": "http.response.body", "body": body})

@@ -39,6 +39,7 @@ from sensorium.serve.http import (
 from sensorium.serve.mcp.http import Readers
 from sensorium.serve.mcp.http import make_app as make_mcp_app
 from sensorium.serve.mcp.server import make_server
+from sensorium.serve.mcp.too_long import TooLong
 from sensorium.serve.metrics import Counted
 from sensorium.serve.served import Served
 from sensorium.serve.settings import Settings
@@ -94,7 +95,8 @@ def create_app(settings: Settings) -> ASGIApp:
 
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     app.mount("/", Readers(make_mcp_app(tools, settings)))
-    return Guard(Counted(app, served.metrics), settings)
+    bounded = TooLong(app, settings.limits.body_bytes)
+    return Guard(Counted(bounded, served.metrics), settings)
 
 
 def _stop_jobs_at_once(served: Served) -> None:

@@ -68,6 +68,19 @@ def test_conditions_and_ranges(client: httpx.Client, kept: Path) -> None:
     assert head.headers["content-length"] == str(len(content))
 
 
+def test_ranges_are_not_compressed(client: httpx.Client, kept: Path) -> None:
+    """A part of a compressed file is no part of the file."""
+    for item, name in ((1, "a 'dog' & \"cat\".jpg"), (4, "d.html")):
+        content = (kept / name).read_bytes()
+        for asked in ({"Range": "bytes=10-39"}, {}):
+            answer = client.get(
+                f"{ITEMS}/{item}/media", headers={"Accept-Encoding": "gzip", **asked}
+            )
+            assert "content-encoding" not in answer.headers
+            assert answer.content == (content[10:40] if asked else content)
+            assert answer.headers["content-length"] == str(len(answer.content))
+
+
 def test_thousands_of_ranges_are_one_file(client: httpx.Client) -> None:
     """The answer never is larger than the file, and never made of parts that overlap."""
     length = int(client.head(f"{ITEMS}/1/media").headers["content-length"])

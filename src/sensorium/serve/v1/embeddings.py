@@ -157,9 +157,13 @@ def encoded(encoder: Encoder, items: list[Item], role: Role) -> Rows:
     made = np.empty((len(items), rows.shape[1]), np.float32)
     start = 0
     for index, item in enumerate(items):
-        mean = rows[start : start + len(item.parts)].mean(axis=0)
-        made[index] = mean / max(float(np.linalg.norm(mean)), 1e-12)
+        theirs = rows[start : start + len(item.parts)]
         start += len(item.parts)
+        if len(theirs) == 1:  # to the bit as the library has it
+            made[index] = theirs[0]
+            continue
+        mean = theirs.mean(axis=0)
+        made[index] = mean / max(float(np.linalg.norm(mean)), 1e-12)
     return made
 
 
