@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,10 +89,15 @@ def make() -> Made:
     folder = sensorium_home() / "benchmarks" / "dialogue" / _made_from()
     made = Made(folder, load_encoder(ENCODER))
     if not folder.is_dir():
-        part = folder.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
+        # Under a name of this process: another may be making the same, and the first has it.
+        part = folder.with_suffix(f".{os.getpid()}")
         make_media(part)
-        part.replace(folder)
+        try:
+            part.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+            shutil.rmtree(part)
     for name in NAMES:
         if not made.collection_file(name).is_file():
             _index(made, name)
@@ -167,8 +173,7 @@ def _example() -> ModuleType:
 
 def _index(made: Made, name: str) -> None:
     target = made.collection_file(name)
-    part = target.with_suffix(".part")
-    part.unlink(missing_ok=True)
+    part = target.with_suffix(f".{os.getpid()}")
     with Collection(part, encoder=made.encoder) as collection:
         source = made.folder / ("sample.jsonl" if name == "sample" else name)
         report = collection.add(source, speech=name == "media", ocr=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
+import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,14 +14,7 @@ from benchmarks.dialogue.judging import Check, Outcome, judge
 from benchmarks.dialogue.making import NAMES, Made
 from benchmarks.dialogue.systems import System, media_of, timed
 from sensorium import Collection
-
-KEPT_ROWS = (
-    "SELECT id, path, modality, size, mtime_ns, content_hash, metadata FROM items ORDER BY id",
-    "SELECT id, question, item_id, relevant FROM judgements ORDER BY id",
-    "SELECT count(*) FROM segments",
-    "SELECT count(*) FROM passages",
-)
-"""What of a collection file may be no other unless the person says so."""
+from sensorium.collection.collection import store_of
 
 
 @dataclass(frozen=True)
@@ -56,10 +48,10 @@ def play(made: Made, asked: Sequence[Conversation], system: System) -> list[Play
                 for one in asked:
                     if one.collection != name:
                         continue
-                    before = state_of_rows(copy)
-                    played[one.id] = _played(made, one, system, collection, copy, is_warm)
+                    before = state_of_rows(collection)
+                    played[one.id] = _played(made, one, system, collection, is_warm)
                     is_warm = True
-                    if state_of_rows(copy) != before:
+                    if state_of_rows(collection) != before:
                         # What one person has had kept is nothing to the next.
                         collection.close()
                         _copied(made, name, copy)
@@ -72,18 +64,18 @@ def play(made: Made, asked: Sequence[Conversation], system: System) -> list[Play
 
 
 def _played(
-    made: Made, one: Conversation, system: System, collection: Collection, file: Path, warm: bool
+    made: Made, one: Conversation, system: System, collection: Collection, warm: bool
 ) -> Played:
     folder = made.folder / one.collection
     talk = system.begin(collection, folder)
     shown: Sequence[str] = ()
     turns = []
-    rows = state_of_rows(file)
+    rows = state_of_rows(collection)
     files = _state_of_files(folder)
     for turn in one.turns:
         media = [media_of(made.path(one.collection, name)) for name in turn.brings]
         outcome, seconds = timed(talk, turn, media)
-        now, files_now = state_of_rows(file), _state_of_files(folder)
+        now, files_now = state_of_rows(collection), _state_of_files(folder)
         wrote = now != rows or files_now != files
         outcome = replace(outcome, seconds=seconds, wrote=wrote)
         turns.append(PlayedTurn(turn, outcome, tuple(judge(turn, outcome, shown)), warm))
@@ -95,17 +87,17 @@ def _played(
 def _copied(made: Made, name: str, copy: Path) -> None:
     for old in copy.parent.glob(f"{copy.name}*"):
         old.unlink()
-    with closing(sqlite3.connect(made.collection_file(name))) as stored:
-        stored.execute("VACUUM INTO ?", (str(copy),))
+    shutil.copy(made.collection_file(name), copy)
 
 
-def state_of_rows(file: Path) -> str:
-    """A digest of what a collection file holds."""
+def state_of_rows(collection: Collection) -> str:
+    """A digest of what may be no other in a collection unless the person says so."""
     digest = hashlib.sha256()
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as stored:
-        for query in KEPT_ROWS:
-            for row in stored.execute(query):
-                digest.update(repr(row).encode())
+    for item in collection.items():
+        digest.update(repr((item.id, item.path, item.modality, item.metadata)).encode())
+    # Through the collection: a second library of SQLite in the process would undo its locks.
+    for judgement in store_of(collection).judgements():
+        digest.update(repr(judgement).encode())
     return digest.hexdigest()
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 
 from benchmarks.dialogue import facts
@@ -21,9 +22,13 @@ from benchmarks.dialogue.conversations import (
     conversations,
 )
 from benchmarks.dialogue.judging import Citation, Outcome, judge
-from benchmarks.dialogue.making import NAMES, brought, make_media, paths
-from benchmarks.dialogue.systems import number_in
+from benchmarks.dialogue.making import NAMES, Made, brought, make_media, paths
+from benchmarks.dialogue.rates import rates
+from benchmarks.dialogue.running import play
+from benchmarks.dialogue.systems import number_in, within
 from benchmarks.sample import SAMPLE
+from sensorium import Collection
+from sensorium.encoders import Encoder
 
 SHOWN = ("images/x_owl.jpg", "images/x_pig.jpg", "images/x_cow.jpg")
 """What was shown before, for "the second one"."""
@@ -235,3 +240,53 @@ def test_the_folders_hold_what_is_named(tmp_path: Path) -> None:
     photo = SAMPLE / "images" / "x_horse.jpg"
     copy = tmp_path / "sample" / "images" / "x_horse.jpg"
     assert copy.read_bytes().endswith(photo.read_bytes()[2:])  # the pixels are the sample's
+
+
+class Writing:
+    """A system that judges a hit, or touches a file, where it is told to."""
+
+    name = "writing"
+
+    def begin(self, collection: Collection, folder: Path) -> Writing:
+        self.collection, self.folder = collection, folder
+        return self
+
+    def say(self, turn: Turn, media: object) -> Outcome:
+        hits = self.collection.search("green", k=2)
+        if turn.say == "keep":
+            hits.judge(hits[0])
+        if turn.say == "spoil":
+            (self.folder / "new.txt").write_text("new")
+        return Outcome("", shown=tuple(within(self.folder, hit.path) for hit in hits))
+
+
+def test_what_is_written_is_noticed_and_undone(tmp_path: Path, encoder: Encoder) -> None:
+    for name in NAMES:
+        (tmp_path / name).mkdir()
+        for color in ("red", "green"):
+            PIL.Image.new("RGB", (64, 64), color).save(tmp_path / name / f"{color}.png")
+        with Collection(tmp_path / f"{name}.sensorium", encoder=encoder) as collection:
+            collection.add(tmp_path / name)
+    made = Made(tmp_path, encoder)
+
+    def conversation(name: str, *said: tuple[str, dict[str, Any]]) -> Conversation:
+        turns = tuple(Turn(words, (), expect) for words, expect in said)
+        return Conversation(name, "en", "tune", "sample", ("find",), turns)
+
+    asked = [
+        conversation("kept", ("show", {"refers": ["@1"]}), ("keep", {"writes": True})),
+        conversation("unasked", ("keep", {}), ("second", {"refers": ["@2", "@1"]})),
+    ]
+    kept, unasked = play(made, asked, Writing())
+    checks = [{c.name: c.is_right for c in t.checks} for one in (kept, unasked) for t in one.turns]
+    assert checks[0]["written unasked"] and not checks[0]["reference resolved"]
+    assert checks[1]["kept when asked to"]
+    assert not checks[2]["written unasked"]  # anew, though the same was kept before
+    assert checks[3]["written unasked"] and checks[3]["reference resolved"]
+    assert kept.turns[1].is_warm and not kept.turns[0].is_warm
+    rows = {row.metric: row.value for row in rates("tune", "writing", [kept, unasked])}
+    assert rows["reference resolved"] == 0.5 and rows["written unasked, turns"] == 3
+    with Collection(made.collection_file("sample"), encoder=encoder) as collection:
+        assert not collection.search("green").judgements
+    with pytest.raises(RuntimeError, match="changed files"):
+        play(made, [conversation("spoilt", ("spoil", {}), ("show", {}))], Writing())
