@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sensorium.index.exact import ExactIndex
-from sensorium.index.together import Together
+from sensorium.index.together import Together, asking, products_of
 
 
 class Watched(np.ndarray[Any, Any]):
@@ -90,3 +90,31 @@ def test_many_threads_search_alike() -> None:
         found = list(threads.map(lambda query: index.search(query[None], 10), queries))
     for one, other in zip(alone, found, strict=True):
         assert np.array_equal(one.rows, other.rows) and np.array_equal(one.scores, other.scores)
+
+
+@pytest.mark.parametrize("size", [1, 7, 500, 5000])
+def test_blocks_are_the_product(size: int) -> None:
+    rng = np.random.default_rng(size)
+    matrix = unit(rng, size, 64)
+    for count in (1, 2, 9, 32):
+        vectors = unit(rng, count, 64)
+        found = products_of(matrix, vectors)
+        np.testing.assert_allclose(found, vectors @ matrix.T, atol=1e-6)
+    turned = np.asfortranarray(matrix)
+    np.testing.assert_allclose(products_of(turned, vectors), vectors @ matrix.T, atol=1e-6)
+
+
+def test_what_is_told_of_is_computed_at_once() -> None:
+    rng = np.random.default_rng(4)
+    matrix, vectors, other = unit(rng, 500), unit(rng, 5), unit(rng, 1)[0]
+    watched = matrix.view(Watched)
+    watched.go.set()
+    together = Together(watched)
+    with asking([*vectors, unit(rng, 1, 7)[0]]):  # and one of another space
+        found = [together(vector) for vector in vectors]
+        assert np.array_equal(together(other), matrix @ other)
+        with ThreadPoolExecutor(1) as threads:  # another thread was told of nothing
+            threads.submit(together, vectors[0]).result()
+    together(vectors[0])
+    assert watched.asked == [5, 1, 1, 1]
+    np.testing.assert_allclose(found, vectors @ matrix.T, atol=1e-6)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,11 @@ from sensorium import Text, load_encoder
 from sensorium.encoders import background
 from sensorium.encoders.base import Encoder, Prepared
 from sensorium.errors import EncoderError, MediaError
-from sensorium.media import Modality
-from sensorium.serve.batching import BatchedEncoder, BusyError
+from sensorium.media import Modality, as_media
+from sensorium.serve import batching
+from sensorium.serve.batching import BatchedEncoder, BusyError, Encoded
 
+PHOTO = Path(__file__).parents[2] / "sample" / "images" / "x_dog.jpg"
 WORDS = [f"a picture of {n} {thing}" for n in range(8) for thing in ("cats", "dogs", "red houses")]
 
 
@@ -61,7 +65,8 @@ class Slow(Encoder):
         return self.inner.encode_prepared(modality, batch, role)
 
 
-def test_vectors_are_the_encoders_own() -> None:
+def test_vectors_are_the_encoders_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "LONGEST", 1e9)
     inner = load_encoder("mini")
     alone = np.concatenate([inner.encode([word], role="query") for word in WORDS])
     slow = Slow()
@@ -134,3 +139,96 @@ def test_what_is_known_of_a_space_outlives_an_encoder(monkeypatch: pytest.Monkey
     assert background.background(batched) is known
     assert known["text"].shape[1] == batched.space.dimension
     batched.close()
+
+
+def test_who_waits_longest_is_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another kind or not; and many at once, which go behind, not behind all that ever come."""
+    monkeypatch.setattr(batching, "LONGEST", 1e9)
+    slow = Slow()
+    batched = BatchedEncoder(slow, 256)
+    photo, word = slow.prepare(as_media(PHOTO)), slow.prepare(Text("a dog"))
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(batched.encode, ["something else"])
+        assert slow.busy.wait(60)
+        many = batched.submit(Modality.TEXT, [word] * 9)
+        few = [batched.submit(Modality.TEXT, [word]) for _ in range(2)]
+        seen = batched.submit(Modality.IMAGE, [photo])
+        late = batched.submit(Modality.TEXT, [word] * 2, "query")
+        slow.go.set()
+        rows = [one.result() for one in (first, *few, late, seen, many)]
+    assert slow.sizes == [1, 4, 1, 9]  # questions with documents: `mini` does not tell them apart
+    assert [len(one) for one in rows] == [1, 1, 1, 2, 1, 9]
+
+    monkeypatch.setattr(batching, "BEHIND", 0.0)
+    slow.go.clear()
+    slow.busy.clear()
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(batched.encode, ["something else"])
+        assert slow.busy.wait(60)
+        waiting = [batched.submit(Modality.TEXT, [word] * n) for n in (1, 9)]
+        slow.go.set()
+        first.result(), [one.result() for one in waiting]
+    assert slow.sizes[4:] == [1, 9, 1]
+    batched.close()
+
+
+def test_batches_end_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long is computed in small batches, and long texts not with short ones."""
+    slow = Slow()
+    batched = BatchedEncoder(slow, 256)
+    word, page = (slow.prepare(Text(text)) for text in ("a dog", "a dog and " * 20))
+    for n in range(2):  # the first loads the model, and tells nothing
+        monkeypatch.setattr(batching, "LONGEST", 1e9 if n == 0 else 1e-9)
+        slow.go.clear()
+        slow.busy.clear()
+        first = batched.submit(Modality.TEXT, [word])
+        assert slow.busy.wait(60)
+        waiting = [batched.submit(Modality.TEXT, [one]) for one in (word, page, word)]
+        slow.go.set()
+        for one in (first, *waiting):
+            one.result()
+    assert slow.sizes == [1, 2, 1, 1, 1, 1, 1]
+    batched.close()
+
+
+def test_who_leaves_is_not_computed_for() -> None:
+    slow = Slow()
+    batched = BatchedEncoder(slow, 256)
+    word = slow.prepare(Text("a dog"))
+    first = batched.submit(Modality.TEXT, [word])
+    assert slow.busy.wait(60)
+    gone, there = (batched.submit(Modality.TEXT, [word]) for _ in range(2))
+    assert gone.cancel() and not first.cancel()
+    slow.go.set()
+    assert first.result().shape == there.result().shape
+    assert slow.sizes[0] == 1 and sum(slow.sizes) == 2
+    batched.close()
+
+
+def test_several_are_computed_at_once() -> None:
+    """Each with the vectors that it has by itself."""
+    inner = load_encoder("mini")
+    alone = [inner.encode([word]) for word in WORDS[:6]]
+    batched = BatchedEncoder(load_encoder("mini"), 256)
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda word: batched.encode([word]), WORDS[:6]))
+    for one, other in zip(alone, found, strict=True):
+        assert float(one[0] @ other[0]) > 0.9995
+    if (os.cpu_count() or 1) > 1:
+        assert sum(one.name == "encode mini" for one in threading.enumerate()) >= 2
+    batched.close()
+    assert not batched.is_alive
+
+
+def test_a_known_question_is_not_encoded_again() -> None:
+    slow = Slow()
+    batched = BatchedEncoder(slow, 256)
+    vector = np.ones((1, slow.space.dimension), np.float32)
+    known = Encoded("a dog", vector, batched)
+    assert np.array_equal(batched.encode([known], role="query"), vector)
+    assert not slow.busy.is_set()
+    slow.go.set()
+    other = BatchedEncoder(slow, 256)
+    assert not np.array_equal(other.encode([known], role="query"), vector)
+    for one in (batched, other):
+        one.close()

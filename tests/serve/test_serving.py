@@ -89,6 +89,53 @@ def test_several_processes(tmp_path: Path) -> None:
         assert len(made) >= 3
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_killed_process_loses_no_upload(tmp_path: Path) -> None:
+    """Others answer meanwhile; what was acknowledged is on the disk, and its job goes on."""
+    library, kept = tmp_path / "library.sensorium", tmp_path / "kept"
+    with Collection(library) as made:
+        made.add(PHOTOS[0])
+    process, client = started(library, "--workers", "2", "--uploads", str(kept))
+    sent: list[tuple[str, bytes, str]] = []
+
+    def fresh() -> httpx.Client:
+        return httpx.Client(base_url=client.base_url, timeout=60)
+
+    try:
+        for number, photo in enumerate(PHOTOS[1:25]):
+            name, content = f"{number}.jpg", photo.read_bytes()
+            while True:  # a connection to the killed one breaks: nothing was acknowledged on it
+                try:
+                    with fresh() as other:
+                        sent.append((name, content, send(other, (name, content))["job"]["id"]))
+                    break
+                except httpx.TransportError:
+                    assert process.poll() is None
+            if number % 8 == 5:
+                os.kill(children(process.pid)[0], signal.SIGKILL)
+        for name, content, _ in sent:
+            assert (kept / "library" / name).read_bytes() == content
+        for _, _, job in sent:
+            deadline = time.monotonic() + 120
+            while True:
+                with fresh() as other:
+                    state = other.get(f"/api/jobs/{job}").json()["state"]
+                    if state == "done":
+                        break
+                    if state == "interrupted":
+                        assert other.post(f"/api/jobs/{job}").status_code == 200
+                assert time.monotonic() < deadline, state
+                time.sleep(0.05)
+    finally:
+        client.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) in (0, -signal.SIGTERM)
+    with Collection(library) as made:
+        names = sorted(Path(item.path).name for item in made.items())
+    assert names == sorted([PHOTOS[0].name, *(name for name, _, _ in sent)])
+
+
 def children(process: int) -> list[int]:
     """Processes that answer: those that were started by a program, not by a shell."""
     listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()

@@ -176,6 +176,21 @@ class Encoder(FeatureExtractor):
         """
         return None
 
+    def side_by_side(self, runs: int) -> int:
+        """Be ready for several threads that call `encode_prepared` at once, before it is first run.
+
+        Parameters
+        ----------
+        runs : int
+            How many there are.
+
+        Returns
+        -------
+        int
+            How many may be; one where the encoder is not made for more.
+        """
+        return 1
+
     def graph(self, modality: Modality) -> Path | None:
         """The ONNX file that computes a modality's vectors; None where there is none."""
         return None

@@ -102,6 +102,7 @@ class FolderEncoder(Encoder):
         self._runtime_name = runtime_name(runtime)
         lowest_precision()
         self._runtimes: dict[Modality, Runtime] = {}
+        self._runs = 1
         self._loading = Lock()
         towers = {m: self.config[m.value] for m in _TOWERS if m.value in self.config}
         files = {folder / tower[key] for tower in towers.values() for key in _FILE_KEYS & {*tower}}
@@ -258,6 +259,13 @@ class FolderEncoder(Encoder):
             raise EncoderError(f"{path}: vectors of shape {vectors.shape}, expected {expected}")
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
+    def side_by_side(self, runs: int) -> int:
+        """See `Encoder.side_by_side`."""
+        with self._loading:
+            if not self._runtimes:
+                self._runs = runs
+            return self._runs
+
     def graph(self, modality: Modality) -> Path | None:
         """See `Encoder.graph`."""
         tower = self._towers.get(modality)
@@ -281,7 +289,9 @@ class FolderEncoder(Encoder):
             if modality not in self._runtimes:
                 path = self._model(self._config(modality))
                 precision = self._config(modality).get("precision", "bf16")
-                self._runtimes[modality] = load_runtime(path, self._runtime_name, precision)
+                self._runtimes[modality] = load_runtime(
+                    path, self._runtime_name, precision, self._runs
+                )
             return self._runtimes[modality]
 
     @cached_property

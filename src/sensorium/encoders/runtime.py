@@ -107,7 +107,9 @@ def lowest_precision() -> str:
     return precision
 
 
-def load_runtime(model: Path, name: str | None = None, precision: str = "bf16") -> Runtime:
+def load_runtime(
+    model: Path, name: str | None = None, precision: str = "bf16", runs: int = 1
+) -> Runtime:
     """Load an ONNX model.
 
     Parameters
@@ -118,6 +120,8 @@ def load_runtime(model: Path, name: str | None = None, precision: str = "bf16") 
         See `runtime_name`.
     precision : {"bf16", "f32"}
         Lowest precision that the model bears; see also `lowest_precision`.
+    runs : int
+        How many threads are going to run it at once: each run gets its share of the processors.
 
     Raises
     ------
@@ -129,7 +133,7 @@ def load_runtime(model: Path, name: str | None = None, precision: str = "bf16") 
     precision = max(precision, lowest_precision(), key=PRECISIONS.index)
     make = OpenVINORuntime if runtime_name(name) == "openvino" else ONNXRuntime
     try:
-        return make(model, precision)
+        return make(model, precision, runs)
     except MissingExtraError:
         raise
     except Exception as error:
@@ -140,7 +144,7 @@ def load_runtime(model: Path, name: str | None = None, precision: str = "bf16") 
 class OpenVINORuntime:
     """OpenVINO on the CPU, in bf16 where model and processor allow it."""
 
-    def __init__(self, model: Path, precision: str) -> None:
+    def __init__(self, model: Path, precision: str, runs: int = 1) -> None:
         core = _openvino_core()
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         # On a CPU that only emulates bf16 it is slower than fp32.
@@ -153,6 +157,7 @@ class OpenVINORuntime:
                 "PERFORMANCE_HINT": "LATENCY",
                 # Quantising activations on the fly would make a vector depend on its batch.
                 "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+                **(_shared(runs) if runs > 1 else {}),
                 **_cache_option(model, precision),
             },
         )
@@ -168,10 +173,23 @@ class OpenVINORuntime:
         return np.array(result[0], dtype=np.float32)
 
 
+def _shared(runs: int) -> dict[str, Any]:
+    """Options for several runs at once.
+
+    Threads of a run wait for each other at every layer, busily; runs beside each other do not. They
+    are bound to no processor: towers would each bind their first run to the same one.
+    """
+    return {
+        "NUM_STREAMS": runs,
+        "INFERENCE_NUM_THREADS": max(runs, os.cpu_count() or 1),
+        "ENABLE_CPU_PINNING": False,
+    }
+
+
 class ONNXRuntime:
     """ONNX Runtime on the first of `ONNX_PROVIDERS` that is installed, in full precision."""
 
-    def __init__(self, model: Path, precision: str) -> None:
+    def __init__(self, model: Path, precision: str, runs: int = 1) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -180,6 +198,8 @@ class ONNXRuntime:
         options.log_severity_level = 3  # errors only; warnings of graph rewrites help nobody
         # Weights may be stored in 4 bits; without this, activations are rounded to 8 bits too.
         options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
+        if runs > 1:
+            options.intra_op_num_threads = max(1, (os.cpu_count() or 1) // runs)
         available = onnxruntime.get_available_providers()
         providers = [name for name in ONNX_PROVIDERS if name in available]
         self._session = onnxruntime.InferenceSession(str(model), options, providers=providers)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.index.base import Mask, Neighbours, Vectors
-from sensorium.index.together import Together
+from sensorium.index.together import MOST_AT_ONCE, Together, products_of
 
 VECTORS = "vectors.npy"
 
@@ -83,6 +83,8 @@ class ExactIndex:
     def _products(self, queries: Vectors) -> Vectors:
         """Rough cosines of all rows; what other threads ask meanwhile is computed with it."""
         if len(queries) != 1:
+            if len(queries) <= MOST_AT_ONCE:
+                return products_of(self.vectors, queries)
             return np.asarray(queries @ self.vectors.T)
         key = queries.tobytes()
         with self._change:

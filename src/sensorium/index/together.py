@@ -9,12 +9,21 @@ that came meanwhile.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
+
+MOST_KEPT = 1 << 23
+"""Numbers that are computed ahead and kept: 32 MB for each matrix."""
+
+BLOCK = 640_000
+"""Multiplications of one block of a product. OpenBLAS copies larger matrices into another order
+first, which takes as long as four products with a single vector; and a block stays in a cache."""
 
 MOST_AT_ONCE = 32
 """Vectors that are multiplied at once: what they give has to fit into memory many times."""
@@ -36,6 +45,9 @@ class Together:
 
     def __call__(self, vector: Vectors) -> Vectors:
         """The product with one vector of shape (d,); shape (n,), not to be written to."""
+        asked: _Asked | None = getattr(_in_this_thread, "asked", None)
+        if asked is not None and (line := asked.product(self._matrix, vector)) is not None:
+            return line
         if self._computing.acquire(blocking=False):
             try:
                 found: Vectors = self._matrix @ vector
@@ -57,10 +69,76 @@ class Together:
             taken = self._waiting[:MOST_AT_ONCE]
             del self._waiting[:MOST_AT_ONCE]
         try:
-            products = np.stack([vector for vector, _ in taken]) @ self._matrix.T
+            vectors = [vector for vector, _ in taken]
+            if len(vectors) > 1:
+                products = list(products_of(self._matrix, np.stack(vectors)))
+            else:
+                products = [self._matrix @ vectors[0]]
         except BaseException as error:
             for _, one in taken:
                 one.set_exception(error)
             raise
         for (_, one), line in zip(taken, products, strict=True):
             one.set_result(line)
+
+
+class _Asked:
+    """Products with vectors that one thread is going to ask for, by matrix."""
+
+    def __init__(self, vectors: Sequence[Vectors]) -> None:
+        self._vectors = {vector.tobytes(): vector for vector in vectors}
+        # Each holds its matrix, so that no other one gets the number of that.
+        self._products: dict[int, tuple[Vectors, dict[bytes, Vectors]]] = {}
+
+    def product(self, matrix: Vectors, vector: Vectors) -> Vectors | None:
+        """A product; None with what was not told of, and where it takes too much room."""
+        if (key := vector.tobytes()) not in self._vectors:
+            return None
+        if id(matrix) not in self._products:
+            told = {k: v for k, v in self._vectors.items() if len(v) == matrix.shape[1]}
+            lines: dict[bytes, Vectors] = {}
+            if len(told) > 1 and len(told) * len(matrix) <= MOST_KEPT:
+                found = products_of(matrix, np.stack([*told.values()]))
+                lines = dict(zip(told, found, strict=True))
+            self._products[id(matrix)] = matrix, lines
+        line = self._products[id(matrix)][1].get(key)
+        # Its own numbers: who keeps one is not to keep all.
+        return None if line is None else line.copy()
+
+
+_in_this_thread = threading.local()
+
+
+@contextmanager
+def asking(vectors: Sequence[Vectors]) -> Iterator[None]:
+    """Tell what this thread is going to ask for: the first of it is then computed with the rest.
+
+    Parameters
+    ----------
+    vectors : sequence of ndarray of float32, shape (d,)
+    """
+    _in_this_thread.asked = _Asked(vectors)
+    try:
+        yield
+    finally:
+        _in_this_thread.asked = None
+
+
+def products_of(matrix: Vectors, vectors: Vectors) -> Vectors:
+    """The products of a matrix of shape (n, d) with a few vectors, shape (m, d), block by block.
+
+    Returns
+    -------
+    ndarray of float32, shape (m, n)
+    """
+    (size, dimension), count = matrix.shape, len(vectors)
+    rows = max(1, BLOCK // max(1, count * dimension))
+    whole = size // rows * rows if matrix.flags.c_contiguous else 0
+    found = np.empty((count, size), np.float32)
+    if whole:
+        # One call for all blocks: between calls other threads would take Python's lock.
+        blocks = matrix[:whole].reshape(-1, rows, dimension).transpose(0, 2, 1)
+        found[:, :whole] = (vectors @ blocks).transpose(1, 0, 2).reshape(count, whole)
+    if whole < size:
+        found[:, whole:] = vectors @ matrix[whole:].T
+    return found

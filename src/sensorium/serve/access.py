@@ -32,7 +32,7 @@ OPEN_FOLDERS = ("/page/",)
 UNCOUNTED = ("/health", "/events")
 """Ends of what is answered however busy the server is, and of what stays open and does little."""
 
-READ_AWAY_BYTES, READ_AWAY_SECONDS = 1 << 20, 2.0
+READ_AWAY_BYTES, READ_AWAY_SECONDS = 1 << 20, 10.0
 """Of a request that is refused. Who sends more, or more slowly, may miss the reason."""
 
 MOST_CLIENTS = 10_000
@@ -111,21 +111,24 @@ class Guard:
         try:
             self._admit(scope)
             await self._app(scope, receive, safely)
-        except Refused as refused:
+            return
+        except Refused as reason:
             if begun:
                 raise
-            await _read_away(receive)
-            await _answer(safely, refused)
+            refused = reason
         except ClientDisconnect:
-            pass
+            return
         except Exception:
             if begun and not ended:
                 raise  # the connection is closed, which tells that there is more
             LOG.exception("%s %s", scope["method"], scope["path"])
             if not begun:
                 await _answer(safely, Refused(500, FAULT))
+            return
         finally:
             self._running -= counted
+        await _read_away(receive)  # who is refused takes nobody's place meanwhile
+        await _answer(safely, refused)
 
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)

@@ -91,6 +91,12 @@ class Answer(JSONResponse):
         return as_json(content).encode()
 
 
+class JSONText(Response):
+    """JSON that is written already."""
+
+    media_type = "application/json"
+
+
 def told(status: int, message: str, kind: str, **headers: str) -> Answer:
     """An error, in the shape of OpenAI's, which clients read."""
     body = {"error": {"message": message, "type": kind, "param": None, "code": None}}

@@ -7,7 +7,7 @@ import threading
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sensorium.collection import Collection
 from sensorium.collection.collection import store_of
@@ -19,6 +19,7 @@ from sensorium.serve.batching import BatchedEncoder
 from sensorium.serve.jobs import Jobs
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.overview import Overview, Overviews
+from sensorium.serve.searches import Searches
 from sensorium.serve.settings import Settings
 from sensorium.serve.tasks import Models
 from sensorium.serve.turns import Turns
@@ -42,6 +43,8 @@ class Served:
         self.settings = settings
         self.metrics = Metrics()
         self.turns = Turns(settings.limits.tasks, settings.limits.tasks_waiting)
+        self.decoding = Turns(settings.limits.tasks, settings.limits.tasks_waiting)
+        self.searches: Searches[Any] = Searches()
         self.models = Models()
         self.maps: dict[str, tuple[object, bytes, str]] = {}
         self._overviews = Overviews()
@@ -72,6 +75,11 @@ class Served:
                 # One that was replaced is not closed: other threads may read it still.
                 self._collections[name] = held = identity, self._opened(path)
             return held[1]
+
+    def held(self, name: str) -> Collection | None:
+        """A collection as it was last opened, without looking at its file or waiting."""
+        held = self._collections.get(name)
+        return None if held is None else held[1]
 
     def overview(self, name: str) -> Overview:
         """What is known of all items of a collection."""
@@ -109,6 +117,10 @@ class Served:
             if name not in self._encoders:
                 self._encoders[name] = self._batched(name, None)
             return self._encoders[name]
+
+    def loaded(self, name: str) -> BatchedEncoder | None:
+        """An encoder that is loaded, without waiting for others that are just being loaded."""
+        return self._encoders.get(name)
 
     def encoder_names(self) -> list[str]:
         """Encoders that a client may name: the usual one, and those of the collections."""

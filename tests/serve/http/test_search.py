@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,26 @@ def test_hits_are_the_librarys(client: httpx.Client, photos: Path) -> None:
         assert hit["score"] == pytest.approx(other["score"], abs=1e-6)
         assert hit["probability"] == pytest.approx(other["probability"], abs=1e-5)
     assert body["nothing_matches"] is hits.nothing_matches
+
+
+def test_many_at_once_find_what_each_finds(client: httpx.Client) -> None:
+    """What comes together is encoded and compared together; a bad one fails alone."""
+    words = [f"{thing}, {n}" for n in range(6) for thing in ("a castle", "a dog", "boats")]
+    alone = [found(client, query=one, k=5)["hits"] for one in words]
+    asked = [
+        *({"query": one, "k": 5} for one in words),
+        {"query": " "},
+        {"query": "a", "where": "("},
+    ]
+    with ThreadPoolExecutor(len(asked)) as threads:
+        answers = list(threads.map(lambda one: client.post(SEARCH, json=one), asked))
+    for answer, hits in zip(answers, alone, strict=False):
+        body = answer.json()
+        assert [hit["id"] for hit in body["hits"]] == [hit["id"] for hit in hits]
+        assert [hit["score"] for hit in body["hits"]] == pytest.approx(
+            [hit["score"] for hit in hits], abs=2e-3
+        )
+    assert [answer.status_code for answer in answers[len(words) :]] == [422, 400]
 
 
 def test_pages_follow_each_other(client: httpx.Client) -> None:

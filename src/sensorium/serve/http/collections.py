@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Query
 
 from sensorium.collection import Item
 from sensorium.collection.staleness import states_of
-from sensorium.plain import plain_fields
+from sensorium.plain import UNTOLD, plain_fields
 from sensorium.serve.access import Refused
 from sensorium.serve.answers import Answer
 from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
@@ -108,4 +108,8 @@ def item_of(collection: Any, number: int) -> Item:
 def with_states(found: list[Any]) -> list[dict[str, Any]]:
     """Items or hits as JSON, each with whether its file is as it was."""
     states = states_of(found)
-    return [{**plain_fields(one), "state": s} for one, s in zip(found, states, strict=True)]
+    # As `plain_fields`, without copies of what is in them: these are written and forgotten.
+    return [
+        {**{name: held for name, held in vars(one).items() if name != UNTOLD}, "state": state}
+        for one, state in zip(found, states, strict=True)
+    ]

@@ -19,17 +19,22 @@ def served_by(request: Request) -> Served:
     return served
 
 
+async def _served(request: Request) -> Served:
+    # A coroutine, as all that waits for nothing: FastAPI calls plain functions in threads.
+    return served_by(request)
+
+
 def needs(scope: Scope) -> Any:
     """Let only those through who may do this."""
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         if scope not in request.state.scopes:
             raise Refused(403, f"this needs the scope {scope!r}, which your token has not")
 
     return Depends(check)
 
 
-ServedState = Annotated[Served, Depends(served_by)]
+ServedState = Annotated[Served, Depends(_served)]
 CollectionName = Annotated[
     str, Path(description="A collection's name, as /api/collections lists it.")
 ]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
+import anyio.to_thread
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sensorium.collection import Collection, Item, Part, Question, Results
-from sensorium.media import Media, Text, as_media
+from sensorium.media import Media, Modality, Text, as_media
 from sensorium.serve.answers import Answer
+from sensorium.serve.batching import SHORT, BatchedEncoder, Encoded
 from sensorium.serve.given import bytes_of
 from sensorium.serve.http.collections import item_of, with_states
-from sensorium.serve.http.depends import Id, OpenCollection, ServedState, needs
+from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
+from sensorium.serve.served import Served
 
 router = APIRouter(prefix="/api/collections/{collection}", tags=["search"])
 
@@ -76,11 +80,35 @@ class Judging(BaseModel):
 
 
 @router.post("/search", summary="Search", dependencies=[needs("read")])
-def search(
-    collection: OpenCollection, served: ServedState, asked: Annotated[Search, Body()]
+async def search(
+    collection: CollectionName, served: ServedState, asked: Annotated[Search, Body()]
 ) -> Answer:
     """Hits, best first, as ``sensorium search --json`` has them."""
-    return _answered(_found(collection, asked))
+    known = await _encoded(served, collection, asked)
+    if known is None:
+        return await anyio.to_thread.run_sync(_searched, served, collection, asked, None)
+    searched = partial(_searched, served, collection, asked, known)
+    answer: Answer = await served.searches.run(known.vector[0], searched)
+    return answer
+
+
+async def _encoded(served: Served, name: str, asked: Search) -> Encoded | None:
+    """A few words that are all that is asked, with their vector; None of everything else."""
+    held = served.held(name)
+    if held is None or asked.query is None or asked.parts or asked.mode != "vector":
+        return None
+    encoder = held.encoder
+    if len(asked.query) > SHORT or not isinstance(encoder, BatchedEncoder):
+        return None
+    prepared = encoder.prepare(Text(asked.query), "query")
+    rows = await asyncio.wrap_future(encoder.submit(Modality.TEXT, [prepared], "query"))
+    return Encoded(asked.query, rows, encoder)
+
+
+def _searched(served: Served, name: str, asked: Search, known: Encoded | None) -> Answer:
+    collection = served.collection(name)
+    question = known or question_of(collection, asked)
+    return _answered(_found(collection, asked, question))
 
 
 @router.post("/judge", summary="Say which hits are right", dependencies=[needs("judge")])
@@ -89,15 +117,15 @@ def judge(
 ) -> Answer:
     """What is said is kept; gives the hits that follow from it."""
     plain = said.question.model_copy(update={"improved": False})
-    found = _found(collection, plain)
+    found = _found(collection, plain, question_of(collection, plain))
     if said.relevant is None:
         return _answered(found.forget(*said.items))
     return _answered(found.judge(*said.items, relevant=said.relevant))
 
 
-def _found(collection: Collection, asked: Search) -> Results:
+def _found(collection: Collection, asked: Search, question: Any) -> Results:
     found = collection.search(
-        question_of(collection, asked), asked.k, mode=asked.mode, offset=asked.offset,
+        question, asked.k, mode=asked.mode, offset=asked.offset,
         where=asked.where, modality=asked.modality, fold=asked.fold, diversity=asked.diversity,
     )  # fmt: skip
     return found.improved() if asked.improved else found
