@@ -94,6 +94,41 @@ class Scripted:
 
         self.say = say
 
+    def streams(self, *answers: str | list[tuple[str, Any]]) -> None:
+        """Answer chats with texts and calls (name, arguments), a few characters at a time."""
+        waiting = list(answers)
+
+        def say(asked: Asked) -> tuple[int, bytes]:
+            answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            return 200, streamed(answer)
+
+        self.say = say
+
+
+def streamed(answer: str | list[tuple[str, Any]], is_whole: bool = True) -> bytes:
+    """Server-sent events of an answer, as llama.cpp's server and OpenAI's send them."""
+    parts: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
+    if isinstance(answer, str):
+        parts += [{"content": answer[n : n + 7]} for n in range(0, len(answer), 7)]
+    else:
+        for number, (name, arguments) in enumerate(answer):
+            given = arguments if isinstance(arguments, str) else json.dumps(arguments)
+            called = {"name": name, "arguments": ""}
+            one = {"index": number, "id": f"id{number}", "type": "function", "function": called}
+            parts.append({"tool_calls": [one]})
+            parts += [
+                {"tool_calls": [{"index": number, "function": {"arguments": given[n : n + 5]}}]}
+                for n in range(0, len(given), 5)
+            ]
+    events = [
+        "data: " + json.dumps({"choices": [{"index": 0, "delta": part, "finish_reason": None}]})
+        for part in parts
+    ]
+    if is_whole:
+        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        events += ["data: " + json.dumps({"choices": [last]}), "data: [DONE]"]
+    return "".join(f"{event}\n\n" for event in events).encode()
+
 
 @contextmanager
 def scripted_server() -> Iterator[Scripted]:
@@ -110,6 +145,8 @@ def scripted_server() -> Iterator[Scripted]:
             if 300 <= status < 400:
                 self.send_header("Location", content.decode())
                 content = b""
+            if content.startswith(b"data:"):
+                self.send_header("Content-Type", "text/event-stream")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

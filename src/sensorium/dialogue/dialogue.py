@@ -16,10 +16,15 @@ from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.tools.toolbox import Toolbox
 from sensorium.dialogue.turns import Reply, Turn
 from sensorium.dialogue.understanding import chinese, english
+from sensorium.dialogue.with_model import WithModel
 from sensorium.errors import UsageError
 from sensorium.media import Media, as_media, open_media
+from sensorium.tasks.conversing import Conversing, conversing_model
 
 LANGUAGES = ("en", "zh")
+
+ALONE = frozenset({"label", "help", "thanks"})
+"""What is answered without a language model."""
 
 LONGEST = 4_000
 """Characters of one turn; longer texts are media."""
@@ -37,8 +42,9 @@ class Dialogue:
     Parameters
     ----------
     collection : Collection
-    model : None
-        Reserved for a language model.
+    model : str or Conversing, optional
+        A language model that writes replies from what is found: a server's address as
+        ``http://localhost:8080/v1#MODEL``, a hub id or a folder. What it writes is checked.
     language : {"en", "zh"}, optional
         Of replies; None takes that of what is said.
 
@@ -51,10 +57,15 @@ class Dialogue:
     ------
     UsageError
         For another language.
+    EncoderError
+        When there is no such model, or its server does not answer.
     """
 
     def __init__(
-        self, collection: Collection, model: None = None, language: str | None = None
+        self,
+        collection: Collection,
+        model: str | Conversing | None = None,
+        language: str | None = None,
     ) -> None:
         if language is not None and language not in LANGUAGES:
             raise UsageError(f"replies are in one of {', '.join(LANGUAGES)}, got {language!r}")
@@ -62,6 +73,9 @@ class Dialogue:
         self.language = language
         self.turns: list[Turn] = []
         self.toolbox = Toolbox(collection)
+        if isinstance(model, str):
+            model = conversing_model(model)
+        self._with_model = WithModel(model, self.toolbox) if model is not None else None
 
     def say(self, *parts: Any) -> Reply:
         """Say something, and get the reply.
@@ -83,6 +97,12 @@ class Dialogue:
         UsageError
             For a turn without anything in it, or of too many characters.
         """
+        *_, reply = self.stream(*parts)
+        assert isinstance(reply, Reply)
+        return reply
+
+    def stream(self, *parts: Any) -> Iterator[str | Reply]:
+        """As `say`: the reply's text in pieces as it comes, then the `Reply`."""
         said, media = _parted(parts)
         language = self.language or language_of(said, self._last_language())
         understand = (
@@ -91,14 +111,16 @@ class Dialogue:
         plan = understand(said, datetime.date.today(), given=len(media))
         self.toolbox.begin(media, may_write=plan.intent == "label")
         reply = self._carried_out(plan, language, len(media))
+        if self._with_model is None or reply.asks or plan.intent in ALONE:
+            yield from reply.text.splitlines(keepends=True)
+        else:
+            for piece in self._with_model.answer(said, media, reply, self.turns):
+                if isinstance(piece, Reply):
+                    reply = piece
+                else:
+                    yield piece
         given = tuple(str(getattr(one, "path", None) or "") for one in media)
         self.turns.append(Turn(said, given, reply))
-        return reply
-
-    def stream(self, *parts: Any) -> Iterator[str | Reply]:
-        """As `say`: the reply's text in pieces, then the `Reply`."""
-        reply = self.say(*parts)
-        yield from (line for line in reply.text.splitlines(keepends=True))
         yield reply
 
     def _carried_out(self, plan: Plan, language: str, given: int) -> Reply:

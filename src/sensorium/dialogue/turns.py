@@ -105,7 +105,9 @@ class Reply:
     unfounded : tuple of str
         Parts of `text` without evidence, which it marks; only of language models.
     plan : mapping
-        How the request was understood; empty where a language model understood it.
+        How the request was understood.
+    trouble : str
+        Why a language model did not answer, or not to its end; `text` is the dialogue's own then.
     """
 
     text: str
@@ -119,6 +121,7 @@ class Reply:
     steps: tuple[Step, ...] = ()
     unfounded: tuple[str, ...] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
+    trouble: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values, the shape that the shell and HTTP give."""

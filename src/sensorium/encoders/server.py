@@ -8,11 +8,11 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from sensorium.errors import EncoderError
-from sensorium.media.fetching import fetch, without_credentials
+from sensorium.media.fetching import TooLargeError, fetch, opened, without_credentials
 
 TIMEOUT = 60.0
 """Seconds that the server may take for one request, from first to last byte."""
@@ -110,13 +110,7 @@ class Server:
         """
 
         def read_json(encoded: bytes) -> T:
-            try:
-                answer = json.loads(encoded)
-            except (ValueError, RecursionError):  # half an answer of a server that restarts
-                raise MalformedError("the answer is not JSON") from None
-            if not isinstance(answer, dict):
-                raise MalformedError("the answer is no JSON object")
-            return read(answer)
+            return read(_object(encoded))  # half an answer of a server that restarts is none
 
         data = None if body is None else json.dumps(body).encode()
         return self.ask_for_bytes(path, read_json, data, "application/json", most)
@@ -136,34 +130,20 @@ class Server:
         EncoderError
             When the server refuses, does not answer, or sends what is no answer.
         """
-        headers = {"Content-Type": content_type, "User-Agent": "sensorium"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
         tries = TRIES if self._has_answered else FIRST_TRIES
         pause = FIRST_PAUSE
         for attempt in range(1, tries + 1):
-            request = urllib.request.Request(f"{self.url}/{path}", data, headers)
             wait = pause
             try:
                 encoded = fetch(
-                    request, silence=self._timeout, seconds=self._timeout, most=most,
-                    redirects=False, local=True,
+                    self._request(path, data, content_type), silence=self._timeout,
+                    seconds=self._timeout, most=most, redirects=False, local=True,
                 )  # fmt: skip
                 found = read(encoded)
                 self._has_answered |= data is not None
                 return found
             except urllib.error.HTTPError as error:
-                if 300 <= error.code < 400:
-                    elsewhere = error.headers.get("Location")
-                    raise EncoderError(
-                        f"{self.url}/{path}: the server sends on to "
-                        f"{self.without_key(repr(elsewhere)):.200}, which "
-                        "nobody has named: if you trust it, name it as the encoder"
-                    ) from error
-                said = error.read().decode("utf-8", "replace")
-                problem = f"HTTP status {error.code}: {said or error.reason}"
-                if error.code not in RETRIED:
-                    raise EncoderError(f"{self.url}/{path}: {self.without_key(problem)}") from error
+                problem = self._refused(path, error)
                 wait = _seconds(error.headers.get("Retry-After"), pause)
             except MalformedError as error:
                 problem = str(error)
@@ -174,6 +154,73 @@ class Server:
                 pause *= 2
         problem = self.without_key(problem)
         raise EncoderError(f"{self.url}/{path}: {problem} (after {tries} tries)")
+
+    def stream(
+        self, path: str, body: Mapping[str, Any], most: int = MAX_ANSWER
+    ) -> Iterator[dict[str, Any]]:
+        """The parts of an answer as they come: server-sent events that hold JSON, up to ``[DONE]``.
+
+        A server that sends no events has its one JSON object yielded. It is asked once: what was
+        told of an answer cannot be taken back.
+
+        Parameters
+        ----------
+        path : str
+            Behind the server's address.
+        body : mapping
+            What is sent as JSON.
+        most : int
+            Bytes of the answer.
+
+        Raises
+        ------
+        EncoderError
+            When the server refuses, does not answer, breaks off, or sends what is no answer.
+        """
+        data = json.dumps(body).encode()
+        try:
+            with opened(
+                self._request(path, data, "application/json"), silence=self._timeout,
+                seconds=self._timeout, redirects=False, local=True,
+            ) as response:  # fmt: skip
+                yield from _events(response, most)
+            self._has_answered = True
+        except urllib.error.HTTPError as error:
+            problem = self._refused(path, error)
+        except MalformedError as error:
+            problem = str(error)
+        except OSError as error:
+            problem = str(getattr(error, "reason", error) or error)
+        else:
+            return
+        raise EncoderError(f"{self.url}/{path}: {self.without_key(problem)}")
+
+    def _request(self, path: str, data: bytes | None, content_type: str) -> urllib.request.Request:
+        headers = {"Content-Type": content_type, "User-Agent": "sensorium"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        return urllib.request.Request(f"{self.url}/{path}", data, headers)
+
+    def _refused(self, path: str, error: urllib.error.HTTPError) -> str:
+        """What a status says, where it may be gone a moment later.
+
+        Raises
+        ------
+        EncoderError
+            Where it will not.
+        """
+        if 300 <= error.code < 400:
+            elsewhere = error.headers.get("Location")
+            raise EncoderError(
+                f"{self.url}/{path}: the server sends on to "
+                f"{self.without_key(repr(elsewhere)):.200}, which "
+                "nobody has named: if you trust it, name it as the encoder"
+            ) from error
+        said = error.read().decode("utf-8", "replace")
+        problem = f"HTTP status {error.code}: {said or error.reason}"
+        if error.code not in RETRIED:
+            raise EncoderError(f"{self.url}/{path}: {self.without_key(problem)}") from error
+        return problem
 
     def without_key(self, said: str) -> str:
         """What a server says, which may repeat the key that it was sent."""
@@ -212,6 +259,40 @@ def _model_names(answer: dict[str, Any]) -> list[str]:
     if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
         raise MalformedError("the answer lists no models")
     return [str(model.get("id")) for model in models]
+
+
+def _events(response: Any, most: int) -> Iterator[dict[str, Any]]:
+    if "text/event-stream" not in response.headers.get("Content-Type", ""):
+        encoded = response.read(most + 1)
+        if len(encoded) > most:
+            raise TooLargeError(f"more than {most:,} bytes")
+        yield _object(encoded)
+        return
+    held, is_finished = 0, False
+    while line := response.readline(most + 1 - held):
+        held += len(line)
+        if held > most:
+            raise TooLargeError(f"more than {most:,} bytes")
+        name, _, value = line.partition(b":")
+        if name != b"data":
+            continue
+        if value.strip() == b"[DONE]":
+            return
+        event = _object(value)
+        is_finished |= b'"finish_reason":"' in value.replace(b" ", b"")
+        yield event
+    if not is_finished:  # some servers leave out the mark of the end
+        raise ConnectionError("the answer broke off")
+
+
+def _object(encoded: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(encoded)
+    except (ValueError, RecursionError):
+        raise MalformedError("the answer is not JSON") from None
+    if not isinstance(found, dict):
+        raise MalformedError("the answer is no JSON object")
+    return found
 
 
 def _seconds(text: str | None, otherwise: float) -> float:

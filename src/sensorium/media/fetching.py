@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 BLOCK = 1 << 16
@@ -70,6 +71,29 @@ def fetch(
         `urllib.error.HTTPError`, an OSError, for statuses from 300 on; with the beginning of what
         came. What breaks off is a ConnectionError.
     """
+    with opened(
+        request, silence=silence, seconds=seconds, redirects=redirects, local=local, public=public
+    ) as response:
+        return _read(response, most)
+
+
+@contextlib.contextmanager
+def opened(
+    request: urllib.request.Request,
+    *,
+    silence: float,
+    seconds: float,
+    redirects: bool,
+    local: bool = False,
+    public: bool = False,
+) -> Iterator[Any]:
+    """Send a request, for an answer that is read as it comes; see `fetch`.
+
+    Yields
+    ------
+    http.client.HTTPResponse
+        What is read of it within the block is watched as `fetch` says, and ends with its errors.
+    """
     request = _with_credentials_apart(request)
     host = urllib.parse.urlsplit(request.full_url).hostname or ""
     is_trusted = not public and (local or _shows_that_it_is_local(host))
@@ -92,12 +116,11 @@ def fetch(
         with watch:
             try:
                 with opener.open(request, timeout=silence) as response:
-                    answer = _read(response, most)
+                    yield response
             except urllib.error.HTTPError as error:
                 raise _read_error(error) from error
         if watch.is_over:  # where no length is said, an end that was made looks like any
             raise ConnectionError
-        return answer
     except (http.client.HTTPException, OSError) as error:
         if watch.is_over:
             raise TimeoutError(f"it took longer than {seconds:g} seconds") from error

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import PIL.Image
@@ -107,7 +107,7 @@ class ServedModel:
         if all(isinstance(piece, str) for piece in pieces):  # servers without vision know no parts
             user: Any = "\n".join(str(piece) for piece in pieces)
         else:
-            user = [_part(piece) for piece in pieces]
+            user = [part_of(piece) for piece in pieces]
         messages = [{"role": "system", "content": system}] if system else []
         body: dict[str, Any] = {
             "model": self.model,
@@ -122,6 +122,20 @@ class ServedModel:
                 "json_schema": {"name": "answer", "schema": schema, "strict": True},
             }
         return self._server.ask("chat/completions", _written, body)
+
+    def stream(self, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Parts of the answer to a chat as they come; see `Server.stream`.
+
+        Parameters
+        ----------
+        body : mapping
+            Of ``/v1/chat/completions``.
+
+        Raises
+        ------
+        EncoderError
+        """
+        return self._server.stream("chat/completions", body)
 
     def hear(self, wav: bytes, *, language: str | None = None) -> dict[str, Any]:
         """What ``/v1/audio/transcriptions`` says of a sound: ``text``, and ``segments`` at best.
@@ -200,7 +214,8 @@ def is_served(name: str | os.PathLike[str]) -> bool:
     return is_endpoint(os.fspath(name))
 
 
-def _part(piece: str | PIL.Image.Image) -> dict[str, Any]:
+def part_of(piece: str | PIL.Image.Image) -> dict[str, Any]:
+    """A text or picture as a part of a message."""
     if isinstance(piece, str):
         return {"type": "text", "text": piece}
     picture = piece.convert("RGB")

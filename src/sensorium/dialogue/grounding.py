@@ -1,0 +1,272 @@
+"""Whether what a language model writes stands in the evidence.
+
+Each sentence is a statement, a question or talk. A statement has to be held by the evidence that it
+cites, or else by some other that was found: most of its words are in what is known of the item,
+all of its numbers and names are, and what it denies was sought and is not there; of a picture the
+encoder judges words that nobody has said of it. What was done is held by words that say that it was
+done: "delete the horses", in a letter, does not hold "I deleted the horses". A citation that does
+not hold it is taken away. A statement that nothing holds is marked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from sensorium.dialogue.evidence import Evidence, Ledger
+from sensorium.dialogue.turns import Citation
+from sensorium.tasks.sentences import sentences
+from sensorium.tasks.terms import terms
+
+SHARE = 0.6
+"""Share of a statement's words that evidence has to hold: verbs and colours of speech are a
+model's own."""
+
+MARKS = {"en": "[no evidence]", "zh": "［无依据］"}
+
+TALK = frozenset(
+    terms(
+        "photo photos picture pictures image images film films video videos recording sound sounds "
+        "audio document text file files item items collection library result results number show "
+        "shows showing find found see seen look looks here there following first second third "
+        "fourth fifth one two three contain contains hold holds match matches matching like likely "
+        "sure yes sorry please thank thanks glad help want let know says said say written caption "
+        "captioned called named titled total exactly only answer question evidence according based "
+        "probably might may appears appear seems seem depicts depict features feature visible "
+        "available list listed above below next get got give gives provided"
+    )
+)
+"""Words of talk about what was found, which state nothing of it."""
+
+_CHINESE_TALK = re.compile(
+    "照片|图片|图像|画面|影片|视频|录音|音频|声音|文件|文档|项目|收藏|结果|数量|一共|共有|总共|"
+    "显示|展示|找到|看到|看见|可以|这里|那里|这是|那是|其中|里面|以下|如下|第[一二三四五六七八九十]|"
+    "[一二三两四五六七八九十几多]?[张个段部份条些只幅]|没有|有|是|的|了|在|和|与|中|上|里|吗|吧|呢|您|你|我|"
+    "们|这|那|它|请|谢谢|好|根据|内容|标题|名为|叫|说|写|着|地|得|也|都|很|一"
+)
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_MARKER = re.compile(r"\s*[\[【(]\s*(\d{1,3}(?:\s*[,，]\s*\d{1,3})*)\s*[\])】]")
+_AFTER_STOP = re.compile(r"([.!?。！？])((?:\s*\[\d{1,3}\])+)")
+_LATE = re.compile(r"(?:\s*\[[\d,\s]{0,9}\]?)*\s*")
+_LISTED = re.compile(r"\s*(?:[-*\u2022]|\d{1,3}[.)、])\s+")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_NEGATION = re.compile(
+    r"\b(?:no|not|none|nothing|never|without|cannot|neither|\w+n['’]t)\b|没有|沒有|不|无|未", re.I
+)
+_SPELLED = "zero one two three four five six seven eight nine ten eleven twelve"
+_NUMBER_WORDS = {word: str(number) for number, word in enumerate(_SPELLED.split())}
+
+_DONE = re.compile(
+    r"\b(?:delet|remov|eras|send|sent|chang|mov|renam|upload|download|publish|forward|execut|"
+    r"obey|ignor|reset|format|wip)\w*|(?:已|我|都|全)[经们]?(?:删|移除|发送|修改|移动|改名|上传|下载|执行|忽略)"
+)
+"""What nobody does here, in the form in which it is said."""
+
+_WORD = re.compile(r"[a-zA-Z]{3,}|[\u3400-\u9fff]+")
+
+MOST_SEEN = 6
+"""Words of a statement that are looked for in a picture; a longer one is more than a look."""
+
+Sees = Callable[[int, str], bool]
+"""Whether an item, by how it looks, is what a word says: (item, word)."""
+
+
+@dataclass
+class Checked:
+    """A text whose statements were looked at.
+
+    Attributes
+    ----------
+    text : str
+        With markers ``[1]``, ``[2]`` of `citations` in the order of the text, and with marks behind
+        what has no evidence.
+    citations : list of Citation
+    unfounded : list of str
+    founded : int
+        Statements that evidence holds.
+    """
+
+    text: str = ""
+    citations: list[Citation] = field(default_factory=list)
+    unfounded: list[str] = field(default_factory=list)
+    founded: int = 0
+
+
+class Grounding:
+    """Checks a text piece by piece, as it is written.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    language : str
+        Of marks.
+    sees : callable, optional
+        See `Sees`.
+    """
+
+    def __init__(self, ledger: Ledger, language: str, sees: Sees | None = None) -> None:
+        self._ledger, self._sees = ledger, sees
+        self._mark = MARKS.get(language, MARKS["en"])
+        self._waiting = ""
+        self.checked = Checked()
+
+    def take(self, piece: str) -> str:
+        """Take some text in; returns whole sentences and lines of it, checked."""
+        self._waiting += piece
+        cut = self._waiting.rfind("\n") + 1
+        spans = sentences(self._waiting[cut:])
+        if len(spans) > 1:
+            cut += spans[-1][0]
+            late = _LATE.match(self._waiting, cut)  # what cites may come behind the full stop
+            assert late is not None
+            if late.end() == len(self._waiting):
+                return ""
+            cut = late.end()
+        ready, self._waiting = self._waiting[:cut], self._waiting[cut:]
+        return self._check(ready)
+
+    def end(self) -> str:
+        """What was not a whole sentence yet, checked."""
+        ready, self._waiting = self._waiting, ""
+        return self._check(ready)
+
+    def _check(self, text: str) -> str:
+        text = _AFTER_STOP.sub(r"\2\1", text)
+        made = "".join(map(self._line, text.splitlines(keepends=True)))
+        self.checked.text += made
+        return made
+
+    def _line(self, line: str) -> str:
+        listed = _LISTED.match(line)
+        start = listed.end() if listed else 0
+        made = line[:start]
+        rest, last = line[start:], 0
+        for begin, stop in sentences(rest):
+            made += rest[last:begin] + self._sentence(rest[begin:stop])
+            last = stop
+        return made + rest[last:]
+
+    def _sentence(self, sentence: str) -> str:
+        numbers = [
+            int(number) for found in _MARKER.findall(sentence) for number in _NUMBER.findall(found)
+        ]
+        plain = _MARKER.sub("", sentence)
+        if is_talk(plain):
+            return plain
+        held = self._held(plain, numbers)
+        if held is None:
+            self.checked.unfounded.append(plain.strip())
+            return f"{plain} {self._mark}"
+        self.checked.founded += 1
+        marks = "".join(f"[{self._cite(one)}]" for one in held)
+        end = re.search(r"[.!?。！？:：]*\s*$", plain)
+        place = end.start() if end else len(plain)
+        space = " " if marks and not _HAN.search(plain) else ""
+        return f"{plain[:place]}{space}{marks}{plain[place:]}"
+
+    def _held(self, statement: str, numbers: Iterable[int]) -> list[Citation] | None:
+        """What holds a statement: what it cites and holds it, else the best; None if nothing."""
+        if _NEGATION.search(statement):
+            denied = any(holds(statement, said, negated=True) for said in self._ledger.absent)
+            quoted = [one for one in self._ledger.evidence if _denies(one, statement)]
+            return [one.citation for one in quoted[:1]] if quoted else ([] if denied else None)
+        known = {one.citation.number: one for one in self._ledger.evidence}
+        named = [known[number] for number in dict.fromkeys(numbers) if number in known]
+        if found := [one.citation for one in named if self._holds(statement, one)]:
+            return found
+        for one in self._ledger.evidence:
+            if holds(statement, one.words):
+                return [one.citation]
+        if any(holds(statement, fact) for fact in self._ledger.facts):
+            return []
+        return None
+
+    def _holds(self, statement: str, one: Evidence) -> bool:
+        if holds(statement, one.words):
+            return True
+        if self._sees is None or one.citation.modality != "image" or not one.citation.item:
+            return False
+        if (
+            _NUMBER.search(statement)
+            or _HAN.search(statement)
+            or not _names(statement) <= {*terms(one.words)}
+        ):
+            return False
+        known = _content(one.words)
+        missing = [
+            word
+            for word in _WORD.findall(_CHINESE_TALK.sub(" ", statement))
+            if _content(word) - known
+        ]
+        if not missing or len(missing) > MOST_SEEN:
+            return False
+        seen = {*filter(partial(self._sees, one.citation.item), missing)}
+        return holds(statement, f"{one.words} {' '.join(seen)}")
+
+    def _cite(self, citation: Citation) -> int:
+        for one in self.checked.citations:
+            if replace(one, number=0) == replace(citation, number=0):
+                return one.number
+        number = len(self.checked.citations) + 1
+        self.checked.citations.append(replace(citation, number=number))
+        return number
+
+
+def is_talk(sentence: str) -> bool:
+    """Whether a sentence states nothing: a question, or words about the conversation alone."""
+    if re.search(r"[?？]\W*$", sentence):
+        return True
+    return not _content(sentence) and not _NUMBER.search(sentence)
+
+
+def holds(statement: str, words: str, *, negated: bool = False) -> bool:
+    """Whether words hold a statement: all of its numbers, and enough of its other words.
+
+    Parameters
+    ----------
+    statement, words : str
+    negated : bool
+        Whether `words` are what is not there: then numbers do not count.
+    """
+    if not {*_DONE.findall(statement.lower())} <= {*_DONE.findall(words.lower())}:
+        return False
+    asked = _content(_NEGATION.sub(" ", statement) if negated else statement)
+    if not negated and not (
+        {*_NUMBER.findall(statement)} <= _numbers(words) and _names(statement) <= {*terms(words)}
+    ):
+        return False
+    if not asked:
+        return not negated and bool(_NUMBER.search(statement))
+    return len(asked & _content(words)) >= SHARE * len(asked)
+
+
+def _content(text: str) -> set[str]:
+    """The words of a text that say something; of Chinese its characters."""
+    chinese = {*_HAN.findall(_CHINESE_TALK.sub(" ", text))}
+    latin = {
+        word
+        for word in terms(_HAN.sub(" ", text.replace("_", " ").replace("/", " ")))
+        if word not in TALK and not word.isdigit()
+    }
+    return chinese | latin
+
+
+def _names(statement: str) -> set[str]:
+    """What is written with a capital letter within a sentence: nothing stands in for a name."""
+    found = re.findall(r"(?<=[\w,;:'’] )[A-Z]\w+", statement)
+    return {word for name in found for word in terms(name)} - TALK
+
+
+def _numbers(words: str) -> set[str]:
+    found = {*_NUMBER.findall(words)}
+    found |= {digit for word in re.findall(r"[a-z]+", words.lower())
+              if (digit := _NUMBER_WORDS.get(word))}  # fmt: skip
+    return found | {part for number in found for part in re.split(r"[.,:]", number)}
+
+
+def _denies(one: Evidence, statement: str) -> bool:
+    """Whether words of an item deny what a statement denies."""
+    quote = one.citation.quote
+    return bool(_NEGATION.search(quote)) and holds(statement, quote)
