@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from sensorium.dialogue import Reply
 from sensorium.media import Audio
 from sensorium.tasks.chat import ServedModel
 from sensorium.tasks.conversing import Served
-from tests.tasks.servers import Asked, Scripted, scripted_server, streamed
+from tests.tasks.servers import Asked, Scripted, llama_server, scripted_server, streamed
 
-COW = "How many photos of cows are there?"
+PANDAS = "How many photos of pandas are there?"
 
 
 @pytest.fixture
@@ -73,13 +73,13 @@ def test_it_calls_tools_and_cites_what_they_found(talk: Dialogue, script: Script
 
 def test_a_citation_that_does_not_hold_is_removed(talk: Dialogue, script: Scripted) -> None:
     def say(asked: Asked) -> tuple[int, bytes]:
-        cow = number_of(asked, "x_cow")
-        return 200, streamed(f"There is one cow [{cow}][77]. Cows eat grass in Bavaria [{cow}].")
+        cow = number_of(asked, "x_panda")
+        return 200, streamed(f"There is one panda [{cow}][77]. Pandas eat grass in Bavaria [{cow}].")
 
     script.say = say
-    reply = talk.say(COW)
-    assert reply.text == "There is one cow [1]. Cows eat grass in Bavaria. [no evidence]"
-    assert stems(reply) == ["x_cow"] and reply.count == 1
+    reply = talk.say(PANDAS)
+    assert reply.text == "There is one panda [1]. Pandas eat grass in Bavaria. [no evidence]"
+    assert stems(reply) == ["x_panda"] and reply.count == 1
 
 
 def test_a_citation_behind_the_full_stop_and_lists(talk: Dialogue, script: Scripted) -> None:
@@ -97,8 +97,18 @@ def test_without_any_evidence_its_own_answer_stands(
     talk: Dialogue, script: Scripted, collection: Collection
 ) -> None:
     script.streams("The answer is 42. Zebras dance.")
-    reply = talk.say(COW)
-    assert reply.text == Dialogue(collection).say(COW).text and reply.count == 1
+    reply = talk.say(PANDAS)
+    assert reply.text == Dialogue(collection).say(PANDAS).text and reply.count == 1
+    script.streams("The evidence is 7. The number is 7.")
+    assert "7" not in talk.say(PANDAS).text
+
+
+def test_a_number_alone_is_the_one_that_was_counted(talk: Dialogue, script: Scripted) -> None:
+    script.streams("1. ")
+    assert talk.say(PANDAS).count == 1
+    script.streams("There are 1. There are 1. There are 3 pandas.")
+    reply = talk.say(PANDAS)
+    assert reply.text == "There are 1.  There are 3 pandas. [no evidence]"
 
 
 def test_what_is_not_there_stays_refused(talk: Dialogue, script: Scripted) -> None:
@@ -116,7 +126,7 @@ def test_what_is_not_there_stays_refused(talk: Dialogue, script: Scripted) -> No
         (("search", {"query": 7}), "search: query is a text"),
         (("search", '{"query": "a'), "arguments are a JSON object"),
         (("erase", {}), "there is no tool 'erase'"),
-        (("label", {"query": "cow", "items": [1]}), "label writes"),
+        (("label", {"query": "panda", "items": [1]}), "label writes"),
         (("look", {"item": 999}), "999"),
     ],
     ids=lambda value: str(value)[:30],
@@ -125,15 +135,15 @@ def test_wrong_calls_are_told(
     talk: Dialogue, script: Scripted, call: tuple[str, Any], said: str, collection: Collection
 ) -> None:
     before = collection.info()
-    script.streams([call], "There is a cow.")
-    reply = talk.say(COW)
+    script.streams([call], "There is a panda.")
+    reply = talk.say(PANDAS)
     assert said in script.asked[1].json["messages"][-1]["content"]
-    assert stems(reply) == ["x_cow"] and collection.info() == before
+    assert stems(reply) == ["x_panda"] and collection.info() == before
 
 
 def test_calls_come_to_an_end(talk: Dialogue, script: Scripted) -> None:
-    script.streams([("search", {"query": "a cow"})])
-    reply = talk.say(COW)
+    script.streams([("search", {"query": "a panda"})])
+    reply = talk.say(PANDAS)
     assert len(script.asked) == 5 and "tools" not in script.asked[-1].json
     assert reply.count == 1 and reply.text
 
@@ -166,18 +176,18 @@ def test_a_server_that_fails(
     talk: Dialogue, script: Scripted, answer: tuple[int, bytes], said: str
 ) -> None:
     script.say = lambda asked: answer
-    reply = talk.say(COW)
+    reply = talk.say(PANDAS)
     assert reply.count == 1 and said in reply.trouble
 
 
 def test_a_server_that_is_silent(collection: Collection, script: Scripted) -> None:
     def say(asked: Asked) -> tuple[int, bytes]:
         time.sleep(2)
-        return 200, streamed("There is a cow.")
+        return 200, streamed("There is a panda.")
 
     script.say = say
     model = Served(ServedModel(f"{script.url}#scripted", timeout=0.3))
-    reply = Dialogue(collection, model=model).say(COW)
+    reply = Dialogue(collection, model=model).say(PANDAS)
     assert reply.count == 1 and re.search("0.3 seconds|timed out", reply.trouble)
 
 
@@ -194,7 +204,7 @@ def test_a_server_without_functions_is_told_of_them(talk: Dialogue, script: Scri
     assert stems(reply) == ["x_panda"] and "search(query" in str(
         script.asked[1].json["messages"][0]
     )
-    talk.say(COW)
+    talk.say(PANDAS)
     assert "tools" not in script.asked[-1].json, "it is not asked again what it refused"
 
 
@@ -222,33 +232,46 @@ def test_one_that_cannot_see_is_told_that_there_is_a_picture(
 
 
 def test_what_was_said_before_is_told(talk: Dialogue, script: Scripted) -> None:
-    script.streams("There is one cow.")
-    talk.say(COW)
-    talk.say("and of pandas?")
+    script.streams("There is one panda.")
+    talk.say(PANDAS)
+    talk.say("and of horses?")
     told = script.asked[-1].json["messages"]
     assert [one["role"] for one in told] == ["system", "user", "assistant", "user"]
-    assert told[1]["content"] == COW
+    assert told[1]["content"] == PANDAS
 
 
 def test_thoughts_are_not_shown(talk: Dialogue, script: Scripted) -> None:
-    script.streams("<think>Elephants? No.</think>There is one cow.")
-    pieces = [*talk.stream(COW)]
+    script.streams("<think>Elephants? No.</think>There is one panda.")
+    pieces = [*talk.stream(PANDAS)]
     assert "Elephants" not in "".join(map(str, pieces[:-1]))
-    assert pieces[-1].text.startswith("There is one cow")  # type: ignore[union-attr]
+    assert pieces[-1].text.startswith("There is one panda")  # type: ignore[union-attr]
 
 
 def test_chinese(talk: Dialogue, script: Scripted) -> None:
     def say(asked: Asked) -> tuple[int, bytes]:
-        return 200, streamed(f"这是一张奶牛的照片[{number_of(asked, 'x_cow')}]。它是伦勃朗画的。")
+        return 200, streamed(f"这是一张大熊猫的照片[{number_of(asked, 'x_panda')}]。它是伦勃朗画的。")
 
     script.say = say
-    reply = talk.say("有几张牛的照片？")
+    reply = talk.say("有几张熊猫的照片？")
     assert reply.language == "zh" and reply.unfounded == ("它是伦勃朗画的。",)
-    assert "［无依据］" in reply.text and stems(reply) == ["x_cow"]
+    assert "［无依据］" in reply.text and stems(reply) == ["x_panda"]
     assert "in Chinese" in script.asked[0].json["messages"][0]["content"]
 
 
+@pytest.mark.slow
+def test_a_real_server(collection: Collection, weights_of: Callable[[str], Path]) -> None:
+    with llama_server(weights_of("smollm2") / "model.gguf") as url:
+        talk = Dialogue(collection, model=url)
+        for said in (PANDAS, "and of pandas?", "who is the treasurer of the club?"):
+            *pieces, reply = talk.stream(said)
+            assert isinstance(reply, Reply) and not reply.trouble
+            assert "".join(map(str, pieces)).strip() == reply.text
+            shown = {one.number for one in reply.citations}
+            assert {int(n) for n in re.findall(r"\[(\d+)\]", reply.text)} <= shown
+        assert reply.refused
+
+
 def test_a_reply_is_told_as_json(talk: Dialogue, script: Scripted) -> None:
-    script.streams("There is one cow. Zebras dance.")
-    told = json.loads(json.dumps(talk.say(COW).as_dict()))
+    script.streams("There is one panda. Zebras dance.")
+    told = json.loads(json.dumps(talk.say(PANDAS).as_dict()))
     assert told["unfounded"] == ["Zebras dance."] and told["citations"][0]["number"] == 1

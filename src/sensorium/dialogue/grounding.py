@@ -109,7 +109,7 @@ class Grounding:
     def __init__(self, ledger: Ledger, language: str, sees: Sees | None = None) -> None:
         self._ledger, self._sees = ledger, sees
         self._mark = MARKS.get(language, MARKS["en"])
-        self._waiting = ""
+        self._waiting, self._told = "", set[str]()
         self.checked = Checked()
 
     def take(self, piece: str) -> str:
@@ -153,6 +153,9 @@ class Grounding:
             int(number) for found in _MARKER.findall(sentence) for number in _NUMBER.findall(found)
         ]
         plain = _MARKER.sub("", sentence)
+        if plain.strip().casefold() in self._told:
+            return ""  # small models go round in circles
+        self._told.add(plain.strip().casefold())
         if is_talk(plain):
             return plain
         held = self._held(plain, numbers)
@@ -181,6 +184,8 @@ class Grounding:
                 return [one.citation]
         if any(holds(statement, fact) for fact in self._ledger.facts):
             return []
+        if not _content(statement) and {*_NUMBER.findall(statement)} == {str(self._ledger.count)}:
+            return []  # the number alone, where one was counted
         return None
 
     def _holds(self, statement: str, one: Evidence) -> bool:
@@ -188,18 +193,10 @@ class Grounding:
             return True
         if self._sees is None or one.citation.modality != "image" or not one.citation.item:
             return False
-        if (
-            _NUMBER.search(statement)
-            or _HAN.search(statement)
-            or not _names(statement) <= {*terms(one.words)}
-        ):
+        if _NUMBER.search(statement) or not _names(statement) <= {*terms(one.words)}:
             return False
-        known = _content(one.words)
-        missing = [
-            word
-            for word in _WORD.findall(_CHINESE_TALK.sub(" ", statement))
-            if _content(word) - known
-        ]
+        known, words = _content(one.words), _WORD.findall(_CHINESE_TALK.sub(" ", statement))
+        missing = [word for word in words if _content(word) - known]
         if not missing or len(missing) > MOST_SEEN:
             return False
         seen = {*filter(partial(self._sees, one.citation.item), missing)}
@@ -237,9 +234,7 @@ def holds(statement: str, words: str, *, negated: bool = False) -> bool:
         {*_NUMBER.findall(statement)} <= _numbers(words) and _names(statement) <= {*terms(words)}
     ):
         return False
-    if not asked:
-        return not negated and bool(_NUMBER.search(statement))
-    return len(asked & _content(words)) >= SHARE * len(asked)
+    return bool(asked) and len(asked & _content(words)) >= SHARE * len(asked)
 
 
 def _content(text: str) -> set[str]:
