@@ -73,8 +73,8 @@ def test_it_calls_tools_and_cites_what_they_found(talk: Dialogue, script: Script
 
 def test_a_citation_that_does_not_hold_is_removed(talk: Dialogue, script: Scripted) -> None:
     def say(asked: Asked) -> tuple[int, bytes]:
-        cow = number_of(asked, "x_panda")
-        return 200, streamed(f"There is one panda [{cow}][77]. Pandas eat grass in Bavaria [{cow}].")
+        n = number_of(asked, "x_panda")
+        return 200, streamed(f"There is one panda [{n}][77]. Pandas eat grass in Bavaria [{n}].")
 
     script.say = say
     reply = talk.say(PANDAS)
@@ -249,7 +249,8 @@ def test_thoughts_are_not_shown(talk: Dialogue, script: Scripted) -> None:
 
 def test_chinese(talk: Dialogue, script: Scripted) -> None:
     def say(asked: Asked) -> tuple[int, bytes]:
-        return 200, streamed(f"这是一张大熊猫的照片[{number_of(asked, 'x_panda')}]。它是伦勃朗画的。")
+        n = number_of(asked, "x_panda")
+        return 200, streamed(f"这是一张大熊猫的照片[{n}]。它是伦勃朗画的。")
 
     script.say = say
     reply = talk.say("有几张熊猫的照片？")
