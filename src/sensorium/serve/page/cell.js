@@ -2,7 +2,7 @@
 
 import { thumbnailOf } from "./api.js";
 import { element, icon } from "./dom.js";
-import { nameOf, pictureOf, placeOf, told } from "./place.js";
+import { nameOf, pictureOf, placeOf, SEEN, told } from "./place.js";
 import * as thumbs from "./thumbs.js";
 import { percent, say } from "./words.js";
 
@@ -11,6 +11,9 @@ const SIDE = window.devicePixelRatio > 1.5 ? 512 : 256;
 
 /** What has no picture of its own is shown in words. */
 const IN_WORDS = new Set(["text", "audio"]);
+
+/** Documents whose first page is their picture, until words of them are found. */
+const PAGED = /\.pdf$/i;
 
 /** A cell for a place in the grid; what stands there may come later. */
 export function makeCell(index, total) {
@@ -29,15 +32,17 @@ export function fill(cell, hit, collection) {
   empty(cell);
   cell.hit = hit;
   const opener = cell.firstChild;
-  opener.setAttribute("aria-label", told(hit));
+  const isPage = hit.modality === "text" && !hit.text && PAGED.test(hit.path);
+  const inWords = (IN_WORDS.has(hit.modality) && !isPage) || (hit.modality === "video" && hit.text);
+  opener.setAttribute("aria-label", told(hit, inWords));
   opener.title = nameOf(hit);
-  const inWords = IN_WORDS.has(hit.modality) || (hit.modality === "video" && hit.text);
   if (inWords) {
     opener.append(
       icon(hit.modality),
-      name(hit),
-      element("span", { className: "words" }, hit.text?.slice(0, 400) ?? ""),
+      name(hit), " ", // spaces that nobody sees: without them, texts would be read as one word
+      element("span", { className: "words" }, hit.text?.slice(0, SEEN) ?? ""), " ",
     );
+    if (hit.modality === "audio" && !hit.text) opener.append(wave(hit, collection));
   } else {
     const image = element("img", { alt: "", decoding: "async", draggable: false });
     image.addEventListener("missing", () => {
@@ -53,7 +58,7 @@ export function fill(cell, hit, collection) {
     opener.append(element("span", { className: "badge" }, !inWords && hit.modality !== "image" && icon(hit.modality), place));
   }
   if (hit.stands_for > 1) {
-    opener.append(element("span", { className: "folded" }, `×${hit.stands_for}`));
+    opener.append(sign("folded", `×${hit.stands_for}`));
   }
   if (hit.judged !== undefined) {
     opener.append(element("span", { className: `judged ${hit.judged ? "right" : "wrong"}` }, icon(hit.judged ? "yes" : "no")));
@@ -61,9 +66,20 @@ export function fill(cell, hit, collection) {
   if (hit.probability != null) {
     const bar = element("span", { className: "bar" }, element("span"));
     bar.firstChild.style.width = `${Math.max(1, hit.probability * 100)}%`;
-    opener.append(bar, element("span", { className: "likely" }, percent(hit.probability)));
+    opener.append(bar, sign("likely", percent(hit.probability)));
   }
 }
+
+/** How loud a sound is in its course. */
+function wave(hit, collection) {
+  const image = element("img", { className: "wave", alt: "", decoding: "async", draggable: false });
+  image.addEventListener("missing", () => image.remove());
+  thumbs.bring(image, thumbnailOf(collection, hit.id, SIDE));
+  return image;
+}
+
+/** What the label says in other words is drawn, but no text: names and texts must agree. */
+const sign = (kind, said) => element("span", { className: kind, "data-said": said });
 
 const name = (hit) => element("span", { className: "name" }, nameOf(hit));
 

@@ -65,7 +65,7 @@ export class CopiesRoom {
     const collection = this._collection;
     const find = this._form.querySelector(".strong");
     find.disabled = this._more.disabled = true;
-    this._told.textContent = say("findingCopies");
+    this._told.replaceChildren(say("findingCopies"), element("progress", { "aria-hidden": "true" }));
     const asked = new URLSearchParams({ altered: this._altered.checked, offset: this._groups.length, limit: SHOWN });
     try {
       const { groups, count } = await ask(`${collectionPath(collection)}/duplicates?${asked}`);

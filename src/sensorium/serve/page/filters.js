@@ -19,7 +19,9 @@ export function offer(info) {
     element("option", { value: "" }, say("anything")),
     ...kinds.map((kind) => element("option", { value: kind, selected: kind === chosen }, say(kind))),
   );
-  const isDated = (info.fields ?? []).includes("taken");
+  const fields = info.fields ?? [];
+  byId("where-help").textContent = fields.length ? say("whereHelp", fields.join(", ")) : "";
+  const isDated = fields.includes("taken");
   for (const one of document.querySelectorAll("#filters .dates")) one.hidden = !isDated;
   const order = byId("order").value;
   byId("order").replaceChildren(
@@ -46,6 +48,11 @@ export function condition() {
 
 /** The order of items. */
 export const order = () => byId("order").value || "added";
+
+/** Offer an order, or none: hits stand by how near they are. */
+export function ordered(is) {
+  byId("ordering").hidden = !is;
+}
 
 /** Look at days from one to another alone; the same again looks at all. */
 export function between(from, until) {

@@ -23,6 +23,10 @@ const QUICK = 600;
 /** A picture is cut off to fill its cell unless one side would lose more than this. */
 const MOST_CUT = 1.3;
 
+/** Pixels of a line of words in a cell, and of what stands around them. */
+const LINE = 18;
+const WORDED = 82;
+
 /** Usual width of pictures for their height, until some are known. */
 const ASPECT = 4 / 3;
 
@@ -210,6 +214,7 @@ export class Grid {
         cell.style.transform = `translate(${left}px, ${top}px)`;
         cell.style.width = `${width}px`;
         cell.style.height = `${height}px`;
+        cell.style.setProperty("--lines", Math.max(1, Math.floor((height - WORDED) / LINE)));
       }
       const item = feed.at(first + n);
       if (!item) return;

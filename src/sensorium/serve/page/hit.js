@@ -8,6 +8,13 @@ import { nameOf } from "./place.js";
 import { stage } from "./stage.js";
 import { clock, number, percent, say } from "./words.js";
 
+/** What there is a picture of. */
+const PICTURED = new Set(["image", "mesh"]);
+
+/** Pixels that a finger goes to the side to turn over, and how much less it strays. */
+const SWIPE = 60;
+const STRAIGHT = 0.6;
+
 export class View {
   /**
    * @param {HTMLDialogElement} dialog
@@ -39,8 +46,9 @@ export class View {
     this._collection = collection;
     const hit = await feed.bring(index);
     if (!hit || this._feed !== feed || this._index !== index) return;
-    this._show(hit);
+    // Open before it is filled, so that the focus goes where it is put.
     if (!this._dialog.open) this._dialog.showModal();
+    this._show(hit);
   }
 
   /** Go on in another feed, with the same hit where it is known there: it was judged. */
@@ -61,15 +69,14 @@ export class View {
     const held = document.activeElement?.dataset?.act;
     this._clear();
     this._hit = hit;
-    const { shown, picture } = stage(hit, this._collection);
+    const { shown, picture } = stage(hit, this._collection, () => this._closely());
     this._picture = picture;
-    this._dialog.replaceChildren(
-      element(
-        "div", { className: "stage" }, shown,
-        this._step("left", "previous", -1), this._step("right", "next", 1),
-      ),
-      this._side(hit),
+    const stand = element(
+      "div", { className: "stage" }, shown,
+      this._step("left", "previous", -1), this._step("right", "next", 1),
     );
+    listenToSwipes(stand, (by) => this._go(by));
+    this._dialog.replaceChildren(stand, this._side(hit));
     if (picture && hit.details?.box) this._draw(box(hit.details.box));
     this._text(hit);
     const again = held && this._dialog.querySelector(`[data-act="${held}"]:not([disabled])`);
@@ -82,6 +89,19 @@ export class View {
     made.dataset.act = label;
     made.disabled = this._index + by < 0 || this._index + by >= this._feed.total;
     return made;
+  }
+
+  /** Look closely at its picture, and go on from where that ended. */
+  async _closely() {
+    const { _feed: feed, _index: index, _collection: collection } = this;
+    try {
+      const { openLightbox } = await import("./lightbox.js");
+      await openLightbox(feed, index, collection, (at) => {
+        if (at !== index && this._feed === feed) this.open(feed, at, collection);
+      });
+    } catch (error) {
+      this._fault(error);
+    }
   }
 
   _go(by) {
@@ -132,6 +152,7 @@ export class View {
     if (isExplained(asked) && this._picture && this._page.has("POST /api/tasks/explain")) {
       this._why = add("heat", say("why"), () => this._explain(hit), false);
     }
+    if (PICTURED.has(hit.modality)) add("closely", say("closely"), () => this._closely());
     const original = element("a", {
       className: "worded", href: mediaOf(this._collection, hit.id), target: "_blank", rel: "noopener",
     }, say("original"));
@@ -220,7 +241,7 @@ export class View {
     const player = this._dialog.querySelector("video, audio");
     if (!player) return;
     player.currentTime = seconds;
-    player.play();
+    player.play().catch(() => {}); // somebody paused it meanwhile, or it says itself what it lacks
   }
 
   _fault(error) {
@@ -237,6 +258,20 @@ export class View {
     event.preventDefault();
     this._go(by);
   }
+}
+
+/** Call `go(by)` when a finger goes from right to left (1) or back (-1). */
+function listenToSwipes(stand, go) {
+  let began = null;
+  stand.addEventListener("touchstart", ({ touches, target }) => {
+    const isAlone = touches.length === 1 && !target.closest("video, audio, input");
+    began = isAlone ? touches[0] : null;
+  }, { passive: true });
+  stand.addEventListener("touchend", ({ changedTouches: [ended] }) => {
+    if (!began || began.identifier !== ended.identifier) return;
+    const [across, down] = [ended.clientX - began.clientX, ended.clientY - began.clientY];
+    if (Math.abs(across) > SWIPE && Math.abs(down) < Math.abs(across) * STRAIGHT) go(across < 0 ? 1 : -1);
+  }, { passive: true });
 }
 
 /** Whether a question can be explained: something is wanted. */

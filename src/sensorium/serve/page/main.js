@@ -19,6 +19,9 @@ import { bringWords, choose, others, percent, say } from "./words.js";
  * that comes later than this is searched at once. */
 const PAUSE = 50;
 
+/** Milliseconds after which is said that the answer is still awaited. */
+const PATIENCE = 400;
+
 const state = {
   collections: [],
   collection: "",
@@ -95,7 +98,9 @@ async function look() {
   const where = filters.condition();
   const question = asked && { ...asked, mode: state.mode, where, fold: byId("fold").checked };
   byId("add-part").hidden = !words;
+  filters.ordered(!question);
   remember(words);
+  const patience = setTimeout(() => byId("seeking").hidden = false, PATIENCE);
   try {
     const feed = question
       ? await search(state.collection, question, count, signal)
@@ -107,6 +112,9 @@ async function look() {
     rooms.changed();
   } catch (error) {
     if (error.name !== "AbortError") fault(error);
+  } finally {
+    clearTimeout(patience);
+    if (!signal.aborted) byId("seeking").hidden = true;
   }
 }
 
@@ -161,11 +169,20 @@ function heldBy(feed) {
 }
 
 function answerOf(feed) {
-  const best = feed.at(0)?.probability;
+  const best = likeliest(feed);
   if (!feed.total) return say(state.mode === "words" ? "noWords" : "noneLeft");
   if (feed.nothingMatches) return say("nothingMatches");
   const told = best != null ? say("best", percent(best)) : say("ranked", feed.total);
   return [told, state.question.improved && say("improved")].filter(Boolean).join(" · ");
+}
+
+/** The greatest probability among what was brought: of several kinds, the first is not always it. */
+function likeliest(feed) {
+  let best = null;
+  for (const [, { probability }] of feed.brought()) {
+    if (probability != null) best = Math.max(best, probability);
+  }
+  return best;
 }
 
 function itemsOf(name) {

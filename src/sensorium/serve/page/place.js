@@ -26,17 +26,26 @@ export function pictureOf(hit) {
   return { view: hit.details?.view };
 }
 
-/** All that a hit's picture says, for those who do not see it. */
-export function told(hit) {
+/** Characters of a text that are shown of it among others. */
+export const SEEN = 240;
+
+/**
+ * All that a hit's picture says, for those who do not see it.
+ * @param {boolean} inWords - whether its words are seen: then they come first, as they stand there.
+ */
+export function told(hit, inWords = false) {
+  const words = hit.text?.slice(0, SEEN);
   return [
     nameOf(hit),
-    say(hit.modality),
+    inWords && words,
+    !inWords && say(hit.modality),
     placeOf(hit),
+    inWords && say(hit.modality),
     hit.probability != null && say("probability", percent(hit.probability)),
     hit.stands_for > 1 && say("standsFor", hit.stands_for),
     hit.judged === true && say("judgedRight"),
     hit.judged === false && say("judgedWrong"),
-    hit.text?.slice(0, 200),
+    !inWords && words,
   ].filter(Boolean).join(", ");
 }
 

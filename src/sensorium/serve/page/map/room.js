@@ -70,8 +70,9 @@ export class MapRoom {
     this._tools = element("div", { className: "tools" });
     this._legend = element("div", { className: "legend" });
     this._bar = element("div", { className: "selected", role: "group", hidden: true });
+    this._making = element("div", { className: "making", "aria-hidden": "true", hidden: true });
     this._list = element("details", { className: "listed", ontoggle: () => this._fillList() });
-    this._field = element("div", { className: "field" }, this._canvas, this._tools, this._legend, this._tip, this._bar);
+    this._field = element("div", { className: "field" }, this._canvas, this._tools, this._legend, this._tip, this._bar, this._making);
     section.replaceChildren(this._field, this._told, this._help, this._list);
     this._map = new MapCanvas(this._canvas, {
       open: (row) => this._open(row),
@@ -113,7 +114,9 @@ export class MapRoom {
 
   async _bring(collection) {
     this._told.textContent = say("mapMaking");
-    const made = await ask(`${collectionPath(collection)}/map`);
+    this._making.replaceChildren(element("p", {}, say("mapMaking")), element("progress", {}));
+    this._making.hidden = false;
+    const made = await ask(`${collectionPath(collection)}/map`).finally(() => (this._making.hidden = true));
     if (collection !== this._page.collection()) return;
     this._collection = collection;
     this._isOld = false;

@@ -4,6 +4,8 @@ const count = (n) => n.toLocaleString("en");
 
 export default {
   search: "Search by words, a picture or a sound",
+  searchWith: "Words, a picture or a sound",
+  seeking: "Searching …",
   parts: "Parts of the question",
   addPart: "Keep these words as a part and add another",
   choose: "Search with a picture or sound from this device",
@@ -27,6 +29,7 @@ export default {
   from: "From",
   until: "Until",
   where: "Condition",
+  whereHelp: (names) => `What is known of items: ${names}. For example: taken >= '2024-07' or width > 2000.`,
   fold: "Fold duplicates",
   order: "Order",
   oldestAdded: "as added",
@@ -51,7 +54,7 @@ export default {
   itemsLeft: (n, all) => `${count(n)} of ${count(all)} items`,
   empty: "This collection holds nothing yet.",
   noneLeft: "No item meets these conditions.",
-  best: (p) => `Best hit: ${p} likely`,
+  best: (p) => `Likeliest hit: ${p}`,
   ranked: (n) => (n === 1 ? "1 item" : `${count(n)} items, nearest first`),
   noWords: "No item holds these words.",
   nothingMatches: "Nothing matches. These are merely the nearest.",
@@ -77,6 +80,7 @@ export default {
   why: "Why this hit?",
   warm: "Warm parts speak for the hit, cold ones against it.",
   shares: "What each part of the question adds",
+  closely: "Look closely",
   original: "Original file",
   gone: "The file is gone.",
   changed: "The file was changed since it was added.",

@@ -4,6 +4,8 @@ const count = (n) => n.toLocaleString("zh-CN");
 
 export default {
   search: "用文字、图片或声音搜索",
+  searchWith: "文字、图片或声音",
+  seeking: "正在搜索……",
   parts: "问题的各个部分",
   addPart: "保留这些文字，再加一个部分",
   choose: "用本机的图片或声音搜索",
@@ -27,6 +29,7 @@ export default {
   from: "从",
   until: "到",
   where: "条件",
+  whereHelp: (names) => `各项的已知信息：${names}。例如：taken >= '2024-07' 或 width > 2000。`,
   fold: "合并重复项",
   order: "顺序",
   oldestAdded: "按加入顺序",
@@ -51,7 +54,7 @@ export default {
   itemsLeft: (n, all) => `${count(all)} 项中的 ${count(n)} 项`,
   empty: "此收藏还是空的。",
   noneLeft: "没有符合这些条件的项。",
-  best: (p) => `最佳结果的可能性：${p}`,
+  best: (p) => `结果的最高可能性：${p}`,
   ranked: (n) => `${count(n)} 项，最接近的在前`,
   noWords: "没有包含这些字词的项。",
   nothingMatches: "没有匹配的结果。以下只是最接近的。",
@@ -77,6 +80,7 @@ export default {
   why: "为什么是它？",
   warm: "暖色部分支持此结果，冷色部分反对。",
   shares: "问题的每一部分各贡献多少",
+  closely: "放大细看",
   original: "原始文件",
   gone: "文件已不存在。",
   changed: "文件在加入之后被改动过。",
