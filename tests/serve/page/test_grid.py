@@ -38,7 +38,7 @@ def test_of_very_many_few_are_elements(open_page: Open, url: str) -> None:
 
 def test_layout(open_page: Open) -> None:
     """Rows fill the width, keep the pictures' shapes, and none lies over another."""
-    page = open_page("/page/icon.svg", wait=False)
+    page = open_page()
     found = page.evaluate(
         """async () => {
           const { Layout, LINE } = await import("/page/layout.js");

@@ -94,7 +94,7 @@ def test_hits_and_what_a_line_encloses(on_map: Open, url: str) -> None:
 
 def test_points_and_dots(open_page: Open) -> None:
     """Points are found as by looking at all; a moved picture is the one that is drawn anew."""
-    page = open_page("/page/icon.svg", wait=False)
+    page = open_page()
     found = page.evaluate(
         """async () => {
           const { Camera, Plane } = await import("/page/map/plane.js");
@@ -156,6 +156,7 @@ def test_points_and_dots(open_page: Open) -> None:
     assert found["middle"] == [4, 4, 128, 255] and found["corner"] == [9, 8, 7, 255]
 
 
+@pytest.mark.slow
 def test_map_by_two_fingers(on_map: Open) -> None:
     page = on_map(viewport=PHONE, has_touch=True)
     page.evaluate("document.querySelector('.listed').open = true")

@@ -19,6 +19,7 @@ from tests.serve.page.browsing import (
     keep,
     label,
     playwright,
+    told,
 )
 
 
@@ -103,6 +104,7 @@ def test_several_parts(open_page: Open) -> None:
     keep(page, "parts")
     page.focus("#words")
     page.fill("#words", "")
+    told(page, f"{COUNT} items · The question only says what is not wanted. Add what you look for.")
     with page.expect_response("**/items?*"):
         page.keyboard.press("Backspace")
     page.wait_for_selector("#chips", state="hidden")

@@ -153,12 +153,13 @@ function show(feed, stay) {
 
 /** Say in a line what is shown. */
 function tell() {
-  const { feed, question } = state;
+  const { feed, question, parts } = state;
   if (!feed) return;
+  const isHalf = !question && !feed.isChosen && parts.length > 0;
   const told = byId("told");
   told.classList.toggle("nothing", Boolean(question && (feed.nothingMatches || !feed.total)));
-  told.textContent = [question && !feed.isChosen ? answerOf(feed) : heldBy(feed), feed.isCut && say("end", MOST)]
-    .filter(Boolean).join(" ");
+  told.textContent = [question && !feed.isChosen ? answerOf(feed) : heldBy(feed), isHalf && say("unwantedAlone"), feed.isCut && say("end", MOST)]
+    .filter(Boolean).join(" · ");
 }
 
 function heldBy(feed) {

@@ -25,13 +25,13 @@ const MOST = 128 << 20;
  * @property {number} weight - below zero for what is not wanted.
  */
 
-/** What the server is asked. */
+/** What the server is asked; null where nothing is wanted: what is not wanted finds nothing by itself. */
 export function questionOf(parts, words) {
   const asked = parts.flatMap(({ text, data, item, items, weight }) =>
     items?.map((one) => ({ item: one, weight: weight / items.length })) ?? [{ text, data, item, weight }]);
   if (words && !asked.length) return { query: words };
   if (words) asked.unshift({ text: words, weight: 1 });
-  return asked.length ? { parts: asked } : null;
+  return asked.some(({ weight }) => weight > 0) ? { parts: asked } : null;
 }
 
 export const textPart = (text) => ({ kind: "text", text, name: text, weight: 1 });

@@ -56,6 +56,7 @@ export default {
   noneLeft: "No item meets these conditions.",
   best: (p) => `Likeliest hit: ${p}`,
   ranked: (n) => (n === 1 ? "1 item" : `${count(n)} items, nearest first`),
+  unwantedAlone: "The question only says what is not wanted. Add what you look for.",
   noWords: "No item holds these words.",
   nothingMatches: "Nothing matches. These are merely the nearest.",
   nothingMore: "From here on, no hit is likely to match (each below 5%).",

@@ -56,6 +56,7 @@ export default {
   noneLeft: "没有符合这些条件的项。",
   best: (p) => `结果的最高可能性：${p}`,
   ranked: (n) => `${count(n)} 项，最接近的在前`,
+  unwantedAlone: "问题只说了不要什么，请再加上要找的内容。",
   noWords: "没有包含这些字词的项。",
   nothingMatches: "没有匹配的结果。以下只是最接近的。",
   nothingMore: "从这里起，结果不大可能匹配（各低于 5%）。",
