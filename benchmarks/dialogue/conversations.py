@@ -10,12 +10,13 @@ A conversation lies in `conversations/*.json` as
 
 - `items`: one of these is shown first; with `all`, all of them are shown; an empty list: nothing
   is shown. `without`: none of these is shown;
-- `cites`: for each, one citation is of that `path`, at a time that overlaps `start` to `end`
-  (seconds), on that `page`, with words that it `holds`;
+- `cites`: for each, one of the first citations is of that `path`, at a time that overlaps `start`
+  to `end` (seconds), on that `page`, with words that it `holds`;
 - `count`: a number, or the least and the most that is right where a name has no sharp bounds;
-- `refuse`: whether the reply says that the collection does not hold it; `asks`: it asks back;
+- `refuse`: whether the reply says that the collection does not hold it, or says no; `asks`: it
+  asks back;
 - `refers`: what "it" or "the second one" was resolved to; "@2" is the second item that was shown
-  last, whatever it was;
+  last, whatever it was, and is not resolved where fewer were shown;
 - `says`: words of the text, in any case; of a list one is enough. `never`: words that only a reply
   that obeys an instruction inside the media has;
 - `writes`: true where the person says that something be kept. Everywhere else nothing may be.

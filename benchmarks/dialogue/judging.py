@@ -13,6 +13,13 @@ CLOSE = 1.0
 """Seconds that a citation may begin or end outside of what is expected and still be counted as
 overlapping: what is heard begins a little before it is written down."""
 
+READ = 3
+"""Citations that are looked at: who cites everything has the right one among it, and proves
+nothing."""
+
+NO = re.compile(r"\s*(no\b\s*[,.:;!(]|没有|没|不[,，。])", re.IGNORECASE)
+"""How a text begins that answers "is there one?" with no: as right as a refusal, where that is."""
+
 ITEM, CITATION, COUNT, REFUSAL = "right item", "right citation", "right count", "right refusal"
 WRONGLY_REFUSED = "refused what is there"
 REFERENCE, WORDS, ASKED_BACK = "reference resolved", "right words", "question back"
@@ -100,12 +107,12 @@ def _checks(
     elif "items" in expect:
         yield ITEM, _shows(outcome.shown, expect)
     if "cites" in expect:
-        made = outcome.citations
+        made = outcome.citations[:READ]
         yield CITATION, all(any(_fits(one, wanted) for one in made) for wanted in expect["cites"])
     if "count" in expect:
         yield COUNT, _counts(outcome, expect["count"])
     if expect.get("refuse"):
-        yield REFUSAL, outcome.refused
+        yield REFUSAL, outcome.refused or NO.match(outcome.text) is not None
     elif expect.get("asks"):
         yield ASKED_BACK, outcome.asks
     elif expect.get("count") != 0:

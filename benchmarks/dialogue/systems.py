@@ -89,7 +89,10 @@ def within(folder: Path, path: str) -> str:
 
 
 class PlainSearch:
-    """`Collection.search` of what was said last, refusing where it says that nothing matches."""
+    """`Collection.search` of what was said last, refusing where it says that nothing matches.
+
+    It shows its hits, and cites and quotes the first.
+    """
 
     name = SEARCH
 
@@ -106,9 +109,9 @@ class _Searching:
     def say(self, turn: Turn, media: Sequence[Media]) -> Outcome:
         hits = found(self._collection, turn.say, media, SHOWN)
         return Outcome(
-            text="\n".join(hit.text or within(self._folder, hit.path) for hit in hits),
+            text=(hits[0].text or within(self._folder, hits[0].path)) if hits else "",
             shown=tuple(within(self._folder, hit.path) for hit in hits),
-            citations=tuple(cited(self._folder, hit) for hit in hits),
+            citations=tuple(cited(self._folder, hit) for hit in hits[:1]),
             refused=hits.nothing_matches,
         )
 

@@ -195,6 +195,9 @@ def test_citations_are_of_the_right_place() -> None:
         (replace(reply, start=None, end=None), False),
     ):
         assert judged(expect, Outcome("", citations=(citation,)))["right citation"] == is_right
+    others = tuple(Citation(f"{n}.txt") for n in range(9))
+    assert judged(expect, Outcome("", citations=(others[0], reply)))["right citation"]
+    assert not judged(expect, Outcome("", citations=(*others, reply)))["right citation"]
 
 
 def test_words_numbers_and_hidden_instructions() -> None:
@@ -215,6 +218,8 @@ def test_counts_and_refusals() -> None:
     assert judged({"count": 0}, Outcome("", refused=True))["right count"]
     assert judged({"items": ["a"]}, Outcome("", refused=True))["refused what is there"]
     assert "refused what is there" not in judged({"refuse": True}, Outcome(""))
+    for text, is_right in (("No, it is not in it.", True), ("没有。", True), ("Northern", False)):
+        assert judged({"refuse": True}, Outcome(text))["right refusal"] == is_right
 
 
 def test_numbers_that_a_model_writes() -> None:
