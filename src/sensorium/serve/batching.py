@@ -133,6 +133,7 @@ class BatchedEncoder(Encoder):
         self._change = threading.Condition()
         self._ended = False
         self._costs: dict[tuple[Modality, Role], float] = {}
+        self._taken: dict[int, tuple[float, list[_Order]]] = {}
         self._threads = [
             threading.Thread(target=self._work, name=f"encode {self.name}", daemon=True)
             for _ in range(inner.side_by_side(min(AT_ONCE, os.cpu_count() or 1)))
@@ -155,6 +156,12 @@ class BatchedEncoder(Encoder):
     def is_alive(self) -> bool:
         """Whether it still computes."""
         return all(thread.is_alive() for thread in self._threads) and not self._ended
+
+    @property
+    def computing_for(self) -> float:
+        """Seconds that the oldest batch of this moment has taken so far; 0 where there is none."""
+        now = time.monotonic()
+        return max((now - began for began, _ in [*self._taken.values()]), default=0.0)
 
     def prepare(self, media: Media, role: Role = "document") -> Prepared:
         """See `Encoder`."""
@@ -198,6 +205,8 @@ class BatchedEncoder(Encoder):
         with self._change:
             if self._ended:
                 raise SensoriumError("the server is ending")
+            if not any(one.is_alive() for one in self._threads):  # nobody would ever compute it
+                raise EncoderError(f"{self.name} computes no more: start the server anew")
             is_urgent = len(batch) <= SMALL
             if is_urgent and self._waiting() + len(batch) > self.most_waiting:
                 raise BusyError(self._waiting())
@@ -233,7 +242,23 @@ class BatchedEncoder(Encoder):
         return sum(len(order.items) for order in self._urgent)
 
     def _work(self) -> None:
+        try:
+            self._compute_all()
+        finally:  # however it ends, nobody waits for what will never be computed
+            with self._change:
+                left = self._taken.pop(threading.get_ident(), (0.0, []))[1]
+                others = [one for one in self._threads if one is not threading.current_thread()]
+                if not any(one.is_alive() for one in others):
+                    left = [*left, *self._urgent, *self._patient]
+                    self._urgent.clear()
+                    self._patient.clear()
+            for order in left:
+                if not order.done.done():
+                    order.done.set_exception(EncoderError(f"{self.name} computes no more"))
+
+    def _compute_all(self) -> None:
         while orders := self._next():
+            self._taken[threading.get_ident()] = time.monotonic(), orders
             (modality, role), items = orders[0].kind, [item for o in orders for item in o.items]
             began = time.monotonic()
             try:
@@ -285,6 +310,7 @@ class BatchedEncoder(Encoder):
         more than twice as long, or short, not at all. Batches of single items have a power of two
         of them.
         """
+        self._taken.pop(threading.get_ident(), None)
         with self._change:
             self._change.wait_for(lambda: self._urgent or self._patient or self._ended)
             line = self._urgent or self._patient

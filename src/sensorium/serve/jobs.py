@@ -202,6 +202,11 @@ class Jobs:
         """Whether `stop` was called."""
         return self._ending.is_set()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether jobs that were taken in will be done."""
+        return self._thread is None or self._thread.is_alive() or self.is_ending
+
     def close(self) -> None:
         """`stop`, and wait until it is so."""
         self.stop()
@@ -218,7 +223,8 @@ class Jobs:
             job = self._waiting.get()
             if job is not None:
                 self._do(job)
-                self._forget_old(self._folders[job["collection"]])
+                with contextlib.suppress(OSError):  # else no job after it would ever begin
+                    self._forget_old(self._folders[job["collection"]])
             elif self._waiting.empty():
                 return
 

@@ -122,6 +122,12 @@ class Settings:
         path = self.collections[name]
         return self.uploads / name if self.uploads else path.with_name(f"{path.stem}-uploads")
 
+    @property
+    def lets_write(self) -> bool:
+        """Whether anybody may change anything."""
+        given = {scope for scopes in self.tokens.values() for scope in scopes}
+        return bool((given if self.tokens else {*self.open_scopes}) - {"read"})
+
     def scopes_of(self, token: str) -> frozenset[Scope]:
         """What a token allows; nothing where it is none."""
         digest = digest_of(token)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Query
 
 from sensorium.collection import Item
 from sensorium.collection.staleness import states_of
+from sensorium.errors import SensoriumError
 from sensorium.plain import UNTOLD, plain_fields
 from sensorium.serve.access import Refused
 from sensorium.serve.answers import Answer
@@ -26,11 +27,15 @@ Where = Annotated[
 
 @router.get("", summary="Which collections are served", dependencies=[needs("read")])
 def list_collections(served: ServedState) -> Answer:
-    """Names, and how many items of which modality they hold."""
-    listed = []
+    """Names, and how many items of which modality they hold; why one cannot be opened."""
+    listed: list[dict[str, Any]] = []
     for name in served.settings.collections:
-        info = served.collection(name).info()
-        listed.append({"name": name, "items": info.items, "encoder": info.encoder})
+        try:
+            info = served.collection(name).info()
+        except SensoriumError as error:  # all others are there
+            listed.append({"name": name, "items": {}, "encoder": None, "error": str(error)})
+        else:
+            listed.append({"name": name, "items": info.items, "encoder": info.encoder})
     return Answer({"collections": listed})
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
-import time
+from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from sensorium.collection import Collection
 from sensorium.errors import SensoriumError
 from sensorium.media import Modality, Text
 from sensorium.serve.answers import Answer
 from sensorium.serve.batching import BatchedEncoder, BusyError
 from sensorium.serve.http.depends import ServedState, needs
+from sensorium.serve.served import Served
 
 router = APIRouter(tags=["health"])
 
@@ -26,7 +29,13 @@ class Health(BaseModel):
 
 
 ANSWERS_WITHIN = 5.0
-"""Seconds that an encoder is given for one word before it counts as dead."""
+"""Seconds that an encoder is given for one word. One that still computes is alive, and slow."""
+
+STUCK_AFTER = 120.0
+"""Seconds of one batch from which on nothing is expected of it any more."""
+
+WRITTEN = bytes(1 << 16)
+"""What is written to see whether something can be: as much as a few rows of vectors."""
 
 _PROBE = "health"
 
@@ -36,17 +45,24 @@ _PROBE = "health"
     responses={503: {"description": "Something cannot be searched.", "model": Health}},
 )  # fmt: skip
 def health(served: ServedState) -> Answer:
-    """200 where all that is served can be searched; else 503, with what is wrong."""
+    """200 where all that is served can be searched, and changed by who may; else 503 and why not.
+
+    What is not named there goes on answering.
+    """
     faults: dict[str, str] = {}
-    for name in served.settings.collections:
+    for name, path in served.settings.collections.items():
         try:
-            collection = served.collection(name)
-            len(collection)
+            served.collection(name)
+            _require_database(path)
         except SensoriumError as error:
             faults[f"collection {name}"] = str(error)
+        if served.settings.lets_write and (fault := _fault_of_disks(served, name)):
+            faults[f"writing to {name}"] = fault
     for name, encoder in served.encoders.items():
         if fault := _fault_of(encoder):
             faults[f"encoder {name}"] = fault
+    if not served.jobs.is_alive:
+        faults["jobs"] = "their thread has ended: start the server anew"
     body = {"status": "unhealthy" if faults else "healthy", "faults": faults}
     return Answer(body, 503 if faults else 200)
 
@@ -60,10 +76,38 @@ def metrics(served: ServedState) -> Response:
     return Response(served.metrics.written(), media_type="text/plain; version=0.0.4")
 
 
+def _require_database(path: Path) -> None:
+    """Read a collection's file anew: what is open already may tell rows out of memory.
+
+    By the library alone: whatever else closes a file that SQLite has open takes all locks on it
+    away (`sensorium.collection.database`).
+
+    Raises
+    ------
+    CollectionError
+    """
+    with Collection(path, create=False, auto_optimize=False) as anew:
+        anew.info()
+
+
+def _fault_of_disks(served: Served, name: str) -> str:
+    """Why nothing can be written to where a collection, or what is sent to it, lies."""
+    folders = {served.path(name).parent, served.settings.uploads_of(name)}
+    for folder in sorted(folders):
+        if not folder.is_dir():  # uploads, before the first
+            continue
+        try:
+            with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+                file.write(WRITTEN)
+        except OSError as error:
+            return f"{folder}: nothing can be written ({error.strerror})"
+    return ""
+
+
 def _fault_of(encoder: BatchedEncoder) -> str:
     """Why an encoder is dead; empty where it is alive: it is asked, as a search would."""
     if not encoder.is_alive:
-        return "its thread has ended"
+        return "its thread has ended: start the server anew"
     if Modality.TEXT not in encoder.space.modalities:
         return ""
     found: list[str] = []
@@ -79,7 +123,11 @@ def _fault_of(encoder: BatchedEncoder) -> str:
             found.append("")
 
     asking = threading.Thread(target=ask, daemon=True)
-    began = time.monotonic()
     asking.start()
     asking.join(ANSWERS_WITHIN)
-    return found[0] if found else f"no answer within {time.monotonic() - began:.0f} s"
+    if found:
+        return found[0]
+    if not encoder.is_alive:
+        return "its thread has ended: start the server anew"
+    seconds = encoder.computing_for
+    return f"it has computed one batch for {seconds:.0f} s" if seconds > STUCK_AFTER else ""

@@ -13,7 +13,7 @@ from sensorium.collection.answering import answer_from
 from sensorium.collection.collection import store_of
 from sensorium.collection.previews import preview
 from sensorium.collection.telling import clock
-from sensorium.errors import MediaError, MissingExtraError, UsageError
+from sensorium.errors import MediaError, MissingExtraError, SensoriumError, UsageError
 from sensorium.explain.contact_sheet import contact_sheet
 from sensorium.explain.drawing import drawn
 from sensorium.explain.explaining import explain
@@ -62,9 +62,15 @@ class Tools:
 
     def collections(self) -> CallToolResult:
         """What there is to search."""
-        listed, lines = [], []
+        listed: list[dict[str, Any]] = []
+        lines = []
         for name in self._served.settings.collections:
-            info = self._served.collection(name).info()
+            try:
+                info = self._served.collection(name).info()
+            except SensoriumError as error:  # all others are there
+                listed.append({"name": name, "items": {}, "fields": [], "error": str(error)})
+                lines.append(f"{name}: cannot be opened ({error})")
+                continue
             listed.append({"name": name, "items": info.items, "fields": info.fields})
             held = ", ".join(f"{count} {kind}" for kind, count in info.items.items()) or "nothing"
             lines.append(f"{name}: {held}; fields for where: {', '.join(info.fields) or 'none'}")

@@ -260,7 +260,8 @@ async function bringCollections() {
   const { collections } = await ask("collections");
   state.collections = collections;
   byId("collections").replaceChildren(
-    ...collections.map(({ name }) => element("option", { value: name }, name)),
+    ...collections.map(({ name, error }) =>
+      element("option", { value: name, disabled: Boolean(error), title: error ?? "" }, name)),
   );
   byId("collections").hidden = collections.length < 2;
   byId("collections").value = state.collection;
@@ -362,8 +363,9 @@ async function bringEverything() {
   try {
     const [wanted, room] = recall();
     await bringCollections();
-    const known = state.collections.some(({ name }) => name === wanted);
-    await openCollection(known ? wanted : state.collections[0].name);
+    const there = state.collections.filter(({ error }) => !error);
+    const known = there.some(({ name }) => name === wanted);
+    await openCollection(known ? wanted : (there[0] ?? state.collections[0]).name);
     await learnWhatMayBeDone();
     rooms.offer();
     if (room) await rooms.enter(room);
