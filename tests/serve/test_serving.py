@@ -103,7 +103,7 @@ def test_a_killed_process_loses_no_upload(tmp_path: Path) -> None:
         return httpx.Client(base_url=client.base_url, timeout=60)
 
     try:
-        for number, photo in enumerate(PHOTOS[1:25]):
+        for number, photo in enumerate(PHOTOS[1:13]):
             name, content = f"{number}.jpg", photo.read_bytes()
             while True:  # a connection to the killed one breaks: nothing was acknowledged on it
                 try:
@@ -112,21 +112,25 @@ def test_a_killed_process_loses_no_upload(tmp_path: Path) -> None:
                     break
                 except httpx.TransportError:
                     assert process.poll() is None
-            if number % 8 == 5:
+            if number == 5:
                 os.kill(children(process.pid)[0], signal.SIGKILL)
         for name, content, _ in sent:
             assert (kept / "library" / name).read_bytes() == content
-        for _, _, job in sent:
-            deadline = time.monotonic() + 120
-            while True:
-                with fresh() as other:
-                    state = other.get(f"/api/jobs/{job}").json()["state"]
-                    if state == "done":
-                        break
-                    if state == "interrupted":
-                        assert other.post(f"/api/jobs/{job}").status_code == 200
-                assert time.monotonic() < deadline, state
+        jobs, again = [job for _, _, job in sent], 0
+        deadline = time.monotonic() + 120
+        while jobs:
+            assert time.monotonic() < deadline
+            with fresh() as other:
+                state = other.get(f"/api/jobs/{jobs[0]}").json()["state"]
+                if state == "interrupted":  # by the kill: it goes on under another number
+                    jobs.append(other.post(f"/api/jobs/{jobs[0]}").json()["job"]["id"])
+                    again += 1
+            assert state in ("queued", "running", "interrupted", "done")
+            if state in ("interrupted", "done"):
+                del jobs[0]
+            else:
                 time.sleep(0.05)
+        assert again <= len(sent)
     finally:
         client.close()
         process.send_signal(signal.SIGTERM)
