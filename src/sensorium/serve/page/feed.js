@@ -28,6 +28,7 @@ export class Feed extends EventTarget {
     this._pages = new Map();
     this._running = new Map();
     this._range = [0, 0];
+    this._beside = false;
     this._closed = false;
   }
 
@@ -57,8 +58,9 @@ export class Feed extends EventTarget {
     }
   }
 
-  /** Bring what stands at places from `first` up to `stop`, and what comes next. */
-  want(first, stop) {
+  /** Bring what stands at places from `first` up to `stop`, and, where `beside`, what is next to it. */
+  want(first, stop, beside = true) {
+    this._beside = beside;
     this._range = [Math.floor(first / PAGE), Math.floor(Math.max(first, stop - 1) / PAGE)];
     for (const [page, { abort }] of this._running) {
       if (page < this._range[0] - NEAR || page > this._range[1] + NEAR) abort.abort();
@@ -86,7 +88,7 @@ export class Feed extends EventTarget {
     const [first, last] = this._range;
     const pages = [];
     for (let page = first; page <= last; page++) pages.push(page);
-    pages.push(last + 1, first - 1);
+    if (this._beside) pages.push(last + 1, first - 1);
     for (const page of pages) {
       if (this._running.size >= AT_ONCE || this._closed) return;
       const known = this._pages.has(page) || this._running.has(page);

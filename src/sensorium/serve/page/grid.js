@@ -198,7 +198,7 @@ export class Grid {
     this._list.style.setProperty("--drawn", `${top}px`);
     this._list.style.setProperty("--long", `${layout.top(last) + layout.height(last) - top}px`);
     const seen = layout.cells(layout.rowAt(above))[0];
-    feed.want(seen, layout.cells(layout.rowAt(above + innerHeight))[1]);
+    feed.want(seen, layout.cells(layout.rowAt(above + innerHeight))[1], !this._first);
   }
 
   /** Place the cells of a row. */

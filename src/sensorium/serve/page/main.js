@@ -12,6 +12,7 @@ import { filePart, itemPart, itemsPart, questionOf, showChips, textPart } from "
 import { nameOf } from "./place.js";
 import { Rooms } from "./rooms.js";
 import { browse, firstUnlikely, judge, search } from "./searching.js";
+import * as thumbs from "./thumbs.js";
 import { upload } from "./uploads.js";
 import { bringWords, choose, others, percent, say } from "./words.js";
 
@@ -21,6 +22,13 @@ const PAUSE = 50;
 
 /** Milliseconds after which is said that the answer is still awaited. */
 const PATIENCE = 400;
+
+/** Milliseconds that keys wait at most for the answer to those before them. */
+const WAIT = 400;
+
+/** Milliseconds without a further question after which the page's address tells it: browsers ask
+ * for the page's icon at every change, and some refuse more than a hundred. */
+const REST = 250;
 
 const state = {
   collections: [],
@@ -86,26 +94,33 @@ const mayAdd = () => may("add") && state.addresses.has("POST /api/collections/{c
 let pending = 0;
 let lastKey = -Infinity;
 let running = new AbortController();
+let asked = Promise.resolve();
+let turn = 0;
+let remembering = 0;
 
 /** Look at what is asked now; earlier requests are given up. */
 async function look() {
   clearTimeout(pending);
+  const own = ++turn;
   running.abort();
   running = new AbortController();
   const { signal } = running;
   const words = byId("words").value.trim();
-  const asked = questionOf(state.parts, words);
+  const sought = questionOf(state.parts, words);
   const where = filters.condition();
-  const question = asked && { ...asked, mode: state.mode, where, fold: byId("fold").checked };
+  const question = sought && { ...sought, mode: state.mode, where, fold: byId("fold").checked };
   byId("add-part").hidden = !words;
   filters.ordered(!question);
-  remember(words);
+  clearTimeout(remembering);
+  remembering = setTimeout(() => remember(words), REST);
   const patience = setTimeout(() => byId("seeking").hidden = false, PATIENCE);
   try {
-    const feed = question
-      ? await search(state.collection, question, count, signal)
-      : await browse(state.collection, where, filters.order(), signal);
-    if (signal.aborted) return;
+    const answer = question
+      ? search(state.collection, question, count, signal)
+      : browse(state.collection, where, filters.order(), signal);
+    asked = answer.catch(() => {});
+    const feed = await answer;
+    if (signal.aborted || own !== turn) return;
     state.question = question;
     show(feed, false);
     byId("grid").dataset.asked = words;
@@ -118,14 +133,25 @@ async function look() {
   }
 }
 
+/** Look when what was asked before is answered, unless further keys come.
+ *
+ * A server finishes what it has begun, whether anybody waits for it or not: each question that is
+ * sent meanwhile would make the last one wait longer. */
+async function lookInTurn() {
+  const own = ++turn;
+  await Promise.race([asked, new Promise((go) => setTimeout(go, WAIT))]);
+  if (own === turn) look();
+}
+
 /** Search after a key. What is not composed yet, as pinyin, is no question. */
 function lookAfterKey(event) {
   if (event.isComposing) return;
   clearTimeout(pending);
   const isQuick = event.timeStamp - lastKey < 2 * PAUSE;
   lastKey = event.timeStamp;
-  if (isQuick) pending = setTimeout(look, PAUSE);
-  else look();
+  thumbs.pass();
+  if (isQuick) pending = setTimeout(lookInTurn, PAUSE);
+  else lookInTurn();
 }
 
 /** How many items there are that are looked at; asked once for each condition. */
