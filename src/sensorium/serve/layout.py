@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import faiss
 import numpy as np
 import numpy.typing as npt
@@ -32,13 +34,77 @@ FARTHEST = 4
 STEPS = (50, 200)
 """At least and at most; between them as many as move `MOVES` items in all."""
 
+LISTED = 200
+"""Anchors of a list."""
+
+PROBED = 4
+"""Lists that are looked through for the nearest anchors."""
+
 MOVES = 1_000_000
 
-SAMPLE = 20_000
-"""Vectors that components are found with."""
+ANCHORS = 10_000
+"""Items that are laid out by forces; further ones are placed among them. Forces have time to move
+few items far, not many: of 100,000 laid out whole, fewer lie beside what is like them."""
 
-EXACT = 20_000
-"""Up to so many items neighbours are compared with all, beyond by inverted lists."""
+PLACED_BY = 3
+"""Anchors between which an item is placed, each the more the nearer."""
+
+SAME = 1e-6
+"""Squared distance between components from which on items are told apart."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane on which items lie, and where further ones belong.
+
+    Attributes
+    ----------
+    mean : ndarray of float32, shape (d,)
+    axes : ndarray of float32, shape (d, c)
+        Principal components.
+    anchors : ndarray of float32, shape (a, c)
+        Items that were laid out, along these.
+    places : ndarray of float32, shape (a, 2)
+        Of these items: from -1 to 1.
+    """
+
+    mean: Vectors
+    axes: Vectors
+    anchors: Vectors
+    places: Vectors
+
+    @classmethod
+    def of(cls, vectors: Vectors, *, seed: int = 0) -> tuple[Plane, Vectors]:
+        """Lay items out; gives the plane, and the places of all of them: see `layout`."""
+        random = np.random.default_rng(seed)
+        if len(vectors) <= ANCHORS:
+            rows = np.arange(len(vectors))
+        else:
+            rows = np.sort(random.choice(len(vectors), ANCHORS, replace=False))
+        mean, axes = principal(vectors[rows], COMPONENTS)
+        anchors = _along(vectors[rows], mean, axes)
+        plane = cls(mean, axes, anchors, _laid_out(anchors, random))
+        if len(rows) == len(vectors):
+            return plane, plane.places
+        places = plane.place(vectors)
+        places[rows] = plane.places
+        return plane, places
+
+    def place(self, vectors: Vectors) -> Vectors:
+        """Where items belong, shape (n, 2): between the anchors that they are most like."""
+        if not len(self.anchors):
+            return np.zeros((len(vectors), 2), np.float32)
+        lists = max(1, len(self.anchors) // LISTED)
+        size = self.anchors.shape[1]
+        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(size), size, lists)
+        index.train(self.anchors)
+        index.nprobe = PROBED
+        index.add(self.anchors)
+        many = min(PLACED_BY, len(self.anchors))
+        apart, near = index.search(_along(vectors, self.mean, self.axes), many)
+        shares = np.where(near < 0, 0, 1 / np.maximum(apart, SAME))
+        shares /= shares.sum(axis=1, keepdims=True)
+        return np.asarray(np.einsum("nkd,nk->nd", self.places[near], shares), np.float32)
 
 
 def layout(vectors: Vectors, *, seed: int = 0) -> Vectors:
@@ -46,7 +112,8 @@ def layout(vectors: Vectors, *, seed: int = 0) -> Vectors:
 
     Neighbours attract and random others repel each other, with the forces of UMAP's curve for
     ``min_dist`` 0.1 (McInnes et al. 2018, section 3.2), from principal components on. Every item
-    is moved by its own neighbours alone, all at once.
+    is moved by its own neighbours alone, all at once. Of more than `ANCHORS` items, so many at
+    random are laid out, and the others placed between those that they are most like.
 
     Parameters
     ----------
@@ -59,9 +126,12 @@ def layout(vectors: Vectors, *, seed: int = 0) -> Vectors:
     ndarray of float32, shape (n, 2)
         From -1 to 1; the same for the same vectors.
     """
-    random = np.random.default_rng(seed)
-    reduced = principal(vectors, COMPONENTS, random)
-    if len(vectors) <= NEIGHBOURS + 1:
+    return Plane.of(vectors, seed=seed)[1]
+
+
+def _laid_out(reduced: Vectors, random: np.random.Generator) -> Vectors:
+    """Places of items, shape (n, 2), by their principal components."""
+    if len(reduced) <= NEIGHBOURS + 1:
         return _within_one(np.pad(reduced[:, :2], ((0, 0), (0, max(0, 2 - reduced.shape[1])))))
     near = _neighbours(reduced)
     places = np.ascontiguousarray(reduced[:, :2])
@@ -88,32 +158,27 @@ def layout(vectors: Vectors, *, seed: int = 0) -> Vectors:
     return _within_one(places)
 
 
-def principal(vectors: Vectors, components: int, random: np.random.Generator) -> Vectors:
-    """Vectors along their first principal components, shape (n, at most `components`)."""
+def principal(vectors: Vectors, components: int) -> tuple[Vectors, Vectors]:
+    """The mean of vectors, shape (d,), and their first principal components, shape (d, c)."""
     if not len(vectors):
-        return np.zeros((0, 2), np.float32)
-    chosen = vectors
-    if len(vectors) > SAMPLE:
-        chosen = vectors[np.sort(random.choice(len(vectors), SAMPLE, replace=False))]
-    mean = chosen.mean(axis=0)
-    centred = chosen - mean
+        return np.zeros(vectors.shape[1], np.float32), np.zeros((vectors.shape[1], 2), np.float32)
+    mean = vectors.mean(axis=0)
+    centred = vectors - mean
     _, directions = np.linalg.eigh(centred.T @ centred)
     axes = directions[:, ::-1][:, : min(components, vectors.shape[1])]
     # The sign of an axis is anybody's choice: let the largest number of each be positive.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    return np.ascontiguousarray((vectors - mean) @ axes, np.float32)
+    return mean, np.ascontiguousarray(axes, np.float32)
+
+
+def _along(vectors: Vectors, mean: Vectors, axes: Vectors) -> Vectors:
+    """Vectors along axes, shape (n, c)."""
+    return np.ascontiguousarray(vectors @ axes - mean @ axes, np.float32)
 
 
 def _neighbours(reduced: Vectors) -> npt.NDArray[np.int64]:
     """Rows of the nearest others of each, shape (n, NEIGHBOURS)."""
-    size = reduced.shape[1]
-    if len(reduced) <= EXACT:
-        index = faiss.IndexFlatL2(size)
-    else:
-        lists = int(len(reduced) ** 0.5)
-        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(size), size, lists)
-        index.train(reduced[:: max(1, len(reduced) // (40 * lists))])
-        index.nprobe = 8
+    index = faiss.IndexFlatL2(reduced.shape[1])
     index.add(reduced)
     _, found = index.search(reduced, NEIGHBOURS + 1)
     own = np.arange(len(reduced))[:, None]

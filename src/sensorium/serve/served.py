@@ -17,6 +17,7 @@ from sensorium.errors import CollectionError, SensoriumError
 from sensorium.serve.adding import JOBS, add
 from sensorium.serve.batching import BatchedEncoder
 from sensorium.serve.jobs import Jobs
+from sensorium.serve.maps import Maps
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.overview import Overview, Overviews
 from sensorium.serve.searches import Searches
@@ -46,7 +47,7 @@ class Served:
         self.decoding = Turns(settings.limits.tasks, settings.limits.tasks_waiting)
         self.searches: Searches[Any] = Searches()
         self.models = Models()
-        self.maps: dict[str, tuple[object, bytes, str]] = {}
+        self.maps = Maps()
         self._overviews = Overviews()
         folders = {name: settings.uploads_of(name) / JOBS for name in settings.collections}
         self.jobs = Jobs(folders, partial(add, self), settings.limits.jobs)

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import hashlib
-import json
-import math
-import threading
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from sensorium.collection import Collection
 from sensorium.collection.collection import store_of
 from sensorium.collection.duplicates import find_duplicate_items
 from sensorium.plain import plain_fields
 from sensorium.serve.answers import Answer
 from sensorium.serve.http.collections import item_of, with_states
 from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
-from sensorium.serve.layout import layout
-from sensorium.serve.overview import Overview
+from sensorium.serve.maps import packed
 
 router = APIRouter(prefix="/api/collections/{collection}", tags=["overview"])
-
-_MAPPING = threading.Lock()
-
-UNDATED = (1 << 16) - 1
-"""Stands for the month of what is undated."""
 
 
 @router.get(
@@ -94,7 +81,9 @@ def map_(served: ServedState, collection: CollectionName, request: Request) -> R
     uint8, the place of each item's modality in ``modalities``; ``taken`` as uint16, the place of
     the month in ``months``, or 65535 for what is undated.
     """
-    packed_map, tag = _map_of(served, collection)
+    packed_map, tag = served.maps.of(
+        collection, served.collection(collection), lambda: served.overview(collection)
+    )
     headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "accept-encoding"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
@@ -124,48 +113,3 @@ def duplicates(
         for one in found[offset : offset + limit]
     ]
     return Answer({"groups": groups, "count": len(found)})
-
-
-def packed(numbers: npt.NDArray[Any], kind: str) -> str:
-    """An array as base64 of its bytes."""
-    return base64.b64encode(np.ascontiguousarray(numbers, kind).tobytes()).decode("ascii")
-
-
-def _map_of(served: Any, name: str) -> tuple[bytes, str]:
-    """The map of a collection as it is now, packed; made once for each version."""
-    collection: Collection = served.collection(name)
-    with _MAPPING:  # it takes all processors; one at a time
-        version = collection, store_of(collection).version()
-        held = served.maps.get(name)
-        if held is None or held[0] != version:
-            mapped = _mapped(collection, served.overview(name))
-            made = gzip.compress(json.dumps(mapped).encode(), 6, mtime=0)
-            held = served.maps[name] = version, made, f'"{hashlib.sha256(made).hexdigest()[:32]}"'
-        return held[1], held[2]
-
-
-def _mapped(collection: Collection, seen: Overview) -> dict[str, Any]:
-    segments = collection.segments()
-    ids, rows = np.unique(segments.item_ids, return_inverse=True)
-    means = np.zeros((len(ids), segments.vectors.shape[1]), np.float32)
-    np.add.at(means, rows, segments.vectors)
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
-    x, y = layout(means).T if len(ids) else (np.zeros(0), np.zeros(0))
-    of_item = dict(zip(segments.item_ids[::-1].tolist(), segments.modalities[::-1], strict=True))
-    kinds = [str(of_item[item]) for item in ids.tolist()]
-    modalities = sorted({*kinds})
-    assert all(map(math.isfinite, x.tolist())) and all(map(math.isfinite, y.tolist()))
-    months = list(seen.months()[0])[:UNDATED]
-    places = {month: place for place, month in enumerate(months)}
-    taken = dict(zip(seen.ids.tolist(), seen.taken, strict=True))
-    of_months = [places.get(taken.get(item, "")[:7], UNDATED) for item in ids.tolist()]
-    return {
-        "count": len(ids),
-        "ids": packed(ids, "<u4"),
-        "x": packed(x, "<f4"),
-        "y": packed(y, "<f4"),
-        "kinds": packed(np.array([modalities.index(kind) for kind in kinds]), "u1"),
-        "modalities": modalities,
-        "taken": packed(np.array(of_months), "<u2"),
-        "months": months,
-    }
