@@ -27,6 +27,7 @@ from sensorium.tasks.zero_shot import ZeroShotClassifier, most_probable
 VECTOR_MODALITIES = {"video": "image", "mesh": "image"}
 """Modality of the segments of items that are encoded as frames or views."""
 
+Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 Probabilities = Callable[[Vectors, str], npt.NDArray[np.float32]]
 """Takes vectors, shape (n, d), and the modality they are of; gives shape (n, labels)."""
@@ -109,17 +110,9 @@ def label_items(
     list of Labelled
         In the order of adding; see `sensorium.ranking.labels.of_items`.
     """
-    item_ids, modalities, vectors = segments.item_ids, segments.modalities, segments.vectors
-    # A picture is what it is as a whole, as when its file is classified.
-    whole = ~tiles_among(store, segments.ids, item_ids, modalities)
-    item_ids, vectors, modalities = item_ids[whole], vectors[whole], modalities[whole]
-    if kinds is not None:
-        counting = counting_segments(item_ids, modalities, kinds)
-        item_ids, vectors, modalities = item_ids[counting], vectors[counting], modalities[counting]
-    by_segment = np.zeros((len(item_ids), len(labels)))
-    for kind in {*modalities.tolist()}:
-        by_segment[modalities == kind] = probabilities(vectors[modalities == kind], kind)
-    ids, by_item = of_items(item_ids, by_segment, judged=judged)
+    ids, by_item = probabilities_of_items(
+        store, segments, probabilities, len(labels), kinds=kinds, judged=judged
+    )
     items = store.items(ids.tolist())
     return [
         Labelled(
@@ -130,3 +123,50 @@ def label_items(
         for i, best_labels in zip(ids.tolist(), most_probable(labels, by_item, k), strict=True)
         if i in items
     ]
+
+
+def probabilities_by_classifier(
+    store: Store, encoder: Encoder, segments: Segments, trained: VectorClassifier
+) -> tuple[Ids, Vectors]:
+    """Probabilities of items by a classifier over vectors.
+
+    Returns
+    -------
+    ids : ndarray of int64, shape (m,)
+        Of the items that have segments which it can label, in ascending order.
+    probabilities : ndarray of float32, shape (m, labels)
+
+    Raises
+    ------
+    SpaceMismatchError
+        When it stands on vectors of another space.
+    """
+    trained.require_space(encoder.space)
+    kind = VECTOR_MODALITIES.get(trained.modality, trained.modality)
+    return probabilities_of_items(
+        store, segments, lambda vectors, _: trained.probabilities(vectors), len(trained.labels),
+        kinds=(kind,),
+    )  # fmt: skip
+
+
+def probabilities_of_items(
+    store: Store,
+    segments: Segments,
+    probabilities: Probabilities,
+    labels: int,
+    *,
+    kinds: Sequence[str] | None = None,
+    judged: bool = False,
+) -> tuple[Ids, Vectors]:
+    """Ids of items, shape (m,), and their probabilities, shape (m, labels); see `label_items`."""
+    item_ids, modalities, vectors = segments.item_ids, segments.modalities, segments.vectors
+    # A picture is what it is as a whole, as when its file is classified.
+    whole = ~tiles_among(store, segments.ids, item_ids, modalities)
+    item_ids, vectors, modalities = item_ids[whole], vectors[whole], modalities[whole]
+    if kinds is not None:
+        counting = counting_segments(item_ids, modalities, kinds)
+        item_ids, vectors, modalities = item_ids[counting], vectors[counting], modalities[counting]
+    by_segment = np.zeros((len(item_ids), labels))
+    for kind in {*modalities.tolist()}:
+        by_segment[modalities == kind] = probabilities(vectors[modalities == kind], kind)
+    return of_items(item_ids, by_segment, judged=judged)

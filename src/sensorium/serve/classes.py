@@ -111,30 +111,31 @@ def told(folder: Path) -> dict[str, Any]:
 
 def examples_of(collection: Collection, name: str) -> dict[str, list[int]]:
     """Ids of the items of each label that a classifier was taught by, without forgotten ones."""
-    said: dict[str, list[int]] = json.loads(
-        (_known(collection, name) / EXAMPLES).read_text("utf-8")
-    )
+    said: dict[str, list[int]] = json.loads((known(collection, name) / EXAMPLES).read_text("utf-8"))
     there = {item.id for item in collection.items(ids=[i for ids in said.values() for i in ids])}
     return {label: [i for i in ids if i in there] for label, ids in said.items()}
 
 
-def classify(
-    collection: Collection, name: str, k: int, where: str | None, save: bool
-) -> list[Labelled]:
-    """Label items by a classifier; see `Collection.classify`."""
-    folder = _known(collection, name)
-    return collection.classify(folder, k=k, where=where, save=name if save else None)
+def label(collection: Collection, name: str, where: str | None) -> list[Labelled]:
+    """Store what a classifier says of items as their metadata; see `Collection.classify`."""
+    return collection.classify(known(collection, name), k=1, where=where, save=name)
 
 
 def forget(collection: Collection, name: str) -> None:
     """Delete a classifier; what was labelled by it stays."""
-    folder = _known(collection, name)
+    folder = known(collection, name)
     with _WRITING:
         CLASSIFIER.withdraw(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _known(collection: Collection, name: str) -> Path:
+def known(collection: Collection, name: str) -> Path:
+    """The folder of a classifier that was taught.
+
+    Raises
+    ------
+    UnknownClassesError, UsageError
+    """
     folder = folder_of(collection, name)
     if not CLASSIFIER.is_in(folder):
         known = ", ".join(one["name"] for one in listed(collection)) or "none"

@@ -110,7 +110,7 @@ def placed(segments: Segments, known: Places | None = None) -> Places:
         Of the same collection, earlier. What is as it was stays where it was, and what came since
         is placed among it, until it is much.
     """
-    order, starts, items = _grouped(segments.item_ids)
+    order, starts, items = grouped(segments.item_ids)
     newest = np.maximum.reduceat(segments.ids[order], starts) if len(items) else items
     means = _means(segments.vectors, order, starts)
     is_known, rows = np.zeros(len(items), bool), np.zeros(len(items), np.intp)
@@ -128,7 +128,7 @@ def placed(segments: Segments, known: Places | None = None) -> Places:
     return Places(items, newest, places, known.plane, known.laid_out)
 
 
-def _grouped(item_ids: Ids) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Ids]:
+def grouped(item_ids: Ids) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Ids]:
     """An order in which segments of each item are together, where each begins, and the items."""
     order = np.argsort(item_ids, kind="stable")
     starts = np.flatnonzero(np.diff(item_ids[order], prepend=-1))
@@ -148,7 +148,7 @@ def _means(vectors: Vectors, order: npt.NDArray[np.intp], starts: npt.NDArray[np
 
 
 def _mapped(segments: Segments, placed: Places, seen: Overview) -> dict[str, Any]:
-    order, starts, items = _grouped(segments.item_ids)
+    order, starts, items = grouped(segments.item_ids)
     assert np.isfinite(placed.places).all()
     modalities, kinds = np.unique(segments.modalities, return_inverse=True)
     months = list(seen.months()[0])[:UNDATED]

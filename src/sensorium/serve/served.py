@@ -17,6 +17,7 @@ from sensorium.errors import CollectionError, SensoriumError
 from sensorium.serve.adding import JOBS, add
 from sensorium.serve.batching import BatchedEncoder
 from sensorium.serve.jobs import Jobs
+from sensorium.serve.labels import KeptLabels
 from sensorium.serve.maps import Maps
 from sensorium.serve.metrics import Metrics
 from sensorium.serve.overview import Overview, Overviews
@@ -48,6 +49,7 @@ class Served:
         self.searches: Searches[Any] = Searches()
         self.models = Models()
         self.maps = Maps()
+        self.labels = KeptLabels()
         self._overviews = Overviews()
         folders = {name: settings.uploads_of(name) / JOBS for name in settings.collections}
         self.jobs = Jobs(folders, partial(add, self), settings.limits.jobs)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from sensorium import Collection
+from sensorium.serve import labels
 from tests.serve.conftest import SAMPLE, Serve
 
 API = "/api/collections/library"
@@ -105,3 +107,53 @@ def test_one_kind_of_media(client: httpx.Client) -> None:
     answer = client.post(f"{API}/classes", json=lesson)
     assert answer.status_code == 400 and "one kind" in answer.json()["error"]["message"]
     assert client.get(f"{API}/classes/..%2fx/items").status_code in (400, 404)
+
+
+def test_only_what_is_new_is_classified(
+    client: httpx.Client, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    animals, buildings = by_kind(client)
+    lesson = {"name": "again", "labels": {"animal": animals[:2], "building": buildings[:2]}}
+    client.post(f"{API}/classes", json=lesson)
+    asked: list[int] = []
+    classify = labels.probabilities_by_classifier
+
+    def counted(store: Any, encoder: Any, segments: Any, trained: Any) -> Any:
+        asked.append(len(segments.ids))
+        return classify(store, encoder, segments, trained)
+
+    monkeypatch.setattr(labels, "probabilities_by_classifier", counted)
+
+    def found(**options: Any) -> dict[str, Any]:
+        answer = client.get(f"{API}/classes/again/items", params={"k": 2, **options})
+        assert answer.status_code == 200, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    first = found()
+    everything = asked.pop()
+    animal = found(label="animal", where=f"id != {animals[0]}")
+    assert found() == first and not asked
+    assert animal["total"] == first["counts"]["animal"] - 1
+    with Collection(library, create=False) as opened:
+        opened.add(SAMPLE / "c_IndiaGate.jpg")
+        (new,) = opened.ids("path LIKE '%c_IndiaGate.jpg'").tolist()
+        more = found()
+        assert asked.pop() == 1 and not asked
+        assert [one for one in more["items"] if one["id"] != new] == first["items"]
+        whole = opened.classify(library.with_name("library-classes") / "again", k=2)
+        assert more["items"] == [{"id": one.id, "labels": approx(one.labels)} for one in whole]
+        opened.delete(new)
+    assert found() == first
+    asked.clear()
+    other = {**lesson, "labels": {"animal": buildings[:2], "building": animals[:2]}}
+    client.post(f"{API}/classes", json=other)
+    turned = found()
+    assert asked == [everything]
+    assert turned["counts"] == {
+        "building": first["counts"]["animal"], "animal": first["counts"]["building"],
+    }  # fmt: skip
+
+
+def approx(said: list[tuple[str, float]]) -> Any:
+    """Products of few rows and of many are rounded in another way."""
+    return pytest.approx(dict(said), abs=1e-5)

@@ -69,13 +69,17 @@ def items(
 ) -> Answer:
     """A page of items with their most probable labels, and how many of all have which first."""
     with served.turns:
-        found = classes.classify(collection, name, k, where, save=False)
-    counts = _counts(found)
+        found = served.labels.of(collection, name)
+    if where is not None:
+        found = found.among(collection.ids(where))
+    counts = found.counts()
     if label is not None:
-        found = [one for one in found if one.labels[0][0] == label]
-        found.sort(key=lambda one: one.labels[0][1], reverse=not unsure)
-    page = [{"id": one.id, "labels": dict(one.labels)} for one in found[offset : offset + limit]]
-    return Answer({"items": page, "total": len(found), "counts": counts})
+        found = found.of_label(label, unsure=unsure)
+    page = [
+        {"id": item, "labels": dict(labels)}
+        for item, labels in found.page(offset, offset + limit, k)
+    ]
+    return Answer({"items": page, "total": len(found.items), "counts": counts})
 
 
 @router.post("/{name}/classify", summary="Label all items for good", dependencies=[needs("judge")])
@@ -87,7 +91,7 @@ def classify(
 ) -> Answer:
     """Each gets its label as metadata of the classifier's name: ``where=`` finds it by that."""
     with served.turns:
-        found = classes.classify(collection, name, 1, where, save=True)
+        found = classes.label(collection, name, where)
     return Answer({"total": len(found), "counts": _counts(found)})
 
 
