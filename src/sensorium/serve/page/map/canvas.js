@@ -151,7 +151,8 @@ export class MapCanvas {
     const what = { ...scene, colours: scene.places, ground: rgb(ground), radius: this._radius() };
     context.fillStyle = ground;
     context.fillRect(0, 0, camera.width, camera.height);
-    if (this._dots.show(context, camera, what, !this._moves) && !this._moves) this.soon();
+    const again = this._dots.show(context, camera, what, !this._moves);
+    if (again && (!this._moves || this._dots.isDrawing)) this.soon();
     this._findPictures();
     this._drawHits();
     for (const shown of this._shown) this._drawPicture(shown);
