@@ -25,22 +25,22 @@ def plain(value: Any) -> Any:
     return plain_fields(value) if is_made else str(value)
 
 
-def as_utf8(value: Any, indent: int | None = None) -> str:
+def as_utf8(value: Any, indent: int | None = None, *, allow_nan: bool = True) -> str:
     """Write a result as JSON for a file in UTF-8.
 
     A file name that is no UTF-8 has no letters: JSON's escapes stand for its bytes, and Python
     reads the same name from them.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=plain)
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=plain, allow_nan=allow_nan)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return json.dumps(value, indent=indent, default=plain)
+        return json.dumps(value, indent=indent, default=plain, allow_nan=allow_nan)
     return text
 
 
 def as_json(value: Any) -> str:
-    """Write a result as JSON.
+    """Write a result as JSON that is sent in UTF-8, as `as_utf8` does.
 
     Raises
     ------
@@ -48,4 +48,4 @@ def as_json(value: Any) -> str:
         For a number that is none (NaN) or is infinite: JSON has no word for it, and what readers
         make of one differs.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain)
+    return as_utf8(value, allow_nan=False)

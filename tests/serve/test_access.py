@@ -51,7 +51,7 @@ def test_without_the_token_nothing(serve: Serve, photos: Path) -> None:
     assert client.get("/metrics").status_code == 401
     assert client.get("/openapi.json").status_code == 401
     assert client.get(LIST, headers={"Authorization": "Bearer wrong"}).status_code == 401
-    assert client.get("/health").status_code == 200
+    assert (health := client.get("/health")).status_code == 200, health.text
     for headers in ({"Authorization": f"Bearer {TOKEN}"}, {"x-api-key": TOKEN}):
         assert client.get(LIST, headers=headers).status_code == 200
     other = client.get(LIST, headers={"Authorization": f"Bearer {OTHER}"})
@@ -71,6 +71,35 @@ def test_other_sites_are_kept_out(client: httpx.Client) -> None:
     own = {"Origin": str(client.base_url).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
     assert client.get(LIST, headers=own).status_code == 200
     assert "access-control-allow-origin" not in client.get(LIST, headers=own).headers
+
+
+@pytest.mark.parametrize("name", ["[", "[::1", "localhost]", "[zz]"])
+def test_what_is_no_address_is_nobodys(client: httpx.Client, name: str) -> None:
+    assert client.get(LIST, headers={"Host": name}).status_code == 421
+    assert client.get(LIST, headers={"Origin": f"http://{name}"}).status_code == 403
+
+
+def test_unknown_addresses_and_methods(client: httpx.Client) -> None:
+    """In the shape of all errors; what a method may be is told."""
+    for method, path, status in (
+        ("GET", "/nosuch", 404), ("GET", f"{LIST}/", 404), ("PUT", LIST, 405),
+        ("GET", f"{LIST}/photos/search", 405), ("PATCH", "/v1/embeddings", 405),
+        ("GET", "/mcp/nosuch", 404),
+    ):  # fmt: skip
+        answer = client.request(method, path)
+        assert answer.status_code == status, (method, path)
+        assert answer.json()["error"]["type"] == "http_error"
+        assert ("allow" in answer.headers) == (status == 405)
+    for path in ("/", "/health"):
+        assert client.head(path).status_code == 200 and not client.head(path).content
+
+
+def test_methods_of_other_protocols_are_counted_as_one(client: httpx.Client) -> None:
+    """Servers may hand on any word, and each would be counted for good."""
+    for method in ("PROPFIND", "MKCOL"):
+        assert client.request(method, LIST).status_code == 405
+    counted = client.get("/metrics").text
+    assert 'method="other"' in counted and "PROPFIND" not in counted
 
 
 def test_every_answer_has_its_guards(client: httpx.Client) -> None:
@@ -96,6 +125,17 @@ def test_too_often(serve: Serve, photos: Path) -> None:
     answers = [client.get(LIST) for _ in range(7)]
     assert [answer.status_code for answer in answers].count(429) == 2
     assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_tokens_that_begin_alike_are_counted_apart(serve: Serve, photos: Path) -> None:
+    tokens = [f"family-{name}-0123456789" for name in ("anna", "bert")]
+    client = serve(
+        photos, tokens={digest_of(token): ["read"] for token in tokens},
+        limits=Limits(requests_per_minute=5),
+    )  # fmt: skip
+    anna, bert = ({"x-api-key": token} for token in tokens)
+    assert [client.get(LIST, headers=anna).status_code for _ in range(7)].count(429) == 2
+    assert client.get(LIST, headers=bert).status_code == 200
 
 
 def test_who_comes_when_it_is_full_is_told_when_to_come_again(serve: Serve, photos: Path) -> None:

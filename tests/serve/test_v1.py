@@ -157,6 +157,9 @@ def test_cohere(client: httpx.Client, own: np.ndarray) -> None:
         ({"input": "a", "model": "../mini"}, 404, "mini"),
         ({"input": ["a"] * 3000}, 400, "2048"),
         ({"messages": 3}, 400, "messages"),
+        ({"input": "a" * 40_001}, 400, "input 0: "),
+        ({"input": ["a" * 40_000] * 26}, 400, "1,040,000 characters"),
+        ({"input": [{"content": [{"text": "a" * 40_000}] * 26}]}, 400, "1,040,000 characters"),
     ],
 )
 def test_errors(client: httpx.Client, asked: dict[str, Any], status: int, told: str) -> None:

@@ -142,6 +142,8 @@ class SQLiteStore(Database):
         """See `Store.items`."""
         stored: dict[Any, StoredItem] = {}
         place = 1 if keys and isinstance(keys[0], str) else 0
+        if not place:  # SQLite has no larger numbers, so that no item has
+            keys = [key for key in keys if abs(int(key)) < 1 << 63]
         for some in _portions(keys):
             marks = ",".join("?" * len(some))
             column = ("id", "path")[place]

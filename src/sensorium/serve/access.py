@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sensorium.serve.faults import FAULT, LOG
-from sensorium.serve.settings import Settings
+from sensorium.serve.settings import Settings, digest_of
 
 COOKIE = "sensorium_token"
 """Holds the token of who looks at the page: pictures and players send no headers of their own."""
@@ -166,7 +166,7 @@ class Guard:
             token = headers.get("x-api-key", "") or _cookie(headers)
         scopes = self._settings.scopes_of(token.strip()) if token else frozenset()
         # Wrong tokens count for the address that tries them.
-        return scopes, f"token {token[:6]}" if scopes else address
+        return scopes, f"token {digest_of(token.strip())}" if scopes else address
 
 
 class _Rates:

@@ -17,6 +17,7 @@ try:
     import anyio.to_thread
     from fastapi import FastAPI
     from starlette.responses import FileResponse
+    from starlette.routing import Route
     from starlette.staticfiles import StaticFiles
     from starlette.types import ASGIApp
     from threadpoolctl import threadpool_limits
@@ -37,6 +38,7 @@ from sensorium.serve.http import (
     session,
     tasks,
 )
+from sensorium.serve.mcp.http import PATH as MCP
 from sensorium.serve.mcp.http import Readers
 from sensorium.serve.mcp.http import make_app as make_mcp_app
 from sensorium.serve.mcp.server import make_server
@@ -83,7 +85,7 @@ def create_app(settings: Settings) -> ASGIApp:
         docs_url=None, redoc_url=None,  # their pages load programs from other servers
         telemetry={"auto_configure": False},  # else a variable makes it report to one
         max_body_size=settings.limits.body_bytes,
-        responses=PROBLEMS,
+        responses=PROBLEMS, redirect_slashes=False,
     )  # fmt: skip
     app.state.served = served
     served.metrics.watch(served)
@@ -94,12 +96,14 @@ def create_app(settings: Settings) -> ASGIApp:
     for light in (media, health, session, collections, classes, jobs, overview):
         app.include_router(light.router)
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
         return FileResponse(PAGE / "index.html", headers={"cache-control": "no-cache"})
 
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
-    app.mount("/", Readers(make_mcp_app(tools, settings)))
+    # Of its own path alone: what is mounted answers for every path that is nobody's.
+    app.router.routes.append(Route(MCP, Readers(make_mcp_app(tools, settings))))
     bounded = TooLong(app, settings.limits.body_bytes)
     return Guard(Counted(bounded, served.metrics), settings)
 

@@ -71,6 +71,14 @@ class BusyError(SensoriumError):
         self.seconds = seconds
 
 
+class EndingError(BusyError):
+    """The server ends: what is not begun is not done."""
+
+    def __init__(self) -> None:
+        SensoriumError.__init__(self, "the server is ending: ask again in 5 s")
+        self.seconds = 5
+
+
 @dataclass
 class _Order:
     """What one caller wants computed; of one kind is what one batch can hold."""
@@ -185,7 +193,7 @@ class BatchedEncoder(Encoder):
         Raises
         ------
         BusyError
-            When too many wait already.
+            When too many wait already, or the server ends (`EndingError`).
         """
         if not batch:
             return np.empty((0, self.space.dimension), np.float32)
@@ -204,7 +212,7 @@ class BatchedEncoder(Encoder):
         order = _Order((modality, role if self.tells_queries_apart else "document"), batch)
         with self._change:
             if self._ended:
-                raise SensoriumError("the server is ending")
+                raise EndingError
             if not any(one.is_alive() for one in self._threads):  # nobody would ever compute it
                 raise EncoderError(f"{self.name} computes no more: start the server anew")
             is_urgent = len(batch) <= SMALL

@@ -18,10 +18,11 @@ from urllib.parse import unquote, urlsplit
 
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError, UsageError
+from sensorium.media import Text
 from sensorium.media.fetching import fetch
 from sensorium.media.sources import shown_url
 from sensorium.serve.access import Refused
-from sensorium.serve.settings import Settings
+from sensorium.serve.settings import Limits, Settings
 from sensorium.serve.uploads import safe_name
 
 FETCH_SECONDS, FETCH_SILENCE = 30.0, 10.0
@@ -49,6 +50,22 @@ class Given:
     path: Path
     name: str
     is_item: bool = False
+
+
+def words(text: str, limits: Limits) -> Text:
+    """Words of a request, as media that are encoded.
+
+    Raises
+    ------
+    UsageError
+        For more than others are made to wait for.
+    """
+    if len(text) > limits.text_characters:
+        raise UsageError(
+            f"a text of {len(text):,} characters; at most {limits.text_characters:,} are encoded "
+            "at once: send it in parts"
+        )
+    return Text(text)
 
 
 @contextmanager

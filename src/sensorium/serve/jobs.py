@@ -21,7 +21,7 @@ from typing import IO, Any
 from sensorium.errors import SensoriumError, UsageError, WriteError
 from sensorium.media.progress import NO_FIGURES, Progress
 from sensorium.plain import as_json
-from sensorium.serve.batching import BusyError
+from sensorium.serve.batching import BusyError, EndingError
 
 try:
     import fcntl
@@ -92,6 +92,7 @@ class Jobs:
         self._name = secrets.token_hex(8)
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._locks: dict[Path, IO[bytes]] = {}
+        self._untold: dict[str, Job] = {}  # ended, which their files do not say: a disk was full
         self._ending = threading.Event()
         self._submitting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -215,7 +216,8 @@ class Jobs:
             self._thread.join(PATIENCE)
         for path, lock in self._locks.items():
             lock.close()
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it says nothing without who holds it
+                path.unlink(missing_ok=True)
         self._locks.clear()
 
     def _run(self) -> None:
@@ -250,13 +252,20 @@ class Jobs:
             job["state"] = "done"
         except StoppedError as stopped:
             job["report"] = json.loads(as_json(stopped.report))
-            job["state"] = "cancelled" if self._is_cancelled(job) else "interrupted"
+            job["state"] = self._ended_early(job)
+        except EndingError:
+            job["state"] = self._ended_early(job)
         except Exception as error:  # whatever it is, whoever asked for it is told
             is_ours = isinstance(error, SensoriumError)
             job["state"], job["error"] = "failed", str(error) if is_ours else repr(error)[:500]
         job["ended"] = time.time()
-        with contextlib.suppress(WriteError):  # a full disk: it is told to be interrupted then
+        try:
             self._write(job, durable=True)
+        except WriteError:  # a full disk; another process tells it to be interrupted after the end
+            self._untold[job["id"]] = job
+
+    def _ended_early(self, job: Job) -> str:
+        return "cancelled" if self._is_cancelled(job) else "interrupted"
 
     def _is_stopped(self, job: Job) -> bool:
         return self._ending.is_set() or self._is_cancelled(job)
@@ -279,6 +288,8 @@ class Jobs:
     def _now(self, job: Job, folder: Path) -> Job:
         """What a job is, which its file cannot say where its process is gone."""
         worker = job.pop("worker", "")
+        if job["id"] in self._untold:
+            return dict(self._untold[job["id"]])
         if job["state"] not in UNFINISHED:
             return job
         if job["state"] == "queued" and self._never_began(job):
@@ -291,7 +302,9 @@ class Jobs:
         """Say that this process lives, as long as it does."""
         path = folder / f"{self._name}.lock"
         if path in self._locks:
-            return
+            if path.exists():
+                return
+            self._locks.pop(path).close()  # somebody removed the folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             flush_folder(folder.parent)
@@ -316,6 +329,8 @@ class Jobs:
             if durable:
                 flush_folder(path.parent)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
             raise WriteError(f"{path}: a job cannot be noted ({error.strerror})") from error
 
     def _forget_old(self, folder: Path) -> None:

@@ -46,6 +46,8 @@ class Limits:
         is told to come again (503).
     results : int
         Hits of one answer.
+    text_characters : int
+        Of one text that is encoded: others wait as long as that takes.
     """
 
     body_bytes: int = 1 << 20
@@ -57,6 +59,7 @@ class Limits:
     tasks: int = 2
     tasks_waiting: int = 32
     results: int = 1000
+    text_characters: int = 40_000
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ import httpx
 import pytest
 
 from sensorium import Collection
+from sensorium.serve.batching import EndingError
+from sensorium.serve.jobs import Job, Jobs
 from sensorium.serve.settings import Limits
 from sensorium.serve.uploads import safe_name
 from tests.serve.conftest import SAMPLE, Serve
@@ -101,6 +104,57 @@ def test_nothing_is_written_over(serve: Serve, library: Path) -> None:
     assert [(uploads / n).read_bytes() for n in ("a.jpg", "a-2.jpg", "a-3.jpg")] == contents
     left = [path.name for path in uploads.iterdir() if path.name != ".jobs"]
     assert sorted(left) == ["a-2.jpg", "a-3.jpg", "a.jpg"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes there")
+def test_names_that_are_no_text_are_told(serve: Serve, library: Path, tmp_path: Path) -> None:
+    """A job that names such a file ends, and the next one is done."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xff.jpg")).write_bytes(PHOTOS[3].read_bytes())
+    client = serve(library, roots=(folder,))
+    for name, added in ((None, 0), ("a.jpg", 1)):
+        if name is not None:
+            (folder / name).write_bytes(PHOTOS[3].read_bytes())
+        job = client.post(f"{API}/index", json={"paths": [str(folder)]}).json()["job"]
+        last = ended(client, job)
+        assert last["state"] == "done" and last["report"]["added"] == added
+        assert "not valid UTF-8" in last["report"]["skipped"][0]["reason"]
+
+
+def test_the_end_of_a_job_is_told_when_it_cannot_be_noted(tmp_path: Path) -> None:
+    """As on a full disk, which may be what ended it."""
+    folder = tmp_path / "jobs"
+
+    def work(job: Job, tell: Any, stop: Any) -> None:
+        (lock,) = folder.glob("*.lock")
+        (folder / f".{job['id']}.json.{lock.stem}").mkdir()  # where it is written first
+        raise EndingError
+
+    jobs = Jobs({"library": folder}, work, 4)
+    job = jobs.submit("library", paths=[])
+    deadline = time.monotonic() + 30
+    while jobs.get(job["id"])["ended"] is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert jobs.get(job["id"])["state"] == "interrupted"
+    jobs.close()
+
+
+def test_jobs_whose_folder_was_removed(serve: Serve, library: Path) -> None:
+    client = serve(library)
+    for number in (3, 4):
+        sent = send(client, ("a.jpg", PHOTOS[number].read_bytes()))
+        assert ended(client, sent["job"])["state"] == "done"
+        shutil.rmtree(library.parent / "library-uploads")
+
+
+def test_true_is_no_item(serve: Serve, library: Path) -> None:
+    """It would be the first one."""
+    client = serve(library)
+    refused = client.request("DELETE", f"{API}/items", json={"ids": [True]})
+    assert refused.status_code == 422 and "a number" in refused.text
+    assert client.get(f"{API}/items").json()["total"] == 2
 
 
 def test_what_a_killed_server_left_is_removed(serve: Serve, library: Path) -> None:

@@ -147,3 +147,12 @@ def test_a_file_that_is_gone(client: httpx.Client, kept: Path) -> None:
         assert client.get(f"{ITEMS}/4/thumbnail").status_code == 404
     finally:
         (kept / "moved").rename(kept / "d.html")
+
+
+def test_places_that_an_item_has_not_are_one_picture(client: httpx.Client) -> None:
+    """Else whoever counts through them fills the disk."""
+    tags = {
+        client.get(f"{ITEMS}/1/thumbnail", params=asked).headers["etag"]
+        for asked in ({}, {"at": 1.5}, {"at": 1e300}, {"view": 3}, {"page": 1})
+    }
+    assert len(tags) == 1

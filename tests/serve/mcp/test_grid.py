@@ -62,6 +62,9 @@ def test_hits_are_shown_and_more_of_them(browser: Any, pages: list[Any]) -> None
     cursor = first.structured_content["next_cursor"]
     markup = "<img src=x onerror=alert(1)>"
     first.structured_content["hits"][0]["path"] = f"/photos/{markup}.jpg"  # a name is a text
+    # As where the file of the second hit is gone.
+    first.structured_content["pictured"] = [0, 2]
+    del first.content[2]
     page, errors = browser.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(dialog.message))
@@ -77,6 +80,8 @@ def test_hits_are_shown_and_more_of_them(browser: Any, pages: list[Any]) -> None
     frame.locator("figure").nth(2).wait_for()
     assert frame.locator("figure").count() == 3
     assert f"{markup}.jpg" in frame.locator("figcaption").first.inner_text()
+    shown = frame.locator("figure").evaluate_all("all => all.map(one => one.firstChild.tagName)")
+    assert shown == ["IMG", "DIV", "IMG"]
     assert frame.locator("img").first.evaluate("image => image.naturalWidth") > 100
     assert float(frame.locator("meter").first.get_attribute("value")) > 0.05
     frame.locator("#more").click()

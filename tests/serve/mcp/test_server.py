@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -124,6 +125,11 @@ def test_errors_are_told(url: str) -> None:
         ("search", {}, "query in words"),
         ("search", {"query": "a", "collection": "nosuch"}, "'nosuch'"),
         ("get", {"item": 999}, "no item 999"),
+        ("get", {"item": 1 << 64}, "no item"),
+        ("search", {"like": 10**30}, "no item"),
+        ("look", {"items": [-(1 << 64)]}, "no item"),
+        ("search", {"query": "a" * 2001}, "2000 characters"),
+        ("ask", {"question": "a" * 2001}, "2000 characters"),
         ("explain", {"query": "", "item": 1}, "words"),
         ("get", {"item": "first"}, "item"),
     )
@@ -182,6 +188,53 @@ def test_ask_and_long_texts(serve: Serve, tmp_path: Path) -> None:
         if start >= part["characters"]:
             break
     assert all(line in " ".join(text.split()) for line in lines)
+
+
+def test_results_are_within_what_hosts_take(serve: Serve, tmp_path: Path) -> None:
+    """Whatever items hold: fewer hits come then, and the cursor goes on with the next one."""
+    words = "\u56fe\u50cf" * 400
+    with Collection(tmp_path / "own.sensorium") as library:
+        for number, photo in enumerate(sorted(SAMPLE.glob("x_*.jpg"))[:12]):
+            library.add(photo, metadata={f"{number} {n}": words for n in range(40)})
+        long = tmp_path / "long.txt"
+        long.write_text("。".join(f"图像{n}" for n in range(2000)), "utf-8")
+        library.add(long)
+    address = str(serve(tmp_path / "own.sensorium").base_url)
+    seen, cursor = [], ""
+    for _ in range(12):
+        asked = {"cursor": cursor} if cursor else {"query": "a photo", "k": 12, "modality": "image"}
+        found = call(address, "search", **asked)
+        seen += [hit["id"] for hit in found.structured_content["hits"]]
+        cursor = found.structured_content["next_cursor"]
+        assert not cursor or cursor in found.content[0].text
+        written = found.content[0].text + json.dumps(found.structured_content, ensure_ascii=False)
+        assert len(written) + 2 * sum(not letter.isascii() for letter in written) < 75_000
+        if not cursor:
+            break
+    assert sorted(seen) == list(range(1, 13))
+    got, listed, text = calls(
+        address, ("get", {"item": 1}), ("collections", {}), ("get", {"item": 13})
+    )
+    assert 0 < len(text.structured_content["text"]) < text.structured_content["characters"]
+    for one in (got, listed, text):
+        assert len(one.model_dump_json()) < 1 << 20
+        written = one.content[0].text + json.dumps(one.structured_content, ensure_ascii=False)
+        assert len(written) + 2 * sum(not letter.isascii() for letter in written) < 75_000
+    assert "more fields are left out" in got.content[0].text
+
+
+def test_which_hits_the_pictures_are_of(serve: Serve, tmp_path: Path) -> None:
+    """Also where a file is gone."""
+    with Collection(tmp_path / "own.sensorium") as library:
+        for photo in sorted(SAMPLE.glob("x_*.jpg"))[:3]:
+            library.add(shutil.copy(photo, tmp_path))
+    address = str(serve(tmp_path / "own.sensorium").base_url)
+    hits = call(address, "search", query="a photo").structured_content["hits"]
+    Path(hits[1]["path"]).unlink()
+    found = call(address, "search", query="a photo")
+    assert found.structured_content["pictured"] == [0, 2]
+    assert [one.type for one in found.content] == ["text", "image", "image"]
+    assert f"Without a picture here: item {hits[1]['id']}." in found.content[0].text
 
 
 def test_judging_must_be_allowed(serve: Serve, tmp_path: Path) -> None:

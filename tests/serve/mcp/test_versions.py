@@ -43,7 +43,7 @@ ASKED: list[tuple[str, dict[str, Any]]] = [
     ("ask", {"question": "Who built the lighthouse?", "where": "id > 1000"}),
     ("judge", {"query": "an animal", "items": [1], "relevant": True}),
     ("get", {"item": 999}),
-    ("search", {"query": "a" * 100_001}),
+    ("search", {"query": "a" * 2001}),
     *(("search", {"query": "a castle", "collection": word}) for word in WORDS),
     *(("search", {"query": word, "k": 1}) for word in WORDS[:-1]),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sensorium.collection import Collection
 from sensorium.serve.access import Refused
@@ -38,7 +38,20 @@ ServedState = Annotated[Served, Depends(_served)]
 CollectionName = Annotated[
     str, Path(description="A collection's name, as /api/collections lists it.")
 ]
-Id = Annotated[int, Field(ge=0, lt=1 << 63, description="An item's id, as hits have it.")]
+
+
+def _no_truth(value: Any) -> Any:
+    """Refuse true, which would be the item 1."""
+    if isinstance(value, bool):
+        raise ValueError("an item's id is a number")
+    return value
+
+
+Id = Annotated[
+    int,
+    BeforeValidator(_no_truth, json_schema_input_type=int),
+    Field(ge=0, lt=1 << 63, description="An item's id, as hits have it."),
+]
 
 
 def _collection(served: ServedState, collection: CollectionName) -> Collection:

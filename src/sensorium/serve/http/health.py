@@ -40,6 +40,7 @@ WRITTEN = bytes(1 << 16)
 _PROBE = "health"
 
 
+@router.head("/health", include_in_schema=False)
 @router.get(
     "/health", summary="Whether collections and encoders answer",
     responses={503: {"description": "Something cannot be searched.", "model": Health}},

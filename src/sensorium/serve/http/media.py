@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import mimetypes
+import os
 from pathlib import Path
 from stat import S_ISREG
 from typing import Annotated
@@ -17,6 +18,7 @@ from sensorium.data.files import stored_path
 from sensorium.folders import whole
 from sensorium.home import sensorium_home
 from sensorium.media import Modality
+from sensorium.media.mesh import VIEWS
 from sensorium.serve.access import Refused
 from sensorium.serve.http.collections import item_of
 from sensorium.serve.http.depends import Id, OpenCollection, needs
@@ -47,12 +49,7 @@ def file(collection: OpenCollection, item: Id, request: Request) -> Response:
     """In parts where a player asks for them (Range), and not again where it is known (ETag)."""
     found = item_of(collection, item)
     path = stored_path(found.path)
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise Refused(404, f"the file of item {item} cannot be read ({error.strerror})") from error
-    if not S_ISREG(stat.st_mode):
-        raise Refused(404, f"what lies in the place of item {item} is no file")
+    stat = _stat(found)
     tag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
     if _is_known(request, tag):  # before any range is looked at (RFC 9110, section 13.2.2)
@@ -64,6 +61,19 @@ def file(collection: OpenCollection, item: Id, request: Request) -> Response:
         stat_result=stat, filename=path.name,
         content_disposition_type="inline" if shown else "attachment",
     )  # fmt: skip
+
+
+def _stat(found: Item) -> os.stat_result:
+    """What the file of an item is, where it is one."""
+    try:
+        stat = stored_path(found.path).stat()
+    except OSError as error:
+        raise Refused(
+            404, f"the file of item {found.id} cannot be read ({error.strerror})"
+        ) from error
+    if not S_ISREG(stat.st_mode):
+        raise Refused(404, f"what lies in the place of item {found.id} is no file")
+    return stat
 
 
 @router.head("/thumbnail", include_in_schema=False, dependencies=[needs("read")])
@@ -91,12 +101,16 @@ def thumbnail(
     found = item_of(collection, item)
     side = next(one for one in SIDES if one >= side)
     hit = _hit(found, at, view, page)
-    try:
-        stat = stored_path(found.path).stat()
-    except OSError as error:
-        raise Refused(404, f"the file of item {item} cannot be read ({error.strerror})") from error
-    facts = (found.path, stat.st_mtime_ns, stat.st_size, side, at, view, page)
-    name = hashlib.sha256(repr(facts).encode()).hexdigest()
+    stat = _stat(found)
+    facts = (
+        found.path,
+        stat.st_mtime_ns,
+        stat.st_size,
+        side,
+        hit.span,
+        sorted(hit.details.items()),
+    )
+    name = hashlib.sha256(repr(facts).encode("utf-8", "surrogateescape")).hexdigest()
     headers = {"etag": f'"{name[:32]}"', "cache-control": f"private, max-age={MONTH}"}
     if _is_known(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
@@ -104,9 +118,16 @@ def thumbnail(
 
 
 def _hit(found: Item, at: float | None, view: int | None, page: int | None) -> Hit:
-    places = {"view": view, "page": page if found.modality == Modality.TEXT else None}
-    facts = {name: place for name, place in places.items() if place is not None}
-    span = None if at is None else (at, at)
+    """The place of an item that is shown: few are told apart, and each is made once."""
+    facts, span = {}, None
+    if view is not None and found.modality == Modality.MESH:
+        facts["view"] = view % len(VIEWS)
+    if page is not None and found.modality == Modality.TEXT:
+        facts["page"] = page
+    if at is not None and found.modality == Modality.VIDEO:
+        length = found.metadata.get("duration")  # a table may say anything
+        at = round(min(at, length) if isinstance(length, float) else at, 1)
+        span = at, at
     return Hit(
         found.id, found.path, found.modality, found.metadata, span=span, score=0.0, details=facts
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -12,13 +13,15 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sensorium.collection import Collection, Item, Part, Question, Results
+from sensorium.errors import UsageError
 from sensorium.media import Media, Modality, Text, as_media
 from sensorium.serve.answers import Answer
 from sensorium.serve.batching import SHORT, BatchedEncoder, Encoded
-from sensorium.serve.given import bytes_of
+from sensorium.serve.given import bytes_of, words
 from sensorium.serve.http.collections import item_of, with_states
 from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
 from sensorium.serve.served import Served
+from sensorium.serve.settings import Limits
 
 router = APIRouter(prefix="/api/collections/{collection}", tags=["search"])
 
@@ -55,7 +58,7 @@ class Search(BaseModel):
     parts: list[AskedPart] = Field(
         [], max_length=100, description="More than words, or words and media together."
     )
-    k: int = Field(10, ge=1, le=1000)
+    k: int = Field(10, ge=1, le=100_000, description="At most what the server's limits say.")
     mode: Mode = "vector"
     offset: int = Field(0, ge=0, le=10_000_000)
     where: str | None = Field(None, max_length=10_000, examples=["taken >= '2024'"])
@@ -84,6 +87,7 @@ async def search(
     collection: CollectionName, served: ServedState, asked: Annotated[Search, Body()]
 ) -> Answer:
     """Hits, best first, as ``sensorium search --json`` has them."""
+    _require_few(asked, served.settings.limits)
     known = await _encoded(served, collection, asked)
     if known is None:
         return await anyio.to_thread.run_sync(_searched, served, collection, asked, None)
@@ -106,9 +110,7 @@ async def _encoded(served: Served, name: str, asked: Search) -> Encoded | None:
 
 
 def _searched(served: Served, name: str, asked: Search, known: Encoded | None) -> Answer:
-    collection = served.collection(name)
-    question = known or question_of(collection, asked)
-    return _answered(_found(collection, asked, question))
+    return _answered(_found(served, served.collection(name), asked, known))
 
 
 @router.post("/judge", summary="Say which hits are right", dependencies=[needs("judge")])
@@ -117,13 +119,35 @@ def judge(
 ) -> Answer:
     """What is said is kept; gives the hits that follow from it."""
     plain = said.question.model_copy(update={"improved": False})
-    found = _found(collection, plain, question_of(collection, plain))
+    _require_few(plain, served.settings.limits)
+    found = _found(served, collection, plain)
     if said.relevant is None:
         return _answered(found.forget(*said.items))
     return _answered(found.judge(*said.items, relevant=said.relevant))
 
 
-def _found(collection: Collection, asked: Search, question: Any) -> Results:
+def _require_few(asked: Search, limits: Limits) -> None:
+    if asked.k > limits.results:
+        raise UsageError(f"k is at most {limits.results}, got {asked.k}: go on with offset")
+
+
+def _is_light(asked: Search) -> bool:
+    """Whether a question is encoded in a moment: few words, and no media to be decoded."""
+    texts = [asked.query or "", *(part.text or "" for part in asked.parts)]
+    return sum(map(len, texts)) <= SHORT and all(part.data is None for part in asked.parts)
+
+
+def _found(
+    served: Served, collection: Collection, asked: Search, known: Encoded | None = None
+) -> Results:
+    question = known
+    with nullcontext() if known or _is_light(asked) else served.turns:
+        if question is None:
+            question = question_of(collection, asked, served.settings.limits)
+        return _hits(collection, asked, question)
+
+
+def _hits(collection: Collection, asked: Search, question: Any) -> Results:
     found = collection.search(
         question, asked.k, mode=asked.mode, offset=asked.offset,
         where=asked.where, modality=asked.modality, fold=asked.fold, diversity=asked.diversity,
@@ -141,13 +165,13 @@ def _answered(found: Results) -> Answer:
     )
 
 
-def question_of(collection: Collection, asked: Search) -> Any:
+def question_of(collection: Collection, asked: Search, limits: Limits) -> Any:
     """What a request asks, as `Collection.search` takes it; see `question_of_parts`."""
-    return question_of_parts(asked.query, asked.parts, partial(item_of, collection))
+    return question_of_parts(asked.query, asked.parts, partial(item_of, collection), limits)
 
 
 def question_of_parts(
-    query: str | None, parts: Sequence[AskedPart], find: Callable[[int], Item]
+    query: str | None, parts: Sequence[AskedPart], find: Callable[[int], Item], limits: Limits
 ) -> Any:
     """What is asked, as `Collection.search` takes it.
 
@@ -164,21 +188,21 @@ def question_of_parts(
     Raises
     ------
     UsageError
-        When nothing is sought.
+        When nothing is sought, or too many words.
     MediaError
         When media of a part cannot be read.
     """
-    sought = [Part(_media(part), part.weight) for part in parts if part.item is None]
+    sought = [Part(_media(part, limits), part.weight) for part in parts if part.item is None]
     like = [Part(find(part.item), part.weight) for part in parts if part.item is not None]
     if query is not None:
-        sought.insert(0, Part(Text(query)))
+        sought.insert(0, Part(words(query, limits)))
     if len(sought) == 1 and not like and sought[0].weight == 1:
         return sought[0].what
     return Question(*sought, like=like)
 
 
-def _media(part: AskedPart) -> Media:
+def _media(part: AskedPart, limits: Limits) -> Media:
     if part.text is not None:
-        return Text(part.text)
+        return words(part.text, limits)
     assert part.data is not None
     return as_media(bytes_of(part.data))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -23,7 +23,11 @@ class Options(BaseModel):
     url: str | None = Field(None, max_length=4096, description="Where the server fetches any.")
     text: str | None = Field(None, max_length=10_000_000, description="Words, instead of a file.")
     model: str | None = Field(None, max_length=200, description=MODEL)
-    labels: str | list[str] | None = Field(
+    labels: (
+        Annotated[str, Field(max_length=100_000)]
+        | Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=10_000)]
+        | None
+    ) = Field(
         None, description="Words, with commas between them or as a list.", examples=["cat,dog"]
     )
     multi: bool = Field(False, description="Whether each label is judged by itself.")
@@ -39,7 +43,7 @@ class Options(BaseModel):
     )
     beams: int | None = Field(None, ge=1, le=64)
     language: str | None = Field(None, max_length=40)
-    query: str | None = Field(None, max_length=100_000, examples=["a castle on a hill"])
+    query: str | None = Field(None, max_length=40_000, examples=["a castle on a hill"])
     parts: list[AskedPart] = Field(
         [], max_length=100, description="Of a question of several, as a search has them."
     )

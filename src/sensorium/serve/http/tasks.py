@@ -28,6 +28,7 @@ from sensorium.serve.http.depends import needs, served_by
 from sensorium.serve.http.search import question_of_parts
 from sensorium.serve.http.task_options import FIELDS, TEXTS, Options, schema_of
 from sensorium.serve.served import Served
+from sensorium.serve.settings import Limits
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 
@@ -186,12 +187,13 @@ def _result(served: Served, task: str, asked: Options, given: Given | None) -> A
     if task == "classify":
         return tasks.classify(given, asked, encoder())
     if task == "explain":
-        question = None if asked.label is not None else _question(asked, library)
+        limits = served.settings.limits
+        question = None if asked.label is not None else _question(asked, library, limits)
         return tasks.explain(given, asked, encoder(), question, library)
     return getattr(tasks, task)(served.models, given, asked, encoder(), model)
 
 
-def _question(asked: Options, library: Collection | None) -> Any:
+def _question(asked: Options, library: Collection | None, limits: Limits) -> Any:
     """What is to be explained, as a search of the collection asks it."""
     if asked.query is None and not asked.parts:
         raise UsageError("an explanation is of words (query), of parts of a question, or a label")
@@ -201,7 +203,7 @@ def _question(asked: Options, library: Collection | None) -> Any:
             raise UsageError("a part that is an item is one of a collection: name it, too")
         return item_of(library, item)
 
-    return question_of_parts(asked.query, asked.parts, find)
+    return question_of_parts(asked.query, asked.parts, find, limits)
 
 
 def _body(task: str) -> dict[str, Any]:

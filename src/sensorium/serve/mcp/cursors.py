@@ -12,7 +12,13 @@ from sensorium.errors import UsageError
 
 def cursor_of(arguments: dict[str, Any]) -> str:
     """What a client sends back to see more."""
-    return base64.urlsafe_b64encode(json.dumps(arguments).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(
+            json.dumps(arguments, ensure_ascii=False).encode("utf-8", "replace")
+        )
+        .decode()
+        .rstrip("=")
+    )
 
 
 def arguments_of(cursor: str, types: dict[str, type]) -> dict[str, Any]:

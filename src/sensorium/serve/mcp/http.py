@@ -12,6 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sensorium.serve.access import Refused
 from sensorium.serve.settings import Settings
 
+PATH = "/mcp"
+"""Where the tools are."""
+
 
 class Readers:
     """ASGI application that lets only those in who may read.
@@ -32,7 +35,7 @@ class Readers:
 
 
 def make_app(server: MCPServer[Any], settings: Settings) -> Starlette:
-    """The server as an ASGI application, to be mounted at the root: its one path is ``/mcp``.
+    """The server as an ASGI application; its one path is `PATH`.
 
     Without sessions, so that any of several processes answers. Which scopes a client has is decided
     before (`sensorium.serve.access`); the guard against DNS rebinding, which the SDK leaves off
@@ -46,5 +49,8 @@ def make_app(server: MCPServer[Any], settings: Settings) -> Starlette:
         allowed_origins=[f"{scheme}://{host}" for scheme in ("http", "https") for host in ports],
     )
     return server.streamable_http_app(
-        stateless_http=True, json_response=True, transport_security=security
+        streamable_http_path=PATH,
+        stateless_http=True,
+        json_response=True,
+        transport_security=security,
     )

@@ -18,18 +18,26 @@ from sensorium.explain.contact_sheet import contact_sheet
 from sensorium.explain.drawing import drawn
 from sensorium.explain.explaining import explain
 from sensorium.media import Text
-from sensorium.plain import plain_fields
+from sensorium.plain import as_json, plain_fields
+from sensorium.serve.given import words
 from sensorium.serve.mcp.cursors import arguments_of, cursor_of
 from sensorium.serve.mcp.results import (
-    MOST_CHARACTERS,
+    MOST_DATA,
+    MOST_TEXT,
+    as_many_names,
     cut,
     hit_line,
+    how_many_fit,
+    letters_within,
     picture_of,
     result,
     short_fields,
+    short_metadata,
+    weight,
 )
 from sensorium.serve.served import Served
 from sensorium.tasks.answering import load_answerer
+from sensorium.visible import visible
 
 MOST_HITS = 50
 SMALL, LARGE, SHEET = 256, 1024, 1400
@@ -39,6 +47,9 @@ PICTURES = 10
 """Hits of a list that come with a small picture."""
 
 MOST_ON_A_SHEET = 40
+
+MOST_WORDS = 2000
+"""Characters of a query, and of a filter: both stand in the cursor."""
 
 NOTHING_MATCHES = (
     "Nothing matches: these are merely the nearest, and most likely none is what was asked for."
@@ -71,9 +82,11 @@ class Tools:
                 listed.append({"name": name, "items": {}, "fields": [], "error": str(error)})
                 lines.append(f"{name}: cannot be opened ({error})")
                 continue
-            listed.append({"name": name, "items": info.items, "fields": info.fields})
+            fields = as_many_names(info.fields, MOST_TEXT // len(self._served.settings.collections))
+            listed.append({"name": name, "items": info.items, "fields": fields})
             held = ", ".join(f"{count} {kind}" for kind, count in info.items.items()) or "nothing"
-            lines.append(f"{name}: {held}; fields for where: {', '.join(info.fields) or 'none'}")
+            more = f" and {left} more" if (left := len(info.fields) - len(fields)) else ""
+            lines.append(f"{name}: {held}; fields for where: {', '.join(fields) or 'none'}{more}")
         return result("\n".join(lines), {"collections": listed})
 
     def search(
@@ -84,27 +97,33 @@ class Tools:
         if cursor:
             return self.search(**arguments_of(cursor, SEARCHED), cursor="")
         k = max(1, min(k, MOST_HITS))
+        if max(map(len, (query, where, without))) > MOST_WORDS:
+            raise UsageError(f"query, where and without have at most {MOST_WORDS:,} characters")
         library = self._collection(collection)
-        asked = _question(library, query, like, without)
+        asked = self._question(library, query, like, without)
         hits = library.search(
             asked, k + 1, mode=mode, offset=offset, where=where or None, modality=modality or None
         )
-        shown = [*hits][:k]
+        shown = _as_many_as_fit([*hits][:k])
         again = {
             "collection": collection, "query": query, "like": like, "without": without, "k": k,
-            "where": where, "modality": modality, "mode": mode, "offset": offset + k,
+            "where": where, "modality": modality, "mode": mode, "offset": offset + len(shown),
         }  # fmt: skip
-        following = cursor_of(again) if len(hits) > k else ""
+        following = cursor_of(again) if len(hits) > len(shown) else ""
         lines = [NOTHING_MATCHES] if hits.nothing_matches and shown else []
         lines += [hit_line(hit) for hit in shown] or ["No item fits."]
+        seen, pictures = _small(shown[:PICTURES])
+        if lacking := [str(shown[n].id) for n in range(len(shown[:PICTURES])) if n not in seen]:
+            lines.append(f"Without a picture here: item {', '.join(lacking)}.")
         if following:
             lines.append(f'More: call search with cursor "{following}".')
         data = {
             "hits": [short_fields(hit) for hit in shown],
             "nothing_matches": hits.nothing_matches,
             "next_cursor": following,
+            "pictured": seen,
         }
-        return result("\n".join(lines), data, _small(shown[:PICTURES]))
+        return result("\n".join(lines), data, pictures)
 
     def get(self, item: int, collection: str, start: int) -> CallToolResult:
         """All of one item: metadata, text, a large picture."""
@@ -112,19 +131,23 @@ class Tools:
         found = _item(library, item)
         fields = plain_fields(found)
         text = _text_of(library, found)
-        part = text[start : start + MOST_CHARACTERS // 2]
+        part = text[start : start + MOST_TEXT // 2]
+        part = part[: letters_within(part, MOST_TEXT // 2)]
         rest = len(text) - start - len(part)
-        lines = [f"item {found.id} ({found.modality}) {found.path}"]
-        lines += [f"{name}: {cut(str(value), 300)}" for name, value in found.metadata.items()]
+        known = short_metadata(found.metadata)
+        lines = [f"item {found.id} ({found.modality}) {visible(found.path)}"]
+        lines += [f"{name}: {cut(str(value), 300)}" for name, value in known.items()]
+        if len(known) < len(found.metadata):
+            lines.append(f"{len(found.metadata) - len(known)} more fields are left out")
         if state := found.state:
             lines.append(f"the file is {state}")
         if part:
             lines += ["", part]
         if rest > 0:
             lines.append(f"{rest} more characters: call get with start={start + len(part)}")
-        pictures = [] if start else _pictures([_whole(found)], LARGE)
+        pictures = [] if start else _pictures([_whole(found)], LARGE)[1]
         data = {**fields, "state": state, "text": part, "characters": len(text), "start": start}
-        data["metadata"] = {n: cut(str(v), 300) for n, v in found.metadata.items()}
+        data["metadata"] = known
         return result("\n".join(lines), data, pictures)
 
     def look(self, query: str, items: Sequence[int], collection: str, where: str) -> CallToolResult:
@@ -133,7 +156,7 @@ class Tools:
         if items:
             hits = [_whole(_item(library, number)) for number in items[:MOST_ON_A_SHEET]]
         elif query.strip():
-            hits = [*library.search(Text(query), MOST_ON_A_SHEET, where=where or None)]
+            hits = [*library.search(self._words(query), MOST_ON_A_SHEET, where=where or None)]
         else:
             hits = [_whole(one) for one in islice(library.items(where or None), MOST_ON_A_SHEET)]
         if not hits:
@@ -152,7 +175,7 @@ class Tools:
     ) -> CallToolResult:
         """Why an item is near to a question: which pixels, words, seconds, and which part of it."""
         library = self._collection(collection)
-        asked = _question(library, query, like, without)
+        asked = self._question(library, query, like, without)
         found = explain(asked, _item(library, item).path, collection=library)
         faith = found.hit.faithfulness
         lines = [f"{found.value} {found.score:.3f}, because of: {found.told()}"]
@@ -161,23 +184,27 @@ class Tools:
                 f"faithfulness {faith.own.gain:.2f}; other orders: random {faith.random.gain:.2f}, "
                 f"centre {faith.centre.gain:.2f}"
             )
-        return result("\n".join(lines), plain_fields(found), [picture_of(drawn(found), LARGE)])
+        fields = plain_fields(found)
+        fields["places"] = fields["places"][:MOST_ON_A_SHEET]
+        return result("\n".join(lines), fields, [picture_of(drawn(found), LARGE)])
 
     def ask(self, question: str, collection: str, k: int, where: str) -> CallToolResult:
         """Answers that stand in the collection's texts, with where they stand."""
         library = self._collection(collection)
         if not question.strip():
             raise UsageError("say what is asked, in words")
+        question = self._words(question).text
         answerer = load_answerer(encoder=library.encoder)
         answers = answer_from(
             library, question, answerer, k=max(1, min(k, 10)), where=where or None
         )
         lines = []
         for one in answers:
+            source = visible(str(one.source))
             where_told = "".join(f", {name} {_told(v)}" for name, v in one.place.items())
             said = one.text or "The texts do not say it; the nearest passage"
             likely = "" if one.probability is None else f" ({one.probability:.0%} likely)"
-            lines.append(f"{said}{likely}\n  {one.source}{where_told}: {cut(one.passage, 600)}")
+            lines.append(f"{said}{likely}\n  {source}{where_told}: {cut(one.passage, 600)}")
         data = {"answers": [plain_fields(one) for one in answers]}
         return result("\n".join(lines) or "The collection holds no text to read.", data)
 
@@ -186,23 +213,27 @@ class Tools:
     ) -> CallToolResult:
         """Remember which hits of a question are right, or wrong."""
         library = self._collection(collection)
-        hits = library.search(Text(query)).judge(*items, relevant=relevant)
+        hits = library.search(self._words(query)).judge(*items, relevant=relevant)
         lines = ["Remembered. The hits that follow from it:", *(hit_line(hit) for hit in hits)]
         return result("\n".join(lines), {"hits": [short_fields(hit) for hit in hits]})
 
+    def _words(self, query: str) -> Text:
+        if len(query) > MOST_WORDS:
+            raise UsageError(f"a query has at most {MOST_WORDS:,} characters, got {len(query):,}")
+        return words(query, self._served.settings.limits)
+
+    def _question(self, library: Collection, query: str, like: int, without: str) -> Question:
+        """What is asked: words, an item that is like it, words that are not wanted."""
+        if not query.strip() and not like:
+            raise UsageError("say what is sought: query in words, or like with an item's id")
+        return Question(
+            *([self._words(query)] if query.strip() else []),
+            like=[_item(library, like)] if like else [],
+            without=[self._words(without)] if without.strip() else [],
+        )
+
     def _collection(self, name: str) -> Collection:
         return self._served.collection(name or next(iter(self._served.settings.collections)))
-
-
-def _question(library: Collection, query: str, like: int, without: str) -> Question:
-    """What is asked: words, an item that is like it, words that are not wanted."""
-    if not query.strip() and not like:
-        raise UsageError("say what is sought: query in words, or like with an item's id")
-    return Question(
-        *([Text(query)] if query.strip() else []),
-        like=[_item(library, like)] if like else [],
-        without=[without] if without.strip() else [],
-    )
 
 
 def _item(library: Collection, number: int) -> Item:
@@ -216,19 +247,34 @@ def _whole(item: Item) -> Hit:
     return Hit(item.id, item.path, item.modality, item.metadata, span=None, score=0.0)
 
 
-def _small(hits: Sequence[Hit]) -> list[ImageContent]:
-    return _pictures(hits, SMALL)
+def _as_many_as_fit(hits: Sequence[Hit]) -> list[Hit]:
+    """The first hits, as many as hosts take in one result; one at least."""
+    text, data = MOST_TEXT // 2, MOST_DATA * 3 // 4  # the cursor, twice, has what is left
+    for number, hit in enumerate(hits):
+        text -= weight(hit_line(hit))
+        data -= weight(as_json(short_fields(hit)))
+        if number and min(text, data) < 0:
+            return [*hits[:number]]
+    return [*hits]
 
 
-def _pictures(hits: Sequence[Hit], side: int) -> list[ImageContent]:
-    """Pictures of hits; of one that can no longer be read there is none."""
-    found = []
-    for hit in hits:
+def _small(hits: Sequence[Hit]) -> tuple[list[int], list[ImageContent]]:
+    """As `_pictures`, as many as one result has room for."""
+    seen, pictures = _pictures(hits, SMALL)
+    room = how_many_fit(pictures)
+    return seen[:room], pictures[:room]
+
+
+def _pictures(hits: Sequence[Hit], side: int) -> tuple[list[int], list[ImageContent]]:
+    """Pictures of hits, and which hits they are of: one that can no longer be read has none."""
+    seen, found = [], []
+    for number, hit in enumerate(hits):
         try:
             found.append(picture_of(preview(hit, side), side))
         except (MediaError, MissingExtraError):
             continue
-    return found
+        seen.append(number)
+    return seen, found
 
 
 def _text_of(library: Collection, item: Item) -> str:

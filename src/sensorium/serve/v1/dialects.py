@@ -19,11 +19,14 @@ from sensorium.encoders.base import Role
 from sensorium.errors import MediaError, SensoriumError, UsageError
 from sensorium.media import Media, Text, as_media
 from sensorium.serve.access import Refused
-from sensorium.serve.given import bytes_of, fetched
+from sensorium.serve.given import bytes_of, fetched, words
 from sensorium.serve.settings import Settings
 
 MOST_ITEMS = 2048
 """Of one request, as OpenAI takes."""
+
+MOST_CHARACTERS = 1_000_000
+"""Of the words of one request: about three minutes."""
 
 MOST_FETCHED = 32
 """Addresses of one request that are fetched, one after the other."""
@@ -69,6 +72,8 @@ def items_of(body: Mapping[str, Any], settings: Settings) -> list[Item]:
         isinstance(one, list) and one and isinstance(one[0], int) for one in given
     ):
         raise UsageError(TOKENS)
+    if kind == "text" and (length := characters_in(given)) > MOST_CHARACTERS:
+        raise UsageError(f"{length:,} characters in one request; at most {MOST_CHARACTERS:,}")
     reader = _Reader(settings)
     found = []
     for index, one in enumerate(given):
@@ -128,11 +133,11 @@ class _Reader:
 
     def _part(self, part: Any) -> Media:
         if isinstance(part, str):
-            return _text(part)
+            return self._text(part)
         if not isinstance(part, Mapping):
             raise UsageError(f"it is neither a text nor a part, but {part!r:.60}")
         if isinstance(part.get("text"), str):
-            return _text(part["text"])
+            return self._text(part["text"])
         for key in MEDIA_KEYS:
             held = part.get(key)
             if isinstance(held, Mapping):
@@ -140,6 +145,11 @@ class _Reader:
             if isinstance(held, str):
                 return self._media(held)
         raise UsageError(f"a part has text, or one of {', '.join(MEDIA_KEYS)}")
+
+    def _text(self, said: str) -> Text:
+        if not said.strip():
+            raise MediaError("the text is empty")
+        return words(said, self._settings.limits)
 
     def _media(self, written: str) -> Media:
         """Media behind an address, as a data: URL, or in base64."""
@@ -151,10 +161,18 @@ class _Reader:
         return as_media(bytes_of(written))
 
 
-def _text(words: str) -> Text:
-    if not words.strip():
-        raise MediaError("the text is empty")
-    return Text(words)
+def characters_in(given: Any, depth: int = 4) -> int:
+    """How many characters of words items as they are written have; media have none.
+
+    Items have parts and parts have words: what is deeper is refused when it is read.
+    """
+    if isinstance(given, str):
+        return len(given)
+    if depth and isinstance(given, Mapping):
+        return sum(characters_in(given.get(key), depth - 1) for key in ("text", "content"))
+    if depth and isinstance(given, list):
+        return sum(characters_in(one, depth - 1) for one in given)
+    return 0
 
 
 def words_in(items: Sequence[Item]) -> int:
