@@ -64,5 +64,8 @@ def test_on_a_phone(open_page: Open) -> None:
         notes.locator(".likely").evaluate("(one) => getComputedStyle(one).visibility") == "visible"
     )
     assert notes.locator(".name").is_visible()
+    for cell in page.locator(".cell:has(.words)").all():  # each line of words has room, or none has
+        box, words = cell.bounding_box(), cell.locator(".words").bounding_box()
+        assert words is None or words["y"] + words["height"] <= box["y"] + box["height"] - 10
     keep(page, "phone")
     assert not serious(page)

@@ -122,12 +122,14 @@ def test_why_a_hit_was_found(open_page: Open) -> None:
 
 
 def test_stored_markup_stays_text(open_page: Open) -> None:
-    page = open_page()
+    page = open_page(timezone_id="America/New_York")
     assert label(page, 1).startswith(f"{MARKUP}.jpg")
     page.click('[aria-posinset="1"] .hit')
     page.wait_for_selector("#view .facts")
     assert page.inner_text("#view-name") == f"{MARKUP}.jpg"
     assert f"{MARKUP} 0" in page.inner_text("#view .facts")
+    # No more of a time is told than is known, and a month is the same west of Greenwich.
+    assert page.locator("#view .facts dt:text-is('Taken') + dd").inner_text() == "January 2024"
     assert page.evaluate("window.hacked") is None
     assert page.locator('img[src="x"]').count() == 0
     keep(page, "hit")

@@ -33,8 +33,14 @@ export function facts(hit) {
   return list;
 }
 
+/** A time as exactly as it is known: some items tell the year alone, some the minute. */
 function date(text) {
-  const found = new Date(text);
-  if (Number.isNaN(found.valueOf())) return String(text);
-  return new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" }).format(found);
+  const [known, year, month, day, hour] = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):\d\d.*)?)?)?$/.exec(text) ?? [];
+  // Without an hour these are calendar days, which are the same everywhere.
+  const found = hour ? new Date(text) : new Date(Number(year), Number(month ?? 1) - 1, Number(day ?? 1));
+  if (!known || Number.isNaN(found.valueOf())) return String(text);
+  const told = {
+    year: "numeric", month: month && "long", day: day && "numeric", hour: hour && "numeric", minute: hour && "2-digit",
+  };
+  return new Intl.DateTimeFormat(language, told).format(found);
 }

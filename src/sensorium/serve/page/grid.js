@@ -25,7 +25,7 @@ const MOST_CUT = 1.3;
 
 /** Pixels of a line of words in a cell, and of what stands around them. */
 const LINE = 18;
-const WORDED = 82;
+const WORDED = 92;
 
 /** Usual width of pictures for their height, until some are known. */
 const ASPECT = 4 / 3;
@@ -214,7 +214,9 @@ export class Grid {
         cell.style.transform = `translate(${left}px, ${top}px)`;
         cell.style.width = `${width}px`;
         cell.style.height = `${height}px`;
-        cell.style.setProperty("--lines", Math.max(1, Math.floor((height - WORDED) / LINE)));
+        const lines = Math.floor((height - WORDED) / LINE);
+        cell.style.setProperty("--lines", Math.max(1, lines));
+        cell.classList.toggle("low", lines < 1);
       }
       const item = feed.at(first + n);
       if (!item) return;
