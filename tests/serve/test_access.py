@@ -27,9 +27,11 @@ def test_tokens_have_scopes() -> None:
     assert found[digest_of(TOKEN)] == ["read", "judge"]
     assert found[digest_of(OTHER)] == ["read", "judge", "add", "delete"]
     assert TOKEN not in str(found)
+    odd = "with#in-it-0123456789"
+    assert read_tokens(f"{odd} read # mine", "tokens") == {digest_of(odd): ["read"]}
 
 
-@pytest.mark.parametrize("line", ["short", f"{TOKEN} write"])
+@pytest.mark.parametrize("line", ["short", f"{TOKEN} write", f"\u00e9{TOKEN}"])
 def test_bad_tokens(line: str) -> None:
     with pytest.raises(UsageError, match="tokens, line 1") as raised:
         read_tokens(line, "tokens")

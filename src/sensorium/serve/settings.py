@@ -7,6 +7,7 @@ import hmac
 import ipaddress
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -203,9 +204,13 @@ def read_tokens(text: str, where: str) -> dict[str, list[Scope]]:
     """
     tokens: dict[str, list[Scope]] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        token, *said = line.split("#", 1)[0].replace(",", " ").split() or [""]
+        # A # within a token is of it: a remark begins a word.
+        told = re.split(r"(?:^|\s)#", line, maxsplit=1)[0]
+        token, *said = told.replace(",", " ").split() or [""]
         if not token:
             continue
+        if not token.isascii():
+            raise UsageError(f"{where}, line {number}: a token is ASCII, as headers are")
         if len(token) < LEAST_TOKEN:
             raise UsageError(
                 f"{where}, line {number}: a token has at least {LEAST_TOKEN} characters, this has "
