@@ -115,6 +115,8 @@ def test_what_is_not_there_stays_refused(talk: Dialogue, script: Scripted) -> No
     script.streams("The treasurer is Anna Keller.")
     reply = talk.say("who is the treasurer of the club?")
     assert reply.refused and "Keller" not in reply.text
+    script.streams("There is a panda (x_panda.jpg).")
+    assert talk.say("who is the treasurer of the club?").refused, "which is no answer"
     script.streams("The collection does not say who the treasurer of the club is.")
     reply = talk.say("who is the treasurer of the club?")
     assert reply.refused and reply.text.startswith("The collection does not say")

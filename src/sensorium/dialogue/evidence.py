@@ -17,6 +17,8 @@ LIKELY = 0.5
 MOST_TOLD = 12
 """Items and passages of one call that a model is told; small ones read 2,000 word pieces."""
 
+MOST_NEAR = 3
+
 LONGEST = 600
 """Characters of one piece of evidence that a model is told."""
 
@@ -87,11 +89,13 @@ class Ledger:
         return told
 
     def _take(self, found: Found, asked: str) -> str:
-        if found.nothing:
+        if found.nothing:  # the nearest are no evidence of anything: they have no numbers
             self.absent.append(asked)
-        elif found.hits:
+            near = ", ".join(hit.path.rsplit("/", 1)[-1] for hit in found.hits[:MOST_NEAR])
+            return f"nothing matches{f'; merely the nearest are {near}' if near else ''}"
+        if found.hits:
             self.hits = found.hits
-        lines = ["nothing matches" if found.nothing else ""]
+        lines = list[str]()
         if found.count is not None:
             self.count = found.count
             self.facts.append(f"{found.count} {asked}")
@@ -100,14 +104,14 @@ class Ledger:
         several = [*found.citations, *(cited(hit) for hit in found.hits if hit.id not in held)]
         named = {hit.id: hit for hit in found.hits}
         for one in several[:MOST_TOLD]:
-            is_it = not found.nothing and (one.probability is None or one.probability >= LIKELY)
+            is_it = one.probability is None or one.probability >= LIKELY
             hit = named.get(one.item)
             known = _known(hit) if hit is not None else ""
             number = self._add(one, f"{known} {asked if is_it else ''}")
             lines.append(f"[{number}] {line(one)}{f' ({known})' if known else ''}"[:LONGEST])
         if len(several) > MOST_TOLD:
             lines.append(f"and {len(several) - MOST_TOLD} more")
-        return "\n".join(filter(None, lines)) or found.told[:LONGEST] or "nothing came"
+        return "\n".join(lines) or found.told[:LONGEST] or "nothing came"
 
     def _add(self, citation: Citation, words: str) -> int:
         said = f"{citation.path} {citation.quote} {citation.place} {words}"
