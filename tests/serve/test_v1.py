@@ -12,8 +12,10 @@ import httpx
 import numpy as np
 import openai
 import pytest
+from pydantic import TypeAdapter
 
 from sensorium import Image, Text, load_encoder
+from sensorium.serve.http import declared
 from sensorium.serve.settings import Settings, digest_of
 from sensorium.tasks.weights import WEIGHTS
 from tests.serve.conftest import SAMPLE, Live
@@ -198,6 +200,8 @@ def test_speech_there_and_back(official: openai.OpenAI, client: httpx.Client) ->
     assert "-->" in heard(response_format="srt") and "castle" in heard(response_format="srt")
     assert heard(response_format="vtt").startswith("WEBVTT")
     told = heard(response_format="verbose_json", timestamp_granularities=["word", "segment"])
+    for model in (told, heard()):
+        TypeAdapter(declared.HEARD).validate_python(model.model_dump(exclude_unset=True))
     assert told.duration > 1 and told.segments[0].end > told.segments[0].start
     assert [word.word.strip(" .").lower() for word in told.words][1] == "castle"
 

@@ -15,6 +15,7 @@ from sensorium.collection.collection import store_of
 from sensorium.errors import UsageError, WriteError
 from sensorium.serve.adding import require_inside
 from sensorium.serve.answers import Answer, told
+from sensorium.serve.http import declared
 from sensorium.serve.http.depends import CollectionName, ServedState, needs
 from sensorium.serve.served import Served
 from sensorium.serve.uploads import Received, Receiving, place
@@ -57,8 +58,9 @@ class Paths(BaseModel):
 @router.post(
     "/items", summary="Send media", dependencies=[needs("add")], status_code=202,
     openapi_extra=FORM,
-    responses={200: {"description": "Nothing of it is new, or can be taken."},
-               202: {"description": "It is on disk, and a job adds it."}},
+    responses={200: {"description": "Nothing of it is new, or can be taken.",
+                     "model": declared.SENT},
+               202: {"description": "It is on disk, and a job adds it.", "model": declared.SENT}},
 )  # fmt: skip
 async def upload(
     served: ServedState,
@@ -101,7 +103,11 @@ async def upload(
 
 
 @router.post(
-    "/index", summary="Add files of the server", dependencies=[needs("add")], status_code=202
+    "/index",
+    summary="Add files of the server",
+    dependencies=[needs("add")],
+    responses=declared.STARTED,
+    status_code=202,
 )
 def index(
     served: ServedState, collection: CollectionName, asked: Annotated[Paths, Body()]

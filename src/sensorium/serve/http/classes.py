@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sensorium.collection import Labelled
 from sensorium.serve import classes
 from sensorium.serve.answers import Answer
+from sensorium.serve.http import declared
 from sensorium.serve.http.depends import Id, OpenCollection, ServedState, needs
 
 router = APIRouter(prefix="/api/collections/{collection}/classes", tags=["classes"])
@@ -29,13 +30,20 @@ class Lesson(BaseModel):
     ] = Field(min_length=2, max_length=200, examples=[{"castle": [1, 2], "animal": [3, 4]}])
 
 
-@router.get("", summary="What was taught", dependencies=[needs("read")])
+@router.get(
+    "", summary="What was taught", dependencies=[needs("read")], responses=declared.LISTED_CLASSES
+)
 def listed(collection: OpenCollection) -> Answer:
     """Names, labels, and how many examples each has."""
     return Answer({"classes": classes.listed(collection)})
 
 
-@router.post("", summary="Teach classes by examples", dependencies=[needs("judge")])
+@router.post(
+    "",
+    summary="Teach classes by examples",
+    dependencies=[needs("judge")],
+    responses=declared.CLASSES,
+)
 def teach(
     served: ServedState, collection: OpenCollection, lesson: Annotated[Lesson, Body()]
 ) -> Answer:
@@ -44,13 +52,23 @@ def teach(
         return Answer(classes.teach(collection, lesson.name, lesson.labels))
 
 
-@router.get("/{name}/examples", summary="What it was taught by", dependencies=[needs("read")])
+@router.get(
+    "/{name}/examples",
+    summary="What it was taught by",
+    dependencies=[needs("read")],
+    responses=declared.EXAMPLES,
+)
 def examples(collection: OpenCollection, name: Name) -> Answer:
     """Ids of items by label; those that were forgotten are left out."""
     return Answer({"labels": classes.examples_of(collection, name)})
 
 
-@router.get("/{name}/items", summary="Items by what was taught", dependencies=[needs("read")])
+@router.get(
+    "/{name}/items",
+    summary="Items by what was taught",
+    dependencies=[needs("read")],
+    responses=declared.LABELLED,
+)
 def items(
     served: ServedState,
     collection: OpenCollection,
@@ -82,7 +100,12 @@ def items(
     return Answer({"items": page, "total": len(found.items), "counts": counts})
 
 
-@router.post("/{name}/classify", summary="Label all items for good", dependencies=[needs("judge")])
+@router.post(
+    "/{name}/classify",
+    summary="Label all items for good",
+    dependencies=[needs("judge")],
+    responses=declared.COUNTS,
+)
 def classify(
     served: ServedState,
     collection: OpenCollection,
@@ -95,7 +118,12 @@ def classify(
     return Answer({"total": len(found), "counts": _counts(found)})
 
 
-@router.delete("/{name}", summary="Forget what was taught", dependencies=[needs("judge")])
+@router.delete(
+    "/{name}",
+    summary="Forget what was taught",
+    dependencies=[needs("judge")],
+    responses=declared.FORGOTTEN,
+)
 def forget(collection: OpenCollection, name: Name) -> Answer:
     """Labels that items have by it stay."""
     classes.forget(collection, name)

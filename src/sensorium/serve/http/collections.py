@@ -14,6 +14,7 @@ from sensorium.errors import SensoriumError
 from sensorium.plain import UNTOLD, plain_fields
 from sensorium.serve.access import Refused
 from sensorium.serve.answers import Answer
+from sensorium.serve.http import declared
 from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
 from sensorium.serve.overview import Order
 
@@ -25,7 +26,12 @@ Where = Annotated[
 ]
 
 
-@router.get("", summary="Which collections are served", dependencies=[needs("read")])
+@router.get(
+    "",
+    summary="Which collections are served",
+    dependencies=[needs("read")],
+    responses=declared.COLLECTIONS,
+)
 def list_collections(served: ServedState) -> Answer:
     """Names, and how many items of which modality they hold; why one cannot be opened."""
     listed: list[dict[str, Any]] = []
@@ -39,13 +45,23 @@ def list_collections(served: ServedState) -> Answer:
     return Answer({"collections": listed})
 
 
-@router.get("/{collection}", summary="Facts about one", dependencies=[needs("read")])
+@router.get(
+    "/{collection}",
+    summary="Facts about one",
+    dependencies=[needs("read")],
+    responses=declared.INFO,
+)
 def info(collection: OpenCollection) -> Answer:
     """As ``sensorium info --json``."""
     return Answer(plain_fields(collection.info()))
 
 
-@router.get("/{collection}/items", summary="Its items", dependencies=[needs("read")])
+@router.get(
+    "/{collection}/items",
+    summary="Its items",
+    dependencies=[needs("read")],
+    responses=declared.ITEMS,
+)
 def items(
     served: ServedState,
     collection: CollectionName,
@@ -68,13 +84,23 @@ def items(
     return Answer({"items": with_states(found), "total": len(ids)})
 
 
-@router.get("/{collection}/items/{item}", summary="One item", dependencies=[needs("read")])
+@router.get(
+    "/{collection}/items/{item}",
+    summary="One item",
+    dependencies=[needs("read")],
+    responses=declared.ITEM_ANSWER,
+)
 def item(collection: OpenCollection, item: Id) -> Answer:
     """What is known of it."""
     return Answer(with_states([item_of(collection, item)])[0])
 
 
-@router.delete("/{collection}/items", summary="Forget items", dependencies=[needs("delete")])
+@router.delete(
+    "/{collection}/items",
+    summary="Forget items",
+    dependencies=[needs("delete")],
+    responses=declared.DELETED,
+)
 def delete(
     served: ServedState,
     collection: CollectionName,

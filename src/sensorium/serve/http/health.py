@@ -43,7 +43,8 @@ _PROBE = "health"
 @router.head("/health", include_in_schema=False)
 @router.get(
     "/health", summary="Whether collections and encoders answer",
-    responses={503: {"description": "Something cannot be searched.", "model": Health}},
+    responses={200: {"model": Health},
+               503: {"description": "Something cannot be searched.", "model": Health}},
 )  # fmt: skip
 def health(served: ServedState) -> Answer:
     """200 where all that is served can be searched, and changed by who may; else 503 and why not.

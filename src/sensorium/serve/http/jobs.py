@@ -13,6 +13,7 @@ from starlette.responses import StreamingResponse
 
 from sensorium.plain import as_json
 from sensorium.serve.answers import Answer
+from sensorium.serve.http import declared
 from sensorium.serve.http.depends import ServedState, needs
 from sensorium.serve.jobs import UNFINISHED, Jobs
 
@@ -29,13 +30,15 @@ Number = Annotated[
 ]
 
 
-@router.get("", summary="Jobs that are remembered", dependencies=[needs("read")])
+@router.get(
+    "", summary="Jobs that are remembered", dependencies=[needs("read")], responses=declared.JOBS
+)
 def jobs(served: ServedState) -> Answer:
     """The latest first, without their reports."""
     return Answer({"jobs": [one | {"report": None} for one in served.jobs.listed()]})
 
 
-@router.get("/{job}", summary="One job", dependencies=[needs("read")])
+@router.get("/{job}", summary="One job", dependencies=[needs("read")], responses=declared.JOB)
 def job(served: ServedState, job: Number) -> Answer:
     """What it is, how far it is, and what came of it."""
     return Answer(served.jobs.get(job))
@@ -60,14 +63,17 @@ async def events(served: ServedState, job: Number) -> StreamingResponse:
     )
 
 
-@router.delete("/{job}", summary="Cancel a job", dependencies=[needs("add")])
+@router.delete(
+    "/{job}", summary="Cancel a job", dependencies=[needs("add")], responses=declared.JOB
+)
 def cancel(served: ServedState, job: Number) -> Answer:
     """It ends after the files that it is working on; what it added stays."""
     return Answer(served.jobs.cancel(job))
 
 
 @router.post(
-    "/{job}", summary="Do a job again", dependencies=[needs("add")], status_code=202
+    "/{job}", summary="Do a job again", dependencies=[needs("add")], status_code=202,
+    responses=declared.STARTED,
 )  # fmt: skip
 def again(served: ServedState, job: Number) -> Answer:
     """One that failed, was cancelled or interrupted; what was stored of it is not done twice."""

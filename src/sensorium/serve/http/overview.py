@@ -13,6 +13,7 @@ from sensorium.collection.collection import store_of
 from sensorium.collection.duplicates import find_duplicate_items
 from sensorium.plain import plain_fields
 from sensorium.serve.answers import Answer
+from sensorium.serve.http import declared
 from sensorium.serve.http.collections import item_of, with_states
 from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
 from sensorium.serve.maps import packed
@@ -21,7 +22,10 @@ router = APIRouter(prefix="/api/collections/{collection}", tags=["overview"])
 
 
 @router.get(
-    "/items/{item}/text", summary="What is said and written in it", dependencies=[needs("read")]
+    "/items/{item}/text",
+    summary="What is said and written in it",
+    dependencies=[needs("read")],
+    responses=declared.TEXT,
 )
 def text(
     collection: OpenCollection,
@@ -43,7 +47,12 @@ def text(
     return Answer({"item": found.id, "count": len(stored), "passages": passages})
 
 
-@router.get("/timeline", summary="How many items are of each month", dependencies=[needs("read")])
+@router.get(
+    "/timeline",
+    summary="How many items are of each month",
+    dependencies=[needs("read")],
+    responses=declared.MONTHS,
+)
 def timeline(served: ServedState, collection: CollectionName) -> Answer:
     """By the month that they were taken in; the others are counted as undated."""
     months, undated = served.overview(collection).months()
@@ -51,7 +60,12 @@ def timeline(served: ServedState, collection: CollectionName) -> Answer:
     return Answer({"months": listed, "undated": undated})
 
 
-@router.get("/places", summary="Where items were taken", dependencies=[needs("read")])
+@router.get(
+    "/places",
+    summary="Where items were taken",
+    dependencies=[needs("read")],
+    responses=declared.PLACES,
+)
 def places(served: ServedState, collection: CollectionName) -> Answer:
     """Ids with latitude and longitude in degrees, of items that say where they were taken.
 
@@ -72,7 +86,7 @@ def places(served: ServedState, collection: CollectionName) -> Answer:
 
 @router.get(
     "/map", summary="Items on a plane, like beside like", dependencies=[needs("read")],
-    responses={304: {"description": "It is as the client knows it."}},
+    responses={**declared.MAP, 304: {"description": "It is as the client knows it."}},
 )  # fmt: skip
 def map_(served: ServedState, collection: CollectionName, request: Request) -> Response:
     """Coordinates from -1 to 1 of all items that have vectors.
@@ -93,7 +107,12 @@ def map_(served: ServedState, collection: CollectionName, request: Request) -> R
     return Response(gzip.decompress(packed_map), media_type="application/json", headers=headers)
 
 
-@router.get("/duplicates", summary="What is there more than once", dependencies=[needs("read")])
+@router.get(
+    "/duplicates",
+    summary="What is there more than once",
+    dependencies=[needs("read")],
+    responses=declared.GROUPS,
+)
 def duplicates(
     served: ServedState,
     collection: OpenCollection,

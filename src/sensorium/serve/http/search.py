@@ -18,6 +18,7 @@ from sensorium.media import Media, Modality, Text, as_media
 from sensorium.serve.answers import Answer
 from sensorium.serve.batching import SHORT, BatchedEncoder, Encoded
 from sensorium.serve.given import bytes_of, words
+from sensorium.serve.http import declared
 from sensorium.serve.http.collections import item_of, with_states
 from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
 from sensorium.serve.served import Served
@@ -82,7 +83,7 @@ class Judging(BaseModel):
     )
 
 
-@router.post("/search", summary="Search", dependencies=[needs("read")])
+@router.post("/search", summary="Search", dependencies=[needs("read")], responses=declared.HITS)
 async def search(
     collection: CollectionName, served: ServedState, asked: Annotated[Search, Body()]
 ) -> Answer:
@@ -113,7 +114,12 @@ def _searched(served: Served, name: str, asked: Search, known: Encoded | None) -
     return _answered(_found(served, served.collection(name), asked, known))
 
 
-@router.post("/judge", summary="Say which hits are right", dependencies=[needs("judge")])
+@router.post(
+    "/judge",
+    summary="Say which hits are right",
+    dependencies=[needs("judge")],
+    responses=declared.HITS,
+)
 def judge(
     collection: OpenCollection, served: ServedState, said: Annotated[Judging, Body()]
 ) -> Answer:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from sensorium.serve.access import COOKIE, Refused
 from sensorium.serve.answers import Answer
+from sensorium.serve.http import declared
 from sensorium.serve.http.depends import ServedState
 from sensorium.serve.served import Served
 from sensorium.serve.settings import Scope
@@ -19,13 +20,13 @@ KEPT = 30 * 24 * 3600
 """Seconds that a browser keeps a token."""
 
 
-@router.get("", summary="What you may do")
+@router.get("", summary="What you may do", responses=declared.SESSION)
 def session(served: ServedState, request: Request) -> Answer:
     """Your scopes, and whether a token is needed."""
     return Answer(_told(served, request.state.scopes))
 
 
-@router.post("", summary="Keep a token in a cookie")
+@router.post("", summary="Keep a token in a cookie", responses=declared.SESSION)
 def begin(
     served: ServedState,
     request: Request,
@@ -47,7 +48,7 @@ def begin(
     return answer
 
 
-@router.delete("", summary="Forget the cookie")
+@router.delete("", summary="Forget the cookie", responses=declared.SESSION)
 def end(served: ServedState) -> Response:
     """Gives what may be done without it."""
     open_scopes: Any = served.settings.open_scopes

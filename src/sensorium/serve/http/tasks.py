@@ -23,12 +23,14 @@ from sensorium.serve import tasks
 from sensorium.serve.answers import Answer
 from sensorium.serve.answers import told as told_error
 from sensorium.serve.given import Given, as_file, media_of, of_item
+from sensorium.serve.http import declared
 from sensorium.serve.http.collections import item_of
 from sensorium.serve.http.depends import needs, served_by
 from sensorium.serve.http.search import question_of_parts
 from sensorium.serve.http.task_options import FIELDS, TEXTS, Options, schema_of
 from sensorium.serve.served import Served
 from sensorium.serve.settings import Limits
+from sensorium.serve.shapes import answers
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 
@@ -225,5 +227,5 @@ for _task, _summary in SUMMARIES.items():
         f"/{_task}", _route(_task), methods=["POST"], summary=_summary, name=_task,
         dependencies=[needs("read")], openapi_extra=_body(_task), response_model=None,
         response_class=Response if _task == "speak" else Answer,
-        responses=SOUND if _task == "speak" else None,
+        responses=SOUND if _task == "speak" else answers(declared.TASKS[_task]),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from sensorium.serve import tasks
 from sensorium.serve.answers import Answer, told
 from sensorium.serve.batching import BusyError
 from sensorium.serve.given import as_file
+from sensorium.serve.http import declared
 from sensorium.serve.http.depends import needs, served_by
 from sensorium.serve.http.task_options import Options
 from sensorium.serve.http.tasks import spoken
@@ -78,8 +79,8 @@ SPEECH = {
 @router.post(
     "/transcriptions", summary="Write down what is said", dependencies=[needs("read")],
     openapi_extra=FORM, response_class=Response,
-    responses={200: {"content": {
-        "application/json": {}, "text/plain": {}, "text/vtt": {}, "application/x-subrip": {},
+    responses={200: {"model": declared.HEARD, "content": {
+        "text/plain": {}, "text/vtt": {}, "application/x-subrip": {},
     }}},
 )  # fmt: skip
 async def transcriptions(request: Request) -> Response:

@@ -22,6 +22,7 @@ from sensorium.media import Image, Modality, Text
 from sensorium.plain import as_json
 from sensorium.serve.answers import Answer, JSONText, told
 from sensorium.serve.batching import SHORT, SMALL, BatchedEncoder, BusyError
+from sensorium.serve.http import declared
 from sensorium.serve.http.depends import ServedState, needs, served_by
 from sensorium.serve.served import Served
 from sensorium.serve.v1.dialects import (
@@ -76,7 +77,12 @@ COHERE = _schema(
 )
 
 
-@router.get("/v1/models", summary="Encoders that are served", dependencies=[needs("read")])
+@router.get(
+    "/v1/models",
+    summary="Encoders that are served",
+    dependencies=[needs("read")],
+    responses=declared.MODELS,
+)
 def models(served: ServedState) -> Answer:
     """The first is the one that ``/v1/embeddings`` uses where none is named."""
     listed = [
@@ -86,7 +92,12 @@ def models(served: ServedState) -> Answer:
     return Answer({"object": "list", "data": listed})
 
 
-@router.get("/v1/models/{model:path}", summary="One of them", dependencies=[needs("read")])
+@router.get(
+    "/v1/models/{model:path}",
+    summary="One of them",
+    dependencies=[needs("read")],
+    responses=declared.MODEL,
+)
 def model(served: ServedState, model: str) -> Answer:
     """404 where it is not served."""
     if model not in served.encoder_names():
@@ -96,7 +107,7 @@ def model(served: ServedState, model: str) -> Answer:
 
 @router.post(
     "/v1/embeddings", summary="Vectors of texts and media", dependencies=[needs("read")],
-    openapi_extra=EMBEDDINGS,
+    openapi_extra=EMBEDDINGS, responses=declared.EMBEDDINGS,
 )  # fmt: skip
 async def embeddings(request: Request) -> Response:
     """As OpenAI's; media in the dialects of Infinity, vLLM and Jina, and as parts in ``input``."""
@@ -107,7 +118,11 @@ async def embeddings(request: Request) -> Response:
 
 
 @router.post(
-    "/v2/embed", summary="Vectors, as Cohere's", dependencies=[needs("read")], openapi_extra=COHERE
+    "/v2/embed",
+    summary="Vectors, as Cohere's",
+    dependencies=[needs("read")],
+    responses=declared.COHERE,
+    openapi_extra=COHERE,
 )
 async def embed(request: Request) -> Response:
     """``texts``, ``images`` or ``inputs``, and Cohere's shape of an answer."""
