@@ -10,10 +10,12 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Annotated
 
+import PIL.Image
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response
 
 from sensorium.collection import Hit, Item
+from sensorium.collection.previews import preview
 from sensorium.data.files import stored_path
 from sensorium.folders import whole
 from sensorium.home import sensorium_home
@@ -22,7 +24,6 @@ from sensorium.media.mesh import VIEWS
 from sensorium.serve.access import Refused
 from sensorium.serve.http.collections import item_of
 from sensorium.serve.http.depends import Id, OpenCollection, needs
-from sensorium.serve.thumbnails import picture_of
 
 router = APIRouter(prefix="/api/collections/{collection}/items/{item}", tags=["media"])
 
@@ -96,7 +97,8 @@ def thumbnail(
 ) -> Response:
     """WebP, upright, at least as large as asked for where the item is.
 
-    Of a PDF a page, of a sound how loud it is in the course of time.
+    Of a PDF a page, of another document its first lines, of a sound how loud it is in the course of
+    time.
     """
     found = item_of(collection, item)
     side = next(one for one in SIDES if one >= side)
@@ -140,7 +142,8 @@ def _made(name: str, hit: Hit, side: int) -> bytes:
         return kept.read_bytes()
     except OSError:
         pass
-    picture = picture_of(hit, side)
+    picture = preview(hit, side)
+    picture.thumbnail((side, side), PIL.Image.Resampling.LANCZOS)
     written = io.BytesIO()
     picture.convert("RGB").save(written, "WEBP", quality=80)
     _keep(kept, written.getvalue())

@@ -17,7 +17,7 @@ export const SIDE = 2048;
 /** How many times as large as they are small pictures are shown, to fill the room there is. */
 export const MAGNIFIED = 2.5;
 
-/** Seconds of a sound that the server draws (`LONGEST` in `thumbnails.py`). */
+/** Seconds of a sound that the server draws (`LONGEST` in `collection/previews.py`). */
 const DRAWN = 600;
 
 /** Directions that 3-D objects are looked at from. */
