@@ -26,9 +26,10 @@ from tests.pages import ROOT, Block, BlockFailedError, Terminal, blocks, run, ru
 PAGES = (
     "README.md",
     # These need no more than `make demo` installs ...
-    "docs/bulk.md", "docs/collection-format.md", "docs/design.md", "docs/encoder-format.md",
-    "docs/evaluation.md", "docs/scores.md", "docs/search.md", "docs/trust.md",
-    "docs/tasks/answer.md", "docs/tasks/summarize.md", "docs/tasks/translate.md",
+    "docs/bulk.md", "docs/collection-format.md", "docs/design.md", "docs/dialogue.md",
+    "docs/encoder-format.md", "docs/evaluation.md", "docs/scores.md", "docs/search.md",
+    "docs/trust.md", "docs/tasks/answer.md", "docs/tasks/summarize.md",
+    "docs/tasks/translate.md",
     "docs/tasks/caption.md", "docs/tasks/detect.md", "docs/tasks/explain.md",
     "docs/tasks/segment.md", "docs/training/classifier.md",
     # ... and these each name more.

@@ -161,6 +161,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "name": ["caption", picture],
         "explain": ["explain", "a cat", picture, "--encoder", tiny],
         "answer": ["answer", "What is the text about?", here["text.txt"]],
+        "chat": ["chat", library, "show me cats", "--save", folder / "talk.json"],
         "summarize": ["summarize", here["text.txt"]],
         "speak": ["speak", "A cat.", "--out", folder / "said.wav"],
         "transcribe": ["transcribe", folder / "said.wav"],

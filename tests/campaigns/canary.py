@@ -27,7 +27,7 @@ import numpy as np
 
 from tests.campaigns.tally import Tally
 
-COUNT = 88
+COUNT = 90
 """Commands, with local encoders and with a server."""
 
 KEY = "canary-4f1d2c"

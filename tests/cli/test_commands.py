@@ -20,7 +20,7 @@ from tests.cli.conftest import COLORS, Run
 from tests.media.small_pictures import encode, red_blue
 
 COMMANDS = (
-    "answer", "caption", "check", "classify", "detect", "duplicates", "evaluate", "explain",
+    "answer", "caption", "chat", "check", "classify", "detect", "duplicates", "evaluate", "explain",
     "export", "import", "index", "info", "mcp", "models", "optimize", "prune", "reembed", "search",
     "segment", "serve", "speak", "summarize", "transcribe", "translate",
 )  # fmt: skip

@@ -10,6 +10,7 @@ import typer
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.bulk import duplicates, export, import_
 from sensorium.cli.caption import caption
+from sensorium.cli.chat import chat
 from sensorium.cli.check import check
 from sensorium.cli.classify import classify, label, predict_rows
 from sensorium.cli.detect import detect as detect_things
@@ -224,7 +225,7 @@ def reembed(
 
 
 for command, panel in (
-    (search, ASKING), (classify, ASKING), (answer, ASKING), (explain, ASKING),
+    (search, ASKING), (classify, ASKING), (answer, ASKING), (chat, ASKING), (explain, ASKING),
     (detect_things, FILES), (segment, FILES), (caption, FILES), (transcribe, FILES),
     (speak, FILES), (translate, FILES), (summarize, FILES),
     (check, KEEPING), (duplicates, KEEPING), (import_, KEEPING), (export, KEEPING),

@@ -132,8 +132,6 @@ class Carrying:
         ids = [hit.id for hit in candidates]
         dates = {"after": plan.after, "before": plan.before}
         found = self._call("search", query=plan.subject, among=ids, **dates, k=len(ids))
-        if found.data.get("sure", 0) == 0 and subject != plan.subject:
-            found = self._call("search", query=subject, among=ids, **dates, k=len(ids))
         if not found.hits:
             return Outcome("nothing", wanted)
         hits = found.hits[: wanted.number]
@@ -341,7 +339,7 @@ class Carrying:
         return self._about(plan, kind, item, found, judged=judged)
 
     def _read(self, plan: Plan) -> Outcome:
-        if plan.given and self._given and not plan.reference:
+        if self._given and not plan.reference:
             return self._read_given(plan)
         if plan.subject and not (plan.reference or plan.item or plan.modality):
             item = self._item(plan)  # "what is written on the invoice"
@@ -545,6 +543,8 @@ class Carrying:
         found = self._call("answer", question=plan.question, items=items)
         if not found.nothing:
             return self._answered(plan, found)
+        if len(items) == 1 and self._is_picture(items[0]):
+            return self._read(replace(plan, intent="read", subject=""))
         if plan.subject and kind == "unanswered":
             told = self._call("passages", query=plan.subject, items=items)
             if told.data["score"] >= TOLD:
@@ -552,6 +552,10 @@ class Carrying:
             near = self._call("search", query=plan.subject, k=NEAREST)
             return Outcome(kind, plan, near.hits, near.citations, refers=tuple(items))
         return Outcome(kind, plan, refers=tuple(items))
+
+    def _is_picture(self, number: int) -> bool:
+        item = self._toolbox.collection.get(number)
+        return item is not None and item.modality == "image"
 
     def _answered(self, plan: Plan, found: Found) -> Outcome:
         return Outcome(
@@ -580,7 +584,8 @@ class Carrying:
 
 def _with_base(plan: Plan, base: Plan | None, focus: Hit | None) -> Plan:
     """A plan with what it takes from the one before: "and of dogs?", "the same but older"."""
-    if base is None or plan.intent not in ("find", "count", "pick") or plan.given:
+    is_search = plan.intent in ("find", "count", "pick") and plan.fact != "similar"
+    if base is None or not is_search or plan.given:
         return plan
     # "Without animals" narrows what was asked; "photos without animals" is a request of its own.
     bare = not plan.subject and plan.has_conditions and not (plan.reference or plan.modality)

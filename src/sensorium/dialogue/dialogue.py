@@ -7,9 +7,10 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sensorium.collection import Collection
+from sensorium.dialogue import conversations, exporting
 from sensorium.dialogue.carrying_out import Carrying
 from sensorium.dialogue.composing.composing import compose
 from sensorium.dialogue.plan import Plan
@@ -122,6 +123,35 @@ class Dialogue:
         given = tuple(str(getattr(one, "path", None) or "") for one in media)
         self.turns.append(Turn(said, given, reply))
         yield reply
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the conversation as JSON, to go on with by `load`.
+
+        Raises
+        ------
+        UsageError, WriteError
+            When it cannot be written there.
+        """
+        conversations.save(path, self.turns, str(self.collection.path))
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], collection: Collection, language: str | None = None
+    ) -> Self:
+        """Go on with a conversation that `save` wrote.
+
+        Raises
+        ------
+        UsageError
+            When the file is no conversation.
+        """
+        talk = cls(collection, language=language)
+        talk.turns = conversations.load(path)
+        return talk
+
+    def to_markdown(self, path: str | os.PathLike[str]) -> list[str]:
+        """Write the conversation as Markdown, with pictures beside it; see `exporting.export`."""
+        return exporting.export(path, self.turns, self.collection.path.stem)
 
     def _carried_out(self, plan: Plan, language: str, given: int) -> Reply:
         carrying = Carrying(self.toolbox, self.turns, given)

@@ -27,18 +27,22 @@ from sensorium.encoders import Encoder
 from sensorium.encoders.ordinary import ordinary_words
 from sensorium.media import Modality, Text
 from sensorium.ranking.scoring import Ranked
-from sensorium.tasks.terms import STOP_WORDS
+from sensorium.tasks.terms import STOP_WORDS, terms
 
 SURE = 0.5
 """Probability from which on a hit is one of those that were asked for."""
 
-CAPTION = 0.45
+CAPTION = 0.55
 """Cosine of a question to a caption, both less the mean of ordinary words, that is enough alone."""
 
 CATEGORY = 0.7
 """The same of a category: at 0.6, cars are near to "vehicles" where there is but a motorcycle."""
 
-TOGETHER = 0.55
+AGREED = 0.85
+"""Sum that a hit of `SURE` needs as well, where it has a caption: a cow looks like a horse, and is
+called a cow."""
+
+TOGETHER = 0.6
 """Sum of a hit's probability and its caption's cosine that is enough."""
 
 SUPPORT = 0.4
@@ -47,6 +51,9 @@ another: 马 is a horse, and stands in Machu Picchu."""
 
 LIKELY_ALONE = 0.25
 """Probability of a hit without captions from which on it may be what was asked."""
+
+LONG = 3
+"""Terms from which on words describe something more closely than names do."""
 
 LOOKED_AT = 60
 """Hits by vectors that are judged; behind them few are likely."""
@@ -146,7 +153,7 @@ class Matcher:
             chance, cosine = hit.probability or 0.0, near.get(hit.id)
             if hit.id in holding:
                 strength[hit.id] = 1.0 + chance + (cosine or 0.0)
-            elif chance >= SURE or hit.id in told:
+            elif hit.id in told or (chance >= SURE and chance + (cosine or 1.0) >= AGREED):
                 strength[hit.id] = chance + (cosine or 0.0)
             elif cosine is not None and chance + cosine >= TOGETHER:
                 strength[hit.id] = chance + cosine
@@ -155,10 +162,11 @@ class Matcher:
         nearest = [hit for hit in found if hit.id not in strength]
         if not sure:
             # Where captions say what things are, none that is near says that nothing is there.
-            said = [hit for hit in found[:3] if hit.id in near]
+            said = [] if _is_long(words) else [hit for hit in found[:3] if hit.id in near]
             best = max((hit.probability or 0.0 for hit in found[:1]), default=0.0)
             unknown = bool(found) and found[0].probability is None
-            nothing = nothing or bool(said) or (best < LIKELY_ALONE and not unknown)
+            weak = best < LIKELY_ALONE and not unknown and not _is_long(words)
+            nothing = nothing or bool(said) or weak
         return Matches(tuple(hits[number] for number in sure), tuple(nearest), nothing and not sure)
 
     def _told_so(
@@ -208,7 +216,7 @@ class Said:
             return {}
         self._read()
         captions = self._captions or {hit.id: _captions(hit) for hit in hits}
-        told = {number: texts for number, texts in captions.items() if texts}
+        told = {number: _in_script_of(words, texts) for number, texts in captions.items() if texts}
         cosines = self._cosines(words, [text for texts in told.values() for text in texts])
         return {number: max(cosines[text] for text in texts) for number, texts in told.items()}
 
@@ -284,6 +292,20 @@ def words_of_name(path: str) -> str:
 
 def _is_short(words: str) -> bool:
     return len(words) <= 2 and not words.isascii()
+
+
+def _in_script_of(words: str, texts: Sequence[str]) -> Sequence[str]:
+    """Captions in the script of the words, or all where none is: 大熊猫 is no cat in English."""
+    same = [text for text in texts if bool(_HAN.search(text)) == bool(_HAN.search(words))]
+    return same or texts
+
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+def _is_long(words: str) -> bool:
+    """Whether words describe something: no name or category says the same as those."""
+    return len(terms(words)) >= LONG
 
 
 def _by_vectors(found: Sequence[Hit], nothing: bool) -> Matches:

@@ -34,7 +34,7 @@ def _of(*patterns: str) -> re.Pattern[str]:
 
 
 _CORRECTION = re.compile(
-    r"^(?:不是?|不对|错了|抱歉|对不起|等等|等一下)?[，,。！!\s]*(?:我(?:的意思)?(?:是说|是指"
+    r"^(?:不是?(?:这个|那个|这张|那张)?|不对|错了|抱歉|对不起|等等|等一下)?[，,。！!\s]*(?:我(?:的意思)?(?:是说|是指"
     r"|指的是|想说的是|要的是|是想|说的是)|应该是)[，,\s]*"
     r"|^(?:不是?|不对|错了|不要这个)[，,。！!\s]+"
 )
@@ -48,9 +48,10 @@ _SAME = _of(
     r"|只是|只要|可是)?"
 )
 _THANKS = re.compile(
-    r"^(?:好的?|太好了|不错|很好|嗯)?[，,。！!\s]*(?:谢谢|多谢|感谢|再见"
-    r"|拜拜)(?:你|您)?[了啦。！!\s]*$"
+    r"^(?:好的?|太好了|不错|很好|嗯|算了|好吧)?[，,。！!\s]*"
+    r"(?:谢谢|多谢|感谢|谢啦|谢了|再见|拜拜|就这样)[^？?]{0,8}$"
 )
+_GREETING = re.compile(r"^(?:你好|您好|早上好|上午好|下午好|晚上好|早安|嗨|哈喽)[呀啊！!，,。\s]*")
 _HELP = _of(r"(?:你|您)(?:能|可以|会)(?:帮我)?(?:做|干)(?:些|点)?(?:什么|啥)", r"(?:怎么"
     r"|如何)(?:使用|用)", r"^帮助",
             r"(?:我)?(?:能|可以)问(?:你|您)?(?:些|点)?什么")  # fmt: skip
@@ -146,7 +147,7 @@ _IS = re.compile(
 )
 _ENDS_ASKING = re.compile(r"(?:吗|么|没有)[？?。！!]*$")
 _LABEL = re.compile(
-    r"^(?:请)?(?:记住|标记|记下|标注)|(?P<wrong>不对|错了|不是我要的|不正确"
+    r"(?:^|[，,。！!])(?:请)?(?:记住|标记|记下|标注)|(?P<wrong>不对|错了|不是我要的|不正确"
     r"|不相关)[。！!]*$|(?P<right>是对的|正确|没错)[。！!]*$"
 )
 _ORDERS = (
@@ -191,12 +192,15 @@ _IT = _of(
     rf"|那)(?:一)?{_MEASURE}(?:里面?|上面?|中|上)?",
     r"(?:它|他|她)(?:里面?|上面?|中|上)?",
     r"^(?:这|那)(?=是|有|在)",
-    r"^(?:上面?|里面?)(?=\x1f|$)",
+    r"^上面?(?=\x1f|$)",
 )
 _IN_KIND = _of(rf"(?P<k>{_ANY_KIND})(?:里面?|中|上面?|上)(?:的)?")
 _KIND_WORD = _of(rf"(?:一些|所有的?|全部的?|任何|每{_MEASURE}|几{_MEASURE})?(?:的)?(?:{_KIND})")
 _SEVERAL = _of(r"一些|所有|全部|哪些|几" + _MEASURE, r"们")
 _MANY = _of(rf"(?<![第前])(?P<n>{_NUMBER}){_MEASURE}(?!月)")
+_DEFINITE = re.compile(
+    rf"^(?P<what>[^\x1f，,]*?[^\x1f，,没不第]{{2,}}?)的?(?:那|哪一?){_MEASURE}(?:{_ANY_KIND})?(?=是|[？?。！!\x1f]|在|$)"
+)
 _ASKING = _of(
     r"请问|请|麻烦(?:你|您)?|帮(?:我|忙)(?:一下)?|给我(?:看看?|找找?|显示)?|我(?:想要?|要|需要"
     r"|在)(?:看看?|找找?|知道|听听?|搜索)?|让我(?:看看?|听听?)",
@@ -206,6 +210,8 @@ _ASKING = _of(
     r"有没有|是否有|有(?:哪些|什么|些什么)|(?:都)?有(?=[^\x1f]*(?:吗|么|没有)?)|哪些|哪里有"
     r"|是不是",
     r"(?:在)?(?:这个?|我的)?(?:收藏|库|集合|资料库|图库|文件夹)(?:里面?|中)?(?:的)?",
+    r"换(?:一?[张只个]|个话题)|再来(?:一?[张个])?|拍(?:过|了)(?:些|哪些)?(?:什么|啥)|要(?=[^\x1f]{2})|想(?:看|找|要)?",
+    r"呢(?=[，,])|(?:好吧|好的|算了|哈哈)|(?:在)?文件夹(?:里面?)?|(?:的)?(?:说明|简介)",
     r"(?:关于|有关|对于|至于)",
     r"(?:里|当中|之中)?(?:出现|拍到|看到)(?:了"
     r"|过)?(?:的)?",
@@ -230,6 +236,9 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     plain = "".join(said.replace(GAP, " ").split()).lower()
     if not plain.strip("？?。！!，,"):
         return Plan(intent="find" if given else "help", given=bool(given), question=said)
+    plain = _GREETING.sub("", plain)
+    if not plain.strip("？?。！!，,") and not given:
+        return Plan(intent="help", question=said)
     if _THANKS.match(plain):
         return Plan(intent="thanks", question=said)
     if _HELP.search(plain) and len(plain) < 15:
@@ -256,6 +265,9 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     period = take_period(scan, "zh", today) or Period()
     than = next((name for name, pattern in _THANS if scan.take(pattern)), "")
     order = order or next((name for name, pattern in _ORDERS if scan.take(pattern)), "")
+    definite = _DEFINITE.search(scan.rest) if intent in ("", "facts") else None
+    if definite is not None:
+        scan.rest = definite["what"] + GAP + scan.rest[definite.end() :]
     reference, means_given = _reference(scan, given)
     if similar is not None and similar["ref"]:
         reference, means_given = _reference(Scan(similar["ref"]), given)
@@ -273,7 +285,7 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
         after=period.after, before=period.before, order=order, than=than, number=number,
         reference=reference, given=means_given, same=same,
         continues=continues or (is_short and not intent), several=number > 1 or is_several,
-        fact=fact, relevant=relevant, question=said,
+        fact=fact, relevant=relevant, question=said, definite=definite is not None,
     )  # fmt: skip
     return _opened(plan, plain, similar is not None, asked=bool(intent))
 
@@ -369,10 +381,14 @@ def _edged(text: str) -> str:
 def _opened(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
     if similar:
         return replace(plan, intent="find", fact="similar")
-    if asked or plan.same or plan.than or plan.order:
+    if asked or plan.same or plan.than or plan.order or plan.definite:
         return plan
     if plan.reference is not None and not plan.subject and not plan.has_conditions:
         return replace(plan, intent="pick")
-    if _OPEN.search(plain) and plan.subject and not re.search(r"有(?:哪些|什么)|哪些", plain):
+    if (
+        _OPEN.search(plain)
+        and plan.subject
+        and not re.search(r"有(?:哪些|什么)|哪些|拍(?:过|了)(?:些)?什么", plain)
+    ):
         return replace(plan, intent="answer")
     return plan

@@ -143,10 +143,8 @@ def _english_unit(match: re.Match[str], today: datetime.date) -> Period | None:
         return _of_month(match["my"], month, today, this=match["which"] == "this")
     if match["season"]:
         said = match["sy"] or ""
-        if not (said or match["sw"] or match["rel0"]) or (
-            match["sw"] == "the" and not (said or match["rel0"])
-        ):
-            return None
+        if not said and match["sw"] not in ("last", "this"):
+            return None  # "in winter" is how it looks
         if said.startswith(("last", "this")):
             said = str(today.year - said.startswith("last"))
         return _season(said, match["season"], today, this=match["sw"] == "this")
@@ -197,7 +195,7 @@ def _chinese_unit(match: re.Match[str], today: datetime.date) -> Period | None:
             return _of_month(str(year), number_of(match["rm"]), today)
         return _relative(said, today)
     if match["season"]:
-        return _season("", match["season"], today)
+        return _season("", match["season"], today) if match["ls"] else None
     if match["month"]:
         month = number_of(match["month"])
         if match["md"]:

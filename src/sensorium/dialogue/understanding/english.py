@@ -255,7 +255,7 @@ _LOOK = _of(
     r"what\s+(?:do(?:es)?|can)\s+(?=(?:it|this|that"
     r"|the)\b.*\bshow)", r"describe", r"what\s+(?:is|are)\s+(?:on|in)(?=\s+(?:it|this|that"
     r"|the\s+(?:photo|picture|image|film|video|first|second|third|last))\b)",
-    r"tell\s+me\s+(?:(?:more|something)\s+)?about(?=\s+(?:it"
+    r"tell\s+me\s+(?:(?:more|something|everything|all)\s+)?(?:(?:that\s+)?you\s+know\s+)?about(?=\s+(?:it"
     r"|this|that|these|those|the\s+(?:first|second|third|last"
     r"|photo|picture|film))\b)",
     r"what\s+(?:animal|thing|object|building|bird|kind\s+of\s+\w+"
@@ -349,6 +349,7 @@ _FIRST_FEW = _of(
     rf"(?:the\s+)?(?P<end>first|last|top)\s+(?P<n>\d{{1,2}}|two"
     rf"|three|four|five|six|seven|eight|nine|ten)(?:\s+{_THING})?(?:\s+of\s+(?:them"
     rf"|these|those))?",
+    r"(?:of\s+)?the\s+(?P<two>two)(?=\s+(?:is|are|was|were|of)\b|\W*$)",
     r"(?P<both>both(?:\s+of\s+(?:them|these|those))?)",
 )
 _LAST = _of(
@@ -476,6 +477,9 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     plain = corrected(_plain(said))
     if not plain.strip(" .!?,"):
         return Plan(intent="find" if given else "help", given=bool(given), question=said)
+    if (bare := _BARE.match(plain)) is not None and not given:
+        fact = {"when": "date", "where": "place"}[bare[1]]
+        return Plan(intent="facts", fact=fact, reference=Reference("it"), question=said)
     scan = Scan(plain)
     talk = _small_talk(scan, given)
     if talk:
@@ -524,7 +528,11 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str) -> Plan:
         scan.take(_RIGHT)
     when = next((name for name, pattern in _WHEN if scan.take(pattern)), "")
     page = scan.take(_PAGE)
-    named = scan.take(_NAMED_ITEM) if intent in ("listen", "read", "transcribe") else None
+    named = (
+        scan.take(_NAMED_ITEM)
+        if intent in ("listen", "read", "transcribe") and (not given)
+        else None
+    )
     definite = intent in ("", "facts") and scan.take(_DEFINITE) is not None
     adjective = scan.take(_ADJECTIVE_ONE) if intent == "" and not scan.has(_NOT) else None
     same = scan.take(_SAME) is not None and intent != "compare"
@@ -563,6 +571,7 @@ def _page_of(match: re.Match[str] | None) -> int:
     return -1 if match["o"] == "last" else number_of(match["n"] or match["o"])
 
 
+_BARE = re.compile(r"^\W*(?:and\s+|but\s+)?(where|when)(?:\s+(?:is|was)\s+(?:it|that|this))?\W*$")
 _QUOTED = re.compile(r'["“”]([^"“”]+)["“”]')
 _NO_THING = frozenset({"true", "right", "correct", "wrong", "all", "ok", "okay", "possible"})
 _COMPARISON = re.compile(r"\b(?:older|newer|larger|bigger|longer|shorter|smaller|than)\b")
@@ -625,8 +634,8 @@ def _reference(scan: Scan, given: int) -> tuple[Reference | None, bool]:
     if scan.take(_BEFORE) is not None:
         return Reference("before"), False
     if (match := scan.take(_FIRST_FEW)) is not None:
-        if match["both"]:
-            return Reference("first", 2), False
+        if match["both"] or match["two"]:
+            return Reference("two"), False
         kind = "last" if match["end"] == "last" else "first"
         return Reference(f"{kind} few" if kind == "last" else "first", number_of(match["n"])), False
     if (match := scan.take(_ORDINAL)) is not None:
@@ -703,6 +712,7 @@ def _is_plural(subject: str) -> bool:
 
 def _settled(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
     """Settle what only the whole of a request tells."""
+    plain = _CONTINUES.sub("", plain)
     if similar:
         return replace(plan, intent="find", fact="similar")
     if plan.when and plan.intent in ("find", "look", "moment") and not plan.subject:

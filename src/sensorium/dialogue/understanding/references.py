@@ -51,6 +51,9 @@ def resolve(reference: Reference, turns: Sequence[Turn]) -> Resolved:
         found = listed[-number:] if len(listed) >= number else ()
     elif kind == "those":
         found = listed or ((focus,) if focus is not None else ())
+    elif kind == "two":
+        found = listed if len(listed) == 2 else (*_before(turns)[:1], *_firsts(turns)[:1])
+        found = found if len(found) == 2 else listed[:2]
     elif kind == "before":
         found = _before(turns)[number - 1 : number]
     elif kind == "others":
@@ -69,16 +72,26 @@ def _one(listed: tuple[Hit, ...], focus: Hit | None, turns: Sequence[Turn]) -> R
         return Resolved((focus,))
     if len(listed) <= 1:
         return Resolved(listed, shown=len(listed))
+    if turns[-1].reply.refused:
+        return Resolved(among=listed, shown=len(listed))
     plan = Plan.of(_last_list(turns).plan)
     if not plan.several and plan.intent != "count":  # "a castle": the best one
         return Resolved(listed[:1], shown=len(listed))
     return Resolved(among=listed, shown=len(listed))
 
 
+def _firsts(turns: Sequence[Turn]) -> list[Hit]:
+    """What was shown first in each reply that showed what was asked, the last before all."""
+    return [
+        turn.reply.items[0]
+        for turn in reversed(turns)
+        if turn.reply.items and not (turn.reply.refused or turn.reply.asks)
+    ]
+
+
 def _before(turns: Sequence[Turn]) -> tuple[Hit, ...]:
     """What was shown first in each reply, the last but one reply that showed another before all."""
-    firsts = [turn.reply.items[0] for turn in reversed(turns)
-              if turn.reply.items and not turn.reply.refused]  # fmt: skip
+    firsts = _firsts(turns)
     if not firsts:
         return ()
     return tuple({hit.id: hit for hit in firsts if hit.id != firsts[0].id}.values())
