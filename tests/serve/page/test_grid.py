@@ -36,6 +36,29 @@ def test_of_very_many_few_are_elements(open_page: Open, url: str) -> None:
     assert places == [str(n + 1) for n in range(len(places))]  # in order, for screen readers
 
 
+def test_what_is_looked_at_is_asked_for_at_once(open_page: Open) -> None:
+    """Whatever else is still on its way; and what is beside it comes when there is time."""
+    page = open_page()
+    found = page.evaluate(
+        """async () => {
+          const { Feed } = await import("/page/feed.js");
+          const asked = [];
+          const load = (offset, count, signal) => new Promise((_, fail) => {
+            asked.push(offset);
+            signal.addEventListener("abort", () => fail(new DOMException("", "AbortError")));
+          });
+          const feed = new Feed(load, 100_000);
+          feed.want(0, 10, false);
+          const first = asked.splice(0);
+          feed.want(0, 10);
+          const beside = asked.splice(0);
+          feed.want(50_000, 50_010);
+          return [first, beside, asked];
+        }"""
+    )
+    assert found == [[0], [100], [50_000, 50_100]]
+
+
 def test_layout(open_page: Open) -> None:
     """Rows fill the width, keep the pictures' shapes, and none lies over another."""
     page = open_page()

@@ -63,7 +63,9 @@ export class Feed extends EventTarget {
     this._beside = beside;
     this._range = [Math.floor(first / PAGE), Math.floor(Math.max(first, stop - 1) / PAGE)];
     for (const [page, { abort }] of this._running) {
-      if (page < this._range[0] - NEAR || page > this._range[1] + NEAR) abort.abort();
+      if (page >= this._range[0] - NEAR && page <= this._range[1] + NEAR) continue;
+      abort.abort();
+      this._running.delete(page); // at once, so that what is looked at now takes its turn
     }
     this._next();
   }
@@ -98,12 +100,13 @@ export class Feed extends EventTarget {
 
   _ask(page) {
     const abort = new AbortController();
-    const done = this._bring(page, abort.signal).finally(() => {
-      this._running.delete(page);
+    const own = { abort };
+    own.done = this._bring(page, abort.signal).finally(() => {
+      if (this._running.get(page) === own) this._running.delete(page);
       if (!abort.signal.aborted) this._next();
     });
-    this._running.set(page, { abort, done });
-    return done;
+    this._running.set(page, own);
+    return own.done;
   }
 
   async _bring(page, signal) {
