@@ -103,6 +103,8 @@ ASKED: list[tuple[str, str, str, dict[str, Any]]] = [
     ("post", "/api/tasks/", "answer", {"json": {"question": "When was it built?", "text": STORY}}),
     ("post", "/api/tasks/", "summarize", {"json": {"text": STORY, "sentences": 1}}),
     ("post", "/api/tasks/", "segment", {"json": {"data": DOG, "boxes": "10,20,100,80"}}),
+    ("post", "/v1/chat/completions", "",
+     {"json": {"model": "library", "messages": [{"role": "user", "content": "a castle"}]}}),
     ("get", "/v1/models", "", {}),
     ("get", "/v1/models/", "mini", {}),
     ("post", "/v1/embeddings", "", {"json": {"model": "mini", "input": ["a dog"]}}),

@@ -149,13 +149,15 @@ def models_of(given: list[str]) -> dict[str, str]:
     UsageError
         For a task that takes none.
     """
+    from sensorium.serve.talks import CHAT
     from sensorium.serve.tasks import BUILT_IN
 
+    tasks = (*BUILT_IN, CHAT)
     found = {}
     for one in given:
         task, equals, name = one.partition("=")
-        if task not in BUILT_IN or not equals or not name:
-            raise UsageError(f"--model is TASK=NAME with one of {', '.join(BUILT_IN)}; got {one!r}")
+        if task not in tasks or not equals or not name:
+            raise UsageError(f"--model is TASK=NAME with one of {', '.join(tasks)}; got {one!r}")
         found[task] = name
     return found
 

@@ -48,6 +48,8 @@ class Dialogue:
         ``http://localhost:8080/v1#MODEL``, a hub id or a folder. What it writes is checked.
     language : {"en", "zh"}, optional
         Of replies; None takes that of what is said.
+    may_judge : bool
+        Whether what a person says is right or wrong is remembered.
 
     Attributes
     ----------
@@ -67,11 +69,13 @@ class Dialogue:
         collection: Collection,
         model: str | Conversing | None = None,
         language: str | None = None,
+        *,
+        may_judge: bool = True,
     ) -> None:
         if language is not None and language not in LANGUAGES:
             raise UsageError(f"replies are in one of {', '.join(LANGUAGES)}, got {language!r}")
         self.collection = collection
-        self.language = language
+        self.language, self.may_judge = language, may_judge
         self.turns: list[Turn] = []
         self.toolbox = Toolbox(collection)
         if isinstance(model, str):
@@ -110,6 +114,8 @@ class Dialogue:
             chinese.understand if language_of(said, language) == "zh" else english.understand
         )
         plan = understand(said, datetime.date.today(), given=len(media))
+        if plan.intent == "label" and not self.may_judge:
+            raise UsageError("what is right or wrong is not remembered here: you may only read")
         self.toolbox.begin(media, may_write=plan.intent == "label")
         reply = self._carried_out(plan, language, len(media))
         if self._with_model is None or reply.asks or plan.intent in ALONE:

@@ -46,7 +46,7 @@ from sensorium.serve.mcp.too_long import TooLong
 from sensorium.serve.metrics import Counted
 from sensorium.serve.served import Served
 from sensorium.serve.settings import Settings
-from sensorium.serve.v1 import audio, embeddings
+from sensorium.serve.v1 import audio, chat, embeddings
 
 SETTINGS = "SENSORIUM_SERVE"
 """Variable of the environment that brings settings to processes of their own."""
@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> ASGIApp:
     served.metrics.watch(served)
     answer_errors(app, served)
     # One after the other is looked at for each request: first what is asked most often.
-    for large in (embeddings, search, adding, tasks, audio):  # what brings media
+    for large in (embeddings, search, adding, tasks, audio, chat):  # what brings media
         app.include_router(large.router, max_body_size=settings.limits.upload_bytes)
     for light in (media, health, session, collections, classes, jobs, overview):
         app.include_router(light.router)

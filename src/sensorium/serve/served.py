@@ -23,6 +23,7 @@ from sensorium.serve.metrics import Metrics
 from sensorium.serve.overview import Overview, Overviews
 from sensorium.serve.searches import Searches
 from sensorium.serve.settings import Settings
+from sensorium.serve.talks import Talks
 from sensorium.serve.tasks import Models
 from sensorium.serve.turns import Turns
 
@@ -50,6 +51,7 @@ class Served:
         self.models = Models()
         self.maps = Maps()
         self.labels = KeptLabels()
+        self.talks = Talks()
         self._overviews = Overviews()
         folders = {name: settings.uploads_of(name) / JOBS for name in settings.collections}
         self.jobs = Jobs(folders, partial(add, self), settings.limits.jobs)

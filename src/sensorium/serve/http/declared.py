@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, create_model
 
 from sensorium.collection import CollectionInfo, Hit, Item
 from sensorium.collection.duplicates.finding import Duplicates
+from sensorium.dialogue import Reply
 from sensorium.explain.explanation import Explanation
 from sensorium.serve.shapes import Shape, answers, shape_of
 from sensorium.tasks.answers.answer import Answer
@@ -130,6 +131,17 @@ TASKS: dict[str, Any] = {
     "translate": shape_of(Translated),
 }
 """What each task answers; `speak` gives a sound."""
+
+_Said: Any = shape("Said", role=Literal["assistant"], content=str, refusal=None)
+_Choice: Any = shape(
+    "Choice", index=int, message=_Said, finish_reason=Literal["stop"], logprobs=None
+)
+CHAT = answers(
+    shape(
+        "Completion", id=str, object=Literal["chat.completion"], created=int, model=str,
+        choices=list[_Choice], usage=dict[str, int], sensorium=shape_of(Reply),
+    )
+)  # fmt: skip
 
 _Model: Any = shape("Model", id=str, object=Literal["model"], created=int, owned_by=str)
 _MODEL = {"id": "mini", "object": "model", "created": 0, "owned_by": "sensorium"}

@@ -86,6 +86,17 @@ def items_of(body: Mapping[str, Any], settings: Settings) -> list[Item]:
     return found
 
 
+def parts_of(content: Any, settings: Settings) -> tuple[Media, ...]:
+    """Words and media of one message of a chat.
+
+    Raises
+    ------
+    UsageError, MediaError, Refused
+        For what is none.
+    """
+    return _Reader(settings).item(content, "text").parts
+
+
 def role_of(body: Mapping[str, Any]) -> Role:
     """Whether what is sent is sought, where the dialect says it."""
     said = [body.get("input_type"), body.get("task"), body.get("prompt_name")]

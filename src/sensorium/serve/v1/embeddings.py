@@ -79,17 +79,16 @@ COHERE = _schema(
 
 @router.get(
     "/v1/models",
-    summary="Encoders that are served",
+    summary="What is served",
     dependencies=[needs("read")],
     responses=declared.MODELS,
 )
 def models(served: ServedState) -> Answer:
-    """The first is the one that ``/v1/embeddings`` uses where none is named."""
-    listed = [
-        {"id": name, "object": "model", "created": 0, "owned_by": "sensorium"}
-        for name in served.encoder_names()
-    ]
-    return Answer({"object": "list", "data": listed})
+    """Encoders, and collections, with which ``/v1/chat/completions`` talks.
+
+    The first is the encoder that ``/v1/embeddings`` uses where none is named.
+    """
+    return Answer({"object": "list", "data": _models(served)})
 
 
 @router.get(
@@ -100,9 +99,17 @@ def models(served: ServedState) -> Answer:
 )
 def model(served: ServedState, model: str) -> Answer:
     """404 where it is not served."""
-    if model not in served.encoder_names():
-        return unknown_model(model, served.encoder_names())
-    return Answer({"id": model, "object": "model", "created": 0, "owned_by": "sensorium"})
+    listed = {one["id"]: one for one in reversed(_models(served))}
+    return Answer(listed[model]) if model in listed else unknown_model(model, [*listed])
+
+
+def _models(served: Served) -> list[dict[str, Any]]:
+    owners = dict.fromkeys(served.encoder_names(), "sensorium")
+    owners |= {name: "collection" for name in served.settings.collections if name not in owners}
+    return [
+        {"id": name, "object": "model", "created": 0, "owned_by": owner}
+        for name, owner in owners.items()
+    ]
 
 
 @router.post(
