@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,7 +26,7 @@ NEAREST = 3
 
 SHOWN = 10
 
-TOLD = 0.75
+TOLD = 0.5
 """Share of a question's words from which on a passage that has them is told, though no words in it
 are of the kind that is asked for."""
 
@@ -382,6 +383,8 @@ class Carrying:
         item = self._item(plan if plan.item else replace(plan, subject=""))
         if isinstance(item, Outcome):
             return item
+        if item.modality not in ("audio", "video") and plan.subject:
+            return self._told_about(replace(plan, subject=f"{plan.subject} {plan.item}"), "writing")
         return self._heard(plan, item)
 
     def _heard(self, plan: Plan, item: Hit) -> Outcome:
@@ -426,6 +429,10 @@ class Carrying:
             return self._which_in(plan)
         if plan.when and not plan.subject:
             return self._listen(plan)
+        if plan.subject and (plan.reference is None or plan.reference.modality != "video"):
+            said = self._call("passages", query=plan.subject, source="speech")
+            if not said.nothing:
+                return Outcome("told", plan, said.hits, said.citations, refers=_only(said.hits))
         reference = plan.reference or Reference("kind", 1, plan.modality or "video")
         item = self._item(replace(plan, subject="", modality="", reference=reference))
         if isinstance(item, Outcome):
@@ -482,7 +489,7 @@ class Carrying:
             return item
         if plan.fact == "date" and item.modality in ("audio", "video") and plan.subject:
             return self._moment(replace(plan, intent="moment", fact=""))
-        if plan.fact == "date" and item.modality == "text":
+        if item.modality == "text" and plan.fact in ("date", "place", "length", "author"):
             return self._answer(replace(plan, intent="answer"))
         found = self._call("facts", item=item.id)
         values = _fact(found.data, plan.fact, item)
@@ -546,7 +553,7 @@ class Carrying:
         if len(items) == 1 and self._is_picture(items[0]):
             return self._read(replace(plan, intent="read", subject=""))
         if plan.subject and kind == "unanswered":
-            told = self._call("passages", query=plan.subject, items=items)
+            told = self._call("passages", query=_topic(plan.subject), items=items)
             if told.data["score"] >= TOLD:
                 return Outcome("told", plan, told.hits, told.citations, refers=_only(told.hits))
             near = self._call("search", query=plan.subject, k=NEAREST)
@@ -624,9 +631,19 @@ def _worth_showing(found: Found, plan: Plan) -> tuple[Hit, ...]:
     return tuple(hit for hit in found.hits[:5] if (hit.probability or 0) >= best / 3)
 
 
+_ASKED_FOR = re.compile(
+    r"\b(?:how\s+(?:much|many|long)|when|where|who|what)\b|多少钱?|什么时[候侯]|谁|什么|哪里|几"
+)
+
+
+def _topic(subject: str) -> str:
+    """A question's words without those that say which kind of answer is wanted."""
+    return " ".join(_ASKED_FOR.sub(" ", subject).split()) or subject
+
+
 def _alters(plan: Plan) -> bool:
     """Whether words beside media say how what is sought differs from them."""
-    marks = ("but ", " in ", " with ", "without", "但", "不过", "要", "only")
+    marks = ("but ", " in colour", " in color", "without", "但", "不过", "only")
     return bool(plan.subject) and any(mark in f" {plan.question.lower()} " for mark in marks)
 
 

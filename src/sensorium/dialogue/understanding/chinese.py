@@ -96,6 +96,14 @@ _MOMENT = _of(
     r"(?:是)?(?:在|从)?(?:什么时候|何时|几分几秒|第?几秒|第?几分钟?|哪一?(?:秒|分钟|刻|段)"
     r"|什么时间)(?:出现|看到|看见|听到|说到|提到|讲到|能看到)?(?:的|了)?",
 )
+_QUOTE = _of(r"原(?:话|句|文)(?:是什么|念给我|读给我|引用)?(?:听)?", r"(?:念|读)给我听?$")
+_WHEN = (
+    ("after", _of(r"接着(?:后面)?|接下来|后面|(?:在)?(?:那|这)?之后|随后")),
+    ("before", _of(r"(?:在)?(?:那|这)?之前|前面(?=说|讲|是|还)")),
+    ("at", _of(r"(?:在)?(?:那|这)一?(?:段|刻|时|幕|个时候)(?:旁白|解说)?(?:里面?|中)?")),
+    ("start", _of(r"一?开头|(?<!从)开始(?=说|讲|是|的)|最开始")),
+    ("end", _of(r"结尾|末尾|最后(?=说|讲|是)")),
+)  # fmt: skip
 _IN_FILM = re.compile(
     r"出现|看到|看见|听到|说到|提到|讲到|说的|影片|视频|电影|录像|录音|秒|分钟"
     r"|里面?"
@@ -260,6 +268,9 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
             return Plan(intent="is", subject=thing, reference=reference, given=means_given,
                         question=said)  # fmt: skip
     intent, fact, order, relevant = _intent(scan)
+    when = ""
+    if intent in ("", "listen", "look", "read"):
+        when = next((name for name, pattern in _WHEN if scan.take(pattern)), "")
     same = intent != "compare" and scan.take(_SAME) is not None
     similar = scan.take(_SIMILAR)
     period = take_period(scan, "zh", today) or Period()
@@ -286,6 +297,7 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
         reference=reference, given=means_given, same=same,
         continues=continues or (is_short and not intent), several=number > 1 or is_several,
         fact=fact, relevant=relevant, question=said, definite=definite is not None,
+        when=when,
     )  # fmt: skip
     return _opened(plan, plain, similar is not None, asked=bool(intent))
 
@@ -313,8 +325,8 @@ def _intent(scan: Scan) -> tuple[str, str, str, bool]:
         scan.take(re.compile(r"出现|看到|看见|听到|说到|提到|讲到"))
         return "moment", "", "", True
     classes = (
-        ("count", _COUNT), ("transcribe", _TRANSCRIBE), ("read", _READ), ("listen", _LISTEN),
-        ("explain", _EXPLAIN), ("look", _LOOK),
+        ("quote", _QUOTE), ("count", _COUNT), ("transcribe", _TRANSCRIBE), ("read", _READ),
+        ("listen", _LISTEN), ("explain", _EXPLAIN), ("look", _LOOK),
     )  # fmt: skip
     for intent, pattern in classes:
         if (match := pattern.search(scan.rest)) is not None:
@@ -381,6 +393,8 @@ def _edged(text: str) -> str:
 def _opened(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
     if similar:
         return replace(plan, intent="find", fact="similar")
+    if plan.when and plan.intent in ("look", "listen"):
+        return replace(plan, intent="listen", subject="")
     if asked or plan.same or plan.than or plan.order or plan.definite:
         return plan
     if plan.reference is not None and not plan.subject and not plan.has_conditions:

@@ -169,6 +169,8 @@ _LISTEN = _of(
     r"|spoken|spoke)\s+(?:something\s+)?(?=about|of)",
     r"(?:who|does\s+(?:anyone|anybody|someone|somebody))\s+(?:says?|said|mentions?|talks?|speaks?)",
     r"listen\s+to",
+    r"(?:does|do|did)\s+(?:he|she|it|they|anyone|anybody|someone|somebody)\s+(?:say|mention|speak|talk)"
+    r"(?:\s+(?:anything|something|a\s+word))?(?=\s)",
 )
 _MOMENT = _of(
     r"(?:and\s+)?when\s+(?:exactly\s+)?(?:(?:does|do|did|is"

@@ -106,6 +106,8 @@ def in_focus(turns: Sequence[Turn]) -> Hit | None:
     """The one item that was talked about since the last list; None where there is none."""
     for turn in reversed(turns):
         reply = turn.reply
+        if _missed(turn):
+            continue
         if len(reply.refers) == 1 and not reply.asks:
             return next((hit for hit in reply.items if hit.id == reply.refers[0]), None)
         if _is_list(reply):
@@ -114,8 +116,13 @@ def in_focus(turns: Sequence[Turn]) -> Hit | None:
 
 
 def _last_list(turns: Sequence[Turn]) -> Reply:
-    replies = [turn.reply for turn in reversed(turns) if turn.reply.items]
+    replies = [turn.reply for turn in reversed(turns) if turn.reply.items and not _missed(turn)]
     return next(filter(_is_list, replies), replies[0] if replies else Reply(""))
+
+
+def _missed(turn: Turn) -> bool:
+    """Whether a question found no answer: what was nearest is nothing that was talked about."""
+    return turn.reply.refused and turn.reply.plan.get("intent") in ("answer", "listen", "is")
 
 
 def _is_list(reply: Reply) -> bool:
