@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensorium import Collection, load_encoder
+from sensorium import Collection, Text, load_encoder
 from sensorium.encoders.background import background
 from sensorium.encoders.composed import ComposedEncoder
 from sensorium.encoders.registry import encoder_name
@@ -61,3 +61,12 @@ def test_calibrations_of_pairs_that_one_encoder_holds(pair: ComposedEncoder) -> 
     first = pair.encoders[0]
     first.calibrations = {"text-image": (1.0, 0.0, -1.0)}
     assert not ComposedEncoder(pair.encoders).calibrations  # its cosines are means of both
+
+
+def test_tokens_are_those_of_who_alone_reads(pair: ComposedEncoder) -> None:
+    mini = load_encoder("mini")
+    with_ear = ComposedEncoder([mini, load_encoder("ear")])
+    read = len(mini.prepare(Text("a dog"))["input_ids"])
+    assert with_ear.tokens("a dog") == mini.tokens("a dog") == read
+    assert with_ear.tokens_in(with_ear.prepare(Text("a dog"))) == read
+    assert pair.tokens("a dog") is None and pair.tokens_in(pair.prepare(Text("a dog"))) is None

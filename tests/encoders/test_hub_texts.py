@@ -15,6 +15,7 @@ import torch
 import transformers
 
 from sensorium import Image, Text, load_encoder
+from sensorium.media import Modality
 from tests.encoders import tiny_hub
 from tests.media.small_pictures import encode, red_blue
 
@@ -56,6 +57,18 @@ def test_a_text_that_is_called_like_a_file_is_a_text(
         assert same(found, absent)
     if name == "clip":
         assert not same(encoder.encode([Image(tmp_path / "dog.png")]), absent[:1])
+
+
+# Tokens
+
+
+@pytest.mark.parametrize("name", ["clip", "bert", "prompted"])
+def test_tokens_are_those_that_the_model_gets(models: Path, name: str) -> None:
+    encoder = load_encoder(getattr(tiny_hub, name)(models / f"{name}-tokens"))
+    for text in (*TEXTS, "a dog " * 100):
+        given = encoder.features(Modality.TEXT, [encoder.prepare(Text(text))])
+        assert encoder.tokens(text) == int(given["attention_mask"].sum()), text
+    assert encoder.tokens_in(encoder.prepare(Text("dog"))) is None  # the model cuts
 
 
 # Lower case

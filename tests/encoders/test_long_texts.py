@@ -102,6 +102,9 @@ def check(encoder: Encoder) -> None:
     with pytest.warns(SensoriumWarning):
         mixed = encoder.encode_queries([LONG, "the red dog.", LONG], batch_size=3)
     np.testing.assert_allclose(mixed, np.stack([found, short[0], found]), atol=1e-5)
+    with pytest.warns(SensoriumWarning):
+        asked = encoder.tokens(LONG, "query")
+    assert encoder.tokens(LONG) == 16 and asked is not None and asked > 54  # it has so many words
 
 
 def test_a_folder_reads_all_of_a_question(tiny: Path) -> None:

@@ -15,8 +15,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from sensorium import Image, Text, load_encoder
+from sensorium.encoders.folder import FolderEncoder
 from sensorium.serve.http import declared
 from sensorium.serve.settings import Settings, digest_of
+from sensorium.serve.v1.usage import known_tokens, tokens_of
 from sensorium.tasks.weights import WEIGHTS
 from tests.serve.conftest import SAMPLE, Live
 
@@ -70,6 +72,41 @@ def test_openai(official: openai.OpenAI, own: np.ndarray) -> None:
     agree([one.embedding for one in full.data], own[:2])
     assert [one.id for one in official.models.list()] == ["mini", "photos"]
     assert official.models.retrieve("mini").id == "mini"
+
+
+def test_usage_counts_what_the_model_reads(client: httpx.Client) -> None:
+    """Alone, among many and of a question; a picture is one."""
+    mini = load_encoder("mini")
+    one, other = (len(mini.prepare(Text(text))["input_ids"]) for text in WORDS)
+
+    def used(given: Any, **asked: Any) -> int:
+        body = {"model": "mini", "input": given, **asked}
+        usage = client.post("/v1/embeddings", json=body).json()["usage"]
+        assert usage["total_tokens"] == usage["prompt_tokens"]
+        return int(usage["prompt_tokens"])
+
+    assert used(WORDS[0]) == one and used(WORDS) == one + other
+    assert used(WORDS[1:] * 20) == 20 * other  # more than are prepared at once
+    assert used([{"text": WORDS[0]}, {"image": DATA}]) == one + 1
+    long = "a dog " * 400
+    assert used(long) == 128 < used(long, input_type="query")  # read in part, and in parts
+    body = {"model": "mini", "texts": WORDS, "input_type": "search_document"}
+    cohere = client.post("/v2/embed", json=body).json()
+    assert cohere["meta"]["billed_units"] == {"input_tokens": one + other}
+
+
+def test_without_a_tokenizer_words_are_counted() -> None:
+    class Silent(FolderEncoder):
+        def tokens_in(self, prepared: Any) -> None:
+            return None
+
+    mini = load_encoder("mini")
+    assert isinstance(mini, FolderEncoder)
+    silent = Silent(mini.folder)
+    parts = [Text("a castle on a hill"), Image(DOG)]
+    prepared = [silent.prepare(part) for part in parts]
+    assert known_tokens(silent, parts, prepared) is None
+    assert tokens_of(silent, parts, prepared, "document") == 5 + 1
 
 
 def test_openai_is_told_what_is_wrong(official: openai.OpenAI) -> None:

@@ -147,6 +147,31 @@ class Encoder(FeatureExtractor):
         """
         return text
 
+    def tokens(self, text: str, role: Role = "document") -> int | None:
+        """How many tokens the model reads of a text, with its prompt and its marks.
+
+        What is longer than the model takes is read in part where it is to be found, and in parts
+        where it is sought: each is counted as it is read.
+
+        Returns
+        -------
+        int or None
+            None where the encoder has no tokenizer at hand, as behind a server.
+
+        Raises
+        ------
+        MediaError, EncoderError
+            As `prepare`.
+        """
+        return self.tokens_in(self.prepare(Text(text), role))
+
+    def tokens_in(self, prepared: Prepared) -> int | None:
+        """As `tokens`, of a text that is prepared already, and without cutting it anew.
+
+        None where what was prepared does not tell, as it is where `encode_prepared` cuts.
+        """
+        return None
+
     def ordinary(self, what: Literal["pictures", "words"]) -> npt.NDArray[np.float32] | None:
         """Vectors that come with the encoder, shape (n, space.dimension).
 

@@ -80,11 +80,7 @@ class ComposedEncoder(Encoder):
         holding = self._holding(modality)
         vectors = np.zeros((len(batch), self.space.dimension), np.float32)
         for number, encoder in holding:
-            start = f"{number}."
-            part: list[Prepared] = [
-                {key.removeprefix(start): v for key, v in item.items() if key.startswith(start)}
-                for item in batch
-            ]
+            part = [_part(item, number) for item in batch]
             encoded = encoder.encode_prepared(modality, part, role)
             vectors[:, self._blocks[number]] = encoded / np.sqrt(len(holding))
         return vectors
@@ -102,6 +98,19 @@ class ComposedEncoder(Encoder):
         """See `Encoder.as_read`; as the one that alone holds texts reads it."""
         holding = [e for e in self.encoders if Modality.TEXT in e.space.modalities]
         return holding[0].as_read(text) if len(holding) == 1 else text
+
+    def tokens(self, text: str, role: Role = "document") -> int | None:
+        """See `Encoder.tokens`; of the one that alone holds texts."""
+        holding = self._holding(Modality.TEXT)
+        return holding[0][1].tokens(text, role) if len(holding) == 1 else None
+
+    def tokens_in(self, prepared: Prepared) -> int | None:
+        """See `Encoder.tokens_in`; of the one that alone holds texts."""
+        holding = self._holding(Modality.TEXT)
+        if len(holding) != 1:
+            return None
+        number, encoder = holding[0]
+        return encoder.tokens_in(_part(prepared, number))
 
     def ordinary(self, what: Literal["pictures", "words"]) -> npt.NDArray[np.float32] | None:
         """See `Encoder.ordinary`; of the one that alone holds pictures, or texts."""
@@ -128,6 +137,12 @@ class ComposedEncoder(Encoder):
 
     def __repr__(self) -> str:
         return f"ComposedEncoder({self.space.name!r})"
+
+
+def _part(prepared: Prepared, number: int) -> Prepared:
+    """What one of the encoders prepared."""
+    start = f"{number}."
+    return {key.removeprefix(start): v for key, v in prepared.items() if key.startswith(start)}
 
 
 def _letter_cases(encoders: Sequence[Encoder]) -> dict[str, Any]:

@@ -233,6 +233,10 @@ class FolderEncoder(Encoder):
             return text
         return in_small_letters(text, self._pieces)
 
+    def tokens_in(self, prepared: Prepared) -> int | None:
+        """See `Encoder.tokens_in`."""
+        return len(prepared["input_ids"]) if "input_ids" in prepared else None
+
     def _pieces(self, word: str) -> int:
         return len(self._tokenizer.encode(word, add_special_tokens=False).ids)
 

@@ -231,21 +231,41 @@ class HubEncoder(Encoder):
         tell(self.space.name, self._longest)
         return cut(text, tokens, self._room)
 
+    def tokens(self, text: str, role: Role = "document") -> int | None:
+        """See `Encoder.tokens`; without what a chat's template puts around it."""
+        if self._fast_tokenizer is None:
+            return None
+        self.prepare(Text(text), role)  # what cannot be encoded has no tokens
+        parts = self._parts(text) if role == "query" else [text]
+        longest, prompt = self._longest or MOST_TOKENS, self._prompt(role)
+        return sum(
+            min(longest, len(self._whole_tokenizer.encode(prompt + part).ids)) for part in parts
+        )
+
+    def _prompt(self, role: Role) -> str:
+        if role == "query" and self.tells_queries_apart:
+            return self._model.prompts.get("query") or ""
+        return document_prompt(self._model)
+
+    @property
+    def _fast_tokenizer(self) -> Any:
+        """The tokenizer that tells tokens by itself; None where there is none of that kind."""
+        module = input_module(self._model, Modality.TEXT)
+        return getattr(getattr(module, "tokenizer", None), "backend_tokenizer", None)
+
     @cached_property
     def _longest(self) -> int | None:
         """Tokens of a text that the model reads; None where that is not known, or no limit."""
         module = input_module(self._model, Modality.TEXT)
         longest = getattr(module, "max_seq_length", None)
-        fast = getattr(getattr(module, "tokenizer", None), "backend_tokenizer", None)
-        return longest if fast is not None and longest and longest < MOST_TOKENS else None
+        is_known = self._fast_tokenizer is not None and longest and longest < MOST_TOKENS
+        return longest if is_known else None
 
     @cached_property
     def _room(self) -> int:
         """Tokens that are left of these beside the prompt and the marks of begin and end."""
         assert self._longest is not None
-        asked = self._model.prompts.get("query") or ""
-        prompt = asked if self.tells_queries_apart else document_prompt(self._model)
-        around = len(self._whole_tokenizer.encode(prompt).ids)
+        around = len(self._whole_tokenizer.encode(self._prompt("query")).ids)
         if "message" in self._model.modalities:
             around += CHAT_TOKENS
         return max(self._longest - around, LEAST_ROOM)
@@ -254,8 +274,7 @@ class HubEncoder(Encoder):
     def _whole_tokenizer(self) -> Any:
         """Cuts nothing off; a copy, since the library changes its settings with every batch."""
         with self._computing:
-            backend = input_module(self._model, Modality.TEXT).tokenizer.backend_tokenizer
-            whole = copy.deepcopy(backend)
+            whole = copy.deepcopy(self._fast_tokenizer)
         whole.no_truncation()
         whole.no_padding()
         return whole

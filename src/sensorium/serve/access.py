@@ -25,11 +25,14 @@ from sensorium.serve.settings import Settings, digest_of
 COOKIE = "sensorium_token"
 """Holds the token of who looks at the page: pictures and players send no headers of their own."""
 
-OPEN_PATHS = ("/", "/health", "/api/session")
+HEALTH = "/health"
+"""Whoever watches the server asks often, and is told so nevertheless."""
+
+OPEN_PATHS = ("/", HEALTH, "/api/session")
 OPEN_FOLDERS = ("/page/",)
 """What needs no token: the page itself, which holds nothing of anybody, and how it asks for one."""
 
-UNCOUNTED = ("/health", "/events")
+UNCOUNTED = (HEALTH, "/events")
 """Ends of what is answered however busy the server is, and of what stays open and does little."""
 
 READ_AWAY_BYTES, READ_AWAY_SECONDS = 1 << 20, 10.0
@@ -137,11 +140,11 @@ class Guard:
         self._require_own_host(headers)
         _require_own_origin(headers, scope)
         scopes, client = self._scopes(scope, headers)
-        if wait := self._rates.wait(client):
+        path = scope["path"]
+        if path != HEALTH and (wait := self._rates.wait(client)):
             raise Refused(
                 429, f"more than {self._rates.per_minute} requests a minute", retry_after=str(wait)
             )
-        path = scope["path"]
         if not scopes and path not in OPEN_PATHS and not path.startswith(OPEN_FOLDERS):
             raise Refused(
                 401, "a token is needed: send it as Authorization: Bearer TOKEN",

@@ -126,6 +126,8 @@ class BatchedEncoder(Encoder):
     ----------
     batches, encoded : int
         Batches computed so far, and items in them.
+    answered : dict of Modality to float
+        When the last batch of a modality was computed (`time.monotonic`), where that went well.
     """
 
     def __init__(self, inner: Encoder, most_waiting: int) -> None:
@@ -136,6 +138,7 @@ class BatchedEncoder(Encoder):
         self.tells_queries_apart = inner.tells_queries_apart
         self.calibrations = inner.calibrations
         self.batches = self.encoded = 0
+        self.answered: dict[Modality, float] = {}
         self._urgent: deque[_Order] = deque()
         self._patient: deque[_Order] = deque()
         self._change = threading.Condition()
@@ -226,6 +229,14 @@ class BatchedEncoder(Encoder):
         """See `Encoder`."""
         return self.inner.as_read(text)
 
+    def tokens(self, text: str, role: Role = "document") -> int | None:
+        """See `Encoder`."""
+        return self.inner.tokens(text, role)
+
+    def tokens_in(self, prepared: Prepared) -> int | None:
+        """See `Encoder`."""
+        return self.inner.tokens_in(prepared)
+
     def ordinary(self, what: Literal["pictures", "words"]) -> Rows | None:
         """See `Encoder`."""
         return self.inner.ordinary(what)
@@ -272,8 +283,10 @@ class BatchedEncoder(Encoder):
             try:
                 rows = self._computed(modality, items, role)
             except BaseException as error:
+                self.answered.pop(modality, None)
                 self._fail(orders, error)
                 continue
+            self.answered[modality] = time.monotonic()
             self._count(orders[0].kind, len(items), time.monotonic() - began)
             start = 0
             for order in orders:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import httpx
 import pytest
 
 from sensorium import Collection, load_encoder
+from sensorium.errors import EncoderError
+from sensorium.serve import app
 from sensorium.serve.batching import BatchedEncoder
 from sensorium.serve.http import health
 from sensorium.serve.settings import Settings
@@ -146,3 +149,58 @@ def test_an_encoder_that_is_slow_is_alive(monkeypatch: pytest.MonkeyPatch) -> No
         go.set()
         batched.close()
     assert "has ended" in health._fault_of(batched)
+
+
+def test_it_is_told_while_all_threads_wait(
+    two: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For an encoder that computes for long: busy at first, and dead after a while."""
+    go, computing = threading.Event(), threading.Event()
+    computed = BatchedEncoder._computed
+
+    def late(*arguments: Any) -> Any:
+        computing.set()
+        go.wait(60)
+        return computed(*arguments)
+
+    monkeypatch.setattr(app, "THREADS", 2)
+    monkeypatch.setattr(health, "ANSWERS_WITHIN", 0.05)
+    with (
+        Live(Settings({"one": two["one"]})) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+        ThreadPoolExecutor(3) as waiting,
+    ):
+        assert finds(client, "one")
+        monkeypatch.setattr(BatchedEncoder, "_computed", late)
+        # Longer than what is encoded without a thread.
+        body = {"model": "mini", "input": "a dog " * 1000}
+        asked = [waiting.submit(client.post, "/v1/embeddings", json=body) for _ in range(3)]
+        assert computing.wait(60)
+        for fresh in (60.0, 0.0):
+            monkeypatch.setattr(health, "FRESH", fresh)
+            assert faults(client) == {}
+        monkeypatch.setattr(health, "STUCK_AFTER", 0.01)
+        assert "computed one batch for" in faults(client)["encoder mini"]
+        go.set()
+        assert [one.result().status_code for one in asked] == [200] * 3
+        monkeypatch.setattr(health, "STUCK_AFTER", 60.0)
+        assert faults(client) == {}
+
+
+def test_what_fails_is_asked_again(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However well it answered before."""
+    assert finds(client, "one") and faults(client) == {}
+
+    def failing(*_: Any) -> Any:
+        raise EncoderError("its weights are gone")
+
+    with monkeypatch.context() as harm:
+        harm.setattr(BatchedEncoder, "_computed", failing)
+        assert not finds_anew(client)
+        assert "weights are gone" in faults(client)["encoder mini"]
+    assert faults(client) == {}
+
+
+def finds_anew(client: httpx.Client) -> bool:
+    question = {"query": "a bird that nobody asked for"}
+    return client.post("/api/collections/one/search", json=question).status_code == 200

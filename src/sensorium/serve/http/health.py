@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Literal
 
+import anyio.to_thread
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
@@ -40,17 +44,37 @@ WRITTEN = bytes(1 << 16)
 _PROBE = "health"
 
 
+FRESH = 5.0
+"""Seconds after which what answered is asked again: who is busy is not asked for more."""
+
+AT_ONCE = 2
+"""Requests for it that are looked into at once; anybody may ask."""
+
+_THREADS: RunVar[CapacityLimiter] = RunVar("threads of /health")
+"""Of its own: all others may be waiting for what is dead."""
+
+
 @router.head("/health", include_in_schema=False)
 @router.get(
     "/health", summary="Whether collections and encoders answer",
     responses={200: {"model": Health},
                503: {"description": "Something cannot be searched.", "model": Health}},
 )  # fmt: skip
-def health(served: ServedState) -> Answer:
+async def health(served: ServedState) -> Answer:
     """200 where all that is served can be searched, and changed by who may; else 503 and why not.
 
-    What is not named there goes on answering.
+    What is not named there goes on answering. Who is busy, or slow, is not dead.
     """
+    if (threads := _THREADS.get(None)) is None:
+        threads = CapacityLimiter(AT_ONCE)
+        _THREADS.set(threads)
+    faults = await anyio.to_thread.run_sync(faults_of, served, limiter=threads)
+    body = {"status": "unhealthy" if faults else "healthy", "faults": faults}
+    return Answer(body, 503 if faults else 200)
+
+
+def faults_of(served: Served) -> dict[str, str]:
+    """What is dead, and why."""
     faults: dict[str, str] = {}
     for name, path in served.settings.collections.items():
         try:
@@ -65,8 +89,7 @@ def health(served: ServedState) -> Answer:
             faults[f"encoder {name}"] = fault
     if not served.jobs.is_alive:
         faults["jobs"] = "their thread has ended: start the server anew"
-    body = {"status": "unhealthy" if faults else "healthy", "faults": faults}
-    return Answer(body, 503 if faults else 200)
+    return faults
 
 
 @router.get(
@@ -110,6 +133,9 @@ def _fault_of(encoder: BatchedEncoder) -> str:
     """Why an encoder is dead; empty where it is alive: it is asked, as a search would."""
     if not encoder.is_alive:
         return "its thread has ended: start the server anew"
+    answered = encoder.answered.get(Modality.TEXT)
+    if answered is not None and time.monotonic() - answered < FRESH:
+        return ""
     if Modality.TEXT not in encoder.space.modalities:
         return ""
     found: list[str] = []

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,15 +184,6 @@ def characters_in(given: Any, depth: int = 4) -> int:
     if depth and isinstance(given, list):
         return sum(characters_in(one, depth - 1) for one in given)
     return 0
-
-
-def words_in(items: Sequence[Item]) -> int:
-    """How many words requests hold: each model counts its tokens in its own way."""
-    return sum(
-        len(part.text.split()) or 1 if isinstance(part, Text) else 1
-        for item in items
-        for part in item.parts
-    )
 
 
 def cohere_items(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from sensorium.encoders import Encoder
-from sensorium.encoders.base import Prepared, Role
+from sensorium.encoders.base import Prepared, Role, encode_media
 from sensorium.errors import MediaError, SensoriumError, UsageError
 from sensorium.media import Image, Modality, Text
 from sensorium.plain import as_json
@@ -31,8 +31,8 @@ from sensorium.serve.v1.dialects import (
     cohere_items,
     items_of,
     role_of,
-    words_in,
 )
+from sensorium.serve.v1.usage import Counting, known_tokens, tokens_of
 
 router = APIRouter(tags=["OpenAI"])
 
@@ -157,8 +157,10 @@ def unknown_model(name: Any, known: list[str]) -> Answer:
     return Answer({"error": body}, 404)
 
 
-def encoded(encoder: Encoder, items: list[Item], role: Role) -> Rows:
-    """A vector for each item; of one with several parts the mean of theirs, of unit length.
+def encoded(encoder: Encoder, items: list[Item], role: Role) -> tuple[Rows, int]:
+    """A vector for each item, and what is counted of them (`sensorium.serve.v1.usage`).
+
+    Of an item with several parts the vector is the mean of theirs, of unit length.
 
     Raises
     ------
@@ -166,8 +168,9 @@ def encoded(encoder: Encoder, items: list[Item], role: Role) -> Rows:
         Naming the index of an item that cannot be encoded.
     """
     parts = [part for item in items for part in item.parts]
+    counting = Counting(encoder)
     try:
-        rows = encoder.encode(parts, role=role)
+        rows = encode_media(counting, parts, role, 32)
     except BusyError:
         raise
     except SensoriumError as error:
@@ -179,7 +182,7 @@ def encoded(encoder: Encoder, items: list[Item], role: Role) -> Rows:
             except SensoriumError as own:
                 raise ItemError(f"input {index}: {own}") from own
         raise MediaError(str(error)) from error
-    return _of_items(items, rows)
+    return _of_items(items, rows), counting.tokens
 
 
 def _of_items(items: list[Item], rows: Rows) -> Rows:
@@ -198,8 +201,8 @@ def _of_items(items: list[Item], rows: Rows) -> Rows:
 
 async def _vectors(
     served: Served, encoder: BatchedEncoder, body: dict[str, Any], role: Role
-) -> tuple[list[Item], Rows]:
-    """The items of a request and their vectors.
+) -> tuple[Rows, int]:
+    """The vectors of a request's items, and how many tokens they have.
 
     Short texts are prepared here, which takes less time than a thread would; pictures in a thread,
     when it is their turn. No thread waits for either to be encoded. All else takes a turn as a
@@ -218,7 +221,12 @@ async def _vectors(
         rows = [await asyncio.wrap_future(order) for order in orders]
     except SensoriumError:  # whose fault it is takes longer to find out
         return await anyio.to_thread.run_sync(_encoded, served, encoder, items, role)
-    return items, _of_items(items, np.concatenate(rows))
+    parts = [part for item in items for part in item.parts]
+    inputs = [one for _, one in prepared]
+    count = known_tokens(encoder, parts, inputs)
+    if count is None:  # cutting may wait for a batch that is computed
+        count = await anyio.to_thread.run_sync(tokens_of, encoder, parts, inputs, role)
+    return _of_items(items, np.concatenate(rows)), count
 
 
 def _prepared(
@@ -247,10 +255,10 @@ def _decoded(
 
 def _encoded(
     served: Served, encoder: Encoder, given: list[Item] | dict[str, Any], role: Role
-) -> tuple[list[Item], Rows]:
+) -> tuple[Rows, int]:
     with served.turns:
         items = items_of(given, served.settings) if isinstance(given, dict) else given
-        return items, encoded(encoder, items, role)
+        return encoded(encoder, items, role)
 
 
 def _listed(body: dict[str, Any]) -> list[Any]:
@@ -281,11 +289,10 @@ async def _embedded(served: Served, body: dict[str, Any]) -> Response:
         return told(400, f"encoding_format is float or base64, got {kind!r:.80}", INVALID)
     try:
         size = _size(body.get("dimensions"), encoder, name)
-        items, rows = await _vectors(served, encoder, body, role_of(body))
+        rows, count = await _vectors(served, encoder, body, role_of(body))
     except (ItemError, UsageError, MediaError) as error:
         return told(400, str(error), INVALID)
     rows = _shortened(rows, size)
-    count = words_in(items)
     usage = {"prompt_tokens": count, "total_tokens": count}
     data = [
         f'{{"object": "embedding", "index": {index}, "embedding": {_in_json(row, kind)}}}'
@@ -306,7 +313,7 @@ async def _embedded_for_cohere(served: Served, body: dict[str, Any]) -> Response
         return told(400, f"embedding_types are float and base64, got {kinds!r:.80}", INVALID)
     try:
         size = _size(body.get("output_dimension"), encoder, name)
-        items, rows = await _vectors(served, encoder, cohere_items(body), role_of(body))
+        rows, count = await _vectors(served, encoder, cohere_items(body), role_of(body))
     except (ItemError, UsageError, MediaError) as error:
         return told(400, str(error), INVALID)
     rows = _shortened(rows, size)
@@ -315,8 +322,7 @@ async def _embedded_for_cohere(served: Served, body: dict[str, Any]) -> Response
     answer = {
         "id": secrets.token_hex(16), "embeddings": found, "texts": texts or [],
         "response_type": "embeddings_by_type",
-        "meta": {"api_version": {"version": "2"},
-                 "billed_units": {"input_tokens": words_in(items)}},
+        "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": count}},
     }  # fmt: skip
     return Answer(answer)
 
