@@ -14,7 +14,7 @@ import pytest
 from sensorium import Collection, load_encoder
 from sensorium.errors import EncoderError
 from sensorium.serve import app
-from sensorium.serve.batching import BatchedEncoder
+from sensorium.serve.batching import SMALL, BatchedEncoder
 from sensorium.serve.http import health
 from sensorium.serve.settings import Settings
 from tests.collection.disks import disk, make_read_only
@@ -172,8 +172,8 @@ def test_it_is_told_while_all_threads_wait(
     ):
         assert finds(client, "one")
         monkeypatch.setattr(BatchedEncoder, "_computed", late)
-        # Longer than what is encoded without a thread.
-        body = {"model": "mini", "input": "a dog " * 1000}
+        # More than is encoded without a thread that waits.
+        body = {"model": "mini", "input": ["a dog"] * (SMALL + 1)}
         asked = [waiting.submit(client.post, "/v1/embeddings", json=body) for _ in range(3)]
         assert computing.wait(60)
         for fresh in (60.0, 0.0):
