@@ -205,7 +205,7 @@ def test_speak_and_transcribe(asking: httpx.Client, tmp_path: Path) -> None:
         ("caption", {"data": "!!"}, 422, "base64"),
         ("caption", {"data": "aGVsbG8=", "item": 3}, 400, "one of"),
         ("transcribe", {"collection": "photos", "item": 1}, 422, ""),
-        ("explain", {"collection": "photos", "item": 1, "parts": [{"weight": "x"}]}, 422, "0.weight"),
+        ("explain", {"collection": "photos", "item": 1, "parts": [{"weight": "x"}]}, 422, "weight"),
         ("explain", {"collection": "photos", "item": 1, "parts": [{"text": 3}]}, 422, "0.text"),
         ("translate", {"text": "Haus"}, 400, "--model translate"),
         ("speak", {"text": "a", "speed": "NaN"}, 422, "speed"),
