@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from sensorium.dialogue.plan import Plan, Reference
+from sensorium.dialogue.understanding import chinese, english
+from sensorium.dialogue.understanding.spelling import corrected
+
+TODAY = datetime.date(2024, 11, 20)
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    (
+        "how many photos of castles are there",
+        {"intent": "count", "subject": "castles", "modality": "image"},
+    ),
+    ("how mnay pohtos of castles", {"intent": "count", "subject": "castles", "modality": "image"}),
+    ("castles from last summer", {"subject": "castles", "after": "2024-06", "before": "2024-09"}),
+    ("castles before June 2019", {"subject": "castles", "after": "", "before": "2019-06"}),
+    ("photos of animals without fish", {"subject": "animals", "excluded": ("fish",)}),
+    ("castles in winter", {"subject": "castles in winter", "after": "", "before": ""}),
+    ("the second one", {"intent": "pick", "reference": Reference("ordinal", 2)}),
+    ("and of dogs?", {"intent": "find", "subject": "dogs", "continues": True}),
+    ("no, I meant cats", {"subject": "cats", "continues": True}),
+    ("the same but older", {"same": True, "than": "older", "subject": ""}),
+    ("what is written on it", {"intent": "read", "reference": Reference("it")}),
+    ("what is said about the roof", {"intent": "listen", "subject": "roof"}),
+    ("when does the giraffe appear in the film", {"intent": "moment", "subject": "giraffe"}),
+    ("when was it taken", {"intent": "facts", "fact": "date"}),
+    ("who was elected?", {"intent": "answer"}),
+    ("remember that the second one is wrong", {"intent": "label", "relevant": False}),
+    ("what is on page 2?", {"intent": "read", "page": 2}),
+    ("Cheers!", {"intent": "thanks"}),
+    ("有多少张城堡的照片", {"intent": "count", "subject": "城堡", "modality": "image"}),
+    ("没有动物的", {"excluded": ("动物",), "subject": ""}),
+    ("第二张", {"intent": "pick", "reference": Reference("ordinal", 2)}),
+    ("2019年夏天的城堡", {"subject": "城堡", "after": "2019-06", "before": "2019-09"}),
+    ("去年的照片", {"after": "2023", "before": "2024", "modality": "image"}),
+    ("上面写着什么", {"intent": "read"}),
+    ("它是什么时候拍的", {"intent": "facts", "fact": "date", "reference": Reference("it")}),
+    ("谢谢", {"intent": "thanks"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "expected"), CASES, ids=[said for said, _ in CASES])
+def test_requests_are_understood(said: str, expected: dict[str, Any]) -> None:
+    module = english if said.isascii() else chinese
+    plan = module.understand(said, TODAY)
+    assert {name: getattr(plan, name) for name in expected} == expected
+    assert Plan.of(plan.as_dict()) == plan
+
+
+def test_what_means_something_is_not_mended() -> None:
+    assert corrected("shwo me hosts and mowers") == "show me hosts and mowers"
+
+
+@pytest.mark.parametrize("module", [english, chinese])
+@pytest.mark.parametrize("said", ["", "?!", "\x1f\x1f", "a" * 4000, "((((", "的" * 500, "1" * 300])
+def test_anything_may_be_said(module: Any, said: str) -> None:
+    assert module.understand(said, TODAY).intent
