@@ -32,8 +32,11 @@ from sensorium.tasks.terms import STOP_WORDS, terms
 SURE = 0.5
 """Probability from which on a hit is one of those that were asked for."""
 
-CAPTION = 0.55
+CAPTION = 0.5
 """Cosine of a question to a caption, both less the mean of ordinary words, that is enough alone."""
+
+ACROSS = 0.4
+"""The same of a question in another script than the caption: all its cosines are smaller."""
 
 CATEGORY = 0.7
 """The same of a category: at 0.6, cars are near to "vehicles" where there is but a motorcycle."""
@@ -159,7 +162,10 @@ class Matcher:
                 strength[hit.id] = chance + cosine
         hits = {**told, **by_id, **{n: h for n, h in holding.items() if h.text or n not in by_id}}
         sure = sorted(strength, key=lambda number: -strength[number])
-        nearest = [hit for hit in found if hit.id not in strength]
+        nearest = sorted(
+            (hit for hit in found if hit.id not in strength),
+            key=lambda hit: -((hit.probability or 0.0) + near.get(hit.id, 0.0)),
+        )
         if not sure:
             # Where captions say what things are, none that is near says that nothing is there.
             said = [] if _is_long(words) else [hit for hit in found[:3] if hit.id in near]
@@ -174,7 +180,8 @@ class Matcher:
         holding: dict[int, Hit], where: str | None, modality: str | None,
     ) -> dict[int, Hit]:  # fmt: skip
         """Items whose caption or category says the same in other words."""
-        ids = [number for number, cosine in near.items() if cosine >= CAPTION]
+        least = ACROSS if _HAN.search(words) and not self.said.has_han else CAPTION
+        ids = [number for number, cosine in near.items() if cosine >= least]
         ids += self.said.in_category(words)
         new = [number for number in dict.fromkeys(ids) if number not in holding]
         allowed = None if where is None else {*self._collection.ids(where).tolist()}
@@ -207,6 +214,7 @@ class Said:
         self._vectors: dict[str, npt.NDArray[np.float32]] = {}
         self._middle: npt.NDArray[np.float32] | None = None
         self._version: object = None
+        self.has_han = False
         self._captions: dict[int, list[str]] = {}
         self._categories: dict[str, list[int]] = {}
 
@@ -252,6 +260,7 @@ class Said:
                 for part in said.split(",") if isinstance(said, str) else ():
                     if part.strip():
                         self._categories.setdefault(part.strip(), []).append(item.id)
+        self.has_han = any(_HAN.search(t) for texts in self._captions.values() for t in texts)
         if len(self._categories) > MOST_CATEGORIES:
             self._categories = {}
 

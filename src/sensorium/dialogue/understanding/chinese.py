@@ -244,7 +244,7 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     plain = "".join(said.replace(GAP, " ").split()).lower()
     if not plain.strip("？?。！!，,"):
         return Plan(intent="find" if given else "help", given=bool(given), question=said)
-    plain = _GREETING.sub("", plain)
+    plain = re.sub(r"^(?:这)?里面(?=有|一共|总共|多少|几)", "", _GREETING.sub("", plain))
     if not plain.strip("？?。！!，,") and not given:
         return Plan(intent="help", question=said)
     if _THANKS.match(plain):
