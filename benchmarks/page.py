@@ -29,6 +29,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -135,10 +136,8 @@ def run(arguments: argparse.Namespace) -> list[Row]:
 
 def _draw(browser: Any, folder: Path) -> None:
     """Draw the sample on the page, for the docs."""
-    path = home() / "page-pictures.sensorium"
-    with Collection(path, "mini") as collection:
-        collection.add(SAMPLE / "images.csv")
-    with served(path) as (url, _):
+    # Anew: one that was made from another copy of the sample would show everything twice.
+    with TemporaryDirectory() as made_in, _of_sample(Path(made_in)) as (url, _):
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(f"{url}#q=a castle on a hill")
         page.wait_for_selector(".line")
@@ -156,6 +155,16 @@ def _draw(browser: Any, folder: Path) -> None:
             "one.textContent.startsWith('/')).textContent = '/home/you/photos/'"
         )
         page.screenshot(path=folder / "page-hit.jpg", type="jpeg", quality=80)
+
+
+@contextmanager
+def _of_sample(folder: Path) -> Iterator[Server]:
+    """Serve the sample's photos, added with what its table says of them."""
+    path = folder / "sample.sensorium"
+    with Collection(path, "mini") as collection:
+        collection.add(SAMPLE / "images.csv")
+    with served(path) as server:
+        yield server
 
 
 def made(items: int) -> Path:
