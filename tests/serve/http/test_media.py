@@ -23,12 +23,14 @@ MARKUP = "<script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photo, a PDF, a sound, and pages that hold a program."""
+    """A photo, a PDF, a sound, pages that hold a program, and those of a scan."""
     folder = tmp_path_factory.mktemp("kept")
     shutil.copy(SAMPLE / "x_dog.jpg", folder / "a 'dog' & \"cat\".jpg")
     (folder / "b.pdf").write_bytes(text_pdf("the first page", "another page"))
     shutil.copy(SAMPLE.parent / "audio" / "a_bell.ogg", folder / "c.ogg")
     (folder / "d.html").write_text(f"<title>x</title><p>{MARKUP} some words here</p>", "utf-8")
+    red, *others = (PIL.Image.new("RGB", (90, 60), one) for one in ("red", "green", "blue"))
+    red.save(folder / "e.tiff", save_all=True, append_images=others)
     return folder
 
 
@@ -37,7 +39,13 @@ def client(kept: Path) -> Iterator[httpx.Client]:
     path = kept / "library.sensorium"
     with Collection(path, "mini+ear") as library:
         library.add(kept, metadata={"caption": MARKUP})
-        assert [item.modality for item in library.items()] == ["image", "text", "audio", "text"]
+        assert [item.modality for item in library.items()] == [
+            "image",
+            "text",
+            "audio",
+            "text",
+            "image",
+        ]
     with (
         Live(Settings({"library": path})) as url,
         httpx.Client(base_url=url, timeout=60) as asking,
@@ -117,6 +125,13 @@ def test_a_page_looks_like_itself(client: httpx.Client) -> None:
     assert np.abs(np.asarray(first, int) - np.asarray(second, int)).max() > 50
     missing = client.get(f"{ITEMS}/2/thumbnail", params={"page": 3})
     assert missing.status_code == 422 and "2 pages" in missing.text
+
+
+def test_a_page_of_a_scan(kept: Path, client: httpx.Client) -> None:
+    red, green, blue = (
+        picture(client, 5, page=n).resize((1, 1)).getpixel((0, 0)) for n in (1, 2, 3)
+    )
+    assert max(red) == red[0] and max(green) == green[1] and max(blue) == blue[2]
 
 
 def test_a_sound_is_a_wave(client: httpx.Client) -> None:

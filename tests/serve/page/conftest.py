@@ -65,10 +65,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film of three scenes, a photo in a panorama, a text, a PDF, an object and a sound."""
+    """A film of three scenes, a photo in a panorama, a text, a PDF, an object and a sound.
+
+    The PDF's second page has a photo in the lower half.
+    """
     trimesh = pytest.importorskip("trimesh")
     recordings = pytest.importorskip("tests.media.recordings", reason="extra `media`")
-    from tests.media.test_document import pdf
+    from tests.media.pdfs import Pdf, lines
 
     folder = tmp_path_factory.mktemp("mixed")
     scenes = [PIL.Image.open(SAMPLE / f"x_{name}.jpg") for name in ("horse", "chicken", "koala")]
@@ -78,7 +81,12 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         wide.paste(gate.resize((400, 300)), (1400, 0))
     wide.save(folder / "wide.png")
     (folder / "notes.md").write_text("# Bells\n\nBells ring in the tower of a church.\n", "utf-8")
-    (folder / "report.pdf").write_bytes(pdf("The price of potatoes."))
+    report = Pdf()
+    report.page(lines("The price of potatoes."))
+    with PIL.Image.open(SAMPLE / "x_eiffelTower.jpg") as tower:
+        drawn = f"q 300 0 0 225 200 100 cm /Tower Do Q {lines('What was seen.')}"
+        report.page(drawn, {"Tower": report.picture(tower.convert("RGB"))})
+    (folder / "report.pdf").write_bytes(report.content())
     (folder / "tone.wav").write_bytes(recordings.encode_sound(recordings.tone(12), "wav"))
     trimesh.creation.torus(1, 0.3, 24, 12).export(folder / "ring.stl")
     path = folder / "mixed.sensorium"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,36 @@ from tests.serve.page.browsing import (
     playwright,
     until,
 )
+
+
+def explain(page: Any) -> None:
+    """Ask why this hit was found; then there is heat instead of a box."""
+    page.click("text=Why this hit?")
+    page.wait_for_selector("#view .warm:visible", timeout=60_000)
+
+
+def drawn_over(page: Any) -> list[float]:
+    """What is drawn over a picture: left, upper, right and lower edge as shares of it.
+
+    Nothing is, until the picture is there.
+    """
+    page.wait_for_selector('#view .overlay[style*="width"]')
+    found: list[float] = page.evaluate(
+        """(() => {
+          const { width, height } = document.querySelector(".overlay");
+          const drawn = document.querySelector(".overlay").getContext("2d");
+          const all = drawn.getImageData(0, 0, width, height).data;
+          let [left, upper, right, lower] = [width, height, 0, 0];
+          for (let n = 0; n < width * height; n++) {
+            if (all[4 * n + 3] < 20) continue;
+            const [x, y] = [n % width, Math.floor(n / width)];
+            [left, upper] = [Math.min(left, x), Math.min(upper, y)];
+            [right, lower] = [Math.max(right, x), Math.max(lower, y)];
+          }
+          return [left / width, upper / height, right / width, lower / height];
+        })()"""
+    )
+    return found
 
 
 @pytest.mark.slow
@@ -192,23 +223,40 @@ def test_the_part_of_a_picture_that_was_found(open_page: Open) -> None:
     page = open_page("#c=mixed")
     ask(page, "the Brandenburg Gate")
     page.click('.hit[aria-label^="wide.png"]')
-    page.wait_for_selector("#view .overlay")
-    drawn = page.evaluate(
-        """(() => {
-          const canvas = document.querySelector(".overlay");
-          const { width, height } = canvas;
-          const all = canvas.getContext("2d").getImageData(0, 0, width, height).data;
-          let [left, right] = [width, 0];
-          for (let n = 0; n < width * height; n++) {
-            if (!all[4 * n + 3]) continue;
-            left = Math.min(left, n % width);
-            right = Math.max(right, n % width);
-          }
-          return [left / width, right / width];
-        })()"""
-    )
-    assert 0.6 < drawn[0] < 0.78 < 0.85 < drawn[1]  # the gate stands at 0.78 to 1
+    left, _, right, _ = drawn_over(page)
+    assert 0.6 < left < 0.78 < 0.85 < right  # the gate stands at 0.78 to 1
     keep(page, "box")
+    explain(page)
+    assert drawn_over(page)[0] > 0.6  # and so does what speaks for it
+
+
+def test_a_photo_on_a_page(open_page: Open) -> None:
+    page = open_page("#c=mixed")
+    ask(page, "the Eiffel Tower")
+    page.click('.hit[aria-label^="report.pdf"]')
+    assert "page=2" in page.get_attribute("#view .large", "src")
+    where = [200 / 595, 1 - 325 / 842, 500 / 595, 1 - 100 / 842]
+    assert drawn_over(page) == pytest.approx(where, abs=0.02)
+    assert page.locator("#view .facts dt:text-is('Found') + dd").inner_text() == "page 2"
+    keep(page, "page")
+    explain(page)
+    left, upper, right, lower = drawn_over(page)
+    assert left > where[0] - 0.1 and upper > where[1] - 0.1  # softness goes beyond the edges
+    assert right < where[2] + 0.1 and lower < where[3] + 0.1
+    keep(page, "page-heat")
+    page.click("#view .large")
+    page.wait_for_selector(".pswp__item[aria-hidden=false] .pswp__img")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".lightbox", state="detached")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#view", state="hidden")
+    ask(page, "the price of potatoes")
+    page.click('.hit.worded[aria-label^="report.pdf"]')
+    assert "page=1" in page.get_attribute("#view .large", "src")
+    playwright.expect(page.locator(".passages .found")).to_have_text("The price of potatoes.")
+    until(page, "document.querySelector('#view .large').naturalHeight > 1000")
+    assert page.locator('.overlay, #view [data-act="heat"], .passages .time').count() == 0
+    keep(page, "page-words")
 
 
 @pytest.mark.slow

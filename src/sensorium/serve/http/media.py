@@ -93,7 +93,9 @@ def thumbnail(
         float | None, Query(description="Seconds into a film.", ge=0, allow_inf_nan=False)
     ] = None,
     view: Annotated[int | None, Query(description="View of a 3-D object.", ge=0, le=1000)] = None,
-    page: Annotated[int | None, Query(description="Of a PDF.", ge=1, le=1 << 30)] = None,
+    page: Annotated[
+        int | None, Query(description="Of a PDF, or of a TIFF of several.", ge=1, le=1 << 30)
+    ] = None,
 ) -> Response:
     """WebP, upright, at least as large as asked for where the item is.
 
@@ -124,7 +126,7 @@ def _hit(found: Item, at: float | None, view: int | None, page: int | None) -> H
     facts, span = {}, None
     if view is not None and found.modality == Modality.MESH:
         facts["view"] = view % len(VIEWS)
-    if page is not None and found.modality == Modality.TEXT:
+    if page is not None and (found.modality == Modality.TEXT or page <= _pages(found)):
         facts["page"] = page
     if at is not None and found.modality == Modality.VIDEO:
         length = found.metadata.get("duration")  # a table may say anything
@@ -133,6 +135,12 @@ def _hit(found: Item, at: float | None, view: int | None, page: int | None) -> H
     return Hit(
         found.id, found.path, found.modality, found.metadata, span=span, score=0.0, details=facts
     )
+
+
+def _pages(found: Item) -> int:
+    """How many pages a picture has; 0 where all of it is one."""
+    pages = found.metadata.get("pages")  # a table may say anything
+    return pages if found.modality == Modality.IMAGE and isinstance(pages, int) else 0
 
 
 def _made(name: str, hit: Hit, side: int) -> bytes:

@@ -12,9 +12,6 @@ const SIDE = window.devicePixelRatio > 1.5 ? 512 : 256;
 /** What has no picture of its own is shown in words. */
 const IN_WORDS = new Set(["text", "audio"]);
 
-/** Documents whose first page is their picture, until words of them are found. */
-const PAGED = /\.pdf$/i;
-
 /** A cell for a place in the grid; what stands there may come later. */
 export function makeCell(index, total) {
   const opener = element("button", { type: "button", className: "hit", tabIndex: -1 });
@@ -32,7 +29,8 @@ export function fill(cell, hit, collection) {
   empty(cell);
   cell.hit = hit;
   const opener = cell.firstChild;
-  const isPage = hit.modality === "text" && !hit.text && PAGED.test(hit.path);
+  // A document's page or first lines are its picture, until words of it are found.
+  const isPage = hit.modality === "text" && !hit.text;
   const inWords = (IN_WORDS.has(hit.modality) && !isPage) || (hit.modality === "video" && hit.text);
   opener.setAttribute("aria-label", told(hit, inWords));
   opener.title = nameOf(hit);
@@ -54,7 +52,8 @@ export function fill(cell, hit, collection) {
   }
   opener.classList.toggle("worded", Boolean(inWords));
   const place = placeOf(hit);
-  if (place || (hit.modality !== "image" && !inWords)) {
+  // What is written on a page says that it is one.
+  if (place || !(inWords || hit.modality === "image" || hit.modality === "text")) {
     opener.append(element("span", { className: "badge" }, !inWords && hit.modality !== "image" && icon(hit.modality), place));
   }
   if (hit.stands_for > 1) {

@@ -12,10 +12,12 @@ const MOST = 2000;
 
 export function facts(hit) {
   const { width, height, taken, camera, latitude, longitude, duration, ...others } = hit.metadata ?? {};
+  const where = placeOf({ ...hit, metadata: {} }); // how long it is stands in a row of its own
   const rows = [
     [say("file"), nameOf(hit)],
     [say("folder"), folderOf(hit)],
     [say("modality"), say(hit.modality)],
+    where && [say("foundAt"), where],
     width && [say("size"), `${number(width)} × ${number(height)}`],
     duration && [say("duration"), length(duration)],
     taken && [say("taken"), date(taken)],

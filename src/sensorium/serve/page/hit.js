@@ -1,15 +1,15 @@
 /** One hit large, in a dialog: what it is, why it was found, and what one thinks of it. */
 
-import { ask, collectionPath, mediaOf } from "./api.js";
+import { ask, collectionPath, mediaOf, thumbnailOf } from "./api.js";
 import { button, element } from "./dom.js";
 import { facts } from "./facts.js";
 import { box, heat, over } from "./overlay.js";
-import { nameOf } from "./place.js";
-import { stage } from "./stage.js";
+import { hasPages, nameOf } from "./place.js";
+import { SIDE, stage } from "./stage.js";
 import { clock, number, percent, say } from "./words.js";
 
 /** What there is a picture of. */
-const PICTURED = new Set(["image", "mesh"]);
+const isPictured = (hit) => ["image", "mesh"].includes(hit.modality) || hasPages(hit);
 
 /** Pixels that a finger goes to the side to turn over, and how much less it strays. */
 const SWIPE = 60;
@@ -152,7 +152,7 @@ export class View {
     if (isExplained(asked) && this._picture && this._page.has("POST /api/tasks/explain")) {
       this._why = add("heat", say("why"), () => this._explain(hit), false);
     }
-    if (PICTURED.has(hit.modality)) add("closely", say("closely"), () => this._closely());
+    if (isPictured(hit)) add("closely", say("closely"), () => this._closely());
     const original = element("a", {
       className: "worded", href: mediaOf(this._collection, hit.id), target: "_blank", rel: "noopener",
     }, say("original"));
@@ -188,7 +188,8 @@ export class View {
       const body = { collection: this._collection, item: hit.id, query, parts };
       const found = await ask("tasks/explain", { body });
       if (this._hit !== hit) return;
-      this._draw(heat(found.hit.parts));
+      this._turn(hit, found.place.details.page);
+      this._draw(heat(found.hit.parts.map((part) => within(part, found.place.details.box))));
       this._dialog.querySelector(".warm").hidden = false;
       this._dialog.querySelector(".shares").replaceChildren(...found.parts.map(share));
     } catch (error) {
@@ -199,6 +200,12 @@ export class View {
     } finally {
       why.removeAttribute("aria-busy");
     }
+  }
+
+  /** Show the page that is explained, which is where the item is most like the question. */
+  _turn(hit, page) {
+    if (page === undefined || page === (hit.details?.page ?? 1)) return;
+    this._picture.src = thumbnailOf(this._collection, hit.id, SIDE, { page });
   }
 
   _draw(draw) {
@@ -226,15 +233,18 @@ export class View {
       return;
     }
     const list = element("ol", {});
-    for (const { text, span } of found.passages) {
-      const go = span && element(
-        "button", { type: "button", className: "time", onclick: () => this._seek(span[0]) },
-        clock(span[0]),
+    for (const one of found.passages) {
+      // Of a document, spans are characters.
+      const go = one.span && hit.modality !== "text" && element(
+        "button", { type: "button", className: "time", onclick: () => this._seek(one.span[0]) },
+        clock(one.span[0]),
       );
-      list.append(element("li", {}, go, text));
+      const isFound = hit.modality === "text" && isSame(one, hit);
+      list.append(element("li", { className: isFound ? "found" : "" }, go, one.text));
     }
     this._passages.append(element("h3", {}, say("said")), list);
     this._passages.hidden = false;
+    list.querySelector(".found")?.scrollIntoView({ block: "nearest" });
   }
 
   _seek(seconds) {
@@ -272,6 +282,15 @@ function listenToSwipes(stand, go) {
     const [across, down] = [ended.clientX - began.clientX, ended.clientY - began.clientY];
     if (Math.abs(across) > SWIPE && Math.abs(down) < Math.abs(across) * STRAIGHT) go(across < 0 ? 1 : -1);
   }, { passive: true });
+}
+
+/** A part of what is itself a part of the picture, such as a photo on a page, in the whole. */
+function within({ box, weight }, outer) {
+  if (!box || !outer) return { box, weight };
+  const [left, upper, right, lower] = outer;
+  const across = (x) => left + x * (right - left);
+  const down = (y) => upper + y * (lower - upper);
+  return { box: [across(box[0]), down(box[1]), across(box[2]), down(box[3])], weight };
 }
 
 /** Whether a question can be explained: something is wanted. */

@@ -2,7 +2,7 @@
 
 import { thumbnailOf } from "./api.js";
 import { element, icon } from "./dom.js";
-import { nameOf, pictureOf, told } from "./place.js";
+import { hasPages, nameOf, pictureOf, told } from "./place.js";
 import { MAGNIFIED, SIDE, sourceOf } from "./stage.js";
 import { say } from "./words.js";
 
@@ -45,7 +45,8 @@ export async function openLightbox(feed, index, collection, closed) {
     arrowNextTitle: say("next"), errorMsg: say("cannotShow"),
   });
   shown.addFilter("numItems", () => feed.total);
-  shown.addFilter("itemData", (_, place) => slideOf(feed, place, collection, () => {
+  const sizes = new Map();
+  shown.addFilter("itemData", (_, place) => slideOf(feed, place, collection, sizes, () => {
     if (!shown.isDestroying) shown.refreshSlideContent(place);
   }));
   shown.on("contentLoad", (event) => {
@@ -74,22 +75,41 @@ function fitting({ panAreaSize, elementSize }) {
   return Math.min(MAGNIFIED, panAreaSize.x / elementSize.x, panAreaSize.y / elementSize.y);
 }
 
-/** What the lightbox shows at a place; `arrived` is called when more is known of it. */
-function slideOf(feed, place, collection, arrived) {
+/**
+ * What the lightbox shows at a place; `arrived` is called when more is known of it.
+ * @param {Map<string, {width: number, height: number} | null>} sizes - of pages by their addresses,
+ *   where they are known.
+ */
+function slideOf(feed, place, collection, sizes, arrived) {
   const hit = feed.at(place);
   if (!hit) {
     feed.bring(place).then((brought) => brought && arrived(), () => {});
     return { type: "worded", hit: null };
   }
-  if (WORDED.has(hit.modality)) return { type: "worded", hit };
-  const { width = VIEW, height = VIEW } = hit.metadata ?? {};
+  if (WORDED.has(hit.modality) && !hasPages(hit)) return { type: "worded", hit };
   const source = sourceOf(hit, collection, MOST);
+  const size = hasPages(hit) ? sizeOf(source.address, sizes, arrived) : hit.metadata;
+  if (size === null) return { type: "worded", hit };
+  const { width = VIEW, height = VIEW } = size ?? {};
   // What the server makes has no more pixels than these.
   const scale = source.isFile ? 1 : Math.min(1, SIDE / Math.max(width, height));
   return {
     src: source.address, alt: nameOf(hit), width: Math.round(width * scale), height: Math.round(height * scale),
     msrc: thumbnailOf(collection, hit.id, 256, pictureOf(hit)),
   };
+}
+
+/** How large a page is, which only its picture tells; null until then. */
+function sizeOf(address, sizes, arrived) {
+  if (sizes.has(address)) return sizes.get(address);
+  sizes.set(address, null);
+  const image = new Image();
+  image.onload = () => {
+    sizes.set(address, { width: image.naturalWidth, height: image.naturalHeight });
+    arrived();
+  };
+  image.src = address;
+  return null;
 }
 
 /** What has no picture, in words. */

@@ -23,8 +23,12 @@ export function placeOf(hit) {
 /** What names the picture of the place: parameters of the thumbnail's address. */
 export function pictureOf(hit) {
   if (hit.modality === "video" && hit.span) return { at: hit.span[0] };
-  return { view: hit.details?.view };
+  const { page, view } = hit.details ?? {};
+  return { page, view };
 }
+
+/** Whether an item has pages that can be drawn. */
+export const hasPages = (hit) => hit.modality === "text" && /\.pdf$/i.test(hit.path);
 
 /** Characters of a text that are shown of it among others. */
 export const SEEN = 240;
@@ -49,8 +53,13 @@ export function told(hit, inWords = false) {
   ].filter(Boolean).join(", ");
 }
 
-/** Width of an item's picture for its height. */
+/** Width of a page for its height, and that of first lines. */
+const [PAGE, LINES] = [Math.SQRT1_2, 1];
+
+/** Width of an item's picture for its height; 0 where it has none. */
 export function aspectOf(item) {
   const { width, height } = item?.metadata ?? {};
-  return width > 0 && height > 0 ? width / height : 0;
+  if (width > 0 && height > 0) return width / height;
+  if (item?.modality !== "text" || item.text) return 0;
+  return hasPages(item) ? PAGE : LINES;
 }

@@ -2,7 +2,7 @@
 
 import { mediaOf, thumbnailOf } from "./api.js";
 import { element, icon } from "./dom.js";
-import { nameOf, pictureOf } from "./place.js";
+import { hasPages, nameOf, pictureOf } from "./place.js";
 import { say } from "./words.js";
 
 /** Pictures that all browsers show upright by themselves; of others the server makes some. */
@@ -50,7 +50,7 @@ export function stage(hit, collection, closely) {
     case "mesh":
       return views(hit, collection, closely);
     case "text":
-      return paper(hit);
+      return hasPages(hit) ? page(hit, collection, closely) : paper(hit);
     default:
       return picture(hit, collection, closely);
   }
@@ -72,6 +72,12 @@ function picture(hit, collection, closely) {
     else image.replaceWith(lacking());
   };
   return { shown: frame, picture: image };
+}
+
+/** A page of a PDF; where words of it were found, no heat can be drawn over it. */
+function page(hit, collection, closely) {
+  const { shown, picture: image } = picture(hit, collection, closely);
+  return { shown, picture: hit.text ? null : image };
 }
 
 /** A frame that a picture fills; a click looks closely. */

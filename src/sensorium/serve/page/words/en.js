@@ -87,6 +87,7 @@ export default {
   changed: "The file was changed since it was added.",
   unreachable: "The file cannot be reached.",
   found: "Found in it",
+  foundAt: "Found",
   said: "What is said or written in it",
   cannotShow: "This file cannot be shown here.",
   views: "Views",

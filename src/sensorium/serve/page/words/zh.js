@@ -87,6 +87,7 @@ export default {
   changed: "文件在加入之后被改动过。",
   unreachable: "无法访问该文件。",
   found: "找到的内容",
+  foundAt: "位置",
   said: "其中所说或所写的内容",
   cannotShow: "此处无法显示该文件。",
   views: "各个视角",
