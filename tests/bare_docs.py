@@ -35,7 +35,7 @@ PAGES = (
     # ... and these each name more.
     "docs/tasks/speak.md", "docs/tasks/transcribe.md", "docs/media.md", "docs/encoders.md",
     "docs/training/hashing.md", "docs/serve/mcp.md", "docs/serve/clients.md", "docs/serve/http.md",
-    "docs/serve/page.md",
+    "docs/serve/page.md", "docs/serve/ways.md",
     "docs/training/contrastive.md", "docs/training/fusion.md", "docs/training/generation.md",
 )  # fmt: skip
 """The Chinese README is compared with the English one instead (`tests/test_docs.py`)."""

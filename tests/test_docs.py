@@ -54,7 +54,7 @@ LONG = (
     "README.md", "README.zh-CN.md", "answer.md", "bulk.md", "caption.md", "classifier.md",
     "clients.md", "contrastive.md", "detect.md", "encoders.md", "evaluation.md", "explain.md",
     "fusion.md", "hashing.md", "http.md", "mcp.md", "media.md", "scores.md", "search.md",
-    "segment.md", "speak.md", "transcribe.md",
+    "segment.md", "speak.md", "transcribe.md", "ways.md",
 )  # fmt: skip
 RUN = [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES]
 

@@ -143,7 +143,7 @@ def test_what_is_found_is_the_librarys(told: dict[str, Any], library: Path) -> N
 def test_errors_have_their_words(told: dict[str, Any]) -> None:
     missing, long = results(told, "get")[1], results(told, "search")[3]
     assert missing["isError"] and "no item 999" in missing["content"][0]["text"]
-    assert long["isError"] and "100000" in long["content"][0]["text"]
+    assert long["isError"] and "at most 2000 characters" in long["content"][0]["text"]
 
 
 def test_words_that_read_like_json(told: dict[str, Any], library: Path) -> None:
