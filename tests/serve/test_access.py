@@ -92,6 +92,14 @@ def test_unknown_addresses_and_methods(client: httpx.Client) -> None:
         assert answer.status_code == status, (method, path)
         assert answer.json()["error"]["type"] == "http_error"
         assert ("allow" in answer.headers) == (status == 405)
+    for path, methods in (
+        (f"{LIST}/photos/items", "DELETE, GET, POST"), ("/api/jobs/0", "DELETE, GET, POST"),
+        ("/health", "GET, HEAD"), ("/", "GET, HEAD"), ("/page/index.html", "GET, HEAD"),
+        ("/api/session", "DELETE, GET, POST"), (f"{LIST}/photos/search", "POST"),
+    ):  # fmt: skip
+        for asked in ("PUT", "OPTIONS", "PROPFIND"):
+            answer = client.request(asked, path)
+            assert answer.status_code == 405 and answer.headers["allow"] == methods, path
     for path in ("/", "/health"):
         assert client.head(path).status_code == 200 and not client.head(path).content
 

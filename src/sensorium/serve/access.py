@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sensorium.serve.faults import FAULT, LOG
+from sensorium.serve.pace import TOO_SLOW, Pace, TooSlowError
 from sensorium.serve.settings import Settings, digest_of
 
 COOKIE = "sensorium_token"
@@ -93,6 +94,7 @@ class Guard:
             return
         begun = ended = False
         instead: bytes | None = None
+        pace = Pace(receive, send)
 
         async def safely(message: Message) -> None:
             nonlocal begun, ended, instead
@@ -107,31 +109,41 @@ class Guard:
                     headers.update(_headers_of(instead))
             elif instead is not None:
                 message = {**message, "body": instead}
-            await send(message)
+            await pace.send(message)
+
+        refused: Refused | None = None
+
+        async def of_app(message: Message) -> None:
+            if begun or not pace.is_too_slow:  # else it is said to somebody who has left
+                await safely(message)
 
         counted = not scope["path"].endswith(UNCOUNTED)
         self._running += counted
         try:
             self._admit(scope)
-            await self._app(scope, receive, safely)
-            return
+            await self._app(scope, pace.receive, of_app)
         except Refused as reason:
             if begun:
                 raise
             refused = reason
-        except ClientDisconnect:
-            return
+        except (ClientDisconnect, TooSlowError):
+            pass
         except Exception:
             if begun and not ended:
                 raise  # the connection is closed, which tells that there is more
-            LOG.exception("%s %s", scope["method"], scope["path"])
-            if not begun:
-                await _answer(safely, Refused(500, FAULT))
-            return
+            if not pace.is_too_slow:
+                LOG.exception("%s %s", scope["method"], scope["path"])
+                refused = Refused(500, FAULT)
         finally:
             self._running -= counted
-        await _read_away(receive)  # who is refused takes nobody's place meanwhile
-        await _answer(safely, refused)
+        if begun:
+            return
+        if pace.is_too_slow:
+            await _answer(safely, Refused(408, TOO_SLOW, connection="close"))
+        elif refused is not None:
+            if not pace.is_whole:
+                await _read_away(receive)  # who is refused takes nobody's place meanwhile
+            await _answer(safely, refused)
 
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)

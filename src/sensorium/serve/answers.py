@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Mount
 
 from sensorium.errors import (
     CollectionError,
@@ -26,6 +27,7 @@ from sensorium.serve.batching import BusyError
 from sensorium.serve.classes import UnknownClassesError
 from sensorium.serve.faults import FAULT
 from sensorium.serve.jobs import UnknownJobError
+from sensorium.serve.metrics import METHODS
 from sensorium.serve.served import Served, UnknownCollectionError
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
@@ -66,6 +68,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     403: {"model": Problem, "description": "The token, or the server, does not allow it."},
     404: {"model": Problem, "description": "There is no such thing."},
     405: {"model": Problem, "description": "This address has no such method."},
+    408: {"model": Problem, "description": "The request came too slowly."},
     413: {"model": Problem, "description": "More bytes than one request may have."},
     421: {"model": Problem, "description": "The server is not called so."},
     422: {"model": Problem, "description": "Values that are none, media that cannot be read."},
@@ -129,9 +132,26 @@ def answer_errors(app: FastAPI, served: Served) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: HTTPException) -> Response:
-        headers = {name.replace("-", "_"): value for name, value in (error.headers or {}).items()}
+        said = error.headers or {}
+        headers = {name.replace("-", "_").lower(): value for name, value in said.items()}
+        if error.status_code == 405:
+            headers["allow"] = ", ".join(_methods_of(app, request))
         return told(error.status_code, str(error.detail), "http_error", **headers)
 
     @app.exception_handler(Exception)
     async def of_nobody(request: Request, error: Exception) -> Response:
         return told(500, FAULT, "server_error")  # Starlette raises it on, and `Guard` logs it
+
+
+def _methods_of(app: FastAPI, request: Request) -> list[str]:
+    """All methods of an address; of those at the same path a router tells the first one's alone."""
+    found = set[str]()
+    own = request.scope.get("app_root_path", request.scope.get("root_path", ""))
+    scope = {**request.scope, "root_path": own}  # which what is mounted has changed
+    for route in app.router.routes:
+        # Files take any method, and refuse most of them later.
+        asked = frozenset({"GET", "HEAD"}) if isinstance(route, Mount) else METHODS
+        for method in asked:
+            if route.matches({**scope, "method": method})[0] is Match.FULL:
+                found.add(method)
+    return sorted(found)
