@@ -8,13 +8,15 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from sensorium import Collection
-from sensorium.cli.serve import models_of
+from sensorium.cli.serve import models_of, named
 from sensorium.errors import UsageError
+from sensorium.serve.jobs import Jobs
 from sensorium.serve.settings import Limits, Settings, read_limits
 from tests.serve.conftest import SAMPLE
 from tests.serve.http.test_adding import API, PHOTOS, events, send, started
@@ -44,6 +46,51 @@ def test_uploads_of_collections(tmp_path: Path) -> None:
     collections = {"a": tmp_path / "photos.sensorium"}
     assert Settings(collections).uploads_of("a") == tmp_path / "photos-uploads"
     assert Settings(collections, uploads=Path("/kept")).uploads_of("a") == Path("/kept/a")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../b", "a\\b", "a\0b", "a\nb"])
+def test_names_of_collections(tmp_path: Path, name: str) -> None:
+    """They are names of folders, and stand in addresses."""
+    with pytest.raises(UsageError, match="under a name"):
+        Settings({name: tmp_path / "photos.sensorium"}, uploads=tmp_path)
+    (tmp_path / "a.sensorium").touch()
+    with pytest.raises(UsageError, match="under a name"):
+        Settings(named([f"{name}={tmp_path / 'a.sensorium'}"]))
+
+
+def test_no_two_collections_share_what_is_sent(tmp_path: Path) -> None:
+    apart = {"a": tmp_path / "a" / "photos.sensorium", "b": tmp_path / "b" / "photos.sensorium"}
+    settings = Settings(apart)
+    assert settings.uploads_of("a") != settings.uploads_of("b")
+    beside = {"a": tmp_path / "photos.sensorium", "b": tmp_path / "photos.db"}
+    with pytest.raises(UsageError, match="photos-uploads: give each its own with --uploads"):
+        Settings(beside)
+    settings = Settings(beside, uploads=tmp_path)
+    assert settings.uploads_of("a") != settings.uploads_of("b")
+    for path in apart.values():
+        path.parent.mkdir()
+        path.touch()
+    with pytest.raises(UsageError, match="two collections are called 'photos'"):
+        named([str(path) for path in apart.values()])
+
+
+def test_jobs_of_a_collection_that_has_another_name_now(tmp_path: Path) -> None:
+    """Each is told once, and goes on, under whatever names the collection is served."""
+
+    def broken(*_: Any) -> None:
+        raise UsageError("broken")
+
+    before = Jobs({"a": tmp_path}, broken, 4)
+    job = before.submit("a", paths=[])
+    before.close()
+    after = Jobs({"b": tmp_path, "c": tmp_path}, broken, 4)
+    assert [one["collection"] for one in after.listed()] == ["b"]
+    assert after.cancel(job["id"])["collection"] == "b"
+    again = after.again(job["id"])
+    assert again["collection"] == "b" and len(after.listed()) == 2
+    assert after.submit("c", paths=[])["collection"] == "c"
+    assert {one["collection"] for one in after.listed()} == {"b", "c"}
+    after.close()
 
 
 @pytest.mark.slow

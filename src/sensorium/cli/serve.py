@@ -178,8 +178,6 @@ def named(collections: list[str]) -> dict[str, Path]:
         path = Path(file).expanduser().absolute()
         if not path.exists():
             raise UsageError(f"{path}: no such collection; `{index_command(path)}` makes one")
-        if not name or "/" in name:
-            raise UsageError(f"{given!r}: a collection is served under a name without slashes")
         if name in found:
             raise UsageError(
                 f"two collections are called {name!r}: name them, as {name}1={found[name]}"

@@ -163,7 +163,7 @@ class Jobs:
     def listed(self) -> list[Job]:
         """All jobs that are remembered, the latest first."""
         found = []
-        for folder in self._folders.values():
+        for folder in dict.fromkeys(self._folders.values()):  # one for all names of a collection
             for path in folder.glob("*.json"):
                 if (job := _read(path)) is not None:
                     found.append(self._now(job, folder))
@@ -287,6 +287,9 @@ class Jobs:
 
     def _now(self, job: Job, folder: Path) -> Job:
         """What a job is, which its file cannot say where its process is gone."""
+        if self._folders.get(job.get("collection", "")) != folder:  # it was served by another name
+            names = (name for name, own in self._folders.items() if own == folder)
+            job["collection"] = next(names)
         worker = job.pop("worker", "")
         if job["id"] in self._untold:
             return dict(self._untold[job["id"]])

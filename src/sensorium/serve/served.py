@@ -14,6 +14,7 @@ from sensorium.collection.collection import store_of
 from sensorium.encoders import load_encoder
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import CollectionError, SensoriumError
+from sensorium.home import sensorium_home
 from sensorium.serve.adding import JOBS, add
 from sensorium.serve.batching import BatchedEncoder
 from sensorium.serve.jobs import Jobs
@@ -25,6 +26,7 @@ from sensorium.serve.searches import Searches
 from sensorium.serve.settings import Settings
 from sensorium.serve.talks import Talks
 from sensorium.serve.tasks import Models
+from sensorium.serve.thumbnails import Thumbnails
 from sensorium.serve.turns import Turns
 
 
@@ -52,6 +54,9 @@ class Served:
         self.maps = Maps()
         self.labels = KeptLabels()
         self.talks = Talks()
+        self.thumbnails = Thumbnails(
+            sensorium_home() / "thumbnails", settings.limits.thumbnail_megabytes << 20
+        )
         self._overviews = Overviews()
         folders = {name: settings.uploads_of(name) / JOBS for name in settings.collections}
         self.jobs = Jobs(folders, partial(add, self), settings.limits.jobs)

@@ -49,6 +49,9 @@ class Limits:
         Hits of one answer.
     text_characters : int
         Of one text that is encoded: others wait as long as that takes.
+    thumbnail_megabytes : int
+        Of all small pictures that are kept, in units of 2**20 bytes; the latest that were asked for
+        stay.
     """
 
     body_bytes: int = 1 << 20
@@ -61,6 +64,7 @@ class Limits:
     tasks_waiting: int = 32
     results: int = 1000
     text_characters: int = 40_000
+    thumbnail_megabytes: int = 2048
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,15 @@ class Settings:
                 f"{self.host} can be reached by others, who would need no token: give one "
                 "(--token-file, or $SENSORIUM_TOKEN), or serve on 127.0.0.1"
             )
+        owners: dict[Path, str] = {}
+        for name, path in self.collections.items():
+            _require_name(name)
+            other = owners.setdefault(self.uploads_of(name), name)
+            if path.absolute() != self.collections[other].absolute():
+                raise UsageError(
+                    f"{self.collections[other]} and {path} would keep what is sent in one folder, "
+                    f"{self.uploads_of(name)}: give each its own with --uploads FOLDER"
+                )
 
     @property
     def names(self) -> frozenset[str]:
@@ -154,6 +167,15 @@ class Settings:
         found["open_scopes"], found["hosts"] = tuple(found["open_scopes"]), tuple(found["hosts"])
         found["limits"] = Limits(**found["limits"])
         return cls(**found)
+
+
+def _require_name(name: str) -> None:
+    """Refuse a name that an address cannot have, or that leads out of the folder of uploads."""
+    if name in ("", ".", "..") or set(name) & set("/\\") or not name.isprintable():
+        raise UsageError(
+            f"{name!r:.80}: a collection is served under a name that is a folder's, too: "
+            "without slashes, other than . and .."
+        )
 
 
 def read_limits(path: Path) -> Limits:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import mimetypes
 import os
-from pathlib import Path
 from stat import S_ISREG
 from typing import Annotated
 
@@ -17,13 +16,12 @@ from starlette.responses import FileResponse, Response
 from sensorium.collection import Hit, Item
 from sensorium.collection.previews import preview
 from sensorium.data.files import stored_path
-from sensorium.folders import whole
-from sensorium.home import sensorium_home
 from sensorium.media import Modality
 from sensorium.media.mesh import VIEWS
 from sensorium.serve.access import Refused
 from sensorium.serve.http.collections import item_of
-from sensorium.serve.http.depends import Id, OpenCollection, needs
+from sensorium.serve.http.depends import Id, OpenCollection, ServedState, needs
+from sensorium.serve.thumbnails import Thumbnails
 
 router = APIRouter(prefix="/api/collections/{collection}/items/{item}", tags=["media"])
 
@@ -85,6 +83,7 @@ def _stat(found: Item) -> os.stat_result:
                304: {"description": "It is as the client knows it."}},
 )  # fmt: skip
 def thumbnail(
+    served: ServedState,
     collection: OpenCollection,
     item: Id,
     request: Request,
@@ -118,7 +117,8 @@ def thumbnail(
     headers = {"etag": f'"{name[:32]}"', "cache-control": f"private, max-age={MONTH}"}
     if _is_known(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
-    return Response(_made(name, hit, side), media_type="image/webp", headers=headers)
+    made = _made(served.thumbnails, name, hit, side)
+    return Response(made, media_type="image/webp", headers=headers)
 
 
 def _hit(found: Item, at: float | None, view: int | None, page: int | None) -> Hit:
@@ -143,29 +143,16 @@ def _pages(found: Item) -> int:
     return pages if found.modality == Modality.IMAGE and isinstance(pages, int) else 0
 
 
-def _made(name: str, hit: Hit, side: int) -> bytes:
+def _made(kept: Thumbnails, name: str, hit: Hit, side: int) -> bytes:
     """A small picture, kept for the next one who asks."""
-    kept = sensorium_home() / "thumbnails" / name[:2] / f"{name}.webp"
-    try:
-        return kept.read_bytes()
-    except OSError:
-        pass
+    if (known := kept.get(name)) is not None:
+        return known
     picture = preview(hit, side)
     picture.thumbnail((side, side), PIL.Image.Resampling.LANCZOS)
     written = io.BytesIO()
     picture.convert("RGB").save(written, "WEBP", quality=80)
-    _keep(kept, written.getvalue())
+    kept.keep(name, written.getvalue())
     return written.getvalue()
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Keep what can be made again; a full disk is no reason not to show it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path, shared=True) as part:
-            part.write_bytes(content)
-    except OSError:
-        return
 
 
 def _is_known(request: Request, tag: str) -> bool:
