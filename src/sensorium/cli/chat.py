@@ -13,7 +13,7 @@ import typer
 
 from sensorium.cli import EXIT_PARTLY, output
 from sensorium.cli.options import JsonOption, opened
-from sensorium.cli.terminal import print_json, print_text
+from sensorium.cli.terminal import print_json, print_pieces
 from sensorium.errors import MediaError, UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ def chat(
     bring: Annotated[
         list[Path] | None,
         typer.Option("--with", metavar="FILE", help="A picture or sound the question is about."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL#MODEL|FOLDER|HUB",
+            help="A language model that writes the replies from what is found, and is checked.",
+            show_default="none",
+        ),
     ] = None,
     language: Annotated[
         str | None,
@@ -68,24 +76,24 @@ def chat(
         raise UsageError("--with goes with a question; in a conversation, write @FILE")
     with opened(collection) as library:
         talk = (
-            Dialogue(library, language=language)
+            Dialogue(library, model, language)
             if resume is None
-            else Dialogue.load(resume, library, language)
+            else Dialogue.load(resume, library, language, model)
         )
         last: Reply | None = None
         for said, files in _turns(question, bring or []):
             try:
-                last = talk.say(*([said] if said else []), *files)
+                last = _told(talk.stream(*([said] if said else []), *files), as_json)
             except (MediaError, UsageError) as error:
                 if question is not None:
                     raise
                 output.notices.print(str(error), soft_wrap=True, markup=False)
                 continue
-            _tell(last, as_json)
+            _warn(last)
             if speak is not None:
                 _speak(last, speak / f"{len(talk.turns)}.wav")
         _keep(talk, save, export)
-    if last is not None and last.refused:
+    if last is not None and (last.refused or last.trouble):
         raise typer.Exit(EXIT_PARTLY)
 
 
@@ -118,12 +126,37 @@ def _parted(line: str) -> tuple[str, list[Path]]:
     return " ".join(_BROUGHT.sub(" ", line).split()), files
 
 
-def _tell(reply: Reply, as_json: bool) -> None:
+def _told(stream: Iterator[str | Reply], as_json: bool) -> Reply:
+    """Show a reply: its text as it comes, or all of it as JSON."""
+    from sensorium.dialogue import Reply
+
+    replies: list[Reply] = []
+
+    def pieces() -> Iterator[str]:
+        for piece in stream:
+            if isinstance(piece, Reply):
+                replies.append(piece)
+            else:
+                yield piece
+
     if as_json:
-        print_json(reply.as_dict())
+        for _ in pieces():
+            pass
+        print_json(replies[0].as_dict())
+        sys.stdout.flush()
     else:
-        print_text(reply.text)
-    sys.stdout.flush()
+        print_pieces(pieces())
+    return replies[0]
+
+
+def _warn(reply: Reply) -> None:
+    """What is doubtful of what a language model wrote."""
+    for part in reply.unfounded:
+        output.notices.print(f"no evidence: {part}", soft_wrap=True, markup=False)
+    if reply.trouble:
+        output.notices.print(
+            f"the model did not answer to its end: {reply.trouble}", soft_wrap=True, markup=False
+        )
 
 
 def _speak(reply: Reply, path: Path) -> None:

@@ -175,6 +175,14 @@ def print_text(text: str) -> None:
     print("\n".join(_IN_A_PIPE.sub(_escaped, line) for line in text.split("\n")))
 
 
+def print_pieces(pieces: Iterable[str]) -> None:
+    """Print a text for programs piece by piece as it comes, with a line break at its end."""
+    for piece in pieces:
+        print("\n".join(_IN_A_PIPE.sub(_escaped, line) for line in piece.split("\n")), end="")
+        sys.stdout.flush()
+    print(flush=True)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON value on a line of its own; dataclasses are objects.
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from sensorium.collection import Collection
 from sensorium.dialogue import conversations, exporting
-from sensorium.dialogue.carrying_out import Carrying
+from sensorium.dialogue.carrying_out.carrying_out import Carrying
 from sensorium.dialogue.composing.composing import compose
 from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.tools.toolbox import Toolbox
@@ -142,7 +142,11 @@ class Dialogue:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], collection: Collection, language: str | None = None
+        cls,
+        path: str | os.PathLike[str],
+        collection: Collection,
+        language: str | None = None,
+        model: str | Conversing | None = None,
     ) -> Self:
         """Go on with a conversation that `save` wrote.
 
@@ -150,8 +154,10 @@ class Dialogue:
         ------
         UsageError
             When the file is no conversation.
+        EncoderError
+            See `Dialogue`.
         """
-        talk = cls(collection, language=language)
+        talk = cls(collection, model, language)
         talk.turns = conversations.load(path)
         return talk
 

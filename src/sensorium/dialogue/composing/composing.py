@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from sensorium.collection import Hit
 from sensorium.collection.telling import caption, clock
-from sensorium.dialogue.carrying_out import Outcome
+from sensorium.dialogue.carrying_out.outcomes import Outcome
 from sensorium.dialogue.composing.chinese import WORDS as CHINESE
 from sensorium.dialogue.composing.english import WORDS as ENGLISH
 from sensorium.dialogue.composing.wording import Words

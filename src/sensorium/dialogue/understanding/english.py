@@ -1,7 +1,6 @@
 """English requests: word classes, taken out in turn; what is left over is the subject.
 
-Nothing here is a list of sentences. Each pattern is of one class (what is wanted, kinds of media,
-references, what is not wanted, orders), and a request is any of them in any order.
+`english_words` has the classes.
 """
 
 from __future__ import annotations
@@ -11,451 +10,11 @@ import re
 from dataclasses import dataclass, replace
 
 from sensorium.dialogue.plan import Plan, Reference
+from sensorium.dialogue.understanding import english_words as words
 from sensorium.dialogue.understanding.dates import Period, take_period
-from sensorium.dialogue.understanding.numbers import ENGLISH_NUMBER, ENGLISH_ORDINAL, number_of
+from sensorium.dialogue.understanding.numbers import number_of
 from sensorium.dialogue.understanding.scanning import GAP, Scan
 from sensorium.dialogue.understanding.spelling import corrected
-
-KINDS = {
-    "image": r"photo(?:graph)?s?|pic(?:ture)?s?|images?|snaps?(?:hots?)?|drawings?|paintings?"
-    r"|shots?",
-    "video": r"films?|videos?|movies?|clips?|footage",
-    "audio": r"recordings?|sounds?|audios?|songs?|sound\s+files?|audio\s+files?|voice\s+memos?"
-    r"|tracks?|noises?",
-    "text": r"documents?|pdfs?|texts?|articles?|pages?",
-    "mesh": r"3-?d\s*(?:objects?|models?|shapes?|scenes?|files?)?|meshes|mesh",
-}
-"""Words for kinds of media. "Music", "speech", "invoice" are subjects as well and stay."""
-
-_KIND = "|".join(f"(?P<{kind}>{words})" for kind, words in KINDS.items())
-_ANY_KIND = "|".join(KINDS.values())
-_THING = rf"(?:ones?|items?|files?|results?|hits?|things?|{_ANY_KIND})"
-
-
-def _of(*patterns: str) -> re.Pattern[str]:
-    # A pattern may end with the space before a word.
-    return re.compile(rf"\b(?:{'|'.join(patterns)})(?:(?<!\w)|(?!\w))")
-
-
-_CORRECTION = re.compile(
-    r"^(?:no+|nope|sorry|actually|wait|not\s+that(?:\s+one)?|wrong)?[\s,.!;:-]*"
-    r"(?:i|we)\s+(?:actually\s+)?(?:mean|meant|was\s+asking\s+(?:for"
-    r"|about)|said|was\s+looking\s+for)"
-    r"\b[\s,:]*|^(?:no+|nope|sorry|actually|wait"
-    r"|rather)\s*[,.!;:-]+\s*(?:not\s+that(?:\s+one)?\s*[,.;:-]*)?"
-)
-_CONTINUES = re.compile(
-    r"^(?:and|but|or|then|so)?[\s,]*(?:what|how)\s+about\b|^(?:and"
-    r"|but|or)\b[\s,]*|^(?:now|then|also)\b[\s,]*"
-    r"|^(?=only\b|just\b)"
-)
-_SAME = _of(r"(?:the\s+)?same(?:\s+(?:ones?|thing|again|search|question|kind|photos?|pictures?))?"
-            r"(?:\s*,?\s*(?:but|only|just|with|for))?")  # fmt: skip
-
-_GREETING = re.compile(
-    r"^(?:hi|hello|hey|good\s+(?:morning|evening|afternoon))\b(?:\s+there)?[\s,!.]*"
-)
-_THANKS = re.compile(
-    r"^(?:(?:ok(?:ay)?|great|perfect|nice|cool|good|wonderful|lovely|fine|well|yes|no)[\s,!.]*)*"
-    r"(?:(?:many\s+)?thanks?|thank\s+you|thx|cheers|bye|goodbye"
-    r"|see\s+you|that\s+is\s+(?:all|it))\b[^?]*$"
-    r"|^(?:(?:ok(?:ay)?|great|perfect|nice|cool|wonderful|lovely)[\s,!.]*)+$"
-)
-_ENOUGH = 14
-"""Words from which on a turn that begins with thanks may hold a request as well."""
-
-_HELP = _of(
-    r"what\s+can\s+(?:you|i)\s+(?:do|ask)(?:\s+(?:here|for\s+me|you))?", r"help(?:\s+me)?$",
-    r"how\s+does\s+(?:this|it)\s+work", r"how\s+do\s+i\s+use\s+(?:this|it|you)",
-)  # fmt: skip
-
-_IF = re.compile(
-    r"[\s,;.]*(?:(?:just\s+)?(?P<n>one|two|three|four|five)\s*,?\s*)?\bif\s+(?:you"
-    r"|we|there|it|possible)\b"
-    r"(?:\s+(?:can|could|have|find|are|is|any|some|them|it|one|possible|please))*"
-)
-_COUNT = _of(r"how\s+many(?:\s+(?:different|of))?", r"(?:the\s+)?(?:total\s+)?number\s+of",
-             r"count(?:\s+of)?", r"how\s+often")  # fmt: skip
-_HOLDS = _of(
-    r"what(?:'s|\s+is|\s+do\s+(?:you|i|we)\s+have|\s+does\s+(?:it"
-    r"|the\s+\w+)\s+(?:hold|contain|have)"
-    r"|\s+are)?\s+(?:there\s+)?(?:all\s+)?(?:in|inside)\s+(?:this"
-    r"|the|my|your|our)\s+(?:collection|library|archive)",
-    r"what\s+(?:do|have)\s+(?:you|we|i)\s+(?:have|got|hold)(?=\W*$)",
-    r"what\s+is\s+(?:in\s+)?here(?=\W*$)", r"what\s+kinds?\s+of\s+(?:media|files|things|items)",
-)  # fmt: skip
-_MORE = re.compile(
-    r"^\W*(?:(?:show|give)\s+(?:me\s+)?|any\s+|some\s+)*(?:more|next|others?|further)"
-    r"(?:\s+(?:of\s+(?:them|these|those)|please|results?|ones?|hits?|page))*\W*$"
-    r"|^\W*(?:are\s+there|is\s+there|do\s+(?:you|i)\s+have|what)\s+(?:any\s+)?(?:more|else|others?)"
-    r"(?:\s+of\s+(?:them|these|those))?\W*$|^\W*(?:go\s+on|continue|keep\s+going)\W*$"
-)
-_SIMILAR = _of(
-    r"(?:(?:something|anything|others?|ones?|more)\s+)?(?:similar|alike)(?:\s+(?:to|ones?))?",
-    r"(?:more|others?|something|anything|ones?|looks?|looking"
-    r"|much|just|is|are)\s+like(?=\s+(?:it|this|that|these|those"
-    r"|the))",
-    r"resembl(?:es|ing|e)", r"of\s+the\s+same\s+kind(?:\s+as)?",
-)  # fmt: skip
-_EXPLAIN = _of(
-    r"why(?:\s+(?:is|are|was|were|did|do|does))?(?:\s+(?:you"
-    r"|it|this|that))?(?:\s+(?:find|found|show|shown|pick|choose"
-    r"|chosen|there|here|match|a\s+match))*",
-    r"explain(?:\s+(?:why|the\s+match|how))?",
-    r"what\s+made\s+you",
-)
-_QUOTE = _of(
-    r"(?:quote|repeat|cite)(?:\s+(?:me|it|that|the|this|exactly|again|sentence|words?|passage))*",
-    r"(?:in\s+)?(?:the\s+)?exact\s+(?:words?|wording|sentence)",
-    r"what\s+(?:exactly\s+)?(?:does|did)\s+it\s+say\s+exactly",
-    r"word\s+for\s+word",
-)
-_WHEN = (
-    ("after", _of(
-        r"(?:what\s+)?(?:else\s+)?(?:comes?|came|is\s+(?:said"
-        r"|shown)|happens|follows)\s+(?:right\s+)?"
-        r"(?:after|next)(?:\s+(?:it|that"
-        r"|this))?(?:wards)?", r"what\s+(?:is\s+)?next", r"what\s+follows",
-    )),
-    ("before", _of(
-        r"(?:what\s+)?(?:comes?|came|is\s+(?:said|shown)|happens)\s+(?:right\s+|just\s+)?"
-        r"before(?:\s+(?:it|that|this))?",
-    )),
-    ("at", _of(
-        r"(?:at|in|during)\s+(?:that|this)\s+(?:very\s+)?(?:moment|point|second|time|scene|part)",
-        r"(?:said|shown|heard|seen)\s+(?:there|then)\b",
-    )),
-    ("start", _of(
-        r"(?:at|in|from)\s+the\s+(?:very\s+)?(?:beginning|start|opening)(?:\s+of)?",
-        r"(?:the\s+)?(?:opening|first)\s+(?:scene|sentence|words?|seconds?)(?:\s+of)?",
-    )),
-    ("end", _of(
-        r"(?:at|in|towards)\s+the\s+(?:very\s+)?(?:end|close)(?:\s+of)?",
-        r"(?:the\s+)?(?:closing|final|last)\s+(?:scene|sentence|words?|seconds?)(?:\s+of)?",
-    )),
-)  # fmt: skip
-_PAGE = _of(r"(?:on\s+|of\s+)?(?:the\s+)?page\s+(?P<n>\d{1,4}|" + ENGLISH_NUMBER[2:] + r")",
-            r"(?:on\s+)?the\s+(?P<o>" + ENGLISH_ORDINAL + r"|last)\s+page")  # fmt: skip
-_NAMED_ITEM = _of(
-    r"(?:in|on|from|of|by|per|at)\s+(?:the|this|that|my|our)\s+(?P<name>(?!film\b|photo\b|picture\b"
-    r"|first\b|second\b|third\b|last\b|collection\b|folder\b|same\b|beginning\b|end\b)"
-    r"[a-z]+(?:\s+[a-z]+)?)(?=\W*$)",
-)
-_BEFORE = _of(
-    r"(?:the\s+)?(?:one|photo|picture|film|recording|hit|result|item)s?\s+(?:from\s+)?before"
-    r"(?:\s+(?:that|this|it))?",
-    r"(?:the\s+)?(?:previous|earlier|former)\s+(?:one|" + _ANY_KIND + r")",
-    r"(?:back\s+to|go\s+back\s+to)\s+the\s+(?:previous|first|earlier|one\s+before)(?:\s+one)?",
-)
-_TRANSCRIBE = _of(r"transcri(?:be|bes|pt|ption|pts)(?:\s+(?:of|for))?",
-                  r"write\s+down\s+(?:what\s+is\s+said|every\s+word|everything)")  # fmt: skip
-_READ = _of(
-    r"what(?:'s|\s+is|\s+was|\s+does|\s+are|\s+do)?\s+(?:(?:the\s+)?(?:text"
-    r"|writing|words?|inscription|letters?)\s+)?"
-    r"(?:written|printed|it\s+say|the\s+(?:writing|text|inscription|label|sign|words?)(?:\s+say)?)",
-    r"(?:the\s+)?(?:writing|inscription|lettering)(?=\s+(?:on|in))",
-    r"read(?:\s+(?:out|me|aloud|it\s+out))?",
-    r"what\s+(?:text|words?|writing|letters?)\s+(?:is|are|stands?)(?:\s+(?:there|written))?",
-    r"what\s+does\s+(?:it|this|that|(?:the\s+)?(?P<doc>\w+))\s+say",
-)
-_LISTEN = _of(
-    r"what(?:'s|\s+is|\s+was|\s+does|\s+did|\s+do|\s+are|\s+can)?\s+(?:being\s+)?"
-    r"(?:(?:he|she|they|people|somebody|someone|the\s+speaker|the\s+voice|one|you|we|i|be)\s+)?"
-    r"(?:said|say|saying|says|spoken|talk(?:ed|ing)?|told|tell|hear|heard|mentioned|mention)",
-    r"what\s+(?:can\s+be|is\s+to\s+be)\s+heard",
-    r"(?:is|was|were|are)\s+said",
-    r"what\s+is\s+it\s+talking",
-    r"(?:says?|said|mentions?|mentioned|talk(?:s|ed|ing)?|speaks?"
-    r"|spoken|spoke)\s+(?:something\s+)?(?=about|of)",
-    r"(?:who|does\s+(?:anyone|anybody|someone|somebody))\s+(?:says?|said|mentions?|talks?|speaks?)",
-    r"listen\s+to",
-    r"(?:does|do|did)\s+(?:he|she|it|they|anyone|anybody|someone|somebody)\s+(?:say|mention|speak|talk)"
-    r"(?:\s+(?:anything|something|a\s+word))?(?=\s)",
-)
-_MOMENT = _of(
-    r"(?:and\s+)?when\s+(?:exactly\s+)?(?:(?:does|do|did|is"
-    r"|are|was|were|can)\s+)?(?:(?:we|you|i|one)\s+)?(?=.*\b(?:appear"
-    r"|seen?|shown|heard|said|mentioned|come|visible|in\s+(?:the\s+)?(?:film"
-    r"|video|movie|clip|recording)|talk|speak|say|hear|show)s?\b)",
-    r"(?:at|in|from)\s+(?:which|what)\s+(?:second|minute|time"
-    r"|moment|point)s?(?:\s+(?:is|are|does|do|in))?",
-    r"how\s+(?:far|late)\s+into",
-    r"[,\s]*\band\s+(?:when|where|at\s+(?:what|which)\s+\w+)(?=\W*$)",
-    r"(?:at\s+)?(?:what|which)\s+(?:second|minute|time)(?=\W*$)",
-)
-_MOMENT_VERBS = _of(
-    r"(?:to\s+be\s+)?(?:appear|appears|seen|see|shown|heard"
-    r"|said|mentioned|comes?(?:\s+(?:up|on|in))?|visible|talk(?:ed"
-    r"|s)?(?:\s+about)?|hear|speak|say|show)",
-)
-_FACT = (
-    ("page", _of(r"(?:on\s+)?(?:which|what)\s+page(?:\s+(?:is|are|does|do))?")),
-    ("date", _of(
-        r"when\s+(?:(?:was|were|is|did|do|have)\s+)?(?:(?:you"
-        r"|i|we)\s+)?(?=.*\b(?:taken|made|shot|recorded|photographed"
-        r"|take|filmed|from|created)\b)",
-        r"(?:what|which)\s+(?:year|date|day|month)(?:\s+(?:is|was|were|are))?",
-        r"how\s+old\s+(?:is|are)(?=\s+(?:it|this|that|the|these|those)\b)",
-        r"(?:what\s+is\s+)?(?:the\s+)?date\s+(?:of|on)", r"^\W*(?:and\s+|but\s+)?when(?=\W*$)",
-        r"when\s+is(?=\W*$)",
-        r"when\s+(?:was|were|is)(?=\s+(?:it|this|that|these"
-        r"|those|the\s+(?:photo|picture|film|recording|first"
-        r"|second|third|last))\b)",
-    )),
-    ("place", _of(
-        r"where\s+(?:(?:was|were|is|did|do|have)\s+)?(?:(?:you"
-        r"|i|we)\s+)?(?=.*\b(?:taken|made|shot|recorded|photographed"
-        r"|take|filmed|from)\b)",
-        r"(?:what|which)\s+(?:place|city|country|location)(?:\s+(?:is|was|were|are))?",
-        r"where\s+(?:was|were|is)(?=\s+(?:it|this|that|these|those)\W*$)",
-        r"^\W*(?:and\s+|but\s+)?where(?=\W*$)", r"where\s+is(?=\W*$)",
-    )),
-    ("length", _of(
-        r"how\s+long(?:\s+(?:is|are|does|do|was))?(?=.*\b(?:it|this"
-        r"|that|last|film|video|recording|clip|talk|audio|sound"
-        r"|movie)\b)",
-                   r"(?:the\s+)?(?:duration|length)\s+of", r"how\s+many\s+pages(?:\s+(?:has"
-                   r"|does|are))?")),
-    ("size", _of(
-        r"how\s+(?:large|big|wide|high)\s+(?:is|are)(?=\s+(?:it"
-        r"|this|that|the\s+(?:photo|picture|image|film|file))\b)",
-                 r"(?:the\s+)?(?:resolution|dimensions"
-                 r"|pixel\s+size)\s+of", r"how\s+many\s+pixels(?:\s+(?:has|does))?",
-                 r"what\s+(?:resolution|size)\s+(?:is|has|does)")),
-    ("author", _of(r"who\s+(?:took|made|shot|photographed|recorded|filmed|is\s+the\s+(?:author"
-    r"|photographer)\s+of|(?:is|was)\s+it\s+(?:taken|made)\s+by)",
-                   r"(?:the\s+)?(?:author|photographer)\s+of")),
-    ("camera", _of(r"(?:what|which)\s+camera(?:\s+(?:was|is|took))?", r"with\s+(?:what"
-    r"|which)\s+camera")),
-    ("license", _of(r"(?:what|which)\s+licen[cs]e(?:\s+(?:is|has"
-    r"|does))?", r"(?:the\s+)?licen[cs]e\s+of")),
-    ("name", _of(r"(?:what|which)\s+(?:is\s+)?(?:the\s+)?(?:file\s*name|path"
-    r"|name\s+of\s+the\s+file)", r"where\s+is\s+the\s+file")),
-)  # fmt: skip
-_COMPARE = _of(
-    r"(?:what(?:'s|\s+is|\s+are)\s+)?(?:the\s+)?differences?(?:\s+between)?",
-    r"compare",
-    r"how\s+(?:alike|similar|different)\s+(?:is|are)",
-    r"(?:do|does|are|is)\s+(?:they|these|those|the\s+two)\s+(?:look\s+)?(?:alike"
-    r"|similar|the\s+same)",
-    r"which\s+(?:(?:one\s+)?(?:is|was)|of\s+(?:them|these|those"
-    r"|the\s+two)\s+(?:is|was))\s+(?:the\s+)?(?P<more>older"
-    r"|newer|oldest|newest|larger|largest|bigger|biggest|smaller"
-    r"|smallest|longer|longest|shorter|shortest|taken\s+first"
-    r"|earlier|later)",
-)
-_WHICH_IN = _of(
-    r"which\s+(?:one\s+)?of\s+(?:these|those|them|the)(?:\s+(?:two"
-    r"|three|photos|pictures))?(?:\s+(?:is|are"
-    r"|appears?|can\s+be\s+seen|comes?))*(?:\s+(?:in|on))?",
-                r"(?:is|are)\s+(?:any|one)\s+of\s+(?:these|those|them)\s+(?:in|on)")  # fmt: skip
-_FILM_WORD = _of(KINDS["video"], KINDS["audio"])
-_LOOK = _of(
-    r"(?:what|who)(?:'s|\s+is|\s+are|\s+do(?:es)?|\s+can)?\s+(?:(?:you"
-    r"|we|i|one|it)\s+)?(?:shown?|seen?|depicted?|visible|to\s+be\s+seen"
-    r"|be\s+seen|(?=(?:it|this|that|these|those)\b))",
-    r"what\s+(?:do(?:es)?|can)\s+(?=(?:it|this|that"
-    r"|the)\b.*\bshow)", r"describe", r"what\s+(?:is|are)\s+(?:on|in)(?=\s+(?:it|this|that"
-    r"|the\s+(?:photo|picture|image|film|video|first|second|third|last))\b)",
-    r"tell\s+me\s+(?:(?:more|something|everything|all)\s+)?(?:(?:that\s+)?you\s+know\s+)?about(?=\s+(?:it"
-    r"|this|that|these|those|the\s+(?:first|second|third|last"
-    r"|photo|picture|film))\b)",
-    r"what\s+(?:animal|thing|object|building|bird|kind\s+of\s+\w+"
-    r"|sort\s+of\s+\w+)\s+is(?=\s+(?:it|this|that)\b)",
-    r"caption", r"(?:the\s+)?contents?\s+of",
-)  # fmt: skip
-_REFERRED = (
-    r"it|this|that|(?:the|this|that)\s+(?:(?:first|second|third|fourth|fifth|last)\s+)?(?:one|"
-    + _ANY_KIND
-    + ")"
-)
-_IS = re.compile(
-    rf"^\W*(?:is|are|was)\s+(?P<ref>{_REFERRED})\s+(?:really\s+)?"
-    r"(?P<what>(?:an?|the|some|of)\s+.+?|[a-z-]+)\W*$"
-    r"|^\W*(?:is|are)\s+there\s+(?:an?\s+|any\s+|some\s+)?(?P<there>.+?)\s+(?:in|on)\s+"
-    rf"(?P<ref2>{_REFERRED})\W*$"
-    rf"|^\W*(?:do(?:es)?|can)\s+(?P<ref3>{_REFERRED})\s+(?:show|contain|have|depict|include)\s+"
-    r"(?:an?\s+|any\s+)?(?P<shows>.+?)\W*$"
-    r"|^\W*(?:can\s+(?:you|we|i|one)|do\s+(?:you|we))\s+see\s+(?:an?\s+|any\s+)?(?P<see>.+?)\s+"
-    rf"(?:in|on)\s+(?P<ref4>{_REFERRED})\W*$"
-    r"|^\W*do(?:es)?\s+(?:an?\s+|any\s+|the\s+)?(?P<app>.+?)\s+(?:appear|occur|show\s+up|come\s+up)"
-    rf"\s+(?:in|on)\s+(?P<ref5>{_REFERRED})\W*$"
-)
-_LABEL = re.compile(
-    r"(?:^|[.!,;])\W*(?:please\s+)?(?:remember|note|mark|tag|label|judge)\b(?:\s+that)?|"
-    r"^\W*(?:the\s+)?(?P<which>.*?)\s*\b(?:is|are|was|were)\s+(?:not\s+(?:right"
-    r"|correct|what\s+i\s+(?:mean|meant|wanted))|wrong|right"
-    r"|correct|relevant|irrelevant|not\s+relevant)\W*$"
-)
-_LABEL_VERB = re.compile(
-    r"(?:^|[.!,;])\W*(?:please\s+)?(?:remember|note|mark|tag|label|judge)\b(?:\s+that)?"
-)
-_WRONG = _of(
-    r"wrong",
-    r"irrelevant",
-    r"not\s+(?:right|correct|relevant|what\s+i\s+(?:mean|meant|wanted)|an?\b.*)",
-    r"incorrect",
-)
-_RIGHT = _of(r"(?:as\s+)?(?:right|correct|relevant)")
-
-_ORDER = (
-    ("newest", _of(r"(?:the\s+)?(?:newest|latest|most\s+recent)(?:\s+first)?")),
-    ("oldest", _of(r"(?:the\s+)?(?:oldest|earliest)(?:\s+first)?")),
-    ("largest", _of(r"(?:the\s+)?(?:largest|biggest|highest[\s-]resolution)")),
-    ("smallest", _of(r"(?:the\s+)?smallest")),
-    ("longest", _of(r"(?:the\s+)?longest")),
-    ("shortest", _of(r"(?:the\s+)?shortest")),
-)
-_THAN = (
-    (
-        "older",
-        _of(
-            r"(?:(?:an?|any|something|anything)\s+)?(?:older"
-            r"|earlier)(?:\s+ones?)?(?:\s+than(?:\s+(?:it|this"
-            r"|that|these|those))?)?",
-            r"from\s+before(?=\W*$)",
-        ),
-    ),
-    (
-        "newer",
-        _of(
-            r"(?:(?:an?|any|something|anything)\s+)?(?:newer"
-            r"|later|more\s+recent|younger)(?:\s+ones?)?(?:\s+than(?:\s+(?:it"
-            r"|this|that|these|those))?)?"
-        ),
-    ),
-)
-_NOT = re.compile(
-    r"(?:\b(?:that|which|who)\s+(?:are|is|have|has|do|does|show"
-    r"|shows)\s*(?:not|n't|no)\s*(?:show|have|contain)?|"
-    r"\b(?:without|excluding|except(?:\s+for)?|other\s+than"
-    r"|apart\s+from|minus|but\s+(?:not|no)|and\s+no|with\s+no"
-    r"|not\s+(?:of|with|in)|no|not|leave\s+out|leaving\s+out"
-    r"|rather\s+than|instead\s+of|(?:do|does|is|are)(?:n't|\s+not)(?:\s+(?:show"
-    r"|have|contain))?))"
-    r"\s+(?:any\s+|an?\s+|the\s+|of\s+)*(?P<what>[^\x1f,;.?!]+?)(?=\s+(?:but"
-    r"|and\s+(?:with|from|in)|from|taken|please)\b|[\x1f,;.?!]"
-    r"|$)"
-)
-_ORDINAL = _of(
-    rf"(?:the\s+)?(?:(?:photo|picture|image|film|video|recording"
-    rf"|hit|result|item|number|no\.?|nr\.?|one)\s+(?:number\s+)?"
-    rf"|#\s*)(?P<digit>\d{{1,2}}|{ENGLISH_NUMBER[2:]})(?!\s+(?:of"
-    rf"|photos?|pictures?|years?))",
-    rf"(?:the|that)\s+(?P<ord>{ENGLISH_ORDINAL})(?:\s+(?:of\s+(?:them"
-    rf"|these|those)|(?P<okind>{_THING})))?(?:\s+(?:of\s+(?:them"
-    rf"|these|those)))?(?!\s+(?:of|with|showing|in\s+which)\b)",
-    rf"(?P<bare>{ENGLISH_ORDINAL})\s+(?P<bkind>{_THING})(?!\s+(?:of|with)\b)",
-)
-_FIRST_FEW = _of(
-    rf"(?:the\s+)?(?P<end>first|last|top)\s+(?P<n>\d{{1,2}}|two"
-    rf"|three|four|five|six|seven|eight|nine|ten)(?:\s+{_THING})?(?:\s+of\s+(?:them"
-    rf"|these|those))?",
-    r"(?:of\s+)?the\s+(?P<two>two)(?=\s+(?:is|are|was|were|of)\b|\W*$)",
-    r"(?P<both>both(?:\s+of\s+(?:them|these|those))?)",
-)
-_LAST = _of(
-    rf"(?:the\s+)?(?P<nth>second(?:\s+to)?\s+"
-    rf"|next\s+to\s+)?last(?:\s+(?P<lkind>{_THING}))?(?:\s+of\s+(?:them"
-    rf"|these|those))?(?!\s+(?:year|month|week|summer|winter"
-    rf"|spring|autumn|fall|\w+day)\b)"
-)
-_OTHER = _of(rf"the\s+other(?P<s>s|\s+ones|\s+two)?(?:\s+(?P<xkind>{_THING}))?")
-_THOSE = _of(
-    rf"(?:all\s+)?(?:of\s+|among\s+)?(?:these|those|them|they)(?:\s+(?:{_THING}))?(?:\s+(?:(?:that"
-    rf"|which)\s+are|with(?=\s+no\b)))?",
-    r"(?:the\s+)?ones(?=\s+(?:without|with|from|that|which)\b)",
-)
-_DEFINITE = _of(
-    r"(?:which|what)\s+(?:one\s+)?of\s+(?:them|these|those)\s+(?:is\s+"
-    r"|are\s+|has\s+|have\s+|was\s+|shows?\s+)?(?=\w)",
-    r"(?:the|that)\s+(?:one|"
-    + _ANY_KIND
-    + r")s?\s+(?=(?:with|without|from|in|on|at|by|where|that|which"
-    r"|who|of|\w+ing|taken|under|near|behind)\b)",
-)
-_ADJECTIVE_ONE = _of(
-    r"(?:the|that)\s+(?P<what>(?!same\b|other\b|previous\b|first\b"
-    r"|second\b|third\b|last\b|next\b|right\b|wrong\b|very\b"
-    r"|only\b)[a-z-]+(?:\s+[a-z-]+)?)\s+ones?\b"
-)
-_IT = _of(
-    rf"(?:this|that)(?:\s+(?:very\s+)?(?P<ikind>{_THING}))?(?:\s+here)?(?!\s+(?:is"
-    rf"|are|has|have|shows?|contains?)\s+(?:an?|the|no)\b)",
-    r"it(?:s|self)?",
-    r"the\s+(?:same\s+)?one(?!s)(?=\W*$)",
-    r"(?:he|she|him|her)(?=\s|$)",
-)
-_THE_KIND = _of(rf"the\s+(?:{_KIND})(?!\s+(?:of|with|showing|from|in\s+which|that|taken|where)\b)")
-_KIND_WORD = _of(
-    rf"(?:(?:an?|any|all|some|every|each|the|my|our|your|few"
-    rf"|several|many)\s+)*(?:{_KIND})(?:\s+(?:of|showing|that\s+shows?"
-    rf"|which\s+shows?|with|depicting|where|in\s+which|about"
-    rf"|from))?"
-)
-_MANY = _of(rf"(?P<n>\d{{1,2}}|{ENGLISH_NUMBER[2:]})(?=\s+(?:(?:\w+\s+)?(?:{_THING})|\w+s)\b)",
-            r"(?:a\s+)?(?P<few>few|couple(?:\s+of)?|several)")  # fmt: skip
-
-_ASKING = _of(
-    r"please",
-    r"pls",
-    r"(?:can|could|would|will)\s+(?:you|we|i)(?:\s+(?:please|kindly|help\s+me))?(?:\s+(?:to))?",
-    r"(?:i|we)(?:'d|\s+would|\s+do)?\s+(?:also\s+)?(?:like|want"
-    r"|need|wish)(?:\s+to\s+(?:see|find|have|know|hear|look\s+at))?",
-    r"(?:i|we)(?:'m|\s+am|\s+are)\s+(?:looking|searching)\s+for",
-    r"let\s+(?:me|us)\s+(?:see|hear|have)",
-    r"(?:show|give|find|get|fetch|bring|play|display|present"
-    r"|list|open|tell)(?:\s+(?:me|us))?(?:\s+(?:up|again|out))?",
-    r"(?:what\s+)?(?:did|have|do)\s+(?:i|we)\s+(?:shoot|photograph|film|record|take|took|see)"
-    r"(?:\s+(?:photos?|pictures?)\s+of)?(?=\s)",
-    r"(?:search|look)(?:\s+(?:for|at|through|up))?",
-    r"(?:do|did|have|has)\s+(?:i|we|you)(?:\s+(?:have|got|take|own|keep))?(?:\s+(?:got))?",
-    r"(?:is|are|was|were)\s+there",
-    r"there\s+(?:is|are)",
-    r"(?:does|do)\s+(?:the|this|my)\s+(?:collection|library|archive)\s+(?:have|hold|contain)",
-    r"(?:in|from|of|through)\s+(?:the|this|my|our|your)\s+(?:whole\s+"
-    r"|entire\s+)?(?:collection|library|archive|folder|files?"
-    r"|media)(?:\s+(?:here))?",
-    r"(?:what|which)\s+(?=\w+(?:\s+\w+)?\s+(?:do|are|is|can)\b)",
-    r"at\s+all",
-    r"maybe|perhaps|just|only|again|instead|too|also|then|now"
-    r"|well|ok(?:ay)?|so|oh|hm+|really|exactly|actually",
-    r"(?:that|which)\s+(?:show|shows|contain|contains|depict|depicts|have|has|are|is)(?=\s)",
-    r"(?:that|which)\s+(?:you|i|we)\s+(?:have|know|took)",
-    r"do\s+you\s+know",
-    r"you\s+know",
-    r"anywhere|somewhere|here(?=\W*$)",
-    r"who\s+(?:is|are)(?=\s+in\b)",
-)
-_EDGES = re.compile(
-    r"^(?:(?:an?|the|any|all|some|every|my|our|your|of|for|about"
-    r"|with|from|in|on|at|is|are|was|were|be|been|to|do|does"
-    r"|did|and|or|but|what|which|who|whose|that|there|have|has"
-    r"|one|ones|me|us|showing|by|it|out|as|have\s+been|being"
-    r"|contain(?:s|ing)?|than)(?:\s+|$))+"
-    r"|(?:\s+|^)(?:(?:an?|the|of|for|about|with|from|in|on|at"
-    r"|is|are|was|were|be|been|to|do|does|did|and|or|but|that"
-    r"|there|have|has|one|ones|any|all|show|shows|say|said|i"
-    r"|you|we|me|us|than|as|made|taken|come|exist)(?:\s+|$))+$"
-)
-_QUESTION_WORD = re.compile(
-    r"^\W*(?:(?:and|but|so|then)\s+)?(?:who(?:se|m)?|what|when"
-    r"|where|why|which|how|is|are|was|were|do|does|did|can|has"
-    r"|have)\b"
-)
-_OPEN = re.compile(
-    r"^\W*(?:(?:and|but|so|then)\s+)?(?:who(?:se|m)?|when|where"
-    r"|how\s+much|how\s+(?:old|tall|far|fast|big|large|long"
-    r"|often)|what|which|by\s+when|until\s+when|why|how)\b"
-)
-_FIND_WHAT = re.compile(
-    r"^\W*(?:and\s+)?what\s+(?:did|have|do)\s+(?:i|we)\s+(?:shoot"
-    r"|photograph|film|record|take|took|see|got|have)\b|"
-    r"^\W*(?:what|which)\s+(?:kinds?\s+of\s+)?(?P<s>[\w-]+(?:\s+[\w-]+)?)\s+(?:are\s+there"
-    r"|do\s+(?:i|you|we)\s+have|is\s+there|can\s+(?:i|you|we)\s+(?:find"
-    r"|see))|"
-    rf"^\W*(?:what|which)\s+(?:one\s+)?(?:of\s+\w+\s+)?(?:{_THING})\b"
-)
 
 
 @dataclass(frozen=True)
@@ -479,19 +38,19 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     plain = corrected(_plain(said))
     if not plain.strip(" .!?,"):
         return Plan(intent="find" if given else "help", given=bool(given), question=said)
-    if (bare := _BARE.match(plain)) is not None and not given:
+    if (bare := words.BARE.match(plain)) is not None and not given:
         fact = {"when": "date", "where": "place"}[bare[1]]
         return Plan(intent="facts", fact=fact, reference=Reference("it"), question=said)
     scan = Scan(plain)
     talk = _small_talk(scan, given)
     if talk:
         return Plan(intent=talk, question=said)
-    few = scan.take(_IF)
-    continues = scan.take(_CORRECTION) is not None
-    continues = scan.take(_CONTINUES) is not None or continues
-    if scan.has(_HOLDS):
+    few = scan.take(words.IF)
+    continues = scan.take(words.CORRECTION) is not None
+    continues = scan.take(words.CONTINUES) is not None or continues
+    if scan.has(words.HOLDS):
         return Plan(intent="holds", question=said)
-    if scan.has(_MORE):
+    if scan.has(words.MORE):
         return Plan(intent="more", question=said)
     if (judged := _judged(scan.rest, given)) is not None:
         return replace(judged, question=said)
@@ -503,15 +62,15 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
 
 def _judged(text: str, given: int) -> Plan | None:
     """A question whether one item is or shows a thing; None for any other."""
-    judged = _IS.match(text)
+    judged = words.IS.match(text)
     if judged is None:
         return None
     thing = next(filter(None, (judged[n] for n in ("what", "there", "shows", "see", "app"))), "")
     names = ("ref", "ref2", "ref3", "ref4", "ref5")
     referred = next(filter(None, (judged[n] for n in names)), "it")
     reference, means_given = _reference(Scan(referred), given)
-    thing = _edged(re.sub(rf"^(?:an?|the)?\s*(?:{_ANY_KIND})\s+of\s+", "", thing))
-    if not thing or _COMPARISON.search(thing) or thing in _NO_THING:
+    thing = _edged(re.sub(rf"^(?:an?|the)?\s*(?:{words.ANY_KIND})\s+of\s+", "", thing))
+    if not thing or words.COMPARISON.search(thing) or thing in words.NO_THING:
         return None
     return Plan(
         intent="is", subject=thing, reference=reference, given=means_given,
@@ -522,35 +81,35 @@ def _judged(text: str, given: int) -> Plan | None:
 def _scanned(scan: Scan, today: datetime.date, given: int, plain: str) -> Plan:
     """A plan by the classes of words that are found, in the order in which they bind."""
     # What is between quotes is the subject, whatever words stand in it.
-    quoted = scan.take(_QUOTED)
+    quoted = scan.take(words.QUOTED)
     intent, fact, order = _intent(scan)
     relevant = True
     if intent == "label":
-        relevant = scan.take(_WRONG) is None
-        scan.take(_RIGHT)
-    when = next((name for name, pattern in _WHEN if scan.take(pattern)), "")
-    page = scan.take(_PAGE)
+        relevant = scan.take(words.WRONG) is None
+        scan.take(words.RIGHT)
+    when = next((name for name, pattern in words.WHEN if scan.take(pattern)), "")
+    page = scan.take(words.PAGE)
     named = (
-        scan.take(_NAMED_ITEM)
+        scan.take(words.NAMED_ITEM)
         if intent in ("listen", "read", "transcribe") and (not given)
         else None
     )
-    definite = intent in ("", "facts") and scan.take(_DEFINITE) is not None
-    adjective = scan.take(_ADJECTIVE_ONE) if intent == "" and not scan.has(_NOT) else None
-    same = scan.take(_SAME) is not None and intent != "compare"
-    similar = scan.take(_SIMILAR) is not None
+    definite = intent in ("", "facts") and scan.take(words.DEFINITE) is not None
+    adjective = scan.take(words.ADJECTIVE_ONE) if intent == "" and not scan.has(words.NOT) else None
+    same = scan.take(words.SAME) is not None and intent != "compare"
+    similar = scan.take(words.SIMILAR) is not None
     period = take_period(scan, "en", today) or Period()
     reference, means_given = _reference(scan, given)
     excluded = _excluded(scan)
-    order = order or next((name for name, pattern in _ORDER if scan.take(pattern)), "")
-    than = next((name for name, pattern in _THAN if scan.take(pattern)), "")
+    order = order or next((name for name, pattern in words.ORDER if scan.take(pattern)), "")
+    than = next((name for name, pattern in words.THAN if scan.take(pattern)), "")
     number = _number(scan)
     if intent in ("moment", "listen"):
-        scan.take_all(_MOMENT_VERBS)
+        scan.take_all(words.MOMENT_VERBS)
     kinds = _kinds(scan)
     if similar and reference is None and not given:
         reference = Reference("it")
-    scan.take_all(_ASKING)
+    scan.take_all(words.ASKING)
     subject = quoted[1].strip() if quoted else _edged(scan.rest)
     if adjective is not None:
         subject = f"{adjective['what']} {subject}".strip()
@@ -573,12 +132,6 @@ def _page_of(match: re.Match[str] | None) -> int:
     return -1 if match["o"] == "last" else number_of(match["n"] or match["o"])
 
 
-_BARE = re.compile(r"^\W*(?:and\s+|but\s+)?(where|when)(?:\s+(?:is|was)\s+(?:it|that|this))?\W*$")
-_QUOTED = re.compile(r'["“”]([^"“”]+)["“”]')
-_NO_THING = frozenset({"true", "right", "correct", "wrong", "all", "ok", "okay", "possible"})
-_COMPARISON = re.compile(r"\b(?:older|newer|larger|bigger|longer|shorter|smaller|than)\b")
-
-
 def _plain(said: str) -> str:
     text = " ".join(said.replace("’", "'").replace(GAP, " ").split()).lower()
     text = re.sub(r"\b(what|who|where|when|how|that|it|there|here)'s\b", r"\1 is", text)
@@ -587,22 +140,22 @@ def _plain(said: str) -> str:
 
 def _small_talk(scan: Scan, given: int) -> str:
     """What is no request; a greeting before one is taken."""
-    if (match := _GREETING.match(scan.rest)) is not None:
+    if (match := words.GREETING.match(scan.rest)) is not None:
         scan.rest = scan.rest[match.end() :]
     if given:
         return ""
-    few = len(scan.rest.split()) < _ENOUGH
-    if not scan.rest.strip(" .!?,") or (few and scan.has(_HELP)):
+    few = len(scan.rest.split()) < words.ENOUGH
+    if not scan.rest.strip(" .!?,") or (few and scan.has(words.HELP)):
         return "help"
-    return "thanks" if few and _THANKS.match(scan.rest) else ""
+    return "thanks" if few and words.THANKS.match(scan.rest) else ""
 
 
 def _intent(scan: Scan) -> tuple[str, str, str]:
     """What is wanted, with the fact or order that it is about; "" where nothing is said."""
-    if _LABEL.search(scan.rest):
-        scan.take(_LABEL_VERB)
+    if words.LABEL.search(scan.rest):
+        scan.take(words.LABEL_VERB)
         return "label", "", ""
-    if (compared := scan.take(_COMPARE)) is not None:
+    if (compared := scan.take(words.COMPARE)) is not None:
         more = (compared["more"] or "").strip()
         order = {
             "older": "oldest", "newer": "newest", "larger": "largest", "bigger": "largest",
@@ -610,18 +163,18 @@ def _intent(scan: Scan) -> tuple[str, str, str]:
             "shorter": "shortest", "taken first": "oldest", "earlier": "oldest", "later": "newest",
         }.get(more, more)  # fmt: skip
         return "compare", "", order
-    for fact, pattern in _FACT:
+    for fact, pattern in words.FACT:
         if scan.take(pattern) is not None:
             scan.take(re.compile(r"\b(?:taken|made|shot|recorded|photographed|filmed|created)\b"))
             scan.take(re.compile(r"\b(?:from|last|take)(?=\W*$)"))
             return "facts", fact, ""
-    if scan.has(_FILM_WORD) and scan.take(_WHICH_IN) is not None:
-        scan.take(_MOMENT)
+    if scan.has(words.FILM_WORD) and scan.take(words.WHICH_IN) is not None:
+        scan.take(words.MOMENT)
         return "moment", "which", ""
     classes = (
-        ("count", _COUNT), ("transcribe", _TRANSCRIBE), ("quote", _QUOTE), ("moment", _MOMENT),
-        ("listen", _LISTEN),
-        ("read", _READ), ("explain", _EXPLAIN), ("look", _LOOK),
+        ("count", words.COUNT), ("transcribe", words.TRANSCRIBE), ("quote", words.QUOTE),
+        ("moment", words.MOMENT), ("listen", words.LISTEN),
+        ("read", words.READ), ("explain", words.EXPLAIN), ("look", words.LOOK),
     )  # fmt: skip
     for intent, pattern in classes:
         if (match := scan.take(pattern)) is not None:
@@ -633,28 +186,28 @@ def _intent(scan: Scan) -> tuple[str, str, str]:
 
 def _reference(scan: Scan, given: int) -> tuple[Reference | None, bool]:
     """Items that are meant by what was said before, and whether media of this turn are meant."""
-    if scan.take(_BEFORE) is not None:
+    if scan.take(words.BEFORE) is not None:
         return Reference("before"), False
-    if (match := scan.take(_FIRST_FEW)) is not None:
+    if (match := scan.take(words.FIRST_FEW)) is not None:
         if match["both"] or match["two"]:
             return Reference("two"), False
         kind = "last" if match["end"] == "last" else "first"
         return Reference(f"{kind} few" if kind == "last" else "first", number_of(match["n"])), False
-    if (match := scan.take(_ORDINAL)) is not None:
+    if (match := scan.take(words.ORDINAL)) is not None:
         said = match["digit"] or match["ord"] or match["bare"]
         return Reference(
             "ordinal", number_of(said), _kind_of(match["okind"] or match["bkind"])
         ), False
-    if (match := scan.take(_LAST)) is not None:
+    if (match := scan.take(words.LAST)) is not None:
         return Reference("last", 2 if match["nth"] else 1, _kind_of(match["lkind"])), False
-    if (match := scan.take(_OTHER)) is not None:
+    if (match := scan.take(words.OTHER)) is not None:
         return Reference("others", 0 if match["s"] else 1, _kind_of(match["xkind"])), False
-    if (match := scan.take(_THOSE)) is not None:
+    if (match := scan.take(words.THOSE)) is not None:
         return (None, True) if given > 1 else (Reference("those"), False)
-    if (match := scan.take(_IT)) is not None:
+    if (match := scan.take(words.IT)) is not None:
         return (None, True) if given else (Reference("it", 1, _kind_of(match["ikind"])), False)
-    if (match := scan.take(_THE_KIND)) is not None:
-        kind = next((name for name in KINDS if match[name]), "")
+    if (match := scan.take(words.THE_KIND)) is not None:
+        kind = next((name for name in words.KINDS if match[name]), "")
         if given:
             return None, True
         return Reference("kind", 1, kind), False
@@ -664,12 +217,14 @@ def _reference(scan: Scan, given: int) -> tuple[Reference | None, bool]:
 def _kind_of(word: str | None) -> str:
     if not word:
         return ""
-    return next((kind for kind, words in KINDS.items() if re.fullmatch(words, word.strip())), "")
+    return next(
+        (kind for kind, words in words.KINDS.items() if re.fullmatch(words, word.strip())), ""
+    )
 
 
 def _excluded(scan: Scan) -> tuple[str, ...]:
     found = []
-    for match in scan.take_all(_NOT):
+    for match in scan.take_all(words.NOT):
         for part in re.split(r"\s+(?:or|and|nor)\s+(?:no\s+)?|\s*,\s*", match["what"]):
             if thing := _edged(part):
                 found.append(thing)
@@ -677,7 +232,7 @@ def _excluded(scan: Scan) -> tuple[str, ...]:
 
 
 def _number(scan: Scan) -> int:
-    match = scan.take(_MANY)
+    match = scan.take(words.MANY)
     if match is None:
         return 0
     return 3 if match["few"] else number_of(match["n"])
@@ -686,8 +241,8 @@ def _number(scan: Scan) -> int:
 def _kinds(scan: Scan) -> Kinds:
     """The kind of media that is named; what two of them name ("photos and films") is every kind."""
     found: list[Kinds] = []
-    for match in scan.take_all(_KIND_WORD):
-        kind = next(name for name in KINDS if match[name])
+    for match in scan.take_all(words.KIND_WORD):
+        kind = next(name for name in words.KINDS if match[name])
         word = match[kind]
         found.append(Kinds(kind, word.endswith("s") or word in ("footage",)))
     if not found:
@@ -703,7 +258,7 @@ def _edged(text: str) -> str:
     before = None
     while before != text:
         before = text
-        text = _EDGES.sub("", text).strip(" '\"-")
+        text = words.EDGES.sub("", text).strip(" '\"-")
     return text
 
 
@@ -714,7 +269,7 @@ def _is_plural(subject: str) -> bool:
 
 def _settled(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
     """Settle what only the whole of a request tells."""
-    plain = _CONTINUES.sub("", plain)
+    plain = words.CONTINUES.sub("", plain)
     if similar:
         return replace(plan, intent="find", fact="similar")
     if plan.when and plan.intent in ("find", "look", "moment") and not plan.subject:
@@ -725,11 +280,8 @@ def _settled(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
         return plan
     if plan.reference is not None and not plan.subject and not plan.has_conditions:
         return replace(plan, intent="pick")
-    if _FIND_WHAT.match(plain) or plan.than or plan.order:
+    if words.FIND_WHAT.match(plain) or plan.than or plan.order:
         return plan
-    if plan.subject and (_OPEN.match(plain) or _OPEN_END.search(plain)):
+    if plan.subject and (words.OPEN.match(plain) or words.OPEN_END.search(plain)):
         return replace(plan, intent="answer")
     return plan
-
-
-_OPEN_END = re.compile(r"\b(?:when|where|how\s+much|how\s+long|who|until\s+when|why)\W*$")

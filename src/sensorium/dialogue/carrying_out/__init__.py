@@ -1,0 +1,1 @@
+"""A plan into calls of tools, and what came of them."""

@@ -1,0 +1,157 @@
+"""A plan into calls of tools, and what came of them into an outcome that can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sensorium.collection import Hit
+from sensorium.dialogue.carrying_out.films import Films
+from sensorium.dialogue.carrying_out.outcomes import Outcome
+from sensorium.dialogue.carrying_out.searches import with_base
+from sensorium.dialogue.plan import Plan, Reference
+from sensorium.dialogue.tools.found import cited, whole_of
+from sensorium.dialogue.understanding.references import (
+    base_of,
+    in_focus,
+)
+
+
+class Carrying(Films):
+    """Carries plans out; see `Referring`."""
+
+    def carry_out(self, plan: Plan) -> Outcome:
+        """See `Outcome`."""
+        plan = with_base(plan, base_of(self._turns), in_focus(self._turns))
+        way: dict[str, Callable[[Plan], Outcome]] = {
+            "find": self._find, "count": self._count, "more": self._more, "look": self._look,
+            "is": self._is, "read": self._read, "listen": self._listen,
+            "transcribe": self._transcribe, "moment": self._moment, "facts": self._facts,
+            "compare": self._compare, "explain": self._explain, "answer": self._answer,
+            "quote": self._quote, "label": self._label, "holds": self._holds, "pick": self._pick,
+        }  # fmt: skip
+        if plan.intent in ("help", "thanks"):
+            return Outcome(plan.intent, plan)
+        return way[plan.intent](plan)
+
+    def _pick(self, plan: Plan) -> Outcome:
+        assert plan.reference is not None
+        resolved = self._resolved(plan.reference)
+        if problem := self._unclear(plan, resolved):
+            return problem
+        hits = resolved.hits
+        if len(hits) == 1:
+            return self._about(plan, "picked", hits[0], self._call("look", item=hits[0].id))
+        found = self._call("search", among=[hit.id for hit in hits], k=len(hits))
+        return Outcome("found", plan, hits, found.citations, refers=tuple(h.id for h in hits),
+                       values={"sure": len(hits), "offset": 0})  # fmt: skip
+
+    def _look(self, plan: Plan) -> Outcome:
+        if self._given:
+            return self._find(replace(plan, subject=""))
+        item = self._item(plan)
+        if isinstance(item, Outcome):
+            return item
+        found = self._call("look", item=item.id)
+        if item.modality in ("audio", "video", "text") and not found.citations:
+            tool = "read" if item.modality == "text" else "listen"
+            words = self._call(tool, item=item.id)
+            return self._about(plan, "described", item, words)
+        return self._about(plan, "described", item, found)
+
+    def _is(self, plan: Plan) -> Outcome:
+        if self._given and plan.given:
+            return self._find(replace(plan, intent="find", subject=""))
+        item = self._item(replace(plan, subject="", reference=plan.reference or Reference("it")))
+        if isinstance(item, Outcome):
+            return item
+        if item.modality in ("text", "audio"):
+            return self._answer(replace(plan, intent="answer"))
+        found = self._call("look", item=item.id, labels=[plan.subject])
+        judged = found.data.get("labels", {}).get(plan.subject)
+        if judged is None:
+            return self._about(plan, "unseen", item, found)
+        is_not = judged["answer"] == "no" and plan.fact == "there"
+        kind = "not shown" if is_not else "judged"
+        return self._about(plan, kind, item, found, judged=judged)
+
+    def _facts(self, plan: Plan) -> Outcome:
+        if self._given:
+            return self._find(replace(plan, intent="find", fact="", subject=""))
+        if plan.fact == "page":
+            return self._page(plan)
+        if plan.definite:
+            described = self._described(plan)
+            item: Hit | Outcome = described.hits[0] if described.hits else described
+        else:
+            named = replace(plan, subject="") if plan.reference else plan
+            item = self._item(named)
+        if isinstance(item, Outcome):
+            return item
+        if plan.fact == "date" and item.modality in ("audio", "video") and plan.subject:
+            return self._moment(replace(plan, intent="moment", fact=""))
+        if item.modality == "text" and plan.fact in ("date", "place", "length", "author"):
+            return self._answer(replace(plan, intent="answer"))
+        found = self._call("facts", item=item.id)
+        values = _fact(found.data, plan.fact, item)
+        return self._about(plan, "fact" if values else "unknown fact", item, found, fact=values)
+
+    def _explain(self, plan: Plan) -> Outcome:
+        base = base_of(self._turns)
+        query = plan.subject or (base.subject if base else "")
+        item = self._item(replace(plan, subject=""))
+        if isinstance(item, Outcome):
+            return item
+        if not query or (base is not None and base.given):
+            return Outcome("near", plan, (whole_of(item),), (cited(item),), refers=(item.id,))
+        found = self._call("explain", item=item.id, query=query)
+        return self._about(plan, "explained", item, found, query=query)
+
+    def _compare(self, plan: Plan) -> Outcome:
+        resolved = self._resolved(plan.reference or Reference("those"))
+        if problem := self._unclear(plan, resolved):
+            return problem
+        ids = [hit.id for hit in resolved.hits]
+        if len(ids) < 2:
+            return Outcome("too few", plan, values={"shown": len(ids)})
+        by = {"newest": "date", "oldest": "date", "largest": "size", "smallest": "size",
+              "longest": "length", "shortest": "length"}.get(plan.order, "content")  # fmt: skip
+        found = self._call("compare", items=ids, by=by)
+        if found.nothing:
+            return Outcome("undated" if by == "date" else "unknown fact", plan, resolved.hits)
+        if by == "content":
+            return Outcome("alike", plan, resolved.hits, found.citations, refers=tuple(ids),
+                           values=found.data)  # fmt: skip
+        hits, evidence = found.hits, found.citations
+        if plan.order in ("oldest", "smallest", "shortest"):
+            hits, evidence = hits[::-1], evidence[::-1]
+        return Outcome("ranked", plan, hits, evidence, refers=(hits[0].id,), values=found.data)
+
+    def _label(self, plan: Plan) -> Outcome:
+        base = base_of(self._turns)
+        if base is None or not base.subject:
+            return Outcome("nothing shown", plan)
+        resolved = self._resolved(plan.reference or Reference("it"))
+        if problem := self._unclear(plan, resolved):
+            return problem
+        ids = [hit.id for hit in resolved.hits]
+        found = self._call("label", query=base.subject, items=ids, relevant=plan.relevant)
+        return Outcome(
+            "labelled", plan, found.hits, found.citations, refers=tuple(ids),
+            values={"query": base.subject},
+        )  # fmt: skip
+
+    def _holds(self, plan: Plan) -> Outcome:
+        found = self._call("holds")
+        return Outcome("holds", plan, count=found.count, values=found.data)
+
+
+def _fact(data: Mapping[str, Any], wanted: str, item: Hit) -> dict[str, Any]:
+    """Those facts that were asked for, that are known."""
+    names = {
+        "size": ("width", "height", "extents", "pages"), "length": ("duration", "pages"),
+    }.get(wanted, (wanted,))  # fmt: skip
+    if wanted == "name":
+        return {"path": item.path}
+    return {name: data[name] for name in names if name in data}
