@@ -95,11 +95,13 @@ def test_unknown_addresses_and_methods(client: httpx.Client) -> None:
     for path, methods in (
         (f"{LIST}/photos/items", "DELETE, GET, POST"), ("/api/jobs/0", "DELETE, GET, POST"),
         ("/health", "GET, HEAD"), ("/", "GET, HEAD"), ("/page/index.html", "GET, HEAD"),
-        ("/api/session", "DELETE, GET, POST"), (f"{LIST}/photos/search", "POST"),
+        ("/api/session", "DELETE, GET, POST"), ("/mcp", "POST"), (f"{LIST}/photos/search", "POST"),
     ):  # fmt: skip
         for asked in ("PUT", "OPTIONS", "PROPFIND"):
             answer = client.request(asked, path)
             assert answer.status_code == 405 and answer.headers["allow"] == methods, path
+    stream = client.get("/mcp", headers={"Accept": "text/event-stream"})
+    assert stream.status_code == 405  # it would stay open, and take a place, for ever
     for path in ("/", "/health"):
         assert client.head(path).status_code == 200 and not client.head(path).content
 

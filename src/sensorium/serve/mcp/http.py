@@ -17,7 +17,10 @@ PATH = "/mcp"
 
 
 class Readers:
-    """ASGI application that lets only those in who may read.
+    """ASGI application that lets only those in who may read, and takes messages alone.
+
+    A stream of what the server says by itself (GET) would stay open for ever and say nothing: there
+    are no sessions. The protocol lets a server answer that with status 405.
 
     Parameters
     ----------
@@ -31,6 +34,8 @@ class Readers:
         """See the ASGI specification."""
         if scope["type"] == "http" and "read" not in scope["state"]["scopes"]:
             raise Refused(403, "this needs the scope 'read', which your token has not")
+        if scope["type"] == "http" and scope["method"] != "POST":
+            raise Refused(405, "tools are called by POST; there are no sessions", allow="POST")
         await self._app(scope, receive, send)
 
 
