@@ -260,6 +260,17 @@ def test_what_is_kept(shots: Callable[..., Collection], tmp_path: Path) -> None:
         }  # fmt: skip
 
 
+def test_a_file_that_is_named_a_copy_goes(shots: Callable[..., Collection], tmp_path: Path) -> None:
+    """Though it was added first, as folders of downloads are before those of phones."""
+    copies = ["IMG_1 (1).png", "IMG_1 - Copy (2).png", "Copy of IMG_1.png", "IMG_1 副本.png"]
+    files = [painted(tmp_path / name) for name in [*copies, "IMG_1.png", "Trip (2021).png"]]
+    with shots(*files) as library:
+        assert removable(library) == dict.fromkeys([*copies, "Trip (2021).png"], "IMG_1.png")
+        assert [path.stem for path in files if finding._NAMED_A_COPY.search(path.stem)] == [
+            Path(name).stem for name in copies
+        ]
+
+
 def test_files_as_they_are_now(shots: Callable[..., Collection], tmp_path: Path) -> None:
     """A copy that has changed since, or whose original is gone, is no copy."""
     one = painted(tmp_path / "one.png")

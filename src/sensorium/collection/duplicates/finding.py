@@ -13,12 +13,13 @@ docs/bulk.md.
 
 from __future__ import annotations
 
+import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -70,6 +71,13 @@ differ by where pages end."""
 FILMS_COSINE = 0.75
 """The same of films: half the size moves the mean of their frames' vectors to 0.86; few are of one
 length."""
+
+_NAMED_A_COPY = re.compile(
+    r"\(\d{1,2}\)$|(?:[\s_(-]|^)(?:copy|kopie|copie|copia)\)?(?:[\s_]*\(?\d{1,2}\)?)?$"
+    r"|^(?:copy of|kopie von|copie de|copia de)\s|(?:副本|拷贝|拷貝|コピー)(?:\s*\(?\d{1,2}\)?)?$",
+    re.IGNORECASE,
+)
+"""What browsers, file managers and phones add to the name of a file that is there already."""
 
 __all__ = ["Duplicates", "find_duplicate_items", "find_duplicates"]
 
@@ -300,13 +308,14 @@ def _file_of(path: str) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
-def _preference(item: StoredItem, fixed: bool) -> tuple[int, bool, int, bool, int, int]:
+def _preference(item: StoredItem, fixed: bool) -> tuple[int, bool, int, bool, int, bool, int]:
     """Sorts the best of equal pictures first."""
     width, height = item.properties.get("width"), item.properties.get("height")
     pixels = width * height if isinstance(width, int) and isinstance(height, int) else 0
     known = len(item.properties.keys() | item.metadata.keys())
     lossy = item.file.path.lower().endswith(LOSSY_SUFFIXES)
-    return (-pixels, not fixed, -known, lossy, -item.file.size, item.id)
+    copied = _NAMED_A_COPY.search(PurePath(item.file.path).stem) is not None
+    return (-pixels, not fixed, -known, lossy, -item.file.size, copied, item.id)
 
 
 def _hashes_now(items: Sequence[StoredItem]) -> list[bytes]:
