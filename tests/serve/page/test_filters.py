@@ -18,6 +18,13 @@ def test_filters(open_page: Open) -> None:
     page.fill("#where", "taken >= (")
     page.wait_for_selector("#where-error:visible")
     assert "is not a SQL expression" in page.inner_text("#where-error")
+    page.fill("#from", "2024-01-01")
+    page.fill("#where", "taken = 'it''s' \"")
+    page.wait_for_selector("#where-error:has-text('it')")
+    told_of = page.inner_text("#where-error")
+    assert told_of.startswith("“taken = 'it''s' \"”")  # without the condition that the date is
+    assert "2024-01-01" not in told_of
+    page.fill("#from", "")
     page.fill("#where", "")
     page.fill("#until", "2024-01-31")
     told(page, f"2 of {COUNT} items")

@@ -93,10 +93,16 @@ export function listen(change, open) {
   };
 }
 
-/** Say what is wrong with the condition; nothing where it is right. */
+/** A condition as the server's messages quote it. */
+const QUOTED = /^where=(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")/;
+
+/**
+ * Say what is wrong with the condition; nothing where it is right. What was asked holds the other
+ * filters, too, which nobody wrote: only what is written is named.
+ */
 export function fault(message) {
   const line = byId("where-error");
-  line.textContent = message;
+  line.textContent = message.replace(QUOTED, () => `“${byId("where").value.trim()}”`);
   line.hidden = !message;
   byId("where").setAttribute("aria-invalid", String(Boolean(message)));
   if (message && byId("filters").hidden) byId("filtering").click();
