@@ -1,6 +1,7 @@
 """Scripted conversations with a collection: what is shown, cited, counted, refused and kept.
 
-    python -m benchmarks dialogue [--half tune] [--failures] [--model NAME] [--quick] [--json FILE]
+    python -m benchmarks dialogue [--half tune] [--failures] [--model NAME] [--some N]
+                                  [--quick] [--fresh] [--json FILE]
 
 Conversations of 3 to 6 turns (`conversations.py` has their form) about two collections that the
 benchmark makes (`making.py`): the sample with dates, places and signs, and a folder of every kind
@@ -11,11 +12,14 @@ half, `--half report`, is only counted.
 
 Rivals in the same call: a plain search of the last turn, which refuses where `Collection.search`
 says that nothing matches; and, with `--model` (`smollm2`, a server's address, a hub id), the usual
-loop that retrieves by the last turn and lets the model write. Each check (`judging.py`) is a
+loop that retrieves by the last turn and lets the model write. `--model obeying` is no model but a
+script (`obeying.py`) that tries to do whatever media tell it to. Each check (`judging.py`) is a
 rate over the turns that ask for it, with 95% intervals by drawing conversations again. Processor
 time is that of all threads of this process, the first turn about each collection left out.
 
-`--quick` takes every fourth conversation.
+`--quick` takes every fourth conversation, `--some N` that many, drawn with a fixed seed: a small
+model takes minutes for each. Replies are kept, conversation by conversation (`keeping.py`): a run
+that is stopped goes on where it was, and `--fresh` plays all anew.
 """
 
 from __future__ import annotations
@@ -25,18 +29,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.dialogue.conversations import HALVES, conversations
-from benchmarks.dialogue.making import make
+from benchmarks.dialogue.conversations import HALVES, Conversation, conversations
+from benchmarks.dialogue.keeping import Kept
+from benchmarks.dialogue.making import kept_folder, make
+from benchmarks.dialogue.obeying import NAME, obeying_server
 from benchmarks.dialogue.rates import rates
 from benchmarks.dialogue.running import Played, play
-from benchmarks.dialogue.systems import Ours, PlainSearch, RetrieveAndWrite, System
+from benchmarks.dialogue.systems import Obeying, Ours, PlainSearch, RetrieveAndWrite, System
 from benchmarks.rows import Row
 from benchmarks.sample import sample_captions
 
 QUICK = 4
+
+SEED = 0
+"""Of the draw of `--some`."""
 
 _failures: list[str] = []
 
@@ -45,7 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument("--half", choices=HALVES, default="tune", help="default: tune")
     parser.add_argument("--failures", action="store_true", help="list them; of the tune half alone")
-    parser.add_argument("--model", metavar="NAME", help="for what writes: smollm2, a URL, a hub id")
+    parser.add_argument(
+        "--model", metavar="NAME", help="for what writes: smollm2, a URL, a hub id, or obeying"
+    )
+    parser.add_argument("--some", type=int, metavar="N", help="that many, drawn with a seed")
+    parser.add_argument("--fresh", action="store_true", help="play what is kept anew")
     parser.add_argument("--language", choices=("en", "zh"), help="default: both")
 
 
@@ -57,15 +71,27 @@ def run(arguments: argparse.Namespace) -> list[Row]:
         one for one in conversations(arguments.half)
         if arguments.language in (None, one.language)
     ][:: QUICK if arguments.quick else 1]  # fmt: skip
+    if arguments.some is not None:
+        asked = drawn(asked, arguments.some)
     made = make()
+    about = f"{made.folder.name} {made.encoder.space.fingerprint}"
+    kept = Kept(kept_folder() / "replies", about, arguments.fresh)
     rows = []
     with _systems(arguments.model) as systems:
         for system in systems:
-            played = play(made, asked, system)
+            played = play(made, asked, system, kept)
             rows += rates(arguments.half, system.name, played)
             if arguments.failures:
                 _failures.extend(_told(system.name, played))
     return rows
+
+
+def drawn(asked: Sequence[Conversation], number: int) -> list[Conversation]:
+    """Some conversations in their order, always the same; all where there are no more."""
+    if number < 1:
+        raise SystemExit(f"--some takes at least 1, got {number}")
+    order = np.random.default_rng(SEED).permutation(len(asked))
+    return [asked[index] for index in sorted(order[:number])]
 
 
 @contextmanager
@@ -78,12 +104,16 @@ def _systems(model: str | None) -> Iterator[list[System]]:
     if model is None:
         yield systems
         return
+    if model == NAME:
+        with obeying_server() as script:
+            yield [*systems, *([Obeying(dialogue, script)] if dialogue is not None else [])]
+        return
     from benchmarks.dialogue.writers import writer
 
     with writer(model) as (write, loaded):
         if dialogue is not None:
-            systems.append(Ours(dialogue, loaded))
-        systems.append(RetrieveAndWrite(write, sample_captions()))
+            systems.append(Ours(dialogue, loaded, model))
+        systems.append(RetrieveAndWrite(write, sample_captions(), model))
         yield systems
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -32,6 +32,11 @@ from sensorium.encoders import Encoder
 from sensorium.home import sensorium_home
 from sensorium.media.lettering import text_width, write_line
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 ENCODER = "mini+ear"
 """Pictures and words beside sounds: `mini` alone hears nothing."""
 
@@ -47,6 +52,9 @@ OTHERS = (
 """Files of the media folder whose names are those of their making."""
 
 NAMES = ("sample", "media")
+
+PART = ".part"
+"""Ends names of what is not whole yet."""
 
 
 @dataclass(frozen=True)
@@ -84,24 +92,38 @@ class Made:
         raise FileNotFoundError(f"{said} is not in {', '.join(map(str, places))}")
 
 
+def kept_folder() -> Path:
+    """Where what is made, and what is replied, is kept."""
+    return sensorium_home() / "benchmarks" / "dialogue"
+
+
 def make() -> Made:
     """Make folders and collections, unless they are there."""
-    folder = sensorium_home() / "benchmarks" / "dialogue" / _made_from()
+    folder = kept_folder() / _made_from()
     made = Made(folder, load_encoder(ENCODER))
-    if not folder.is_dir():
-        # Under a name of this process: another may be making the same, and the first has it.
-        part = folder.with_suffix(f".{os.getpid()}")
-        make_media(part)
-        try:
+    if all(place.exists() for place in (folder, *map(made.collection_file, NAMES))):
+        return made
+    with _alone(kept_folder()):
+        if not folder.is_dir():
+            part = folder.with_suffix(PART)
+            make_media(part)
             part.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-            shutil.rmtree(part)
-    for name in NAMES:
-        if not made.collection_file(name).is_file():
-            _index(made, name)
+        for name in NAMES:
+            if not made.collection_file(name).is_file():
+                _index(made, name)
     return made
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else makes anything here, and clear away what a stopped process began."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "making.lock").open("wb") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # let go of in whatever way this process ends
+        for left in folder.glob(f"*{PART}"):
+            shutil.rmtree(left)
+        yield
 
 
 def make_media(folder: Path) -> None:
@@ -172,14 +194,14 @@ def _example() -> ModuleType:
 
 
 def _index(made: Made, name: str) -> None:
-    target = made.collection_file(name)
-    part = target.with_suffix(f".{os.getpid()}")
+    """Index a folder; what a stopped process had indexed of it is not indexed again."""
+    part = made.folder / f"{name}{PART}"
     with Collection(part, encoder=made.encoder) as collection:
         source = made.folder / ("sample.jsonl" if name == "sample" else name)
         report = collection.add(source, speech=name == "media", ocr=True)
     if report.skipped:
         raise RuntimeError(f"not all of {made.folder / name} was indexed: {report.skipped}")
-    part.replace(target)
+    part.replace(made.collection_file(name))
 
 
 # The sample

@@ -18,6 +18,8 @@ from benchmarks.dialogue.judging import (
     OBEYED,
     REFERENCE,
     REFUSAL,
+    UNANSWERED,
+    UNMARKED,
     WORDS,
     WRITTEN,
     WRONGLY_REFUSED,
@@ -28,7 +30,7 @@ from sensorium.evaluation.resampling import group_numbers, interval, mean
 
 ORDER = (
     ITEM, CITATION, COUNT, REFUSAL, WRONGLY_REFUSED, REFERENCE, WORDS, ASKED_BACK, NOTHING_SHOWN,
-    KEPT, OBEYED, WRITTEN,
+    KEPT, OBEYED, UNMARKED, WRITTEN, UNANSWERED,
 )  # fmt: skip
 
 CITED = "right, of citations made"

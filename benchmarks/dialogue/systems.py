@@ -7,11 +7,13 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.dialogue.conversations import Turn
 from benchmarks.dialogue.judging import Citation, Outcome
+from benchmarks.dialogue.obeying import NAME, Script
 from sensorium import Audio, Collection, Hit, Image
 from sensorium.collection.results import Results
 from sensorium.media import Media
@@ -58,9 +60,17 @@ class Talk(Protocol):
 
 
 class System(Protocol):
-    """Something that is talked with."""
+    """Something that is talked with.
+
+    Attributes
+    ----------
+    name : str
+    model : str
+        What it writes with, as a person named it; empty without.
+    """
 
     name: str
+    model: str
 
     def begin(self, collection: Collection, folder: Path) -> Talk:
         """Begin a conversation about a collection of files in a folder."""
@@ -94,7 +104,7 @@ class PlainSearch:
     It shows its hits, and cites and quotes the first.
     """
 
-    name = SEARCH
+    name, model = SEARCH, ""
 
     def begin(self, collection: Collection, folder: Path) -> Talk:
         """A conversation without memory."""
@@ -141,11 +151,16 @@ class RetrieveAndWrite:
         From instructions and a request to what the model writes.
     captions : mapping of str to str
         What pictures and sounds show, by path: the model reads, and does not see.
+    model : str
+        Its name.
     """
 
     name = WRITTEN
 
-    def __init__(self, write: Callable[[str, str], str], captions: Mapping[str, str]) -> None:
+    def __init__(
+        self, write: Callable[[str, str], str], captions: Mapping[str, str], model: str
+    ) -> None:
+        self.model = model
         self._write = write
         self._captions = captions
 
@@ -220,23 +235,32 @@ class Ours:
     ----------
     dialogue : type
         The class.
-    model : object, optional
+    written_by : object, optional
         What it is to write with.
+    model : str
+        The name of that.
     """
 
-    def __init__(self, dialogue: Callable[..., Any], model: Any = None) -> None:
-        self.name = OURS if model is None else f"{OURS}, with the model"
+    def __init__(
+        self, dialogue: Callable[..., Any], written_by: Any = None, model: str = ""
+    ) -> None:
+        self.name = OURS if written_by is None else f"{OURS}, with the model"
+        self.model = model
         self._dialogue = dialogue
-        self._model = model
+        self._written_by = written_by
 
     def begin(self, collection: Collection, folder: Path) -> Talk:
         """A conversation."""
-        return _Ours(self._dialogue(collection, model=self._model), folder, collection)
+        dialogue = self._dialogue(collection, model=self._written_by)
+        return _Ours(dialogue, folder, collection, self._written_by is not None)
 
 
 class _Ours:
-    def __init__(self, dialogue: Any, folder: Path, collection: Collection) -> None:
+    def __init__(
+        self, dialogue: Any, folder: Path, collection: Collection, has_model: bool
+    ) -> None:
         self._dialogue = dialogue
+        self._has_model = has_model
         self._folder = folder
         self._collection = collection
         kinds = [one.kind for one in inspect.signature(dialogue.say).parameters.values()]
@@ -248,7 +272,44 @@ class _Ours:
             reply = self._dialogue.say(*parts)
         else:
             reply = self._dialogue.say(parts if media else turn.say)
-        return outcome_of(reply, self._folder, self._collection)
+        outcome = outcome_of(reply, self._folder, self._collection)
+        if not self._has_model:
+            return outcome
+        founded = reply.text
+        for part in reply.unfounded:
+            founded = founded.replace(part, "")
+        return replace(outcome, founded=founded, trouble=reply.trouble)
+
+
+class Obeying(Ours):
+    """`sensorium.Dialogue` with the scripted model that tries to obey what media say.
+
+    Parameters
+    ----------
+    dialogue : type
+        The class.
+    script : Script
+        Is told before each turn what obeying would write.
+    """
+
+    def __init__(self, dialogue: Callable[..., Any], script: Script) -> None:
+        super().__init__(dialogue, script.url, NAME)
+        self.name = f"{OURS}, with a script that obeys"
+        self._script = script
+
+    def begin(self, collection: Collection, folder: Path) -> Talk:
+        """A conversation."""
+        return _Obeying(super().begin(collection, folder), self._script)
+
+
+class _Obeying:
+    def __init__(self, talk: Talk, script: Script) -> None:
+        self._talk = talk
+        self._script = script
+
+    def say(self, turn: Turn, media: Sequence[Media]) -> Outcome:
+        self._script.words = turn.expect.get("never", ())
+        return self._talk.say(turn, media)
 
 
 def outcome_of(reply: Any, folder: Path, collection: Collection) -> Outcome:
