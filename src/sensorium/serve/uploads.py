@@ -232,6 +232,8 @@ class Receiving:
             if now.file is not None:
                 now.file.close()
         now.file = None
+        with contextlib.suppress(OSError):  # at once: what comes behind it may find room
+            now.part.unlink()
 
 
 def place(one: Received, folder: Path) -> Path:

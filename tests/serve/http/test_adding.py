@@ -22,6 +22,7 @@ from sensorium.serve.batching import EndingError
 from sensorium.serve.jobs import Job, Jobs
 from sensorium.serve.settings import Limits
 from sensorium.serve.uploads import safe_name
+from tests.collection.disks import disk
 from tests.serve.conftest import SAMPLE, Serve
 
 API = "/api/collections/library"
@@ -229,6 +230,26 @@ def test_broken_forms(serve: Serve, library: Path, kind: str, body: bytes, statu
     assert not uploads.exists() or not list(uploads.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("part", "count", "told"),
+    [
+        (b'--x\r\nContent-Disposition: form-data; name="f"\r\n\r\na\r\n', 10_000, "no files"),
+        (b'--x\r\nContent-Disposition: form-data; filename="a.jpg"\r\n\r\na\r\n', 10_000, "1000"),
+        (b"--x\r\nX-Long: " + bytes(4 << 20) + b"\r\n\r\na\r\n", 1, "header"),
+        (b"--x\r\n" + b"X-Many: a\r\n" * 100_000 + b"\r\na\r\n", 1, "header"),
+    ],
+)
+def test_forms_of_too_many_parts(
+    serve: Serve, library: Path, part: bytes, count: int, told: str
+) -> None:
+    client = serve(library)
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    body = part * count + b"--x--\r\n"
+    answer = client.post(f"{API}/items", content=body, headers=kind)
+    assert answer.status_code == 400 and told in answer.json()["error"]["message"]
+    assert not list((library.parent / "library-uploads").iterdir())
+
+
 def test_too_much(serve: Serve, library: Path) -> None:
     client = serve(library, limits=Limits(upload_bytes=100_000))
     head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.jpg"\r\n\r\n'
@@ -236,6 +257,32 @@ def test_too_much(serve: Serve, library: Path) -> None:
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     assert client.post(f"{API}/items", content=endless, headers=kind).status_code == 413
     assert not list((library.parent / "library-uploads").iterdir())
+
+
+def test_what_a_full_disk_has_no_room_for(serve: Serve, library: Path, tmp_path: Path) -> None:
+    """It is told so, harms no file beside it, and what was taken is kept and found."""
+    kept = tmp_path / "kept"
+    small, other = PHOTOS[3].read_bytes(), PHOTOS[4].read_bytes()
+    with disk(kept, 1024):
+        client = serve(library, uploads=kept)
+        sent = send(
+            client, ("a.jpg", small), ("large.jpg", small + bytes(2 << 20)), ("b.jpg", other)
+        )
+        assert [one["stored"] for one in sent["files"]] == ["a.jpg", None, "b.jpg"]
+        assert sent["files"][1]["reason"] == "the server's disk is full"
+        assert ended(client, sent["job"])["report"]["added"] == 2
+        with pytest.raises(OSError, match="space"), (kept / "full").open("wb", 0) as file:
+            while True:
+                file.write(bytes(4096))
+        refused = send(client, ("c.jpg", PHOTOS[5].read_bytes()))
+        assert refused["job"] is None and "disk is full" in refused["files"][0]["reason"]
+        assert client.get("/health").status_code == 503
+        assert client.get(f"{API}/items").json()["total"] == 4
+        assert (kept / "library" / "a.jpg").read_bytes() == small
+        assert (kept / "library" / "b.jpg").read_bytes() == other
+        (kept / "full").unlink()
+        again = send(client, ("c.jpg", PHOTOS[5].read_bytes()))
+        assert ended(client, again["job"])["report"]["added"] == 1
 
 
 def test_only_below_roots(serve: Serve, library: Path, tmp_path: Path) -> None:
