@@ -9,17 +9,21 @@ import { say } from "./words.js";
  * @param {(files: File[]) => void} ask - to search with.
  * @param {(files: File[]) => void} add - to keep in the collection.
  * @param {() => boolean} mayAdd
+ * @param {(files: File[]) => void} talk - to say something about.
+ * @param {() => boolean} talks - whether a conversation is open.
  * @param {(message: string) => void} tell - what went wrong.
  */
-export function listen({ ask, add, mayAdd, tell }) {
-  listenToDrops(ask, add, mayAdd);
+export function listen({ ask, add, mayAdd, talk, talks, tell }) {
+  listenToDrops({ ask, add, mayAdd, talk, talks });
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (!files.length) return;
     event.preventDefault();
-    ask(files);
+    if (event.target.closest?.("#chat")) talk(files);
+    else ask(files);
   });
   choosing("choose", "file", ask);
+  choosing("give", "give-file", talk);
   choosing("adding", "add-files", add);
   listenToRecordings(ask, tell);
 }
@@ -33,13 +37,14 @@ function choosing(opener, input, use) {
   };
 }
 
-function listenToDrops(ask, add, mayAdd) {
+function listenToDrops({ ask, add, mayAdd, talk, talks }) {
   const drop = byId("drop");
   const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   addEventListener("dragover", (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
     byId("drop-add").hidden = !mayAdd();
+    byId("drop-talk").hidden = !talks();
     drop.hidden = false;
     for (const zone of drop.children) zone.classList.toggle("over", zone === event.target);
   });
@@ -53,6 +58,7 @@ function listenToDrops(ask, add, mayAdd) {
     const files = [...event.dataTransfer.files];
     if (!files.length) return;
     if (event.target === byId("drop-add")) add(files);
+    else if (event.target === byId("drop-talk")) talk(files);
     else ask(files);
   });
 }

@@ -51,6 +51,11 @@ export class View {
     this._show(hit);
   }
 
+  /** The question that what is looked at was found by; what a reply shows was found by none. */
+  get _asked() {
+    return this._feed.isReply ? null : this._page.asked();
+  }
+
   /** Go on in another feed, with the same hit where it is known there: it was judged. */
   follow(feed) {
     this._feed = feed;
@@ -142,7 +147,7 @@ export class View {
       return made;
     };
     const { canJudge } = this._page;
-    const asked = this._page.asked();
+    const asked = this._asked;
     if (asked && canJudge()) {
       add("yes", say("right"), () => this._judge(hit, hit.judged === true ? null : true), hit.judged === true);
       add("no", say("wrong"), () => this._judge(hit, hit.judged === false ? null : false), hit.judged === false);
@@ -184,7 +189,7 @@ export class View {
     this._why.setAttribute("aria-busy", "true");
     const why = this._why;
     try {
-      const { query, parts } = this._page.asked();
+      const { query, parts } = this._asked;
       const body = { collection: this._collection, item: hit.id, query, parts };
       const found = await ask("tasks/explain", { body });
       if (this._hit !== hit) return;

@@ -12,6 +12,7 @@ import { filePart, itemPart, itemsPart, questionOf, showChips, textPart } from "
 import { nameOf } from "./place.js";
 import { Rooms } from "./rooms.js";
 import { browse, firstUnlikely, judge, search } from "./searching.js";
+import { Talk } from "./talk.js";
 import * as thumbs from "./thumbs.js";
 import { upload } from "./uploads.js";
 import { bringWords, choose, others, percent, say } from "./words.js";
@@ -49,6 +50,7 @@ const view = new View(byId("view"), {
   canJudge: () => may("judge"),
   has: (address) => state.addresses.has(address),
   like: (hit, weight) => {
+    talk.giveWay();
     if (weight > 0) {
       state.parts = [];
       byId("words").value = "";
@@ -64,7 +66,7 @@ const view = new View(byId("view"), {
     rooms.changed();
     view.follow(state.feed);
   },
-  closed: (index) => rooms.takeFocus() || grid.reveal(index),
+  closed: (index) => talk.takeFocus() || rooms.takeFocus() || grid.reveal(index),
 });
 
 const rooms = new Rooms({
@@ -86,6 +88,17 @@ const rooms = new Rooms({
   forgot: () => itemsChanged(true),
   fault: (error) => fault(error),
   entered: () => remember(byId("words").value.trim()),
+});
+
+const talk = new Talk({
+  collection: () => state.collection,
+  has: (address) => state.addresses.has(address),
+  open: (feed, index) => view.open(feed, index, state.collection),
+  showFeed: (feed) => {
+    show(feed, false);
+    rooms.enter("grid");
+  },
+  fault: (error) => fault(error),
 });
 
 const may = (scope) => state.scopes === null || state.scopes.includes(scope);
@@ -300,6 +313,7 @@ async function openCollection(name) {
   showChips(byId("chips"), state.parts, changeParts);
   byId("overview").hidden = true;
   grid.forgetShape();
+  talk.changed();
   const done = look();
   const info = await ask(collectionPath(name));
   if (state.collection !== name) return;
@@ -364,17 +378,26 @@ function listen() {
     tell();
     grid.refresh();
     rooms.changed();
+    talk.changed();
   };
   addEventListener("keydown", (event) => {
     const isTyping = event.target.matches("input, textarea, select");
     if (isTyping || view.isOpen || event.ctrlKey || event.metaKey || event.altKey) return;
+    if ("?？".includes(event.key)) {
+      event.preventDefault();
+      talk.open();
+      return;
+    }
     if (event.key === "/") event.preventDefault();
     // Who begins to type before anything has the focus means to search: the letter goes there.
     else if (event.target !== document.body || event.key.length !== 1 || event.key === " ") return;
     byId("words").focus();
   });
   filters.listen(look, showOverview);
-  bringing.listen({ ask: askWith, add, mayAdd, tell: (message) => fault(new Error(message)) });
+  bringing.listen({
+    ask: askWith, add, mayAdd, tell: (message) => fault(new Error(message)),
+    talk: (files) => talk.take(files), talks: () => talk.isOpen,
+  });
 }
 
 async function start() {
@@ -394,6 +417,7 @@ async function bringEverything() {
     await openCollection(known ? wanted : (there[0] ?? state.collections[0]).name);
     await learnWhatMayBeDone();
     rooms.offer();
+    talk.offer();
     if (room) await rooms.enter(room);
   } catch (error) {
     fault(error);

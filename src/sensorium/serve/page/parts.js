@@ -21,7 +21,7 @@ const MOST = 128 << 20;
  * @property {string} [text] @property {string} [data] @property {number} [item] - one of the three.
  * @property {number[]} [items] - or several, which count as one.
  * @property {string} name - what the chip says. @property {string} [picture] - its address.
- * @property {string} kind - "text", "picture", "sound", "file".
+ * @property {string} kind - "text", "picture", "sound", "file". @property {string} [type] - of `data`.
  * @property {number} weight - below zero for what is not wanted.
  */
 
@@ -61,7 +61,7 @@ export async function filePart(file) {
   if (sent.size > MOST) throw new Error(say("tooLarge"));
   return {
     kind, weight: 1, name: file.name || say({ picture: "thePicture", sound: "theSound" }[kind] ?? "theFile"),
-    data: await base64(sent), picture: kind === "picture" ? URL.createObjectURL(sent) : undefined,
+    type: sent.type, data: await base64(sent), picture: kind === "picture" ? URL.createObjectURL(sent) : undefined,
   };
 }
 
