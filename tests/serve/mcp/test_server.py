@@ -169,7 +169,7 @@ def test_explain_several_parts(url: str) -> None:
 
 
 def test_ask_and_long_texts(serve: Serve, tmp_path: Path) -> None:
-    """Answers quote; a text that is longer than hosts take comes in parts, and none is lost."""
+    """Replies quote; a text that is longer than hosts take comes in parts, and none is lost."""
     story = tmp_path / "story.txt"
     lines = [f"Line {n} tells of the harbour and its {n} boats." for n in range(2000)]
     story.write_text("\n".join(["The lighthouse was built by Anna Berg in 1871.", *lines]))
@@ -177,7 +177,10 @@ def test_ask_and_long_texts(serve: Serve, tmp_path: Path) -> None:
         library.add(story)
     address = str(serve(tmp_path / "own.sensorium").base_url)
     asked = call(address, "ask", question="Who built the lighthouse?")
-    assert "Anna Berg" in asked.structured_content["answers"][0]["text"]
+    assert asked.structured_content["text"].startswith("Anna Berg [1]")
+    (source,) = asked.structured_content["citations"]
+    assert source["item"] == 1 and "built by Anna Berg" in source["quote"]
+    assert "[1] item 1 (text)" in asked.content[0].text
     read, start, text = 0, 0, ""
     while read < 20:
         got = call(address, "get", item=1, start=start)
@@ -188,6 +191,28 @@ def test_ask_and_long_texts(serve: Serve, tmp_path: Path) -> None:
         if start >= part["characters"]:
             break
     assert all(line in " ".join(text.split()) for line in lines)
+
+
+def test_ask_follows_what_was_asked_before(url: str, photos: Path) -> None:
+    """Any question is answered with ids and pictures, none writes, and no call is remembered."""
+    count, second, none, alone, write = calls(
+        url,
+        ("ask", {"question": "how many photos of a bison are there?"}),
+        ("ask", {"question": "the second one", "before": ["all photos", "the first is wrong"]}),
+        ("ask", {"question": "有潜水艇的照片吗"}),
+        ("ask", {"question": "the second one"}),
+        ("ask", {"question": "remember that the second one is wrong", "before": ["all photos"]}),
+    )
+    told = count.structured_content
+    assert told["count"] == len(told["items"]) == 1 and told["pictured"] == [0]
+    assert f"item {told['items'][0]['id']} (image)" in count.content[0].text
+    assert picture(count.content[1]).width <= 256
+    assert second.structured_content["refers"] == [2]
+    assert none.structured_content["refused"] and none.structured_content["language"] == "zh"
+    assert alone.structured_content["refers"] == []
+    assert write.is_error and "may only read" in write.content[0].text
+    with Collection(photos, create=False) as library:
+        assert not library.search("all photos", 12).judgements
 
 
 def test_results_are_within_what_hosts_take(serve: Serve, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 
 from sensorium.collection.results import Hit
 from sensorium.collection.telling import place, told
+from sensorium.dialogue import Citation
 from sensorium.plain import as_json, plain_fields
 from sensorium.visible import sound, visible
 
@@ -115,6 +116,19 @@ def hit_line(hit: Hit) -> str:
     head += f", {where}" if where else ""
     said = cut(told(hit), SHORT)
     return f"{head}: {said}" if said else head
+
+
+def citation_line(one: Citation) -> str:
+    """One line of what a reply rests on: its number, what and where it is, its own words."""
+    head = f"[{one.number}] item {one.item} ({one.modality}) {visible(one.path)}"
+    head += f", {one.place}" if one.place else ""
+    quote = cut(visible(" ".join(one.quote.split())), SHORT)
+    return f'{head}: "{quote}"' if quote else head
+
+
+def short_citation(one: Citation) -> dict[str, Any]:
+    """A citation as the library gives it, with a long quote cut."""
+    return {**plain_fields(one), "quote": cut(one.quote, SHORT)}
 
 
 def cut(text: str, most: int) -> str:

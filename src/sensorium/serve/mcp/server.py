@@ -23,7 +23,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "mcp", "serve") from error
 
-from sensorium.serve.mcp.tools import MOST_HITS, Tools
+from sensorium.serve.mcp.tools import MOST_BEFORE, MOST_HITS, Tools
 from sensorium.serve.served import Served
 from sensorium.serve.settings import Scope
 
@@ -126,14 +126,27 @@ def make_server(served: Served, *, write: bool = False) -> MCPServer[Any]:
     @_telling_errors
     def ask(
         question: Annotated[
-            str, Field(description="A question, in words.", max_length=MOST_OF_A_CONDITION)
+            str,
+            Field(
+                description="A question or a request, in English or Chinese.",
+                max_length=MOST_OF_A_CONDITION,
+            ),
         ],
         collection: Name = "",
-        k: Annotated[int, Field(description="Answers wanted.", ge=1, le=10)] = 3,
-        where: Where = "",
+        before: Annotated[
+            list[Annotated[str, Field(max_length=MOST_OF_A_CONDITION)]],
+            Field(
+                description="What was asked before, oldest first, so that 'the second one' and "
+                "'it' are understood.",
+                max_length=MOST_BEFORE,
+            ),
+        ] = [],  # noqa: B006
     ) -> CallToolResult:
-        """Answer a question from the collection's documents and transcripts, quoting them."""
-        return tools.ask(question, collection, k, where)
+        """Answer from a collection: how many, which, when, what is shown, said or written.
+
+        The reply names with [1] what it rests on, or says that the collection does not hold it.
+        """
+        return tools.ask(question, collection, before)
 
     @_telling_errors
     def collections() -> CallToolResult:

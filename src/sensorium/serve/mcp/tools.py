@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from mcp_types import CallToolResult, ImageContent
 
 from sensorium.collection import Collection, Hit, Item, Question
-from sensorium.collection.answering import answer_from
 from sensorium.collection.collection import store_of
 from sensorium.collection.previews import preview
 from sensorium.collection.telling import clock
+from sensorium.dialogue import Dialogue
 from sensorium.errors import MediaError, MissingExtraError, SensoriumError, UsageError
 from sensorium.explain.contact_sheet import contact_sheet
 from sensorium.explain.drawing import drawn
@@ -25,18 +26,20 @@ from sensorium.serve.mcp.results import (
     MOST_DATA,
     MOST_TEXT,
     as_many_names,
+    citation_line,
     cut,
     hit_line,
     how_many_fit,
     letters_within,
     picture_of,
     result,
+    short_citation,
     short_fields,
     short_metadata,
     weight,
+    within,
 )
 from sensorium.serve.served import Served
-from sensorium.tasks.answering import load_answerer
 from sensorium.visible import visible
 
 MOST_HITS = 50
@@ -50,6 +53,17 @@ MOST_ON_A_SHEET = 40
 
 MOST_WORDS = 2000
 """Characters of a query, and of a filter: both stand in the cursor."""
+
+MOST_BEFORE = 8
+"""Earlier questions that are carried out again: the references of a turn reach no further back."""
+
+LIST_ROOM = MOST_TEXT // 2, MOST_DATA * 3 // 4
+"""Of text and data, by `weight`, for a list; the cursor, twice, has what is left."""
+
+REPLY_ROOM = MOST_TEXT // 4, MOST_DATA // 3
+"""The same for what a reply rests on, and for what it shows; its text has what is left."""
+
+T = TypeVar("T")
 
 NOTHING_MATCHES = (
     "Nothing matches: these are merely the nearest, and most likely none is what was asked for."
@@ -104,7 +118,7 @@ class Tools:
         hits = library.search(
             asked, k + 1, mode=mode, offset=offset, where=where or None, modality=modality or None
         )
-        shown = _as_many_as_fit([*hits][:k])
+        shown = _as_many_as_fit([*hits][:k], hit_line, short_fields, *LIST_ROOM)
         again = {
             "collection": collection, "query": query, "like": like, "without": without, "k": k,
             "where": where, "modality": modality, "mode": mode, "offset": offset + len(shown),
@@ -188,25 +202,40 @@ class Tools:
         fields["places"] = fields["places"][:MOST_ON_A_SHEET]
         return result("\n".join(lines), fields, [picture_of(drawn(found), LARGE)])
 
-    def ask(self, question: str, collection: str, k: int, where: str) -> CallToolResult:
-        """Answers that stand in the collection's texts, with where they stand."""
+    def ask(self, question: str, collection: str, before: Sequence[str]) -> CallToolResult:
+        """The dialogue's reply to a question, with what it rests on and shows.
+
+        Nothing is held between calls: what was asked before is carried out again.
+        """
         library = self._collection(collection)
         if not question.strip():
             raise UsageError("say what is asked, in words")
-        question = self._words(question).text
-        answerer = load_answerer(encoder=library.encoder)
-        answers = answer_from(
-            library, question, answerer, k=max(1, min(k, 10)), where=where or None
-        )
-        lines = []
-        for one in answers:
-            source = visible(str(one.source))
-            where_told = "".join(f", {name} {_told(v)}" for name, v in one.place.items())
-            said = one.text or "The texts do not say it; the nearest passage"
-            likely = "" if one.probability is None else f" ({one.probability:.0%} likely)"
-            lines.append(f"{said}{likely}\n  {source}{where_told}: {cut(one.passage, 600)}")
-        data = {"answers": [plain_fields(one) for one in answers]}
-        return result("\n".join(lines) or "The collection holds no text to read.", data)
+        talk = Dialogue(library, may_judge=False)
+        for earlier in before[-MOST_BEFORE:]:
+            with suppress(UsageError), self._served.turns:  # empty, or it asked to write
+                talk.say(earlier)
+        with self._served.turns:
+            reply = talk.say(question)
+        cited = _as_many_as_fit(reply.citations, citation_line, short_citation, *REPLY_ROOM)
+        shown = _as_many_as_fit(reply.items, hit_line, short_fields, *REPLY_ROOM)
+        seen, pictures = _small(shown[:PICTURES])
+        known = {one.item for one in cited}
+        lines = [text := within(reply.text, MOST_TEXT // 3)]
+        lines += ["", "It rests on:"] if cited else []
+        lines += [citation_line(one) for one in cited]
+        lines += [f"Shown: {hit_line(hit)}" for hit in shown if hit.id not in known]
+        if left := len(reply.items) - len(shown):
+            lines.append(f"{left} more are not listed here.")
+        if seen:
+            lines.append(f"The pictures are of item {', '.join(str(shown[n].id) for n in seen)}.")
+        data = {
+            "text": text, "language": reply.language, "refused": reply.refused,
+            "asks": reply.asks, "count": reply.count, "refers": reply.refers,
+            "citations": [short_citation(one) for one in cited],
+            "items": [short_fields(hit) for hit in shown],
+            "pictured": seen,
+        }  # fmt: skip
+        return result("\n".join(lines), data, pictures)
 
     def judge(
         self, query: str, items: Sequence[int], relevant: bool, collection: str
@@ -247,15 +276,17 @@ def _whole(item: Item) -> Hit:
     return Hit(item.id, item.path, item.modality, item.metadata, span=None, score=0.0)
 
 
-def _as_many_as_fit(hits: Sequence[Hit]) -> list[Hit]:
-    """The first hits, as many as hosts take in one result; one at least."""
-    text, data = MOST_TEXT // 2, MOST_DATA * 3 // 4  # the cursor, twice, has what is left
-    for number, hit in enumerate(hits):
-        text -= weight(hit_line(hit))
-        data -= weight(as_json(short_fields(hit)))
+def _as_many_as_fit(
+    several: Sequence[T], line: Callable[[T], str], fields: Callable[[T], Mapping[str, Any]],
+    text: int, data: int,
+) -> list[T]:  # fmt: skip
+    """The first of several, as many as some `weight` of text and of data takes; one at least."""
+    for number, one in enumerate(several):
+        text -= weight(line(one))
+        data -= weight(as_json(fields(one)))
         if number and min(text, data) < 0:
-            return [*hits[:number]]
-    return [*hits]
+            return [*several[:number]]
+    return [*several]
 
 
 def _small(hits: Sequence[Hit]) -> tuple[list[int], list[ImageContent]]:
@@ -285,9 +316,3 @@ def _text_of(library: Collection, item: Item) -> str:
         head = f"[{clock(one.span[0])}] " if timed and one.span is not None else ""
         lines.append(f"{head}{one.text}")
     return "\n".join(lines)
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, list) and len(value) == 2:
-        return f"{clock(value[0])}-{clock(value[1])}"
-    return str(value)
