@@ -84,10 +84,16 @@ def require_inside(paths: Iterable[str], roots: Sequence[Path]) -> None:
     Raises
     ------
     Refused
-        403, naming the option.
+        403, saying what would help.
     """
     for path in paths:
-        if not Path(path).is_absolute() or not is_inside(Path(path), roots):
+        if not Path(path).is_absolute():
+            raise Refused(
+                403,
+                f"{path!r:.200} does not say where it lies: name files of the server from / on, in "
+                "a folder of --root",
+            )
+        if not is_inside(Path(path), roots):
             raise Refused(
                 403,
                 f"{path!r:.200} is in no folder that files may be added from: start the server "

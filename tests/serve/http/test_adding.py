@@ -299,6 +299,8 @@ def test_only_below_roots(serve: Serve, library: Path, tmp_path: Path) -> None:
                  "/etc/passwd", f"{root}\0", "file:///etc/passwd", "~"):  # fmt: skip
         answer = client.post(f"{API}/index", json={"paths": [str(root), str(path)]})
         assert answer.status_code == 403, path
+        is_relative = not str(path).startswith("/")
+        assert ("from / on" in answer.json()["error"]["message"]) == is_relative, path
         assert "--root" in answer.json()["error"]["message"]
     answer = client.post(f"{API}/index", json={"paths": [str(root), str(root / "table.csv")]})
     assert answer.status_code == 202, answer.text

@@ -14,6 +14,10 @@ from tests.serve.conftest import SAMPLE, Serve
 
 API = "/api/collections/library"
 ANIMALS = ("cat", "chicken", "cow", "dog", "duck", "horse", "owl", "sheep")
+TEXTS = {
+    "castle": "a castle on a hill", "cathedral": "an old cathedral with two towers",
+    "goats": "goats and a cow on a meadow", "sheep": "a sheep with its lamb",
+}  # fmt: skip
 BUILDINGS = ("colosseum", "tajMahal", "eiffelTower", "charminar", "petra", "chichenItza")
 
 
@@ -22,10 +26,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("taught") / "library.sensorium"
     named = [SAMPLE / f"x_{name}.jpg" for name in (*ANIMALS, *BUILDINGS)]
     photos = [photo for photo in named if photo.exists()]
-    text = path.parent / "words.txt"
-    text.write_text("a castle on a hill", "utf-8")
+    for name, words in TEXTS.items():
+        (path.parent / f"{name}.txt").write_text(words, "utf-8")
     with Collection(path) as made:
-        made.add(*photos, text)
+        made.add(*photos, *path.parent.glob("*.txt"))
     return path
 
 
@@ -100,12 +104,27 @@ def test_errors(
     assert told in answer.json()["error"]["message"]
 
 
-def test_one_kind_of_media(client: httpx.Client) -> None:
-    animals, _ = by_kind(client)
-    text = client.get(f"{API}/items", params={"where": "modality = 'text'"}).json()["items"][0]
-    lesson = {"name": "x", "labels": {"a": animals[:1], "b": [text["id"]]}}
+def test_several_kinds_of_media(client: httpx.Client) -> None:
+    """Photos and texts are taught together where each label has both; else kinds are learned."""
+    animals, buildings = by_kind(client)
+    listed = client.get(f"{API}/items", params={"where": "modality = 'text'"}).json()["items"]
+    texts = {Path(item["path"]).stem: item["id"] for item in listed}
+    lesson = {"name": "x", "labels": {"a": animals[:1], "b": [texts["castle"]]}}
     answer = client.post(f"{API}/classes", json=lesson)
-    assert answer.status_code == 400 and "one kind" in answer.json()["error"]["message"]
+    told = answer.json()["error"]["message"]
+    assert answer.status_code == 400 and "'a' has no example of the kind text" in told
+    lesson["labels"] = {
+        "animal": [*animals[:2], texts["goats"]], "building": [*buildings[:2], texts["castle"]],
+    }  # fmt: skip
+    taught = client.post(f"{API}/classes", json=lesson).json()
+    assert taught["modalities"] == ["image", "text"]
+    found = client.get(f"{API}/classes/x/items", params={"limit": 100}).json()["items"]
+    said = {one["id"]: next(iter(one["labels"])) for one in found}
+    assert {texts[name]: said[texts[name]] for name in ("sheep", "cathedral")} == {
+        texts["sheep"]: "animal", texts["cathedral"]: "building",
+    }  # fmt: skip
+    right = [said[i] == "animal" for i in animals] + [said[i] == "building" for i in buildings]
+    assert len(said) == len(right) + len(texts) and sum(right) >= 0.8 * len(right)
     assert client.get(f"{API}/classes/..%2fx/items").status_code in (400, 404)
 
 
