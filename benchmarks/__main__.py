@@ -49,6 +49,7 @@ BENCHMARKS = {
     "sounds": "recordings found by what they are, and the reverse, beside chance",
     "page": "the page of `serve` over 100,000 items in Chromium: paint, keys, scrolling",
     "page_map": "the page's map of 100,000 items in Chromium: frames while it moves",
+    "mixed_classes": "classes taught by a few photos and texts at once, and by each kind alone",
     "pages": "documents of many pages and long texts: seconds and memory, by size",
     "texts": "long texts of every shape: processor time of reading and cutting, by size",
 }

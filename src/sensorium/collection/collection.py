@@ -296,6 +296,7 @@ class Collection(Holding):
         prompts: Sequence[str] | None = None,
         save: str | None = None,
         abstain: bool = False,
+        modalities: Sequence[str] | None = None,
     ) -> list[Labelled]:
         """Label every item by texts alone or by a trained classifier, from its stored vectors.
 
@@ -313,6 +314,9 @@ class Collection(Holding):
         save : str, optional
             Store each item's first label under this name in its metadata, where ``where=`` and
             searches by words find it.
+        modalities : sequence of str, optional
+            What a classifier over vectors labels; without, what it was trained on. An item is
+            labelled by what it has of the first of these.
 
         Returns
         -------
@@ -333,7 +337,7 @@ class Collection(Holding):
 
         return classify(
             self._store, self.encoder, lambda: self.segments(where), labels, k, multi=multi,
-            prompts=prompts, save=save, abstain=abstain,
+            prompts=prompts, save=save, abstain=abstain, modalities=modalities,
         )  # fmt: skip
 
     def label(

@@ -44,6 +44,7 @@ def classify(
     prompts: Sequence[str] | None,
     save: str | None,
     abstain: bool,
+    modalities: Sequence[str] | None = None,
 ) -> list[Labelled]:
     """See `Collection.classify`."""
     if save is not None and (not save.isidentifier() or save in COLUMNS):
@@ -51,6 +52,8 @@ def classify(
             f"a label is saved under a name such as kind, not {', '.join(COLUMNS)}; got {save!r}"
         )
     if isinstance(labels, Sequence) and not isinstance(labels, str):
+        if modalities is not None:
+            raise UsageError("modalities go with a classifier: texts label all media")
         by_texts = ZeroShotClassifier(encoder, labels, prompts, abstain=abstain)
         judged = by_texts.judges(multi=multi)
         labelled = label_items(
@@ -69,10 +72,9 @@ def classify(
             )
         trained = vector_classifier_of(labels)
         trained.require_space(encoder.space)
-        kind = VECTOR_MODALITIES.get(trained.modality, trained.modality)
         labelled = label_items(
             store, segments(), lambda vectors, _: trained.probabilities(vectors),
-            trained.labels, k, kinds=(kind,),
+            trained.labels, k, kinds=_kinds(trained, modalities),
         )  # fmt: skip
     if save is not None:
         store.write(encoder.space, described=[(i.id, {save: i.labels[0][0]}) for i in labelled])
@@ -126,9 +128,13 @@ def label_items(
 
 
 def probabilities_by_classifier(
-    store: Store, encoder: Encoder, segments: Segments, trained: VectorClassifier
+    store: Store,
+    encoder: Encoder,
+    segments: Segments,
+    trained: VectorClassifier,
+    modalities: Sequence[str] | None = None,
 ) -> tuple[Ids, Vectors]:
-    """Probabilities of items by a classifier over vectors.
+    """Probabilities of items by a classifier over vectors; see `Collection.classify`.
 
     Returns
     -------
@@ -142,11 +148,16 @@ def probabilities_by_classifier(
         When it stands on vectors of another space.
     """
     trained.require_space(encoder.space)
-    kind = VECTOR_MODALITIES.get(trained.modality, trained.modality)
     return probabilities_of_items(
         store, segments, lambda vectors, _: trained.probabilities(vectors), len(trained.labels),
-        kinds=(kind,),
+        kinds=_kinds(trained, modalities),
     )  # fmt: skip
+
+
+def _kinds(trained: VectorClassifier, modalities: Sequence[str] | None) -> list[str]:
+    """Modalities of the segments that a classifier labels."""
+    told = modalities or (trained.modality,)
+    return list(dict.fromkeys(VECTOR_MODALITIES.get(one, one) for one in told))
 
 
 def probabilities_of_items(

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 EXAMPLES = "examples.json"
 """File in a classifier's folder: ids of the items of each label, so that it can be taught on."""
+
+KINDS = "modalities.json"
+"""File in a classifier's folder: kinds of media that it was taught by, the most frequent first."""
 
 _WRITING = threading.Lock()
 
@@ -64,7 +68,8 @@ def teach(
     Raises
     ------
     UsageError
-        For an item that is not there, stands under two labels, or is of another modality.
+        For an item that is not there, or stands under two labels; and where examples are of several
+        kinds of media, which not every label has.
     """
     folder = folder_of(collection, name)
     label_of: dict[int, str] = {}
@@ -77,15 +82,16 @@ def teach(
     items = {item.id: item for item in collection.items(ids=list(label_of))}
     if missing := sorted(set(label_of) - set(items)):
         raise UsageError(f"there is no item {missing[0]}")
-    kinds = {VECTOR_MODALITIES.get(item.modality, item.modality) for item in items.values()}
-    if len(kinds) > 1:
-        raise UsageError(f"examples are of one kind, not {' and '.join(sorted(kinds))}")
-    (kind,) = kinds or {"image"}
-    vectors, labels = _examples(collection, label_of, kind)
-    trained = Classifier("auto", collection.encoder).fit(vectors, labels, modality=kind)
+    kind_of = {number: _kind(item.modality) for number, item in items.items()}
+    counts = Counter(kind_of.values()).most_common()
+    kinds = [kind for kind, _ in counts] or ["image"]
+    _require_all_kinds({label: {kind_of[i] for i in ids} for label, ids in examples.items()}, kinds)
+    vectors, labels = _examples(collection, label_of, kind_of)
+    trained = Classifier("auto", collection.encoder).fit(vectors, labels, modality=kinds[0])
     with _WRITING, unfinished(folder) as new:
         trained.save(new)
         (new / EXAMPLES).write_text(json.dumps({k: list(v) for k, v in examples.items()}), "utf-8")
+        (new / KINDS).write_text(json.dumps(kinds), "utf-8")
     return told(folder)
 
 
@@ -106,7 +112,17 @@ def told(folder: Path) -> dict[str, Any]:
         "examples": settings.get("trained", {}),
         "method": config["method"],
         "modality": config["modality"],
+        "modalities": modalities_of(folder),
     }
+
+
+def modalities_of(folder: Path) -> list[str]:
+    """What vectors a classifier was taught by are of, the most frequent first."""
+    try:
+        kinds: list[str] = json.loads((folder / KINDS).read_text("utf-8"))
+    except FileNotFoundError:  # taught by an earlier version, which knew one kind
+        return [_kind(read_config(folder)["modality"])]
+    return kinds
 
 
 def examples_of(collection: Collection, name: str) -> dict[str, list[int]]:
@@ -118,7 +134,10 @@ def examples_of(collection: Collection, name: str) -> dict[str, list[int]]:
 
 def label(collection: Collection, name: str, where: str | None) -> list[Labelled]:
     """Store what a classifier says of items as their metadata; see `Collection.classify`."""
-    return collection.classify(known(collection, name), k=1, where=where, save=name)
+    folder = known(collection, name)
+    return collection.classify(
+        folder, k=1, where=where, save=name, modalities=modalities_of(folder)
+    )
 
 
 def forget(collection: Collection, name: str) -> None:
@@ -143,13 +162,38 @@ def known(collection: Collection, name: str) -> Path:
     return folder
 
 
+def _kind(modality: str) -> str:
+    """What the vectors of an item are of."""
+    return VECTOR_MODALITIES.get(modality, modality)
+
+
+def _require_all_kinds(kinds_of: Mapping[str, set[str]], kinds: Sequence[str]) -> None:
+    """Refuse labels that differ in what kind of media they are.
+
+    Vectors of texts and of pictures lie apart, whatever they are about. Where one label has photos
+    and another has texts, that is what would be learned (`python -m benchmarks mixed_classes`).
+
+    Raises
+    ------
+    UsageError
+    """
+    for label, there in kinds_of.items():
+        if there and (missing := [kind for kind in kinds if kind not in there]):
+            raise UsageError(
+                f"{label!r} has no example of the kind {missing[0]}, which others have: give each "
+                "label examples of the same kinds, as else the kinds would be told apart instead "
+                "of the labels"
+            )
+
+
 def _examples(
-    collection: Collection, label_of: Mapping[int, str], kind: str
+    collection: Collection, label_of: Mapping[int, str], kind_of: Mapping[int, str]
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], list[str]]:
     """A vector for each item: the mean of what is of its kind."""
     where = f"id IN ({','.join(map(str, label_of))})" if label_of else "0"
     found = collection.segments(where)
-    chosen = found.modalities == kind
+    wanted = np.array([kind_of[item] for item in found.item_ids.tolist()], found.modalities.dtype)
+    chosen = found.modalities == wanted
     ids, rows = np.unique(found.item_ids[chosen], return_inverse=True)
     means = np.zeros((len(ids), found.vectors.shape[1]), np.float32)
     np.add.at(means, rows, found.vectors[chosen])

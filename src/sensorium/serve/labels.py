@@ -136,7 +136,7 @@ def _followed(
     )  # fmt: skip
     trained = vector_classifier_of(folder)
     ids, said = probabilities_by_classifier(
-        store_of(collection), collection.encoder, asked, trained
+        store_of(collection), collection.encoder, asked, trained, classes.modalities_of(folder)
     )
     if held is not None:
         kept = held.labels.among(items[is_held])

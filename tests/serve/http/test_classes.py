@@ -137,9 +137,9 @@ def test_only_what_is_new_is_classified(
     asked: list[int] = []
     classify = labels.probabilities_by_classifier
 
-    def counted(store: Any, encoder: Any, segments: Any, trained: Any) -> Any:
+    def counted(store: Any, encoder: Any, segments: Any, *how: Any) -> Any:
         asked.append(len(segments.ids))
-        return classify(store, encoder, segments, trained)
+        return classify(store, encoder, segments, *how)
 
     monkeypatch.setattr(labels, "probabilities_by_classifier", counted)
 

@@ -96,8 +96,9 @@ TEXT = answers(shape("Passages", item=int, count=int, passages=list[dict[str, An
 GROUPS = answers(shape("Groups", groups=list[Group], count=int))
 
 Classes: Any = shape(
-    "Classes", name=str, labels=list[str], examples=dict[str, Any], method=str, modality=str
-)
+    "Classes", name=str, labels=list[str], examples=dict[str, Any], method=str, modality=str,
+    modalities=list[str],
+)  # fmt: skip
 LISTED_CLASSES = answers(shape("ListedClasses", classes=list[Classes]))
 CLASSES = answers(Classes)
 EXAMPLES = answers(shape("Examples", labels=dict[str, list[int]]), {"labels": {"castle": [1, 2]}})
