@@ -119,3 +119,16 @@ def test_an_index_and_the_shell_say_so(run: Run, tiny: Path, tmp_path: Path) -> 
     for verb in (["caption"], ["transcribe"], ["summarize"], ["answer", "Who?"], ["detect"]):
         done = run(*verb, song)
         assert done.code == 1 and "is MIDI, which holds notes and no sound" in done.err, verb
+
+
+def test_a_scan_says_how_it_is_read(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.pdf"
+    red_blue().save(scan)
+    with pytest.raises(
+        MediaError, match=r"no text in the document: where its pages are scans, .*ocr"
+    ):
+        texts_of(scan)
+    page = tmp_path / "page.html"
+    page.write_text("<html><body> </body></html>")
+    with pytest.raises(MediaError, match=r"no text in the document$"):
+        texts_of(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -124,7 +125,7 @@ def answer_errors(app: FastAPI, served: Served) -> None:
     @app.exception_handler(RequestValidationError)
     async def of_request(request: Request, error: RequestValidationError) -> Response:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'][1:])) or fault['loc'][0]}: {fault['msg']}"
+            f"{'.'.join(map(str, fault['loc'][1:])) or fault['loc'][0]}: {_said(fault)}"
             for fault in error.errors()
         )
         status = 400 if request.url.path.startswith("/v1/") else 422
@@ -141,6 +142,13 @@ def answer_errors(app: FastAPI, served: Served) -> None:
     @app.exception_handler(Exception)
     async def of_nobody(request: Request, error: Exception) -> Response:
         return told(500, FAULT, "server_error")  # Starlette raises it on, and `Guard` logs it
+
+
+def _said(fault: Mapping[str, Any]) -> str:
+    """What is wrong with a value, as somebody who wrote the request would say it."""
+    if fault["type"] == "extra_forbidden":
+        return "nothing is called so here; /openapi.json has the names that are taken"
+    return str(fault["msg"])
 
 
 def _methods_of(app: FastAPI, request: Request) -> list[str]:

@@ -80,8 +80,18 @@ def texts_of(value: Any) -> list[SourceText]:
         SourceText(text, media_name(media), place) for text, place in media.texts() if text.strip()
     ]
     if not found:
-        raise MediaError("there is no text in the document", media_name(media))
+        raise MediaError(f"there is no text in the document{_scanned(media)}", media_name(media))
     return found
+
+
+def _scanned(document: Document) -> str:
+    """What to do where pages are pictures; empty for documents that have none."""
+    if document.kind != "pdf":
+        return ""
+    return (
+        ": where its pages are scans, `sensorium index FILE --ocr -c COLLECTION` reads them, and"
+        " `sensorium answer QUESTION -c COLLECTION` asks what was read"
+    )
 
 
 def media_name(media: Any) -> str:
