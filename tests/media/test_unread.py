@@ -59,6 +59,7 @@ FILES = {
     "robot.fbx": (b"Kaydara FBX Binary  \0\x1a\0", "is a 3-D scene"),
     "part.step": (b"ISO-10303-21;\nHEADER;", "is a 3-D scene"),
     "heart.dcm": (bytes(128) + b"DICM" + bytes(20), "is DICOM"),
+    "my.sensorium": (b"SQLite format 3\0" + bytes(80), "is an SQLite database, as collections are"),
     "all.rar": (b"Rar!\x1a\x07\x01\0", "is an archive: unpack it"),
 }
 

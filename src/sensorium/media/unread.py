@@ -49,6 +49,8 @@ _SIGNATURES = tuple(
         (rb"\{\\rtf", "an RTF document: save it as DOCX or PDF"),
         (rb"AT&TFORM....DJV", "DjVu: convert it to PDF"),
         (rb".{60}BOOKMOBI", "a book for the Kindle: convert it to EPUB"),
+        (rb"SQLite format 3\0",
+         "an SQLite database, as collections are: name a collection with --collection"),
         (rb"version https://git-lfs",
          "what Git LFS leaves in place of a file that was not fetched"),
     )
