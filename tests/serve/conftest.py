@@ -28,7 +28,7 @@ class Live:
     def __init__(self, settings: Settings) -> None:
         config = uvicorn.Config(
             create_app(settings), host="127.0.0.1", port=0, log_level="warning", lifespan="on",
-            server_header=False,
+            server_header=False, http="sensorium.serve.connections:BoundedConnection",
         )  # fmt: skip
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)

@@ -137,6 +137,7 @@ def serve(
         "sensorium.serve.app:app_from_environment", factory=True, host=host, port=port,
         workers=workers, log_level="info" if log else "warning", access_log=log,
         server_header=False, timeout_graceful_shutdown=10,
+        http="sensorium.serve.connections:BoundedConnection",
         proxy_headers=proxy is not None, forwarded_allow_ips=proxy,
     )  # fmt: skip
 
