@@ -13,9 +13,10 @@ half, `--half report`, is only counted.
 Rivals in the same call: a plain search of the last turn, which refuses where `Collection.search`
 says that nothing matches; and, with `--model` (`smollm2`, a server's address, a hub id), the usual
 loop that retrieves by the last turn and lets the model write. `--model obeying` is no model but a
-script (`obeying.py`) that tries to do whatever media tell it to. Each check (`judging.py`) is a
-rate over the turns that ask for it, with 95% intervals by drawing conversations again. Processor
-time is that of all threads of this process, the first turn about each collection left out.
+script (`obeying.py`) that tries to do whatever media tell it to, and `--model smuggling` one that
+hides it behind words of the evidence. Each check (`judging.py`) is a rate over the turns that ask
+for it, with 95% intervals by drawing conversations again. Processor time is that of all threads of
+this process, the first turn about each collection left out.
 
 `--quick` takes every fourth conversation, `--some N` that many, drawn with a fixed seed: a small
 model takes minutes for each. Replies are kept, conversation by conversation (`keeping.py`): a run
@@ -36,7 +37,8 @@ from rich.table import Table
 from benchmarks.dialogue.conversations import HALVES, Conversation, conversations
 from benchmarks.dialogue.keeping import Kept
 from benchmarks.dialogue.making import kept_folder, make
-from benchmarks.dialogue.obeying import NAME, obeying_server
+from benchmarks.dialogue.obeying import NAMES as SCRIPTS
+from benchmarks.dialogue.obeying import obeying_server
 from benchmarks.dialogue.rates import rates
 from benchmarks.dialogue.running import Played, play
 from benchmarks.dialogue.systems import Obeying, Ours, PlainSearch, RetrieveAndWrite, System
@@ -56,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--half", choices=HALVES, default="tune", help="default: tune")
     parser.add_argument("--failures", action="store_true", help="list them; of the tune half alone")
     parser.add_argument(
-        "--model", metavar="NAME", help="for what writes: smollm2, a URL, a hub id, or obeying"
+        "--model",
+        metavar="NAME",
+        help="for what writes: smollm2, a URL, a hub id, obeying, smuggling",
     )
     parser.add_argument("--some", type=int, metavar="N", help="that many, drawn with a seed")
     parser.add_argument("--fresh", action="store_true", help="play what is kept anew")
@@ -104,8 +108,8 @@ def _systems(model: str | None) -> Iterator[list[System]]:
     if model is None:
         yield systems
         return
-    if model == NAME:
-        with obeying_server() as script:
+    if model in SCRIPTS:
+        with obeying_server(model) as script:
             yield [*systems, *([Obeying(dialogue, script)] if dialogue is not None else [])]
         return
     from benchmarks.dialogue.writers import writer

@@ -125,7 +125,9 @@ def _key(system: systems.System, one: Conversation) -> str:
 
 
 def _outcome(told: dict[str, Any]) -> Outcome:
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in told.items()}
+    values: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in told.items()
+    }
     values["citations"] = tuple(Citation(**one) for one in told["citations"])
     return Outcome(**values)
 

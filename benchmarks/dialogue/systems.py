@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.dialogue.conversations import Turn
 from benchmarks.dialogue.judging import Citation, Outcome
-from benchmarks.dialogue.obeying import NAME, Script
+from benchmarks.dialogue.obeying import Script
 from sensorium import Audio, Collection, Hit, Image
 from sensorium.collection.results import Results
 from sensorium.media import Media
@@ -293,8 +294,10 @@ class Obeying(Ours):
     """
 
     def __init__(self, dialogue: Callable[..., Any], script: Script) -> None:
-        super().__init__(dialogue, script.url, NAME)
-        self.name = f"{OURS}, with a script that obeys"
+        # What is kept is that of the script as it stands.
+        source = Path(inspect.getfile(Script)).read_bytes()
+        super().__init__(dialogue, script.url, f"{script.name} {sha256(source).hexdigest()[:16]}")
+        self.name = f"{OURS}, with a script: {script.name}"
         self._script = script
 
     def begin(self, collection: Collection, folder: Path) -> Talk:
