@@ -155,6 +155,20 @@ def _draw(browser: Any, folder: Path) -> None:
             "one.textContent.startsWith('/')).textContent = '/home/you/photos/'"
         )
         page.screenshot(path=folder / "page-hit.jpg", type="jpeg", quality=80)
+        _draw_talk(page, url, folder / "page-chat.jpg")
+
+
+def _draw_talk(page: Any, url: str, path: Path) -> None:
+    """Draw a conversation beside the grid."""
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{url}?talk")
+    page.click("#talk")
+    for turn, said in enumerate(("photos of windmills", "the second one"), 1):
+        page.fill("#say", said)
+        page.click("#send")
+        page.locator(".theirs .shown").nth(turn - 1).wait_for(timeout=60_000)
+    page.wait_for_timeout(2000)
+    page.screenshot(path=path, type="jpeg", quality=80)
 
 
 @contextmanager
