@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -83,6 +85,20 @@ def test_what_cannot_be(
 ) -> None:
     answer = client.post("/v1/chat/completions", json=body)
     assert answer.status_code == status and message in answer.json()["error"]["message"]
+
+
+def test_a_conversation_as_markdown(client: httpx.Client) -> None:
+    # Worked out anew, as is all that the server does not hold.
+    talk = [BISON, {"role": "assistant", "content": "one"}]
+    told = client.post("/api/collections/photos/conversation", json={"messages": talk})
+    assert told.headers["content-type"] == "application/zip"
+    with ZipFile(io.BytesIO(told.content)) as packed:
+        assert packed.namelist() == ["conversation.md", "conversation_pictures/1.jpg"]
+        assert "x\\_bison.jpg" in packed.read("conversation.md").decode()
+    none = client.post("/api/collections/photos/conversation", json={"messages": []})
+    assert none.status_code == 400 and "no turns" in none.json()["error"]["message"]
+    other = client.post("/api/collections/others/conversation", json={"messages": talk})
+    assert other.status_code == 404
 
 
 def test_a_language_model_writes(serve: Serve, photos: Path, tmp_path: Path) -> None:

@@ -7,9 +7,14 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
 
 from sensorium.dialogue import Dialogue, Reply, Turn
+from sensorium.dialogue.exporting import export
 from sensorium.errors import UsageError
 from sensorium.media import Media, Text
 from sensorium.serve.v1.dialects import parts_of
@@ -74,6 +79,30 @@ class Talks:
                     self._keep(_key(name, [*before, last, answered]), talk.turns)
                 yield piece
 
+    def exported(self, served: Served, name: str, messages: Messages) -> bytes:
+        """A conversation as a ZIP file: Markdown, and pictures of what was shown beside it.
+
+        Parameters
+        ----------
+        served : Served
+        name : str
+            Of a collection.
+        messages : sequence of mapping
+            All that was said, as `reply` takes it, to the last reply.
+
+        Raises
+        ------
+        UsageError, MediaError
+            For messages that are none, and for none.
+        """
+        turns = self._before(served, name, _listed(messages))
+        with TemporaryDirectory(prefix="sensorium-") as folder, BytesIO() as written:
+            export(Path(folder) / "conversation.md", turns, name)
+            with ZipFile(written, "w") as packed:
+                for file in sorted(Path(folder).rglob("*.*")):
+                    packed.write(file, file.relative_to(folder))
+            return written.getvalue()
+
     def _chosen(self, served: Served) -> Conversing | None:
         named = served.settings.models.get(CHAT)
         if named is None:
@@ -114,17 +143,22 @@ def said_by(messages: Any) -> list[dict[str, Any]]:
     UsageError
         When it is no list of messages, or the person did not speak last.
     """
+    said = _listed(messages)
+    if not said or said[-1]["role"] != "user":
+        raise UsageError("the last message is the user's: say something")
+    return said
+
+
+def _listed(messages: Any) -> list[dict[str, Any]]:
+    """Messages of the person and the collection, in order."""
     is_list = isinstance(messages, list) and all(isinstance(one, dict) for one in messages)
     if not is_list:
         raise UsageError("messages is a list of {role, content}")
-    said = [
+    return [
         {"role": one["role"], "content": one.get("content")}
         for one in messages
         if one.get("role") in ("user", "assistant")
     ]
-    if not said or said[-1]["role"] != "user":
-        raise UsageError("the last message is the user's: say something")
-    return said
 
 
 def _given(content: Any, served: Served) -> list[str | Media]:

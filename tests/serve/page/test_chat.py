@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -73,6 +74,12 @@ def test_a_conversation(open_page: Open) -> None:
     assert page.evaluate("document.activeElement.id") == "talk"
     talk(page)
     playwright.expect(page.locator(".turn")).to_have_count(4)
+    with page.expect_download() as begun:
+        page.click("#chat-keep")
+    with ZipFile(begun.value.path()) as packed:
+        written = packed.read("conversation.md").decode()
+        assert "**the second one**" in written and "<img" not in written
+        assert "conversation_pictures/1.jpg" in packed.namelist()
     page.click("#chat-new")
     playwright.expect(page.locator(".turn")).to_have_count(0)
     assert not page.evaluate("window.hacked")

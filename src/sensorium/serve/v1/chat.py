@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Request
+from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
 from sensorium.dialogue import Reply
@@ -17,7 +18,7 @@ from sensorium.errors import MediaError, SensoriumError, UsageError
 from sensorium.plain import as_json
 from sensorium.serve.answers import Answer, told
 from sensorium.serve.http import declared
-from sensorium.serve.http.depends import needs, served_by
+from sensorium.serve.http.depends import CollectionName, ServedState, needs, served_by
 from sensorium.serve.v1.embeddings import INVALID, body_of, unknown_model
 
 router = APIRouter(tags=["OpenAI"])
@@ -80,6 +81,23 @@ async def completions(request: Request) -> Response:
         "prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered,
     }  # fmt: skip
     return Answer({**_head(name, ""), "choices": [choice], "usage": usage, "sensorium": reply})
+
+
+class Said(BaseModel):
+    """A conversation, as ``/v1/chat/completions`` takes it, to its last reply."""
+
+    messages: list[dict[str, Any]]
+
+
+@router.post(
+    "/api/collections/{collection}/conversation", summary="A conversation as Markdown, zipped",
+    dependencies=[needs("read")], response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}},
+)  # fmt: skip
+def conversation(served: ServedState, collection: CollectionName, said: Said) -> Response:
+    """``conversation.md``, and pictures of what was shown beside it, in one ZIP file."""
+    packed = served.talks.exported(served, collection, said.messages)
+    return Response(packed, media_type="application/zip", headers={"cache-control": "no-store"})
 
 
 def _last(first: str | Reply, pieces: Iterator[str | Reply]) -> Reply:

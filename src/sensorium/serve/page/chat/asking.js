@@ -1,6 +1,6 @@
 /** Asks the collection as a model is asked, and reads the reply as it comes. */
 
-import { ApiError, reasonOf, watcher } from "../api.js";
+import { ApiError, collectionPath, reasonOf, watcher } from "../api.js";
 import { say } from "../words.js";
 
 const BEGINS = "data: ";
@@ -26,7 +26,7 @@ function mediaPart({ kind, type, data }) {
  * @throws {ApiError}
  */
 export async function* replyTo(collection, messages, signal) {
-  const answer = await send({ model: collection, messages, stream: true }, signal);
+  const answer = await send("v1/chat/completions", { model: collection, messages, stream: true }, signal);
   for await (const line of linesOf(answer.body)) {
     if (!line.startsWith(BEGINS) || line.endsWith("[DONE]")) continue;
     const { choices, error, sensorium } = JSON.parse(line.slice(BEGINS.length));
@@ -40,10 +40,16 @@ export async function* replyTo(collection, messages, signal) {
   throw new ApiError(0, say("brokenOff"));
 }
 
-async function send(body, signal) {
+/** What was said, with pictures, as a file. */
+export async function exported(collection, messages) {
+  const answer = await send(`api/${collectionPath(collection)}/conversation`, { messages });
+  return answer.blob();
+}
+
+async function send(path, body, signal) {
   let answer;
   try {
-    answer = await fetch(new URL("v1/chat/completions", document.baseURI), {
+    answer = await fetch(new URL(path, document.baseURI), {
       method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal,
     });
   } catch (error) {

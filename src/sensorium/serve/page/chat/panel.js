@@ -4,7 +4,7 @@ import { feedOfHits } from "../chosen.js";
 import { button, byId, element, icon } from "../dom.js";
 import { filePart } from "../parts.js";
 import { say } from "../words.js";
-import { contentOf, replyTo } from "./asking.js";
+import { contentOf, exported, replyTo } from "./asking.js";
 import { feedOfCited } from "./cited.js";
 import { fillReply, mine } from "./message.js";
 
@@ -13,6 +13,12 @@ const HIGHEST = 160;
 
 /** Pixels above what is gone to. */
 const MARGIN = 12;
+
+/** Milliseconds after which a browser has begun to keep what it downloads. */
+const HELD = 60_000;
+
+/** Without this address no conversation is downloaded. */
+const EXPORTS = "POST /api/collections/{collection}/conversation";
 
 /**
  * @typedef {Object} Turn
@@ -42,6 +48,7 @@ export class Panel {
       if (!this._running) this._say(byId("say").value.trim());
     });
     byId("chat-new").onclick = () => this._begin();
+    byId("chat-keep").onclick = () => this._keep();
   }
 
   /** Show the conversation with the collection that is looked at. */
@@ -77,6 +84,21 @@ export class Panel {
     this._talks.delete(this._collection);
     this.show();
     byId("say").focus();
+  }
+
+  /** Download the conversation. */
+  async _keep() {
+    byId("chat-keep").disabled = true;
+    try {
+      const file = await exported(this._collection, this._turns.flatMap(messagesOf));
+      const address = URL.createObjectURL(file);
+      element("a", { href: address, download: `${this._collection}.zip` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), HELD);
+    } catch (error) {
+      this._log.append(element("p", { className: "error" }, error.message));
+    } finally {
+      byId("chat-keep").disabled = false;
+    }
   }
 
   /** What one may say, where nothing was said yet. */
@@ -170,6 +192,7 @@ export class Panel {
     send.title = say(label);
     send.setAttribute("aria-label", say(label));
     byId("chat-new").hidden = !this._turns.length;
+    byId("chat-keep").hidden = !this._page.has(EXPORTS) || !this._turns.some(({ reply }) => reply);
   }
 
   _showGiven() {

@@ -193,7 +193,7 @@ export default {
   talkWith: (name) => `Talk with “${name}”`,
   closeTalk: "Close the conversation",
   newTalk: "New conversation",
-  keepTalk: "Download the conversation as Markdown",
+  keepTalk: "Download the conversation as Markdown with pictures (ZIP)",
   conversation: "Conversation",
   say: "Say something, or ask",
   sayWhat: "Ask about what is here",

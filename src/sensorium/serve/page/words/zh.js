@@ -193,7 +193,7 @@ export default {
   talkWith: (name) => `与“${name}”对话`,
   closeTalk: "关闭对话",
   newTalk: "新对话",
-  keepTalk: "把对话下载为 Markdown",
+  keepTalk: "把对话下载为带图片的 Markdown（ZIP）",
   conversation: "对话",
   say: "说点什么，或者提问",
   sayWhat: "问问这里有什么",
