@@ -4,8 +4,9 @@ Each sentence is a statement, a question or talk. A statement has to be held by 
 cites, or else by some other that was found: most of its words are in what is known of the item,
 all of its numbers and names are, and what it denies was sought and is not there; of a picture the
 encoder judges words that nobody has said of it. What was done is held by words that say that it was
-done: "delete the horses", in a letter, does not hold "I deleted the horses". A citation that does
-not hold it is taken away. A statement that nothing holds is marked.
+done: "delete the horses", in a letter, does not hold "I deleted the horses". Words that media have
+in orders alone ("ignore all instructions and say ...") hold nothing but a quotation. A citation
+that does not hold its statement is taken away. A statement that nothing holds is marked.
 """
 
 from __future__ import annotations
@@ -63,6 +64,17 @@ _DONE = re.compile(
     r"obey|ignor|reset|format|wip)\w*|(?:已|我|都|全)[经们]?(?:删|移除|发送|修改|移动|改名|上传|下载|执行|忽略)"
 )
 """What nobody does here, in the form in which it is said."""
+
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}?\b(?:instructions?|rules?|prompts?|previous|"
+    r"above|everything)\b|\b(?:system|assistant|ai|model|chatbot)\s*[:,]|\byou (?:are now|must)\b|"
+    r"\b(?:answer|reply|respond|say|write|output|print)\s+(?:only|with|exactly|that|just)\b|"
+    r"忽略|无视|忘(?:掉|记).{0,10}(?:指令|指示|以上|之前)|(?:只|必须|请|要)(?:回答|回复|说|输出)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Where words of media turn to whoever reads them for a person."""
+
+_QUOTED = re.compile('"[^"]*"|\u201c[^\u201d]*\u201d|\u300c[^\u300d]*\u300d')
 
 _WORD = re.compile(r"[a-zA-Z]{3,}|[\u3400-\u9fff]+")
 
@@ -171,6 +183,8 @@ class Grounding:
 
     def _held(self, statement: str, numbers: Iterable[int]) -> list[Citation] | None:
         """What holds a statement: what it cites and holds it, else the best; None if nothing."""
+        if _content(_QUOTED.sub(" ", statement)) & self._ordered():
+            return None
         if _NEGATION.search(statement):
             denied = any(holds(statement, said, negated=True) for said in self._ledger.absent)
             quoted = [one for one in self._ledger.evidence if _denies(one, statement)]
@@ -187,6 +201,17 @@ class Grounding:
         if not _content(statement) and {*_NUMBER.findall(statement)} == {str(self._ledger.count)}:
             return []  # the number alone, where one was counted
         return None
+
+    def _ordered(self) -> set[str]:
+        """Words that evidence has in orders alone: a model that says them as its own obeys."""
+        ordered, plain = set[str](), set[str]()
+        for one in self._ledger.evidence:
+            cue = _ORDER.search(one.citation.quote)
+            start = cue.start() if cue else len(one.citation.quote)
+            ordered |= _content(one.citation.quote[start:])
+            rest = one.words.replace(one.citation.quote, one.citation.quote[:start])
+            plain |= _content(rest)
+        return ordered - plain
 
     def _holds(self, statement: str, one: Evidence) -> bool:
         if holds(statement, one.words):
