@@ -339,3 +339,16 @@ def test_the_end_of_a_program_closes_what_it_left_open(path: Path, kept: str) ->
     assert sorted(file.name for file in path.parent.iterdir()) == [path.name]
     with closing(sqlite3.connect(path)) as db:
         assert set(db.execute("SELECT size FROM items")) == {(2,)}
+
+
+def test_a_copy_without_a_log_is_written_to(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy, other = path.with_name("copy.sensorium"), path.with_name("other.sensorium")
+    change(path, f"VACUUM INTO '{copy}'", f"VACUUM INTO '{other}'")
+    with closing(SQLiteStore(copy)) as store:
+        store.write(space(), embedded=[embedded("/b")])
+    assert items_for_others(copy) == 3
+    # Where a file system has no logs, the file is written to as it is.
+    monkeypatch.setattr(Database, "_use_wal", lambda _: None)
+    with closing(SQLiteStore(other)) as store:
+        store.write(space(), embedded=[embedded("/b")])
+    assert items_for_others(other) == 3

@@ -72,7 +72,8 @@ class Database:
             self.connection = sqlite.connect(path, create=create)
             try:
                 self._prepare()
-                self.connection.keep_log(path)
+                if self._is_wal():  # else the lock would be in the way of whoever writes
+                    self.connection.keep_log(path)
             except BaseException:
                 self.connection.close()
                 raise
@@ -127,9 +128,15 @@ class Database:
                 run(f"PRAGMA application_id = {APPLICATION_ID}")
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._has_former_words = False
+        elif not self._is_wal() and not self.connection.readonly("main"):
+            self._use_wal()  # a copy that VACUUM INTO made is in no such mode
         run(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")
         # In WAL mode NORMAL may lose the last commits on power failure; what is acknowledged stays.
         run("PRAGMA synchronous = FULL")
+
+    def _is_wal(self) -> bool:
+        ((mode,),) = self.connection.execute("PRAGMA journal_mode").fetchall()
+        return bool(mode == "wal")
 
     def _use_wal(self) -> None:
         deadline = time.monotonic() + sqlite.BUSY_TIMEOUT
