@@ -45,6 +45,7 @@ BENCHMARKS = {
     "explanation_scenes": "what an explanation asks first: pictures to choose it on",
     "speech": "captions spoken and heard: word errors, invented words, speech read back",
     "dialogue": "conversations with a collection, beside plain search and retrieve-then-write",
+    "dialogue_limits": "what the limits of a dialogue cost: refused rightly and wrongly",
     "serve": "requests a second and their seconds under load, beside a plain server",
     "sounds": "recordings found by what they are, and the reverse, beside chance",
     "page": "the page of `serve` over 100,000 items in Chromium: paint, keys, scrolling",

@@ -57,3 +57,45 @@ def test_words_in_media_are_no_requests(collection: Collection) -> None:
 def test_an_empty_turn_is_told(collection: Collection) -> None:
     with pytest.raises(UsageError, match="empty"):
         Dialogue(collection).say("  ")
+
+
+def test_all_are_counted(collection: Collection) -> None:
+    assert Dialogue(collection).say("how many photos are there in total?").count == 10
+
+
+def test_what_was_refused_is_not_the_list_that_is_meant(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    castles = talk.say("how many photos of castles are there")
+    assert talk.say("photos of submarines").refused
+    assert talk.say("the first one").refers == (castles.items[0].id,)
+    compared = talk.say("which is larger, the first or the third?")
+    assert {hit.id for hit in compared.items} == {castles.items[0].id, castles.items[2].id}
+    width, height = (castles.items[0].metadata[name] for name in ("width", "height"))
+    assert f"{width} x {height}" in compared.text
+
+
+def test_the_same_with_another_condition_is_shown_not_counted(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    assert talk.say("how many photos of castles").count == 3
+    without = talk.say("the same but without castles")
+    assert without.count is None and without.refused
+
+
+def test_the_question_before_is_explained(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    talk.say("photos of horses")
+    told = talk.say("why is the first one a hit")
+    assert "\u201chorses\u201d" in told.text
+
+
+def test_a_caption_in_the_other_language_counts(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    castles = {"x_neuschwansteinCastle", "x_castleClinton", "x_chateaudeChambord"}
+    assert {*names(talk.say("show me castles"))} == castles
+
+
+def test_not_the_one_that_is_described(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    horses = talk.say("how many photos of horses")
+    brown = talk.say("not the brown one")
+    assert len(brown.items) == len(horses.items) - 1 and "e_horse" not in names(brown)

@@ -28,11 +28,14 @@ class Reference:
         Of "ordinal", "last" and "first", from 1.
     modality : str
         Where the words say of which kind ("the second film"); empty where not.
+    other : int
+        Of "ordinal", a second one ("the first or the third"), -1 for the last; 0 for none.
     """
 
     kind: str
     number: int = 1
     modality: str = ""
+    other: int = 0
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class Carrying(Films):
             "compare": self._compare, "explain": self._explain, "answer": self._answer,
             "quote": self._quote, "label": self._label, "holds": self._holds, "pick": self._pick,
         }  # fmt: skip
+        if plan.intent == "answer" and plan.given and self._given:
+            plan = replace(plan, intent="find", subject="")  # "which file is this?"
         if plan.intent in ("help", "thanks"):
             return Outcome(plan.intent, plan)
         return way[plan.intent](plan)
@@ -64,10 +66,19 @@ class Carrying(Films):
         if self._given and plan.given:
             return self._find(replace(plan, intent="find", subject=""))
         item = self._item(replace(plan, subject="", reference=plan.reference or Reference("it")))
+        kind = plan.reference.kind if plan.reference is not None else ""
+        if isinstance(item, Outcome) and item.kind == "which" and kind == "kind":
+            # "Is there a table in the 3-D models?": in any of them.
+            assert plan.reference is not None
+            modality = plan.reference.modality
+            return self._find(replace(plan, intent="find", modality=modality, reference=None))
         if isinstance(item, Outcome):
             return item
         if item.modality in ("text", "audio"):
             return self._answer(replace(plan, intent="answer"))
+        if item.modality == "video":
+            seen = self._call("moments", item=item.id, query=plan.subject)
+            return self._about(plan, "no moment" if seen.nothing else "moment", item, seen)
         found = self._call("look", item=item.id, labels=[plan.subject])
         judged = found.data.get("labels", {}).get(plan.subject)
         if judged is None:
@@ -110,6 +121,8 @@ class Carrying(Films):
 
     def _compare(self, plan: Plan) -> Outcome:
         resolved = self._resolved(plan.reference or Reference("those"))
+        if plan.reference is None and len(resolved.hits) < 2:
+            resolved = self._resolved(Reference("two"))  # those of the last two replies
         if problem := self._unclear(plan, resolved):
             return problem
         ids = [hit.id for hit in resolved.hits]

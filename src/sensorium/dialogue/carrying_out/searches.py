@@ -10,7 +10,7 @@ from sensorium.dialogue.carrying_out.outcomes import Outcome, only
 from sensorium.dialogue.carrying_out.referring import NEAREST, SHOWN, Referring
 from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.tools.conditions import date_fields, date_of
-from sensorium.dialogue.tools.found import Found
+from sensorium.dialogue.tools.found import Found, cited, whole_of
 from sensorium.dialogue.understanding.references import (
     base_of,
     in_focus,
@@ -22,6 +22,8 @@ class Searches(Referring):
     """Searches and counts."""
 
     def _find(self, plan: Plan) -> Outcome:
+        if plan.definite and plan.excluded and not plan.subject:
+            return self._but_one(plan)
         if plan.definite and not plan.given:
             return self._described(plan)
         return self._searched(plan, 0)
@@ -43,6 +45,22 @@ class Searches(Referring):
             return Outcome("nothing", wanted)
         hits = found.hits[: wanted.number]
         return Outcome("found", wanted, hits, found.citations[: wanted.number], refers=only(hits),
+                       values={"sure": len(hits), "offset": 0})  # fmt: skip
+
+    def _but_one(self, plan: Plan) -> Outcome:
+        """Those shown but the one that is described: "not the pink one"."""
+        candidates, base = shown(self._turns), base_of(self._turns)
+        if not candidates:
+            return Outcome("nothing shown", plan)
+        ids, subject = [hit.id for hit in candidates], base.subject if base is not None else ""
+        described = f"{' '.join(plan.excluded)} {subject}".strip()
+        found = self._call("search", query=described, among=ids, k=1)
+        unwanted = {hit.id for hit in found.hits}
+        hits = tuple(whole_of(hit) for hit in candidates if hit.id not in unwanted)
+        if not hits:
+            return Outcome("nothing", plan)
+        told = replace(plan, subject=subject)
+        return Outcome("found", told, hits, tuple(map(cited, hits)), refers=only(hits),
                        values={"sure": len(hits), "offset": 0})  # fmt: skip
 
     def _searched(self, plan: Plan, offset: int) -> Outcome:
@@ -107,6 +125,9 @@ class Searches(Referring):
                 asked["query"] = ""
         if plan.reference is not None:
             resolved = self._resolved(plan.reference)
+            if plan.reference.kind == "kind" and plan.subject and not resolved.hits:
+                # "A table in the 3-D models": in any of them.
+                return self._asked(replace(plan, reference=None, modality=plan.reference.modality))
             if problem := self._unclear(plan, resolved):
                 return asked, problem, ()
             refers = tuple(hit.id for hit in resolved.hits)
@@ -165,7 +186,7 @@ def with_base(plan: Plan, base: Plan | None, focus: Hit | None) -> Plan:
     return replace(
         plan,
         intent=base.intent
-        if plan.intent == "find" and base.intent in ("find", "count")
+        if plan.intent == "find" and base.intent in ("find", "count") and not plan.same
         else plan.intent,
         subject=subject or base.subject,
         excluded=plan.excluded or (base.excluded if not plan.subject else ()),

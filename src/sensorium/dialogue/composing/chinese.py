@@ -28,7 +28,7 @@ WORDS = Words(
     sought=sought,
     sentences={
         "found": "找到 {count} {kind}，{sought}：|找到 {count} {kind}：",
-        "likely": "最可能是{sought}的：|最可能的是：",
+        "likely": "可能是{sought}的：|可能的是：",
         "nothing": "这里没有与{sought}相符的内容。|这里没有相符的内容。",
         "nearest": "最接近的是：",
         "counted": "{sought}：共 {count} {kind}。|共 {count} {kind}。",

@@ -201,12 +201,20 @@ class _Telling:
     def _ranked(self) -> str:
         values = self.outcome.values["values"]
         lines = [
-            f"{number}. {self.called(hit)}: {values[str(hit.id)]} [{one.number}]"
+            f"{number}. {self.called(hit)}: {self._measured(hit, values[str(hit.id)])} "
+            f"[{one.number}]"
             for number, (hit, one) in enumerate(
                 zip(self.outcome.hits, self._in_order(), strict=True), 1
             )
         ]
         return "\n".join([self.say("ranked"), *lines])
+
+    def _measured(self, hit: Hit, value: object) -> str:
+        """What was compared, as people say it."""
+        by, held = self.outcome.values["by"], hit.metadata
+        if by == "size" and "width" in held and "height" in held:
+            return f"{held['width']} x {held['height']}"
+        return clock(float(str(value))) if by == "length" else str(value)
 
     def _in_order(self) -> list[Citation]:
         by_item = {one.item: one for one in self.citations}

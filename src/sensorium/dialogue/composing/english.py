@@ -34,7 +34,7 @@ WORDS = Words(
     sought=sought,
     sentences={
         "found": "{count} {kind} {of}{sought}:|{count} {kind}:",
-        "likely": "Most likely {sought}:|Most likely:",
+        "likely": "Perhaps {sought}:|Perhaps:",
         "nothing": "Nothing here matches {sought}.|Nothing here matches.",
         "nearest": "The nearest are:",
         "counted": "{count} {kind} {of}{sought}:|{count} {kind}:",

@@ -38,22 +38,33 @@ CAPTION = 0.5
 ACROSS = 0.4
 """The same of a question in another script than the caption: all its cosines are smaller."""
 
+IN_CHINESE = 0.46
+"""The same of English words and a caption in Chinese, beside one in English: the castles of the
+sample are at 0.48 and above, a red panda is at 0.43 to "cats"."""
+
 CATEGORY = 0.7
 """The same of a category: at 0.6, cars are near to "vehicles" where there is but a motorcycle."""
 
-AGREED = 0.85
-"""Sum that a hit of `SURE` needs as well, where it has a caption: a cow looks like a horse, and is
-called a cow."""
+AGREED = 1.0
+"""Sum that a hit of `SURE` needs as well, where it has a caption: a pig looks like a cow (0.54),
+and is called a pig (0.39)."""
+
+AGAINST = 0.3
+"""Cosine of a caption below which it is of something else, however likely the hit: a cheetah looks
+like a cat (0.77), and is called a cheetah (0.23); a chicken is a bird (0.92 and 0.32)."""
 
 TOGETHER = 0.6
-"""Sum of a hit's probability and its caption's cosine that is enough."""
+"""Sum of a hit's probability and its name's cosine that is enough where there is no caption."""
 
 SUPPORT = 0.4
 """Cosine of a caption in which a word of one or two Chinese characters is a word, and no part of
 another: 马 is a horse, and stands in Machu Picchu."""
 
 LIKELY_ALONE = 0.25
-"""Probability of a hit without captions from which on it may be what was asked."""
+"""Probability of a hit without captions and names from which on it may be what was asked."""
+
+NAMES_LOOKED_AT = 3
+"""Hits whose captions or names, where none of them is near, say that nothing is there."""
 
 LONG = 3
 """Terms from which on words describe something more closely than names do."""
@@ -156,10 +167,17 @@ class Matcher:
             chance, cosine = hit.probability or 0.0, near.get(hit.id)
             if hit.id in holding:
                 strength[hit.id] = 1.0 + chance + (cosine or 0.0)
+            elif self.said.against(hit.id, cosine):
+                continue
             elif hit.id in told or (chance >= SURE and chance + (cosine or 1.0) >= AGREED):
                 strength[hit.id] = chance + (cosine or 0.0)
-            elif cosine is not None and chance + cosine >= TOGETHER:
+            elif (
+                cosine is not None
+                and not self.said.describes(hit.id)
+                and (chance + cosine >= TOGETHER)
+            ):
                 strength[hit.id] = chance + cosine
+        _drop_writing(strength, holding)
         hits = {**told, **by_id, **{n: h for n, h in holding.items() if h.text or n not in by_id}}
         sure = sorted(strength, key=lambda number: -strength[number])
         nearest = sorted(
@@ -167,13 +185,21 @@ class Matcher:
             key=lambda hit: -((hit.probability or 0.0) + near.get(hit.id, 0.0)),
         )
         if not sure:
-            # Where captions say what things are, none that is near says that nothing is there.
-            said = [] if _is_long(words) else [hit for hit in found[:3] if hit.id in near]
-            best = max((hit.probability or 0.0 for hit in found[:1]), default=0.0)
-            unknown = bool(found) and found[0].probability is None
-            weak = best < LIKELY_ALONE and not unknown and not _is_long(words)
-            nothing = nothing or bool(said) or weak
+            nothing = self._is_nothing(words, found, near, nothing)
         return Matches(tuple(hits[number] for number in sure), tuple(nearest), nothing and not sure)
+
+    @staticmethod
+    def _is_nothing(
+        words: str, found: Sequence[Hit], near: dict[int, float], nothing: bool
+    ) -> bool:
+        """Whether nothing is there, where no hit is sure."""
+        best = found[0].probability if found else 0.0
+        if best is None:
+            return nothing
+        if _is_long(words):
+            return nothing
+        said = any(hit.id in near for hit in found[:NAMES_LOOKED_AT])
+        return nothing or said or best < LIKELY_ALONE
 
     def _told_so(
         self, words: str, near: dict[int, float], by_id: dict[int, Hit],
@@ -216,6 +242,7 @@ class Said:
         self._version: object = None
         self.has_han = False
         self._captions: dict[int, list[str]] = {}
+        self._described: set[int] = set()
         self._categories: dict[str, list[int]] = {}
 
     def near(self, words: str, hits: Sequence[Hit]) -> dict[int, float]:
@@ -226,7 +253,27 @@ class Said:
         captions = self._captions or {hit.id: _captions(hit) for hit in hits}
         told = {number: _in_script_of(words, texts) for number, texts in captions.items() if texts}
         cosines = self._cosines(words, [text for texts in told.values() for text in texts])
-        return {number: max(cosines[text] for text in texts) for number, texts in told.items()}
+        near = {number: max(cosines[text] for text in texts) for number, texts in told.items()}
+        if not _HAN.search(words):
+            for number in self._told_in_chinese(words, captions, {*near}):
+                near[number] = max(near[number], CAPTION)
+        return near
+
+    def _told_in_chinese(
+        self, words: str, captions: dict[int, list[str]], those: set[int]
+    ) -> list[int]:
+        """Items whose Chinese captions say what English words do: 香波尔城堡 is a castle."""
+        chinese = {n: [t for t in captions[n] if _HAN.search(t)] for n in those}
+        cosines = self._cosines(words, [text for texts in chinese.values() for text in texts])
+        return [n for n, texts in chinese.items() if any(cosines[t] >= IN_CHINESE for t in texts)]
+
+    def against(self, number: int, cosine: float | None) -> bool:
+        """Whether what is said of an item speaks against it; names of files do not."""
+        return self.describes(number) and cosine is not None and cosine < AGAINST
+
+    def describes(self, number: int) -> bool:
+        """Whether an item has a caption, and not a mere name."""
+        return number in self._described
 
     def cosines(self, words: str, texts: Sequence[str]) -> dict[str, float]:
         """Cosines of texts to words, both less the mean of ordinary words."""
@@ -252,9 +299,12 @@ class Said:
         if version == self._version:
             return
         self._version, self._captions, self._categories = version, {}, {}
+        self._described = set()
         is_small = len(self._collection) <= ALL_CAPTIONS
         for item in self._collection.items() if is_small else ():
             self._captions[item.id] = _captions(item)
+            if len(self._captions[item.id]) > bool(words_of_name(item.path)):
+                self._described.add(item.id)
             for key in CATEGORY_KEYS:
                 said = item.metadata.get(key)
                 for part in said.split(",") if isinstance(said, str) else ():
@@ -297,6 +347,16 @@ def words_of_name(path: str) -> str:
     told = [part for part in parts if part.upper() not in COUNTERS]
     has_words = any(len(part) > 2 or not part.isascii() for part in told)
     return " ".join(told).lower() if has_words else ""
+
+
+def _drop_writing(strength: dict[int, float], holding: dict[int, Hit]) -> None:
+    """Leave pictures out on which the word is merely written, where others are what it says."""
+    written = {
+        number for number, hit in holding.items() if hit.text and hit.modality == "image"
+    } & {*strength}
+    if len(written) < len(strength):
+        for number in written:
+            del strength[number]
 
 
 def _is_short(words: str) -> bool:

@@ -17,6 +17,9 @@ SHOWN = 10
 
 MOST = 50
 
+UNWANTED = 0.25
+"""Probability from which on an item may be what is not wanted, and is left out."""
+
 
 class Searching:
     """Searches and counts in one collection.
@@ -101,16 +104,19 @@ class Searching:
 
         Encoders know no negation: what is not wanted is looked for by itself.
         """
-        unwanted = {
-            hit.id for words in without if words.strip() for hit in self.matcher.match(words).sure
-        }
+        unwanted = set()
+        for found in (self.matcher.match(words) for words in without if words.strip()):
+            unwanted |= {hit.id for hit in found.sure}
+            unwanted |= {hit.id for hit in found.nearest if (hit.probability or 0.0) >= UNWANTED}
         if not unwanted:
             return matches
         sure, nearest = (
             tuple(hit for hit in hits if hit.id not in unwanted)
             for hits in (matches.sure, matches.nearest)
         )
-        return Matches(sure, nearest, matches.nothing or not (sure or nearest))
+        # Where all that matched is not wanted, what is left is merely nearest.
+        gone = bool(matches.sure) and not sure
+        return Matches(sure, nearest, matches.nothing or gone or not (sure or nearest))
 
     def _all(self, where: str | None, modality: str | None) -> Matches:
         items = self.collection.items(where)

@@ -19,7 +19,7 @@ KINDS = {
     "image": r"照片|图片|相片|图像|画面|图画|影像|图",
     "video": r"视频|影片|电影|录像|短片|片子",
     "audio": r"录音|音频|声音|音效|歌曲|语音",
-    "text": r"文档|文件|文章|PDF|pdf|文本",
+    "text": r"文档|文件(?!夹)|文章|PDF|pdf|文本",
     "mesh": r"三维(?:模型|物体)?|3[Dd](?:模型|物体)?|立体模型",
 }
 _KIND = "|".join(f"(?P<{kind}>{words})" for kind, words in KINDS.items())
@@ -34,12 +34,12 @@ def _of(*patterns: str) -> re.Pattern[str]:
 
 
 _CORRECTION = re.compile(
-    r"^(?:不是?(?:这个|那个|这张|那张)?|不对|错了|抱歉|对不起|等等|等一下)?[，,。！!\s]*(?:我(?:的意思)?(?:是说|是指"
-    r"|指的是|想说的是|要的是|是想|说的是)|应该是)[，,\s]*"
-    r"|^(?:不是?|不对|错了|不要这个)[，,。！!\s]+"
+    r"^(?:不+是?(?:这个|那个|这张|那张)?|不对|错了|抱歉|对不起|等等|等一下)?[，,。！!\s]*(?:我(?:的意思)?(?:是说|是指"
+    r"|指的是|想说的是|要的是|是想|说的是|问的是|想问的是)|应该是)[，,\s]*"
+    r"|^(?:不+是?|不对|错了|不要这个)[，,。！!\s]+"
 )
 _CONTINUES = re.compile(
-    r"^(?:那么?|还有|而|再|另外|以及|和)[，,\s]*(?!些|张|个|段|部|份|幅|只)"
+    r"^(?:那么?|还有|而|再(?![找看给来])|另外|以及|和)[，,\s]*(?!一?[些张个段部份幅只])"
     r"|^(?=只要|仅|只看)"
 )
 _TRAILING = re.compile(r"呢[？?。！!\s]*$")
@@ -65,7 +65,8 @@ _MORE = re.compile(
     r"|给我|看|显示)?(?:看)?(?:一?些|几[张个]|一点)(?:吗|呢)?|下一页|继续|接着)[？?。！!\s]*$"
 )
 _COUNT = _of(
-    r"(?:一共|总共|共)?(?:有|是)?(?:多少|几)(?:" + _MEASURE + r"|(?=照片|图片|视频|录音))?(?!点"
+    r"(?<![给来找看挑我额价费钱数])(?:一共|总共|共)?(?:有|是)?(?<![给来找看挑我])"
+    r"(?:多少|几)(?:" + _MEASURE + r"|(?=照片|图片|视频|录音))?(?!点"
     r"|月|号|年|岁|分|秒|钱|欧元|元)",
     r"(?:的)?(?:数量|数目)(?:是多少)?",
     r"数(?:一)?数",
@@ -93,7 +94,7 @@ _LISTEN = _of(
     r"怎么说(?:的)?",
 )
 _MOMENT = _of(
-    r"(?:是)?(?:在|从)?(?:什么时候|何时|几分几秒|第?几秒|第?几分钟?|哪一?(?:秒|分钟|刻|段)"
+    r"(?:是)?(?:在|从)?(?:什么时候|何时|几分几秒|第几秒|第几分钟?|(?<=[在从])几(?:秒|分钟?)|哪一?(?:秒|分钟|刻|段)"
     r"|什么时间)(?:出现|看到|看见|听到|说到|提到|讲到|能看到)?(?:的|了)?",
 )
 _QUOTE = _of(r"原(?:话|句|文)(?:是什么|念给我|读给我|引用)?(?:听)?", r"(?:念|读)给我听?$")
@@ -105,8 +106,8 @@ _WHEN = (
     ("end", _of(r"结尾|末尾|最后(?=说|讲|是)")),
 )  # fmt: skip
 _IN_FILM = re.compile(
-    r"出现|看到|看见|听到|说到|提到|讲到|说的|影片|视频|电影|录像|录音|秒|分钟"
-    r"|里面?"
+    r"出现|看到|看见|听到|说到|提到|讲到|说的|影片|视频|电影|录像|录音|第几?[秒分]|几分几秒"
+    r"|[段部片它][里中]面?"
 )
 _FACTS = (
     ("date", _of(r"(?:是)?(?:在)?(?:什么时候|何时|哪一?年|哪天|几月|几年|哪年哪月)(?:拍摄?|照"
@@ -159,7 +160,8 @@ _LABEL = re.compile(
     r"|不相关)[。！!]*$|(?P<right>是对的|正确|没错)[。！!]*$"
 )
 _ORDERS = (
-    ("newest", _of(r"最新的?|最近的|最晚的?")), ("oldest", _of(r"最早的?|最旧的?|最老的?")),
+    ("newest", _of(r"最新的?|最近的|最晚(?:的|(?=[一那\x1f]|$))")),
+    ("oldest", _of(r"最早(?:的|(?=[一那\x1f]|$))|最旧的?|最老的?")),
     ("largest", _of(r"最大的?")), ("smallest", _of(r"最小的?")),
     ("longest", _of(r"最长的?")), ("shortest", _of(r"最短的?")),
 )  # fmt: skip
@@ -192,6 +194,14 @@ _FIRST_FEW = _of(
     rf"(?P<both>(?:这"
     rf"|那)?两{_MEASURE}(?:{_ANY_KIND})?|两者)(?:都)?",
 )
+_BEFORE = _of(
+    rf"(?:回到)?(?:前面|之前|刚才|上)(?:的)?(?:那|一)(?:一)?{_MEASURE}(?:{_ANY_KIND})?",
+    r"上一?个(?=\W*$)",
+)
+_TWO_ORDINALS = _of(
+    rf"第(?P<one>{_NUMBER}){_MEASURE}?(?:{_ANY_KIND})?(?:和|跟|与|还是|或者?|、)"
+    rf"第(?P<other>{_NUMBER}){_MEASURE}?(?:{_ANY_KIND})?"
+)
 _OTHER = _of(rf"另(?:外)?(?:一|那)?{_MEASURE}(?:{_ANY_KIND})?|其(?:他|它|余)的?(?:{_ANY_KIND})?")
 _THOSE = _of(rf"它们|他们|这些|那些|这几{_MEASURE}|那几{_MEASURE}|上面的|刚才(?:的|那些)|其中")
 _IT = _of(
@@ -205,12 +215,14 @@ _IT = _of(
 _IN_KIND = _of(rf"(?P<k>{_ANY_KIND})(?:里面?|中|上面?|上)(?:的)?")
 _KIND_WORD = _of(rf"(?:一些|所有的?|全部的?|任何|每{_MEASURE}|几{_MEASURE})?(?:的)?(?:{_KIND})")
 _SEVERAL = _of(r"一些|所有|全部|哪些|几" + _MEASURE, r"们")
+_FEW = _of(rf"(?<=[给来找看挑我])几{_MEASURE}")
 _MANY = _of(rf"(?<![第前])(?P<n>{_NUMBER}){_MEASURE}(?!月)")
 _DEFINITE = re.compile(
-    rf"^(?P<what>[^\x1f，,]*?[^\x1f，,没不第]{{2,}}?)的?(?:那|哪一?){_MEASURE}(?:{_ANY_KIND})?(?=是|[？?。！!\x1f]|在|$)"
+    rf"(?:^|(?<=\x1f))(?P<what>[^\x1f，,]*?[^\x1f，,没不第]{{2,}}?)的?(?:那|哪一?){_MEASURE}(?:{_ANY_KIND})?(?=是|[？?。！!\x1f]|在|$)"
 )
 _ASKING = _of(
-    r"请问|请|麻烦(?:你|您)?|帮(?:我|忙)(?:一下)?|给我(?:看看?|找找?|显示)?|我(?:想要?|要|需要"
+    r"请问|请|麻烦(?:你|您)?|帮(?:我|忙)(?:一下)?|给我(?:看看?|找找?|显示)?"
+    r"|我(?:的)?(?:女儿|儿子|孩子|妈妈|爸爸|朋友|同事)?(?:想要?|要|需要"
     r"|在)(?:看看?|找找?|知道|听听?|搜索)?|让我(?:看看?|听听?)",
     r"(?:能不能|可以|能|可不可以)(?:帮我|给我)?",
     r"(?:显示|展示|搜索?|查找|寻找|查一?下|找一?找"
@@ -220,7 +232,8 @@ _ASKING = _of(
     r"(?:在)?(?:这个?|我的)?(?:收藏|库|集合|资料库|图库|文件夹)(?:里面?|中)?(?:的)?",
     r"换(?:一?[张只个]|个话题)|再来(?:一?[张个])?|拍(?:过|了)(?:些|哪些)?(?:什么|啥)|要(?=[^\x1f]{2})|想(?:看|找|要)?",
     r"呢(?=[，,])|(?:好吧|好的|算了|哈哈)|(?:在)?文件夹(?:里面?)?|(?:的)?(?:说明|简介)",
-    r"(?:关于|有关|对于|至于)",
+    r"(?:关于|有关|对于|至于)|(?:有关|相关)(?:的|(?=\x1f)|$)|在不在|总共|一共|单独|还是(?=\x1f)|(?<=\x1f)好(?=[，,。？?\x1f]|$)",
+    rf"(?:是|在)?哪一?{_MEASURE}(?:{_ANY_KIND})?(?=[？?。\x1f]|$)",
     r"(?:里|当中|之中)?(?:出现|拍到|看到)(?:了"
     r"|过)?(?:的)?",
     r"(?:我们|我|你们|你|您|大家|人们|人家)",
@@ -229,7 +242,7 @@ _ASKING = _of(
     r"|那|一下|一些|所有的?|全部的?|任何",
 )
 _OPEN = re.compile(
-    r"谁|什么时候|何时|多少|几(?:点|月|号|年|岁)|哪(?:里|儿|个|年|天|月|位|一)"
+    r"谁|什么时候|何时|多少|几(?:点|月|号|年|岁|分|秒|小时|天)|哪(?:里|儿|个|年|天|月|位|一)"
     r"|什么|怎么|为什么|如何"
 )
 _EDGES = re.compile(
@@ -241,7 +254,7 @@ _EDGES = re.compile(
 
 def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     """A plan for a Chinese request; see `english.understand`."""
-    plain = "".join(said.replace(GAP, " ").split()).lower()
+    plain = "".join(said.replace(GAP, " ").split()).lower().replace("时侯", "时候")
     if not plain.strip("？?。！!，,"):
         return Plan(intent="find" if given else "help", given=bool(given), question=said)
     plain = re.sub(r"^(?:这)?里面(?=有|一共|总共|多少|几)", "", _GREETING.sub("", plain))
@@ -278,14 +291,17 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     order = order or next((name for name, pattern in _ORDERS if scan.take(pattern)), "")
     definite = _DEFINITE.search(scan.rest) if intent in ("", "facts") else None
     if definite is not None:
-        scan.rest = definite["what"] + GAP + scan.rest[definite.end() :]
+        scan.rest = GAP.join(
+            [scan.rest[: definite.start()], definite["what"], scan.rest[definite.end() :]]
+        )
     reference, means_given = _reference(scan, given)
     if similar is not None and similar["ref"]:
         reference, means_given = _reference(Scan(similar["ref"]), given)
     excluded = _excluded(scan)
+    few = scan.take(_FEW) is not None
     match = scan.take(_MANY)
     number = number_of(match["n"]) if match else 0
-    is_several = _SEVERAL.search(scan.rest) is not None
+    is_several = few or _SEVERAL.search(scan.rest) is not None
     modality = _kind(scan)
     if similar is not None and reference is None and not given:
         reference = Reference("it")
@@ -340,8 +356,12 @@ def _intent(scan: Scan) -> tuple[str, str, str, bool]:
 
 def _reference(scan: Scan, given: int) -> tuple[Reference | None, bool]:
     """See `english._reference`."""
+    if scan.take(_BEFORE) is not None:
+        return Reference("before"), False
     if (match := scan.take(_FIRST_FEW)) is not None:
         return Reference("first", 2 if match["both"] else number_of(match["n"])), False
+    if (match := scan.take(_TWO_ORDINALS)) is not None:
+        return Reference("ordinal", number_of(match["one"]), other=number_of(match["other"])), False
     if (match := scan.take(_ORDINAL)) is not None:
         if match["back"]:
             return Reference("last", number_of(match["back"])), False

@@ -97,9 +97,13 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str) -> Plan:
     definite = intent in ("", "facts") and scan.take(words.DEFINITE) is not None
     adjective = scan.take(words.ADJECTIVE_ONE) if intent == "" and not scan.has(words.NOT) else None
     same = scan.take(words.SAME) is not None and intent != "compare"
+    another = scan.take(words.ANOTHER_ONE) if intent == "" and not adjective else None
+    not_that = intent == "" and scan.has(words.NOT_THE_ONE)
     similar = scan.take(words.SIMILAR) is not None
     period = take_period(scan, "en", today) or Period()
     reference, means_given = _reference(scan, given)
+    if intent == "explain":
+        scan.take_all(words.MATCHED)
     excluded = _excluded(scan)
     order = order or next((name for name, pattern in words.ORDER if scan.take(pattern)), "")
     than = next((name for name, pattern in words.THAN if scan.take(pattern)), "")
@@ -111,16 +115,18 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str) -> Plan:
         reference = Reference("it")
     scan.take_all(words.ASKING)
     subject = quoted[1].strip() if quoted else _edged(scan.rest)
-    if adjective is not None:
-        subject = f"{adjective['what']} {subject}".strip()
+    for described in (adjective, another):
+        if described is not None:
+            subject = f"{described['what']} {subject}".strip()
     return _settled(
         Plan(
             intent=intent or "find", subject=subject, excluded=excluded,
             modality=kinds.modality, after=period.after, before=period.before, order=order,
-            than=than, number=number, reference=reference, given=means_given, same=same,
+            than=than, number=number, reference=reference, given=means_given,
+            same=same or another is not None,
             several=kinds.several or _is_plural(subject), fact=fact, relevant=relevant, when=when,
             item=named["name"] if named else "", page=_page_of(page),
-            definite=definite or adjective is not None,
+            definite=definite or adjective is not None or (not_that and not subject),
         ),
         plain, similar, asked=intent != "",
     )  # fmt: skip
@@ -193,6 +199,9 @@ def _reference(scan: Scan, given: int) -> tuple[Reference | None, bool]:
             return Reference("two"), False
         kind = "last" if match["end"] == "last" else "first"
         return Reference(f"{kind} few" if kind == "last" else "first", number_of(match["n"])), False
+    if (match := scan.take(words.TWO_ORDINALS)) is not None:
+        other = -1 if match["other"] == "last" else number_of(match["other"])
+        return Reference("ordinal", number_of(match["one"]), other=other), False
     if (match := scan.take(words.ORDINAL)) is not None:
         said = match["digit"] or match["ord"] or match["bare"]
         return Reference(

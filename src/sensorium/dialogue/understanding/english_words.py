@@ -98,6 +98,12 @@ EXPLAIN = _of(
     r"explain(?:\s+(?:why|the\s+match|how))?",
     r"what\s+made\s+you",
 )
+MATCHED = _of(
+    r"(?:an?\s+|the\s+)?(?:hit|match|result|answer)",
+    r"(?:found|listed|shown|included|chosen|picked|relevant|there|here)",
+    r"(?:in|on)\s+(?:the\s+)?(?:lists?|results?|top|hits)",
+)
+"""What "why" asks about an item that was found, which is no subject."""
 QUOTE = _of(
     r"(?:quote|repeat|cite)(?:\s+(?:me|it|that|the|this|exactly|again|sentence|words?|passage))*",
     r"(?:in\s+)?(?:the\s+)?exact\s+(?:words?|wording|sentence)",
@@ -150,7 +156,7 @@ READ = _of(
     r"(?:the\s+)?(?:writing|inscription|lettering)(?=\s+(?:on|in))",
     r"read(?:\s+(?:out|me|aloud|it\s+out))?",
     r"what\s+(?:text|words?|writing|letters?)\s+(?:is|are|stands?)(?:\s+(?:there|written))?",
-    r"what\s+does\s+(?:it|this|that|(?:the\s+)?(?P<doc>\w+))\s+say",
+    r"what\s+does\s+(?:its\s+\w+|it|this|that|(?:the\s+)?(?P<doc>\w+))\s+say",
 )
 LISTEN = _of(
     r"what(?:'s|\s+is|\s+was|\s+does|\s+did|\s+do|\s+are|\s+can)?\s+(?:being\s+)?"
@@ -331,6 +337,14 @@ NOT = re.compile(
     r"|and\s+(?:with|from|in)|from|taken|please)\b|[\x1f,;.?!]"
     r"|$)"
 )
+NOT_THE_ONE = re.compile(
+    r"^\W*(?:but\s+)?(?:not|without|except)\s+the\s+[a-z-]+(?:\s+[a-z-]+)?\s+ones?\W*$"
+)
+"""One of those that were shown is not wanted: "not the pink one"."""
+TWO_ORDINALS = _of(
+    rf"the\s+(?P<one>{ENGLISH_ORDINAL})(?:\s+(?:one|{ANY_KIND}))?\s+(?:and|or|with|to|from)"
+    rf"\s+(?:the\s+)?(?P<other>{ENGLISH_ORDINAL}|last)(?:\s+(?:ones?|{ANY_KIND}))?"
+)
 ORDINAL = _of(
     rf"(?:the\s+)?(?:(?:photo|picture|image|film|video|recording"
     rf"|hit|result|item|number|no\.?|nr\.?|one)\s+(?:number\s+)?"
@@ -373,6 +387,8 @@ ADJECTIVE_ONE = _of(
     r"|second\b|third\b|last\b|next\b|right\b|wrong\b|very\b"
     r"|only\b)[a-z-]+(?:\s+[a-z-]+)?)\s+ones?\b"
 )
+ANOTHER_ONE = _of(r"an?\s+(?P<what>(?!good\b|nice\b|new\b|other\b|similar\b)[a-z-]+)\s+one(?!s)")
+"""One of the kind that was asked for, described by another word: "an empty one"."""
 IT = _of(
     rf"(?:this|that)(?:\s+(?:very\s+)?(?P<ikind>{THING}))?(?:\s+here)?(?!\s+(?:is"
     rf"|are|has|have|shows?|contains?)\s+(?:an?|the|no)\b)",
@@ -412,6 +428,9 @@ ASKING = _of(
     r"|media)(?:\s+(?:here))?",
     r"(?:what|which)\s+(?=\w+(?:\s+\w+)?\s+(?:do|are|is|can)\b)",
     r"at\s+all",
+    r"in\s+total|altogether|in\s+all|overall",
+    r"(?:have\s+you\s+)?got|something\s+else(?=\W)",
+    r"(?:anything|something)\s+(?:on|about|with|showing|of)(?=\s)",
     r"maybe|perhaps|just|only|again|instead|too|also|then|now"
     r"|well|ok(?:ay)?|so|oh|hm+|really|exactly|actually",
     r"(?:that|which)\s+(?:show|shows|contain|contains|depict|depicts|have|has|are|is)(?=\s)",

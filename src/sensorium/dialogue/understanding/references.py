@@ -43,6 +43,10 @@ def resolve(reference: Reference, turns: Sequence[Turn]) -> Resolved:
     kind, number = reference.kind, reference.number
     if kind == "ordinal":
         found = listed[number - 1 : number]
+        if reference.other:
+            last = reference.other if reference.other > 0 else len(listed)
+            other = listed[last - 1 : last]
+            found = (*found, *other) if found and other else ()
     elif kind == "last":
         found = listed[-number : len(listed) - number + 1] if number <= len(listed) else ()
     elif kind == "first":
@@ -117,7 +121,10 @@ def in_focus(turns: Sequence[Turn]) -> Hit | None:
 
 def _last_list(turns: Sequence[Turn]) -> Reply:
     replies = [turn.reply for turn in reversed(turns) if turn.reply.items and not _missed(turn)]
-    return next(filter(_is_list, replies), replies[0] if replies else Reply(""))
+    lists = [*filter(_is_list, replies)]
+    # What is merely nearest is listed as well, and meant where nothing else was.
+    held = [reply for reply in lists if not reply.refused]
+    return next(iter([*held, *lists, *replies]), Reply(""))
 
 
 def _missed(turn: Turn) -> bool:
