@@ -21,7 +21,7 @@ from sensorium.dialogue.turns import Citation
 from sensorium.tasks.sentences import sentences
 from sensorium.tasks.terms import terms
 
-SHARE = 0.6
+SHARE = 0.7
 """Share of a statement's words that evidence has to hold: verbs and colours of speech are a
 model's own."""
 
@@ -36,6 +36,7 @@ TALK = frozenset(
         "sure yes sorry please thank thanks glad help want let know says said say written caption "
         "captioned called named titled total exactly only answer question evidence according based "
         "probably might may appears appear seems seem depicts depict features feature visible "
+        "width height duration pages page sample rate channels category seconds pixels camera "
         "available list listed above below next get got give gives provided"
     )
 )
