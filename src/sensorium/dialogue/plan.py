@@ -83,6 +83,8 @@ class Plan:
         Of documents, from 1; 0 for all, -1 for the last.
     definite : bool
         One of those shown is described: "the one with white walls".
+    but_one : bool
+        One of those shown is described by `excluded`, and not wanted: "not the pink one".
     question : str
         The request as it was said, for what answers questions from texts.
     """
@@ -107,6 +109,7 @@ class Plan:
     when: str = ""
     page: int = 0
     definite: bool = False
+    but_one: bool = False
     question: str = ""
 
     def as_dict(self) -> dict[str, Any]:

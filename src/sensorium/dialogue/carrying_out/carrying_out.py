@@ -32,7 +32,9 @@ class Carrying(Films):
             "quote": self._quote, "label": self._label, "holds": self._holds, "pick": self._pick,
         }  # fmt: skip
         if plan.intent == "answer" and plan.given and self._given:
-            plan = replace(plan, intent="find", subject="")  # "which file is this?"
+            # "Which file is this?" asks for no document.
+            kind = "" if plan.modality == "text" else plan.modality
+            plan = replace(plan, intent="find", subject="", modality=kind)
         if plan.intent in ("help", "thanks"):
             return Outcome(plan.intent, plan)
         return way[plan.intent](plan)

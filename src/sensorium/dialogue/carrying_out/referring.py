@@ -14,6 +14,7 @@ from sensorium.dialogue.tools.toolbox import Toolbox
 from sensorium.dialogue.turns import Step, Turn
 from sensorium.dialogue.understanding.references import (
     Resolved,
+    in_focus,
     resolve,
 )
 
@@ -76,6 +77,9 @@ class Referring:
                 return Outcome("which", plan, resolved.hits, values={"among": len(resolved.hits)})
             return problem or resolved.hits[0]
         named = plan.item or plan.subject
+        focus = None if named else in_focus(self._turns)
+        if focus is not None and plan.modality == focus.modality:
+            return focus  # "how long is the recording": the one that was talked about
         found = self._call("search", query=named, modality=plan.modality, k=NEAREST)
         if found.nothing or not found.hits:
             return Outcome("nothing", replace(plan, subject=named), found.hits, found.citations)

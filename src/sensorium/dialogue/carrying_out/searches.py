@@ -22,7 +22,7 @@ class Searches(Referring):
     """Searches and counts."""
 
     def _find(self, plan: Plan) -> Outcome:
-        if plan.definite and plan.excluded and not plan.subject:
+        if plan.but_one:
             return self._but_one(plan)
         if plan.definite and not plan.given:
             return self._described(plan)
@@ -172,7 +172,7 @@ class Searches(Referring):
 def with_base(plan: Plan, base: Plan | None, focus: Hit | None) -> Plan:
     """A plan with what it takes from the one before: "and of dogs?", "the same but older"."""
     is_search = plan.intent in ("find", "count", "pick") and plan.fact != "similar"
-    if base is None or not is_search or plan.given:
+    if base is None or not is_search or plan.given or plan.but_one:
         return plan
     # "Without animals" narrows what was asked; "photos without animals" is a request of its own.
     bare = not plan.subject and plan.has_conditions and not (plan.reference or plan.modality)

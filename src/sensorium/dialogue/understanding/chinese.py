@@ -181,6 +181,7 @@ _NOT = _of(
     r"|去掉|不要|不是|没)(?:有)?(?:任何)?(?P<what>[^\x1f，,。；;？?！!的以吗]+?)(?:以外|之外"
     r"|外)?(?:的(?!时候)|(?=[\x1f，,。；;？?！!]|$))",
 )
+_BUT_ONE = re.compile(r"^(?:但)?(?:不要|除了|不是|去掉)")
 _HAS_NOT = re.compile(r"有没有|是不是")
 _ORDINAL = _of(
     rf"(?:倒数)第(?P<back>{_NUMBER}){_MEASURE}?(?:{_ANY_KIND})?",
@@ -307,13 +308,14 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
         reference = Reference("it")
     scan.take_all(_ASKING)
     subject = quoted[1] if quoted else _edged(scan.rest)
+    but_one = definite is not None and bool(_BUT_ONE.match(plain)) and not subject
     plan = Plan(
         intent=intent or "find", subject=subject, excluded=excluded, modality=modality,
         after=period.after, before=period.before, order=order, than=than, number=number,
         reference=reference, given=means_given, same=same,
         continues=continues or (is_short and not intent), several=number > 1 or is_several,
-        fact=fact, relevant=relevant, question=said, definite=definite is not None,
-        when=when,
+        fact=fact, relevant=relevant, question=said, when=when,
+        definite=definite is not None and not but_one, but_one=but_one,
     )  # fmt: skip
     return _opened(plan, plain, similar is not None, asked=bool(intent))
 

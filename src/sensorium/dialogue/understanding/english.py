@@ -126,7 +126,8 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str) -> Plan:
             same=same or another is not None,
             several=kinds.several or _is_plural(subject), fact=fact, relevant=relevant, when=when,
             item=named["name"] if named else "", page=_page_of(page),
-            definite=definite or adjective is not None or (not_that and not subject),
+            definite=definite or adjective is not None,
+            but_one=not_that and not subject,
         ),
         plain, similar, asked=intent != "",
     )  # fmt: skip
