@@ -44,6 +44,7 @@ def test_a_number_makes_the_same_mutant() -> None:
     assert mutant(20, 0) != first[0]
 
 
+@pytest.mark.slow
 def test_mutants_and_seeds_go_through_a_collection(tmp_path: Path) -> None:
     wanted = ("plain.jpg", "plain.flac", "plain.mp4", "two.pdf", "plain.docx", "tower.obj")
     whole = [

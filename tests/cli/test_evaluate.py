@@ -114,6 +114,7 @@ def test_a_rerun_is_equal_until_something_changes(
     assert "may be why: data: the pictures differ (the_red/red1.png)" in changed.out
 
 
+@pytest.mark.slow
 def test_the_same_numbers_in_another_process(
     run: Run, pairs: Path, tiny: Path, tmp_path: Path
 ) -> None:

@@ -51,6 +51,7 @@ def test_captions_from_the_shell(run: Run, folder: Path, tmp_path: Path) -> None
     assert again.code == 2 and "give another folder" in again.err
 
 
+@pytest.mark.slow
 def test_translations_from_the_shell(run: Run, folder: Path, tmp_path: Path) -> None:
     done = run(
         "train", "translation", folder / "texts.csv", "--encoder", folder / "encoder",

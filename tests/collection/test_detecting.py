@@ -133,6 +133,7 @@ def test_a_detector_that_is_not_here_is_named_before_anything_is_stored(
     assert len(library) == 0
 
 
+@pytest.mark.slow
 def test_a_crowd_has_so_many_parts_and_no_more(
     photos: Path, sample: Path, tiny: Path, tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def test_vectors_have_the_dimension_and_unit_length(
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["texts", "pictures", "both, mixed"])
 def test_the_batch_size_changes_no_vector(
     mini: Encoder, captions: list[str], pictures: list[Path], kind: str

@@ -44,6 +44,7 @@ NEEDS: dict[str, dict[str, str]] = {
         f"{C}/places": "GET",
         f"{C}/map": "GET",
         f"{C}/duplicates": "GET",
+        f"{C}/conversation": "POST",
         f"{C}/classes": "GET",
         f"{C}/classes/{{name}}/items": "GET",
         f"{C}/classes/{{name}}/examples": "GET",
