@@ -176,7 +176,7 @@ class Jobs:
             folder = self._folders[job["collection"]]
             (folder / f"{number}.cancel").touch()
             if self._claim(job):
-                (folder / f"{number}.never").touch()
+                self._note_never(job)
         return self.get(number)
 
     def again(self, number: str) -> Job:
@@ -241,9 +241,10 @@ class Jobs:
                 self._write(job)
 
         try:
-            if self._is_stopped(job) or not self._claim(job):
-                if self._never_began(job):
-                    return  # as whoever watches was told
+            if not self._claim(job):
+                self._note_never(job)  # who claimed it may be gone before it could
+                return  # as whoever watches is told
+            if self._is_stopped(job):
                 raise StoppedError
             job |= {"state": "running", "started": time.time()}
             self._write(job, durable=True)
@@ -281,9 +282,13 @@ class Jobs:
             return False
         return True
 
-    def _never_began(self, job: Job) -> bool:
-        """Whether it was cancelled before it began, and will not."""
-        return (self._folders[job["collection"]] / f"{job['id']}.never").exists()
+    def _note_never(self, job: Job) -> None:
+        """Note when it was decided that a job never begins; the first note counts."""
+        with contextlib.suppress(FileExistsError):
+            self._never(job).touch(exist_ok=False)
+
+    def _never(self, job: Job) -> Path:
+        return self._folders[job["collection"]] / f"{job['id']}.never"
 
     def _now(self, job: Job, folder: Path) -> Job:
         """What a job is, which its file cannot say where its process is gone."""
@@ -295,8 +300,10 @@ class Jobs:
             return dict(self._untold[job["id"]])
         if job["state"] not in UNFINISHED:
             return job
-        if job["state"] == "queued" and self._never_began(job):
-            return job | {"state": "cancelled"}
+        if job["state"] == "queued":
+            with contextlib.suppress(FileNotFoundError):
+                ended = self._never(job).stat().st_mtime  # a file's clock may be a tick behind
+                return job | {"state": "cancelled", "ended": max(ended, job["created"])}
         if worker != self._name and not _is_alive(folder / f"{worker}.lock"):
             return job | {"state": "interrupted"}
         return job

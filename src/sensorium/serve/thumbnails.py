@@ -24,7 +24,7 @@ class Thumbnails:
     """A folder of small pictures by name; those that were not asked for the longest are removed.
 
     Several processes may have one folder. Together they go beyond the limit by a twentieth of it
-    each, at most.
+    each and by what is being written just then, at most.
 
     Parameters
     ----------
@@ -61,13 +61,11 @@ class Thumbnails:
                 part.write_bytes(content)
         except OSError:
             return
-        self._written += len(content)
-        if self._written > self._most / LOOKED and self._lock.acquire(blocking=False):
-            try:
+        with self._lock:  # who writes while room is made waits, else the limit would be none
+            self._written += len(content)
+            if self._written > self._most / LOOKED:
                 self._written = 0
                 self._make_room()
-            finally:
-                self._lock.release()
 
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / f"{name}.webp"
