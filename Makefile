@@ -4,6 +4,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 export HF_HUB_OFFLINE = 1
+# Where it is set, each of the tests' many hundred processes compiles every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-settings test-slow docs lint bench hub weights clean
 

@@ -164,7 +164,7 @@ def copy_film(film: Path, folder: Path, count: int) -> list[Path]:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="lists open files as Linux does")
 def test_few_videos_are_open_at_a_time(encoder: Encoder, long_files: Path, tmp_path: Path) -> None:
     """However far the model is behind: a decoder of 4K takes a sixth of a gigabyte."""
-    films = copy_film(long_files / "film.mp4", tmp_path, 20)
+    films = copy_film(long_files / "film.mp4", tmp_path, 8)
 
     def read(path: Path) -> Read[Path]:
         video = open_media(path)

@@ -171,7 +171,7 @@ def test_explain_several_parts(url: str) -> None:
 def test_ask_and_long_texts(serve: Serve, tmp_path: Path) -> None:
     """Replies quote; a text that is longer than hosts take comes in parts, and none is lost."""
     story = tmp_path / "story.txt"
-    lines = [f"Line {n} tells of the harbour and its {n} boats." for n in range(2000)]
+    lines = [f"Line {n} tells of the harbour and its {n} boats." for n in range(800)]
     story.write_text("\n".join(["The lighthouse was built by Anna Berg in 1871.", *lines]))
     with Collection(tmp_path / "own.sensorium") as library:
         library.add(story)
