@@ -40,7 +40,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         "which is larger, the first or the third?",
-        {"intent": "compare", "order": "largest", "reference": Reference("ordinal", 1, other=3)},
+        {"intent": "compare", "order": "largest", "reference": Reference("ordinal", 1, more=(3,))},
     ),
     ("got anything like this?", {"intent": "find", "fact": "similar", "subject": ""}),
     ("an empty one, without words", {"subject": "empty", "same": True, "excluded": ("words",)}),
@@ -55,7 +55,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("那一段旁白说了啥", {"intent": "listen", "when": "at", "subject": ""}),
     (
         "第一张和第三张有什么不同？",
-        {"intent": "compare", "reference": Reference("ordinal", 1, other=3)},
+        {"intent": "compare", "reference": Reference("ordinal", 1, more=(3,))},
     ),
     ("上一个", {"intent": "pick", "reference": Reference("before")}),
     ("录音总共多长", {"intent": "facts", "fact": "length", "subject": ""}),

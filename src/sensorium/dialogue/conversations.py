@@ -73,6 +73,7 @@ def _reply(told: Mapping[str, Any]) -> Reply:
     fields["steps"] = tuple(Step(**one) for one in told["steps"])
     fields["refers"] = tuple(int(number) for number in told["refers"])
     fields["unfounded"] = tuple(map(str, told["unfounded"]))
+    fields["parts"] = tuple(_reply(one) for one in told.get("parts", ()))
     return Reply(**fields)
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from sensorium.collection import Collection
 from sensorium.dialogue import conversations, exporting
 from sensorium.dialogue.carrying_out.carrying_out import Carrying
+from sensorium.dialogue.carrying_out.outcomes import Outcome
 from sensorium.dialogue.composing.composing import compose
+from sensorium.dialogue.joining import joined
 from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.tools.toolbox import Toolbox
 from sensorium.dialogue.turns import Reply, Turn
-from sensorium.dialogue.understanding import chinese, english
+from sensorium.dialogue.understanding.references import each_request
+from sensorium.dialogue.understanding.requests import understand_all
 from sensorium.dialogue.with_model import WithModel
-from sensorium.errors import UsageError
+from sensorium.errors import MediaError, UsageError
 from sensorium.media import Media, as_media, open_media
 from sensorium.tasks.conversing import Conversing, conversing_model
 
@@ -77,6 +81,7 @@ class Dialogue:
         self.collection = collection
         self.language, self.may_judge = language, may_judge
         self.turns: list[Turn] = []
+        self._media: list[list[Media]] = []
         self.toolbox = Toolbox(collection)
         if isinstance(model, str):
             model = conversing_model(model)
@@ -110,15 +115,18 @@ class Dialogue:
         """As `say`: the reply's text in pieces as it comes, then the `Reply`."""
         said, media = _parted(parts)
         language = self.language or language_of(said, self._last_language())
-        understand = (
-            chinese.understand if language_of(said, language) == "zh" else english.understand
+        plans = understand_all(
+            said, language_of(said, language), datetime.date.today(), given=len(media)
         )
-        plan = understand(said, datetime.date.today(), given=len(media))
-        if plan.intent == "label" and not self.may_judge:
+        is_label = any(plan.intent == "label" for plan in plans)
+        if is_label and not self.may_judge:
             raise UsageError("what is right or wrong is not remembered here: you may only read")
-        self.toolbox.begin(media, may_write=plan.intent == "label")
-        reply = self._carried_out(plan, language, len(media))
-        if self._with_model is None or reply.asks or plan.intent in ALONE:
+        replies = list[Reply]()
+        for plan in plans:
+            self.toolbox.begin(media, may_write=plan.intent == "label")
+            replies.append(self._carried_out(plan, language, media, replies))
+        reply = joined(replies)
+        if self._with_model is None or reply.asks or plans[-1].intent in ALONE:
             yield from reply.text.splitlines(keepends=True)
         else:
             for piece in self._with_model.answer(said, media, reply, self.turns):
@@ -128,6 +136,7 @@ class Dialogue:
                     yield piece
         given = tuple(str(getattr(one, "path", None) or "") for one in media)
         self.turns.append(Turn(said, given, reply))
+        self._media.append(media)
         yield reply
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -165,10 +174,47 @@ class Dialogue:
         """Write the conversation as Markdown, with pictures beside it; see `exporting.export`."""
         return exporting.export(path, self.turns, self.collection.path.stem)
 
-    def _carried_out(self, plan: Plan, language: str, given: int) -> Reply:
-        carrying = Carrying(self.toolbox, self.turns, given)
+    def _carried_out(
+        self, plan: Plan, language: str, media: Sequence[Media], before: Sequence[Reply]
+    ) -> Reply:
+        """The reply to one request of a turn, after the others of it."""
+        turns = [*each_request(self.turns), *(Turn("", (), reply) for reply in before)]
+        first = 1 + sum(len(reply.citations) for reply in before)
+        if plan.reference is not None and plan.reference.kind == "given" and not media:
+            meant, gone = self._given_before(plan.reference.modality)
+            if not meant:
+                outcome = Outcome("given gone" if gone else "none given", plan,
+                                  values={"path": gone})  # fmt: skip
+                return compose(outcome, language, (), first)
+            media = meant
+            self.toolbox.begin(media)
+            intent = "find" if plan.intent == "pick" else plan.intent
+            plan = replace(plan, intent=intent, reference=None, given=True)
+        carrying = Carrying(self.toolbox, turns, len(media))
         outcome = carrying.carry_out(plan)
-        return compose(outcome, language, carrying.steps)
+        return compose(outcome, language, carrying.steps, first)
+
+    def _given_before(self, modality: str) -> tuple[list[Media], str]:
+        """Media that were given last, and the path of what is no longer there.
+
+        A conversation that was saved keeps their paths, and they are read again.
+        """
+        known: dict[int, list[Media]] = dict(
+            enumerate(self._media, len(self.turns) - len(self._media))
+        )
+        for number, turn in reversed([*enumerate(self.turns)]):
+            for path in turn.given if number not in known else ():
+                try:  # files alone: a saved conversation reaches nothing else
+                    opened = open_media(Path(path)) if path and Path(path).is_file() else None
+                except (MediaError, OSError):
+                    opened = None
+                if opened is None:
+                    return [], Path(path).name or "?"
+                known.setdefault(number, []).append(opened)
+            found = [one for one in known.get(number, ()) if modality in ("", one.modality)]
+            if found:
+                return found, ""
+        return [], ""
 
     def _last_language(self) -> str:
         return self.turns[-1].reply.language if self.turns else "en"

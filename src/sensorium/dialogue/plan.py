@@ -20,22 +20,26 @@ class Reference:
 
     Attributes
     ----------
-    kind : {"it", "those", "ordinal", "last", "first", "last few", "kind", "others", "before"}
-        One item, those shown, the one with a number, that with a number from the end, the first or
-        last few, the one of a kind of media ("the film"), those shown that are not the one in
-        question, the one that was talked about before this one.
+    kind : str
+        ``it`` one item, ``those`` all that were shown, ``two`` a pair; ``ordinal`` the one with a
+        number, ``last`` that with a number from the end, ``middle``; ``first`` and ``last few``
+        several of them, ``except`` all but those with numbers; ``kind`` the one of a kind of media
+        ("the film"), ``others`` those shown that are not the one in question, ``before`` the one
+        that was talked about before this one; ``turn`` what the answer with a number showed, from
+        the end where it is below 0, ``citation`` what ``[2]`` of the last answer was, ``given``
+        what the person gave in a turn before.
     number : int
-        Of "ordinal", "last" and "first", from 1.
+        From 1; -1 is the last. Of "others" how many, 0 for all.
     modality : str
         Where the words say of which kind ("the second film"); empty where not.
-    other : int
-        Of "ordinal", a second one ("the first or the third"), -1 for the last; 0 for none.
+    more : tuple of int
+        Further numbers: "the first and the third".
     """
 
     kind: str
     number: int = 1
     modality: str = ""
-    other: int = 0
+    more: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,17 @@ class Plan:
         *the letter*".
     when : {"", "at", "after", "before", "start", "end"}
         Of films and recordings: the moment that was told last, what comes after or before it, or
-        the beginning or end.
+        the beginning or end; of documents, the page after or before.
+    second : float or None
+        Of films and recordings, the moment that is meant: "at 0:12".
     page : int
         Of documents, from 1; 0 for all, -1 for the last.
     definite : bool
         One of those shown is described: "the one with white walls".
     but_one : bool
         One of those shown is described by `excluded`, and not wanted: "not the pink one".
+    widened : {"", "date", "kind", "excluded"}
+        A condition of the plan before that no longer holds: "from any year".
     question : str
         The request as it was said, for what answers questions from texts.
     """
@@ -107,9 +115,11 @@ class Plan:
     relevant: bool = True
     item: str = ""
     when: str = ""
+    second: float | None = None
     page: int = 0
     definite: bool = False
     but_one: bool = False
+    widened: str = ""
     question: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -125,7 +135,7 @@ class Plan:
         """The plan that `as_dict` told."""
         fields = dict(told)
         if fields.get("reference"):
-            fields["reference"] = Reference(**fields["reference"])
+            fields["reference"] = _reference(fields["reference"])
         fields["excluded"] = tuple(fields.get("excluded", ()))
         return cls(**fields)
 
@@ -135,3 +145,10 @@ class Plan:
         return bool(
             self.excluded or self.modality or self.after or self.before or self.order or self.than
         )
+
+
+def _reference(told: Mapping[str, Any]) -> Reference:
+    fields = dict(told)
+    more = tuple(fields.pop("more", ()))
+    other = fields.pop("other", 0)  # what conversations were saved with before there were several
+    return Reference(**fields, more=more or ((other,) if other else ()))

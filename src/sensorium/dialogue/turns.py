@@ -106,6 +106,8 @@ class Reply:
         Parts of `text` without evidence, which it marks; only of language models.
     plan : mapping
         How the request was understood.
+    parts : tuple of Reply
+        Where a turn held several requests, the reply to each; `text` has all.
     trouble : str
         Why a language model did not answer, or not to its end; `text` is the dialogue's own then.
     """
@@ -122,6 +124,7 @@ class Reply:
     unfounded: tuple[str, ...] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
     trouble: str = ""
+    parts: tuple[Reply, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values, the shape that the shell and HTTP give."""

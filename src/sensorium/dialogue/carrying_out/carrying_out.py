@@ -14,7 +14,7 @@ from sensorium.dialogue.plan import Plan, Reference
 from sensorium.dialogue.tools.found import cited, whole_of
 from sensorium.dialogue.understanding.references import (
     base_of,
-    in_focus,
+    last_of,
 )
 
 
@@ -23,7 +23,7 @@ class Carrying(Films):
 
     def carry_out(self, plan: Plan) -> Outcome:
         """See `Outcome`."""
-        plan = with_base(plan, base_of(self._turns), in_focus(self._turns))
+        plan = with_base(plan, base_of(self._turns), last_of(self._turns))
         way: dict[str, Callable[[Plan], Outcome]] = {
             "find": self._find, "count": self._count, "more": self._more, "look": self._look,
             "is": self._is, "read": self._read, "listen": self._listen,
@@ -94,12 +94,8 @@ class Carrying(Films):
             return self._find(replace(plan, intent="find", fact="", subject=""))
         if plan.fact == "page":
             return self._page(plan)
-        if plan.definite:
-            described = self._described(plan)
-            item: Hit | Outcome = described.hits[0] if described.hits else described
-        else:
-            named = replace(plan, subject="") if plan.reference else plan
-            item = self._item(named)
+        named = replace(plan, subject="") if plan.reference and not plan.definite else plan
+        item = self._item(named)
         if isinstance(item, Outcome):
             return item
         if plan.fact == "date" and item.modality in ("audio", "video") and plan.subject:

@@ -51,7 +51,7 @@ REFUSALS = frozenset(
     {"nothing", "none counted", "unsaid", "unwritten", "unheard", "undated", "unknown fact",
      "unanswered", "no moment", "not among", "no more", "unseen", "not shown"}
 )  # fmt: skip
-QUESTIONS = frozenset({"which", "what", "nothing shown", "too few"})
+QUESTIONS = frozenset({"which", "what", "nothing shown", "too few", "none given", "given gone"})
 
 
 def only(hits: Sequence[Hit]) -> tuple[int, ...]:

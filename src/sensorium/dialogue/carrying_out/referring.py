@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from sensorium.collection import Hit
@@ -14,7 +13,7 @@ from sensorium.dialogue.tools.toolbox import Toolbox
 from sensorium.dialogue.turns import Step, Turn
 from sensorium.dialogue.understanding.references import (
     Resolved,
-    in_focus,
+    cited_before,
     resolve,
 )
 
@@ -47,6 +46,11 @@ class Referring:
         return found
 
     def _resolved(self, reference: Reference) -> Resolved:
+        if reference.kind == "citation":
+            number = cited_before(self._turns, reference.number)
+            item = self._toolbox.collection.get(number) if number else None
+            shown = sum(len(turn.reply.citations) for turn in self._turns[-1:])
+            return Resolved((whole_of(item),) if item is not None else (), shown=shown)
         resolved = resolve(reference, self._turns)
         if resolved.hits or resolved.among or not reference.modality:
             return resolved
@@ -64,28 +68,6 @@ class Referring:
         if resolved.shown:
             return Outcome("too few", plan, values={"shown": resolved.shown})
         return Outcome("nothing shown", plan)
-
-    def _item(self, plan: Plan) -> Hit | Outcome:
-        """The one item that a request is about: by reference, or by its own words."""
-        reference = plan.reference
-        if reference is None and not (plan.subject or plan.item or plan.modality):
-            reference = Reference("it")
-        if reference is not None:
-            resolved = self._resolved(reference)
-            problem = self._unclear(plan, resolved)
-            if problem is None and len(resolved.hits) > 1:
-                return Outcome("which", plan, resolved.hits, values={"among": len(resolved.hits)})
-            return problem or resolved.hits[0]
-        named = plan.item or plan.subject
-        focus = None if named else in_focus(self._turns)
-        if focus is not None and plan.modality == focus.modality:
-            return focus  # "how long is the recording": the one that was talked about
-        found = self._call("search", query=named, modality=plan.modality, k=NEAREST)
-        if found.nothing or not found.hits:
-            return Outcome("nothing", replace(plan, subject=named), found.hits, found.citations)
-        if not named and len(found.hits) > 1:
-            return Outcome("which", plan, found.hits, values={"among": len(found.hits)})
-        return found.hits[0]
 
     def _about(self, plan: Plan, kind: str, hit: Hit, found: Found, **values: Any) -> Outcome:
         evidence = found.citations or (cited(whole_of(hit)),)

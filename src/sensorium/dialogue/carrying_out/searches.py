@@ -8,7 +8,7 @@ from typing import Any
 from sensorium.collection import Hit
 from sensorium.dialogue.carrying_out.outcomes import Outcome, only
 from sensorium.dialogue.carrying_out.referring import NEAREST, SHOWN, Referring
-from sensorium.dialogue.plan import Plan
+from sensorium.dialogue.plan import Plan, Reference
 from sensorium.dialogue.tools.conditions import date_fields, date_of
 from sensorium.dialogue.tools.found import Found, cited, whole_of
 from sensorium.dialogue.understanding.references import (
@@ -25,8 +25,48 @@ class Searches(Referring):
         if plan.but_one:
             return self._but_one(plan)
         if plan.definite and not plan.given:
-            return self._described(plan)
+            item = self._one_described(plan) if plan.reference is not None else None
+            if item is None:
+                return self._described(plan)
+            if isinstance(item, Outcome):
+                return item
+            told = replace(plan, intent="pick")
+            return self._about(told, "picked", item, self._call("look", item=item.id))
         return self._searched(plan, 0)
+
+    def _item(self, plan: Plan) -> Hit | Outcome:
+        """The one item that a request is about: by reference, or by its own words."""
+        reference = plan.reference
+        if plan.definite and plan.subject:
+            return self._one_described(plan)
+        if reference is None and not (plan.subject or plan.item or plan.modality):
+            reference = Reference("it")
+        if reference is not None:
+            resolved = self._resolved(reference)
+            problem = self._unclear(plan, resolved)
+            if problem is None and len(resolved.hits) > 1:
+                return Outcome("which", plan, resolved.hits, values={"among": len(resolved.hits)})
+            return problem or resolved.hits[0]
+        named = plan.item or plan.subject
+        focus = None if named else in_focus(self._turns)
+        if focus is not None and plan.modality == focus.modality:
+            return focus  # "how long is the recording": the one that was talked about
+        found = self._call("search", query=named, modality=plan.modality, k=NEAREST)
+        if found.nothing or not found.hits:
+            return Outcome("nothing", replace(plan, subject=named), found.hits, found.citations)
+        if not named and len(found.hits) > 1:
+            return Outcome("which", plan, found.hits, values={"among": len(found.hits)})
+        return found.hits[0]
+
+    def _one_described(self, plan: Plan) -> Hit | Outcome:
+        """The one that is described: that in question, if it is that, else of those shown."""
+        focus = in_focus(self._turns) if plan.reference is not None else None
+        if focus is not None:
+            found = self._call("search", query=plan.subject, among=[focus.id], k=1)
+            if found.hits and not found.nothing:
+                return focus
+        described = self._described(replace(plan, reference=None))
+        return described.hits[0] if described.hits and not described.refused else described
 
     def _described(self, plan: Plan) -> Outcome:
         """The one of those shown that is described; of all where none were."""
@@ -44,7 +84,9 @@ class Searches(Referring):
         if not found.hits:
             return Outcome("nothing", wanted)
         hits = found.hits[: wanted.number]
-        return Outcome("found", wanted, hits, found.citations[: wanted.number], refers=only(hits),
+        # The list stays what it was: "and the Dutch one" is of it as well.
+        told = replace(wanted, intent="pick") if len(hits) == 1 else wanted
+        return Outcome("found", told, hits, found.citations[: wanted.number], refers=only(hits),
                        values={"sure": len(hits), "offset": 0})  # fmt: skip
 
     def _but_one(self, plan: Plan) -> Outcome:
@@ -74,6 +116,8 @@ class Searches(Referring):
             kind = "no more" if offset else "nothing"
             return Outcome(kind, plan, hits, found.citations[:NEAREST], refers=refers)
         hits = _worth_showing(found, plan)
+        if plan.number == 1 and plan.reference is not None and plan.order and len(hits) == 1:
+            plan, refers = replace(plan, intent="pick"), only(hits)  # "the oldest of them"
         return Outcome(
             "found", plan, hits, found.citations[: len(hits)], refers=refers,
             values={"sure": found.data["sure"], "offset": offset},
@@ -169,8 +213,19 @@ class Searches(Referring):
         return next((hit for hit in before if hit is not None), None)
 
 
-def with_base(plan: Plan, base: Plan | None, focus: Hit | None) -> Plan:
-    """A plan with what it takes from the one before: "and of dogs?", "the same but older"."""
+def with_base(plan: Plan, base: Plan | None, last: Plan | None = None) -> Plan:
+    """A plan with what it takes from the one before: "and of dogs?", "the same but older".
+
+    Parameters
+    ----------
+    plan : Plan
+    base : Plan or None
+        Of the last search.
+    last : Plan or None
+        Of what was asked last about one item: "and the third?" asks it again.
+    """
+    if plan.intent == "pick" and plan.continues and last is not None:
+        return replace(last, reference=plan.reference, definite=False, continues=True, item="")
     is_search = plan.intent in ("find", "count", "pick") and plan.fact != "similar"
     if base is None or not is_search or plan.given or plan.but_one:
         return plan
@@ -182,15 +237,16 @@ def with_base(plan: Plan, base: Plan | None, focus: Hit | None) -> Plan:
     subject = plan.subject
     if plan.same and subject and base.subject:
         subject = f"{base.subject} {subject}"
-    dated = plan.after or plan.before or plan.than
+    dated = plan.after or plan.before or plan.than or plan.widened == "date"
+    excluded = () if plan.subject or plan.widened == "excluded" else base.excluded
     return replace(
         plan,
         intent=base.intent
         if plan.intent == "find" and base.intent in ("find", "count") and not plan.same
         else plan.intent,
         subject=subject or base.subject,
-        excluded=plan.excluded or (base.excluded if not plan.subject else ()),
-        modality=plan.modality or base.modality,
+        excluded=plan.excluded or excluded,
+        modality=plan.modality or ("" if plan.widened == "kind" else base.modality),
         after=plan.after if dated else base.after,
         before=plan.before if dated else base.before,
         order=plan.order or ("" if plan.than else base.order),

@@ -20,6 +20,9 @@ from sensorium.dialogue.understanding.references import (
 PAUSE = 30.0
 """Seconds after or before a moment in which what comes next, or came before, is told."""
 
+AROUND = 3.0
+"""Seconds before and after a moment that is named; people name whole seconds, and late."""
+
 TOLD = 0.5
 """Share of a question's words from which on a passage that has them is told, though no words in it
 are of the kind that is asked for."""
@@ -42,7 +45,7 @@ class Words(Searches):
     def _read(self, plan: Plan) -> Outcome:
         if self._given and not plan.reference:
             return self._read_given(plan)
-        if plan.subject and not (plan.reference or plan.item or plan.modality):
+        if plan.subject and not (plan.reference or plan.item or plan.modality or plan.definite):
             item = self._item(plan)  # "what is written on the invoice"
             if isinstance(item, Outcome):
                 return self._told_about(plan, "writing")
@@ -52,12 +55,25 @@ class Words(Searches):
             return item
         if item.modality in ("audio", "video"):
             return self._heard(plan, item)
-        query = plan.subject if plan.reference or plan.item else ""
+        query = plan.subject if (plan.reference or plan.item) and not plan.definite else ""
         found = self._call("read", item=item.id, query=query)
-        if plan.page:
-            pages = tuple(one for one in found.citations if one.page == plan.page)
+        wanted = self._wanted_page(plan, found)
+        if wanted is not None:
+            pages = tuple(one for one in found.citations if one.page == wanted)
             found = replace(found, citations=pages, nothing=not pages)
         return self._about(plan, "unwritten" if found.nothing else "written", item, found)
+
+    def _wanted_page(self, plan: Plan, found: Found) -> int | None:
+        """The page that is meant; None for all."""
+        if plan.page < 0:
+            return max((one.page or 0 for one in found.citations), default=0)
+        if plan.page or plan.when not in ("after", "before"):
+            return plan.page or None
+        told = next(
+            (one.page for turn in reversed(self._turns) for one in turn.reply.citations
+             if one.page is not None), 0,
+        )  # fmt: skip
+        return told + (1 if plan.when == "after" else -1)
 
     def _read_given(self, plan: Plan) -> Outcome:
         found = self._call("read", given=1)
@@ -67,9 +83,12 @@ class Words(Searches):
         return Outcome("unwritten", plan)
 
     def _listen(self, plan: Plan) -> Outcome:
-        if plan.subject and not (plan.reference or plan.modality or plan.item or plan.when):
+        named = plan.reference or plan.modality or plan.item or plan.when or plan.definite
+        if plan.subject and not named:
             return self._told_about(plan, "speech")
-        item = self._item(plan if plan.item else replace(plan, subject=""))
+        item = self._item(plan if plan.item or plan.definite else replace(plan, subject=""))
+        if plan.definite:
+            plan = replace(plan, subject="", definite=False)
         if isinstance(item, Outcome):
             return item
         if item.modality not in ("audio", "video") and plan.subject:
@@ -93,6 +112,8 @@ class Words(Searches):
             None,
         )  # fmt: skip
         length = float(item.metadata.get("duration") or 0.0)
+        if plan.second is not None:
+            return max(0.0, plan.second - AROUND), plan.second + AROUND
         if plan.when == "start":
             return 0.0, max(3.0, length / 6)
         if plan.when == "end":

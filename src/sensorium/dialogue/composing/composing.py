@@ -24,7 +24,7 @@ LISTED = 10
 """Items of a list that have a line of their own."""
 
 
-def compose(outcome: Outcome, language: str, steps: Sequence[Step]) -> Reply:
+def compose(outcome: Outcome, language: str, steps: Sequence[Step], first: int = 1) -> Reply:
     """The reply that tells an outcome.
 
     Parameters
@@ -33,9 +33,11 @@ def compose(outcome: Outcome, language: str, steps: Sequence[Step]) -> Reply:
     language : str
         ``"en"`` or ``"zh"``.
     steps : sequence of Step
+    first : int
+        Number of the first citation.
     """
     words = CHINESE if language == "zh" else ENGLISH
-    citations = tuple(replace(one, number=n) for n, one in enumerate(outcome.citations, 1))
+    citations = tuple(replace(one, number=n) for n, one in enumerate(outcome.citations, first))
     text = _Telling(outcome, words, language, citations).text()
     return Reply(
         text, language, citations, outcome.hits, outcome.count, outcome.refused, outcome.asks,

@@ -76,6 +76,8 @@ WORDS = Words(
         "which": "Which one do you mean?",
         "too few": "Only {shown} were shown: which one do you mean?",
         "nothing shown": "Nothing was shown yet: what do you mean?",
+        "none given": "You gave nothing of that kind in this conversation: what do you mean?",
+        "given gone": "What you gave is no longer at {path}: give it again.",
         "what": "What shall I look for?",
         "help": (
             "Ask for what is in your files: \u201cphotos of castles\u201d, \u201chow many\u201d, "

@@ -10,8 +10,11 @@ import re
 from dataclasses import dataclass, replace
 
 from sensorium.dialogue.plan import Plan, Reference
+from sensorium.dialogue.understanding import english_frames as frames
 from sensorium.dialogue.understanding import english_words as words
 from sensorium.dialogue.understanding.dates import Period, take_period
+from sensorium.dialogue.understanding.english_going_on import going_on
+from sensorium.dialogue.understanding.english_phrases import Meant, take_phrase
 from sensorium.dialogue.understanding.numbers import number_of
 from sensorium.dialogue.understanding.scanning import GAP, Scan
 from sensorium.dialogue.understanding.spelling import corrected
@@ -45,19 +48,33 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     talk = _small_talk(scan, given)
     if talk:
         return Plan(intent=talk, question=said)
-    few = scan.take(words.IF)
-    continues = scan.take(words.CORRECTION) is not None
-    continues = scan.take(words.CONTINUES) is not None or continues
-    if scan.has(words.HOLDS):
+    plain = frames.bare(scan.rest)
+    if words.HOLDS.search(plain):
         return Plan(intent="holds", question=said)
-    if scan.has(words.MORE):
-        return Plan(intent="more", question=said)
+    if (more := words.MORE.match(plain)) is not None:
+        return Plan(intent="more", number=_count_of(more[0]), question=said)
+    goes = going_on(plain)
+    if goes.widened:
+        return Plan(continues=True, widened=goes.widened, question=said)
+    scan = Scan(goes.rest)
+    few = scan.take(words.IF)
+    scan.rest, meant = take_phrase(frames.without_relatives(scan.rest))
+    scan.rest = frames.without_relatives(scan.rest)
     if (judged := _judged(scan.rest, given)) is not None:
+        if judged.reference is not None and meant is not None and meant.reference is not None:
+            judged = replace(judged, reference=meant.reference)
         return replace(judged, question=said)
-    plan = _scanned(scan, today, given, plain)
+    plan = _scanned(scan, today, given, goes.rest, meant)
     if few and few["n"]:
         plan = replace(plan, number=number_of(few["n"]))
-    return replace(plan, question=" ".join(said.split()), continues=continues or plan.continues)
+    adds = bool(goes.adds and plan.subject) and plan.intent == "find" and not given
+    adds = adds and plan.reference is None and not plan.definite
+    if adds:  # "boats" and "in winter"
+        plan = replace(plan, subject=f"{goes.adds} {plan.subject}")
+    return replace(
+        plan, question=" ".join(said.split()), continues=goes.continues or plan.continues,
+        same=plan.same or adds,
+    )  # fmt: skip
 
 
 def _judged(text: str, given: int) -> Plan | None:
@@ -78,8 +95,10 @@ def _judged(text: str, given: int) -> Plan | None:
     )  # fmt: skip
 
 
-def _scanned(scan: Scan, today: datetime.date, given: int, plain: str) -> Plan:
+def _scanned(scan: Scan, today: datetime.date, given: int, plain: str, meant: Meant | None) -> Plan:
     """A plan by the classes of words that are found, in the order in which they bind."""
+    meant = meant or Meant()
+    second = _second(scan)
     # What is between quotes is the subject, whatever words stand in it.
     quoted = scan.take(words.QUOTED)
     intent, fact, order = _intent(scan)
@@ -94,20 +113,30 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str) -> Plan:
         if intent in ("listen", "read", "transcribe") and (not given)
         else None
     )
-    definite = intent in ("", "facts") and scan.take(words.DEFINITE) is not None
-    adjective = scan.take(words.ADJECTIVE_ONE) if intent == "" and not scan.has(words.NOT) else None
     same = scan.take(words.SAME) is not None and intent != "compare"
-    another = scan.take(words.ANOTHER_ONE) if intent == "" and not adjective else None
-    not_that = intent == "" and scan.has(words.NOT_THE_ONE)
+    another = scan.take(words.ANOTHER_ONE) if intent == "" else None
     similar = scan.take(words.SIMILAR) is not None
     period = take_period(scan, "en", today) or Period()
     reference, means_given = _reference(scan, given)
+    if given and meant.definite and meant.reference is not None:
+        meant = replace(meant, reference=None, definite=False)  # "this instrument" was given
+        reference, means_given = None, True
+    elif meant.reference is not None:
+        reference, means_given = meant.reference, False
+    elif meant.definite:
+        reference, means_given = None, False
+    if intent == "compare" and reference is not None and reference.kind == "before":
+        reference = Reference("two")  # "compare it with the one before"
     if intent == "explain":
         scan.take_all(words.MATCHED)
-    excluded = _excluded(scan)
-    order = order or next((name for name, pattern in words.ORDER if scan.take(pattern)), "")
+    excluded = (*meant.excluded, *_excluded(scan))
+    order = (
+        order
+        or meant.order
+        or next((name for name, pattern in words.ORDER if scan.take(pattern)), "")
+    )
     than = next((name for name, pattern in words.THAN if scan.take(pattern)), "")
-    number = _number(scan)
+    number = meant.number or _number(scan)
     if intent in ("moment", "listen"):
         scan.take_all(words.MOMENT_VERBS)
     kinds = _kinds(scan)
@@ -115,22 +144,41 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str) -> Plan:
         reference = Reference("it")
     scan.take_all(words.ASKING)
     subject = quoted[1].strip() if quoted else _edged(scan.rest)
-    for described in (adjective, another):
-        if described is not None:
-            subject = f"{described['what']} {subject}".strip()
+    described = another["what"] if another is not None else meant.described
+    subject = f"{described} {subject}".strip()
     return _settled(
         Plan(
             intent=intent or "find", subject=subject, excluded=excluded,
             modality=kinds.modality, after=period.after, before=period.before, order=order,
-            than=than, number=number, reference=reference, given=means_given,
+            than=than, number=number, reference=reference,
+            given=means_given or bool(given and same),
             same=same or another is not None,
             several=kinds.several or _is_plural(subject), fact=fact, relevant=relevant, when=when,
             item=named["name"] if named else "", page=_page_of(page),
-            definite=definite or adjective is not None,
-            but_one=not_that and not subject,
+            definite=meant.definite, but_one=meant.but_one, second=second,
         ),
         plain, similar, asked=intent != "",
     )  # fmt: skip
+
+
+def _second(scan: Scan) -> float | None:
+    """The moment of a film or recording that is meant, in seconds."""
+    match = words.SECOND.search(scan.rest)
+    if match is None:
+        return None
+    rest = f"{scan.rest[: match.start()]} {scan.rest[match.end() :]}"
+    if not words.SECOND_ALONE.fullmatch(rest):
+        return None
+    scan.rest = rest
+    if match["s"]:
+        return float(int(match["h"] or 0) * 3600 + int(match["m"]) * 60 + int(match["s"]))
+    number = int(match["n"] or match["n2"])
+    return float(number * 60 if match["minute"] or match["minutes"] else number)
+
+
+def _count_of(text: str) -> int:
+    """The first number in a text; 0 for none."""
+    return next((n for n in map(number_of, re.findall(r"\w+", text)) if n > 1), 0)
 
 
 def _page_of(match: re.Match[str] | None) -> int:
@@ -193,43 +241,22 @@ def _intent(scan: Scan) -> tuple[str, str, str]:
 
 def _reference(scan: Scan, given: int) -> tuple[Reference | None, bool]:
     """Items that are meant by what was said before, and whether media of this turn are meant."""
-    if scan.take(words.BEFORE) is not None:
-        return Reference("before"), False
-    if (match := scan.take(words.FIRST_FEW)) is not None:
-        if match["both"] or match["two"]:
-            return Reference("two"), False
-        kind = "last" if match["end"] == "last" else "first"
-        return Reference(f"{kind} few" if kind == "last" else "first", number_of(match["n"])), False
-    if (match := scan.take(words.TWO_ORDINALS)) is not None:
-        other = -1 if match["other"] == "last" else number_of(match["other"])
-        return Reference("ordinal", number_of(match["one"]), other=other), False
-    if (match := scan.take(words.ORDINAL)) is not None:
-        said = match["digit"] or match["ord"] or match["bare"]
-        return Reference(
-            "ordinal", number_of(said), _kind_of(match["okind"] or match["bkind"])
-        ), False
-    if (match := scan.take(words.LAST)) is not None:
-        return Reference("last", 2 if match["nth"] else 1, _kind_of(match["lkind"])), False
-    if (match := scan.take(words.OTHER)) is not None:
-        return Reference("others", 0 if match["s"] else 1, _kind_of(match["xkind"])), False
+    if scan.take(words.BOTH) is not None:
+        return Reference("two"), False
     if (match := scan.take(words.THOSE)) is not None:
         return (None, True) if given > 1 else (Reference("those"), False)
     if (match := scan.take(words.IT)) is not None:
-        return (None, True) if given else (Reference("it", 1, _kind_of(match["ikind"])), False)
+        return (
+            (None, True)
+            if given
+            else (Reference("it", 1, words.kind_of(match["ikind"] or "")), False)
+        )
     if (match := scan.take(words.THE_KIND)) is not None:
         kind = next((name for name in words.KINDS if match[name]), "")
         if given:
             return None, True
         return Reference("kind", 1, kind), False
     return None, False
-
-
-def _kind_of(word: str | None) -> str:
-    if not word:
-        return ""
-    return next(
-        (kind for kind, words in words.KINDS.items() if re.fullmatch(words, word.strip())), ""
-    )
 
 
 def _excluded(scan: Scan) -> tuple[str, ...]:
@@ -242,9 +269,10 @@ def _excluded(scan: Scan) -> tuple[str, ...]:
 
 
 def _number(scan: Scan) -> int:
-    match = scan.take(words.MANY)
-    if match is None:
+    match = words.MANY.search(scan.rest)
+    if match is None or words.OF_THINGS.search(scan.rest[: match.start()]):
         return 0
+    scan.take(words.MANY)
     return 3 if match["few"] else number_of(match["n"])
 
 
@@ -279,7 +307,14 @@ def _is_plural(subject: str) -> bool:
 
 def _settled(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
     """Settle what only the whole of a request tells."""
-    plain = words.CONTINUES.sub("", plain)
+    if plan.intent == "quote" and plan.reference is not None and plan.reference.kind == "turn":
+        return replace(plan, intent="pick")
+    if plan.second is not None:
+        return replace(plan, intent="listen", subject="", when="")
+    if plan.when in ("after", "before") and re.search(r"\bpage\b", plain):
+        return replace(plan, intent="read", modality="", subject="")
+    if plan.intent == "count" and words.OF_TEXT.match(plain):
+        return replace(plan, intent="answer")
     if similar:
         return replace(plan, intent="find", fact="similar")
     if plan.when and plan.intent in ("find", "look", "moment") and not plan.subject:

@@ -26,23 +26,17 @@ ANY_KIND = "|".join(KINDS.values())
 THING = rf"(?:ones?|items?|files?|results?|hits?|things?|{ANY_KIND})"
 
 
+def kind_of(word: str) -> str:
+    """The kind of media that a word names; empty for "one", "hits" and no word."""
+    word = word.strip()
+    return next((kind for kind, said in KINDS.items() if word and re.fullmatch(said, word)), "")
+
+
 def _of(*patterns: str) -> re.Pattern[str]:
     # A pattern may end with the space before a word.
     return re.compile(rf"\b(?:{'|'.join(patterns)})(?:(?<!\w)|(?!\w))")
 
 
-CORRECTION = re.compile(
-    r"^(?:no+|nope|sorry|actually|wait|not\s+that(?:\s+one)?|wrong)?[\s,.!;:-]*"
-    r"(?:i|we)\s+(?:actually\s+)?(?:mean|meant|was\s+asking\s+(?:for"
-    r"|about)|said|was\s+looking\s+for)"
-    r"\b[\s,:]*|^(?:no+|nope|sorry|actually|wait"
-    r"|rather)\s*[,.!;:-]+\s*(?:not\s+that(?:\s+one)?\s*[,.;:-]*)?"
-)
-CONTINUES = re.compile(
-    r"^(?:and|but|or|then|so)?[\s,]*(?:what|how)\s+about\b|^(?:and"
-    r"|but|or)\b[\s,]*|^(?:now|then|also)\b[\s,]*"
-    r"|^(?=only\b|just\b)"
-)
 SAME = _of(r"(?:the\s+)?same(?:\s+(?:ones?|thing|again|search|question|kind|photos?|pictures?))?"
             r"(?:\s*,?\s*(?:but|only|just|with|for))?")  # fmt: skip
 
@@ -79,16 +73,17 @@ HOLDS = _of(
     r"what\s+is\s+(?:in\s+)?here(?=\W*$)", r"what\s+kinds?\s+of\s+(?:media|files|things|items)",
 )  # fmt: skip
 MORE = re.compile(
-    r"^\W*(?:(?:show|give)\s+(?:me\s+)?|any\s+|some\s+)*(?:more|next|others?|further)"
+    rf"^(?!\W*the\s+others)\W*(?:(?:show|give)\s+(?:me\s+)?|any\s+|some\s+|the\s+|(?:{ENGLISH_NUMBER}|\d+)\s+)*"
+    r"(?:more|next|others?(?=\W*$)|further|anything\s+else)"
     r"(?:\s+(?:of\s+(?:them|these|those)|please|results?|ones?|hits?|page))*\W*$"
-    r"|^\W*(?:are\s+there|is\s+there|do\s+(?:you|i)\s+have|what)\s+(?:any\s+)?(?:more|else|others?)"
-    r"(?:\s+of\s+(?:them|these|those))?\W*$|^\W*(?:go\s+on|continue|keep\s+going)\W*$"
+    r"|^\W*(?:are\s+there|is\s+there|do\s+(?:you|i)\s+have|what)\s+(?:any\s+|anything\s+)?(?:more|else|others?)"
+    r"(?:\s+of\s+(?:them|these|those))?\W*$|^\W*(?:go\s+on|continue|keep\s+going"
+    r"|(?:is|was)\s+(?:that|this|it)\s+(?:all|everything))\W*$"
 )
 SIMILAR = _of(
     r"(?:(?:something|anything|others?|ones?|more)\s+)?(?:similar|alike)(?:\s+(?:to|ones?))?",
-    r"(?:more|others?|something|anything|ones?|looks?|looking"
-    r"|much|just|is|are)\s+like(?=\s+(?:it|this|that|these|those"
-    r"|the))",
+    r"(?:more|most|others?|another|something|anything|ones?|looks?|looking"
+    r"|much|just|is|are)\s+(?:\w+\s+)?like(?=\s+(?:it|this|that|these|those|them|the)\b)",
     r"resembl(?:es|ing|e)", r"of\s+the\s+same\s+kind(?:\s+as)?",
 )  # fmt: skip
 EXPLAIN = _of(
@@ -112,14 +107,16 @@ QUOTE = _of(
 )
 WHEN = (
     ("after", _of(
-        r"(?:what\s+)?(?:else\s+)?(?:comes?|came|is\s+(?:said"
-        r"|shown)|happens|follows)\s+(?:right\s+)?"
+        r"(?:what\s+)?(?:else\s+)?(?:comes?|came|(?:is|was)\s+(?:said"
+        r"|shown)|happens|happened|follows)\s+(?:right\s+)?"
         r"(?:after|next)(?:\s+(?:it|that"
         r"|this))?(?:wards)?", r"what\s+(?:is\s+)?next", r"what\s+follows",
+        r"after\s+(?:it|that|this)(?=\W*$)", r"the\s+(?:next|following)\s+page|the\s+page\s+after",
     )),
     ("before", _of(
-        r"(?:what\s+)?(?:comes?|came|is\s+(?:said|shown)|happens)\s+(?:right\s+|just\s+)?"
+        r"(?:what\s+)?(?:comes?|came|(?:is|was)\s+(?:said|shown)|happens|happened)\s+(?:right\s+|just\s+)?"
         r"before(?:\s+(?:it|that|this))?",
+        r"before\s+(?:it|that|this)(?=\W*$)", r"the\s+previous\s+page|the\s+page\s+before",
     )),
     ("at", _of(
         r"(?:at|in|during)\s+(?:that|this)\s+(?:very\s+)?(?:moment|point|second|time|scene|part)",
@@ -134,18 +131,24 @@ WHEN = (
         r"(?:the\s+)?(?:closing|final|last)\s+(?:scene|sentence|words?|seconds?)(?:\s+of)?",
     )),
 )  # fmt: skip
+SECOND = re.compile(
+    r"\b(?:(?:at|to|from|around|after)\s+)?(?:(?:(?P<h>\d{1,2}):)?(?P<m>\d{1,2}):(?P<s>\d\d)\b"
+    r"|(?:the\s+)?(?:(?P<minute>minute)|second)\s+(?P<n>\d{1,4})\b"
+    r"|(?P<n2>\d{1,4})\s+(?:seconds?|(?P<minutes>minutes?))(?:\s+in)?\b)"
+)
+"""A moment of a film or recording: "at 1:20", "second 40"."""
+SECOND_ALONE = re.compile(
+    r"(?:\W|\b(?:what|is|are|was|do|does|did|said|says?|shown|show|happens?|happening|happened|we|you|i"
+    r"|they|one|see|seen|hear|heard|go|jump|skip|take|me|play|to|at|in|on|it|this|that|film|video|movie"
+    r"|clip|recording|audio|the|can|be|there|then|and|from|start|say)\b)*"
+)
+"""What may stand beside a moment that is meant; where more does, the numbers are of a text."""
 PAGE = _of(r"(?:on\s+|of\s+)?(?:the\s+)?page\s+(?P<n>\d{1,4}|" + ENGLISH_NUMBER[2:] + r")",
             r"(?:on\s+)?the\s+(?P<o>" + ENGLISH_ORDINAL + r"|last)\s+page")  # fmt: skip
 NAMED_ITEM = _of(
     r"(?:in|on|from|of|by|per|at)\s+(?:the|this|that|my|our)\s+(?P<name>(?!film\b|photo\b|picture\b"
     r"|first\b|second\b|third\b|last\b|collection\b|folder\b|same\b|beginning\b|end\b)"
     r"[a-z]+(?:\s+[a-z]+)?)(?=\W*$)",
-)
-BEFORE = _of(
-    r"(?:the\s+)?(?:one|photo|picture|film|recording|hit|result|item)s?\s+(?:from\s+)?before"
-    r"(?:\s+(?:that|this|it))?",
-    r"(?:the\s+)?(?:previous|earlier|former)\s+(?:one|" + ANY_KIND + r")",
-    r"(?:back\s+to|go\s+back\s+to)\s+the\s+(?:previous|first|earlier|one\s+before)(?:\s+one)?",
 )
 TRANSCRIBE = _of(r"transcri(?:be|bes|pt|ption|pts)(?:\s+(?:of|for))?",
                   r"write\s+down\s+(?:what\s+is\s+said|every\s+word|everything)")  # fmt: skip
@@ -229,7 +232,7 @@ FACT = (
     r"|which)\s+camera")),
     ("license", _of(r"(?:what|which)\s+licen[cs]e(?:\s+(?:is|has"
     r"|does))?", r"(?:the\s+)?licen[cs]e\s+of")),
-    ("name", _of(r"(?:what|which)\s+(?:is\s+)?(?:the\s+)?(?:file\s*name|path"
+    ("name", _of(r"(?:what|which)\s+(?:is\s+)?(?:the\s+|its\s+)?(?:file\s*name|path"
     r"|name\s+of\s+the\s+file)", r"where\s+is\s+the\s+file")),
 )  # fmt: skip
 COMPARE = _of(
@@ -337,55 +340,14 @@ NOT = re.compile(
     r"|and\s+(?:with|from|in)|from|taken|please)\b|[\x1f,;.?!]"
     r"|$)"
 )
-NOT_THE_ONE = re.compile(
-    r"^\W*(?:but\s+)?(?:not|without|except)\s+the\s+[a-z-]+(?:\s+[a-z-]+)?\s+ones?\W*$"
+BOTH = _of(
+    rf"both(?:\s+of\s+(?:them|these|those))?(?:\s+{THING})?",
+    r"(?:of\s+)?the\s+two(?=\s+(?:is|are|was|were|of)\b|\W*$)",
 )
-"""One of those that were shown is not wanted: "not the pink one"."""
-TWO_ORDINALS = _of(
-    rf"the\s+(?P<one>{ENGLISH_ORDINAL})(?:\s+(?:one|{ANY_KIND}))?\s+(?:and|or|with|to|from)"
-    rf"\s+(?:the\s+)?(?P<other>{ENGLISH_ORDINAL}|last)(?:\s+(?:ones?|{ANY_KIND}))?"
-)
-ORDINAL = _of(
-    rf"(?:the\s+)?(?:(?:photo|picture|image|film|video|recording"
-    rf"|hit|result|item|number|no\.?|nr\.?|one)\s+(?:number\s+)?"
-    rf"|#\s*)(?P<digit>\d{{1,2}}|{ENGLISH_NUMBER[2:]})(?!\s+(?:of"
-    rf"|photos?|pictures?|years?))",
-    rf"(?:the|that)\s+(?P<ord>{ENGLISH_ORDINAL})(?:\s+(?:of\s+(?:them"
-    rf"|these|those)|(?P<okind>{THING})))?(?:\s+(?:of\s+(?:them"
-    rf"|these|those)))?(?!\s+(?:of|with|showing|in\s+which)\b)",
-    rf"(?P<bare>{ENGLISH_ORDINAL})\s+(?P<bkind>{THING})(?!\s+(?:of|with)\b)",
-)
-FIRST_FEW = _of(
-    rf"(?:the\s+)?(?P<end>first|last|top)\s+(?P<n>\d{{1,2}}|two"
-    rf"|three|four|five|six|seven|eight|nine|ten)(?:\s+{THING})?(?:\s+of\s+(?:them"
-    rf"|these|those))?",
-    r"(?:of\s+)?the\s+(?P<two>two)(?=\s+(?:is|are|was|were|of)\b|\W*$)",
-    r"(?P<both>both(?:\s+of\s+(?:them|these|those))?)",
-)
-LAST = _of(
-    rf"(?:the\s+)?(?P<nth>second(?:\s+to)?\s+"
-    rf"|next\s+to\s+)?last(?:\s+(?P<lkind>{THING}))?(?:\s+of\s+(?:them"
-    rf"|these|those))?(?!\s+(?:year|month|week|summer|winter"
-    rf"|spring|autumn|fall|\w+day)\b)"
-)
-OTHER = _of(rf"the\s+other(?P<s>s|\s+ones|\s+two)?(?:\s+(?P<xkind>{THING}))?")
 THOSE = _of(
-    rf"(?:all\s+)?(?:of\s+|among\s+)?(?:these|those|them|they)(?:\s+(?:{THING}))?(?:\s+(?:(?:that"
+    rf"(?:all\s+)?(?:of\s+|among\s+)?(?:these|those|them|they)(?:\s+(?:two|three|four|five))?(?:\s+(?:{THING}))?(?:\s+(?:(?:that"
     rf"|which)\s+are|with(?=\s+no\b)))?",
     r"(?:the\s+)?ones(?=\s+(?:without|with|from|that|which)\b)",
-)
-DEFINITE = _of(
-    r"(?:which|what)\s+(?:one\s+)?of\s+(?:them|these|those)\s+(?:is\s+"
-    r"|are\s+|has\s+|have\s+|was\s+|shows?\s+)?(?=\w)",
-    r"(?:the|that)\s+(?:one|"
-    + ANY_KIND
-    + r")s?\s+(?=(?:with|without|from|in|on|at|by|where|that|which"
-    r"|who|of|\w+ing|taken|under|near|behind)\b)",
-)
-ADJECTIVE_ONE = _of(
-    r"(?:the|that)\s+(?P<what>(?!same\b|other\b|previous\b|first\b"
-    r"|second\b|third\b|last\b|next\b|right\b|wrong\b|very\b"
-    r"|only\b)[a-z-]+(?:\s+[a-z-]+)?)\s+ones?\b"
 )
 ANOTHER_ONE = _of(r"an?\s+(?P<what>(?!good\b|nice\b|new\b|other\b|similar\b)[a-z-]+)\s+one(?!s)")
 """One of the kind that was asked for, described by another word: "an empty one"."""
@@ -403,9 +365,18 @@ KIND_WORD = _of(
     rf"|which\s+shows?|with|depicting|where|in\s+which|about"
     rf"|from))?"
 )
+OF_TEXT = re.compile(
+    rf"^\W*how\s+many\s+(?!(?:{ANY_KIND})\b)[a-z-]+(?:\s+[a-z-]+)?\s+(?:does|do|did|has|can|will|must|should|may)"
+    r"\s+(?!(?:you|we|i|it|they|the\s+(?:collection|library|archive))\b)\w"
+)
+"""A number that a text tells, and nobody counts here: "how many members does the club have"."""
 MANY = _of(rf"(?P<n>\d{{1,2}}|{ENGLISH_NUMBER[2:]})(?=\s+(?:(?:\w+\s+)?(?:{THING})|\w+s)\b)",
             r"(?:a\s+)?(?P<few>few|couple(?:\s+of)?|several)")  # fmt: skip
 
+OF_THINGS = re.compile(
+    r"\b(?:with|of|has|have|having|showing|and|where|that|are|by|between|for|in)\s*$"
+)
+"""Before a number that is of things in an item, and not of items: "with two dogs"."""
 ASKING = _of(
     r"please",
     r"pls",
@@ -441,7 +412,7 @@ ASKING = _of(
     r"who\s+(?:is|are)(?=\s+in\b)",
 )
 EDGES = re.compile(
-    r"^(?:(?:an?|the|any|all|some|every|my|our|your|of|for|about"
+    r"^(?:(?:an?|the|any|all|taken|made|where|shows?|some|every|my|our|your|of|for|about"
     r"|with|from|in|on|at|is|are|was|were|be|been|to|do|does"
     r"|did|and|or|but|what|which|who|whose|that|there|have|has"
     r"|one|ones|me|us|showing|by|it|out|as|have\s+been|being"

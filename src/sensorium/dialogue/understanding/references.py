@@ -9,6 +9,9 @@ from sensorium.collection import Hit
 from sensorium.dialogue.plan import Plan, Reference
 from sensorium.dialogue.turns import Reply, Turn
 
+AGAIN = ("facts", "look", "read", "listen", "transcribe", "is")
+"""Intents that "and the third?" asks again of another item."""
+
 LISTS = ("find", "count", "more", "answer", "compare")
 """Intents whose replies show lists, which ordinals count in."""
 
@@ -41,14 +44,22 @@ def resolve(reference: Reference, turns: Sequence[Turn]) -> Resolved:
     if focus is not None and reference.modality and focus.modality != reference.modality:
         focus = None
     kind, number = reference.kind, reference.number
-    if kind == "ordinal":
-        found = listed[number - 1 : number]
-        if reference.other:
-            last = reference.other if reference.other > 0 else len(listed)
-            other = listed[last - 1 : last]
-            found = (*found, *other) if found and other else ()
+    if kind in ("ordinal", "except"):
+        places = [_place(one, len(listed)) for one in (number, *reference.more)]
+        found = tuple(listed[place] for place in places if place is not None)
+        if len(found) < len(places):
+            found = ()  # fewer were shown
+        elif kind == "except":
+            found = tuple(hit for hit in listed if hit not in found)
+    elif kind == "middle":
+        middle = listed[(len(listed) - 1) // 2 : len(listed) // 2 + 1]
+        if len(middle) > 1:
+            return Resolved(among=middle, shown=len(listed))
+        found = middle
+    elif kind == "turn":
+        found = _of_kind(_of_turn(turns, number), reference.modality)
     elif kind == "last":
-        found = listed[-number : len(listed) - number + 1] if number <= len(listed) else ()
+        found = listed[-number : len(listed) - number + 1] if 0 < number <= len(listed) else ()
     elif kind == "first":
         found = listed[:number] if len(listed) >= number else ()
     elif kind == "last few":
@@ -61,10 +72,7 @@ def resolve(reference: Reference, turns: Sequence[Turn]) -> Resolved:
     elif kind == "before":
         found = _before(turns)[number - 1 : number]
     elif kind == "others":
-        rest = tuple(hit for hit in listed if focus is None or hit.id != focus.id)
-        if number == 1 and len(rest) > 1:
-            return Resolved(among=rest, shown=len(listed))
-        found = rest
+        return _others(listed, focus, number)
     else:
         return _one(listed, focus, turns)
     return Resolved(tuple(found), shown=len(listed))
@@ -82,6 +90,56 @@ def _one(listed: tuple[Hit, ...], focus: Hit | None, turns: Sequence[Turn]) -> R
     if not plan.several and plan.intent != "count":  # "a castle": the best one
         return Resolved(listed[:1], shown=len(listed))
     return Resolved(among=listed, shown=len(listed))
+
+
+def _place(number: int, count: int) -> int | None:
+    """The place of what has a number, from 0; None where fewer were shown."""
+    place = number - 1 if number > 0 else count + number
+    return place if 0 <= place < count else None
+
+
+def _others(listed: tuple[Hit, ...], focus: Hit | None, number: int) -> Resolved:
+    """Those shown that are not the one in question, all or as many as are meant."""
+    rest = tuple(hit for hit in listed if focus is None or hit.id != focus.id)
+    if number and len(rest) > number:
+        return Resolved(among=rest, shown=len(listed))
+    return Resolved(rest if len(rest) >= number else (), shown=len(listed))
+
+
+def _of_turn(turns: Sequence[Turn], number: int) -> tuple[Hit, ...]:
+    """What the answer with a number showed, below 0 from the end."""
+    shown = [turn.reply.items for turn in turns if turn.reply.items and not turn.reply.refused]
+    place = _place(number, len(shown))
+    return shown[place] if place is not None else ()
+
+
+def each_request(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The turns, those with several requests as one turn for each."""
+    return tuple(
+        Turn(turn.said, turn.given, reply)
+        for turn in turns
+        for reply in (turn.reply.parts or (turn.reply,))
+    )
+
+
+def cited_before(turns: Sequence[Turn], number: int) -> int | None:
+    """The id of the item that ``[2]`` of the last reply with citations was; None where none was."""
+    for turn in reversed(turns):
+        if turn.reply.citations:
+            place = _place(number, len(turn.reply.citations))
+            return turn.reply.citations[place].item if place is not None else None
+    return None
+
+
+def last_of(turns: Sequence[Turn]) -> Plan | None:
+    """The plan of the last reply about one item, which "and the third?" asks again."""
+    for turn in reversed(turns):
+        plan = Plan.of(turn.reply.plan)
+        if plan.intent in AGAIN:
+            return plan
+        if plan.intent != "pick":
+            return None
+    return None
 
 
 def _firsts(turns: Sequence[Turn]) -> list[Hit]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from sensorium.dialogue.understanding.numbers import CARDINALS, ORDINALS
 from sensorium.encoders.ordinary import WORDS
 
 
@@ -22,11 +23,19 @@ FUNCTION_WORDS = _words(
     "movie movies newest number older oldest only photo photos picture pictures please read "
     "recording recordings said same search second show similar since sound sounds taken than "
     "there these third this those transcribe transcript video videos what when where which "
-    "without written other others newer largest longest shortest smallest latest "
+    "without written other others newer largest longest shortest smallest latest previous "
+    "anything something middle remaining answer question recording taken "
 )
 
 SHORTEST = 4
 """Letters of a word that is mended; among shorter ones nearly everything is near everything."""
+
+LONG = 7
+"""Letters of a word from which on two errors are mended."""
+
+EXCHANGED = {"teh": "the", "hte": "the", "adn": "and", "nad": "and", "nto": "not", "hwo": "how",
+             "woh": "who", "ohw": "how", "eth": "the", "fo": "of"}  # fmt: skip
+"""Short words of which two letters are exchanged, that mean nothing else."""
 
 
 def corrected(text: str) -> str:
@@ -39,7 +48,7 @@ def _known() -> frozenset[str]:
     from sensorium.tasks.terms import STOP_WORDS
 
     words = {part for word in WORDS for part in word.lower().split()}
-    return frozenset(words | STOP_WORDS | FUNCTION_WORDS | REAL)
+    return frozenset(words | STOP_WORDS | FUNCTION_WORDS | REAL | {*CARDINALS, *ORDINALS})
 
 
 REAL = _words(
@@ -66,10 +75,25 @@ REAL = _words(
 
 @cache
 def _mended(word: str) -> str:
+    if word in EXCHANGED:
+        return EXCHANGED[word]
     if len(word) < SHORTEST or word in _known() or word.rstrip("s") in _known():
         return word
     near = [other for other in FUNCTION_WORDS if len(other) >= SHORTEST and _one_step(word, other)]
+    if not near and len(word) >= LONG:
+        near = [
+            other for other in FUNCTION_WORDS
+            if len(other) >= LONG and other[0] == word[0] and _is_two_steps(word, other)
+        ]  # fmt: skip
     return near[0] if len(near) == 1 else word
+
+
+def _is_two_steps(word: str, other: str) -> bool:
+    """Whether leaving a letter out of each, the same else, makes one of the other."""
+    if abs(len(word) - len(other)) > 1:
+        return False
+    shorter = {word[:n] + word[n + 1 :] for n in range(len(word))}
+    return any(other[:n] + other[n + 1 :] in shorter for n in range(len(other)))
 
 
 def _one_step(word: str, other: str) -> bool:
