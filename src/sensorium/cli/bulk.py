@@ -98,6 +98,16 @@ def export(
         list[str] | None,
         typer.Option(help="Pictures to check an exported encoder with; 20 to 200 do."),
     ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="An encoder in 8 bits, calibrated on the pictures."),
+    ] = False,
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE", help="With --int8: captioned pictures, to see what search loses."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file or an earlier export.")
     ] = False,
@@ -106,15 +116,22 @@ def export(
     """Write a collection's items and vectors for other tools, or an encoder as ONNX.
 
     ``export TARGET`` writes the collection; ``export MODEL FOLDER --images PICTURES`` writes a hub
-    id, or a model's folder, so that it runs without torch, and checks it against the original.
+    id, or a model's folder, so that it runs without torch, and checks it against the original. With
+    ``--int8`` large layers multiply in 8 bits, also those of ``mini`` and of earlier exports.
     """
     if folder is not None:
         from sensorium.cli.models import export_encoder
 
         if collection is not None or layout is not None or overwrite:
             raise UsageError("--collection, --layout and --overwrite go with a collection's export")
-        export_encoder(str(target), folder, images or [], as_json)
+        if captions is not None and not int8:
+            raise UsageError("--captions goes with --int8")
+        export_encoder(str(target), folder, images or [], int8, captions, as_json)
         return
+    if int8 or captions is not None:
+        raise UsageError(
+            "--int8 goes with an encoder: export MODEL FOLDER --int8 --images PICTURES"
+        )
     if layout == "qrels":
         _export_judgements(target, collection, overwrite, as_json)
         return

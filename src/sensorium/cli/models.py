@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,8 @@ from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.terminal import print_json
 from sensorium.data.files import select_files
-from sensorium.encoders import DEFAULT_ENCODER, load_encoder, shipped_encoders
+from sensorium.encoders import DEFAULT_ENCODER, FolderEncoder, load_encoder, shipped_encoders
+from sensorium.encoders.folder import CONFIG
 from sensorium.encoders.registry import trust
 from sensorium.errors import SensoriumError, UsageError
 from sensorium.evaluation.report import Report
@@ -48,7 +50,6 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List encoders, and weights for tasks: what is installed, and what is worth trying."""
-    from sensorium.encoders import FolderEncoder
     from sensorium.encoders.catalogue import CATALOGUE
     from sensorium.encoders.hub_cache import command_of
     from sensorium.tasks.getting import fetch_model
@@ -175,26 +176,92 @@ def _print(title: str, lines: dict[str, Any]) -> None:
             output.console.print(f"  {key:<12}{value}", soft_wrap=True)
 
 
-def export_encoder(model: str, folder: Path, images: list[str], as_json: bool) -> None:
+def export_encoder(
+    model: str, folder: Path, images: list[str], int8: bool, captions: Path | None, as_json: bool
+) -> None:
     """Export an encoder to ONNX, which runs without torch, and check it against the original."""
-    from sensorium.encoders.export import export
-    from sensorium.encoders.hub import HubEncoder, options_of
-
     chosen = select_files(images, "image", "only pictures are compared")
     output.print_skipped(chosen.skipped)
     if images and not chosen.paths:
         raise UsageError(f"--images {' '.join(images)}: no picture there")
-    base, options = options_of(model)
-    report = export(HubEncoder(base, **options), folder, images=chosen.paths[:MOST_PICTURES])
-    towers = ", ".join(f"{modality} in {p}" for modality, p in report.precisions.items())
-    told = [
-        f"{agreement.modality:<6} {agreement.variant:<42} cosine to the original: median "
-        f"{agreement.median:.4f}, lowest {agreement.lowest:.4f} of {agreement.inputs}"
-        for agreement in report.agreements
+    paths = chosen.paths[:MOST_PICTURES]
+    told: list[str] = []
+    parts: list[Any] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        source = _folder_of(model)
+        if source is None:
+            from sensorium.encoders.export import export
+            from sensorium.encoders.hub import HubEncoder, options_of
+
+            base, options = options_of(model)
+            target = Path(temporary) / "float" if int8 else folder
+            report = export(HubEncoder(base, **options), target, images=paths)
+            towers = ", ".join(f"{modality} in {p}" for modality, p in report.precisions.items())
+            told += [
+                f"{agreement.modality:<6} {agreement.variant:<42} cosine to the original: median "
+                f"{agreement.median:.4f}, lowest {agreement.lowest:.4f} of {agreement.inputs}"
+                for agreement in report.agreements
+            ]
+            parts += report.agreements
+            if not int8:
+                told.append(f"{report.folder}: {report.bytes / 1e6:,.1f} MB; runs {towers}")
+                whole = {"folder": report.folder, "bytes": report.bytes}
+                parts.append({**whole, "precisions": report.precisions})
+            source = FolderEncoder(target)
+        elif not int8:
+            raise UsageError(f"{model} is exported already; with --int8 it is written in 8 bits")
+        if int8:
+            _in_8_bits(source, folder, paths, captions, told, parts)
+    output.print_report(Report(told, parts), as_json)
+
+
+def _folder_of(model: str) -> FolderEncoder | None:
+    """An encoder that is a folder of ONNX already: shipped, or exported before."""
+    if model in shipped_encoders() or (Path(model).expanduser() / CONFIG).exists():
+        encoder = load_encoder(model)
+        assert isinstance(encoder, FolderEncoder)
+        return encoder
+    return None
+
+
+def _in_8_bits(
+    source: FolderEncoder, folder: Path, images: list[Path], captions: Path | None,
+    told: list[str], parts: list[Any],
+) -> None:  # fmt: skip
+    from sensorium.encoders.int8 import export_int8
+
+    report = export_int8(source, folder, images=images, captioned=_captioned(captions))
+    for loss in report.losses:
+        line = (
+            f"{loss.modality:<6} {f'int8 ({loss.layers} layers)':<42} cosine to float: median "
+            f"{loss.median:.4f}, lowest {loss.lowest:.4f}; recall at 10 of the nearest by float "
+            f"{loss.kept:.3f} of {loss.inputs}"
+        )
+        told.append(f"{line}; stays in float: {loss.refusal}" if loss.refusal else line)
+    if report.float_recall is not None and report.int8_recall is not None:
+        told.append(
+            f"captions find their picture (recall at 10 of {report.captions}): "
+            f"{report.float_recall:.3f} in float, {report.int8_recall:.3f} in 8 bits"
+        )
+    told.append(f"{report.folder}: {report.bytes / 1e6:,.1f} MB; runs {report.runtime}")
+    parts.append(report)
+
+
+def _captioned(table: Path | None) -> list[tuple[Path, str]]:
+    """Pictures of a table and the first caption of each."""
+    if table is None:
+        return []
+    from sensorium.data.pairs import read_pairs
+
+    gathered = read_pairs(table).gathered()
+    pairs = [
+        (Path(source), texts[0])
+        for source, texts in zip(gathered.sources, gathered.texts, strict=True)
+        if isinstance(source, (str, Path)) and texts
     ]
-    told.append(f"{report.folder}: {report.bytes / 1e6:,.1f} MB; runs {towers}")
-    whole = {"folder": report.folder, "bytes": report.bytes, "precisions": report.precisions}
-    output.print_report(Report(told, [*report.agreements, whole]), as_json)
+    if not pairs:
+        raise UsageError(f"--captions {table}: names no picture with a caption")
+    return pairs
 
 
 MOST_PICTURES = 200

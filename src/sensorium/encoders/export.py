@@ -6,10 +6,7 @@ model it was made from before it is called done.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +18,9 @@ from sensorium.encoders.background import PASSAGES
 from sensorium.encoders.folder import QUERY_PREFIX, FolderEncoder, write_config
 from sensorium.encoders.hub import HubEncoder, document_prompt, has_query_route
 from sensorium.encoders.hub_loading import input_module
+from sensorium.encoders.placing import placed, require_new
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Image, Modality, Text
-from sensorium.replacing import remove_abandoned, unfinished
 
 try:
     import onnx
@@ -52,7 +49,7 @@ class Agreement:
     ----------
     modality : str
     variant : str
-        ``"f32"``, ``"bf16"`` or ``"int8"``, and what ran it.
+        ``"f32"`` or ``"bf16"``, and what ran it.
     median, lowest : float
     inputs : int
     """
@@ -110,16 +107,13 @@ def export(
         When the model's preprocessing cannot be written down in ``encoder.json``, or the towers
         give other vectors than the model. Nothing is left in the folder then.
     """
-    remove_abandoned(folder)  # also what a run left that was killed when all was in its place
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not empty: name a new folder")
+    require_new(folder)
     modalities = [m for m in encoder.space.modalities if m in (Modality.IMAGE, Modality.TEXT)]
     if not modalities:
         raise EncoderError(f"{encoder.source} has neither an image nor a text tower to export")
     if Modality.IMAGE in modalities and not images:
         raise UsageError("name pictures to check the image tower with: --images FOLDER")
-    with _placed(folder) as target:
-        target.mkdir()
+    with placed(folder) as target:
         config: dict[str, Any] = {
             "name": Path(encoder.source).name,
             "dimension": encoder.space.dimension,
@@ -147,17 +141,6 @@ def export(
         write_config(target, config)
     size = sum(path.stat().st_size for path in folder.iterdir())
     return ExportReport(folder, report.agreements, report.precisions, size)
-
-
-@contextmanager
-def _placed(folder: Path) -> Iterator[Path]:
-    try:
-        with unfinished(folder) as target:
-            yield target
-    except OSError as error:
-        raise EncoderError(
-            f"{folder}: cannot be written ({error.strerror or error}); nothing is left of it"
-        ) from error
 
 
 def _check(
@@ -190,38 +173,7 @@ def _check(
         if variant == "bf16" and found.lowest >= LEAST_COSINE_BF16:
             precision = "bf16"
     report.precisions[str(modality)] = precision
-    report.agreements.append(_int8(folder, config, modality, inputs, wanted))
     return precision
-
-
-def _int8(
-    folder: Path,
-    config: dict[str, Any],
-    modality: Modality,
-    inputs: Sequence[Any],
-    wanted: npt.NDArray[np.float32],
-) -> Agreement:
-    """How near vectors would be with weights in 8 bits: told, never written."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with tempfile.TemporaryDirectory() as temporary:
-        trial = Path(temporary) / "int8"
-        trial.mkdir()
-        tower = dict(config[modality.value], precision="f32")
-        quantize_dynamic(
-            folder / tower["model"], trial / tower["model"], weight_type=QuantType.QInt8
-        )
-        if "tokenizer" in tower:
-            shutil.copy(folder / tower["tokenizer"], trial)
-        others = {m.value for m in Modality if m != modality}
-        write_config(
-            trial, {k: v for k, v in config.items() if k not in others} | {modality.value: tower}
-        )
-        cosines = (FolderEncoder(trial, "onnxruntime").encode(inputs) * wanted).sum(axis=1)
-    return Agreement(
-        str(modality), "int8 (onnxruntime, not written)", float(np.median(cosines)),
-        float(cosines.min()), len(cosines),
-    )  # fmt: skip
 
 
 class _ImageTower(torch.nn.Module):  # type: ignore[misc]

@@ -62,6 +62,10 @@ CAPITALS = "capitals"
 (`sensorium.encoders.capitals`); where it is missing they are read as they are written."""
 
 
+INT8 = "int8"
+"""Of a tower: how many of its layers multiply in 8 bits (`sensorium.encoders.quantizing`)."""
+
+
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Write ``encoder.json`` when the other files are there, and note what is in them."""
     files = {
@@ -294,8 +298,9 @@ class FolderEncoder(Encoder):
                 path = self._model(self._config(modality))
                 precision = self._config(modality).get("precision", "bf16")
                 self._runtimes[modality] = load_runtime(
-                    path, self._runtime_name, precision, self._runs
-                )
+                    path, self._runtime_name, precision, self._runs,
+                    self._config(modality).get(INT8, 0),
+                )  # fmt: skip
             return self._runtimes[modality]
 
     @cached_property
@@ -332,7 +337,7 @@ class FolderEncoder(Encoder):
 _TOWERS = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
 _FITTING = ("size", "fit", "resample", "crop", "oversize")
 _FILE_KEYS = {"model", "tokenizer"}
-_NOT_PREPROCESSING = {*_FILE_KEYS, "precision"}
+_NOT_PREPROCESSING = {*_FILE_KEYS, "precision", INT8}
 
 
 def _collate_images(
@@ -371,6 +376,26 @@ _COLLATE: dict[
     Modality.IMAGE: _collate_images,
     Modality.TEXT: _collate_texts,
 }
+
+
+def collated(
+    modality: Modality, batch: Sequence[Prepared], tower: dict[str, Any]
+) -> dict[str, npt.NDArray[Any]]:
+    """What a tower takes, of what `FolderEncoder.prepare` made for each item of a batch.
+
+    Parameters
+    ----------
+    modality : Modality
+    batch : sequence of Prepared
+    tower : dict
+        Its part of ``encoder.json``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Names of the tower's inputs and arrays, batch first.
+    """
+    return _COLLATE[modality](batch, tower)
 
 
 def _is_plain(file: object) -> bool:
@@ -454,7 +479,7 @@ _MOST: dict[str, float] = {
 
 _OPTIONAL: dict[str, type] = {
     "pad_id": int, "pad_to": int, "oversize": float, "crop": float,
-    "prefix": str, QUERY_PREFIX: str,
+    "prefix": str, QUERY_PREFIX: str, INT8: int,
 }  # fmt: skip
 
 LEAST_CROP = 0.1
