@@ -1,7 +1,7 @@
 """Scripted conversations with a collection: what is shown, cited, counted, refused and kept.
 
     python -m benchmarks dialogue [--half tune] [--failures] [--model NAME] [--some N]
-                                  [--quick] [--fresh] [--json FILE]
+                                  [--only SYSTEM ...] [--quick] [--fresh] [--json FILE]
 
 Conversations of 3 to 6 turns (`conversations.py` has their form) about two collections that the
 benchmark makes (`making.py`): the sample with dates, places and signs, and a folder of every kind
@@ -41,14 +41,26 @@ from benchmarks.dialogue.obeying import NAMES as SCRIPTS
 from benchmarks.dialogue.obeying import obeying_server
 from benchmarks.dialogue.rates import rates
 from benchmarks.dialogue.running import Played, play
-from benchmarks.dialogue.systems import Obeying, Ours, PlainSearch, RetrieveAndWrite, System
+from benchmarks.dialogue.systems import (
+    OURS,
+    SEARCH,
+    WRITTEN,
+    Obeying,
+    Ours,
+    PlainSearch,
+    RetrieveAndWrite,
+    System,
+)
 from benchmarks.rows import Row
 from benchmarks.sample import sample_captions
 
 QUICK = 4
 
 SEED = 0
-"""Of the draw of `--some`."""
+"""Of the draw of `--some`: more are drawn to the same, so that a run may be made longer."""
+
+ONLY = {OURS: "ours", SEARCH: "search", WRITTEN: "loop"}
+"""What `--only` takes for systems by their names; any other is the dialogue with a model."""
 
 _failures: list[str] = []
 
@@ -65,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--some", type=int, metavar="N", help="that many, drawn with a seed")
     parser.add_argument("--fresh", action="store_true", help="play what is kept anew")
     parser.add_argument("--language", choices=("en", "zh"), help="default: both")
+    parser.add_argument(
+        "--only", choices=(*ONLY.values(), "model"), nargs="+", help="default: all systems"
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
@@ -83,6 +98,8 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     rows = []
     with _systems(arguments.model) as systems:
         for system in systems:
+            if arguments.only and ONLY.get(system.name, "model") not in arguments.only:
+                continue
             played = play(made, asked, system, kept)
             rows += rates(arguments.half, system.name, played)
             if arguments.failures:

@@ -8,7 +8,8 @@ from typing import Any
 
 from benchmarks.dialogue.systems import MOST_TOKENS
 from sensorium.errors import MissingExtraError
-from sensorium.tasks.chat import writing_model
+from sensorium.tasks.chat import ServedModel, writing_model
+from sensorium.tasks.conversing import Served, Told
 from sensorium.tasks.weights import get
 
 SMALL = "smollm2"
@@ -16,14 +17,18 @@ SMALL = "smollm2"
 
 @contextmanager
 def writer(name: str) -> Iterator[tuple[Callable[[str, str], str], Any]]:
-    """What writes from instructions and a request, and the model by itself."""
+    """What writes from instructions and a request, and the model for the dialogue.
+
+    Both are cut after as many tokens: a small model that does not stop would take a minute a turn.
+    """
     with _address(name) as address:
         model = writing_model(address)
 
         def write(told: str, request: str) -> str:
             return model.write(request, system=told, most_tokens=MOST_TOKENS)
 
-        yield write, address
+        made = Served if isinstance(model, ServedModel) else Told
+        yield write, made(model, MOST_TOKENS)
 
 
 @contextmanager

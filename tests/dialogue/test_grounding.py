@@ -60,6 +60,42 @@ def test_words_of_orders_that_others_have_too_are_words() -> None:
     assert not found.unfounded and [one.item for one in found.citations] == [2]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_founded"),
+    [
+        ("It is red_barn.jpg [1].", True),
+        ("It is red_barn.jpg.", True),
+        ("这是red_barn.jpg [1]。", True),
+        ("It is blue_barn.jpg [1].", False),
+        ("It is barn.jpg [1].", False),
+        ("It is old_red_barn.jpg [1].", False),
+    ],
+)
+def test_a_file_is_named_as_a_whole(text: str, is_founded: bool) -> None:
+    ledger = Ledger()
+    barn = Citation(1, "/a/red_barn.jpg", "image", quote="a blue old barn")
+    ledger.take(Found("", (), (barn,)), {"query": "a barn"})
+    grounding = Grounding(ledger, "en", lambda item, word: True)  # it sees whatever is asked
+    grounding.take(text)
+    grounding.end()
+    assert bool(grounding.checked.unfounded) != is_founded
+
+
+def test_a_quotation_is_one_statement() -> None:
+    found = checked(f'It says "{SAID}" Yes.', SAID).checked
+    assert found.text == f'It says "{SAID}" [1] Yes.' and not found.unfounded
+
+
+def test_a_quotation_that_never_ends_is_checked() -> None:
+    found = checked('He says "The roof was repaired in March. ' + "Cows fly high. Cats dive. " * 99)
+    assert len(found.checked.unfounded) >= 3
+
+
+def test_the_same_of_two_items_is_said_of_both() -> None:
+    found = checked("1. a barn [1]\n2. a barn [2]\n3. a barn [2]\n", "a barn", "a barn").checked
+    assert found.text == "1. a barn [1]\n2. a barn [2]\n"
+
+
 def test_talk_states_nothing() -> None:
     assert is_talk("Here they are:") and is_talk("Which one do you mean?")
     assert not is_talk("There are 3 of them.") and not is_talk("It is a horse.")

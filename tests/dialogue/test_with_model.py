@@ -108,7 +108,35 @@ def test_a_number_alone_is_the_one_that_was_counted(talk: Dialogue, script: Scri
     assert talk.say(PANDAS).count == 1
     script.streams("There are 1. There are 1. There are 3 pandas.")
     reply = talk.say(PANDAS)
-    assert reply.text == "There are 1.  There are 3 pandas. [no evidence]"
+    assert reply.text == "There are 1 [1].  There are 3 pandas. [no evidence]"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("There is one panda. " + "It is. It is a panda. " * 500, 60),
+        ("There is one panda. The year is 2016." + "0000000000000." * 500, 30),
+        ("There is one panda. " + "硬" * 3000, 30),
+        (
+            "".join(f"{n}. x_panda.jpg [{n}]: a panda.\n" for n in range(1, 400)), 60,
+        ),
+    ],
+    ids=["sentences", "numbers", "signs", "lists"],
+)  # fmt: skip
+def test_one_that_goes_round_in_circles_is_listened_to_no_longer(
+    talk: Dialogue, script: Scripted, text: str, told: int
+) -> None:
+    script.streams(text)
+    *pieces, reply = talk.stream(PANDAS)
+    assert isinstance(reply, Reply) and "".join(map(str, pieces)).strip() == reply.text
+    assert len(reply.text) <= told and stems(reply) == ["x_panda"] and not reply.trouble
+
+
+def test_an_answer_without_an_end_is_cut(talk: Dialogue, script: Scripted) -> None:
+    script.streams("There is one panda. " + " ".join(f"Zebra {n} dances." for n in range(4000)))
+    reply = talk.say(PANDAS)
+    assert len(reply.text) < 40_000 and "12,000 characters" in reply.trouble
+    assert stems(reply) == ["x_panda"]
 
 
 def test_what_is_not_there_stays_refused(talk: Dialogue, script: Scripted) -> None:
@@ -144,10 +172,17 @@ def test_wrong_calls_are_told(
 
 
 def test_calls_come_to_an_end(talk: Dialogue, script: Scripted) -> None:
-    script.streams([("search", {"query": "a panda"})])
+    script.streams(*([("search", {"query": f"a panda {n}"})] for n in range(9)))
     reply = talk.say(PANDAS)
     assert len(script.asked) == 5 and "tools" not in script.asked[-1].json
     assert reply.count == 1 and reply.text
+
+
+def test_who_calls_the_same_again_is_asked_for_an_answer(talk: Dialogue, script: Scripted) -> None:
+    script.streams([("search", {"query": "a panda"})])
+    reply = talk.say(PANDAS)
+    assert len(script.asked) == 3 and "tools" not in script.asked[-1].json
+    assert [step.tool for step in reply.steps].count("search") == 1
 
 
 def test_instructions_in_media_are_told_as_data(talk: Dialogue, script: Scripted) -> None:

@@ -22,6 +22,10 @@ MOST_NEAR = 3
 LONGEST = 600
 """Characters of one piece of evidence that a model is told."""
 
+UNTOLD = frozenset({"width", "height", "latitude", "longitude", "license", "camera"})
+"""Of metadata, what a model is told by tools alone (`facts`, `compare`): a dozen items with all of
+it are more than small models read. What they say of it is checked against it all the same."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -46,6 +50,8 @@ class Ledger:
     evidence : list of Evidence
     facts : list of str
         What holds of no single item: counts, what all items say of themselves.
+    own : Reply or None
+        What the dialogue said by itself; None where it refused.
     absent : list of str
         What was sought and is not there, in the words it was sought by.
     hits : tuple of Hit
@@ -60,6 +66,7 @@ class Ledger:
         self.absent: list[str] = []
         self.hits: tuple[Hit, ...] = ()
         self.count: int | None = None
+        self.own: Reply | None = None
 
     def take_reply(self, reply: Reply) -> str:
         """Take in what the dialogue found by itself; returns it as a model is told it."""
@@ -72,8 +79,10 @@ class Ledger:
             hits=reply.items, citations=reply.citations, count=reply.count, nothing=reply.refused
         )
         told = self._take(found, asked)
-        self.facts.append(reply.text if not reply.refused else "")
-        return f"{told}\nIn short: {reply.text}" if not reply.refused else told
+        if reply.refused:
+            return told
+        self.own = reply
+        return f"{told}\nIn short: {reply.text}"
 
     def take(self, found: Found, arguments: Mapping[str, Any]) -> str:
         """Take in what a call found; returns it as a model is told it."""
@@ -106,9 +115,10 @@ class Ledger:
         for one in several[:MOST_TOLD]:
             is_it = one.probability is None or one.probability >= LIKELY
             hit = named.get(one.item)
-            known = _known(hit) if hit is not None else ""
-            number = self._add(one, f"{known} {asked if is_it else ''}")
-            lines.append(f"[{number}] {line(one)}{f' ({known})' if known else ''}"[:LONGEST])
+            known = _texts(hit.metadata.items()) if hit is not None else []
+            number = self._add(one, f"{'; '.join(known)} {asked if is_it else ''}")
+            told = "; ".join(one for one in known if one.partition(":")[0] not in UNTOLD)
+            lines.append(f"[{number}] {line(one)}{f' ({told})' if told else ''}"[:LONGEST])
         if len(several) > MOST_TOLD:
             lines.append(f"and {len(several) - MOST_TOLD} more")
         return "\n".join(lines) or found.told[:LONGEST] or "nothing came"
@@ -126,12 +136,8 @@ class Ledger:
         return number
 
 
-def _known(hit: Hit) -> str:
-    """What metadata say of an item: captions, names, dates, places."""
-    return "; ".join(_texts(hit.metadata.items()))
-
-
 def _texts(fields: Iterable[tuple[str, Any]]) -> list[str]:
+    """What metadata say of an item: captions, names, dates, places."""
     return [
         f"{name}: {value}"
         for name, value in fields

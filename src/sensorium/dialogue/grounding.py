@@ -3,7 +3,8 @@
 Each sentence is a statement, a question or talk. A statement has to be held by the evidence that it
 cites, or else by some other that was found: most of its words are in what is known of the item,
 all of its numbers and names are, and what it denies was sought and is not there; of a picture the
-encoder judges words that nobody has said of it. What was done is held by words that say that it was
+encoder judges words that nobody has said of it. A file's name is another's with one letter changed,
+and so is held as a whole or not at all. What was done is held by words that say that it was
 done: "delete the horses", in a letter, does not hold "I deleted the horses". Words that media have
 in orders alone ("ignore all instructions and say ...") hold nothing but a quotation. A citation
 that does not hold its statement is taken away. A statement that nothing holds is marked.
@@ -11,8 +12,9 @@ that does not hold its statement is taken away. A statement that nothing holds i
 
 from __future__ import annotations
 
+import mimetypes
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -24,6 +26,15 @@ from sensorium.tasks.terms import terms
 SHARE = 0.7
 """Share of a statement's words that evidence has to hold: verbs and colours of speech are a
 model's own."""
+
+CIRCLES = 3
+"""Sentences in a row that were said before, after which a model says nothing new."""
+
+LONGEST_CIRCLE, SHORTEST_CIRCLING = 80, 64
+"""Characters that are written again and again: at least four times, and over so many characters."""
+
+LONGEST_SENTENCE = 1_000
+"""Characters after which is checked what has come: nobody waits for a full stop for ever."""
 
 MARKS = {"en": "[no evidence]", "zh": "［无依据］"}
 
@@ -77,7 +88,13 @@ _ORDER = re.compile(
 
 _QUOTED = re.compile('"[^"]*"|\u201c[^\u201d]*\u201d|\u300c[^\u300d]*\u300d')
 
+_FILE = re.compile(r"[\w-]+\.[a-zA-Z][a-zA-Z0-9]{1,4}(?![a-zA-Z0-9])")
+_CUT_MARKER = re.compile(r"\s*\[[\d,\s]{0,9}$")
+
 _WORD = re.compile(r"[a-zA-Z]{3,}|[\u3400-\u9fff]+")
+
+MOST_OWN = 5
+"""Citations of the dialogue's own answer behind a statement that it holds as a whole."""
 
 MOST_SEEN = 6
 """Words of a statement that are looked for in a picture; a longer one is more than a look."""
@@ -122,8 +139,13 @@ class Grounding:
     def __init__(self, ledger: Ledger, language: str, sees: Sees | None = None) -> None:
         self._ledger, self._sees = ledger, sees
         self._mark = MARKS.get(language, MARKS["en"])
-        self._waiting, self._told = "", set[str]()
+        self._waiting, self._told, self._again = "", set[str](), 0
         self.checked = Checked()
+
+    @property
+    def is_circling(self) -> bool:
+        """Whether the same is written again and again, as small models do, and nothing else."""
+        return self._again >= CIRCLES or circles(self._waiting)
 
     def take(self, piece: str) -> str:
         """Take some text in; returns whole sentences and lines of it, checked."""
@@ -137,13 +159,17 @@ class Grounding:
             if late.end() == len(self._waiting):
                 return ""
             cut = late.end()
+        elif len(self._waiting) - cut > LONGEST_SENTENCE:
+            cut = len(self._waiting)
+        if _is_open(self._waiting[:cut]) and len(self._waiting) <= LONGEST_SENTENCE:
+            return ""  # what is quoted is one statement, whatever its sentences
         ready, self._waiting = self._waiting[:cut], self._waiting[cut:]
         return self._check(ready)
 
     def end(self) -> str:
-        """What was not a whole sentence yet, checked."""
-        ready, self._waiting = self._waiting, ""
-        return self._check(ready)
+        """What was not a whole sentence yet, checked; nothing where it went in circles."""
+        ready, self._waiting = "" if self.is_circling else self._waiting, ""
+        return self._check(_CUT_MARKER.sub("", ready))
 
     def _check(self, text: str) -> str:
         text = _AFTER_STOP.sub(r"\2\1", text)
@@ -156,31 +182,39 @@ class Grounding:
         start = listed.end() if listed else 0
         made = line[:start]
         rest, last = line[start:], 0
-        for begin, stop in sentences(rest):
+        for begin, stop in _with_quotations(rest):
             made += rest[last:begin] + self._sentence(rest[begin:stop])
             last = stop
-        return made + rest[last:]
+        made += rest[last:]
+        # A number of a list whose line was said before is none.
+        return "" if listed and rest.strip() and not made[start:].strip() else made
 
     def _sentence(self, sentence: str) -> str:
         numbers = [
             int(number) for found in _MARKER.findall(sentence) for number in _NUMBER.findall(found)
         ]
         plain = _MARKER.sub("", sentence)
-        if plain.strip().casefold() in self._told:
+        talk = is_talk(plain)
+        held = [] if talk else self._held(plain, numbers)
+        if held is None:
+            made = f"{plain} {self._mark}"
+        else:
+            marks = "".join(f"[{self._cite(one)}]" for one in held)
+            end = re.search(r"[.!?。！？:：]*\s*$", plain)
+            place = end.start() if end else len(plain)
+            space = " " if marks and not _HAN.search(plain) else ""
+            made = f"{plain[:place]}{space}{marks}{plain[place:]}"
+        said = made.strip().casefold()
+        if said in self._told:
+            self._again += 1
             return ""  # small models go round in circles
-        self._told.add(plain.strip().casefold())
-        if is_talk(plain):
-            return plain
-        held = self._held(plain, numbers)
+        self._told.add(said)
+        self._again = 0
         if held is None:
             self.checked.unfounded.append(plain.strip())
-            return f"{plain} {self._mark}"
-        self.checked.founded += 1
-        marks = "".join(f"[{self._cite(one)}]" for one in held)
-        end = re.search(r"[.!?。！？:：]*\s*$", plain)
-        place = end.start() if end else len(plain)
-        space = " " if marks and not _HAN.search(plain) else ""
-        return f"{plain[:place]}{space}{marks}{plain[place:]}"
+        elif not talk:
+            self.checked.founded += 1
+        return made
 
     def _held(self, statement: str, numbers: Iterable[int]) -> list[Citation] | None:
         """What holds a statement: what it cites and holds it, else the best; None if nothing."""
@@ -197,10 +231,16 @@ class Grounding:
         for one in self._ledger.evidence:
             if holds(statement, one.words):
                 return [one.citation]
+        own = self._ledger.own
+        rests_on = [*own.citations[:MOST_OWN]] if own else []
+        if own and holds(statement, own.text):
+            return rests_on
         if any(holds(statement, fact) for fact in self._ledger.facts):
             return []
-        if not _content(statement) and {*_NUMBER.findall(statement)} == {str(self._ledger.count)}:
-            return []  # the number alone, where one was counted
+        count = self._ledger.count
+        if not _content(statement) and {*_NUMBER.findall(statement)} == {str(count)}:
+            # The number alone, where one was counted.
+            return rests_on if own and own.count == count else []
         return None
 
     def _ordered(self) -> set[str]:
@@ -217,6 +257,8 @@ class Grounding:
     def _holds(self, statement: str, one: Evidence) -> bool:
         if holds(statement, one.words):
             return True
+        if not _has_files(statement, one.words):
+            return False
         if self._sees is None or one.citation.modality != "image" or not one.citation.item:
             return False
         if _NUMBER.search(statement) or not _names(statement) <= {*terms(one.words)}:
@@ -244,6 +286,33 @@ def is_talk(sentence: str) -> bool:
     return not _content(sentence) and not _NUMBER.search(sentence)
 
 
+def _is_open(text: str) -> bool:
+    """Whether a quotation has begun in the last line of a text, and not ended."""
+    line = text.rpartition("\n")[2]
+    return line.count('"') % 2 == 1 or any(
+        line.count(begin) > line.count(end) for begin, end in ("\u201c\u201d", "\u300c\u300d")
+    )
+
+
+def _with_quotations(line: str) -> Iterator[tuple[int, int]]:
+    """The sentences of a line; those of one quotation are one."""
+    begun = None
+    for begin, stop in (spans := sentences(line)):
+        begun = begin if begun is None else begun
+        if not _is_open(line[begun:stop]) or stop == spans[-1][1]:
+            yield begun, stop
+            begun = None
+
+
+def circles(text: str) -> bool:
+    """Whether a text ends with the same few characters again and again."""
+    for length in range(1, LONGEST_CIRCLE + 1):
+        span = max(4 * length, SHORTEST_CIRCLING)
+        if len(text) >= span and text[-span:-length] == text[length - span :]:
+            return True
+    return False
+
+
 def holds(statement: str, words: str, *, negated: bool = False) -> bool:
     """Whether words hold a statement: all of its numbers, and enough of its other words.
 
@@ -257,7 +326,9 @@ def holds(statement: str, words: str, *, negated: bool = False) -> bool:
         return False
     asked = _content(_NEGATION.sub(" ", statement) if negated else statement)
     if not negated and not (
-        {*_NUMBER.findall(statement)} <= _numbers(words) and _names(statement) <= {*terms(words)}
+        {*_NUMBER.findall(_without_files(statement))} <= _numbers(words)
+        and _names(statement) <= {*terms(words)}
+        and _has_files(statement, words)
     ):
         return False
     return bool(asked) and len(asked & _content(words)) >= SHARE * len(asked)
@@ -278,6 +349,24 @@ def _names(statement: str) -> set[str]:
     """What is written with a capital letter within a sentence: nothing stands in for a name."""
     found = re.findall(r"(?<=[\w,;:'’] )[A-Z]\w+", statement)
     return {word for name in found for word in terms(name)} - TALK
+
+
+def _files(text: str) -> list[str]:
+    """Names of files in a text; Chinese words may stand before them without a space."""
+    return [name for name in _FILE.findall(text) if mimetypes.guess_type(name)[0]]
+
+
+def _without_files(text: str) -> str:
+    return _FILE.sub(lambda found: " " if mimetypes.guess_type(found[0])[0] else found[0], text)
+
+
+def _has_files(statement: str, words: str) -> bool:
+    """Whether all files that a statement names are named."""
+    there = [name.casefold() for name in _files(words)]
+    return all(
+        any(re.search(rf"(?<![a-z0-9_-]){re.escape(known)}$", name.casefold()) for known in there)
+        for name in _files(statement)
+    )
 
 
 def _numbers(words: str) -> set[str]:

@@ -69,12 +69,21 @@ class Message:
         calls = [
             {
                 "id": call.id, "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
+                "function": {"name": call.name, "arguments": _as_object(call.arguments)},
             }
             for call in self.calls
         ]  # fmt: skip
         sent: dict[str, Any] = {"role": "assistant", "content": self.text}
         return {**sent, "tool_calls": calls} if calls else sent
+
+
+def _as_object(arguments: str) -> str:
+    """Arguments as they are sent back: servers refuse a conversation with broken ones in it."""
+    try:
+        is_object = isinstance(json.loads(arguments), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    return arguments if is_object else "{}"
 
 
 class Conversing(Protocol):
@@ -317,7 +326,7 @@ class _Gathered:
 
     def __init__(self, *, is_text: bool) -> None:
         self._is_text = is_text
-        self._text, self._told = "", 0
+        self._text, self._half, self._told = "", "", 0
         self._calls: dict[int, dict[str, str]] = {}
 
     def take(self, event: Mapping[str, Any]) -> str:
@@ -331,12 +340,20 @@ class _Gathered:
             part = choice.get("delta") or choice.get("message") if isinstance(choice, dict) else {}
             if isinstance(part, dict):
                 if isinstance(part.get("content"), str):
-                    self._text += part["content"]
+                    self._take_text(part["content"])
                 self._take_calls(part.get("tool_calls"))
         return self._fresh() if self._is_text else ""
 
+    def _take_text(self, text: str) -> None:
+        """Signs beyond 16 bits may come in halves, which JSON writes on their own."""
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        self._text += text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
     def rest(self) -> str:
         """What of the text was not shown yet, where it is no call."""
+        self._text, self._half = self._text + "\ufffd" * len(self._half), ""
         if self._calls or (not self._is_text and read_call(self._text).calls):
             return ""
         text = without_thought(sound(self._text))
@@ -370,7 +387,9 @@ class _Gathered:
                 number if isinstance(number, int) else place,
                 {"id": "", "name": "", "arguments": ""},
             )
-            function = call.get("function") or {}
+            function = call.get("function")
+            if not isinstance(function, dict):
+                continue
             held["id"] = str(call.get("id") or held["id"])
             held["name"] = str(function.get("name") or held["name"])
             given = function.get("arguments") or ""
