@@ -46,6 +46,13 @@ def number_of(asked: Asked, name: str) -> int:
     return int(found[1 : found.index("]")])
 
 
+def parts(*deltas: dict[str, Any], is_whole: bool = True) -> bytes:
+    """A streamed answer of these parts, whatever is in them."""
+    lines = [json.dumps({"choices": [{"index": 0, "delta": one}]}) for one in deltas]
+    ends = ['{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}', "[DONE]"]
+    return "".join(f"data: {line}\n\n" for line in [*lines, *(ends if is_whole else [])]).encode()
+
+
 def test_it_calls_tools_and_cites_what_they_found(talk: Dialogue, script: Scripted) -> None:
     told: list[str] = []
 
@@ -169,6 +176,47 @@ def test_wrong_calls_are_told(
     reply = talk.say(PANDAS)
     assert said in script.asked[1].json["messages"][-1]["content"]
     assert stems(reply) == ["x_panda"] and collection.info() == before
+
+
+@pytest.mark.parametrize("function", [["search"], "search", 7, None], ids=str)
+def test_a_call_that_is_none_is_passed_over(
+    talk: Dialogue, script: Scripted, function: Any
+) -> None:
+    script.say = lambda asked: (200, parts({"tool_calls": [{"index": 0, "function": function}]}))
+    reply = talk.say(PANDAS)
+    assert len(script.asked) == 1 and reply.count == 1 and not reply.trouble
+
+
+def test_broken_arguments_are_not_sent_back(talk: Dialogue, script: Scripted) -> None:
+    """Servers refuse a conversation with them in it, such as llama.cpp's."""
+    script.streams([("search", '{"query": "a'), ("search", "[" * 9999)], "There is a panda.")
+    assert stems(talk.say(PANDAS)) == ["x_panda"]
+    sent = script.asked[1].json["messages"][-3]["tool_calls"]
+    assert [json.loads(one["function"]["arguments"]) for one in sent] == [{}, {}]
+
+
+def test_signs_that_come_in_halves(talk: Dialogue, script: Scripted) -> None:
+    halves = "There is one panda \ud83d", "\udc3c.", " \ud83d"
+    script.say = lambda asked: (200, parts(*({"content": half} for half in halves)))
+    reply = talk.say(PANDAS)
+    assert reply.text == "There is one panda \U0001f43c [1]. \ufffd"
+
+
+def test_a_stream_that_fails_after_its_beginning(talk: Dialogue, script: Scripted) -> None:
+    broken = parts({"content": "There is one panda. "}, {"content": "It is"}, is_whole=False)
+    error = b'data: {"error": {"code": 500, "message": "out of memory"}}\n\n'
+    script.say = lambda asked: (200, broken + error)
+    *pieces, reply = talk.stream(PANDAS)
+    assert isinstance(reply, Reply) and "out of memory" in reply.trouble
+    assert reply.text.startswith("There is one panda [1].")
+    assert "".join(map(str, pieces)).strip() == reply.text
+
+
+def test_a_piece_that_is_too_large(talk: Dialogue, script: Scripted) -> None:
+    large = parts({"content": "There is one panda. "}, {"content": "z" * (10 << 20)})
+    script.say = lambda asked: (200, large)
+    reply = talk.say(PANDAS)
+    assert "1,048,576 bytes" in reply.trouble and len(reply.text) < 100 and reply.count == 1
 
 
 def test_calls_come_to_an_end(talk: Dialogue, script: Scripted) -> None:

@@ -50,6 +50,27 @@ def test_it_streams(official: Any) -> None:
     assert parts[-1].choices[0].finish_reason == "stop" and said(parts[-1])["text"] == text.strip()
 
 
+def test_usage_counts_words_and_media(official: Any) -> None:
+    data = base64.b64encode((SAMPLE / "x_bison.jpg").read_bytes()).decode()
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
+    like = [{"type": "text", "text": "photos like this"}, picture]
+    talk = [
+        BISON,
+        {"role": "assistant", "content": "一头 bison"},
+        {"role": "user", "content": like},
+    ]
+    whole = official.chat.completions.create(model="photos", messages=talk)
+    asked = len(BISON["content"].split()) + 3 + 3 + 1
+    assert whole.usage.prompt_tokens == asked
+    answered = len(whole.choices[0].message.content.split())
+    assert whole.usage.completion_tokens == answered
+    assert whole.usage.total_tokens == asked + answered
+    *_, last = official.chat.completions.create(
+        model="photos", messages=talk, stream=True, stream_options={"include_usage": True}
+    )
+    assert last.choices == [] and last.usage == whole.usage
+
+
 def test_what_was_said_before_is_worked_out_anew(url: str, client: httpx.Client) -> None:
     # As it stands in a client that outlived the server.
     talk = [BISON, {"role": "assistant", "content": "one"}, {"role": "user", "content": "show it"}]

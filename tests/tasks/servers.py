@@ -17,7 +17,7 @@ import pytest
 
 
 @contextmanager
-def llama_server(model: Path, eyes: Path | None = None) -> Iterator[str]:
+def llama_server(model: Path, eyes: Path | None = None, context: int = 4096) -> Iterator[str]:
     """llama.cpp's server with a model; one thread is faster than two on busy cores.
 
     Parameters
@@ -25,6 +25,8 @@ def llama_server(model: Path, eyes: Path | None = None) -> Iterator[str]:
     model : Path
     eyes : Path, optional
         A tower of vision, with which it takes pictures.
+    context : int
+        Tokens of a conversation.
 
     Yields
     ------
@@ -39,7 +41,7 @@ def llama_server(model: Path, eyes: Path | None = None) -> Iterator[str]:
     settings.model_alias = {"smollm2"}
     settings.hostnames = ["127.0.0.1"]
     settings.port = 0
-    settings.n_ctx, settings.n_parallel = 4096, 1
+    settings.n_ctx, settings.n_parallel = context, 1
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
     settings.verbosity, settings.warmup, settings.ui = -1, False, False
     server = xllamacpp.Server(settings)

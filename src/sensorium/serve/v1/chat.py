@@ -20,6 +20,7 @@ from sensorium.serve.answers import Answer, told
 from sensorium.serve.http import declared
 from sensorium.serve.http.depends import CollectionName, ServedState, needs, served_by
 from sensorium.serve.v1.embeddings import INVALID, body_of, unknown_model
+from sensorium.serve.v1.usage import usage_of
 
 router = APIRouter(tags=["OpenAI"])
 
@@ -35,6 +36,10 @@ CHAT = {
                         "model": {"type": "string"},
                         "messages": {"type": "array", "items": {"type": "object"}},
                         "stream": {"type": "boolean"},
+                        "stream_options": {
+                            "type": "object",
+                            "properties": {"include_usage": {"type": "boolean"}},
+                        },
                     },
                 },
                 "example": {
@@ -66,8 +71,9 @@ async def completions(request: Request) -> Response:
         # What is wrong with a request shows before the first piece, while there is a status.
         first = await anyio.to_thread.run_sync(next, pieces)
         if body.get("stream"):
+            counted = messages if _wants_usage(body) else None
             return StreamingResponse(
-                _events(first, pieces, name), media_type="text/event-stream",
+                _events(first, pieces, name, counted), media_type="text/event-stream",
                 headers={"cache-control": "no-store", "x-accel-buffering": "no"},
             )  # fmt: skip
         reply = await anyio.to_thread.run_sync(_last, first, pieces)
@@ -75,11 +81,7 @@ async def completions(request: Request) -> Response:
         return told(400, str(error), INVALID)
     message = {"role": "assistant", "content": reply.text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    asked = sum(len(str(one.get("content", "")).split()) for one in body["messages"])
-    answered = len(reply.text.split())
-    usage = {
-        "prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered,
-    }  # fmt: skip
+    usage = usage_of(messages, reply.text)
     return Answer({**_head(name, ""), "choices": [choice], "usage": usage, "sensorium": reply})
 
 
@@ -100,6 +102,11 @@ def conversation(served: ServedState, collection: CollectionName, said: Said) ->
     return Response(packed, media_type="application/zip", headers={"cache-control": "no-store"})
 
 
+def _wants_usage(body: dict[str, Any]) -> bool:
+    options = body.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
+
+
 def _last(first: str | Reply, pieces: Iterator[str | Reply]) -> Reply:
     *_, reply = first, *pieces
     assert isinstance(reply, Reply)
@@ -107,8 +114,9 @@ def _last(first: str | Reply, pieces: Iterator[str | Reply]) -> Reply:
 
 
 async def _events(
-    first: str | Reply, pieces: Iterator[str | Reply], name: str
-) -> AsyncIterator[str]:
+    first: str | Reply, pieces: Iterator[str | Reply], name: str,
+    counted: list[dict[str, Any]] | None,
+) -> AsyncIterator[str]:  # fmt: skip
     head = _head(name, ".chunk")
     with closing(pieces):  # type: ignore[type-var]  # also where the client has left
         piece: str | Reply | None = first
@@ -118,6 +126,9 @@ async def _events(
             choice = {"index": 0, "delta": delta, "finish_reason": "stop" if is_end else None}
             whole = {"sensorium": piece} if is_end else {}
             yield f"data: {as_json({**head, 'choices': [choice], **whole})}\n\n"
+            if isinstance(piece, Reply) and counted is not None:  # as OpenAI's: a part of its own
+                usage = usage_of(counted, piece.text)
+                yield f"data: {as_json({**head, 'choices': [], 'usage': usage})}\n\n"
             try:
                 piece = await anyio.to_thread.run_sync(next, pieces, None)
             except SensoriumError as error:  # the status is said already

@@ -1,17 +1,50 @@
 """What ``usage`` of an answer counts: the tokens that a model reads.
 
-Of a text whose encoder has no tokenizer at hand its words are counted; media count as one.
+Of a text whose encoder has no tokenizer at hand its words are counted; media count as one. A
+conversation is no model's input: of it words are counted, of Chinese and Japanese each sign.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.media import Media, Modality, Text
+
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")
+
+
+def words_in(text: str) -> int:
+    """How many words a text has, each sign of Chinese and Japanese for one."""
+    return len(_WORD.findall(text))
+
+
+def usage_of(messages: Iterable[Mapping[str, Any]], reply: str) -> dict[str, int]:
+    """``usage`` of a conversation: its words, one for each picture and sound, and the reply's.
+
+    Parameters
+    ----------
+    messages : iterable of mapping
+        As ``/v1/chat/completions`` has them.
+    reply : str
+    """
+    asked = sum(_words_of(one.get("content")) for one in messages)
+    answered = words_in(reply)
+    return {
+        "prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered,
+    }  # fmt: skip
+
+
+def _words_of(content: Any) -> int:
+    parts = content if isinstance(content, list) else [content]
+    texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
+    media = sum(isinstance(part, Mapping) and "text" not in part for part in parts)
+    return media + sum(words_in(text) for text in texts if isinstance(text, str))
 
 
 class Counting:
