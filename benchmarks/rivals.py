@@ -7,11 +7,13 @@ filter's mask for nothing; those that do evaluate the condition in every search.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from math import sqrt
 from pathlib import Path
+from time import perf_counter, process_time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,6 +83,16 @@ class System:
     def ladders(self) -> list[Ladder]:
         """Settings to look at; empty when there is nothing to turn."""
         return []
+
+    def timed(self, query: Vectors, k: int) -> tuple[float, float]:
+        """Seconds of one search, and those that processors had to do with it."""
+        wall, processor = perf_counter(), process_time()
+        self.search(query, k)
+        return perf_counter() - wall, process_time() - processor
+
+    def pid(self) -> int:
+        """The process that holds what is searched."""
+        return os.getpid()
 
     def close(self) -> None:
         """Let go of files."""
@@ -216,6 +228,72 @@ def steps(first: int, last: int) -> list[int]:
     while numbers[-1] < last:
         numbers.append(min(last, max(numbers[-1] + 1, round(numbers[-1] * 1.3))))
     return numbers
+
+
+class FaissPQ(_Faiss):
+    """Nothing but FAISS's scan of trained codes, and the vectors themselves to refine."""
+
+    name = "FAISS PQ fast-scan"
+    about = "4-bit codes of 2 dimensions each, all scanned, refined by float32"
+
+    def build(self, items: Items, folder: Path) -> None:
+        faiss = self.load()
+        dimension = items.vectors.shape[1]
+        codes = faiss.IndexPQFastScan(dimension, dimension // 2, 4, faiss.METRIC_INNER_PRODUCT)
+        self._fill(faiss.IndexRefineFlat(codes), items, folder)
+
+    def open(self, folder: Path) -> None:
+        super().open(folder)
+        self.setting = {"k_factor": 10}
+
+    def search_filtered(self, queries: Vectors, k: int, chosen: Filter) -> Rows:
+        raise NotImplementedError("a flat fast-scan index takes no selector")
+
+    filtered = False
+
+    def _parameters(self, selector: Any) -> Any:
+        return self.load().IndexRefineSearchParameters(k_factor=float(self.setting["k_factor"]))
+
+    def ladders(self) -> list[Ladder]:
+        return [[{"k_factor": factor} for factor in steps(2, 200)]]
+
+
+class TurboVec(System):
+    """Its codes, and the vectors themselves, mapped, to refine what they find."""
+
+    name = "turbovec"
+    package = module = "turbovec"
+    about = "4 bits a dimension, all scanned, refined by float32"
+
+    def build(self, items: Items, folder: Path) -> None:
+        codes = self.load().TurboQuantIndex(dim=items.vectors.shape[1], bit_width=4)
+        for block in blocks(items):
+            codes.add(block)
+        codes.write(str(folder / "codes.tv"))
+        NumPyExact().build(items, folder)
+
+    def open(self, folder: Path) -> None:
+        self._codes = self.load().TurboQuantIndex.load(str(folder / "codes.tv"))
+        self._vectors: Vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+        self.setting = {"factor": 4}
+
+    def search(self, queries: Vectors, k: int) -> Rows:
+        return self._refined(queries, k, None)
+
+    def search_filtered(self, queries: Vectors, k: int, chosen: Filter) -> Rows:
+        return self._refined(queries, k, chosen.mask)
+
+    def _refined(self, queries: Vectors, k: int, mask: Any) -> Rows:
+        queries = np.ascontiguousarray(queries, np.float32)
+        rows = self._codes.search(queries, k=k * self.setting["factor"], mask=mask)[1]
+        lines = []
+        for query, line in zip(queries, np.asarray(rows, np.int64), strict=True):
+            cosines = self._vectors[line] @ query
+            lines.append(line[np.argsort(-cosines, kind="stable")[:k]])
+        return _padded(lines, k)
+
+    def ladders(self) -> list[Ladder]:
+        return [[{"factor": factor} for factor in steps(1, 50)]]
 
 
 class FaissHNSW(_Faiss):
@@ -481,5 +559,6 @@ class QdrantEdge(System):
 
 
 RIVALS: tuple[type[System], ...] = (
-    FaissIVF, FaissHNSW, FaissFlat, HNSWLib, USearch, LanceDBPQ, LanceDBRQ, QdrantEdge, NumPyExact,
+    FaissPQ, TurboVec, FaissIVF, FaissHNSW, FaissFlat, HNSWLib, USearch, LanceDBPQ, LanceDBRQ,
+    QdrantEdge, NumPyExact,
 )  # fmt: skip

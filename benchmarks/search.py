@@ -47,13 +47,13 @@ from benchmarks.search_data import (
     workplace,
 )
 from benchmarks.search_growth import draw_growth
-from benchmarks.search_ours import RECALL, Sensorium, overhead
+from benchmarks.search_ours import RECALL, Sensorium, SensoriumBefore, overhead
 from benchmarks.search_tables import show
-from benchmarks.search_timing import Built, build_apart, open_apart, single_queries, tune
+from benchmarks.search_timing import Built, build_apart, open_apart, single_queries, singly, tune
 
 __all__ = ["add_arguments", "run", "show"]
 
-SYSTEMS: tuple[type[System], ...] = (Sensorium, *RIVALS)
+SYSTEMS: tuple[type[System], ...] = (Sensorium, SensoriumBefore, *RIVALS)
 
 ROWS = (10_000, 100_000, 1_000_000)
 
@@ -78,18 +78,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep", type=Path, metavar="FOLDER", help="use again what was built there"
     )
     parser.add_argument("--without-codes", action="store_true", help="leave binary codes out")
+    parser.add_argument(
+        "--recall", type=float, default=RECALL, metavar="SHARE", help=f"to tune to; {RECALL}"
+    )
+    parser.add_argument(
+        "--mixed", action="store_true", help="mix views where fewer than wanted were encoded"
+    )
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
     """Measure every system at every size."""
-    from benchmarks.views import load_views
+    from benchmarks.views import load_views, mixed_views
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     warn_if_busy(console)
     sizes = sorted(arguments.rows or (ROWS[:1] if arguments.quick else ROWS))
     count = 100 if arguments.quick else QUERIES
     systems = installed(arguments.systems, console)
-    views = load_views(sizes[-1] + 2 * count)
+    views = (mixed_views if arguments.mixed else load_views)(sizes[-1] + 2 * count)
     groups = {"text": text_queries(count), "image": halves(views.vectors[sizes[-1] :], count)}
     found: list[Row] = []
     for size in sizes:
@@ -102,7 +108,9 @@ def run(arguments: argparse.Namespace) -> list[Row]:
                 real_items(size, views.sources, views.vectors, questions).save(data)
             if size == sizes[-1]:
                 del views  # mapped from here on: gigabytes
-            for row in _measure_all(systems, data, groups, console, arguments.without_codes):
+            for row in _measure_all(
+                systems, data, groups, console, arguments.recall, arguments.without_codes
+            ):
                 found.append(row)
                 if arguments.json:  # hours may still follow
                     write_json(found, arguments.json)
@@ -116,9 +124,10 @@ def _measure_all(
     data: Path,
     groups: Mapping[str, Queries],
     console: Console,
+    wanted: float,
     without_codes: bool,
 ) -> Iterator[Row]:
-    yield from measure_size(systems, data, groups, console)
+    yield from measure_size(systems, data, groups, console, wanted)
     if not without_codes:
         items = Items.load(data)
         console.print(f"{len(items.vectors):,} items: binary codes")
@@ -141,7 +150,11 @@ def installed(names: Sequence[str] | None, console: Console) -> list[type[System
 
 
 def measure_size(
-    systems: Sequence[type[System]], data: Path, groups: Mapping[str, Queries], console: Console
+    systems: Sequence[type[System]],
+    data: Path,
+    groups: Mapping[str, Queries],
+    console: Console,
+    wanted: float = RECALL,
 ) -> Iterator[Row]:
     """Everything about the items of one folder.
 
@@ -154,6 +167,8 @@ def measure_size(
         By modality.
     console : Console
         Told of each step, and of what fails.
+    wanted : float
+        Recall that systems are tuned to.
     """
     items = Items.load(data)
     size = len(items.vectors)
@@ -171,7 +186,7 @@ def measure_size(
         one = system()
         try:
             one.open(_folder(data, system))
-            _tune(one, data, items.vectors, groups, tuning)
+            _tune(one, data, items.vectors, groups, tuning, wanted)
         except Exception as error:  # a rival's, of any kind
             _say_failed(console, system, error)
             continue
@@ -210,13 +225,14 @@ def _tune(
     vectors: Vectors,
     groups: Mapping[str, Queries],
     least: Sequence[Vectors],
+    wanted: float,
 ) -> None:
     """Tune a system; a setting that was found before is taken as it is."""
     kept = data.with_name(f"{_folder(data, type(one)).name}-setting.json")
     if kept.exists():
         one.setting = json.loads(kept.read_text())
         return
-    tune(one, vectors, list(groups.values()), RECALL, least)
+    tune(one, vectors, list(groups.values()), wanted, least)
     kept.write_text(json.dumps(dict(one.setting)))
 
 
@@ -280,19 +296,19 @@ def _open(
 def _search(
     case: str, opened: Mapping[str, System], vectors: Vectors, queries: Vectors, least: Vectors
 ) -> Iterator[Row]:
-    def singly(one: System) -> Any:
-        return lambda query: one.search(query, K)
-
     def at_once(one: System) -> Any:
         return lambda: one.search(queries, K)
 
-    times = single_queries({name: singly(one) for name, one in opened.items()}, queries)
+    times = singly(opened, queries)
     batched = in_turns({name: at_once(one) for name, one in opened.items()}, 3)
     for name, one in opened.items():
-        p50, p99 = np.percentile(times[name], [50, 99]) * 1e3
+        wall, processor = times[name]
+        p50, p99 = np.percentile(wall, [50, 99]) * 1e3
         share = recall(vectors, queries, one.search(queries, K), least)
         yield Row("search", case, name, "p50", float(p50), "ms")
         yield Row("search", case, name, "p99", float(p99), "ms")
+        busy = float(np.median(processor)) * 1e3
+        yield Row("search", case, name, "p50 of processors", busy, "ms")
         yield Row("search", case, name, "batched", len(queries) / batched[name], "queries/s")
         yield Row("search", case, name, "recall@10", share)
 

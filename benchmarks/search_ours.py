@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from benchmarks.measuring import Task
 from benchmarks.rivals import ADDED_ROWS, System
 from benchmarks.rows import Row
+from benchmarks.search_before import AUTO_ROWS, FOLDER, Process
 from benchmarks.search_data import Filter, Items, K, Rows, Vectors
 from benchmarks.search_timing import PAUSE, single_queries
 from sensorium import Collection
@@ -31,7 +33,10 @@ class Sensorium(System):
 
     name = "Sensorium"
     package = module = "sensorium"
-    about = f"Collection.optimize(recall={RECALL}, questions=...); hits with paths and metadata"
+    about = (
+        "as it comes; from 300,000 on Collection.optimize(recall=0.95, questions=...); "
+        "hits with paths and metadata"
+    )
 
     def build(self, items: Items, folder: Path) -> None:
         with Collection(folder / FILE, "mini", auto_optimize=False) as collection:
@@ -47,7 +52,8 @@ class Sensorium(System):
                         for row in rows
                     ],
                 )
-            collection.optimize(recall=RECALL, questions=items.questions or None)
+            if len(items.vectors) >= AUTO_ROWS:  # as searches have it done in the background
+                collection.optimize(recall=RECALL, questions=items.questions or None)
 
     def open(self, folder: Path) -> None:
         self.collection = Collection(folder / FILE, create=False, auto_optimize=False)
@@ -68,6 +74,57 @@ class Sensorium(System):
 
     def close(self) -> None:
         self.collection.close()
+
+
+class SensoriumBefore(System):
+    """An earlier version, as it comes; see `benchmarks.search_before`."""
+
+    name = "Sensorium before"
+    package, module = "sensorium", "benchmarks.search_before"
+    about = f"the checkout that {FOLDER} names; hits with paths and metadata"
+
+    @classmethod
+    def version(cls) -> str | None:
+        return Path(os.environ[FOLDER]).name if FOLDER in os.environ else None
+
+    def load(self) -> Any:
+        self._process = Process(Path(os.environ[FOLDER]))
+
+    def build(self, items: Items, folder: Path) -> None:
+        assert isinstance(items.vectors, np.memmap)
+        data = Path(str(items.vectors.filename)).parent
+        self._process.ask("build", data=str(data), folder=str(folder))
+        self._process.end()
+
+    def open(self, folder: Path) -> None:
+        if not hasattr(self, "_process"):
+            self.load()
+        self._process.ask("open", folder=str(folder))
+
+    def search(self, queries: Vectors, k: int) -> Rows:
+        return self._rows(self._ask(queries, k, None)["rows"], k)
+
+    def search_filtered(self, queries: Vectors, k: int, chosen: Filter) -> Rows:
+        return self._rows(self._ask(queries, k, f"{chosen.column} < {chosen.below}")["rows"], k)
+
+    def timed(self, query: Vectors, k: int) -> tuple[float, float]:
+        answer = self._ask(query, k, None)
+        return answer["wall"], answer["processor"]
+
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _ask(self, queries: Vectors, k: int, where: str | None) -> Any:
+        return self._process.ask("search", queries=queries.tolist(), k=k, where=where)
+
+    def _rows(self, lines: list[list[int]], k: int) -> Rows:
+        found = np.full((len(lines), k), -1, np.int64)
+        for line, rows in zip(found, lines, strict=True):
+            line[: len(rows)] = rows
+        return found
+
+    def close(self) -> None:
+        self._process.end()
 
 
 def overhead(case: str, folder: Path, vectors: Vectors, queries: Vectors) -> Iterator[Row]:

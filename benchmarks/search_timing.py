@@ -142,7 +142,8 @@ def child() -> None:
 
 
 def _opened(system: System, folder: Path, setting: Setting, queries: Vectors) -> Opened:
-    before = _status("VmRSS"), _status("RssAnon")
+    process = system.pid()
+    before = _status("VmRSS", process), _status("RssAnon", process)
     started = time.perf_counter()
     system.open(folder)
     system.setting = setting
@@ -152,15 +153,15 @@ def _opened(system: System, folder: Path, setting: Setting, queries: Vectors) ->
     for number in range(1, len(queries)):
         system.search(queries[number : number + 1], K)
     cores = (time.process_time() - busy) / (time.perf_counter() - started)
-    after = _status("VmRSS"), _status("RssAnon")
+    after = _status("VmRSS", process), _status("RssAnon", process)
     system.close()
     return Opened(seconds, after[0] - before[0], after[1] - before[1], cores)
 
 
-def _status(name: str) -> int:
-    """Bytes, as Linux tells them of this process; 0 elsewhere."""
+def _status(name: str, process: int | str = "self") -> int:
+    """Bytes, as Linux tells them of a process; 0 elsewhere."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":")), 0)
@@ -235,6 +236,24 @@ def _median(system: System, setting: Setting, queries: Vectors) -> float:
     system.setting = setting
     times = single_queries({"": lambda query: system.search(query, K)}, queries)[""]
     return float(np.median(times))
+
+
+def singly(
+    systems: Mapping[str, System], queries: Vectors, *, warm_up: int = 5
+) -> dict[str, tuple[list[float], list[float]]]:
+    """As `single_queries`, of systems that time themselves; seconds, and seconds of processors."""
+    names = list(systems)
+    times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in names}
+    rng = np.random.default_rng(0)
+    for number in range(-warm_up, len(queries)):
+        query = queries[number % len(queries)][None]
+        for name in rng.permutation(names).tolist():
+            time.sleep(PAUSE)
+            wall, processor = systems[name].timed(query, K)
+            if number >= 0:
+                times[name][0].append(wall)
+                times[name][1].append(processor)
+    return times
 
 
 def single_queries(

@@ -37,6 +37,9 @@ PART = 10_000
 
 BATCH = 32
 
+HELD = 800
+"""Views that are asked with, and lie at the end where views are mixed."""
+
 GROUND_PHOTO = 0.5
 """Share of views that stand on a part of a photo; the others' ground is plain."""
 
@@ -75,6 +78,29 @@ def load_views(count: int) -> Views:
             vectors[start : start + len(block)] = block
             sources[start : start + len(block)] = file["sources"][wanted]
     return Views(vectors, sources)
+
+
+def mixed_views(count: int) -> Views:
+    """`count` views: those that are encoded and, in front of the last of them, mixtures of two.
+
+    What is to be asked with is taken from the end, and is real. A mixture lies between two views,
+    nearer to one of them, so that a space is as full as with so many, and neighbours are nearer.
+    """
+    real = load_views(min(count, encoded()))
+    more = count - len(real.vectors)
+    if not more:
+        return real
+    kept = len(real.vectors) - min(HELD, len(real.vectors) // 2)
+    first, second = np.random.default_rng(0).integers(0, kept, (2, more))
+    vectors = np.empty((count, real.vectors.shape[1]), np.float32)
+    vectors[:kept], vectors[kept + more :] = real.vectors[:kept], real.vectors[kept:]
+    for start in range(0, more, PART):
+        part = slice(start, min(start + PART, more))
+        mixed = 0.7 * real.vectors[first[part]] + 0.3 * real.vectors[second[part]]
+        mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+        vectors[kept + part.start : kept + part.stop] = mixed
+    sources = real.sources
+    return Views(vectors, np.concatenate([sources[:kept], sources[first], sources[kept:]]))
 
 
 def encoded() -> int:

@@ -121,7 +121,7 @@ def test_one_at_a_time_or_together(index: Index, queries: Vectors) -> None:
 
 def test_the_cheapest_that_finds_enough_is_chosen(vectors: Vectors, queries: Vectors) -> None:
     points = measure(vectors, [queries], 0.9, build_index, candidates(DIMENSION, ROWS))
-    assert {point.kind for point in points} == {"exact", "ivf", "hnsw"}
+    assert {point.kind for point in points} == {"exact", "4bit", "ivf", "hnsw"}
     chosen = choose(points, 0.9, ROWS)
     assert chosen.recall >= 0.9
     with pytest.raises(ValueError, match="recall of"):

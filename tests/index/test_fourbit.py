@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sensorium.index import fourbit
+from sensorium.index import fourbit_coding
 from sensorium.index.exact import ExactIndex
-from sensorium.index.fourbit import FourBitCoder, FourBitIndex, pack, unpack
+from sensorium.index.fourbit import FourBitIndex
+from sensorium.index.fourbit_coding import FourBitCoder, pack, unpack
 
 Vectors = npt.NDArray[np.float32]
 
@@ -111,13 +112,13 @@ def test_further_vectors_go_behind(cone: tuple[Vectors, Vectors]) -> None:
     kept = np.ones(2010, bool)
     kept[5::9] = False
     for mask, rows in ((None, np.arange(3000)), (kept, np.r_[np.flatnonzero(kept), 2010:3000])):
-        longer = first.extend(vectors[2010:3000], mask)
+        longer = first.extend([vectors[2010:2400], vectors[2400:3000]], mask)
         assert longer is not None
         longer.exact = lambda some, rows=rows: (some, vectors[rows[some]])
         found, true = longer.search(queries, 10), ExactIndex(vectors[rows]).search(queries, 10)
         assert np.mean(found.rows == true.rows) > 0.995
     # What lies elsewhere needs other levels.
-    assert first.extend(-vectors[:500]) is None
+    assert first.extend([-vectors[:500]]) is None
 
 
 def test_it_is_the_same_when_it_was_saved(cone: tuple[Vectors, Vectors], tmp_path: Path) -> None:
@@ -143,7 +144,7 @@ def test_another_arrangement_is_noticed(
     def otherwise(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return pack(values)[:, ::-1]
 
-    monkeypatch.setattr(fourbit, "pack", otherwise)
-    monkeypatch.setattr(fourbit, "unpack", lambda blocks, n: unpack(blocks[:, ::-1], n))
+    monkeypatch.setattr(fourbit_coding, "pack", otherwise)
+    monkeypatch.setattr(fourbit_coding, "unpack", lambda blocks, n: unpack(blocks[:, ::-1], n))
     with pytest.raises(RuntimeError, match="arranges 4-bit codes otherwise"):
         FourBitIndex.build(cone[0])

@@ -128,7 +128,7 @@ def info(collection: CollectionOption = None, as_json: JsonOption = False) -> No
         "space": f"{facts.space}, {facts.space.dimension} dimensions" if facts.space else "not set",
         "encoder": facts.encoder,
         "size": f"{facts.bytes / 1e6:,.1f} MB",
-        "index": _spelt(facts.indexes.get("vectors")),
+        "index": _spelt(facts.indexes.get("vectors") or facts.indexes.get("codes")),
         "hash codes": _spelt(facts.indexes.get("hash")),
         "metadata": ", ".join(facts.fields) or None,
         "unsearchable": f"{facts.without_vectors} without vectors" * bool(facts.without_vectors),

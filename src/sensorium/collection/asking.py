@@ -12,11 +12,12 @@ import numpy as np
 
 from sensorium.collection.asking_parts import rank_parts
 from sensorium.collection.feedback import Feedback
+from sensorium.collection.four_bits import is_behind, keep_codes
 from sensorium.collection.hits import hits_of
 from sensorium.collection.judging import Judging
 from sensorium.collection.kinds import Ids, Ordinary
 from sensorium.collection.opening import open_store
-from sensorium.collection.optimizing import build_hash, is_stale, optimize, rebuild
+from sensorium.collection.optimizing import AUTO_ROWS, build_hash, is_stale, optimize, rebuild
 from sensorium.collection.own_encoder import OwnEncoder
 from sensorium.collection.part_scores import PartScores, scores_in
 from sensorium.collection.queries import vector_given
@@ -36,6 +37,10 @@ MODES = ("vector", "words", "hybrid", "hash")
 
 WITH_WORDS = ("words", "hybrid")
 """Modes that compare words, and so take texts alone."""
+
+EVERYTHING = 1 << 62
+"""A depth that only all vectors have: of questions of several parts, whose every part is compared
+with all of them."""
 
 TRIES = 5
 """Searches of the newest vectors, when items vanish between a search and the look-up of its hits;
@@ -64,9 +69,12 @@ class Asking:
         ordinary = Ordinary(own.background, own.questions)
         self._vectors = Snapshots(store, ordinary)
         self._codes = Snapshots(store, ordinary, "hash")
+        self._in_memory: tuple[str, Snapshots] | None = None
+        self._ordinary = ordinary
         self._judging = Judging(store, own)
         self._auto_optimize = auto_optimize
         self._rebuilding: Thread | None = None
+        self._codes_lack: Snapshot | None = None
 
     def search(
         self,
@@ -143,7 +151,8 @@ class Asking:
         ends = [int(depth)]
         # What an approximate index finds depends on how much is wanted of it: the first ten are
         # those of a search for ten. All else gives the same ranking to any depth.
-        if mode not in WITH_WORDS and self.snapshot(mode).index is not None:
+        snapshot = None if mode in WITH_WORDS else self.snapshot(mode, int(depth))
+        if snapshot is not None and snapshot.index is not None and not snapshot.is_coded:
             ends = [level for level in LEVELS if level < depth] + ends
         start = 0
         for end in ends:
@@ -168,7 +177,7 @@ class Asking:
 
     def part_scores(self, question: Question) -> PartScores:
         """How the parts of a question are weighed; see `sensorium.collection.part_scores`."""
-        snapshot = self.snapshot("vector")
+        snapshot = self.snapshot("vector", EVERYTHING)
         samples = self._judging.samples(snapshot)
         return scores_in(question, self._own.load(), self._store, snapshot, samples)
 
@@ -227,7 +236,7 @@ class Asking:
         """Nearest items to one vector of a modality, and how likely they are what was asked."""
         results = Results()
         for _ in range(TRIES):
-            snapshot = self.snapshot(mode)
+            snapshot = self.snapshot(mode, k + offset)
             scales = snapshot.scales(vectors)
             judge = self._judging.judge(snapshot, vectors[0], asked, scales[0])
             lines = nearest_items(snapshot, vectors, scales, k, allowed, offset=offset, **options)
@@ -252,7 +261,7 @@ class Asking:
         """Nearest items, looked for again where others deleted what had just been found."""
         answers: list[list[Hit]] = []
         for _ in range(TRIES):
-            snapshot = self.snapshot("vector")
+            snapshot = self.snapshot("vector", k + offset)
             scales = snapshot.scales(vectors)
             lines = nearest_items(snapshot, vectors, scales, k, allowed, offset=offset)
             lines = exactly(self._store, snapshot, vectors, lines)
@@ -276,7 +285,7 @@ class Asking:
         depth = next((depth for depth in PARTS_FUSED if depth >= stop), stop)
         results = Results()
         for _ in range(TRIES):
-            snapshot = self.snapshot(mode)
+            snapshot = self.snapshot(mode, depth)
             scales = snapshot.scales(parts)
             lines = nearest_items(snapshot, parts, scales, depth, allowed, **options)
             lines = exactly(self._store, snapshot, parts, lines)
@@ -301,7 +310,7 @@ class Asking:
         """Items by all parts of a question; see `sensorium.ranking.parts`."""
         results = Results()
         for _ in range(TRIES):
-            snapshot = self.snapshot(mode) if mode != "words" else None
+            snapshot = self.snapshot(mode, EVERYTHING) if mode != "words" else None
             samples = self._judging.samples(snapshot) if snapshot is not None else None
             ranked = rank_parts(
                 self._store, snapshot, samples, asked, offset + k, allowed,
@@ -313,13 +322,21 @@ class Asking:
                 break
         return results
 
-    def snapshot(self, mode: str) -> Snapshot:
-        """The vectors as they are now, in the index that a mode asks."""
+    def snapshot(self, mode: str, depth: int = 0) -> Snapshot:
+        """The vectors as they are now, in the index that a mode asks.
+
+        Codes find what is nearest; what looks at more (`depth` items, or all of them) gets all
+        vectors in memory, as without an index.
+        """
         encoder = self._own.load()
         with self._lock:
             if mode != "hash":
                 snapshot = self._vectors.snapshot(encoder.space, self._own.name)
                 self._rebuild_if_stale(snapshot, encoder)
+                if not snapshot.is_coded:
+                    self._in_memory = None
+                elif not snapshot.reaches(depth):
+                    return self._all_in_memory(snapshot, encoder)
                 return snapshot
             snapshot = self._codes.snapshot(encoder.space, self._own.name)
             if snapshot.index is None and len(snapshot.segment_ids):
@@ -327,16 +344,42 @@ class Asking:
                 snapshot = self._codes.snapshot(encoder.space, self._own.name)
             return snapshot
 
+    def _all_in_memory(self, coded: Snapshot, encoder: Encoder) -> Snapshot:
+        """All vectors, kept from then on.
+
+        They are followed by the log of what was removed, which whoever builds another kind of index
+        cuts short: then they are read again.
+        """
+        assert coded.index is not None
+        line = coded.index.state["line"]
+        if self._in_memory is None or self._in_memory[0] != line:
+            self._in_memory = (line, Snapshots(self._store, self._ordinary, ""))
+        return self._in_memory[1].snapshot(encoder.space, self._own.name)
+
     def _rebuild_if_stale(self, snapshot: Snapshot, encoder: Encoder) -> None:
         if not self._auto_optimize or self._rebuilding is not None:
             return
         in_index = len(snapshot.index.segment_ids) if snapshot.index else 0
         dead = 0 if snapshot.alive is None else int((~snapshot.alive).sum())
-        if is_stale(in_index, dead, len(snapshot.segment_ids)):
-            self._rebuilding = Thread(
-                target=self._rebuild, args=(encoder, in_index > 0), daemon=True
-            )
+        outside = len(snapshot.segment_ids)
+        by_codes = snapshot.index is None or snapshot.is_coded
+        target: Callable[..., None] | None = None
+        decided = snapshot.index is not None and "recall" in snapshot.index.state
+        if by_codes and not decided and in_index - dead + outside >= AUTO_ROWS:
+            target = partial(self._rebuild, encoder, again=False)
+        elif by_codes and self._codes_lack is not snapshot:
+            self._codes_lack = snapshot  # asked once of each: a decision against them may stand
+            if is_behind(in_index, dead, outside):
+                target = partial(self._bring_up_codes, encoder)
+        elif not by_codes and is_stale(in_index, dead, outside):
+            target = partial(self._rebuild, encoder, again=True)
+        if target is not None:
+            self._rebuilding = Thread(target=target, daemon=True)
             self._rebuilding.start()
+
+    def _bring_up_codes(self, encoder: Encoder) -> None:
+        keep_codes(self._store.path, encoder.space)
+        self._rebuilding = None
 
     def _rebuild(self, encoder: Encoder, again: bool) -> None:
         """Bring the index up to date from a thread of its own, on a connection of its own."""

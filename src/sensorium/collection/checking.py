@@ -22,6 +22,8 @@ from sensorium.collection.derived import (
     remove_slot,
     require_same_vectors,
 )
+from sensorium.collection.four_bits import SLOT as CODES
+from sensorium.collection.four_bits import keep_codes
 from sensorium.collection.judgements import COLUMNS, read_judgements
 from sensorium.collection.rows import VECTOR, are_sound, vector_of
 from sensorium.collection.sqlite_store import SQLiteStore
@@ -85,6 +87,13 @@ class CheckReport:
 AGAIN = "index it again"
 REBUILT = "sensorium check --repair makes it again"
 FORGOTTEN = "sensorium check --repair forgets it"
+MENDS = {
+    "vectors": "sensorium optimize",
+    CODES: "sensorium check --repair",
+    "hash": "sensorium optimize --hash BITS",
+}
+"""What makes an index anew."""
+
 RESTORE = (
     "restore the file from a copy, or index the media into a new collection; "
     "`sensorium export` may still read what is whole"
@@ -196,17 +205,21 @@ def _of_indexes(
     if space is None:
         return
     for slot in SLOTS:
-        mend = "sensorium optimize" if slot == "vectors" else "sensorium optimize --hash BITS"
+        mend = MENDS[slot]
         try:
             index = read_index(library.path, slot, space.fingerprint)
             if index is not None:
                 _compare_rows(index, store, space.dimension)
         except ForeignIndexError as error:
             report.notes.append(f"{error}; `{mend}` builds it here")
+            if repair and slot == CODES:
+                keep_codes(library.path, space)
         except DamagedIndexError as error:
             yield Damage(f"the index is damaged: {error}", str(library.path), f"{mend} makes it")
             if repair:
                 remove_slot(library.path, slot)
+            if repair and slot == CODES:
+                keep_codes(library.path, space)
 
 
 def _compare_rows(index: DerivedIndex, store: SQLiteStore, dimension: int) -> None:

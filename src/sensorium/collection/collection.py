@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sensorium.collection.adding import BATCH_SIZE, AddReport, add_files
 from sensorium.collection.asking import Asking
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
+from sensorium.collection.four_bits import keep_codes
 from sensorium.collection.holding import Holding
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
 from sensorium.collection.own_encoder import open_with_encoder
@@ -51,7 +52,8 @@ class Collection(Holding):
         Whether a missing file is made.
     auto_optimize : bool
         Whether a search that finds very many vectors outside of an index (300,000 where there is
-        none) has one built in a thread; see `optimize`.
+        none) has one built in a thread; see `optimize`. Codes of four bits a dimension, from 10,000
+        vectors on, are made whenever vectors are added, and by such a search.
 
     Raises
     ------
@@ -134,11 +136,14 @@ class Collection(Holding):
             raise UsageError("name at least one file, folder, glob or manifest to add")
         if batch_size < 1:
             raise UsageError(f"batch_size is at least 1, got {batch_size}")
-        return add_files(
-            self._store, self._own.load_for_writing(), named,
+        encoder = self._own.load_for_writing()
+        report = add_files(
+            self._store, encoder, named,
             encoder_name=self._own.name, metadata=metadata, batch_size=batch_size, verify=verify,
             progress=progress, extraction=extraction_of(speech, ocr, detect), stop=stop,
         )  # fmt: skip
+        keep_codes(self.path, encoder.space)
+        return report
 
     def add_vectors(
         self,
@@ -174,10 +179,12 @@ class Collection(Holding):
             When lengths, the number of dimensions, or the modality do not fit.
         """
         space = self._own.load_for_writing().space
-        return add_vectors(
+        report = add_vectors(
             self._store, space, vectors, paths, encoder_name=self._own.name, modality=modality,
             metadata=metadata, spans=spans, progress=progress,
         )  # fmt: skip
+        keep_codes(self.path, space)
+        return report
 
     def search(
         self,
@@ -373,6 +380,7 @@ class Collection(Holding):
         loaded, name = load_ready(encoder)
         report = reembed(self._store, loaded, name, batch_size=batch_size, progress=progress)
         self._own.change(loaded, name)
+        keep_codes(self.path, loaded.space)
         return report
 
     def optimize(
@@ -389,12 +397,14 @@ class Collection(Holding):
         collection's own captions and made-up ones) and with pictures near those that are stored;
         the chosen one is built over all vectors, and its search tuned until the recall less one
         standard error is enough. Small collections are searched exactly: then there is no index.
+        Where "exact" is the kind that was asked for, or the only one that finds enough, everything
+        is compared from then on, however much there is.
 
         Parameters
         ----------
         recall : float
             Share of the true ten nearest that it must find, 0 to 1.
-        kind : {"exact", "ivf", "hnsw"}, optional
+        kind : {"exact", "4bit", "ivf", "hnsw"}, optional
             Only this kind is measured.
         questions : sequence of str, media or paths, optional
             What is asked of this collection, 20 at least: the recall is measured with them.

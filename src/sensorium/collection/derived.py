@@ -36,8 +36,10 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
-SLOTS = ("vectors", "hash")
+SLOTS = ("vectors", "codes", "hash")
+"""Indexes of vectors that were chosen by measuring them, 4-bit codes, and hash codes."""
 IDS = "ids.npy"
+KEYS = "keys.npy"
 READ_BYTES = 1 << 22
 LOCK = ".lock"
 """Of a generation that is being written, held by the process that does."""
@@ -73,6 +75,8 @@ class DerivedIndex:
         ``parameters``, ``recall`` (as measured), ``wanted``, ``curve`` (what it was chosen from).
     generation : Path
         Folder of its files.
+    keys : ndarray of uint64, shape (n,), or None
+        Of its vectors, where they are kept: see `sensorium.ranking.scale.keys_of`.
     """
 
     index: Index
@@ -80,6 +84,7 @@ class DerivedIndex:
     item_ids: npt.NDArray[np.int64]
     state: Mapping[str, Any]
     generation: Path
+    keys: npt.NDArray[np.uint64] | None = None
 
 
 SUFFIX = "-index"
@@ -111,10 +116,11 @@ def write_index(
     ids: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     state: Mapping[str, Any],
     queries: Sequence[npt.NDArray[np.float32]] = (),
+    keys: npt.NDArray[np.uint64] | None = None,
 ) -> str:
     """Put a new generation in place of the last one.
 
-    `queries` are kept with it, to tune the next generation with.
+    `queries` are kept with it, to tune the next generation with, and `keys` (`DerivedIndex`).
 
     Returns
     -------
@@ -139,6 +145,8 @@ def write_index(
             np.save(unfinished / IDS, np.stack(ids))
             for number, group in enumerate(queries):
                 np.save(unfinished / f"queries-{number}.npy", group)
+            if keys is not None:
+                np.save(unfinished / KEYS, keys)
             files = {}
             paths = sorted(unfinished.iterdir())
             for path in paths:
@@ -234,6 +242,9 @@ def read_index(collection: Path, slot: str, space: str) -> DerivedIndex | None:
         _check(generation, facts["digests"])
         # A plain view of the mapped file: numpy's memmap takes longer to pick rows from.
         ids = np.asarray(np.load(generation / IDS, mmap_mode="r", allow_pickle=False))
+        keys = None
+        if KEYS in facts["digests"]:
+            keys = np.asarray(np.load(generation / KEYS, mmap_mode="r", allow_pickle=False))
         index = load_index(generation, facts["kind"], facts["parameters"])
     except FileNotFoundError as error:
         if not pointer.exists():
@@ -241,7 +252,16 @@ def read_index(collection: Path, slot: str, space: str) -> DerivedIndex | None:
         raise DamagedIndexError(f"{error.filename} is missing") from error
     except (*UNREADABLE, RuntimeError, MemoryError, UsageError) as error:  # FAISS: RuntimeError
         raise DamagedIndexError(f"{pointer}: {error}") from error
-    return DerivedIndex(index, ids[0], ids[1], facts, generation)
+    return DerivedIndex(index, ids[0], ids[1], facts, generation, keys)
+
+
+def read_state(collection: Path, slot: str) -> dict[str, Any] | None:
+    """The state of an index (`DerivedIndex`) without opening it; None where none can be used."""
+    try:
+        facts, is_own = _facts(folder_of(collection) / f"{slot}.json")
+    except UNREADABLE:
+        return None
+    return facts if is_own and facts.get("format") == FORMAT else None
 
 
 def describe_index(collection: Path, slot: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ import numpy as np
 from sensorium.checksums import KEY, damaged_files, note_files, require_checksum, with_checksum
 from sensorium.collection.bulk import BULK_BATCH, Batch, BulkReport, write_batches
 from sensorium.collection.collection import store_of
+from sensorium.collection.four_bits import keep_codes
 from sensorium.collection.judgements import from_values, to_values
 from sensorium.collection.opening import open_store
 from sensorium.collection.rows import VectorRow, require_text
@@ -295,6 +296,7 @@ def import_collection(
             from_values(values, items[values["path"]].id)
             for values in judged if values["path"] in items
         ])  # fmt: skip
+    keep_codes(store.path, origin.space)
     return report
 
 

@@ -8,6 +8,7 @@ from threading import RLock
 
 import numpy as np
 
+from sensorium.collection.kinds import drawn_from
 from sensorium.collection.own_encoder import OwnEncoder
 from sensorium.collection.snapshots import Snapshot
 from sensorium.collection.store import Store
@@ -17,8 +18,11 @@ from sensorium.index.base import Vectors
 from sensorium.media import Modality
 from sensorium.ranking.abstaining import MATCHES, Ordinary, nothing_matches
 from sensorium.ranking.calibration import ANY, NOBODY, Calibration, Chance, Judge, refined
-from sensorium.ranking.scale import SAMPLE, Samples, Scale, drawn, modality_of
+from sensorium.ranking.scale import Samples, Scale, drawn, modality_of
 from sensorium.ranking.scoring import Neighbour
+
+KEPT = 2
+"""Snapshots that are known: of codes, and with all vectors in memory, asked by turns."""
 
 NEARLY_NONE = 1e-6
 """Probability that log odds are taken of at least."""
@@ -37,8 +41,8 @@ class Judging:
         self._store = store
         self._own = own
         self._lock = RLock()
-        self._last: tuple[Snapshot, tuple[Chance, Mapping[str, int]] | None] | None = None
-        self._drawn: tuple[Snapshot, Samples] | None = None
+        self._last: list[tuple[Snapshot, tuple[Chance, Mapping[str, int]] | None]] = []
+        self._drawn: list[tuple[Snapshot, Samples]] = []
         self._calibrations: dict[str, tuple[Calibration, Calibration]] = {}
         self._ordinary: dict[tuple[str, str], Ordinary | None] = {}
 
@@ -83,7 +87,8 @@ class Judging:
     def _chance(self, snapshot: Snapshot) -> tuple[Chance, Mapping[str, int]] | None:
         """What chance gives, and how many segments of each modality there are; None of none."""
         with self._lock:
-            if self._last is None or self._last[0] is not snapshot:
+            known = [found for of, found in self._last if of is snapshot]
+            if not known:
                 encoder, of_modality, found = self._own.load(), counts(snapshot), None
                 if any(of_modality.values()):
                     chance = Chance(
@@ -92,13 +97,14 @@ class Judging:
                         self._refined(encoder.space.fingerprint, encoder.calibrations),
                     )
                     found = (chance, of_modality)
-                self._last = (snapshot, found)
-            return self._last[1]
+                self._last = [*self._last, (snapshot, found)][-KEPT:]
+                return found
+            return known[0]
 
     def refine_again(self) -> None:
         """Take into account what was said of hits since the last search."""
         with self._lock:
-            self._last = None
+            self._last = []
 
     def _refined(
         self, space: str, given: Mapping[str, tuple[float, float, float]]
@@ -136,17 +142,20 @@ class Judging:
         if snapshot.kinds is not None:
             return snapshot.kinds.samples
         with self._lock:
-            if self._drawn is None or self._drawn[0] is not snapshot:
-                vectors = drawn(snapshot.vectors)
-                if snapshot.index is not None:
-                    ids, alive = snapshot.index.segment_ids, snapshot.alive
-                    ids = ids if alive is None else ids[alive]
-                    ids = np.concatenate([ids, snapshot.segment_ids])
-                    chosen = np.random.default_rng(0).permutation(ids)[:SAMPLE].tolist()
-                    vectors = self._store.vectors(snapshot.vectors.shape[1], ids=chosen)[2]
+            known = [samples for of, samples in self._drawn if of is snapshot]
+            if not known:
+                if (index := snapshot.index) is None:
+                    vectors = drawn(snapshot.vectors)
+                else:
+                    alive = snapshot.alive
+                    alive = np.ones(len(index.segment_ids), bool) if alive is None else alive
+                    every = np.ones(len(snapshot.segment_ids), bool)
+                    vectors = drawn_from(self._store, snapshot, alive, every)
                 named = dict.fromkeys(snapshot.names[:1] if len(vectors) else (), vectors)
-                self._drawn = (snapshot, Samples.of(named, self._own.background()))
-            return self._drawn[1]
+                samples = Samples.of(named, self._own.background())
+                self._drawn = [*self._drawn, (snapshot, samples)][-KEPT:]
+                return samples
+            return known[0]
 
     def _ordinary_of(self, asked: str, modality: str) -> Ordinary | None:
         """None of what nobody knows what it is in general."""

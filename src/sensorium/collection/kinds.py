@@ -12,7 +12,17 @@ import numpy.typing as npt
 from sensorium.collection.store import Store
 from sensorium.index.base import Vectors
 from sensorium.media import Modality
-from sensorium.ranking.scale import SAMPLE, VIEWS, VIEWS_OF, Samples, Views, drawn, rows_drawn
+from sensorium.ranking.scale import (
+    SAMPLE,
+    VIEWS,
+    VIEWS_OF,
+    Samples,
+    Views,
+    drawn,
+    keys_of,
+    rows_by_keys,
+    rows_drawn,
+)
 
 if TYPE_CHECKING:
     from sensorium.collection.snapshots import Snapshot
@@ -129,7 +139,6 @@ def _samples(
     segments: dict[str, Vectors] = {}
     counts: dict[str, int] = {}
     views = None
-    rng = np.random.default_rng(0)
     for code, name in enumerate(names):
         rows = outside == code
         indexed = (
@@ -141,8 +150,7 @@ def _samples(
         if snapshot.index is None:
             segments[name] = drawn(snapshot.vectors[rows])
         else:
-            ids = np.concatenate([snapshot.index.segment_ids[indexed], snapshot.segment_ids[rows]])
-            segments[name] = _read(store, snapshot, ids=rng.permutation(ids)[:SAMPLE])[1]
+            segments[name] = drawn_from(store, snapshot, indexed, rows)
         if name == VIEWS:
             counts[name], views = _views(store, snapshot, rows, indexed)
     frequent = sorted(segments, key=lambda name: (name == VIEWS, -counts[name], name))
@@ -156,6 +164,24 @@ def _samples(
         questions=ordinary.questions() if views is not None else (),
     )
     return counts, samples
+
+
+def drawn_from(store: Store, snapshot: Snapshot, indexed: Rows, rows: Rows) -> Vectors:
+    """Some of the vectors of chosen rows in the index and outside, where they are not in memory.
+
+    With keys those that `drawn` takes of them all; else any, the same ones each time.
+    """
+    index = snapshot.index
+    assert index is not None
+    ids = np.concatenate([index.segment_ids[indexed], snapshot.segment_ids[rows]])
+    chosen = None
+    if index.keys is not None:
+        outside = keys_of(np.asarray(snapshot.vectors[rows]))
+        chosen = rows_by_keys(np.concatenate([index.keys[indexed], outside]))
+    if chosen is None:
+        chosen = np.random.default_rng(0).permutation(len(ids))[:SAMPLE]
+    vectors = _read(store, snapshot, ids=ids[chosen])[1]
+    return vectors if index.keys is None else drawn(vectors)
 
 
 def _views(store: Store, snapshot: Snapshot, rows: Rows, indexed: Rows) -> tuple[int, Views]:

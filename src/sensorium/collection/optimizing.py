@@ -22,6 +22,9 @@ from sensorium.collection.derived import (
     write_index,
     written,
 )
+from sensorium.collection.four_bits import KIND as FOUR_BITS
+from sensorium.collection.four_bits import LEAST_ROWS, compare_everything, write_codes
+from sensorium.collection.four_bits import SLOT as CODES
 from sensorium.collection.queries import query_vectors
 from sensorium.collection.store import Store, modalities_of
 from sensorium.encoders import Encoder, Space
@@ -167,15 +170,23 @@ def optimize(
         tell(f"building {best.kind} over {len(vectors):,} vectors")
         built, found = _build(vectors, best.kind, best.parameters, queries, recall, masks)
         # On many more vectors than the sample's the same kind may find less.
-        if found.recall >= recall:
+        if found.recall >= recall and best.kind == FOUR_BITS:
+            chosen = found
+            remove_slot(store.path, "vectors")
+            write_codes(store, encoder.space, anew=True, measured={"recall": found.recall})
+        elif found.recall >= recall:
             chosen = found
             _write(
                 store, encoder.space.fingerprint, built, ids, state, chosen, curve, queries, recall
             )
+            remove_slot(store.path, CODES)
         remaining = [p for p in remaining if _family(p) != _family(best)]
     if chosen is None:
         chosen = _exact(vectors, queries, recall, masks, curve)
         remove_slot(store.path, "vectors")
+        remove_slot(store.path, CODES)
+    is_exact = chosen.kind == "exact" and (kind == "exact" or len(vectors) >= LEAST_ROWS)
+    compare_everything(store.path, is_exact)
     report = OptimizeReport(
         kind=chosen.kind, chosen=chosen, curve=curve, recall=recall,
         vectors=len(vectors), seconds=time.perf_counter() - started,

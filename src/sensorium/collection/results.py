@@ -239,9 +239,9 @@ class CollectionInfo:
     bytes : int
         Size on disk, without indexes.
     indexes : dict
-        By slot, ``vectors`` and ``hash``: ``kind``, ``vectors`` in it, ``recall`` as it was
-        measured, ``parameters``, ``bytes`` and ``checksum``. What is not in an index is compared in
-        full.
+        By slot, ``vectors``, ``codes`` (of four bits) and ``hash``: ``kind``, ``vectors`` in it,
+        ``recall`` where it was measured, ``parameters``, ``bytes`` and ``checksum``. What is not in
+        an index is compared in full.
     """
 
     path: str

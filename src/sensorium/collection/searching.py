@@ -59,7 +59,7 @@ def nearest_items(
     stop = offset + k
     if snapshot.is_single:  # rows are items: those that are passed over need no look
         return _nearest(snapshot, queries, k, rows, 0, options, skip=offset)
-    if snapshot.index is None:
+    if snapshot.index is None or snapshot.is_coded:
         return [line[offset:stop] for line in nearest(stop)]
     lines: list[list[Neighbour]] = [[] for _ in queries]
     for level in _levels(stop):
@@ -78,10 +78,11 @@ def exactly(
 ) -> list[list[Neighbour]]:
     """The neighbours of queries with cosines to the stored vectors, in the same order.
 
-    Without an index that is what they have; with one, its copies are compressed, and the vectors
-    of those that will be shown are read. What was replaced meanwhile stays as it was found.
+    Without an index, or with codes, that is what they have; with another one, its copies are
+    compressed, and the vectors of those that will be shown are read. What was replaced meanwhile
+    stays as it was found.
     """
-    if snapshot.index is None:
+    if snapshot.index is None or snapshot.is_coded:
         return [list(line) for line in lines]
     shown = dict.fromkeys(neighbour.segment for line in lines for neighbour in line)
     ids, _, vectors = store.vectors(queries.shape[1], ids=list(shown))

@@ -20,6 +20,8 @@ from sensorium.collection.derived import (
     require_same_vectors,
     signature,
 )
+from sensorium.collection.four_bits import KIND
+from sensorium.collection.four_bits import SLOT as CODES
 from sensorium.collection.kinds import Ids, Kinds, Ordinary, kinds_of, objects_among
 from sensorium.collection.rows import Changes
 from sensorium.collection.store import Store, require_described, require_space
@@ -30,8 +32,16 @@ from sensorium.index.exact import ExactIndex
 from sensorium.media import Modality
 from sensorium.ranking.scale import COSINES, Scale
 
+Files = tuple[tuple[int, int] | None, ...]
+"""Tell whether other index files were put in place: of each slot that is asked."""
+
 KEPT_FILTERS = 8
 """Filters whose items are remembered while the collection does not change: for further pages."""
+
+
+CODED_DEPTH = 50
+"""A full vector is looked up for each that is wanted and some more: in the time that one takes,
+this many are compared in memory."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +80,22 @@ class Snapshot:
     item_ids: Ids
     vectors: Vectors
     objects: Ids
-    signature: tuple[int, int] | None = None
+    signature: Files = ()
     modalities: tuple[str, ...] = ()
     kinds: Kinds | None = None
     marked: OrderedDict[int, tuple[Ids, Rows]] = field(
         default_factory=OrderedDict, init=False, repr=False, compare=False
     )
     """For the last filters: a million rows take milliseconds to mark."""
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether its index finds what comparing everything finds, with exact cosines."""
+        return self.index is not None and self.index.index.kind == KIND
+
+    def reaches(self, depth: int) -> bool:
+        """Whether codes find so many quicker than comparing everything does."""
+        return self.index is None or depth * CODED_DEPTH <= len(self.index.segment_ids)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,7 +153,7 @@ class Snapshots:
     store : Store
     ordinary : Ordinary
     slot : str
-        Which of the collection's indexes is asked.
+        Which of the collection's indexes is asked; "" for none, everything is in memory then.
     """
 
     def __init__(
@@ -144,7 +163,7 @@ class Snapshots:
         slot: str = "vectors",
     ) -> None:
         self._store = store
-        self._slot = slot
+        self._slots = {"vectors": ("vectors", CODES), "": ()}.get(slot, (slot,))
         self._last: Snapshot | None = None
         self._version: object = None
         self._filters: OrderedDict[tuple[Any, ...], Ids] = OrderedDict()
@@ -166,7 +185,7 @@ class Snapshots:
             When the collection is in another space than `space`.
         """
         last, version = self._last, self._store.version()
-        files = signature(self.path, self._slot)
+        files = tuple(signature(self.path, slot) for slot in self._slots)
         if last is not None and (last.space, last.signature, self._version) == (
             space.fingerprint, files, version,
         ):  # fmt: skip
@@ -184,24 +203,50 @@ class Snapshots:
             self._last, self._version = last, version
             return last
 
-    def _open(self, space: Space, changes: Changes, files: tuple[int, int] | None) -> Snapshot:
-        index, self.problem = None, None
-        if files is not None:
+    def _index(self, space: Space, files: Files) -> DerivedIndex | None:
+        """The first of the indexes that are there and can be used."""
+        self.problem = None
+        for slot, is_there in zip(self._slots, files, strict=True):
+            if is_there is None:
+                continue
             try:
-                index = read_index(self.path, self._slot, space.fingerprint)
-                if index is not None:
-                    ids = [int(name) for name in index.state["sample"]]
-                    sampled = self._store.vectors(space.dimension, ids=ids)
-                    require_same_vectors(index, sampled[0], sampled[2])
+                index = read_index(self.path, slot, space.fingerprint)
+                if index is None:
+                    continue
+                ids = [int(name) for name in index.state["sample"]]
+                sampled = self._store.vectors(space.dimension, ids=ids)
+                require_same_vectors(index, sampled[0], sampled[2])
             except DamagedIndexError as error:
-                index, self.problem = None, str(error)
-                # Codes are made again by the search that asks for them.
-                if isinstance(error, ForeignIndexError) and self._slot == "vectors":
+                self.problem = str(error)
+                # Codes are made again by the search that asks for them, or by who adds.
+                if isinstance(error, ForeignIndexError) and slot == "vectors":
                     warnings.warn(
                         f"{error}; searches compare everything until `sensorium optimize` has "
                         "built it here",
                         SensoriumWarning, stacklevel=2,
                     )  # fmt: skip
+            else:
+                self._give_vectors(index, space.dimension)
+                return index
+        return None
+
+    def _give_vectors(self, index: DerivedIndex, dimension: int) -> None:
+        """Let codes look up full vectors where the collection has them."""
+        if index.index.kind != KIND:
+            return
+        codes: Any = index.index
+        store, segment_ids = self._store, index.segment_ids
+
+        def exact(rows: Ids) -> tuple[Ids, Vectors]:
+            wanted = segment_ids[rows]
+            found, _, vectors = store.vectors(dimension, ids=wanted.tolist())
+            # What was deleted meanwhile, or is damaged, is not there.
+            return (rows if len(found) == len(rows) else rows[np.isin(wanted, found)]), vectors
+
+        codes.exact = exact
+
+    def _open(self, space: Space, changes: Changes, files: Files) -> Snapshot:
+        index = self._index(space, files)
         empty = np.empty(0, np.int64)
         opened = Snapshot(
             space=space.fingerprint,

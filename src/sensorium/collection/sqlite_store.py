@@ -6,10 +6,11 @@ The file is described in docs/collection-format.md; any SQLite tool can open it.
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
-from operator import itemgetter
+from operator import eq, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +128,13 @@ class SQLiteStore(Database):
             items = dict(self.read("SELECT modality, count(*) FROM items GROUP BY modality"))
             sql = "SELECT count(*) FROM items WHERE id NOT IN (SELECT item_id FROM segments)"
             ((without,),) = self.read(sql)
-            ((vectors,),) = self.read("SELECT count(*) FROM segments")
+            vectors = self.count_vectors()
         return Counts(items, without, vectors)
+
+    def count_vectors(self) -> int:
+        """See `Store.count_vectors`."""
+        ((vectors,),) = self.read("SELECT count(*) FROM segments")
+        return int(vectors)
 
     # Items
 
@@ -259,6 +265,7 @@ class SQLiteStore(Database):
         *,
         ids: Sequence[int] | None = None,
         items: Sequence[int] | None = None,
+        most: int | None = None,
     ) -> tuple[Ids, Ids, Vectors]:
         """See `Store.vectors`."""
         if (wanted := items if ids is None else ids) is not None:
@@ -271,18 +278,19 @@ class SQLiteStore(Database):
                     f"WHERE {column} IN ({marks})", some,
                 )  # fmt: skip
             rows.sort(key=itemgetter(0))
-            numbers = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2).T
-            vectors = np.empty((len(rows), dimension), np.float32)
-            for n, (_, _, blob, checksum) in enumerate(rows):
-                vectors[n] = vector_of(blob, dimension, checksum)
-            return self._sound(numbers, vectors)
+            return self._sound(*_arrays(rows, dimension))
         with self.snapshot():  # count and rows of one moment
             run = self.connection.execute
-            ((count,),) = run("SELECT count(*) FROM segments WHERE id > ?", (after,)).fetchall()
+            limit = -1 if most is None else most
+            few = f"SELECT 1 FROM segments WHERE id > {int(after)} LIMIT {limit}"
+            ((count,),) = run(f"SELECT count(*) FROM ({few})").fetchall()
             numbers = np.empty((2, count), np.int64)
             vectors = np.empty((count, dimension), np.float32)
-            sql = f"SELECT id, item_id, {VECTOR}, checksum FROM segments WHERE id > ? ORDER BY id"
-            for n, (segment, item, blob, checksum) in enumerate(run(sql, (after,))):
+            sql = (
+                f"SELECT id, item_id, {VECTOR}, checksum FROM segments WHERE id > ? "
+                "ORDER BY id LIMIT ?"
+            )
+            for n, (segment, item, blob, checksum) in enumerate(run(sql, (after, limit))):
                 numbers[0, n], numbers[1, n] = segment, item
                 vectors[n] = vector_of(blob, dimension, checksum)
         return self._sound(numbers, vectors)
@@ -404,6 +412,24 @@ class SQLiteStore(Database):
     def reembedding(self, space: Space, encoder: str) -> SQLiteReembedding:
         """See `Store.reembedding`."""
         return SQLiteReembedding(self, space, encoder)
+
+
+def _arrays(rows: Sequence[Any], dimension: int) -> tuple[Ids, Vectors]:
+    """Ids of segments and items, shape (2, n), and vectors of rows with their checksums."""
+    if not rows:
+        return np.empty((2, 0), np.int64), np.empty((0, dimension), np.float32)
+    segments, items, blobs, checksums = zip(*rows, strict=True)
+    try:  # one copy of all, where all are whole
+        joined = np.frombuffer(b"".join(blobs), "<f4").reshape(len(rows), dimension)
+        whole = {*map(len, blobs)} == {4 * dimension} and all(
+            map(eq, map(zlib.crc32, blobs), checksums)
+        )
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        pairs = zip(blobs, checksums, strict=True)
+        joined = np.array([vector_of(blob, dimension, sum_) for blob, sum_ in pairs], np.float32)
+    return np.array([segments, items], np.int64), joined
 
 
 def _portions(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:

@@ -100,6 +100,10 @@ class Store(Protocol):
         """How much there is; takes time with the number of items."""
         ...
 
+    def count_vectors(self) -> int:
+        """How many vectors there are."""
+        ...
+
     def paths(self, content_hash: bytes | None = None) -> list[tuple[int, str]]:
         """Id and path of every item, or of those of one content that have vectors, by id."""
         ...
@@ -141,6 +145,7 @@ class Store(Protocol):
         *,
         ids: Sequence[int] | None = None,
         items: Sequence[int] | None = None,
+        most: int | None = None,
     ) -> tuple[Ids, Ids, Vectors]:
         """Read vectors in the order of their segments' ids.
 
@@ -153,6 +158,8 @@ class Store(Protocol):
             Only these segments, those that are there.
         items : sequence of int, optional
             Only the segments of these items.
+        most : int, optional
+            Of those after `after`, the first ones.
 
         Returns
         -------

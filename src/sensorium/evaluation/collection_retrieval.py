@@ -396,7 +396,10 @@ def _index_of(library: Collection, mode: str) -> dict[str, Any] | None:
     """What a result says of the index that a mode searches; None where everything is compared."""
     if mode == "words":
         return None
-    found = library.info().indexes.get("hash" if mode == "hash" else "vectors")
+    indexes = library.info().indexes
+    found = indexes.get("hash" if mode == "hash" else "vectors")
+    if mode == "vector" and found is None:
+        found = indexes.get("codes")
     names = ("kind", "vectors", "parameters", "checksum")
     return None if found is None else {name: found[name] for name in names}
 

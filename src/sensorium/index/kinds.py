@@ -14,6 +14,7 @@ KINDS = {
     "exact": "sensorium.index.exact:ExactIndex",
     "ivf": "sensorium.index.ivf:IVFIndex",
     "hnsw": "sensorium.index.hnsw:HNSWIndex",
+    "4bit": "sensorium.index.fourbit:FourBitIndex",
     "hash": "sensorium.index.hash:HashIndex",
 }
 

@@ -88,6 +88,7 @@ def candidates(dimension: int, rows: int) -> Iterator[tuple[str, dict[str, Any]]
     yield "exact", {}
     if rows < 1000:  # nothing is faster than looking at all of so few
         return
+    yield "4bit", {}
     for refine in ("sq8", "fp16"):
         if dimension % 2 == 0:
             yield "ivf", {"refine": refine}
@@ -284,7 +285,7 @@ def choose(points: Sequence[Measured], recall: float, rows: int) -> Measured:
 
     def cost(point: Measured) -> float:
         growth = rows / max(point.vectors, 1)
-        return point.p50_ms * (growth if point.kind == "exact" else growth**0.5)
+        return point.p50_ms * (growth if point.kind in ("exact", "4bit") else growth**0.5)
 
     fastest = min(map(cost, enough))
     alike = [point for point in enough if cost(point) <= fastest * SIMILAR_TIME]

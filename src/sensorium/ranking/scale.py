@@ -304,23 +304,28 @@ def drawn(vectors: Vectors) -> Vectors:
         m is at most `SAMPLE`.
     """
     if len(vectors) > SAMPLE:
-        keys = _keys(vectors)
-        rows = np.sort(np.unique(keys, return_index=True)[1])
-        if len(rows) > SAMPLE:
-            return vectors[rows[np.argpartition(keys[rows], SAMPLE)[:SAMPLE]]]
+        rows = rows_by_keys(keys_of(vectors))
+        if rows is not None:
+            return vectors[rows]
     # So few keys are of vectors that are stored again and again, or that are mostly zeros.
     vectors = _once(vectors)
     return vectors[rows_drawn(vectors, SAMPLE)]
+
+
+def rows_by_keys(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp] | None:
+    """Rows that `drawn` takes of many vectors with such keys; None where it must see them all."""
+    rows = np.sort(np.unique(keys, return_index=True)[1])
+    return rows[np.argpartition(keys[rows], SAMPLE)[:SAMPLE]] if len(rows) > SAMPLE else None
 
 
 def rows_drawn(vectors: Vectors, count: int) -> npt.NDArray[np.intp]:
     """Rows of some vectors, which follow from them alone; all where there are not so many."""
     if len(vectors) <= count:
         return np.arange(len(vectors))
-    return np.argpartition(_keys(vectors), count)[:count]
+    return np.argpartition(keys_of(vectors), count)[:count]
 
 
-def _keys(vectors: Vectors) -> npt.NDArray[np.uint64]:
+def keys_of(vectors: Vectors) -> npt.NDArray[np.uint64]:
     """A number for each of some vectors, by which some are drawn; equal ones have the same."""
     columns = np.linspace(0, vectors.shape[1] - 1, KEYS).astype(int)
     bits = np.ascontiguousarray(vectors[:, columns]).view(np.uint32).astype(np.uint64)
