@@ -103,6 +103,7 @@ def test_named_columns_a_validation_table_and_json(
     assert told["method"] == told["report"]["chosen"] == "late"
 
 
+@pytest.mark.slow
 def test_methods_are_compared_by_default(run: Run, data: Path, tiny: Path, tmp_path: Path) -> None:
     done = run(
         "train", "fusion", data, "--target", "shape", "--column", "photo:image", "--column",

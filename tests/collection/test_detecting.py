@@ -88,6 +88,7 @@ def test_another_encoder_sees_the_same_parts(
         assert Path(hit.path).name == "x_horse.jpg"
 
 
+@pytest.mark.slow
 def test_what_most_pictures_show_is_found_by_its_name(
     weights_of: Weights, sample: Path, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_vectors_have_unit_length_whatever_the_batch(
     assert lowest_cosine(alone, heard) >= 0.9995
 
 
+@pytest.mark.slow
 def test_both_runtimes_give_the_same_vectors(
     ear: Encoder, sounds: list[Audio], heard: np.ndarray
 ) -> None:

@@ -127,6 +127,7 @@ def test_cells_cover_the_picture_and_nothing_else(encoder: Encoder) -> None:
         assert (np.abs(covered(~idle).astype(int) - seen.values) <= 2).all()
 
 
+@pytest.mark.slow
 def test_seconds_are_those_of_the_sound_that_asks(sample: Path) -> None:
     """Two recordings in one: each is found where it is."""
     ear = load_encoder("ear")

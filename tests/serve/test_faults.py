@@ -97,6 +97,7 @@ def test_numbers_that_are_none(serve: Serve, photos: Path, monkeypatch: pytest.M
     assert client.get("/health").status_code == 503
 
 
+@pytest.mark.slow
 def test_the_shell_shows_faults(tmp_path: Path) -> None:
     """Its commands keep what libraries log to themselves; this is none of it."""
     program = (

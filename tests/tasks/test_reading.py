@@ -116,6 +116,7 @@ def test_a_line_across_several_pieces() -> None:
     assert read(page((4200, 120), (40, 30, line, 60), colors=("white", "navy"))) == [line]
 
 
+@pytest.mark.slow
 def test_a_turned_line_across_several_pieces() -> None:
     line = " ".join(["garden river stone winter market bridge"] * 2)
     picture = page((2700, 120), (40, 30, line, 60), colors=("black", "white"))
@@ -137,6 +138,7 @@ def test_single_signs() -> None:
     assert read(page((600, 200), (300, 60, "-", 60), colors=white)) == []
 
 
+@pytest.mark.slow
 def test_photos_without_writing(sample: Path) -> None:
     """Each has a shape that the recogniser takes for a letter."""
     for name in ("x_dog", "x_eiffelTower", "c_fish18", "s_coffee", "x_palaisdesPapes"):
@@ -145,6 +147,7 @@ def test_photos_without_writing(sample: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_small_print_on_a_photo(sample: Path) -> None:
     found = load_writing_reader().read(Image(sample / "images" / "c_multimeter1.jpg"))
     assert {"OFF", "200m", "UNI-T"} <= {word for one in found for word in words(one).split()}

@@ -160,6 +160,7 @@ def test_a_recording_and_a_video_are_found_by_it(talk: Path, tmp_path: Path) -> 
         assert len(library.search(Video(tmp_path / "film.mp4"))) == 2
 
 
+@pytest.mark.slow
 @needs_speech
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_what_is_said_late_in_a_film_has_the_films_time(

@@ -114,6 +114,7 @@ def test_a_report_stands_beside_the_nearest_neighbour(trained: tuple[Path, Any])
     assert all(example.baseline not in example.right for example in report.examples)
 
 
+@pytest.mark.slow
 def test_a_folder_gives_the_captions_it_was_measured_with(
     trained: tuple[Path, Any], pictures: Path
 ) -> None:

@@ -156,6 +156,7 @@ def test_get_look_and_explain(url: str, photos: Path) -> None:
         assert len(found.model_dump_json()) < 1 << 20
 
 
+@pytest.mark.slow
 def test_explain_several_parts(url: str) -> None:
     question = {"query": "outside", "like": 2, "without": "a street"}
     (found,) = calls(url, ("search", {**question, "k": 1}))

@@ -230,6 +230,7 @@ def test_the_part_of_a_picture_that_was_found(open_page: Open) -> None:
     assert drawn_over(page)[0] > 0.6  # and so does what speaks for it
 
 
+@pytest.mark.slow
 def test_a_photo_on_a_page(open_page: Open) -> None:
     page = open_page("#c=mixed")
     ask(page, "the Eiffel Tower")
