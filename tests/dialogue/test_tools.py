@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 
 from sensorium import Collection
+from sensorium.dialogue.tools.asked import asked_of
 from sensorium.dialogue.tools.toolbox import Toolbox
 from sensorium.errors import UsageError
 
@@ -49,3 +52,21 @@ def test_models_are_told_what_may_be_called(collection: Collection) -> None:
     assert all(not schema["additionalProperties"] for schema in told.values())
     toolbox.begin(may_write=True)
     assert "label" in {one["function"]["name"] for one in toolbox.described()}
+
+
+def test_what_is_asked_is_known_in_both_languages() -> None:
+    asked = asked_of("长颈鹿")
+    assert asked.english == "giraffe"
+    assert [*asked.groups[0][:2]] == ["长颈鹿", "giraffe"]
+    assert asked_of("castles").english == ""
+    assert {"castles", "castle", "城堡"} <= {*asked_of("castles").groups[0]}
+
+
+def test_a_file_is_found_by_its_name_in_the_other_language(tmp_path: Path) -> None:
+    with Collection(tmp_path / "c.sensorium", encoder="mini") as collection:
+        for name, color in (("windmill_3", "red"), ("IMG_0002", "blue")):
+            PIL.Image.new("RGB", (64, 64), color).save(tmp_path / f"{name}.png")
+        collection.add(tmp_path)
+        found, _ = Toolbox(collection).call("search", {"query": "风车"})
+    assert [Path(hit.path).name for hit in found.hits[:1]] == ["windmill_3.png"]
+    assert not found.nothing

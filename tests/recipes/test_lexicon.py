@@ -71,7 +71,7 @@ def test_senses_stand_in_the_order_of_the_index(tmp_path: Path) -> None:
     path.write_text(
         "  1 licence\nbank n 2 1 @ 2 1 00000007 00000003  \noak_tree n 1 1 @ 1 0 00000009  \n"
     )
-    assert lexicon._senses(path) == {"bank": ["00000007", "00000003"], "oak tree": ["00000009"]}
+    assert lexicon.senses(path) == {"bank": ["00000007", "00000003"], "oak tree": ["00000009"]}
 
 
 def test_a_caption_is_what_its_last_words_name() -> None:

@@ -3,55 +3,34 @@
 Three kinds of evidence are weighed for each item: how likely its vectors are what was asked
 (`Hit.probability`), whether all the words asked for stand in its name, metadata or texts, and how
 near its captions and category are to the question in the encoder's own eyes. The last speaks
-across languages (动物 is near to the category "animals"), and against what merely looks alike.
+against what merely looks alike. Chinese is asked in English as well, word by word (`asked.py`).
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from sensorium.collection import Collection, Hit, Item
+from sensorium.collection import Collection, Hit
 from sensorium.collection.collection import store_of
 from sensorium.collection.hits import hits_of
 from sensorium.collection.question import Question
-from sensorium.collection.telling import CAPTION_KEYS
+from sensorium.dialogue.tools.asked import Asked, asked_of
 from sensorium.dialogue.tools.found import whole_of
-from sensorium.encoders import Encoder
-from sensorium.encoders.ordinary import ordinary_words
-from sensorium.media import Modality, Text
-from sensorium.ranking.scoring import Ranked
+from sensorium.dialogue.tools.said import ACROSS, CAPTION, Said
+from sensorium.media import Text
+from sensorium.ranking.scoring import Match, Ranked
 from sensorium.tasks.terms import STOP_WORDS, terms
 
 SURE = 0.5
 """Probability from which on a hit is one of those that were asked for."""
 
-CAPTION = 0.5
-"""Cosine of a question to a caption, both less the mean of ordinary words, that is enough alone."""
-
-ACROSS = 0.4
-"""The same of a question in another script than the caption: all its cosines are smaller."""
-
-IN_CHINESE = 0.46
-"""The same of English words and a caption in Chinese, beside one in English: the castles of the
-sample are at 0.48 and above, a red panda is at 0.43 to "cats"."""
-
-CATEGORY = 0.7
-"""The same of a category: at 0.6, cars are near to "vehicles" where there is but a motorcycle."""
-
 AGREED = 1.0
 """Sum that a hit of `SURE` needs as well, where it has a caption: a pig looks like a cow (0.54),
 and is called a pig (0.39)."""
-
-AGAINST = 0.3
-"""Cosine of a caption below which it is of something else, however likely the hit: a cheetah looks
-like a cat (0.77), and is called a cheetah (0.23); a chicken is a bird (0.92 and 0.32)."""
 
 TOGETHER = 0.6
 """Sum of a hit's probability and its name's cosine that is enough where there is no caption."""
@@ -71,20 +50,6 @@ LONG = 3
 
 LOOKED_AT = 60
 """Hits by vectors that are judged; behind them few are likely."""
-
-ALL_CAPTIONS = 1_000
-"""Items of a collection whose captions are all compared; of more, those of the hits."""
-
-CATEGORY_KEYS = (
-    "category", "kind", "class", "type", "genre", "album", "tags", "place", "city", "country",
-    "location",
-)  # fmt: skip
-"""Metadata of few words that several items share."""
-
-COUNTERS = frozenset({"IMG", "DSC", "DSCN", "DSCF", "PXL", "VID", "MVI", "SCAN", "SCREENSHOT"})
-"""What cameras begin names with."""
-
-MOST_CATEGORIES = 200
 
 
 @dataclass(frozen=True)
@@ -140,28 +105,47 @@ class Matcher:
             See `Collection.search`.
         """
         sought = [*([Text(words)] if words else []), *others]
+        if words and len(sought) == 1 and not like:
+            asked = asked_of(words)
+            found, nothing = self._seen(asked, where, modality)
+            return self._weighed(asked, found, nothing, where, modality)
         if len(sought) == 1 and not like:
             found = self._collection.search(sought[0], LOOKED_AT, where=where, modality=modality)
         else:
             found = self._collection.search(
                 Question(*sought, like=[*like]), LOOKED_AT, where=where, modality=modality
             )
-        if others or like:
-            return _by_vectors(found, found.nothing_matches)
-        return self._weighed(words, found, found.nothing_matches, where, modality)
+        return _by_vectors(found, found.nothing_matches)
+
+    def _seen(
+        self, asked: Asked, where: str | None, modality: str | None
+    ) -> tuple[list[Hit], bool]:
+        """Hits by vectors, asked in both languages: how likely, by the mean of their log odds."""
+        texts = [text for text in (asked.words, asked.english) if text]
+        several = [
+            self._collection.search(Text(text), LOOKED_AT, where=where, modality=modality)
+            for text in texts
+        ]
+        nothing = all(found.nothing_matches for found in several)
+        if len(several) == 1:
+            return [*several[0]], nothing
+        return _together(several), nothing
 
     def _weighed(
-        self, words: str, found: Sequence[Hit], nothing: bool, where: str | None,
+        self, asked: Asked, found: Sequence[Hit], nothing: bool, where: str | None,
         modality: str | None,
     ) -> Matches:  # fmt: skip
-        near = self.said.near(words, found)
+        words = asked.words
+        near = self._near(asked, found)
         by_id = {hit.id: hit for hit in found}
         holding = {
             hit.id: hit
             for hit in self._holding(words, where, modality)
             if not _is_short(words) or near.get(hit.id, SUPPORT) >= SUPPORT or hit.text
         }
-        told = self._told_so(words, near, by_id, holding, where, modality)
+        for hit in self._named(asked, where, modality):
+            holding.setdefault(hit.id, hit)
+        told = self._told_so(asked, near, by_id, holding, where, modality)
         strength = {}
         for hit in (*found, *holding.values(), *told.values()):
             chance, cosine = hit.probability or 0.0, near.get(hit.id)
@@ -201,14 +185,24 @@ class Matcher:
         said = any(hit.id in near for hit in found[:NAMES_LOOKED_AT])
         return nothing or said or best < LIKELY_ALONE
 
+    def _near(self, asked: Asked, found: Sequence[Hit]) -> dict[int, float]:
+        """Cosines of items' captions and names to what is asked, in the nearer language."""
+        near = self.said.near(asked.words, found)
+        for number, cosine in self.said.near(asked.english, found).items() if asked.english else ():
+            near[number] = max(near.get(number, -1.0), cosine)
+        return near
+
     def _told_so(
-        self, words: str, near: dict[int, float], by_id: dict[int, Hit],
+        self, asked: Asked, near: dict[int, float], by_id: dict[int, Hit],
         holding: dict[int, Hit], where: str | None, modality: str | None,
     ) -> dict[int, Hit]:  # fmt: skip
         """Items whose caption or category says the same in other words."""
-        least = ACROSS if _HAN.search(words) and not self.said.has_han else CAPTION
+        words = asked.words
+        is_across = _HAN.search(words) and not self.said.has_han and not asked.english
+        least = ACROSS if is_across else CAPTION
         ids = [number for number, cosine in near.items() if cosine >= least]
-        ids += self.said.in_category(words)
+        for text in (words, asked.english):
+            ids += self.said.in_category(text) if text else []
         new = [number for number in dict.fromkeys(ids) if number not in holding]
         allowed = None if where is None else {*self._collection.ids(where).tolist()}
         told = {}
@@ -231,122 +225,57 @@ class Matcher:
         (hits,) = hits_of(store, [ranked])
         return [hit for hit in hits if modality is None or hit.modality == modality]
 
+    def _named(self, asked: Asked, where: str | None, modality: str | None) -> list[Hit]:
+        """Items of whose name, metadata or texts each word is one, in either language.
 
-class Said:
-    """How near captions and categories of a collection are to a question."""
-
-    def __init__(self, collection: Collection) -> None:
-        self._collection = collection
-        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
-        self._middle: npt.NDArray[np.float32] | None = None
-        self._version: object = None
-        self.has_han = False
-        self._captions: dict[int, list[str]] = {}
-        self._described: set[int] = set()
-        self._categories: dict[str, list[int]] = {}
-
-    def near(self, words: str, hits: Sequence[Hit]) -> dict[int, float]:
-        """Cosines of items' captions to words, by their ids; of those that have captions."""
-        if not self._reads_texts():
-            return {}
-        self._read()
-        captions = self._captions or {hit.id: _captions(hit) for hit in hits}
-        told = {number: _in_script_of(words, texts) for number, texts in captions.items() if texts}
-        cosines = self._cosines(words, [text for texts in told.values() for text in texts])
-        near = {number: max(cosines[text] for text in texts) for number, texts in told.items()}
-        if not _HAN.search(words):
-            for number in self._told_in_chinese(words, captions, {*near}):
-                near[number] = max(near[number], CAPTION)
-        return near
-
-    def _told_in_chinese(
-        self, words: str, captions: dict[int, list[str]], those: set[int]
-    ) -> list[int]:
-        """Items whose Chinese captions say what English words do: 香波尔城堡 is a castle."""
-        chinese = {n: [t for t in captions[n] if _HAN.search(t)] for n in those}
-        cosines = self._cosines(words, [text for texts in chinese.values() for text in texts])
-        return [n for n, texts in chinese.items() if any(cosines[t] >= IN_CHINESE for t in texts)]
-
-    def against(self, number: int, cosine: float | None) -> bool:
-        """Whether what is said of an item speaks against it; names of files do not."""
-        return self.describes(number) and cosine is not None and cosine < AGAINST
-
-    def describes(self, number: int) -> bool:
-        """Whether an item has a caption, and not a mere name."""
-        return number in self._described
-
-    def cosines(self, words: str, texts: Sequence[str]) -> dict[str, float]:
-        """Cosines of texts to words, both less the mean of ordinary words."""
-        return self._cosines(words, texts) if self._reads_texts() else dict.fromkeys(texts, 0.0)
-
-    def in_category(self, words: str) -> list[int]:
-        """Items of the categories that say the same as words."""
-        if not self._reads_texts():
+        In a name, one or two Chinese characters are often part of another word: 猫 of 大熊猫.
+        """
+        if not asked.groups:
             return []
-        self._read()
-        cosines = self._cosines(words, [*self._categories])
-        return [
-            number for name, ids in self._categories.items() if cosines[name] >= CATEGORY
-            for number in ids
-        ]  # fmt: skip
-
-    def _reads_texts(self) -> bool:
-        return Modality.TEXT in self._collection.encoder.space.modalities
-
-    def _read(self) -> None:
-        """Captions and categories as they are now."""
-        version = store_of(self._collection).version()
-        if version == self._version:
-            return
-        self._version, self._captions, self._categories = version, {}, {}
-        self._described = set()
-        is_small = len(self._collection) <= ALL_CAPTIONS
-        for item in self._collection.items() if is_small else ():
-            self._captions[item.id] = _captions(item)
-            if len(self._captions[item.id]) > bool(words_of_name(item.path)):
-                self._described.add(item.id)
-            for key in CATEGORY_KEYS:
-                said = item.metadata.get(key)
-                for part in said.split(",") if isinstance(said, str) else ():
-                    if part.strip():
-                        self._categories.setdefault(part.strip(), []).append(item.id)
-        self.has_han = any(_HAN.search(t) for texts in self._captions.values() for t in texts)
-        if len(self._categories) > MOST_CATEGORIES:
-            self._categories = {}
-
-    def _cosines(self, words: str, texts: Sequence[str]) -> dict[str, float]:
-        encoder = self._collection.encoder
-        new = [text for text in dict.fromkeys([words, *texts]) if text not in self._vectors]
-        for text, vector in zip(new, self._encoded(encoder, new), strict=True):
-            self._vectors[text] = vector
-        asked = self._vectors[words]
-        return {text: float(self._vectors[text] @ asked) for text in texts}
-
-    def _encoded(self, encoder: Encoder, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Vectors of texts less the mean of ordinary words, of unit length."""
-        if self._middle is None:
-            self._middle = ordinary_words(encoder, encoder.prompts).mean(axis=0)
-        if not texts:
-            return np.empty((0, len(self._middle)), np.float32)
-        found = encoder.encode_queries([Text(text) for text in texts]) - self._middle
-        lengths = np.linalg.norm(found, axis=1, keepdims=True)
-        return np.asarray(found / np.maximum(lengths, 1e-9), np.float32)
+        store = store_of(self._collection)
+        allowed = self._collection.ids(where) if where is not None else None
+        every: dict[int, Match] = {}
+        for number, names in enumerate(asked.groups):
+            of_word: dict[int, Match] = {}
+            for name in names:
+                for one in store.match_words(f'"{name}"', 10_000, allowed, whole=True):
+                    if one.text_id is not None or not _is_short(name):
+                        of_word.setdefault(one.item, one)
+            every = of_word if not number else {i: m for i, m in every.items() if i in of_word}
+            if not every:
+                return []
+        ranked = [Ranked(one.item, one.score, None, one.text_id) for one in every.values()]
+        (hits,) = hits_of(store, [ranked])
+        return [hit for hit in hits if modality is None or hit.modality == modality]
 
 
-def _captions(item: Item) -> list[str]:
-    """What is said of an item: captions, and its file's name where that has words."""
-    said = item.metadata
-    keys = [key for key in said if key in CAPTION_KEYS or key.startswith("caption")]
-    texts = [text for key in keys if isinstance(text := said[key], str) and text.strip()]
-    return [*texts, *filter(None, [words_of_name(item.path)])]
+def _together(several: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """Hits of one thing asked in several languages, by the mean of their log odds, best first.
+
+    What is not among those of one language is taken to be as likely there as its last.
+    """
+    odds = [{hit.id: _log_odds(hit.probability) for hit in found} for found in several]
+    least = [min(own.values(), default=0.0) for own in odds]
+    hits = {hit.id: hit for found in reversed(several) for hit in found}
+    together = {
+        number: sum(own.get(number, last) for own, last in zip(odds, least, strict=True))
+        / len(odds)
+        for number in hits
+    }
+    made = [
+        replace(hit, probability=None if hit.probability is None else _chance(together[hit.id]))
+        for hit in hits.values()
+    ]
+    return sorted(made, key=lambda hit: -together[hit.id])
 
 
-def words_of_name(path: str) -> str:
-    """The words in a file's name; "" of one that has none, as IMG_1234 and P1020."""
-    parts = re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}|[^\W\d_a-zA-Z]+", PurePath(path).stem)
-    told = [part for part in parts if part.upper() not in COUNTERS]
-    has_words = any(len(part) > 2 or not part.isascii() for part in told)
-    return " ".join(told).lower() if has_words else ""
+def _log_odds(probability: float | None) -> float:
+    chance = min(max(probability or 0.0, 1e-6), 1 - 1e-6)
+    return math.log(chance / (1 - chance))
+
+
+def _chance(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds))
 
 
 def _drop_writing(strength: dict[int, float], holding: dict[int, Hit]) -> None:
@@ -361,12 +290,6 @@ def _drop_writing(strength: dict[int, float], holding: dict[int, Hit]) -> None:
 
 def _is_short(words: str) -> bool:
     return len(words) <= 2 and not words.isascii()
-
-
-def _in_script_of(words: str, texts: Sequence[str]) -> Sequence[str]:
-    """Captions in the script of the words, or all where none is: 大熊猫 is no cat in English."""
-    same = [text for text in texts if bool(_HAN.search(text)) == bool(_HAN.search(words))]
-    return same or texts
 
 
 _HAN = re.compile(r"[\u3400-\u9fff]")

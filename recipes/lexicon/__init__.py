@@ -1,0 +1,1 @@
+"""The recipe that builds the lexicon of English and Chinese words: `python -m recipes.lexicon`."""
