@@ -258,6 +258,18 @@ class SQLiteStore(Database):
             stored.update((row[0], text_record(row[1:])) for row in self.read(sql, some))
         return stored
 
+    def passages_of(self, items: Sequence[int]) -> dict[int, int]:
+        """See `Store.passages_of`."""
+        found: dict[int, int] = {}
+        for some in _portions(items):
+            marks = ",".join("?" * len(some))
+            sql = (
+                "SELECT id, passage_id FROM segments WHERE passage_id IS NOT NULL "
+                f"AND item_id IN ({marks})"
+            )
+            found.update((segment, passage) for segment, passage in self.read(sql, some))
+        return found
+
     def vectors(
         self,
         dimension: int,

@@ -138,6 +138,10 @@ class Store(Protocol):
         """The stored texts with these ids, those that are there, or all of an item in order."""
         ...
 
+    def passages_of(self, items: Sequence[int]) -> dict[int, int]:
+        """Ids of the stored texts whose segments these items have, by the segments' ids."""
+        ...
+
     def vectors(
         self,
         dimension: int,

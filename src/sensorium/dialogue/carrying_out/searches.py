@@ -227,7 +227,7 @@ def with_base(plan: Plan, base: Plan | None, last: Plan | None = None) -> Plan:
     if plan.intent == "pick" and plan.continues and last is not None:
         return replace(last, reference=plan.reference, definite=False, continues=True, item="")
     is_search = plan.intent in ("find", "count", "pick") and plan.fact != "similar"
-    if base is None or not is_search or plan.given or plan.but_one:
+    if base is None or not is_search or plan.given or plan.but_one or plan.definite:
         return plan
     # "Without animals" narrows what was asked; "photos without animals" is a request of its own.
     bare = not plan.subject and plan.has_conditions and not (plan.reference or plan.modality)

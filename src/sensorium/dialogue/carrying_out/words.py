@@ -91,6 +91,10 @@ class Words(Searches):
             plan = replace(plan, subject="", definite=False)
         if isinstance(item, Outcome):
             return item
+        if item.modality == "text" and plan.subject:
+            told = self._call("passages", query=plan.subject, items=[item.id])
+            if not told.nothing:
+                return self._about(plan, "told", item, told)
         if item.modality not in ("audio", "video") and plan.subject:
             return self._told_about(replace(plan, subject=f"{plan.subject} {plan.item}"), "writing")
         return self._heard(plan, item)

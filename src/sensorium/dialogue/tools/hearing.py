@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from sensorium.dialogue.tools.conditions import where_of
 from sensorium.dialogue.tools.found import Found, cited, line, whole_of
 from sensorium.dialogue.tools.searching import Searching
 from sensorium.dialogue.turns import Citation
+from sensorium.encoders.ordinary import ordinary_words
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
-from sensorium.media import Image, Media, Text, open_media
+from sensorium.media import Image, Media, Modality, Text, open_media
 from sensorium.media.segments import SegmentRecord
 from sensorium.tasks.answering import Answerer, load_answerer
 from sensorium.tasks.answers.answer import Answer
@@ -42,8 +44,11 @@ ALL_SOURCES = ("speech", "writing", "text")
 ALL_ITEMS = 1_000
 """Items of a collection whose texts are all compared; of more, those that a search finds."""
 
-MOST_COMPARED = 300
-"""Passages that are compared by their vectors: about three seconds, once."""
+MOST_COMPARED = 5_000
+"""Passages that are compared, by words and stored vectors: a fifth of a second."""
+
+MOST_ENCODED = 30
+"""Of them, those without a stored vector that are encoded for it: a third of a second, once."""
 
 MOST_TOLD = 5
 
@@ -55,6 +60,10 @@ NEARLY = 0.7
 
 UNSEEN = 4.0
 """What a word weighs that no text has; as in `sensorium.tasks.answers.extractive`."""
+
+
+_Row = tuple[Item, int, SegmentRecord]
+"""An item, the id of a text of it, and the text."""
 
 
 class Hearing:
@@ -100,14 +109,14 @@ class Hearing:
     ) -> Found:
         """What is said or written about something, anywhere in the collection."""
         rows = [
-            (item, row) for item in self._with_texts(query, items)
-            for row in store_of(self._collection).texts(item=item.id).values()
+            (item, number, row) for item in self._with_texts(query, items)
+            for number, row in store_of(self._collection).texts(item=item.id).items()
             if row.text and row.source in (SOURCES[source] if source else ALL_SOURCES)
         ][:MOST_COMPARED]  # fmt: skip
-        scores = self._scores(query, [row.text or "" for _, row in rows])
+        scores = self._scores(query, rows)
         kept = [n for n in np.argsort(-scores, kind="stable").tolist() if scores[n] >= ABOUT]
         kept = [n for n in kept if scores[n] >= NEARLY * scores[kept[0]]][:MOST_TOLD]
-        hits = [_hit(*rows[n]) for n in kept]
+        hits = [_hit(rows[n][0], rows[n][2]) for n in kept]
         evidence = [cited(hit) for hit in hits]
         return Found(
             "\n".join(map(line, evidence)) or "nothing is said about it",
@@ -125,17 +134,42 @@ class Hearing:
         found += self._collection.search(Text(query), 50)
         return [*{hit.id: hit for hit in found if hit.text}.values()]
 
-    def _scores(self, query: str, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """How much texts are about something: the share of its words, or a cosine."""
+    def _scores(self, query: str, rows: Sequence[_Row]) -> npt.NDArray[np.float64]:
+        """How much passages are about something: the share of its words, or a cosine."""
         asked = {*terms(query)}
-        weight = weights([terms(text) for text in texts]) if texts else {}
+        told = [{*terms(row.text or "")} for _, _, row in rows]
+        weight = weights(told) if told else {}
         whole = sum(weight.get(term, UNSEEN) for term in asked)
         shares = [
-            sum(weight.get(term, UNSEEN) for term in asked & {*terms(text)}) / (whole or 1.0)
-            for text in texts
+            sum(weight.get(term, UNSEEN) for term in asked & words) / (whole or 1.0)
+            for words in told
         ]
-        cosines = self._searching.matcher.said.cosines(query, texts)
-        return np.array([max(s, cosines[t]) for s, t in zip(shares, texts, strict=True)])
+        cosines = self._cosines(query, rows)
+        return np.array([max(s, cosines[n]) for s, (_, n, _) in zip(shares, rows, strict=True)])
+
+    def _cosines(self, query: str, rows: Sequence[_Row]) -> dict[int, float]:
+        """Cosines of passages to words, both less the mean of ordinary words, by passage.
+
+        Passages were encoded when they were added. Those few that have no vector are encoded now.
+        """
+        encoder = self._collection.encoder
+        cosines = {number: 0.0 for _, number, _ in rows}
+        if not rows or Modality.TEXT not in encoder.space.modalities:
+            return cosines
+        middle = ordinary_words(encoder, encoder.prompts).mean(axis=0)
+        asked = _less(encoder.encode_queries([Text(query)]), middle)[0]
+        store = store_of(self._collection)
+        of_passage = store.passages_of([*{item.id for item, _, _ in rows}])
+        ids, _, vectors = store.vectors(encoder.space.dimension, ids=[*of_passage])
+        near = _less(vectors, middle) @ asked
+        for segment, cosine in zip(ids.tolist(), near.tolist(), strict=True):
+            number = of_passage[segment]
+            cosines[number] = max(cosines.get(number, 0.0), cosine)
+        rest = [(n, row) for _, n, row in rows if n not in {*of_passage.values()}][:MOST_ENCODED]
+        if not rest:
+            return cosines
+        found = self._searching.matcher.said.cosines(query, [row.text or "" for _, row in rest])
+        return cosines | {n: found[row.text or ""] for n, row in rest}
 
     def transcribe(self, *, item: int) -> Found:
         """All that is said in a recording or film, as it was heard when it was added, or now."""
@@ -208,15 +242,7 @@ class Hearing:
 
     def _read_now(self, one: Item) -> list[SegmentRecord]:
         try:
-            from sensorium.tasks.reading import WritingReader
-
-            media = open_media(one.path)
-            segments = WritingReader().read(media) if isinstance(media, Image) else ()
-            return [
-                SegmentRecord(None, "text", part.media.text, "writing", part.details)
-                for part in segments
-                if isinstance(part.media, Text)
-            ]
+            return [*_written_on(one.path, one.indexed)]
         except (MediaError, MissingExtraError, EncoderError):
             return []
 
@@ -229,9 +255,7 @@ class Hearing:
         if not isinstance(media, Image):
             return Found("it is no picture", nothing=True)
         try:
-            from sensorium.tasks.reading import WritingReader
-
-            segments = [one for one in WritingReader().read(media) if isinstance(one.media, Text)]
+            segments = [one for one in _writing_reader().read(media) if isinstance(one.media, Text)]
         except (MediaError, MissingExtraError, EncoderError) as error:
             return Found(str(error), nothing=True)
         evidence = tuple(
@@ -295,6 +319,33 @@ class Hearing:
             tuple(map(cited, hits)), nothing=not hits,
             data={"which": [number for _, number, _ in found]},
         )  # fmt: skip
+
+
+@cache
+def _writing_reader() -> Any:
+    """What reads writing, with its models: a second, once in a process."""
+    from sensorium.tasks.reading import WritingReader
+
+    return WritingReader()
+
+
+@lru_cache(maxsize=256)
+def _written_on(path: str, state: tuple[int, int] | None) -> tuple[SegmentRecord, ...]:
+    """Writing on a picture with this size and time; asked again, it is not read again."""
+    media = open_media(path)
+    segments = _writing_reader().read(media) if isinstance(media, Image) else ()
+    return tuple(
+        SegmentRecord(None, "text", part.media.text, "writing", part.details)
+        for part in segments
+        if isinstance(part.media, Text)
+    )
+
+
+def _less(vectors: npt.NDArray[np.float32], middle: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """Vectors less the mean of ordinary words, of unit length."""
+    found = vectors - middle
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    return np.asarray(found / np.maximum(lengths, 1e-9), np.float32)
 
 
 def _box(details: Any) -> tuple[float, float, float, float] | None:

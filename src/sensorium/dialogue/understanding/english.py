@@ -101,7 +101,8 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str, meant: Me
     second = _second(scan)
     # What is between quotes is the subject, whatever words stand in it.
     quoted = scan.take(words.QUOTED)
-    intent, fact, order = _intent(scan)
+    of_item = scan.take(words.SAYS_ABOUT)
+    intent, fact, order = ("listen", "", "") if of_item else _intent(scan)
     relevant = True
     if intent == "label":
         relevant = scan.take(words.WRONG) is None
@@ -154,7 +155,7 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str, meant: Me
             given=means_given or bool(given and same),
             same=same or another is not None,
             several=kinds.several or _is_plural(subject), fact=fact, relevant=relevant, when=when,
-            item=named["name"] if named else "", page=_page_of(page),
+            item=_item_of(of_item or named), page=_page_of(page),
             definite=meant.definite, but_one=meant.but_one, second=second,
         ),
         plain, similar, asked=intent != "",
@@ -179,6 +180,12 @@ def _second(scan: Scan) -> float | None:
 def _count_of(text: str) -> int:
     """The first number in a text; 0 for none."""
     return next((n for n in map(number_of, re.findall(r"\w+", text)) if n > 1), 0)
+
+
+def _item_of(match: re.Match[str] | None) -> str:
+    """The item that is named; "the papers" are all."""
+    name = match["name"] if match is not None else ""
+    return "" if name in words.ANYTHING or name.endswith("s") else name
 
 
 def _page_of(match: re.Match[str] | None) -> int:

@@ -331,6 +331,7 @@ _RULES = (
     _rule(
         "it", lambda match: _reference("middle", 1, match),
         rf"\bthe\s+(?P<k>{THING})\s+in\s+the\s+(?:middle|center|centre)\b",
+        r"(?<!up\s)(?<!down\s)(?<!in\s)(?<!on\s)(?<!at\s)(?<!of\s)(?<!through\s)"
         rf"\bthe\s+(?:middle|center|centre){_K}\b{_OF}{_ENDS}",
     ),
     _rule(

@@ -161,6 +161,13 @@ READ = _of(
     r"what\s+(?:text|words?|writing|letters?)\s+(?:is|are|stands?)(?:\s+(?:there|written))?",
     r"what\s+does\s+(?:its\s+\w+|it|this|that|(?:the\s+)?(?P<doc>\w+))\s+say",
 )
+SAYS_ABOUT = re.compile(
+    r"\bwhat\s+(?:does|do|did)\s+(?:the|this|that|my|our)\s+(?P<name>(?!film\b|first\b|second\b|third"
+    rf"\b|last\b|(?:{ANY_KIND})\b)[a-z-]+(?:\s+[a-z-]+)?)\s+(?:say|tell(?:\s+(?:me|us))?|mention|write)"
+    r"\s+(?:about|of|on)\b"
+)
+"""What an item that is named says about something."""
+ANYTHING = frozenset({"collection", "library", "archive", "folder", "text", "writing", "speaker"})
 LISTEN = _of(
     r"what(?:'s|\s+is|\s+was|\s+does|\s+did|\s+do|\s+are|\s+can)?\s+(?:being\s+)?"
     r"(?:(?:he|she|they|people|somebody|someone|the\s+speaker|the\s+voice|one|you|we|i|be)\s+)?"

@@ -17,6 +17,9 @@ MOST = 3
 
 NO_REQUESTS = frozenset({"thanks", "help"})
 
+OF_TEXTS = ("answer", "listen", "read")
+"""Intents whose "and when?" asks on."""
+
 _ASKS = (
     r"(?:when|where|who|whose|what|which|how|why|is|are|was|were|does|do|did|can\s+you|could\s+you|describe"
     r"|read|show|tell|find|play|transcribe|compare|count|list|open|explain|(?:with|by|in|on|at|from)\s+(?:what|which|whom))"
@@ -71,6 +74,8 @@ def understand_all(
         return (whole,)
     plans = [module.understand(part, today, given=given) for part in parts]
     plans = [plan for plan in plans if plan.intent not in NO_REQUESTS]
+    if any(plan.intent in OF_TEXTS for plan in plans[:-1]) and _BARE_MOMENT.match(parts[-1]):
+        return (whole,)  # "who paid it, and when?" asks of what is told, not of its file
     return tuple(plans) if len(plans) > 1 and all(map(_says_something, plans)) else (whole,)
 
 
