@@ -1,4 +1,4 @@
-"""The file itself: opening, refusing, batches that are whole or nothing, readers and writers."""
+"""The file of a collection in SQLite: opening, refusing, damage, a full disk."""
 
 from __future__ import annotations
 
@@ -10,33 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensorium.collection.rows import EmbeddedFile, FileState, ReembeddedItem
 from sensorium.collection.sqlite_store import SQLiteStore
-from sensorium.encoders import Space
-from sensorium.errors import CollectionError, SensoriumWarning, SpaceMismatchError
-from sensorium.media import Modality
-from sensorium.media.segments import SegmentRecord
-
-DIMENSION = 4
-
-
-def space(name: str = "one") -> Space:
-    return Space(name, DIMENSION, (Modality.IMAGE,), {}, weights=name)
-
-
-def file(path: str, content: str = "", mtime: int = 0) -> FileState:
-    return FileState(path, len(path), mtime, (content or path).encode())
-
-
-def embedded(path: str, content: str = "", segments: int = 1, **metadata: object) -> EmbeddedFile:
-    first = np.full(segments, len(content or path) / 100)  # which content it is
-    others = np.sqrt(1 - first**2)
-    turned = np.arange(segments)
-    rows = [first, others * np.cos(turned), others * np.sin(turned), 0 * first]
-    vectors = np.stack(rows, axis=1).astype(np.float32)
-    spans = [(float(n), n + 1.0) for n in range(segments)] if segments > 1 else [None]
-    parts = [SegmentRecord(span) for span in spans]
-    return EmbeddedFile(file(path, content), Modality.IMAGE, {"width": 8}, metadata, parts, vectors)
+from sensorium.errors import CollectionError, SensoriumWarning
+from tests.collection.stores import DIMENSION, embedded, space
 
 
 @pytest.fixture
@@ -47,9 +23,6 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(path: Path) -> SQLiteStore:
     return SQLiteStore(path)
-
-
-# Opening
 
 
 def test_what_is_no_collection(tmp_path: Path) -> None:
@@ -100,19 +73,6 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
     assert (tmp_path / "x" / "y" / "c.sensorium").is_file()
 
 
-def test_after_close(store: SQLiteStore) -> None:
-    store.close()
-    store.close()
-    for use in (
-        store.paths,
-        lambda: store.delete([1]),
-        lambda: store.vectors(DIMENSION),
-        lambda: store.write(space()),
-    ):
-        with pytest.raises(CollectionError, match="closed"):
-            use()
-
-
 @pytest.mark.parametrize("vector", [b"\1\2", np.full(DIMENSION, np.nan, "<f4").tobytes()])
 def test_damaged_vectors_are_left_out_and_told_once(
     store: SQLiteStore, path: Path, vector: bytes
@@ -133,25 +93,6 @@ def test_damaged_vectors_are_left_out_and_told_once(
     assert len(store.vectors(DIMENSION)[0]) == 2
 
 
-# Writing
-
-
-def test_a_batch_is_whole_or_not_at_all(store: SQLiteStore) -> None:
-    store.write(space(), embedded=[embedded("a", "old")])
-    before = store.items(["a"]).get("a"), store.state().changes
-    for bad in (
-        [embedded("a", "new"), embedded("b", x=float("nan"))],
-        [
-            embedded("a", "new"),
-            EmbeddedFile(file("b"), "image", {}, {}, [SegmentRecord()], np.ones((2, 4))),
-        ],
-    ):
-        with pytest.raises((CollectionError, ValueError)):
-            store.write(space(), embedded=bad)
-        assert (store.items(["a"]).get("a"), store.state().changes) == before
-        assert len(store.paths()) == 1
-
-
 def test_a_full_disk_is_named(store: SQLiteStore) -> None:
     store.write(space(), embedded=[embedded("a")])
     (pages,) = store.connection.execute("PRAGMA page_count").fetchone()
@@ -162,249 +103,3 @@ def test_a_full_disk_is_named(store: SQLiteStore) -> None:
     store.connection.execute("PRAGMA max_page_count = 1000000")
     store.write(space(), embedded=[embedded("b")])
     assert [path for _, path in store.paths()] == ["a", "b"]
-
-
-def test_ids_are_never_given_again(store: SQLiteStore) -> None:
-    store.write(space(), embedded=[embedded("a"), embedded("b")])
-    assert store.delete([1, 2, 77]) == 2
-    store.write(space(), embedded=[embedded("a")])
-    assert store.paths() == [(3, "a")]
-    assert store.vectors(DIMENSION)[0].tolist() == [3]  # nor those of segments
-
-
-def test_replacing_keeps_the_id(store: SQLiteStore) -> None:
-    store.write(space(), embedded=[embedded("a", "long content", segments=3, caption="x")])
-    store.write(space(), embedded=[embedded("a", "short", segments=2)])
-    item = store.items(["a"]).get("a")
-    assert item is not None
-    assert (item.id, item.metadata, item.file.content_hash) == (1, {"caption": "x"}, b"short")
-    ids, items, vectors = store.vectors(DIMENSION)
-    assert items.tolist() == [1, 1]
-    assert vectors[:, 0] * 100 == pytest.approx([5, 5])
-    stored = store.segments(ids.tolist())
-    assert {n: s.record.span for n, s in stored.items()} == {
-        int(ids[0]): (0, 1),
-        int(ids[1]): (1, 2),
-    }
-
-
-def test_copies_see_what_the_batch_replaces(store: SQLiteStore) -> None:
-    store.write(space(), embedded=[embedded("a", "1"), embedded("b", "22")])
-    swapped = [(file("a", "22"), {}), (file("b", "1"), {})]
-    assert store.write(space(), copied=swapped, embedded=[]) == set()
-    ids = {path: item for item, path in store.paths()}
-    _, items, vectors = store.vectors(DIMENSION)
-    first = dict(zip(items.tolist(), (vectors[:, 0] * 100).round().tolist(), strict=True))
-    assert (first[ids["a"]], first[ids["b"]]) == (2, 1)
-    assert (
-        store.write(space(), copied=[(file("c", "22"), {})], embedded=[embedded("a", "333")])
-        == set()
-    )
-    assert store.write(space(), copied=[(file("d", "never seen"), {})]) == {"d"}
-    assert store.items(["d"]).get("d") is None
-
-
-def test_an_item_that_another_process_moved_is_not_taken_away(
-    store: SQLiteStore, path: Path
-) -> None:
-    store.write(space(), embedded=[embedded("old", "x")])
-    other = SQLiteStore(path)
-    assert store.write(space(), moved=[((1, "old"), file("mine", "x"), {})]) == set()
-    assert other.write(space(), moved=[((1, "old"), file("theirs", "x"), {})]) == {"theirs"}
-    assert store.write(space(), moved=[((1, "old"), file("mine", "x"), {"a": 1})]) == set()
-    assert other.paths() == [(1, "mine")]
-    assert other.items([1]).get(1).metadata == {"a": 1}  # type: ignore[union-attr]
-
-
-def test_moves_that_came_too_late(store: SQLiteStore) -> None:
-    store.write(space(), embedded=[embedded("a", "x"), embedded("b", "y")])
-    for move in (
-        ((1, "a"), file("new", "changed"), {}),
-        ((1, "a"), file("b", "x"), {}),  # a path that is an item's already
-        ((9, "z"), file("new", "x"), {}),
-    ):
-        assert store.write(space(), moved=[move]) == {move[1].path}
-    assert store.paths() == [(1, "a"), (2, "b")]
-
-
-def test_metadata_describes_only_what_is_there(store: SQLiteStore) -> None:
-    store.write(space(), embedded=[embedded("a", a=1, b={"c": [1]})])
-    store.write(
-        space(), described=[(file("a", mtime=7), {"b": None, "d": 2}), (file("z"), {"e": 1})]
-    )
-    item = store.items(["a"]).get("a")
-    assert item is not None
-    assert item.file.mtime_ns == 7
-    assert item.metadata == {"a": 1, "b": None, "d": 2}
-    assert store.items(["z"]).get("z") is None
-    assert list(store.state().fields) == ["a", "b", "d", "width"]
-
-
-# Spaces
-
-
-def test_another_space_is_refused(store: SQLiteStore, path: Path) -> None:
-    store.claim_space(space(), "some encoder")
-    other = SQLiteStore(path)
-    for use in (
-        lambda: other.claim_space(space("two"), "/it's/two"),
-        lambda: other.write(space("two"), embedded=[embedded("a")]),
-    ):
-        with pytest.raises(SpaceMismatchError) as caught:
-            use()
-        for part in (space().fingerprint, space("two").fingerprint, "sensorium reembed"):
-            assert part in str(caught.value)
-    with pytest.raises(SpaceMismatchError, match=r"--encoder '/it'\"'\"'s/two'"):
-        other.claim_space(space("two"), "/it's/two")
-    assert other.state().space == (space(), "some encoder")
-    assert other.paths() == []
-
-
-def test_only_the_name_differs(store: SQLiteStore) -> None:
-    one = space()
-    store.claim_space(one, "a")
-    renamed = Space("renamed", one.dimension, one.modalities, one.preprocessing, one.weights)
-    store.claim_space(renamed, "b")
-    assert store.state().space == (one, "a")
-
-
-# Reading while others write
-
-
-def test_a_snapshot_stands_still(store: SQLiteStore, path: Path) -> None:
-    store.write(space(), embedded=[embedded("a")])
-    other = SQLiteStore(path)
-    with store.snapshot():
-        before = store.state().changes
-        other.write(space(), embedded=[embedded("b")])
-        other.delete([1])
-        assert store.state().changes == before
-        assert store.paths() == [(1, "a")]
-        assert store.vectors(DIMENSION)[1].tolist() == [1]
-    assert store.paths() == [(2, "b")]
-    assert store.state().changes.removals == before.removals + 1
-
-
-def test_counters(store: SQLiteStore) -> None:
-    """`removals` tells readers that vectors they hold are gone; adding alone does not."""
-    seen = [store.state().changes]
-    for change, removals in (
-        (lambda: store.write(space(), embedded=[embedded("a"), embedded("b")]), 0),
-        (lambda: store.write(space(), copied=[(file("c", "a"), {})]), 0),
-        (lambda: store.write(space(), embedded=[embedded("a", "new")]), 1),
-        (lambda: store.write(space(), moved=[((2, "b"), file("d", "b"), {})]), 0),
-        (lambda: store.delete([1, 3]), 2),
-        (lambda: store.delete([1, 3]), 0),
-    ):
-        change()
-        seen.append(store.state().changes)
-        assert seen[-1].total > seen[-2].total
-        assert seen[-1].removals - seen[-2].removals == removals
-
-
-def test_more_rows_than_a_statement_takes(store: SQLiteStore) -> None:
-    store.write(space(), embedded=[embedded(f"{n}", "x") for n in range(1_200)])
-    ids = list(range(1, 40_000))
-    assert len(store.items(ids)) == len(store.segments(ids)) == 1_200
-
-
-# Re-embedding
-
-
-def reembedded(store: SQLiteStore, item: int, content: bytes = b"") -> ReembeddedItem:
-    stored = store.items([item]).get(item)
-    assert stored is not None
-    content_hash = stored.file.content_hash
-    return ReembeddedItem(
-        item,
-        content_hash,
-        content or content_hash,
-        [SegmentRecord()],
-        np.full((1, DIMENSION), DIMENSION**-0.5, np.float32),
-    )
-
-
-def test_reembedding_step_by_step(store: SQLiteStore) -> None:
-    store.claim_space(space(), "one")
-    store.write(space(), embedded=[embedded("a"), embedded("b"), embedded("c")])
-    two = store.reembedding(space("two"), "two")
-    assert two.write([reembedded(store, 1)])
-    two = store.reembedding(space("two"), "two")  # resumes
-    assert [path for _, path, _ in two.missing()] == ["b", "c"]
-    assert not two.finish([(2, b"b")])
-    assert store.state().space == (space(), "one")
-    assert two.finish([(2, b"b"), (3, b"c")])
-    assert store.state().space == (space("two"), "two")
-    assert store.state().next_space is None
-    _, items, vectors = store.vectors(DIMENSION)
-    assert (items.tolist(), vectors[0, 0]) == ([1], 0.5)
-    assert store.counts().without_vectors == 2
-
-
-def test_a_failure_counts_only_for_the_content_it_was_met_with(store: SQLiteStore) -> None:
-    store.claim_space(space(), "one")
-    store.write(space(), embedded=[embedded("a", "old")])
-    two = store.reembedding(space("two"), "two")
-    store.write(space(), embedded=[embedded("a", "new")])
-    assert not two.finish([(1, b"old")])
-
-
-def test_vectors_of_old_content_are_not_kept(store: SQLiteStore) -> None:
-    """An item may be added anew while a re-embedding has read what it was before."""
-    store.claim_space(space(), "one")
-    store.write(space(), embedded=[embedded("a", "old"), embedded("b")])
-    two = store.reembedding(space("two"), "two")
-    late = [reembedded(store, 1), reembedded(store, 2)]
-    store.write(space(), embedded=[embedded("a", "new")])
-    store.delete([2])
-    two.write(late)
-    assert [item for item, _, _ in two.missing()] == [1]
-    two.write([reembedded(store, 1)])
-    assert two.missing() == []
-    store.write(space(), embedded=[embedded("a", "newer")])
-    assert [item for item, _, _ in two.missing()] == [1]
-
-
-def test_vectors_of_old_content_are_not_kept_for_an_item_without_vectors(
-    store: SQLiteStore,
-) -> None:
-    store.claim_space(space(), "one")
-    store.write(space(), embedded=[embedded("a")])
-    two = store.reembedding(space("two"), "two")
-    assert two.finish([(1, b"a")])  # its file was gone
-    three = store.reembedding(space("three"), "three")
-    three.write([reembedded(store, 1)])  # it is back
-    store.write(space("two"), embedded=[embedded("a", "edited")])
-    assert [item for item, _, _ in three.missing()] == [1]
-
-
-def test_two_reembed_at_once(store: SQLiteStore, path: Path) -> None:
-    store.claim_space(space(), "one")
-    store.write(space(), embedded=[embedded("a"), embedded("b")])
-    other = SQLiteStore(path)
-    both = [each.reembedding(space("two"), "two") for each in (store, other)]
-    for reembedding in both:
-        assert reembedding.write([reembedded(store, 1)])
-    ours, theirs = both
-    assert theirs.write([reembedded(other, 2)])
-    assert theirs.finish([])
-    assert not ours.write([reembedded(store, 2)])  # nothing left to do
-    assert ours.finish([])
-    assert len(store.vectors(DIMENSION)[0]) == 2
-
-
-def test_another_target_midway(store: SQLiteStore, path: Path) -> None:
-    store.claim_space(space(), "one")
-    store.write(space(), embedded=[embedded("a")])
-    two = store.reembedding(space("two"), "two")
-    two.write([reembedded(store, 1)])
-    other = SQLiteStore(path)
-    three = other.reembedding(space("three"), "three")
-    for use in (lambda: two.write([]), lambda: two.finish([])):
-        with pytest.raises(CollectionError, match="another process re-embeds it into three"):
-            use()
-    assert three.missing() == [(1, "a", b"a")]
-    three.write([reembedded(other, 1)])
-    assert three.finish([])
-    with pytest.raises(CollectionError, match="another process"):
-        two.finish([])

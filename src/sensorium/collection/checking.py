@@ -25,7 +25,8 @@ from sensorium.collection.derived import (
 from sensorium.collection.four_bits import SLOT as CODES
 from sensorium.collection.four_bits import keep_codes
 from sensorium.collection.judgements import COLUMNS, read_judgements
-from sensorium.collection.rows import VECTOR, are_sound, vector_of
+from sensorium.collection.opening import open_store
+from sensorium.collection.rows import are_sound, vector_of
 from sensorium.collection.sqlite_store import SQLiteStore
 from sensorium.collection.sqlite_writing import count_change
 from sensorium.collection.store import require_described
@@ -117,7 +118,8 @@ def check(library: Collection, *, repair: bool = False) -> CheckReport:
     """
     started = time.monotonic()
     report = CheckReport()
-    with closing(SQLiteStore(library.path, create=False)) as store:
+    with closing(open_store(library.path)) as store:
+        assert isinstance(store, SQLiteStore)  # or its kind, whose rows are elsewhere
         report.damages += _of_file(store)
         if all(damage.mend == REBUILT for damage in report.damages):  # else rows may be anything
             words = bool(report.damages)
@@ -157,13 +159,10 @@ def _of_vectors(store: SQLiteStore, report: CheckReport) -> Iterator[int]:
         if space is None:
             return
         dimension = space[0].dimension
-        rows = iter(store.connection.execute(
-            f"SELECT {PATH}, items.id, {VECTOR}, checksum FROM segments "
-            "JOIN items ON items.id = item_id ORDER BY segments.id"
-        ))  # fmt: skip
+        rows = store.vector_rows()
         while some := list(islice(rows, BLOCK)):
-            vectors = np.array([vector_of(row[2], dimension) for row in some], np.float32)
-            for (path, item, blob, checksum), sound in zip(some, are_sound(vectors), strict=True):
+            vectors = np.array([vector_of(row[1], dimension) for row in some], np.float32)
+            for (item, blob, checksum), sound in zip(some, are_sound(vectors), strict=True):
                 report.vectors += 1
                 report.without_checksum += checksum is None
                 if not sound:
@@ -172,6 +171,7 @@ def _of_vectors(store: SQLiteStore, report: CheckReport) -> Iterator[int]:
                     what = "a vector of it is damaged: its checksum is another one"
                 else:
                     continue
+                ((path,),) = store.read(f"SELECT {PATH} FROM items WHERE id = ?", (item,))
                 report.damages.append(Damage(what, name_of(path), AGAIN))
                 yield item
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from sensorium.collection.asking import Asking
 from sensorium.collection.bulk import BulkReport, RowVectors, add_vectors
 from sensorium.collection.four_bits import keep_codes
 from sensorium.collection.holding import Holding
+from sensorium.collection.opening import location_of
 from sensorium.collection.optimizing import RECALL, OptimizeReport, build_hash, optimize
 from sensorium.collection.own_encoder import open_with_encoder
 from sensorium.collection.part_scores import PartScores
@@ -43,8 +43,9 @@ class Collection(Holding):
     Parameters
     ----------
     path : str or Path
-        The collection's file, by custom ``NAME.sensorium``. It is made when it is missing, but
-        not before `encoder`, where one is named, is loaded.
+        The collection's file, by custom ``NAME.sensorium``, or a table of Lance: a folder as
+        ``lance:///folder/name``, ``s3://bucket/name``, ``gs://bucket/name`` (docs/lance.md). It is
+        made when it is missing, but not before `encoder`, where one is named, is loaded.
     encoder : str, Path or Encoder, optional
         What `sensorium.load_encoder` takes, or a loaded encoder. None takes the one that the
         collection was made with, ``"mini"`` for a new one, and loads it when it is first needed.
@@ -70,7 +71,7 @@ class Collection(Holding):
         create: bool = True,
         auto_optimize: bool = True,
     ) -> None:
-        path = Path(path).expanduser().absolute()
+        path = location_of(path)
         store, self._own = open_with_encoder(path, encoder, create=create)
         self._asking = Asking(store, self._own, auto_optimize=auto_optimize)
         super().__init__(path, store, self._asking.allowed)

@@ -114,7 +114,8 @@ class Database:
             run(f"PRAGMA page_size = {PAGE_BYTES}")
             # WAL lets other processes search while this one adds.
             self._use_wal()
-            with self.transaction():
+            # This file's own: what keeps the rows elsewhere has tables to write to only now.
+            with Database.transaction(self):
                 # Two processes may create at once: every statement says IF NOT EXISTS.
                 for statement in SCHEMA:
                     run(statement)

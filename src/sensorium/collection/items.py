@@ -52,7 +52,6 @@ def info_of(store: Store) -> CollectionInfo:
     """See `Collection.info`."""
     state, counts, path = store.state(), store.counts(), store.path
     described = {slot: describe_index(path, slot) for slot in SLOTS}
-    files = [path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))]
     return CollectionInfo(
         path=str(path),
         encoder=state.space[1] if state.space else None,
@@ -61,6 +60,6 @@ def info_of(store: Store) -> CollectionInfo:
         without_vectors=counts.without_vectors,
         reembedding_to=state.next_space[0] if state.next_space else None,
         fields=list(state.fields),
-        bytes=sum(file.stat().st_size for file in files if file.exists()),
+        bytes=store.bytes_stored(),
         indexes={slot: facts for slot, facts in described.items() if facts is not None},
     )

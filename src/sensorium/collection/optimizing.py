@@ -136,6 +136,7 @@ def optimize(
     if kind is not None and kind not in known:
         raise UsageError(f"unknown index {kind!r}; known: {', '.join(known)}")
     started = time.perf_counter()
+    store.tidy()
     ids, vectors, state = _read(store, encoder.space.dimension)
     asked = [as_media(question) for question in questions or ()]
     if questions is not None and len(asked) < LEAST_QUESTIONS:

@@ -142,6 +142,24 @@ VECTOR = "iif(typeof(vector) = 'blob', vector, NULL)"
 """A damaged file may hold anything in any column; a text of other bytes than UTF-8 ends a query."""
 
 
+VECTOR_ROW = (
+    "path, size, mtime_ns, content_hash, items.modality, metadata, properties, start, stop, "
+    "segments.modality, details"
+)
+"""Columns of items and their segments that make a `VectorRow`."""
+
+
+def vector_row(columns: Sequence[Any]) -> VectorRow:
+    """Read a row of `VECTOR_ROW`."""
+    path, size, mtime_ns, content_hash, modality, metadata, properties, *of_segment = columns
+    start, stop, kind, details = of_segment
+    return VectorRow(
+        FileState(path, size, mtime_ns, content_hash), modality, json_values(metadata),
+        span_of(start, stop), json_values(properties), "" if kind == modality else kind,
+        json_values(details or "{}"),
+    )  # fmt: skip
+
+
 def vector_of(blob: object, dimension: int, checksum: object = None) -> npt.NDArray[np.float32]:
     """A stored vector, shape (dimension,); NaN where what is stored is not what was written.
 

@@ -12,7 +12,7 @@ import contextlib
 import os
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -165,6 +165,36 @@ def connect(path: Path, *, create: bool = False, read_only: bool = False) -> Con
     # On in apsw's SQLite, off in all others: what a REPLACE removes would fire triggers.
     connection.execute("PRAGMA recursive_triggers = OFF")
     return connection
+
+
+@contextlib.contextmanager
+def recorded(
+    connection: Connection, tables: Iterable[str]
+) -> Iterator[Callable[[], list[tuple[str, str, Any]]]]:
+    """Note which rows of some tables are changed inside of a transaction.
+
+    Yields
+    ------
+    callable
+        Gives table, operation (``INSERT``, ``UPDATE`` or ``DELETE``) and primary key of each row
+        that now is another one than at the beginning: the first column of the key.
+    """
+    session = apsw.Session(connection, "main")
+
+    def changes() -> list[tuple[str, str, Any]]:
+        found = []
+        for change in apsw.Changeset.iter(session.changeset()):
+            values = change.new if change.op == "INSERT" else change.old
+            assert values is not None
+            found.append((change.name, change.op, values[min(change.pk_columns)]))
+        return found
+
+    try:
+        for table in tables:
+            session.attach(table)
+        yield changes
+    finally:
+        session.close()
 
 
 def connect_to_read(

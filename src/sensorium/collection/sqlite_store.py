@@ -29,6 +29,7 @@ from sensorium.collection.rows import (
     PASSAGE,
     SEGMENT,
     VECTOR,
+    VECTOR_ROW,
     Changes,
     EmbeddedFile,
     FileState,
@@ -41,9 +42,12 @@ from sensorium.collection.rows import (
     require_text,
     span_of,
     stored_item,
+    stored_segments,
     text_record,
     vector_of,
+    vector_row,
 )
+from sensorium.collection.sqlite import Connection
 from sensorium.collection.sqlite_reembedding import SQLiteReembedding
 from sensorium.collection.sqlite_writing import claim, count_change, write_batch
 from sensorium.collection.store import (
@@ -354,26 +358,19 @@ class SQLiteStore(Database):
         """See `Store.rows`."""
         rows = iter(
             self.connection.execute(
-                "SELECT path, size, mtime_ns, content_hash, items.modality, metadata, properties, "
-                f"start, stop, segments.modality, details, {VECTOR}, checksum "
-                "FROM items JOIN segments ON item_id = items.id "
-                "ORDER BY items.id, ordinal"
+                f"SELECT {VECTOR_ROW}, {VECTOR}, checksum "
+                "FROM items JOIN segments ON item_id = items.id ORDER BY items.id, ordinal"
             )
         )
         while some := list(islice(rows, size)):
-            described = [
-                VectorRow(
-                    FileState(path, size, mtime_ns, content_hash), modality,
-                    json_values(metadata), span_of(start, stop), json_values(properties),
-                    "" if kind == modality else kind, json_values(details or "{}"),
-                )
-                for path, size, mtime_ns, content_hash, modality, metadata, properties,
-                    start, stop, kind, details, _, _ in some
-            ]  # fmt: skip
             vectors = np.array([vector_of(row[-2], dimension, row[-1]) for row in some], np.float32)
             sound = are_sound(vectors)
             yield (
-                [row for row, is_sound in zip(described, sound, strict=True) if is_sound],
+                [
+                    vector_row(row[:-2])
+                    for row, is_sound in zip(some, sound, strict=True)
+                    if is_sound
+                ],
                 (vectors[sound]),
             )
 
@@ -397,7 +394,13 @@ class SQLiteStore(Database):
                 require_described(self)
                 claim(db, space, encoder)
             require_space(self, space, encoder or "")
-            return write_batch(db, embedded, copied, moved, described, renamed)
+            return write_batch(
+                db, embedded, copied, moved, described, renamed, self._stored_segments
+            )
+
+    def _stored_segments(self, db: Connection, item: int) -> tuple[list[SegmentRecord], Vectors]:
+        """The segments of an item with their vectors."""
+        return stored_segments(db, item)
 
     def delete(self, ids: Sequence[int]) -> int:
         """See `Store.delete`."""
@@ -424,6 +427,24 @@ class SQLiteStore(Database):
     def reembedding(self, space: Space, encoder: str) -> SQLiteReembedding:
         """See `Store.reembedding`."""
         return SQLiteReembedding(self, space, encoder)
+
+    # The file
+
+    def bytes_stored(self) -> int:
+        """See `Store.bytes_stored`."""
+        names = [self.path.name + end for end in ("", "-wal", "-shm")]
+        files = [self.path.with_name(name) for name in names]
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def tidy(self) -> None:
+        """See `Store.tidy`: a file of SQLite is always in order."""
+
+    def vector_rows(self) -> Iterator[tuple[int, Any, Any]]:
+        """Item, vector and checksum of every segment, as stored, in the order of segments."""
+        yield from self.connection.execute(
+            f"SELECT items.id, {VECTOR}, checksum FROM segments "
+            "JOIN items ON items.id = item_id ORDER BY segments.id"
+        )
 
 
 def _arrays(rows: Sequence[Any], dimension: int) -> tuple[Ids, Vectors]:

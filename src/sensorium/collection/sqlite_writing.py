@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from sensorium.collection.rows import (
     ITEM,
@@ -21,6 +24,9 @@ from sensorium.collection.sqlite import Connection
 from sensorium.collection.words.full_text import write_texts, write_words
 from sensorium.data.metadata import dump_metadata, merged
 from sensorium.encoders import Space
+from sensorium.media.segments import SegmentRecord
+
+SegmentsOf = Callable[[Connection, int], tuple[list[SegmentRecord], npt.NDArray[np.float32]]]
 
 _TWIN = (
     f"SELECT {ITEM} FROM items WHERE content_hash = ? "
@@ -46,8 +52,9 @@ def write_batch(
     moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]],
     described: Iterable[tuple[FileState | int, dict[str, Any]]],
     renamed: Iterable[tuple[tuple[int, str], FileState]] = (),
+    segments_of: SegmentsOf = stored_segments,
 ) -> set[str]:
-    """See `sensorium.collection.store.Store.write`."""
+    """See `sensorium.collection.store.Store.write`; `segments_of` reads what is copied."""
     removals, stale = _rename(db, list(renamed))
     # All that is copied is read before anything is replaced: two files may have changed names, and
     # `embedded` may replace the vectors of a copy's source.
@@ -58,7 +65,7 @@ def write_batch(
             copies.append(
                 EmbeddedFile(
                     file, twin.modality, twin.properties, metadata,
-                    *stored_segments(db, twin.id), twin.extracted,
+                    *segments_of(db, twin.id), twin.extracted,
                 )
             )  # fmt: skip
             break

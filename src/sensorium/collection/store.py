@@ -276,6 +276,14 @@ class Store(Protocol):
         """Set out for a new space, or resume when the last, unfinished run had the same."""
         ...
 
+    def bytes_stored(self) -> int:
+        """What the rows take where they are kept."""
+        ...
+
+    def tidy(self) -> None:
+        """Let what was written piece by piece be quick to read; called when an index is built."""
+        ...
+
     def close(self) -> None:
         """Close the store; calling it twice is fine."""
         ...

@@ -1,0 +1,443 @@
+"""A collection's rows in a Lance table: a folder, or a place in an object store.
+
+See `lance_table` for what is in the table, and `lance_mirror` for how it is asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import random
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sensorium.collection import sqlite
+from sensorium.collection.filters import matching_ids
+from sensorium.collection.judgements import Judgement
+from sensorium.collection.lance_mirror import (
+    TABLES,
+    all_rows,
+    changed_rows,
+    follow,
+    next_head,
+    read_mark,
+    write_mark,
+)
+from sensorium.collection.lance_table import ConflictError, Head, Table, among
+from sensorium.collection.rows import (
+    VECTOR_ROW,
+    EmbeddedFile,
+    FileState,
+    ReembeddedItem,
+    VectorRow,
+    stored_segments,
+    vector_row,
+)
+from sensorium.collection.schema import SCHEMA_VERSION
+from sensorium.collection.sqlite import Connection
+from sensorium.collection.sqlite_reembedding import SQLiteReembedding
+from sensorium.collection.sqlite_store import SQLiteStore
+from sensorium.collection.store import Ids, Vectors
+from sensorium.encoders import Space
+from sensorium.errors import CollectionError
+from sensorium.home import sensorium_home
+from sensorium.media.segments import SegmentRecord
+
+MOST_TRIES = 100
+"""Times that a write is made anew because others wrote meanwhile: each time one of them did."""
+
+LISTED = 2000
+"""Vectors that are asked for one by one; of more, all between the first and the last are read."""
+
+DUMPED = 5000
+"""Rows that are written at a time when the table is written as a whole."""
+
+ASKED_SECONDS = 0.2
+"""An object store far away is asked for what others wrote no more often; a folder always is."""
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _again_on_conflict(method: Method) -> Method:
+    """Make a write anew, on top of what another process has written meanwhile."""
+
+    @functools.wraps(method)
+    def repeated(*args: Any, **options: Any) -> Any:
+        for tried in range(MOST_TRIES):
+            try:
+                return method(*args, **options)
+            except ConflictError:
+                # Two that wait equally long would meet again.
+                time.sleep(random.uniform(0, min(1.0, 0.02 * 1.5**tried)))
+        return method(*args, **options)
+
+    return repeated  # type: ignore[return-value]
+
+
+class LanceStore(SQLiteStore):
+    """A collection's rows in one Lance table; see `sensorium.collection.store.Store`.
+
+    Parameters
+    ----------
+    path : Path
+        What it is called, and beside what its index files lie.
+    uri : str
+        Where the table is: a folder, ``s3://bucket/name``, ``gs://bucket/name``.
+    create : bool
+        Whether a missing table is made.
+
+    Raises
+    ------
+    CollectionError
+        When the table cannot be opened, is missing (without `create`) or is no collection.
+    MissingExtraError
+        Without the extra ``lance``.
+    """
+
+    def __init__(self, path: Path, uri: str, *, create: bool = True) -> None:
+        self._table = Table(uri, create=create)
+        self._asked = 0.0
+        self._is_closed = False
+        mirror = mirror_of(uri)
+        try:
+            super().__init__(mirror, create=True)
+        except CollectionError:
+            # Damaged, or half of it is gone: it is only a copy.
+            for end in ("", "-wal", "-shm"):
+                mirror.with_name(mirror.name + end).unlink(missing_ok=True)
+            super().__init__(mirror, create=True)
+        self._mirror, self.path = mirror, path
+        # A power failure may take the last of it: then it is read from the table once more.
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        self._known = -1
+        """Lance's version that was taken in last."""
+        self._refresh()
+
+    def close(self) -> None:
+        """Close the store; calling it twice is fine."""
+        with self._lock:
+            self._is_closed = True
+            super().close()
+
+    # Keeping up
+
+    def _refresh(self) -> None:
+        """Take in what others have committed, unless what is read is of one moment."""
+        if self._is_closed or self.connection.in_transaction:
+            return
+        now = time.monotonic()
+        if self._known >= 0 and self._table.folder is None and now - self._asked < ASKED_SECONDS:
+            return
+        self._asked = now
+        if self._table.latest() != self._known:
+            with super().transaction() as db:
+                self._follow(db)
+            # Only now is it there for the connections that read.
+            self._known = self._table.version
+
+    def _follow(self, db: Connection) -> Head:
+        self._table.at(self._table.latest())
+        return follow(db, self._table)
+
+    def version(self) -> tuple[int, int]:
+        """See `Store.version`."""
+        with self._lock:
+            self._refresh()
+            return super().version()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See `Store.snapshot`."""
+        with self._lock:
+            self._refresh()
+            outermost = not (self._is_closed or self.connection.in_transaction)
+            with super().snapshot():
+                if outermost and (mark := read_mark(self.connection)) is not None:
+                    self._table.at(mark.version)  # vectors have to be of the same moment
+                yield
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """The rows that a statement gives."""
+        with self._lock:
+            self._refresh()
+            return super().read(sql, parameters)
+
+    # Reading
+
+    def matching(self, where: str, modality: str | None) -> Ids:
+        """See `Store.matching`."""
+        return matching_ids(self._mirror, where, list(self.state().fields), modality)
+
+    def vectors(
+        self,
+        dimension: int,
+        after: int = 0,
+        *,
+        ids: Sequence[int] | None = None,
+        items: Sequence[int] | None = None,
+        most: int | None = None,
+    ) -> tuple[Ids, Ids, Vectors]:
+        """See `Store.vectors`."""
+        with self.snapshot():
+            if ids is None and items is not None:
+                ids = self._segments_of(items)
+            if ids is None:
+                last = self._last_of(after, most)
+                numbers, vectors = self._vectors(f"id > {after} AND id <= {last}", dimension)
+            elif len(ids) <= LISTED:
+                numbers, vectors = self._vectors(among(np.unique(ids)), dimension)
+            else:
+                wanted = np.unique(ids)
+                between = f"id BETWEEN {wanted[0]} AND {wanted[-1]}"
+                numbers, vectors = self._vectors(between, dimension, wanted)
+        return self._sound(numbers, vectors)
+
+    def _last_of(self, after: int, most: int | None) -> int:
+        """The largest id of the first `most` segments behind one."""
+        if most is None:
+            return (1 << 63) - 1
+        sql = "SELECT max(id) FROM (SELECT id FROM segments WHERE id > ? ORDER BY id LIMIT ?)"
+        ((last,),) = self.read(sql, (after, most))
+        return after if last is None else int(last)
+
+    def _segments_of(self, items: Sequence[int]) -> list[int]:
+        found = []
+        for start in range(0, len(items), 500):
+            some = items[start : start + 500]
+            marks = ",".join("?" * len(some))
+            rows = self.read(f"SELECT id FROM segments WHERE item_id IN ({marks})", some)
+            found += [segment for (segment,) in rows]
+        return found
+
+    def _vectors(
+        self, condition: str, dimension: int, wanted: Ids | None = None
+    ) -> tuple[Ids, Vectors]:
+        """Ids of segments and items, shape (2, n), and vectors, in the order of segments.
+
+        What is not as it was written is NaN.
+        """
+        numbers, vectors = [np.empty((2, 0), np.int64)], [np.empty((0, dimension), np.float32)]
+        for batch in self._table.vectors(f"kind = 'segments' AND {condition}"):
+            ids, owners = (batch[name].to_numpy() for name in ("id", "item_id"))
+            column = batch["vector"]
+            if column.type.list_size != dimension or column.null_count:
+                found = np.full((len(ids), dimension), np.nan, np.float32)
+            else:
+                found = column.flatten().to_numpy().reshape(-1, dimension).astype(np.float32)
+            for row, checksum in enumerate(batch["checksum"].to_pylist()):
+                if checksum is not None and zlib.crc32(found[row]) != checksum:
+                    found[row] = np.nan
+            kept = slice(None) if wanted is None else np.isin(ids, wanted)
+            numbers.append(np.stack([ids, owners])[:, kept])
+            vectors.append(found[kept])
+        columns, rows = np.concatenate(numbers, axis=1), np.concatenate(vectors)
+        order = np.argsort(columns[0], kind="stable")
+        return columns[:, order], rows[order]
+
+    def rows(self, dimension: int, size: int) -> Iterator[tuple[list[VectorRow], Vectors]]:
+        """See `Store.rows`."""
+        rows = iter(
+            self.connection.execute(
+                f"SELECT segments.id, {VECTOR_ROW} "
+                "FROM items JOIN segments ON item_id = items.id ORDER BY items.id, ordinal"
+            )
+        )
+        while some := list(islice(rows, size)):
+            found = self.vectors(dimension, ids=[row[0] for row in some])
+            place = {segment: n for n, segment in enumerate(found[0].tolist())}
+            sound = [row for row in some if row[0] in place]
+            yield [vector_row(row[1:]) for row in sound], found[2][[place[r[0]] for r in sound]]
+
+    def _stored_segments(self, db: Connection, item: int) -> tuple[list[SegmentRecord], Vectors]:
+        records, _ = stored_segments(db, item)
+        _, _, vectors = self.vectors(self._table.dimension or 0, items=[item])
+        if len(vectors) != sum(record.has_vector for record in records):
+            raise CollectionError("a vector is damaged: index the file again")
+        return records, vectors
+
+    def bytes_stored(self) -> int:
+        """See `Store.bytes_stored`."""
+        self._refresh()
+        return self._table.bytes_stored()
+
+    def vector_rows(self) -> Iterator[tuple[int, bytes | None, int | None]]:
+        """Item, vector and checksum of every segment, as stored."""
+        for batch in self._table.vectors("kind = 'segments'"):
+            for owner, vector, checksum in zip(
+                batch["item_id"].to_pylist(), batch["vector"], batch["checksum"].to_pylist(),
+                strict=True,
+            ):  # fmt: skip
+                numbers = vector.values
+                blob = None if numbers is None else numbers.to_numpy().astype("<f4").tobytes()
+                yield owner, blob, checksum
+
+    # Writing
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Write all that is written inside, durably, or nothing of it.
+
+        Raises
+        ------
+        ConflictError
+            At its end, when somebody else has committed in the meantime.
+        """
+        with self._lock:
+            with super().transaction() as db:
+                last = self._follow(db)
+                with sqlite.recorded(db, TABLES) as changes:
+                    yield db
+                    changed = changes()
+                if changed:
+                    self._commit(db, last, changed)
+            self._known = self._table.version
+            self._table.gather()
+
+    def _commit(self, db: Connection, last: Head, changed: list[tuple[str, str, Any]]) -> None:
+        table = self._table
+        inserted = {
+            name: [(key,) for kind, does, key in changed if (kind, does) == (name, "INSERT")]
+            for name in ("segments", "next_segments")
+        }
+        claimed = self.state().space
+        space = None if claimed is None else claimed[0]
+        is_other = space is not None and space.fingerprint != table.facts.get("fingerprint")
+        if is_other or (inserted["segments"] and table.dimension is None):
+            head = next_head(db, last, whole=True)
+            dimension = _length(db) if space is None else space.dimension
+            rows = self._with_vectors(all_rows(db, head, DUMPED), dimension, last)
+            table.overwrite(space, dimension, rows)
+        else:
+            head = next_head(db, last)
+            table.commit(*changed_rows(db, changed, last, head))
+        write_mark(db, table, head)
+        for name, keys in inserted.items():
+            db.executemany(f"UPDATE {name} SET vector = x'' WHERE id = ?", keys)
+
+    def _with_vectors(
+        self, batches: Iterator[list[dict[str, Any]]], dimension: int, last: Head
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Rows with the vectors that the table has: of the same id, or kept for the next space."""
+        known = last.sequence.get("segments", 0)
+        for rows in batches:
+            lacking = [row for row in rows if row["kind"] == "segments" and "vector" not in row]
+            old = np.array([row["id"] for row in lacking if row["id"] <= known], np.int64)
+            kept = dict(self._kept("segments", "vector", among(old))) if len(old) else {}
+            owners = [row["item_id"] for row in lacking if row["id"] > known]
+            if owners:
+                between = f"item_id BETWEEN {min(owners)} AND {max(owners)}"
+                kept |= dict(self._kept("next_segments", "next_vector", between))
+            for row in lacking:
+                vector = kept[row["item_id"], row["ordinal"]]
+                row["vector"] = np.array(vector, "<f4").reshape(dimension).tobytes()
+            yield rows
+
+    def _kept(
+        self, kind: str, column: str, condition: str
+    ) -> Iterator[tuple[tuple[int, int], list[float]]]:
+        for batch in self._table.vectors(f"kind = '{kind}' AND {condition}", column):
+            for row in batch.to_pylist():
+                yield (row["item_id"], row["ordinal"]), row[column]
+
+    @_again_on_conflict
+    def _written(self, space: Space, encoder: str | None, batches: list[Any]) -> set[str]:
+        embedded, copied, moved, described, renamed = batches
+        return super().write(
+            space, encoder=encoder, embedded=embedded, copied=copied, moved=moved,
+            described=described, renamed=renamed,
+        )  # fmt: skip
+
+    def write(
+        self,
+        space: Space,
+        *,
+        encoder: str | None = None,
+        embedded: Iterable[EmbeddedFile] = (),
+        copied: Iterable[tuple[FileState, dict[str, Any]]] = (),
+        moved: Iterable[tuple[tuple[int, str], FileState, dict[str, Any]]] = (),
+        described: Iterable[tuple[FileState | int, dict[str, Any]]] = (),
+        renamed: Iterable[tuple[tuple[int, str], FileState]] = (),
+    ) -> set[str]:
+        """See `Store.write`."""
+        # Lists: a conflict reads them again.
+        batches = [list(some) for some in (embedded, copied, moved, described, renamed)]
+        return self._written(space, encoder, batches)
+
+    @_again_on_conflict
+    def delete(self, ids: Sequence[int]) -> int:
+        """See `Store.delete`."""
+        return super().delete(ids)
+
+    @_again_on_conflict
+    def judge(self, judgements: Sequence[Judgement]) -> int:
+        """See `Store.judge`."""
+        return super().judge(judgements)
+
+    @_again_on_conflict
+    def unjudge(self, question: str, items: Sequence[int]) -> int:
+        """See `Store.unjudge`."""
+        return super().unjudge(question, items)
+
+    @_again_on_conflict
+    def forget_removed(self, position: int) -> None:
+        """See `Store.forget_removed`."""
+        super().forget_removed(position)
+
+    @_again_on_conflict
+    def claim_space(self, space: Space, encoder: str) -> None:
+        """Make `space` the collection's own when it has none."""
+        super().claim_space(space, encoder)
+
+    @_again_on_conflict
+    def reembedding(self, space: Space, encoder: str) -> LanceReembedding:
+        """See `Store.reembedding`."""
+        return LanceReembedding(self, space, encoder)
+
+    def tidy(self) -> None:
+        """See `Store.tidy`."""
+        with self._lock:
+            self._refresh()
+            self._table.tidy()
+
+
+class LanceReembedding(SQLiteReembedding):
+    """See `sensorium.collection.store.Reembedding`."""
+
+    @_again_on_conflict
+    def _written(self, batch: list[ReembeddedItem]) -> bool:
+        return super().write(batch)
+
+    def write(self, batch: Iterable[ReembeddedItem]) -> bool:
+        """See `Reembedding.write`."""
+        return self._written(list(batch))
+
+    @_again_on_conflict
+    def _finished(self, failed: list[tuple[int, bytes]]) -> bool:
+        return super().finish(failed)
+
+    def finish(self, failed: Iterable[tuple[int, bytes]]) -> bool:
+        """See `Reembedding.finish`."""
+        return self._finished(list(failed))
+
+
+def mirror_of(uri: str) -> Path:
+    """Where this user's copy of a table's descriptions lies: a cache, which may be deleted."""
+    digest = hashlib.sha256(uri.encode()).hexdigest()[:16]
+    name = "".join(c if c.isalnum() else "-" for c in uri.rstrip("/").rpartition("/")[2])[:40]
+    return sensorium_home() / "lance" / f"{name}-{digest}.{SCHEMA_VERSION}.sqlite"
+
+
+def _length(db: Connection) -> int:
+    """Numbers of a vector, by one that is about to be written."""
+    ((size,),) = db.execute(
+        "SELECT length(vector) FROM segments WHERE vector != x'' LIMIT 1"
+    ).fetchall()
+    return int(size) // 4
