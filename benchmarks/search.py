@@ -1,18 +1,24 @@
 """Search of real embeddings at growing sizes: Sensorium, FAISS used directly, and rivals.
 
     python -m benchmarks search [--quick] [--rows 10000 100000 1000000] [--json FILE] [--plot FILE]
-        [--systems NAME ...] [--without-codes] [--keep FOLDER]
+        [--systems NAME ...] [--recall SHARE] [--mixed] [--without-codes | --only-codes]
+        [--keep FOLDER]
 
 Items are `mini` vectors of augmented views (`benchmarks.views`); queries are captions of held-out
 pictures and views that are not among the items. Every system is built in a process of its own,
-tuned on one half of the queries to the fastest setting that finds 95% of the true ten nearest, for
-captions and for pictures, and measured with the other half, the systems in turns. Memory and the
-cold start are those of new processes that open what was built and ask 100 queries; the files are
-in the system's cache then. Systems run with the threads that they choose themselves. Filters are
-searched with the setting that was tuned without them.
+tuned on one half of the queries to the fastest setting that finds 95% of the true ten nearest
+(`--recall`), for captions and for pictures, and measured with the other half, the systems in turns.
+Memory and the cold start are those of new processes that open what was built and ask 100 queries;
+the files are in the system's cache then. Systems run with the threads that they choose themselves.
+Filters are searched with the setting that was tuned without them.
 
-Systems that are not installed (`pip install -e '.[rivals]'`) are skipped, saying so, and so is
-what fails. On a shared machine figures differ by tens of percent: measure again before quoting.
+With `SENSORIUM_BEFORE=FOLDER`, a checkout of an earlier version is asked in turns, too, in a
+process of its own that tells its own times. "p50 of processors" is the time that processors had to
+do with a question, which another process on the machine changes less. Where fewer views are encoded
+than wanted, `--mixed` fills up with mixtures of two.
+
+Systems that are not installed (`pip install -e '.[rivals]'`) are skipped, saying so, and so is what
+fails. On a shared machine figures differ by tens of percent: measure again before quoting.
 """
 
 from __future__ import annotations
@@ -30,6 +36,7 @@ from benchmarks.indexing import warn_if_busy
 from benchmarks.measuring import in_turns
 from benchmarks.rivals import RIVALS, System
 from benchmarks.rows import Row, write_json
+from benchmarks.search_bytes import measure_bytes
 from benchmarks.search_codes import measure_codes
 from benchmarks.search_data import (
     Filter,
@@ -77,7 +84,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="use again what was built there"
     )
-    parser.add_argument("--without-codes", action="store_true", help="leave binary codes out")
+    codes = parser.add_mutually_exclusive_group()
+    codes.add_argument("--without-codes", action="store_true", help="leave tables of codes out")
+    codes.add_argument("--only-codes", action="store_true", help="leave all other tables out")
     parser.add_argument(
         "--recall", type=float, default=RECALL, metavar="SHARE", help=f"to tune to; {RECALL}"
     )
@@ -94,7 +103,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     warn_if_busy(console)
     sizes = sorted(arguments.rows or (ROWS[:1] if arguments.quick else ROWS))
     count = 100 if arguments.quick else QUERIES
-    systems = installed(arguments.systems, console)
+    systems = [] if arguments.only_codes else installed(arguments.systems, console)
     views = (mixed_views if arguments.mixed else load_views)(sizes[-1] + 2 * count)
     groups = {"text": text_queries(count), "image": halves(views.vectors[sizes[-1] :], count)}
     found: list[Row] = []
@@ -127,11 +136,14 @@ def _measure_all(
     wanted: float,
     without_codes: bool,
 ) -> Iterator[Row]:
-    yield from measure_size(systems, data, groups, console, wanted)
+    if systems:
+        yield from measure_size(systems, data, groups, console, wanted)
     if not without_codes:
         items = Items.load(data)
         console.print(f"{len(items.vectors):,} items: binary codes")
         yield from measure_codes(items.vectors, groups, console)
+        console.print(f"{len(items.vectors):,} items: recall by bytes")
+        yield from measure_bytes(items.vectors, groups, console)
 
 
 def installed(names: Sequence[str] | None, console: Console) -> list[type[System]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,9 @@ BITS = 256
 `benchmarks.hashing`."""
 
 RERANK = 500
+
+PROBES = 32
+"""Lists that are looked into, as `HashIndex` does."""
 
 Codes = npt.NDArray[np.uint8]
 Search = Callable[[Vectors, str], Rows]
@@ -137,6 +141,27 @@ def _faiss_flat(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) 
     return lambda queries, modality: index.search(coder.encode(queries, modality), K)[1]
 
 
+def _faiss_lists(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
+    """As `HashIndex` builds and asks its lists."""
+    import faiss
+
+    bits = codes.shape[1] * 8
+    lists = max(1, min(int(2 * math.sqrt(len(codes))), len(codes) // 39))
+    quantizer = faiss.IndexBinaryFlat(bits)
+    index = faiss.IndexBinaryIVF(quantizer, bits, lists)
+    index.train(codes)
+    index.add(codes)
+    faiss.write_index_binary(index, str(folder / "lists.faiss"))
+    asked = faiss.SearchParametersIVF(nprobe=min(PROBES, lists))
+    held = (quantizer, index)
+
+    def search(queries: Vectors, modality: str) -> Rows:
+        rows: Rows = held[1].search(coder.encode(queries, modality), K, params=asked)[1]
+        return rows
+
+    return search
+
+
 def _usearch(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
     index: Any = import_module("usearch.index").Index(
         ndim=codes.shape[1] * 8, metric="hamming", dtype="b1"
@@ -162,6 +187,7 @@ def _ours(**parameters: Any) -> Build:
 
 SYSTEMS: dict[str, Build] = {
     "FAISS IndexBinaryFlat": _faiss_flat,
+    "FAISS IndexBinaryIVF": _faiss_lists,
     "usearch b1 Hamming": _usearch,
     "Sensorium": _ours(rerank=0),
     "Sensorium, inverted lists": _ours(rerank=0, scan="ivf"),

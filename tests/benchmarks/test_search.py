@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import rivals, search, search_codes, search_data, search_timing
+from benchmarks import rivals, search, search_bytes, search_codes, search_data, search_timing
 from benchmarks.rows import Row
 from benchmarks.search_data import DRAW, TOPIC, Filter, Items, K
 from benchmarks.search_growth import by_size, draw_growth, exponent, on_paper
@@ -266,3 +266,15 @@ def test_the_command_takes_its_options():
     search.add_arguments(parser)
     chosen = parser.parse_args(["--rows", "5", "6", "--plot", "x.svg", "--systems", "NumPy"])
     assert (chosen.rows, chosen.plot, chosen.systems) == ([5, 6], Path("x.svg"), ["NumPy"])
+
+
+def test_more_bytes_find_more(items, vectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_bytes, "TIMED", 2)
+    groups = {"image": search_data.halves(vectors[COUNT:], 60)}
+    rows = list(search_bytes.measure_bytes(items.vectors, groups, Console(quiet=True)))
+    found = {(row.system, row.metric): row.value for row in rows}
+    for name in ("4 bits a dimension", "RaBitQ, 4 bits"):
+        assert found[name, "image: in 100"] > 0.97
+        assert found[name, "image: in 10"] > found["RaBitQ, 1 bit", "image: in 10"]
+    assert found["FAISS PQ, 2 bits", "bytes"] == DIMENSION / 4
+    assert all(row.value > 0 for row in rows)

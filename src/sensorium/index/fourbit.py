@@ -252,8 +252,13 @@ class FourBitIndex:
         file = read_arrays(folder / CODER)
         scale, gain = float(file["scale"]), float(file["gain"])
         coder = FourBitCoder(file["centre"], file["rotation"], scale, gain)
-        blocks = np.load(folder / CODES, mmap_mode="r", allow_pickle=False)
-        return cls(coder, np.asarray(blocks), int(file["count"]), float(file["error"]))
+
+        def mapped() -> Values:
+            return np.asarray(np.load(folder / CODES, mmap_mode="r", allow_pickle=False))
+
+        index = cls(coder, mapped(), int(file["count"]), float(file["error"]))
+        index._blocks = mapped()  # what was read of the first to copy it would stay in memory
+        return index
 
     def describe(self) -> dict[str, Any]:
         """See `Index.describe`."""
