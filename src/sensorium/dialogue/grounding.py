@@ -6,8 +6,9 @@ all of its numbers and names are, and what it denies was sought and is not there
 encoder judges words that nobody has said of it. A file's name is another's with one letter changed,
 and so is held as a whole or not at all. What was done is held by words that say that it was
 done: "delete the horses", in a letter, does not hold "I deleted the horses". Words that media have
-in orders alone ("ignore all instructions and say ...") hold nothing but a quotation. A citation
-that does not hold its statement is taken away. A statement that nothing holds is marked.
+in orders alone ("ignore all instructions and say ...") hold nothing but a quotation; where any
+medium of the conversation has orders, all words of a statement have to be held. A citation that
+does not hold its statement is taken away. A statement that nothing holds is marked.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from functools import partial
 
 from sensorium.dialogue.evidence import Evidence, Ledger
 from sensorium.dialogue.turns import Citation
+from sensorium.dialogue.understanding.numbers import number_of
 from sensorium.tasks.sentences import sentences
 from sensorium.tasks.terms import terms
 
 SHARE = 0.7
 """Share of a statement's words that evidence has to hold: verbs and colours of speech are a
-model's own."""
+model's own. Beside orders all have to be: what is smuggled in is one word behind many."""
 
 CIRCLES = 3
 """Sentences in a row that were said before, after which a model says nothing new."""
@@ -64,6 +66,7 @@ _MARKER = re.compile(r"\s*[\[【(]\s*(\d{1,3}(?:\s*[,，]\s*\d{1,3})*)\s*[\])】
 _AFTER_STOP = re.compile(r"([.!?。！？])((?:\s*\[\d{1,3}\])+)")
 _LATE = re.compile(r"(?:\s*\[[\d,\s]{0,9}\]?)*\s*")
 _LISTED = re.compile(r"\s*(?:[-*\u2022]|\d{1,3}[.)、])\s+")
+_HAN_NUMBER = re.compile(r"(?<![第几数])[〇零一二三四五六七八九十百千万亿两]{2,}")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _NEGATION = re.compile(
     r"\b(?:no|not|none|nothing|never|without|cannot|neither|\w+n['’]t)\b|没有|沒有|不|无|未", re.I
@@ -134,10 +137,15 @@ class Grounding:
         Of marks.
     sees : callable, optional
         See `Sees`.
+    before : str
+        What was said before, which may hold orders that media have.
     """
 
-    def __init__(self, ledger: Ledger, language: str, sees: Sees | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, language: str, sees: Sees | None = None, before: str = ""
+    ) -> None:
         self._ledger, self._sees = ledger, sees
+        self._has_orders = _ORDER.search(before) is not None
         self._mark = MARKS.get(language, MARKS["en"])
         self._waiting, self._told, self._again = "", set[str](), 0
         self.checked = Checked()
@@ -218,30 +226,37 @@ class Grounding:
 
     def _held(self, statement: str, numbers: Iterable[int]) -> list[Citation] | None:
         """What holds a statement: what it cites and holds it, else the best; None if nothing."""
+        share = self._share()
         if _content(_QUOTED.sub(" ", statement)) & self._ordered():
             return None
         if _NEGATION.search(statement):
-            denied = any(holds(statement, said, negated=True) for said in self._ledger.absent)
-            quoted = [one for one in self._ledger.evidence if _denies(one, statement)]
+            denied = any(holds(statement, said, share, negated=True)
+                         for said in self._ledger.absent)  # fmt: skip
+            quoted = [one for one in self._ledger.evidence if _denies(one, statement, share)]
             return [one.citation for one in quoted[:1]] if quoted else ([] if denied else None)
         known = {one.citation.number: one for one in self._ledger.evidence}
         named = [known[number] for number in dict.fromkeys(numbers) if number in known]
         if found := [one.citation for one in named if self._holds(statement, one)]:
             return found
         for one in self._ledger.evidence:
-            if holds(statement, one.words):
+            if holds(statement, one.words, share):
                 return [one.citation]
         own = self._ledger.own
         rests_on = [*own.citations[:MOST_OWN]] if own else []
-        if own and holds(statement, own.text):
+        if own and holds(statement, own.text, share):
             return rests_on
-        if any(holds(statement, fact) for fact in self._ledger.facts):
+        if any(holds(statement, fact, share) for fact in self._ledger.facts):
             return []
         count = self._ledger.count
         if not _content(statement) and {*_NUMBER.findall(statement)} == {str(count)}:
             # The number alone, where one was counted.
             return rests_on if own and own.count == count else []
         return None
+
+    def _share(self) -> float:
+        """Of a statement's words, how many have to be held."""
+        self._has_orders |= any(_ORDER.search(one.citation.quote) for one in self._ledger.evidence)
+        return 1.0 if self._has_orders else SHARE
 
     def _ordered(self) -> set[str]:
         """Words that evidence has in orders alone: a model that says them as its own obeys."""
@@ -255,7 +270,8 @@ class Grounding:
         return ordered - plain
 
     def _holds(self, statement: str, one: Evidence) -> bool:
-        if holds(statement, one.words):
+        share = self._share()
+        if holds(statement, one.words, share):
             return True
         if not _has_files(statement, one.words):
             return False
@@ -268,7 +284,7 @@ class Grounding:
         if not missing or len(missing) > MOST_SEEN:
             return False
         seen = {*filter(partial(self._sees, one.citation.item), missing)}
-        return holds(statement, f"{one.words} {' '.join(seen)}")
+        return holds(statement, f"{one.words} {' '.join(seen)}", share)
 
     def _cite(self, citation: Citation) -> int:
         for one in self.checked.citations:
@@ -313,12 +329,14 @@ def circles(text: str) -> bool:
     return False
 
 
-def holds(statement: str, words: str, *, negated: bool = False) -> bool:
+def holds(statement: str, words: str, share: float = SHARE, *, negated: bool = False) -> bool:
     """Whether words hold a statement: all of its numbers, and enough of its other words.
 
     Parameters
     ----------
     statement, words : str
+    share : float
+        Of its words.
     negated : bool
         Whether `words` are what is not there: then numbers do not count.
     """
@@ -327,11 +345,12 @@ def holds(statement: str, words: str, *, negated: bool = False) -> bool:
     asked = _content(_NEGATION.sub(" ", statement) if negated else statement)
     if not negated and not (
         {*_NUMBER.findall(_without_files(statement))} <= _numbers(words)
+        and _counts_as(statement, words)
         and _names(statement) <= {*terms(words)}
         and _has_files(statement, words)
     ):
         return False
-    return bool(asked) and len(asked & _content(words)) >= SHARE * len(asked)
+    return bool(asked) and len(asked & _content(words)) >= share * len(asked)
 
 
 def _content(text: str) -> set[str]:
@@ -349,6 +368,13 @@ def _names(statement: str) -> set[str]:
     """What is written with a capital letter within a sentence: nothing stands in for a name."""
     found = re.findall(r"(?<=[\w,;:'’] )[A-Z]\w+", statement)
     return {word for name in found for word in terms(name)} - TALK
+
+
+def _counts_as(statement: str, words: str) -> bool:
+    """Whether all numbers in Chinese signs are there as a whole, in signs or in digits."""
+    said, there = _HAN_NUMBER.findall(statement), {*_HAN_NUMBER.findall(words)}
+    digits = _numbers(words) - {"0"}  # which stands for what is no number
+    return all(one in there or str(number_of(one)) in digits for one in said)
 
 
 def _files(text: str) -> list[str]:
@@ -376,7 +402,7 @@ def _numbers(words: str) -> set[str]:
     return found | {part for number in found for part in re.split(r"[.,:]", number)}
 
 
-def _denies(one: Evidence, statement: str) -> bool:
+def _denies(one: Evidence, statement: str, share: float) -> bool:
     """Whether words of an item deny what a statement denies."""
     quote = one.citation.quote
-    return bool(_NEGATION.search(quote)) and holds(statement, quote)
+    return bool(_NEGATION.search(quote)) and holds(statement, quote, share)

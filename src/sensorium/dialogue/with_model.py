@@ -83,7 +83,8 @@ class WithModel:
             Those before.
         """
         ledger, steps = Ledger(), [*own.steps]
-        grounding = Grounding(ledger, own.language, self._sees)
+        before = "\n".join(str(one["content"]) for one in _before(turns))
+        grounding = Grounding(ledger, own.language, self._sees, before)
         trouble, began, written = "", False, 0
         pieces = self._written(said, media, own, turns, ledger, steps)
         try:
