@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensorium.encoders import Encoder
-from sensorium.encoders.pipeline import READ_AHEAD, PreparedSegment, Read, embed
+from sensorium.encoders.folder import PICTURES_AT_ONCE, FolderEncoder
+from sensorium.encoders.pipeline import (
+    MANY,
+    READ_AHEAD,
+    PreparedSegment,
+    Read,
+    embed,
+    side_by_side,
+)
 from sensorium.encoders.reading import segments_of
 from sensorium.errors import MediaError
 from sensorium.media import Image, Modality, Segment, Text
@@ -36,8 +45,12 @@ class Film:
 
 
 @settings(max_examples=40, derandomize=True, deadline=None)
-@given(sizes=st.lists(st.integers(0, 5), max_size=25), batch_size=st.integers(1, 9))
-def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int) -> None:
+@given(
+    sizes=st.lists(st.integers(0, 5), max_size=25),
+    batch_size=st.integers(1, 9),
+    runs=st.integers(1, 3),
+)
+def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int, runs: int) -> None:
     """Items come back in order, each with its own vectors, whatever the batches."""
 
     def read(item: int) -> Read[int]:
@@ -45,7 +58,7 @@ def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int) 
             return Read(item)
         return Read(item, list(segments_of(encoder, Film(range(item, item + sizes[item])))))
 
-    batches = list(embed(encoder, range(len(sizes)), read, batch_size=batch_size))
+    batches = list(embed(encoder, range(len(sizes)), read, batch_size=batch_size, runs=runs))
     results = [result for batch in batches for result in batch]
     assert [item for item, _, _ in results] == list(range(len(sizes)))
     words = encoder.encode(["dog"])[0]
@@ -112,3 +125,40 @@ def test_a_modality_the_space_does_not_hold(encoder: Encoder) -> None:
 
     with pytest.raises(MediaError, match="the space tiny holds image and text, not audio"):
         list(segments_of(encoder, Sound([])))
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_runs_beside_each_other(encoder: Encoder, runs: int) -> None:
+    """As many batches are with the model at once as were asked for, and they come in order."""
+    together = threading.Barrier(runs, timeout=10)
+
+    class Meeting:
+        space = encoder.space
+
+        def encode_prepared(self, modality: Modality, batch: Sequence[Any], role: str) -> Any:
+            together.wait()  # breaks where a run waits for another to end
+            return encoder.encode_prepared(modality, batch)
+
+    piece: list[PreparedSegment] = list(segments_of(encoder, Image(png(1))))
+    done = embed(Meeting(), range(6), lambda n: Read(n, piece), batch_size=1, runs=runs)  # type: ignore[arg-type]
+    assert [item for batch in done for item, _, _ in batch] == [*range(6)]
+
+
+def test_an_encoder_is_as_before_behind_many_runs(tiny: Path) -> None:
+    encoder = FolderEncoder(tiny)
+    alone = encoder.encode([Image(png(1))])
+    tower = encoder._tower(Modality.IMAGE)
+    with side_by_side(encoder, MANY - 1) as runs:
+        assert runs == 1 and encoder._tower(Modality.IMAGE) is tower
+    with side_by_side(encoder, MANY) as runs:
+        assert runs >= 1
+        assert_agree(encoder.encode([Image(png(1))]), alone)
+        assert (encoder._tower(Modality.IMAGE) is tower) == (runs == 1)
+    assert_agree(encoder.encode([Image(png(1))]), alone)
+
+
+def test_more_pictures_than_a_run_takes(tiny: Path) -> None:
+    encoder = FolderEncoder(tiny)
+    pictures = [Image(png(seed)) for seed in range(2 * PICTURES_AT_ONCE + 1)]
+    one_by_one = [encoder.encode([picture])[0] for picture in pictures]
+    assert_agree(encoder.encode(pictures), one_by_one)

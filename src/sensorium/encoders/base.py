@@ -202,7 +202,10 @@ class Encoder(FeatureExtractor):
         return None
 
     def side_by_side(self, runs: int) -> int:
-        """Be ready for several threads that call `encode_prepared` at once, before it is first run.
+        """Be ready for several threads that call `encode_prepared` at once, or for one again.
+
+        A run then has its share of the processors: runs beside each other take less of their time
+        than threads of one run, which wait for each other at every layer.
 
         Parameters
         ----------

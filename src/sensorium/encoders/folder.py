@@ -54,6 +54,12 @@ WEIGHTS = "weights"
 """SHA-256 of the towers and the tokenizer, which is the space's identity: computed anyway whenever
 an encoder is loaded, so that comparing it takes no time."""
 
+PICTURES_AT_ONCE = 8
+"""Pictures that a tower sees in one run, of larger batches.
+
+What goes through its first layers is a hundred times a picture's size. More pictures at once are no
+quicker, neither `mini`'s tower nor a ViT-B, in float32, bfloat16 or 8 bits; 32 take 250 MB more."""
+
 QUERY_PREFIX = "query_prefix"
 """Of a text tower: put before what is sought, where that is not the prefix of what is searched."""
 
@@ -105,7 +111,7 @@ class FolderEncoder(Encoder):
         # Read now, so that a misspelt setting is said before anything is made.
         self._runtime_name = runtime_name(runtime)
         lowest_precision()
-        self._runtimes: dict[Modality, Runtime] = {}
+        self._runtimes: dict[Modality, tuple[int, Runtime]] = {}  # and for how many runs at once
         self._runs = 1
         self._loading = Lock()
         towers = {m: self.config[m.value] for m in _TOWERS if m.value in self.config}
@@ -216,8 +222,12 @@ class FolderEncoder(Encoder):
     def _unit_vectors(
         self, modality: Modality, batch: Sequence[Prepared]
     ) -> npt.NDArray[np.float32]:
-        inputs = _COLLATE[modality](batch, self._config(modality))
-        vectors = self._tower(modality).run(inputs)
+        tower = self._tower(modality)
+        step = PICTURES_AT_ONCE if modality == Modality.IMAGE else len(batch)
+        parts = [batch[start : start + step] for start in range(0, len(batch), step)]
+        vectors = np.concatenate(
+            [tower.run(_COLLATE[modality](part, self._config(modality))) for part in parts]
+        )
         if vectors.shape != (len(batch), self.space.dimension):
             raise EncoderError(
                 f"{self.folder}: the {modality} tower gave shape {vectors.shape}, "
@@ -268,11 +278,10 @@ class FolderEncoder(Encoder):
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
     def side_by_side(self, runs: int) -> int:
-        """See `Encoder.side_by_side`."""
+        """See `Encoder.side_by_side`; towers that are loaded are loaded anew when next used."""
         with self._loading:
-            if not self._runtimes:
-                self._runs = runs
-            return self._runs
+            self._runs = runs
+            return runs
 
     def graph(self, modality: Modality) -> Path | None:
         """See `Encoder.graph`."""
@@ -294,14 +303,16 @@ class FolderEncoder(Encoder):
 
     def _tower(self, modality: Modality) -> Runtime:
         with self._loading:
-            if modality not in self._runtimes:
+            runs, loaded = self._runtimes.get(modality, (0, None))
+            if loaded is None or runs != self._runs:
                 path = self._model(self._config(modality))
                 precision = self._config(modality).get("precision", "bf16")
-                self._runtimes[modality] = load_runtime(
+                loaded = load_runtime(
                     path, self._runtime_name, precision, self._runs,
                     self._config(modality).get(INT8, 0),
                 )  # fmt: skip
-            return self._runtimes[modality]
+                self._runtimes[modality] = self._runs, loaded
+            return loaded
 
     @cached_property
     def _tokenizer(self) -> Any:

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Generic, TypeVar
@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.base import FeatureExtractor, Prepared, Role
+from sensorium.encoders.base import Encoder, FeatureExtractor, Prepared, Role
 from sensorium.media import Modality
 from sensorium.media.segments import SegmentRecord
 
@@ -23,6 +23,14 @@ READ_AHEAD = 2
 
 PreparedSegment = tuple[SegmentRecord, Prepared | None]
 """What is kept of a segment, and what the encoder takes; None where it has no vector."""
+
+MANY = 64
+"""Items from which on batches are encoded beside each other: a model is loaded anew for it, and
+once more when next asked, a fifth of a second each."""
+
+MOST_RUNS = 4
+"""Batches that are computed at once, at most; with more processors, each run has several. Each run
+takes memory for what goes through its layers."""
 
 HEAVY_AHEAD = 4
 """Heavy items that may be under way: a decoder of 4K video takes 170 MB on two cores."""
@@ -63,6 +71,7 @@ def embed(
     role: Role = "document",
     is_heavy: Callable[[T], bool] = lambda _: False,
     stop: Callable[[], bool] = lambda: False,
+    runs: int = 1,
 ) -> Iterator[list[Embedded[T]]]:
     """Read items in threads and encode them in batches, overlapped.
 
@@ -86,6 +95,9 @@ def embed(
     stop : callable
         Whether to end early: what the model has at the moment is yielded, what is merely read and
         a long item that is not encoded to its end are not.
+    runs : int
+        Batches that the model computes at once, each with its share of the processors; see
+        `Encoder.side_by_side`.
 
     Yields
     ------
@@ -101,9 +113,9 @@ def embed(
     """
     workers = os.cpu_count() or 1
     readers = ThreadPoolExecutor(workers, thread_name_prefix="read")
-    model = ThreadPoolExecutor(1, thread_name_prefix="encode")
+    model = ThreadPoolExecutor(runs, thread_name_prefix="encode")
     ahead = READ_AHEAD * batch_size + workers
-    encoding: Future[list[Embedded[T]]] | None = None
+    encoding: deque[Future[list[Embedded[T]]]] = deque()
     try:
         with (
             closing(_in_order(readers, read, items, ahead, is_heavy)) as results,
@@ -113,27 +125,50 @@ def embed(
                 if stop():
                     break
                 is_long = not isinstance(batch[0].segments, Sequence)
-                finished, encoding = encoding, None
                 if not is_long:
-                    encoding = model.submit(_encode, encoder, batch, role, batch_size)
-                if finished is not None:
-                    yield finished.result()
+                    encoding.append(model.submit(_encode, encoder, batch, role, batch_size))
+                while len(encoding) > (0 if is_long else runs):
+                    yield encoding.popleft().result()
                 if is_long:
                     whole = _encode_long(encoder, batch[0], role, batch_size, model, stop)
                     if whole is None:
                         break
                     yield [whole]
-        finished, encoding = encoding, None
-        if finished is not None:
-            yield finished.result()
+        while encoding:
+            yield encoding.popleft().result()
     except Exception:
-        # What the model has at the moment is not what failed.
-        if encoding is not None and encoding.exception() is None:
-            yield encoding.result()
+        # What the model has at the moment is not what failed; behind what did, nothing is given.
+        while encoding and encoding[0].exception() is None:
+            yield encoding.popleft().result()
         raise
     finally:
         readers.shutdown(cancel_futures=True)
         model.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def side_by_side(encoder: FeatureExtractor, items: int) -> Iterator[int]:
+    """Make an encoder ready for several runs at once, and for one again.
+
+    Parameters
+    ----------
+    encoder : FeatureExtractor
+    items : int
+        How many there are to do, about.
+
+    Yields
+    ------
+    int
+        How many runs there may be.
+    """
+    runs = 1
+    if items >= MANY and isinstance(encoder, Encoder):
+        runs = encoder.side_by_side(min(MOST_RUNS, os.cpu_count() or 1))
+    try:
+        yield runs
+    finally:
+        if runs > 1 and isinstance(encoder, Encoder):
+            encoder.side_by_side(1)
 
 
 def _batches(results: Iterable[Read[T]], batch_size: int) -> Generator[list[Read[T]], None, None]:
