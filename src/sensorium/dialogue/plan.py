@@ -124,8 +124,8 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """What is said in it, without what is not."""
-        told = dataclasses.asdict(self)
-        plain = dataclasses.asdict(Plan())
+        told = _listed(dataclasses.asdict(self))
+        plain = _listed(dataclasses.asdict(Plan()))
         return {"intent": self.intent} | {
             name: value for name, value in told.items() if value != plain[name]
         }
@@ -145,6 +145,15 @@ class Plan:
         return bool(
             self.excluded or self.modality or self.after or self.before or self.order or self.than
         )
+
+
+def _listed(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with lists for tuples, as JSON gives them back."""
+    return {
+        name: _listed(value) if isinstance(value, dict)
+        else [*value] if isinstance(value, tuple) else value
+        for name, value in told.items()
+    }  # fmt: skip
 
 
 def _reference(told: Mapping[str, Any]) -> Reference:

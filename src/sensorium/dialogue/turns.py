@@ -99,6 +99,8 @@ class Reply:
         nearest then.
     asks : bool
         `text` is a question back, because the request has several meanings.
+    likely : bool
+        `items` are merely likely, the likeliest first; "it" is the first of them.
     refers : tuple of int
         Ids of the items that "it" or "the second one" were taken for.
     steps : tuple of Step
@@ -125,6 +127,7 @@ class Reply:
     plan: Mapping[str, Any] = field(default_factory=dict)
     trouble: str = ""
     parts: tuple[Reply, ...] = ()
+    likely: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values, the shape that the shell and HTTP give."""

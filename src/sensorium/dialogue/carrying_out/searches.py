@@ -44,6 +44,10 @@ class Searches(Referring):
         if reference is not None:
             resolved = self._resolved(reference)
             problem = self._unclear(plan, resolved)
+            if plan.order and plan.number == 1 and len(resolved.hits) > 1:
+                ids = [hit.id for hit in resolved.hits]  # "when was the oldest one taken"
+                ranked = self._call("search", among=ids, order=plan.order, k=1)
+                return ranked.hits[0] if ranked.hits else Outcome("undated", plan, resolved.hits)
             if problem is None and len(resolved.hits) > 1:
                 return Outcome("which", plan, resolved.hits, values={"among": len(resolved.hits)})
             return problem or resolved.hits[0]
@@ -51,6 +55,9 @@ class Searches(Referring):
         focus = None if named else in_focus(self._turns)
         if focus is not None and plan.modality == focus.modality:
             return focus  # "how long is the recording": the one that was talked about
+        if not named and plan.modality:
+            resolved = self._resolved(Reference("kind", 1, plan.modality))
+            return self._unclear(plan, resolved) or resolved.hits[0]
         found = self._call("search", query=named, modality=plan.modality, k=NEAREST)
         if found.nothing or not found.hits:
             return Outcome("nothing", replace(plan, subject=named), found.hits, found.citations)
@@ -77,7 +84,10 @@ class Searches(Referring):
         candidates = shown(self._turns)
         wanted = replace(plan, subject=subject, number=plan.number or 1, definite=False)
         if len(candidates) < 2 or self._turns[-1].reply.refused:
-            return self._searched(wanted, 0)
+            found = self._searched(wanted, 0)
+            if not found.refused or subject == plan.subject:
+                return found
+            return self._searched(replace(wanted, subject=plan.subject), 0)
         ids = [hit.id for hit in candidates]
         dates = {"after": plan.after, "before": plan.before}
         found = self._call("search", query=plan.subject, among=ids, **dates, k=len(ids))
@@ -172,6 +182,12 @@ class Searches(Referring):
             if plan.reference.kind == "kind" and plan.subject and not resolved.hits:
                 # "A table in the 3-D models": in any of them.
                 return self._asked(replace(plan, reference=None, modality=plan.reference.modality))
+            if plan.reference.kind == "others" and plan.subject and not resolved.hits:
+                # "Another one with a blue ball": of all that was not shown.
+                before = base_of(self._turns)
+                asked["not_among"] = [hit.id for hit in shown(self._turns)]
+                asked["modality"] = plan.modality or (before.modality if before else "")
+                return asked, None, ()
             if problem := self._unclear(plan, resolved):
                 return asked, problem, ()
             refers = tuple(hit.id for hit in resolved.hits)

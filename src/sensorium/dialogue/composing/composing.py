@@ -41,8 +41,13 @@ def compose(outcome: Outcome, language: str, steps: Sequence[Step], first: int =
     text = _Telling(outcome, words, language, citations).text()
     return Reply(
         text, language, citations, outcome.hits, outcome.count, outcome.refused, outcome.asks,
-        outcome.refers, tuple(steps), plan=outcome.plan.as_dict(),
+        outcome.refers, tuple(steps), plan=outcome.plan.as_dict(), likely=_is_likely(outcome),
     )  # fmt: skip
+
+
+def _is_likely(outcome: Outcome) -> bool:
+    """Whether what is shown is merely likely."""
+    return outcome.kind == "found" and outcome.values.get("sure", 0) < len(outcome.hits)
 
 
 class _Telling:
@@ -104,8 +109,7 @@ class _Telling:
         return {"count": count, "kind": kind, "of": of}
 
     def _found(self) -> str:
-        is_sure = self.outcome.values.get("sure", 0) >= len(self.outcome.hits)
-        return self._listed("found" if is_sure else "likely")
+        return self._listed("likely" if _is_likely(self.outcome) else "found")
 
     def _nothing(self, sentence: str = "nothing") -> str:
         head = self.say(sentence)

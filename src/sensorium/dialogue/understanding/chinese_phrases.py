@@ -112,7 +112,8 @@ def _unwanted(match: re.Match[str]) -> Meant:
 
 
 def _described(match: re.Match[str]) -> Meant:
-    return Meant(described=_group(match, "what").rstrip("的"), definite=True)
+    words = _group(match, "what").rstrip("的") + _group(match, "noun")
+    return Meant(described=words, definite=True)
 
 
 def _those(match: re.Match[str]) -> Meant:
@@ -136,7 +137,7 @@ _NTH = (
 _AND = r"(?:和|跟|与|还是|或者?|、|以及|，)"
 _DROP = r"(?:不要|不是|除了|除去|除掉|去掉|排除|别要|(?:不想|不需)要|删掉|拿掉)"
 _WHAT = r"(?P<what>(?:(?!的那|的这|什么|为何)[^\x1f，,。；;？?！!哪谁怎]){1,16}?)"
-_THING = r"(?P<what>[^\x1f，,。？?！!是在有的多叫拍几什么哪谁怎吗呢和跟与上里]{1,4})"
+_THING = r"(?P<what>[^\x1f，,。？?！!是在有的多叫拍几什么哪谁怎吗呢和跟与上里像样得但]{1,4})"
 _ENDS = (
     r"(?=$|[\x1f，,。；;？?！!]|是|在|有|的|多|叫|拍|上|里|写|说|吗|呢|给|再|也|都|一下|一遍|为)"
 )
@@ -153,7 +154,7 @@ _GIVEN = (
 _FIRSTLY = r"(?:一开始|最开始|最初|最早|起初|最先)"
 _FOUND = r"(?:找|给|展示|显示|看|列出|说)(?:到|出|出来|我|的|了|过|给我看|看)*"
 _ANSWER = r"(?:回答|答案|答复|回复|回应)"
-_BEFORE = r"(?:刚才|之前|以前|前面|先前|上面?|前)"
+_BEFORE = r"(?:刚才|之前|以前|前面|先前|前)"
 
 
 def _rule(leaves: str, build: Callable[[re.Match[str]], Meant], *patterns: str) -> Rule:
@@ -215,7 +216,8 @@ _RULES = (
         rf"(?:一)?{MEASURE}{_K}"),
     _rule("它们", _others, rf"(?:另外?|其他|其它|其余|剩下|剩余)(?:的)?(?:那|这)?"
         rf"(?P<n>{_TWO_UP}){MEASURE}{_K}"),
-    _rule("它", _one("others"), rf"另(?:外)?(?:的)?(?:那|这)?(?:一)?{MEASURE}{_K}"),
+    _rule("它", _one("others"), rf"另(?:外)?(?:的)?(?:那|这)?(?:一)?{MEASURE}{_K}",
+          rf"还有(?:那)?一{MEASURE}{_K}(?=是|在|呢|$)"),
     _rule("它们", _others, rf"(?:其他|其它|其余|剩下|剩余)(?:的)?(?:那|这)?(?:几{MEASURE}|些)?{_K}",
           rf"^不是(?:这|那)(?:一)?{MEASURE}(?:{ANY_KIND})?(?=\W*$)"),
     _rule("它们", _one("two"), rf"(?<!的)(?<!那)(?:这|那)?两{MEASURE}{_K}(?=都|一起|有什么|哪"
@@ -235,8 +237,11 @@ _RULES = (
     ),
     _rule(
         "它", _described,
-        rf"(?:^|(?<=\x1f))(?:就?(?:是|要|看)|我是说)?{_WHAT}的?{_THE}{MEASURE}{_K}(?=是"
+        rf"(?:^|(?<=\x1f))(?:就?(?:是|要|看)|我是说)?{_WHAT}(?<![和跟与像把对给比从])的?{_THE}"
+        rf"(?!种){MEASURE}{_K}(?=是"
         rf"|[？?。！!，,\x1f]|在|上|里|写|拍|有|的|多|吗|呢|也|$)",
+        rf"(?:^|(?<=\x1f)){_WHAT}(?<![和跟与像把对给比从])的?那(?:一)?{MEASURE}"
+        r"(?P<noun>[^\x1f，,。？?！!是在有的哪谁怎什几]{1,6})(?=\W*$)",
         rf"(?:^|(?<=\x1f)){_WHAT}的?是?哪(?:一)?{MEASURE}{_K}(?=\W*$)",
         rf"^(?:那|这)(?:一)?{MEASURE}{_K}(?P<what>(?:"
         rf"(?!什么)[^\x1f，,。？?！!哪谁怎几]){{1,12}}?)的(?=\W*$)",

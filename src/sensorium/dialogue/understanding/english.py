@@ -334,6 +334,8 @@ def _settled(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
         return replace(plan, intent="pick")
     if words.FIND_WHAT.match(plain) or plan.than or plan.order:
         return plan
+    if plan.reference is not None and plan.reference.kind == "those" and plan.subject:
+        return plan  # "which of these have people in them"
     if plan.subject and (words.OPEN.match(plain) or words.OPEN_END.search(plain)):
         return replace(plan, intent="answer")
     return plan

@@ -17,7 +17,7 @@ _CORRECTION = re.compile(
     rf"^\W*(?:{_NO}[\s,.!;:-]+)*(?:but\s+)?(?:(?:what\s+)?(?:i|we)\s+(?:actually\s+|really\s+)?"
     r"(?:mean|meant|(?:was|am)\s+(?:asking|looking|searching)\s+(?:for|about)|said|asked\s+for|wanted)"
     r"(?:\s+(?:is|was|to\s+(?:see|find|have|say|ask(?:\s+for)?)))*\b[\s,:]*)"
-    rf"|^\W*(?:{_NO}\s*[,.!;:-]+\s*(?!\d)|no+\s+(?=no+\s*[,.!;:-]))+"
+    rf"|^(?!\W*no\.\s*\d)\W*(?:{_NO}\s*[,.!;:-]+\s*|no+\s+(?=no+\s*[,.!;:-]))+"
     r"|^\W*(?:correction\s*[:,-]|rather(?=\s+(?:the|an?)\b)|make\s+(?:it|that)|change\s+(?:it|that)\s+to"
     r"|that\s+is\s+not\s+what\s+i\s+\w+(?:\s+for)?\s*[,.;:-]+\s*i\s+\w+(?:\s+for)?)[\s,]*"
 )

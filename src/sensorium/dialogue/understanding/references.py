@@ -86,7 +86,10 @@ def _one(listed: tuple[Hit, ...], focus: Hit | None, turns: Sequence[Turn]) -> R
         return Resolved(listed, shown=len(listed))
     if turns[-1].reply.refused:
         return Resolved(among=listed, shown=len(listed))
-    plan = Plan.of(_last_list(turns).plan)
+    shown_last = _last_list(turns)
+    plan = Plan.of(shown_last.plan)
+    if shown_last.likely:
+        return Resolved(listed[:1], shown=len(listed))
     if not plan.several and plan.intent != "count":  # "a castle": the best one
         return Resolved(listed[:1], shown=len(listed))
     return Resolved(among=listed, shown=len(listed))

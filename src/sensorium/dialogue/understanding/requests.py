@@ -109,7 +109,7 @@ def _is_timed(part: str) -> bool:
 def _chinese_parts(said: str) -> list[str]:
     text = "".join(said.split())
     parts = [part for part in _CHINESE_JOINTS.split(text) if part.strip("？?。！!，,；;")]
-    if len(parts) < 2 or not all(re.search(_CHINESE_ASKS, part) for part in parts[1:]):
+    if len(parts) < 2 or not all(re.search(_CHINESE_ASKS, part) for part in parts):
         return [text]
     if re.fullmatch(_CHINESE_MOMENT, parts[-1]) and re.search(_CHINESE_TIMED, parts[-2]):
         return [text]  # "它在影片里吗，什么时候"
