@@ -12,6 +12,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from sensorium.collection.duplicates.confirming import Thumbnails
+from sensorium.collection.duplicates.near import MARGIN
 from sensorium.data.files import stored_path
 from sensorium.errors import MediaError
 from sensorium.index.base import Vectors
@@ -19,7 +20,18 @@ from sensorium.media import Image
 from sensorium.media.decoding import decoding
 from sensorium.media.pictures.alike import LONGEST, QUICK, first_look, same_picture
 from sensorium.media.pictures.formats import BROKEN
-from sensorium.media.pictures.placing import SIDE, WHOLE, Placed, places, turned
+from sensorium.media.pictures.placing import (
+    PART_CORRELATION,
+    SIDE,
+    WHOLE,
+    WHOLE_CORRELATION,
+    WINDOWS,
+    Placed,
+    greys_of,
+    parts_of,
+    places,
+    turned,
+)
 
 DECODERS = 2
 """Pairs that are looked at closely at a time: four pictures of 1,600 pixels and what is made of
@@ -31,8 +43,11 @@ KEPT = 8
 KEPT_SMALL = 2000
 """The same of `QUICK` pixels, 150 KB each."""
 
+WHOLES, ACROSS = 64, 512
+"""Pictures whose parts are compared, and with how many others, at a time: 8 MB."""
+
 MOST = 48
-"""Pairs that a picture is looked at in at a time, of thousands that are alike (one form, filled in
+"""Pairs that a picture is looked at in, of thousands that are alike (one form, filled in
 by all): those whose thumbnails are the nearest."""
 
 
@@ -55,19 +70,11 @@ class Altered:
         self.wholes: set[tuple[int, int]] = set()
         """Pairs that show the same, all of it, and lie alike: scaled or saved again."""
 
-    def turned(self, rows: Sequence[int]) -> list[Vectors]:
-        """Thumbnails of some rows in all of `placing.TURNS`, zeros where there is none."""
-        nothing = np.zeros(SIDE * SIDE * 3, np.float32)
-        maps = self._thumbnails.maps(rows)
-        wholes = np.stack([nothing if one is None else one.whole for one in maps] or [nothing])
-        return turned(wholes[: len(rows)])
-
     def agree(
         self, pairs: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.bool_]:
         """Which pairs show the same; see `sensorium.collection.duplicates.finding.Confirm`."""
         agreed = np.zeros(len(pairs), bool)
-        self._thumbnails.maps(np.unique(pairs).tolist())
         waiting: dict[int, list[tuple[float, int, list[tuple[bool, Placed]]]]] = {}
         for number, (row, other) in enumerate(pairs.tolist()):
             one, two = self._thumbnails.maps([row, other])
@@ -138,6 +145,83 @@ class Altered:
                 return picture
         except MediaError:
             return None
+
+
+class Turned:
+    """`sensorium.collection.duplicates.near.Turns` of thumbnails: all ways pictures can lie."""
+
+    least = WHOLE_CORRELATION
+
+    def __init__(self, thumbnails: Thumbnails) -> None:
+        self._thumbnails = thumbnails
+
+    def plain(self, rows: npt.NDArray[np.int64]) -> Vectors:
+        """See `Turns`."""
+        return self._thumbnails.wholes(rows)
+
+    def forms(self, rows: npt.NDArray[np.int64]) -> list[Vectors]:
+        """See `Turns`."""
+        return turned(self._thumbnails.wholes(rows))
+
+
+class Placeable:
+    """A `sensorium.collection.duplicates.near.Sieve`: of near pairs, those that lie in each other.
+
+    Of what `placing.places` says of a pair, what one picture and a part of the other have in
+    common; where a whole one lies in another, turned or not, `Turned` says.
+    """
+
+    def __init__(self, thumbnails: Thumbnails) -> None:
+        self._thumbnails = thumbnails
+
+    def block(
+        self,
+        rows: npt.NDArray[np.int64],
+        others: npt.NDArray[np.int64],
+        near: npt.NDArray[np.bool_],
+    ) -> npt.NDArray[np.bool_]:
+        """See `Sieve`."""
+        kept = np.zeros_like(near)
+        a, b = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+        of_a, of_b = self._thumbnails.squares(rows[a]), self._thumbnails.squares(others[b])
+        greys_a, greys_b = greys_of(of_a), greys_of(of_b)
+        for one in _steps(len(a)):
+            parts = parts_of(of_a[one]).reshape(-1, SIDE * SIDE)
+            for other in _steps(len(b), ACROSS):
+                kept[np.ix_(a[one], b[other])] |= _holds(parts, greys_b[other])
+        for other in _steps(len(b)):
+            parts = parts_of(of_b[other]).reshape(-1, SIDE * SIDE)
+            for one in _steps(len(a), ACROSS):
+                kept[np.ix_(a[one], b[other])] |= _holds(parts, greys_a[one]).T
+        return np.asarray(kept & near)
+
+    def pairs(self, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """See `Sieve`."""
+        kept = np.zeros(len(pairs), bool)
+        for whole, part in ((0, 1), (1, 0)):
+            order = np.argsort(pairs[:, whole], kind="stable")
+            starts = np.flatnonzero(np.diff(pairs[order, whole], prepend=-1))
+            wholes = pairs[order[starts], whole]
+            ends = np.append(starts[1:], len(order))
+            for some in _steps(len(starts)):
+                parts = parts_of(self._thumbnails.squares(wholes[some]))
+                for n, begin, end in zip(range(len(parts)), starts[some], ends[some], strict=True):
+                    numbers = order[begin:end]
+                    numbers = numbers[~kept[numbers]]
+                    for at in _steps(len(numbers), ACROSS):
+                        squares = self._thumbnails.squares(pairs[numbers[at], part])
+                        kept[numbers[at]] = _holds(parts[n], greys_of(squares))[0]
+        return kept
+
+
+def _steps(count: int, step: int = WHOLES) -> list[slice]:
+    return [slice(start, start + step) for start in range(0, count, step)]
+
+
+def _holds(parts: Vectors, greys: Vectors) -> npt.NDArray[np.bool_]:
+    """Which of some pictures, all of whose parts are given, may hold which others."""
+    found = (parts @ greys.T).reshape(-1, len(WINDOWS), len(greys))
+    return np.asarray(found.max(axis=1) >= PART_CORRELATION - MARGIN)
 
 
 class _Kept:

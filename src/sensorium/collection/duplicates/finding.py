@@ -26,16 +26,19 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.collection import Collection, store_of
-from sensorium.collection.duplicates.altered import Altered
-from sensorium.collection.duplicates.confirming import Copies, Thumbnails
+from sensorium.collection.duplicates.altered import MOST, Altered, Placeable, Turned
+from sensorium.collection.duplicates.confirming import Copies, LikelyCopies, Thumbnails
 from sensorium.collection.duplicates.grouping import (
     Confirm,
     check_threshold,
     find_duplicates,
+    group_near,
     grouped_by,
+    least_of,
     linked,
     twins_of,
 )
+from sensorium.collection.duplicates.near import Near
 from sensorium.collection.duplicates.same_tracks import same_films, same_sounds
 from sensorium.collection.duplicates.same_words import SameWords
 from sensorium.collection.hits import item_fields
@@ -48,7 +51,6 @@ from sensorium.encoders.trust import may_look_at
 from sensorium.errors import MediaError
 from sensorium.index.base import Index, Vectors
 from sensorium.media import Modality
-from sensorium.media.pictures.placing import WHOLE_CORRELATION
 from sensorium.media.sources import hash_file
 
 if TYPE_CHECKING:
@@ -159,26 +161,29 @@ def find_duplicate_items(
     hashes = dict(zip(order, _hashes_now([items[row] for row in order]), strict=True))
     thumbnails = Thumbnails(paths)
 
-    def grouped(rows: list[int], confirm: Confirm, looked: Altered | None) -> list[list[int]]:
+    def grouped(rows: list[int], confirm: Confirm, near: Near, most: int | None) -> list[list[int]]:
         """As `find_duplicates`, of pictures by their numbers in `items`."""
-        numbers = np.array(rows, np.int64)
-        chosen = vectors[numbers]
-        large = index is not None and len(rows) > EXACT_ROWS
-        groups = find_duplicates(
-            chosen,
-            threshold,
-            content_hashes=[hashes[row] for row in rows],
-            confirm=lambda pairs, near: confirm(numbers[pairs], near),
-            search=index(chosen).search if large and index is not None else None,
-            also=None if looked is None else (lambda some: looked.turned(numbers[some].tolist())),
-            also_least=WHOLE_CORRELATION,
-            costly=looked is not None,
-        )
+        numbers = near.rows
+        same = [hashes[row] for row in rows]
+
+        def asked(pairs: npt.NDArray[np.int64], cosines: Vectors) -> npt.NDArray[np.bool_]:
+            return confirm(numbers[pairs], cosines)
+
+        if index is not None and len(rows) > EXACT_ROWS:
+            chosen = vectors[numbers]
+            search = index(chosen).search
+            groups = find_duplicates(
+                chosen, threshold, content_hashes=same, confirm=asked, search=search
+            )
+        else:
+            groups = group_near(near, same, asked, costly=most is not None, most=most)
         return [numbers[group].tolist() for group in groups]
 
     seen = [row for row in order if row < len(pictures)] if pixels else []
     others = [row for row in order if row not in set(seen)]
-    copies = grouped(seen, Copies(paths, fixed, thumbnails).agree, None) if seen else []
+    least = least_of(threshold)
+    near = Near(vectors, least, np.array(seen, np.int64), sieve=LikelyCopies(thumbnails))
+    copies = grouped(seen, Copies(paths, fixed, thumbnails).agree, near, None) if seen else []
     equal = grouped_by(twins_of([hashes[row] for row in others]))
     copies += [[others[n] for n in group] for group in equal]
     copies = [[kept, *(row for row in rows if row not in fixed)] for kept, *rows in copies]
@@ -190,9 +195,17 @@ def find_duplicate_items(
         # Two faxes with the same cover sheet are not one.
         rest = [row for row in seen if row not in gone and row not in books]
         looked = Altered(paths, thumbnails)
-        groups = grouped(rest, looked.agree, looked)
-        if index is None or len(rest) <= EXACT_ROWS:
-            groups = _linked(groups, rest, vectors, threshold, looked)
+        exactly = index is None or len(rest) <= EXACT_ROWS
+        near = Near(
+            vectors,
+            least,
+            np.array(rest, np.int64),
+            turns=Turned(thumbnails) if exactly else None,
+            sieve=Placeable(thumbnails),
+        )
+        groups = grouped(rest, looked.agree, near, MOST)
+        if exactly:
+            groups = _linked(groups, rest, near, looked)
         durations = [_seconds(item) for item in items]
         for modality, least, confirm in (
             (Modality.TEXT, TEXTS_COSINE, SameWords(paths).agree),
@@ -206,26 +219,27 @@ def find_duplicate_items(
 
 
 def _linked(
-    groups: list[list[int]], rows: list[int], vectors: Vectors, threshold: float, looked: Altered
+    groups: list[list[int]], rows: list[int], near: Near, looked: Altered
 ) -> list[list[int]]:
     """See `sensorium.collection.duplicates.grouping.linked`."""
+    place = {row: number for number, row in enumerate(near.rows.tolist())}
 
-    def near(some: Sequence[int], others: Sequence[int]) -> npt.NDArray[np.int64]:
-        forms = looked.turned(others)
+    def pairs(some: Sequence[int], others: Sequence[int]) -> npt.NDArray[np.int64]:
+        standing = np.array([place[row] for row in others], np.int64)
+        asking = np.array([place[row] for row in some], np.int64)
         found = []
-        for start in range(0, len(some), ROWS_READ):
-            block = list(some[start : start + ROWS_READ])
-            alike = vectors[block] @ vectors[list(others)].T >= threshold
-            plain = looked.turned(block)[0]
-            for form in forms:
-                alike |= plain @ form.T >= WHOLE_CORRELATION
-            found += [(block[a], others[b]) for a, b in zip(*np.nonzero(alike), strict=True)]
-        return np.array(found, np.int64).reshape(-1, 2)
+        for start in range(0, len(asking), ROWS_READ):
+            near_pairs, _, sure = near.pairs(asking[start : start + ROWS_READ], standing)
+            # One that stands is asked about with others, not with itself.
+            other = near_pairs[:, 0] != near_pairs[:, 1]
+            near_pairs, sure = near_pairs[other], sure[other]
+            found.append(near.rows[near_pairs[near.worth(near_pairs, sure)]])
+        return np.concatenate(found) if found else np.empty((0, 2), np.int64)
 
-    def confirm(pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        return looked.agree(pairs[:, ::-1], np.ones(len(pairs), np.float32))
+    def confirm(found: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        return looked.agree(found[:, ::-1], np.ones(len(found), np.float32))
 
-    return linked(groups, rows, lambda one, other: (one, other) in looked.wholes, near, confirm)
+    return linked(groups, rows, lambda one, other: (one, other) in looked.wholes, pairs, confirm)
 
 
 def _grouped_near(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.collection.duplicates.near import Near
 from sensorium.errors import UsageError
 from sensorium.index.base import Neighbours, Vectors
 
@@ -17,6 +18,12 @@ BLOCK = 1024
 """Rows that are compared with `COLUMNS` others at a time: 16 MB of cosines."""
 COLUMNS = 4096
 
+SIDE = 2048
+"""The same of both where pairs are first named, and then asked about."""
+
+WAITING = 1 << 21
+"""Pairs that are kept until many are asked about: 25 MB."""
+
 NEIGHBOURS = 64
 """Candidates a row that an index is asked for."""
 
@@ -26,9 +33,6 @@ Search = Callable[[Vectors, int], Neighbours]
 Confirm = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], npt.NDArray[np.bool_]]
 """Takes pairs of rows, shape (m, 2), and their cosines; says which of them are duplicates."""
 
-Forms = Callable[[npt.NDArray[np.int64]], Sequence[Vectors]]
-"""Gives other vectors of rows, in several forms."""
-
 
 def find_duplicates(
     vectors: Vectors,
@@ -37,8 +41,6 @@ def find_duplicates(
     content_hashes: Sequence[bytes] | None = None,
     confirm: Confirm | None = None,
     search: Search | None = None,
-    also: Forms | None = None,
-    also_least: float = 1.0,
     costly: bool = False,
 ) -> list[list[int]]:
     """Group rows that are near duplicates.
@@ -62,10 +64,6 @@ def find_duplicates(
         `Index.search` over the same vectors. Without it all pairs are compared, in time with the
         square of n and memory for a block of them. With it, duplicates that the index misses, or
         that are beyond the `NEIGHBOURS` nearest, stay apart.
-    also : callable, optional
-        Gives other vectors of rows, in several forms; rows are near, too, where a first form of one
-        and any form of the other have a dot product of `also_least`. Not with `search`.
-    also_least : float
     costly : bool
         Whether `confirm` is asked row by row, and so never about a pair that the answers before
         have settled: of ten altered copies about 10 pairs, not 45.
@@ -76,25 +74,68 @@ def find_duplicates(
         Groups of two and more, each in ascending order, in the order of their first rows.
     """
     check_threshold(threshold)
+    least = least_of(threshold)
+    if search is None:
+        near = Near(vectors, least)
+        return group_near(near, content_hashes, confirm, costly=costly)
     twin_of = twins_of(content_hashes or [b""] * len(vectors))
     distinct = np.flatnonzero(twin_of == np.arange(len(vectors)))
     chosen = vectors if len(distinct) == len(vectors) else vectors[distinct]
-    # A cosine of 1 between equal vectors comes out a little lower.
-    least = np.float32(threshold - 1e-6)
+    own = np.full(len(vectors), -1)
+    own[distinct] = np.arange(len(distinct))
+    confirmed = _asking(confirm, distinct)
+    first = _first_of_neighbours(chosen, np.float32(least), confirmed, search, own)
+    return _groups(twin_of, distinct, first)
 
-    def confirmed(pairs: npt.NDArray[np.int64], cosines: Vectors) -> npt.NDArray[np.bool_]:
-        if confirm is None:
-            return np.ones(len(pairs), bool)
-        return confirm(distinct[pairs], cosines)
 
-    if search is None:
-        others = None if also is None else (lambda rows: also(distinct[rows]))
-        first = _first_of_all(_Near(chosen, least, others, also_least), confirmed, costly)
+def group_near(
+    near: Near,
+    content_hashes: Sequence[bytes] | None = None,
+    confirm: Confirm | None = None,
+    *,
+    costly: bool = False,
+    most: int | None = None,
+) -> list[list[int]]:
+    """As `find_duplicates`, of places in what is compared.
+
+    Parameters
+    ----------
+    near : Near
+        Says which places are worth asking about.
+    content_hashes, confirm, costly
+        As for `find_duplicates`, by places.
+    most : int, optional
+        Of a costly `confirm`: a place is asked about with so many earlier ones, the most alike,
+        and a third as many, the first. (Of thousands of one form, filled in by all, each is asked
+        about with some, not with all.)
+    """
+    count = len(near)
+    twin_of = twins_of(content_hashes or [b""] * count)
+    distinct = np.flatnonzero(twin_of == np.arange(count))
+    confirmed = _asking(confirm, np.arange(count))
+    if costly and most is not None:
+        first = _first_of_few(near, distinct, confirmed, most)
     else:
-        own = np.full(len(vectors), -1)
-        own[distinct] = np.arange(len(distinct))
-        first = _first_of_neighbours(chosen, least, confirmed, search, own)
-    keeper = np.empty(len(vectors), np.int64)
+        first = _first_of_all(near, distinct, confirmed, costly)
+    return _groups(twin_of, distinct, np.searchsorted(distinct, first[distinct]))
+
+
+def least_of(threshold: float) -> float:
+    """A cosine of 1 between equal vectors comes out a little lower."""
+    return threshold - 1e-6
+
+
+def _asking(confirm: Confirm | None, places: npt.NDArray[np.int64]) -> Confirm:
+    def confirmed(pairs: npt.NDArray[np.int64], cosines: Vectors) -> npt.NDArray[np.bool_]:
+        return np.ones(len(pairs), bool) if confirm is None else confirm(places[pairs], cosines)
+
+    return confirmed
+
+
+def _groups(
+    twin_of: npt.NDArray[np.int64], distinct: npt.NDArray[np.int64], first: npt.NDArray[np.int64]
+) -> list[list[int]]:
+    keeper = np.empty(len(twin_of), np.int64)
     keeper[distinct] = distinct[first]
     return grouped_by(keeper[twin_of])
 
@@ -174,45 +215,15 @@ def linked(
     return [joined[row] for row in sorted(joined, key=place.__getitem__)]
 
 
-class _Near:
-    """Finds pairs of rows that are near in one of two ways; see `find_duplicates`."""
-
-    def __init__(
-        self,
-        vectors: Vectors,
-        least: np.float32,
-        also: Forms | None,
-        also_least: float,
-    ) -> None:
-        self.vectors = vectors
-        self._least = least
-        self._also = None if also is None else also(np.arange(len(vectors)))
-        self._also_least = np.float32(also_least - 1e-6)
-
-    def pairs(
-        self, rows: npt.NDArray[np.int64], others: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], Vectors]:
-        """Pairs in the order of the first, and their cosines."""
-        cosines = self.vectors[rows] @ self.vectors[others].T
-        near = cosines >= self._least
-        if self._also is not None:
-            plain = self._also[0][rows]
-            for form in self._also:
-                near |= plain @ form[others].T >= self._also_least
-        one, other = np.nonzero(near)
-        return np.stack([rows[one], others[other]], axis=1), cosines[one, other]
-
-
-def _first_of_all(near: _Near, confirm: Confirm, costly: bool) -> npt.NDArray[np.int64]:
-    """For each row the first that it is a duplicate of, itself where it is none; all pairs."""
-    count = len(near.vectors)
-    first = np.full(count, -1, np.int64)
-    for start in range(0, count, BLOCK):
-        stop = min(start + BLOCK, count)
-        rows = start + np.flatnonzero(first[start:stop] < 0)
-        pairs, cosines = near.pairs(rows, rows)
-        later = pairs[:, 0] < pairs[:, 1]
-        pairs, cosines = pairs[later], cosines[later]
+def _first_of_all(
+    near: Near, places: npt.NDArray[np.int64], confirm: Confirm, costly: bool
+) -> npt.NDArray[np.int64]:
+    """For each place the first that it is a duplicate of, itself where it is none; all pairs."""
+    first = np.full(len(near), -1, np.int64)
+    for start in range(0, len(places), BLOCK):
+        rows = places[start : start + BLOCK]
+        rows = rows[first[rows] < 0]
+        pairs, cosines = _worth(near, rows, rows, later=True)
         if not costly:
             good = confirm(pairs, cosines)
             pairs, cosines = pairs[good], cosines[good]
@@ -226,13 +237,104 @@ def _first_of_all(near: _Near, confirm: Confirm, costly: bool) -> npt.NDArray[np
                 left = left[confirm(pairs[left], cosines[left])]
             first[pairs[left, 1]] = row
         kept = rows[first[rows] == rows]
-        for column in range(stop, count, COLUMNS):
-            others = column + np.flatnonzero(first[column : column + COLUMNS] < 0)
-            pairs, cosines = near.pairs(kept, others)
+        for column in range(start + BLOCK, len(places), COLUMNS):
+            others = places[column : column + COLUMNS]
+            others = others[first[others] < 0]
+            pairs, cosines = _worth(near, kept, others)
             found = pairs[_confirmed(pairs, cosines, confirm, costly)]
             # Pairs are in the order of the kept rows: the first of each other row counts.
             joined, at = np.unique(found[:, 1], return_index=True)
             first[joined] = found[at, 0]
+    return first
+
+
+def _worth(
+    near: Near, rows: npt.NDArray[np.int64], others: npt.NDArray[np.int64], later: bool = False
+) -> tuple[npt.NDArray[np.int64], Vectors]:
+    pairs, cosines, sure = near.pairs(rows, others, later)
+    kept = near.worth(pairs, sure)
+    return pairs[kept], cosines[kept]
+
+
+class _Few:
+    """Pairs of which each second place has no more than some; see `group_near`."""
+
+    def __init__(self, near: Near, most: int) -> None:
+        self._near = near
+        self._most = most
+        self._sieved: list[tuple[npt.NDArray[np.int32], Vectors]] = []
+        self._waiting: list[tuple[npt.NDArray[np.int32], Vectors, npt.NDArray[np.bool_]]] = []
+        self._counts = [0, 0]
+
+    def add(
+        self, pairs: npt.NDArray[np.int64], cosines: Vectors, sure: npt.NDArray[np.bool_]
+    ) -> None:
+        self._waiting.append((pairs.astype(np.int32), cosines, sure))
+        self._counts[1] += len(pairs)
+        if self._counts[1] >= WAITING:
+            self._sift()
+
+    def _sift(self) -> None:
+        """Ask the sieve about many at once: what it makes of a picture serves many pairs."""
+        parts = zip(*self._waiting, strict=True)
+        narrow, cosines, sure = (np.concatenate(part) for part in parts)
+        self._waiting.clear()
+        self._counts[1] = 0
+        pairs = narrow.astype(np.int64)
+        kept = self._near.worth(pairs, sure)
+        likely = self._near.likeness(pairs[kept], cosines[kept])
+        self._sieved.append((narrow[kept], likely))
+        self._counts[0] += int(kept.sum())
+        if self._counts[0] >= WAITING:
+            self._trim()
+
+    def _trim(self) -> None:
+        pairs = np.concatenate([part[0] for part in self._sieved])
+        likely = np.concatenate([part[1] for part in self._sieved])
+        kept = np.zeros(len(pairs), bool)
+        for key, most in ((-likely, self._most), (pairs[:, 0], self._most // 3)):
+            order = np.lexsort((pairs[:, 0], key, pairs[:, 1]))
+            seconds = pairs[order, 1]
+            starts = np.flatnonzero(np.diff(seconds, prepend=-1))
+            lengths = np.diff(starts, append=len(seconds))
+            kept[order[np.arange(len(order)) - np.repeat(starts, lengths) < most]] = True
+        self._sieved = [(pairs[kept], likely[kept])]
+        self._counts[0] = int(kept.sum())
+
+    def ended(self) -> tuple[npt.NDArray[np.int64], Vectors]:
+        """Pairs in the order of their first places, and how alike they are."""
+        if self._waiting:
+            self._sift()
+        if not self._sieved:
+            return np.empty((0, 2), np.int64), np.empty(0, np.float32)
+        self._trim()
+        ((narrow, likely),) = self._sieved
+        pairs = narrow.astype(np.int64)
+        order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+        return pairs[order], likely[order]
+
+
+def _first_of_few(
+    near: Near, places: npt.NDArray[np.int64], confirm: Confirm, most: int
+) -> npt.NDArray[np.int64]:
+    """As `_first_of_all`, first naming all pairs and then asking, place by place."""
+    few = _Few(near, most)
+    for start in range(0, len(places), SIDE):
+        rows = places[start : start + SIDE]
+        for column in range(start, len(places), SIDE):
+            few.add(*near.pairs(rows, places[column : column + SIDE], later=column == start))
+    pairs, likely = few.ended()
+    first = np.full(len(near), -1, np.int64)
+    starts = np.searchsorted(pairs[:, 0], places)
+    ends = np.searchsorted(pairs[:, 0], places, "right")
+    for row, begin, end in zip(places.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        if first[row] >= 0:
+            continue
+        first[row] = row
+        left = begin + np.flatnonzero(first[pairs[begin:end, 1]] < 0)
+        if len(left):
+            found = left[confirm(pairs[left], likely[left])]
+            first[pairs[found, 1]] = row
     return first
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -72,21 +73,31 @@ class Map:
 
     Attributes
     ----------
-    fine : ndarray of float32, shape (FINE_SIDE, FINE_SIDE)
-        Grey, of twice the side: what two skies have in common is coarse.
+    square : ndarray of uint8, shape (MAP_SIDE, MAP_SIDE)
+        Grey.
     whole : ndarray of float32, shape (SIDE * SIDE * 3,)
-    grey : ndarray of float32, shape (SIDE * SIDE,)
-    parts : ndarray of float32, shape (len(WINDOWS), SIDE * SIDE)
-        Grey, too.
     aspect : float
         Width by height.
     """
 
-    fine: npt.NDArray[np.float32]
+    square: npt.NDArray[np.uint8]
     whole: npt.NDArray[np.float32]
-    grey: npt.NDArray[np.float32]
-    parts: npt.NDArray[np.float32]
     aspect: float
+
+    @cached_property
+    def fine(self) -> npt.NDArray[np.float32]:
+        """Shape (FINE_SIDE, FINE_SIDE), grey, of twice the side: skies have what is coarse."""
+        return _fine_of(self.square)
+
+    @cached_property
+    def grey(self) -> npt.NDArray[np.float32]:
+        """Shape (SIDE * SIDE,)."""
+        return np.asarray(greys_of(self.square[None])[0])
+
+    @cached_property
+    def parts(self) -> npt.NDArray[np.float32]:
+        """Shape (len(WINDOWS), SIDE * SIDE), grey, too."""
+        return np.asarray(parts_of(self.square[None])[0])
 
 
 class Placed(NamedTuple):
@@ -118,31 +129,70 @@ def map_of(image: Image) -> Map | None:
     whole = _unit(np.asarray(square, np.float32).reshape(SIDE, 6, SIDE, 6, 3).mean(axis=(1, 3)))
     if whole is None:
         return None
-    grey = square.convert("L")
-    levels = [
-        np.asarray(
-            grey.resize(
-                (SIDE, SIDE),
-                PIL.Image.Resampling.BOX,
-                (left * MAP_SIDE, upper * MAP_SIDE, right * MAP_SIDE, lower * MAP_SIDE),
-            ),
-            np.float32,
-        )
-        for left, upper, right, lower in (WHOLE, *WINDOWS)
-    ]
-    nothing = np.zeros(SIDE * SIDE, np.float32)
-    vectors = [nothing if (unit := _unit(one)) is None else unit for one in levels]
     width, height = box[2] - box[0], box[3] - box[1]
-    side = (FINE_SIDE, FINE_SIDE)
-    fine = _unit(np.asarray(grey.resize(side, PIL.Image.Resampling.BOX), np.float32))
-    fine = np.zeros(FINE_SIDE**2, np.float32) if fine is None else fine
-    return Map(fine.reshape(side), whole, vectors[0], np.stack(vectors[1:]), width / height)
+    return Map(np.asarray(square.convert("L")), whole, width / height)
 
 
 def _unit(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
     centred = levels.ravel() - levels.mean()
     length = np.linalg.norm(centred)
     return np.asarray(centred / length, np.float32) if length > 1e-3 else None
+
+
+def _units(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Each last axis centred and of unit length, zeros where it is even; changes what it takes."""
+    levels -= levels.mean(axis=-1, keepdims=True)
+    lengths = np.sqrt(np.einsum("...d,...d->...", levels, levels))[..., None]
+    levels *= np.where(lengths > 1e-3, 1 / np.maximum(lengths, 1e-3), 0)
+    return levels
+
+
+def _means(edges: Sequence[tuple[float, float]], side: int) -> npt.NDArray[np.float32]:
+    """What makes `side` means of each of some stretches of `MAP_SIDE` pixels, in rows.
+
+    A pixel counts where its middle lies, as in Pillow's BOX: what lies at a third of a picture is
+    the same whoever scales it.
+    """
+    middles = np.arange(MAP_SIDE) + 0.5
+    rows = []
+    for low, high in edges:
+        scale = (high - low) * MAP_SIDE / side
+        centres = low * MAP_SIDE + (np.arange(side) + 0.5) * scale
+        away = (middles[None] - centres[:, None]) / scale
+        inside = (away > -0.5) & (away <= 0.5)
+        rows.append(inside / inside.sum(axis=1, keepdims=True))
+    return np.concatenate(rows).astype(np.float32)
+
+
+def _scaled(squares: npt.NDArray[np.uint8], means: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """Squares scaled by `_means` along both axes, in whole levels, as pictures have them."""
+    across = np.floor(squares.astype(np.float32) @ means.T + 0.5)
+    return np.asarray(np.floor(np.matmul(means, across) + 0.5))
+
+
+_STRETCHES = sorted({(box[n], box[n + 2]) for box in WINDOWS for n in (0, 1)})
+_STRETCH_MEANS = _means(_STRETCHES, SIDE)
+_WHOLE_MEANS, _FINE_MEANS = _means([(0.0, 1.0)], SIDE), _means([(0.0, 1.0)], FINE_SIDE)
+_ROWS = [_STRETCHES.index((box[1], box[3])) for box in WINDOWS]
+_COLUMNS = [_STRETCHES.index((box[0], box[2])) for box in WINDOWS]
+
+
+def greys_of(squares: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """`Map.grey` of squares of shape (n, MAP_SIDE, MAP_SIDE), shape (n, SIDE * SIDE)."""
+    return _units(_scaled(squares, _WHOLE_MEANS).reshape(len(squares), -1))
+
+
+def parts_of(squares: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """`Map.parts` of squares, shape (n, len(WINDOWS), SIDE * SIDE)."""
+    count = len(_STRETCHES)
+    all_ = _scaled(squares, _STRETCH_MEANS).reshape(len(squares), count, SIDE, count, SIDE)
+    some = all_.transpose(0, 1, 3, 2, 4)[:, _ROWS, _COLUMNS]
+    return _units(some.reshape(len(squares), len(WINDOWS), SIDE * SIDE))
+
+
+def _fine_of(square: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    levels = _scaled(square[None], _FINE_MEANS).reshape(1, -1)
+    return _units(levels).reshape(FINE_SIDE, FINE_SIDE)
 
 
 def turned(wholes: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
