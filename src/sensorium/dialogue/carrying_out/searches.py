@@ -84,9 +84,9 @@ class Searches(Referring):
         candidates = shown(self._turns)
         wanted = replace(plan, subject=subject, number=plan.number or 1, definite=False)
         if len(candidates) < 2 or self._turns[-1].reply.refused:
-            found = self._searched(wanted, 0)
-            if not found.refused or subject == plan.subject:
-                return found
+            searched = self._searched(wanted, 0)
+            if not searched.refused or subject == plan.subject:
+                return searched
             return self._searched(replace(wanted, subject=plan.subject), 0)
         ids = [hit.id for hit in candidates]
         dates = {"after": plan.after, "before": plan.before}
