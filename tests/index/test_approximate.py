@@ -16,8 +16,7 @@ from sensorium.index.tuning import candidates, choose, measure, recall_of, truth
 ROWS, DIMENSION = 6000, 64
 KINDS: list[dict[str, Any]] = [
     {"kind": "exact"},
-    {"kind": "ivf", "refine": "sq8"},
-    {"kind": "ivf", "refine": "fp16"},
+    {"kind": "ivf"},
     {"kind": "hnsw", "refine": "sq8"},
     {"kind": "hnsw", "refine": "fp16"},
 ]
@@ -52,7 +51,7 @@ def index(request: pytest.FixtureRequest, vectors: Vectors, queries: Vectors) ->
 
 def test_recall_tells_how_sure_it_is(vectors: Vectors, queries: Vectors) -> None:
     least = truth(vectors, queries)
-    poor = build_index(vectors, {"kind": "ivf", "refine": "sq8", "probes": 2, "depth": 20})
+    poor = build_index(vectors, {"kind": "ivf", "probes": 2, "depth": 20})
     found = poor.search(queries, 10).rows
     right = np.einsum("qkd,qd->qk", vectors[found], queries) >= least[:, None] - 1e-6
     shares = right.mean(axis=1)
@@ -60,7 +59,7 @@ def test_recall_tells_how_sure_it_is(vectors: Vectors, queries: Vectors) -> None
     assert measured.mean == pytest.approx(shares.mean()) and measured.mean < 0.97
     assert measured.sure == pytest.approx(shares.mean() - shares.std() / 10)
     few = recall_of(poor, vectors, [queries[:25]], [least[:25]])
-    assert few.mean - few.sure > 1.3 * (measured.mean - measured.sure)
+    assert few.mean - few.sure == pytest.approx(shares[:25].std() / 5)
     perfect = recall_of(ExactIndex(vectors), vectors, [queries], [least])
     assert perfect.mean == perfect.sure == 1
 
@@ -109,6 +108,8 @@ def test_saved_and_loaded_it_is_the_same(index: Index, queries: Vectors, tmp_pat
     facts = index.describe()
     again = load_index(tmp_path, index.kind, facts["parameters"])
     assert again.describe() == facts
+    if index.kind == "ivf":  # who loads it knows where full vectors are had from
+        again.exact = index.exact  # type: ignore[attr-defined]
     for a, b in zip(index.search(queries, 10), again.search(queries, 10), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -120,7 +121,7 @@ def test_one_at_a_time_or_together(index: Index, queries: Vectors) -> None:
 
 
 def test_the_cheapest_that_finds_enough_is_chosen(vectors: Vectors, queries: Vectors) -> None:
-    points = measure(vectors, [queries], 0.9, build_index, candidates(DIMENSION, ROWS))
+    points = measure(vectors, [queries], 0.9, build_index, candidates(ROWS))
     assert {point.kind for point in points} == {"exact", "4bit", "ivf", "hnsw"}
     chosen = choose(points, 0.9, ROWS)
     assert chosen.recall >= 0.9
@@ -133,8 +134,14 @@ def test_the_cheapest_that_finds_enough_is_chosen(vectors: Vectors, queries: Vec
 
 
 def test_a_scan_loses_as_the_collection_grows(vectors: Vectors, queries: Vectors) -> None:
-    points = measure(vectors, [queries], 0.9, build_index, candidates(DIMENSION, ROWS))
+    points = measure(vectors, [queries], 0.9, build_index, candidates(ROWS))
     assert choose(points, 0.9, 1000 * ROWS).kind != "exact"
+
+
+def test_an_odd_dimension(vectors: Vectors, queries: Vectors) -> None:
+    odd, asked = unit(vectors[:2000, :63]), unit(queries[:, :63])
+    index = build_index(odd, {"kind": "ivf", "probes": 64, "depth": 200})
+    assert recall_of(index, odd, [asked], [truth(odd, asked)]).mean >= 0.95
 
 
 def test_bad_kinds(vectors: Vectors) -> None:
@@ -142,7 +149,5 @@ def test_bad_kinds(vectors: Vectors) -> None:
         build_index(vectors, {"kind": "tree"})
     with pytest.raises(ValueError, match="256 vectors, got 10"):
         build_index(vectors[:10], {"kind": "ivf"})
-    with pytest.raises(ValueError, match="even dimension, got 63"):
-        build_index(unit(vectors[:, :63]), {"kind": "ivf"})
     with pytest.raises(ValueError, match="unknown refinement 'sq4'"):
         build_index(vectors, {"kind": "hnsw", "refine": "sq4"})

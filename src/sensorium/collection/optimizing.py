@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from sensorium.index.learned import METHOD as LEARNED
 from sensorium.index.learned import LearnedCoder
 from sensorium.index.tuning import (
     EVERYTHING,
+    Build,
     Masks,
     Measured,
     candidates,
@@ -53,6 +54,9 @@ SAMPLE_ROWS = 50_000
 """Vectors that kinds of index are compared on; the chosen one is tuned on all."""
 
 LEAST_QUESTIONS = 20
+
+LEAST_LEARNT = 100
+"""Questions of which every other one is learnt from, and no longer measured with."""
 
 QUERIES = 200
 """Queries of each group that recall is measured with: the second digit is sure, the third not."""
@@ -142,23 +146,22 @@ def optimize(
     if questions is not None and len(asked) < LEAST_QUESTIONS:
         raise UsageError(f"{LEAST_QUESTIONS} questions at least tell a recall, got {len(asked)}")
     queries = _queries(store, encoder, ids[1], vectors, asked)
+    learnt, asked_of = _parted(queries)
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(vectors))[:SAMPLE_ROWS])
     sample = vectors[rows] if len(rows) < len(vectors) else vectors
     masks = _kinds(store, ids[0])
     of_sample = [mask if mask is None else mask[rows] for mask in masks]
     of_sample = [mask for mask in of_sample if mask is None or mask.any()]
-    kinds = [
-        pair
-        for pair in candidates(encoder.space.dimension, len(sample))
-        if kind is None or pair[0] in (kind, "exact")
-    ]
+    kinds = [pair for pair in candidates(len(sample)) if kind is None or pair[0] in (kind, "exact")]
     if not len(vectors) or not queries:
         kinds = []
     curve: list[Measured] = []
     for pair in kinds:
+        if pair[0] == "hnsw" and kind is None and _suffices("ivf", curve, recall):
+            continue  # a graph takes ten times as long to build, and more memory to be asked
         tell(f"measuring {pair[0]} {pair[1].get('refine', '')}".strip())
-        curve.extend(measure(sample, queries, recall, build_index, [pair], of_sample))
+        curve.extend(measure(sample, asked_of, recall, _learning(learnt), [pair], of_sample))
     remaining = [point for point in curve if kind is None or point.kind == kind] or curve
     chosen = None
     while remaining and chosen is None:
@@ -323,6 +326,10 @@ def _kinds(store: Store, segment_ids: npt.NDArray[np.int64]) -> Masks:
     return [mask for name in names if (mask := modalities == name).any()]
 
 
+def _suffices(kind: str, curve: Sequence[Measured], recall: float) -> bool:
+    return any(point.kind == kind and point.recall >= recall for point in curve)
+
+
 def _family(point: Measured) -> tuple[str, Any]:
     return point.kind, point.parameters.get("refine")
 
@@ -351,10 +358,28 @@ def _build(
 ) -> tuple[Index, Measured]:
     # Lists and dials follow from the number of vectors; only what they hold is carried over.
     kept = {name: value for name, value in parameters.items() if name in ("refine", "links")}
+    learnt, queries = _parted(queries)
     started = time.perf_counter()
-    index = build_index(vectors, {"kind": kind, **kept})
+    index = _learning(learnt)(vectors, {"kind": kind, **kept})
     seconds = time.perf_counter() - started
     return index, tune(index, vectors, queries, recall, seconds=seconds, masks=masks)[-1]
+
+
+def _parted(queries: Sequence[Vectors]) -> tuple[list[Vectors], list[Vectors]]:
+    """Questions that an index learns from, and others that its recall is measured with."""
+    if not queries or len(queries[0]) < LEAST_LEARNT:
+        return [], [*queries]
+    return [queries[0][::2]], [queries[0][1::2], *queries[1:]]
+
+
+def _learning(questions: Sequence[Vectors]) -> Build:
+    """`build_index` for kinds that learn what is asked."""
+
+    def build(vectors: Vectors, parameters: Mapping[str, Any]) -> Index:
+        learnt = {"questions": questions} if parameters["kind"] == "ivf" else {}
+        return build_index(vectors, {**parameters, **learnt})
+
+    return build
 
 
 def _write(

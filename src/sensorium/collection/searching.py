@@ -78,11 +78,11 @@ def exactly(
 ) -> list[list[Neighbour]]:
     """The neighbours of queries with cosines to the stored vectors, in the same order.
 
-    Without an index, or with codes, that is what they have; with another one, its copies are
-    compressed, and the vectors of those that will be shown are read. What was replaced meanwhile
-    stays as it was found.
+    That is what they have, without an index or with one that looks vectors up; others have
+    compressed copies, and the vectors of those that will be shown are read. What was replaced
+    meanwhile stays as it was found.
     """
-    if snapshot.index is None or snapshot.is_coded:
+    if snapshot.is_exact:
         return [list(line) for line in lines]
     shown = dict.fromkeys(neighbour.segment for line in lines for neighbour in line)
     ids, _, vectors = store.vectors(queries.shape[1], ids=list(shown))

@@ -98,6 +98,11 @@ class Snapshot:
         return self.index is None or depth * CODED_DEPTH <= len(self.index.segment_ids)
 
     @property
+    def is_exact(self) -> bool:
+        """Whether what it finds has exact cosines."""
+        return self.index is None or getattr(self.index.index, "exact", None) is not None
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Kinds of its vectors; see `sensorium.ranking.scale`."""
         return self.modalities if self.kinds is None else self.kinds.names
@@ -231,8 +236,8 @@ class Snapshots:
         return None
 
     def _give_vectors(self, index: DerivedIndex, dimension: int) -> None:
-        """Let codes look up full vectors where the collection has them."""
-        if index.index.kind != KIND:
+        """Let an index that compares full vectors look them up where the collection has them."""
+        if not hasattr(index.index, "exact"):
             return
         codes: Any = index.index
         store, segment_ids = self._store, index.segment_ids

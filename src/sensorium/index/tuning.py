@@ -83,15 +83,14 @@ class Measured:
     vectors: int
 
 
-def candidates(dimension: int, rows: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Kinds and parameters that are worth measuring on `rows` vectors of `dimension`."""
+def candidates(rows: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Kinds and parameters that are worth measuring on `rows` vectors."""
     yield "exact", {}
     if rows < 1000:  # nothing is faster than looking at all of so few
         return
     yield "4bit", {}
+    yield "ivf", {}
     for refine in ("sq8", "fp16"):
-        if dimension % 2 == 0:
-            yield "ivf", {"refine": refine}
         yield "hnsw", {"refine": refine}
 
 
@@ -99,7 +98,7 @@ def dials(index: Index) -> Iterator[dict[str, int]]:
     """Settings of an index's search, cheapest first as far as one can know."""
     if index.kind == "ivf":
         lists = index.describe()["parameters"]["lists"]
-        for depth in (100, 200, 400):
+        for depth in (50, 100, 200):
             for probes in [*_doubling(8, lists), lists]:
                 yield {"probes": probes, "depth": depth}
     elif index.kind == "hnsw":
