@@ -186,7 +186,7 @@ class FaissFlat(_Faiss):
 
 
 class FaissIVF(_Faiss):
-    """Built as `sensorium.index.ivf` builds, by FAISS alone."""
+    """Lists and codes that know nothing of what is asked, and copies that refine."""
 
     name = "FAISS IVF-PQ"
     about = "2 sqrt(n) lists, 4-bit fast-scan codes of 2 dimensions each, SQ8 refinement"
