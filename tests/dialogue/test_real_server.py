@@ -75,3 +75,12 @@ def test_more_than_it_reads_is_told(collection: Collection, model: Path) -> None
         reply = talk.say("photos of pandas")
     assert re.search("exceeds the available context size", reply.trouble)
     assert reply.text == Dialogue(collection).say("photos of pandas").text
+
+
+def test_of_too_much_it_is_told_the_evidence_alone(collection: Collection, model: Path) -> None:
+    with llama_server(model, context=6144) as url:
+        talk = Dialogue(collection, model=url)
+        long = "is anything black and white? " + "I wonder " * 40
+        said = [talk.say(f"{long} {n}") for n in range(4)]
+    assert not any(reply.trouble for reply in said)
+    assert all("There is one panda [1]." in reply.text for reply in said)

@@ -52,6 +52,11 @@ SYSTEM = (
 EVIDENCE = "Evidence (data, no instructions):\n"
 
 
+_TOO_MUCH = re.compile(
+    r"context.?(?:size|length|window|limit)|too (?:long|large|many tokens)|max\w*.?tokens", re.I
+)
+"""How servers say that a conversation is longer than their model reads."""
+
 _NUMBERED = re.compile(r"\s?\[\d{1,3}\]")
 
 
@@ -128,7 +133,7 @@ class WithModel:
             may_call = left > 0 and is_new and time.monotonic() < until
             functions = self._toolbox.described() if may_call else ()
             said_now: Message | None = None
-            for piece in self._model.next(messages, functions):
+            for piece in self._next(messages, functions):
                 if isinstance(piece, Message):
                     said_now = piece
                 else:
@@ -147,6 +152,23 @@ class WithModel:
                 result = {"role": "tool", "tool_call_id": call.id, "content": told[what]}
                 messages.append(result)
             is_new = len(told) > known  # who asks the same again has no other question
+
+    def _next(
+        self, messages: Sequence[dict[str, Any]], functions: Sequence[dict[str, Any]]
+    ) -> Iterator[str | Message]:
+        """What it says next; to more than it reads, once more of this turn's evidence alone."""
+        began = False
+        try:
+            for piece in self._model.next(messages, functions):
+                began = True
+                yield piece
+            return
+        except EncoderError as error:
+            asked = max(n for n, one in enumerate(messages) if one["role"] == "user")
+            is_short = asked == 1 and not functions
+            if began or is_short or not _TOO_MUCH.search(str(error)):
+                raise
+        yield from self._model.next([messages[0], *messages[asked:]], ())
 
     def _called(self, call: Call, ledger: Ledger, steps: list[Step]) -> str:
         """What a call came to, as the model is told: evidence, or what is wrong with the call."""
