@@ -6,8 +6,12 @@ requests are understood that nobody thought of.
 
 from __future__ import annotations
 
+import random
+import re
+
 import pytest
 
+from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.understanding.requests import understand_all
 from tests.dialogue.phrasings import TODAY, is_right, phrasings
 
@@ -25,3 +29,17 @@ def test_requests_are_understood(language: str, held_out: bool) -> None:
     assert len(asked) > 100
     share = 1 - len(wrong) / len(asked)
     assert share >= LEAST[language, held_out], "" if held_out else wrong
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_any_mixture_of_their_words_is_understood_as_something(language: str) -> None:
+    draw = random.Random(5)
+    words = [
+        word for one in phrasings(language)
+        for word in (one.said.split() if language == "en" else re.findall(".{1,2}", one.said))
+    ]  # fmt: skip
+    joint = " " if language == "en" else ""
+    for _ in range(300):
+        said = joint.join(draw.choices(words, k=draw.randint(1, 14)))
+        plans = understand_all(said, language, TODAY, given=draw.randint(0, 2))
+        assert all(Plan.of(plan.as_dict()) == plan for plan in plans), said

@@ -52,3 +52,12 @@ def test_a_list_stays_while_one_of_it_is_looked_at(collection: Collection) -> No
         "x_neuschwansteinCastle"
     }
     assert "2015" in talk.say("when was the oldest one taken?").text
+
+
+def test_a_misspelt_subject_is_sought_as_the_collection_spells_it(collection: Collection) -> None:
+    words = Dialogue(collection).toolbox.vocabulary
+    assert words.mended("neuschwantsein castle") == "neuschwanstein castle"
+    assert words.mended("the treasuerr") == "the treasuerr"  # nobody says it here
+    assert words.mended("horse panda hammer bridge") == "horse panda hammer bridge"
+    reply = Dialogue(collection).say("photos of neuschwantsein")
+    assert not reply.refused and names(reply.items)[0] == "x_neuschwansteinCastle"

@@ -37,7 +37,17 @@ class Carrying(Films):
             plan = replace(plan, intent="find", subject="", modality=kind)
         if plan.intent in ("help", "thanks"):
             return Outcome(plan.intent, plan)
-        return way[plan.intent](plan)
+        outcome = way[plan.intent](plan)
+        if not outcome.refused or not plan.subject:
+            return outcome
+        mended = self._mended(plan)
+        again = way[mended.intent](mended) if mended != plan else outcome
+        return outcome if again.refused or again.asks else again
+
+    def _mended(self, plan: Plan) -> Plan:
+        """A plan of which nothing was found, with its words as the collection spells them."""
+        spelt = self._toolbox.vocabulary.mended
+        return replace(plan, subject=spelt(plan.subject), question=spelt(plan.question.lower()))
 
     def _pick(self, plan: Plan) -> Outcome:
         assert plan.reference is not None

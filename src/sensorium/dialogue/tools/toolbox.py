@@ -15,6 +15,7 @@ from sensorium.dialogue.tools.judging import label
 from sensorium.dialogue.tools.looking import Looking
 from sensorium.dialogue.tools.schemas import Tool, checked, several, text, whole
 from sensorium.dialogue.tools.searching import MOST, Searching
+from sensorium.dialogue.tools.vocabulary import Vocabulary
 from sensorium.dialogue.turns import Step
 from sensorium.errors import UsageError
 from sensorium.media import Media
@@ -54,6 +55,7 @@ class Toolbox:
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self._searching = Searching(collection)
+        self.vocabulary = Vocabulary(collection)
         self._may_write = False
         self._tools = {tool.name: tool for tool in _tools(self._searching)}
 

@@ -86,8 +86,15 @@ def _numeral(said: str) -> int:
     return -1 if said in ("last", "latest") else number_of(said)
 
 
+def _numerals(said: str) -> list[int]:
+    """The numbers of a list; "one" counts by itself, and is no number in "the first one"."""
+    if said == "one":
+        return [1]
+    return [_numeral(one[0]) for one in _NUMERAL.finditer(said)]
+
+
 def _ordinals(match: re.Match[str]) -> Meant:
-    numbers = [_numeral(one[0]) for one in _NUMERAL.finditer(_group(match, "n"))]
+    numbers = _numerals(_group(match, "n"))
     modality = kind_of(_group(match, "k"))
     if numbers == [-1]:
         return Meant(Reference("last", 1, modality))
@@ -95,7 +102,7 @@ def _ordinals(match: re.Match[str]) -> Meant:
 
 
 def _except(match: re.Match[str]) -> Meant:
-    numbers = [_numeral(one[0]) for one in _NUMERAL.finditer(_group(match, "n"))]
+    numbers = _numerals(_group(match, "n"))
     return Meant(Reference("except", numbers[0], "", tuple(numbers[1:])))
 
 

@@ -79,16 +79,18 @@ def _mended(word: str) -> str:
         return EXCHANGED[word]
     if len(word) < SHORTEST or word in _known() or word.rstrip("s") in _known():
         return word
-    near = [other for other in FUNCTION_WORDS if len(other) >= SHORTEST and _one_step(word, other)]
+    near = [
+        other for other in FUNCTION_WORDS if len(other) >= SHORTEST and is_one_step(word, other)
+    ]
     if not near and len(word) >= LONG:
         near = [
             other for other in FUNCTION_WORDS
-            if len(other) >= LONG and other[0] == word[0] and _is_two_steps(word, other)
+            if len(other) >= LONG and other[0] == word[0] and is_two_steps(word, other)
         ]  # fmt: skip
     return near[0] if len(near) == 1 else word
 
 
-def _is_two_steps(word: str, other: str) -> bool:
+def is_two_steps(word: str, other: str) -> bool:
     """Whether leaving a letter out of each, the same else, makes one of the other."""
     if abs(len(word) - len(other)) > 1:
         return False
@@ -96,7 +98,7 @@ def _is_two_steps(word: str, other: str) -> bool:
     return any(other[:n] + other[n + 1 :] in shorter for n in range(len(other)))
 
 
-def _one_step(word: str, other: str) -> bool:
+def is_one_step(word: str, other: str) -> bool:
     """Whether one letter too many, too few, another, or two exchanged make one of the other.
 
     Words of four letters count only where two are exchanged or one is doubled or lacking: the rest
