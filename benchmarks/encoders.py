@@ -3,9 +3,12 @@
     python -m benchmarks encoders [--quick] [--json FILE] [--models NAME ...] [--folder DIR]
 
 Models of the usual sizes with random weights; photos of the sample and sentences of thirteen words.
-Every system encodes the same inputs, the systems in turns; what is reported is the median. Pictures
-are measured decode included, from JPEG files, and apart, from pixels of the model's size. Systems
-that are not installed are named and left out.
+Every system encodes the same inputs, the systems in turns; what is reported is the median, by the
+wall clock and by processor time of all threads, which other programs disturb less. Pictures are
+measured decode included, from JPEG files, and apart, from pixels of the model's size. Systems that
+are not installed are named and left out. Beside the libraries as their documentation calls them
+stand the exported graphs run by OpenVINO and ONNX Runtime alone, in float32 and in bfloat16 where
+the processor has it.
 
 With `--folder` the models and exports stay there, and those that are there are not made again: so
 that an environment whose packages cannot make them can run them. Optimum, on which
@@ -24,9 +27,11 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from types import ModuleType
 from typing import Any
 
@@ -35,14 +40,19 @@ import PIL.Image
 from rich.console import Console
 
 from benchmarks.indexing import warn_if_busy
-from benchmarks.measuring import in_turns
 from benchmarks.rows import Row
 from sensorium import Image
 from sensorium.encoders.background import PASSAGES
 from sensorium.encoders.runtime import import_openvino
 
-OURS = "Sensorium (exported)"
-BATCHES = (1, 32)
+OURS, IN_8_BITS = "Sensorium (exported)", "Sensorium (8 bits)"
+TORCH = "Transformers (torch float32)"
+GRAPHS = {
+    "OpenVINO, float32": ("openvino", "f32"),
+    "OpenVINO, bfloat16": ("openvino", "bf16"),
+    "ONNX Runtime, float32": ("onnxruntime", "f32"),
+}
+BATCHES, QUICK_BATCHES = (1, 32), (1, 8)
 ROUNDS = 7
 PHOTOS = sorted((Path(__file__).parents[1] / "sample" / "images").glob("*.jpg"))[:32]
 TEXTS = [" ".join((text * 3).split()[:13]) for text in PASSAGES[:30] if text.isascii()] * 2
@@ -88,11 +98,14 @@ def _run(arguments: argparse.Namespace, root: Path, console: Console) -> list[Ro
         if not _exported(folder).exists():
             console.print(f"{name}: exporting")
             _export(folder, console)
+        if not _in_8_bits(folder).exists():
+            console.print(f"{name}: 8 bits")
+            _quantize(folder, console)
         if arguments.prepare:
             continue
         systems = dict(_systems(folder, console))
         rounds = 3 if arguments.quick else ROUNDS
-        for case, tasks in _cases(systems):
+        for case, tasks in _cases(systems, QUICK_BATCHES if arguments.quick else BATCHES):
             console.print(f"{name}, {case}")
             rows += _measured(f"{name}, {case}", tasks, rounds)
     return rows
@@ -110,13 +123,26 @@ def _export(folder: Path, console: Console) -> None:
         console.print(f"  {agreement}")
 
 
+def _in_8_bits(folder: Path) -> Path:
+    return folder.with_name(folder.name + "-int8")
+
+
+def _quantize(folder: Path, console: Console) -> None:
+    from sensorium.encoders import FolderEncoder
+    from sensorium.encoders.int8 import export_int8
+
+    report = export_int8(FolderEncoder(_exported(folder)), _in_8_bits(folder), images=PHOTOS)
+    for loss in report.losses:
+        console.print(f"  {loss}")
+
+
 class _Ours:
     """The exported folder, as `load_encoder` runs it."""
 
     def __init__(self, folder: Path) -> None:
         from sensorium import load_encoder
 
-        self.encoder = load_encoder(_exported(folder))
+        self.encoder = load_encoder(folder)
         self.modalities = self.encoder.space.modalities
 
     def photos(self, paths: list[Path]) -> Any:
@@ -129,6 +155,37 @@ class _Ours:
 
     def texts(self, texts: list[str]) -> Any:
         return self.encoder.encode(texts, batch_size=len(texts))
+
+
+class _Graph(_Ours):
+    """The exported graph with nothing of ours but what prepares its inputs."""
+
+    def __init__(self, folder: Path, runtime: str, precision: str) -> None:
+        super().__init__(folder)
+        self.run = {
+            modality: _compiled(self.encoder.graph(modality), runtime, precision)
+            for modality in self.modalities
+        }
+        self.encoder.encode_prepared = self._encode  # type: ignore[method-assign]
+
+    def _encode(self, modality: Any, batch: Any, role: str = "document") -> Any:
+        from sensorium.encoders.folder import FolderEncoder, collated
+
+        assert isinstance(self.encoder, FolderEncoder)
+        return self.run[modality](collated(modality, batch, self.encoder.config[modality.value]))
+
+
+def _compiled(path: Path | None, runtime: str, precision: str) -> Callable[[Any], Any]:
+    if runtime == "onnxruntime":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return lambda inputs: session.run(None, inputs)[0]
+    core = import_openvino().Core()
+    if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise ModuleNotFoundError("this processor does not compute in bfloat16")
+    compiled = core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    return lambda inputs: compiled(inputs)[0]
 
 
 class _Transformers:
@@ -222,9 +279,13 @@ class _OpenCLIP:
 
 
 def _systems(folder: Path, console: Console) -> Iterator[tuple[str, Any]]:
-    yield OURS, _Ours(folder)
+    yield OURS, _Ours(_exported(folder))
+    yield IN_8_BITS, _Ours(_in_8_bits(folder))
     makers: dict[str, tuple[str, Callable[[], Any]]] = {
-        "Transformers (torch float32)": ("transformers", lambda: _Transformers(folder)),
+        name: (runtime, lambda of=(runtime, precision): _Graph(_exported(folder), *of))  # type: ignore[misc]
+        for name, (runtime, precision) in GRAPHS.items()
+    } | {
+        TORCH: ("transformers", lambda: _Transformers(folder)),
         "sentence-transformers (torch float32)": (
             "sentence_transformers", lambda: _SentenceTransformers(folder, "torch"),
         ),
@@ -246,11 +307,13 @@ def _systems(folder: Path, console: Console) -> Iterator[tuple[str, Any]]:
             console.print(f"  left out: {name}: {lines[0][:200]}")
 
 
-def _cases(systems: dict[str, Any]) -> Iterator[tuple[str, dict[str, Task]]]:
+def _cases(
+    systems: dict[str, Any], batches: tuple[int, ...]
+) -> Iterator[tuple[str, dict[str, Task]]]:
     modalities = systems[OURS].modalities
     side = 224
     pixels = np.stack([np.asarray(Image(p).load().resize((side, side))) for p in PHOTOS])
-    for batch in BATCHES:
+    for batch in batches:
         if "image" in modalities:
             paths, some = PHOTOS[:batch], pixels[:batch]
             yield (
@@ -289,13 +352,39 @@ def _measured(case: str, tasks: dict[str, Task], rounds: int) -> Iterator[Row]:
             continue
         able[name] = task
     count = int(case.rsplit(" ", 1)[1])
-    times = in_turns(able, rounds)
-    speeds = {name: count / seconds for name, seconds in times.items()}
-    for name, speed in speeds.items():
-        yield Row("encoders", case, name, "speed", speed, "items/s")
-    rivals = [speed for name, speed in speeds.items() if name != OURS]
-    if rivals:
-        yield Row("encoders", case, OURS, "times the best rival", speeds[OURS] / max(rivals))
-    torch_speed = speeds.get("Transformers (torch float32)")
-    if torch_speed:
-        yield Row("encoders", case, OURS, "times torch float32", speeds[OURS] / torch_speed)
+    for metric, times in _times(able, rounds).items():
+        speeds = {name: count / seconds for name, seconds in times.items()}
+        for name, speed in speeds.items():
+            yield Row("encoders", case, name, metric, speed, "items/s")
+        rivals = [speed for name, speed in speeds.items() if name not in (OURS, IN_8_BITS)]
+        for ours in (OURS, IN_8_BITS):
+            if rivals:
+                best = speeds[ours] / max(rivals)
+                yield Row("encoders", case, ours, f"{metric}, times the best rival", best)
+            if TORCH in speeds:
+                torch = speeds[ours] / speeds[TORCH]
+                yield Row("encoders", case, ours, f"{metric}, times torch float32", torch)
+
+
+def _times(tasks: dict[str, Task], rounds: int) -> dict[str, dict[str, float]]:
+    """Median seconds of each task by either clock, in turns."""
+    names = [*tasks]
+    taken: dict[str, dict[str, list[float]]] = {
+        metric: {name: [] for name in names} for metric in CLOCKS
+    }
+    for turn in range(rounds):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            before = {metric: clock() for metric, clock in CLOCKS.items()}
+            tasks[name]()
+            for metric, clock in CLOCKS.items():
+                taken[metric][name].append(clock() - before[metric])
+    return {
+        metric: {name: median(values) for name, values in of_one.items()}
+        for metric, of_one in taken.items()
+    }
+
+
+CLOCKS: dict[str, Callable[[], float]] = {
+    "speed": time.perf_counter,
+    "speed, per second of processor time": time.process_time,
+}

@@ -1,6 +1,6 @@
 """Speed and weight of indexing and of the first search, against the design's budgets.
 
-    python -m benchmarks indexing [--quick] [--json FILE] [--encoder NAME]
+    python -m benchmarks indexing [--quick] [--json FILE] [--encoder NAME] [--beside]
 
 Photos are made here (`benchmarks.photos`). Rivals run in the same call, in turns with ours; the
 figures are medians, and "ratio" is a figure over ours. Rivals that are not installed are skipped,
@@ -22,6 +22,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks import decoders, weight
+from benchmarks.indexing_beside import beside
 from benchmarks.measuring import Task, in_turns, run_process, run_python
 from benchmarks.photos import MEGAPIXELS, make_photos
 from benchmarks.rows import Row, readable
@@ -53,6 +54,9 @@ BUDGETS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument("--encoder", default="mini", metavar="NAME", help="default: mini")
+    parser.add_argument(
+        "--beside", action="store_true", help="only whole processes, beside an earlier version"
+    )
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
@@ -62,18 +66,18 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     quick: bool = arguments.quick
     rounds = 3 if quick else 7
     name: str = arguments.encoder
+    if arguments.beside:
+        with tempfile.TemporaryDirectory() as temporary:
+            photos = _photos(Path(temporary), quick)
+            folders = {megapixels: paths[0].parent for megapixels, paths in photos.items()}
+            return [*beside(name, folders, 2 if quick else 5, console)]
     encoders = {OURS: load_encoder(name), ON_ONNX: load_encoder(name, runtime="onnxruntime")}
     for system, encoder in encoders.items():
         console.print(f"{system}: {name} on {encoder.runtime}")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        sources = [Path(row["image"]) for row in sample_rows()]
-        counts = {2: 96, 12: 32} if quick else {2: 256, 12: 96}
-        photos = {
-            megapixels: make_photos(sources, folder / f"{megapixels}", number, size)
-            for (megapixels, size), number in zip(MEGAPIXELS.items(), counts.values(), strict=True)
-        }
+        photos = _photos(folder, quick)
         console.print("inference alone")
         rows += inference(encoders, photos[2], rounds)
         for megapixels, paths in photos.items():
@@ -87,6 +91,16 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     console.print("installed size")
     rows += installed_size(quick)
     return rows + budgets(rows, console)
+
+
+def _photos(folder: Path, quick: bool) -> dict[int, list[Path]]:
+    """Photos by their megapixels."""
+    sources = [Path(row["image"]) for row in sample_rows()]
+    counts = {2: 96, 12: 64} if quick else {2: 256, 12: 96}
+    return {
+        megapixels: make_photos(sources, folder / f"{megapixels}", number, size)
+        for (megapixels, size), number in zip(MEGAPIXELS.items(), counts.values(), strict=True)
+    }
 
 
 def warn_if_busy(console: Console) -> None:

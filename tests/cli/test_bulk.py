@@ -63,6 +63,31 @@ def test_export_respects_what_is_there(run: Run, library: Path, tmp_path: Path) 
     assert done.code == 3 and not (tmp_path / "gone").exists()
 
 
+@pytest.mark.filterwarnings("ignore:.* layers run in 8 bits")
+def test_an_encoder_in_8_bits(run: Run, tmp_path: Path) -> None:
+    from tests.encoders.test_int8 import convolutional, pictures  # skips where onnxscript is not
+
+    encoder, out = convolutional(tmp_path / "float").folder, tmp_path / "out"
+    images = pictures(tmp_path / "pictures")
+    table = tmp_path / "captions.csv"
+    rows = [f"{path},a red cat {number}" for number, path in enumerate(images)]
+    table.write_text("\n".join(["path,caption", *rows]))
+    given = ["export", encoder, out, "--int8", "--images", tmp_path / "pictures"]
+    found = json.loads(run(*given, "--captions", table, "--json").out)
+    assert found["losses"][0]["layers"] == 3 and found["captions"] == 24
+    assert {"encoder.json", "image.onnx", "text.onnx"} < {path.name for path in out.iterdir()}
+    assert run("index", images[0], "--encoder", out, "-c", tmp_path / "small").code == 0
+
+    done = run(*given)
+    assert done.code == 2 and "is not empty: name a new folder" in done.err
+    done = run("export", encoder, tmp_path / "new")
+    assert done.code == 2 and "is exported already; with --int8" in done.err
+    done = run("export", encoder, tmp_path / "new", "--captions", table)
+    assert done.code == 2 and "--captions goes with --int8" in done.err
+    done = run("export", out, "--int8")
+    assert done.code == 2 and "--int8 goes with an encoder" in done.err
+
+
 def test_import_of_others(run: Run, tiny: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "vectors.npy", np.concatenate([some(2), np.zeros((1, DIMENSION))]) * 2)
     (tmp_path / "items.csv").write_text("path,caption\nhttp://a,x\nhttp://b,y\nhttp://c,z\n")

@@ -119,9 +119,10 @@ def test_what_is_lost_is_counted() -> None:
 
 
 def pictures(folder: Path) -> list[Path]:
+    random = np.random.default_rng(1)
     folder.mkdir()
     for number in range(24):
-        pixels = RANDOM.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+        pixels = random.integers(0, 256, (12, 12, 3), dtype=np.uint8)
         Image(pixels).load().resize((48, 48)).save(folder / f"{number}.png")
     return sorted(folder.iterdir())
 
@@ -131,14 +132,15 @@ def convolutional(folder: Path) -> FolderEncoder:
 
     Some channels are far larger than others, as in real ones.
     """
+    random = np.random.default_rng(2)
     make_tiny_encoder(folder)
-    wide = 2.0 ** RANDOM.integers(-4, 5, 16)
+    wide = 2.0 ** random.integers(-4, 5, 16)
     shapes = {"first": (16, 3, 1, 1), "deep": (16, 1, 3, 3), "last": (DIMENSION, 16, 1, 1)}
-    weights = {name: RANDOM.normal(size=shape) for name, shape in shapes.items()}
+    weights = {name: random.normal(size=shape) for name, shape in shapes.items()}
     weights["first"] *= wide.reshape(-1, 1, 1, 1) / 300
     weights["last"] /= wide.reshape(1, -1, 1, 1)
     constants = {name: value.astype(np.float32) for name, value in weights.items()}
-    constants["bias"] = RANDOM.normal(size=16).astype(np.float32)
+    constants["bias"] = random.normal(size=16).astype(np.float32)
     nodes = [
         helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["floats"], ["channels"], perm=[0, 3, 1, 2]),
