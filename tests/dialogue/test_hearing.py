@@ -34,3 +34,20 @@ def test_what_a_text_that_is_named_says_about_something(collection: Collection) 
     assert "roof of the barn" in reply.citations[0].quote
     reply = Dialogue(collection).say("what does the minutes text say about the roof?")
     assert "roof of the barn" in reply.citations[0].quote
+
+
+def test_a_further_conversation_encodes_no_caption_again(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Dialogue(collection).say("photos of horses")
+    encoder, encoded = collection.encoder, list[int]()
+    encode = encoder.encode_queries
+
+    def counted(items: Any, **options: Any) -> Any:
+        items = [*items]
+        encoded.append(len(items))
+        return encode(items, **options)
+
+    monkeypatch.setattr(encoder, "encode_queries", counted)
+    Dialogue(collection).say("photos of horses")
+    assert sum(encoded) <= 1  # the question itself, at most

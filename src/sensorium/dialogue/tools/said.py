@@ -47,6 +47,13 @@ COUNTERS = frozenset({"IMG", "DSC", "DSCN", "DSCF", "PXL", "VID", "MVI", "SCAN",
 
 MOST_CATEGORIES = 200
 
+MOST_KEPT = 20_000
+"""Vectors of texts that are kept for an encoder: 40 MB at 512 dimensions."""
+
+_KEPT: dict[str, dict[str, npt.NDArray[np.float32]]] = {}
+"""Vectors of captions and questions by the encoder's space: every conversation, and every request
+of a server, compares the same captions."""
+
 HAN = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -55,7 +62,6 @@ class Said:
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
-        self._vectors: dict[str, npt.NDArray[np.float32]] = {}
         self._middle: npt.NDArray[np.float32] | None = None
         self._version: object = None
         self.has_han = False
@@ -134,11 +140,16 @@ class Said:
 
     def _cosines(self, words: str, texts: Sequence[str]) -> dict[str, float]:
         encoder = self._collection.encoder
-        new = [text for text in dict.fromkeys([words, *texts]) if text not in self._vectors]
-        for text, vector in zip(new, self._encoded(encoder, new), strict=True):
-            self._vectors[text] = vector
-        asked = self._vectors[words]
-        return {text: float(self._vectors[text] @ asked) for text in texts}
+        kept = _KEPT.setdefault(encoder.space.fingerprint, {})
+        wanted = dict.fromkeys([words, *texts])
+        vectors = {text: vector for text in wanted if (vector := kept.get(text)) is not None}
+        new = [text for text in wanted if text not in vectors]
+        vectors.update(zip(new, self._encoded(encoder, new), strict=True))
+        if len(kept) > MOST_KEPT:
+            kept.clear()
+        kept.update((text, vectors[text]) for text in new)
+        asked = vectors[words]
+        return {text: float(vectors[text] @ asked) for text in texts}
 
     def _encoded(self, encoder: Encoder, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Vectors of texts less the mean of ordinary words, of unit length."""

@@ -88,8 +88,8 @@ SIMILAR = _of(
 )  # fmt: skip
 EXPLAIN = _of(
     r"why(?:\s+(?:is|are|was|were|did|do|does))?(?:\s+(?:you"
-    r"|it|this|that))?(?:\s+(?:find|found|show|shown|pick|choose"
-    r"|chosen|there|here|match|a\s+match))*",
+    r"|it|this|that))?(?:\s+(?:find|found|show|shown|pick|choose|chosen|there|here|match|a\s+match"
+    r"|think|say|believe|suppose|so|sure))*",
     r"explain(?:\s+(?:why|the\s+match|how))?",
     r"what\s+made\s+you",
 )
