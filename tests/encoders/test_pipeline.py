@@ -18,8 +18,8 @@ from sensorium.encoders.pipeline import (
     READ_AHEAD,
     PreparedSegment,
     Read,
+    _Model,
     embed,
-    side_by_side,
 )
 from sensorium.encoders.reading import segments_of
 from sensorium.errors import MediaError
@@ -48,9 +48,9 @@ class Film:
 @given(
     sizes=st.lists(st.integers(0, 5), max_size=25),
     batch_size=st.integers(1, 9),
-    runs=st.integers(1, 3),
+    many=st.sampled_from([MANY, MANY, MANY, 1]),  # the last loads a model anew
 )
-def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int, runs: int) -> None:
+def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int, many: int) -> None:
     """Items come back in order, each with its own vectors, whatever the batches."""
 
     def read(item: int) -> Read[int]:
@@ -58,7 +58,7 @@ def test_order_and_vectors(encoder: Encoder, sizes: list[int], batch_size: int, 
             return Read(item)
         return Read(item, list(segments_of(encoder, Film(range(item, item + sizes[item])))))
 
-    batches = list(embed(encoder, range(len(sizes)), read, batch_size=batch_size, runs=runs))
+    batches = list(embed(encoder, range(len(sizes)), read, batch_size=batch_size, many=many))
     results = [result for batch in batches for result in batch]
     assert [item for item, _, _ in results] == list(range(len(sizes)))
     words = encoder.encode(["dog"])[0]
@@ -127,33 +127,65 @@ def test_a_modality_the_space_does_not_hold(encoder: Encoder) -> None:
         list(segments_of(encoder, Sound([])))
 
 
-@pytest.mark.parametrize("runs", [1, 3])
-def test_runs_beside_each_other(encoder: Encoder, runs: int) -> None:
-    """As many batches are with the model at once as were asked for, and they come in order."""
-    together = threading.Barrier(runs, timeout=10)
+class Meeting(Encoder):
+    """Runs wait until as many as were asked for are there."""
 
-    class Meeting:
-        space = encoder.space
+    def __init__(self, encoder: Encoder, most: int) -> None:
+        self.space, self.inner, self.most = encoder.space, encoder, most
+        self.meet = threading.Barrier(1)
+        self.asked: list[int] = []
 
-        def encode_prepared(self, modality: Modality, batch: Sequence[Any], role: str) -> Any:
-            together.wait()  # breaks where a run waits for another to end
-            return encoder.encode_prepared(modality, batch)
+    def side_by_side(self, runs: int) -> int:
+        self.asked.append(runs)
+        if runs > 1:
+            self.meet = threading.Barrier(self.most, timeout=10)
+        return self.most if runs > 1 else 1
 
+    def encode_prepared(self, modality: Modality, batch: Sequence[Any], role: Any = "") -> Any:
+        self.meet.wait()  # breaks where a run waits for another to end
+        return self.inner.encode_prepared(modality, batch)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_runs_beside_each_other(
+    encoder: Encoder, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is much, batches are with the model at once; they come in order."""
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    meeting = Meeting(encoder, most)
+    # The first is encoded when the others begin.
+    monkeypatch.setattr(_Model, "has_done", waiting_for_the_first(_Model.has_done))
     piece: list[PreparedSegment] = list(segments_of(encoder, Image(png(1))))
-    done = embed(Meeting(), range(6), lambda n: Read(n, piece), batch_size=1, runs=runs)  # type: ignore[arg-type]
-    assert [item for batch in done for item, _, _ in batch] == [*range(6)]
+    done = embed(meeting, range(7), lambda n: Read(n, piece), batch_size=1, many=1)
+    assert [item for batch in done for item, _, _ in batch] == [*range(7)]
+    assert meeting.asked == ([3, 1] if most > 1 else [3])
+
+
+def waiting_for_the_first(has_done: Any) -> Any:
+    def counted(model: Any, segments: int) -> None:
+        model.submit(lambda _: None).result()
+        has_done(model, segments)
+
+    return lambda model, segments: (
+        counted(model, segments) if model.runs == 1 else has_done(model, segments)
+    )
+
+
+def test_few_do_not_load_a_model_anew(encoder: Encoder) -> None:
+    meeting = Meeting(encoder, 3)
+    piece: list[PreparedSegment] = list(segments_of(encoder, Image(png(1))))
+    assert len(list(embed(meeting, range(5), lambda n: Read(n, piece), batch_size=1))) == 5
+    assert meeting.asked == []
 
 
 def test_an_encoder_is_as_before_behind_many_runs(tiny: Path) -> None:
     encoder = FolderEncoder(tiny)
     alone = encoder.encode([Image(png(1))])
     tower = encoder._tower(Modality.IMAGE)
-    with side_by_side(encoder, MANY - 1) as runs:
-        assert runs == 1 and encoder._tower(Modality.IMAGE) is tower
-    with side_by_side(encoder, MANY) as runs:
-        assert runs >= 1
-        assert_agree(encoder.encode([Image(png(1))]), alone)
-        assert (encoder._tower(Modality.IMAGE) is tower) == (runs == 1)
+    assert encoder.side_by_side(2) == 2
+    assert encoder._tower(Modality.IMAGE) is not tower
+    assert_agree(encoder.encode([Image(png(1))]), alone)
+    assert encoder.side_by_side(1) == 1
     assert_agree(encoder.encode([Image(png(1))]), alone)
 
 

@@ -21,7 +21,7 @@ from sensorium.collection.store import Store
 from sensorium.data.files import Candidate, Ignored, Source, find_files, is_gone
 from sensorium.data.metadata import EMPTIED, dump_metadata, merged, storable
 from sensorium.encoders import Encoder
-from sensorium.encoders.pipeline import Embedded, PreparedSegment, Read, embed, side_by_side
+from sensorium.encoders.pipeline import Embedded, PreparedSegment, Read, embed
 from sensorium.encoders.reading import NOTHING, Extraction, is_heavy, read_segments, segments_of
 from sensorium.errors import MediaError, MissingExtraError
 from sensorium.media import Image, Media, Modality, open_media
@@ -309,14 +309,13 @@ class _Adder:
         """Run the pipeline; returns paths that turned out to need another try."""
         stale: list[str] = []
         moved: set[int] = set()
-        with side_by_side(self.encoder, self.total) as runs:
-            batches = embed(
-                self.encoder, work, self._read, batch_size=self.batch_size,
-                is_heavy=lambda work: not work.change and is_heavy(work.candidate.path),
-                stop=self._is_stopped, runs=runs,
-            )  # fmt: skip
-            for batch in batches:
-                stale += self._write(batch, moved)
+        batches = embed(
+            self.encoder, work, self._read, batch_size=self.batch_size,
+            is_heavy=lambda work: not work.change and is_heavy(work.candidate.path),
+            stop=self._is_stopped,
+        )  # fmt: skip
+        for batch in batches:
+            stale += self._write(batch, moved)
         return stale
 
     def _write(self, batch: Sequence[Embedded[_Work]], moved: set[int]) -> set[str]:

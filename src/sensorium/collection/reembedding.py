@@ -12,7 +12,7 @@ from sensorium.collection.rows import ReembeddedItem
 from sensorium.collection.store import Store
 from sensorium.data.files import stored_path
 from sensorium.encoders import Encoder
-from sensorium.encoders.pipeline import Read, embed, side_by_side
+from sensorium.encoders.pipeline import Read, embed
 from sensorium.encoders.reading import is_heavy, read_segments, segments_of
 from sensorium.encoders.trust import may_look_at
 from sensorium.errors import MediaError, MissingExtraError
@@ -93,33 +93,29 @@ def reembed(
                 yield _Item(item, path, content_hash)
 
     finished = False
-    with side_by_side(encoder, total) as runs:
-        while not finished:
-            batches = embed(
-                encoder, waiting(), read, batch_size=batch_size,
-                is_heavy=lambda item: may_look_at(item.path) and is_heavy(Path(item.path)),
-                runs=runs,
-            )  # fmt: skip
-            for batch in batches:
-                done = [
-                    ReembeddedItem(item.id, item.content_hash, item.file_hash, segments, vectors)
-                    for item, segments, vectors in batch
-                    if len(vectors) and not item.failure
-                ]
-                finished = not reembedding.write(done)
-                if finished:
-                    break
-                report.embedded += len(done)
-                failed |= {
-                    (i.id, i.content_hash): Skipped(i.path, i.failure)
-                    for i, _, _ in batch
-                    if i.failure
-                }
-                if progress is not None:
-                    stored = report.resumed + report.embedded + len(failed)
-                    progress(stored, max(stored, total))
-            # Another process may have added items with the old encoder: until none is left.
-            finished = finished or reembedding.finish(failed)
+    while not finished:
+        batches = embed(
+            encoder, waiting(), read, batch_size=batch_size,
+            is_heavy=lambda item: may_look_at(item.path) and is_heavy(Path(item.path)),
+        )  # fmt: skip
+        for batch in batches:
+            done = [
+                ReembeddedItem(item.id, item.content_hash, item.file_hash, segments, vectors)
+                for item, segments, vectors in batch
+                if len(vectors) and not item.failure
+            ]
+            finished = not reembedding.write(done)
+            if finished:
+                break
+            report.embedded += len(done)
+            failed |= {
+                (i.id, i.content_hash): Skipped(i.path, i.failure) for i, _, _ in batch if i.failure
+            }
+            if progress is not None:
+                stored = report.resumed + report.embedded + len(failed)
+                progress(stored, max(stored, total))
+        # Another process may have added items with the old encoder: go round until none is left.
+        finished = finished or reembedding.finish(failed)
     report.skipped = list(failed.values())
     report.seconds = time.monotonic() - started
     return report

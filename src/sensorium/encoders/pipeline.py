@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Generic, TypeVar
@@ -25,8 +25,8 @@ PreparedSegment = tuple[SegmentRecord, Prepared | None]
 """What is kept of a segment, and what the encoder takes; None where it has no vector."""
 
 MANY = 64
-"""Items from which on batches are encoded beside each other: a model is loaded anew for it, and
-once more when next asked, a fifth of a second each."""
+"""Segments after which batches are encoded beside each other: a model is loaded anew for it, and
+once more when it is next asked, a fifth of a second each."""
 
 MOST_RUNS = 4
 """Batches that are computed at once, at most; with more processors, each run has several. Each run
@@ -36,6 +36,7 @@ HEAVY_AHEAD = 4
 """Heavy items that may be under way: a decoder of 4K video takes 170 MB on two cores."""
 
 T = TypeVar("T")
+R = TypeVar("R")
 Embedded = tuple[T, list[SegmentRecord], npt.NDArray[np.float32]]
 
 
@@ -71,7 +72,7 @@ def embed(
     role: Role = "document",
     is_heavy: Callable[[T], bool] = lambda _: False,
     stop: Callable[[], bool] = lambda: False,
-    runs: int = 1,
+    many: int = MANY,
 ) -> Iterator[list[Embedded[T]]]:
     """Read items in threads and encode them in batches, overlapped.
 
@@ -95,9 +96,9 @@ def embed(
     stop : callable
         Whether to end early: what the model has at the moment is yielded, what is merely read and
         a long item that is not encoded to its end are not.
-    runs : int
-        Batches that the model computes at once, each with its share of the processors; see
-        `Encoder.side_by_side`.
+    many : int
+        Segments after which batches are encoded beside each other, each with its share of the
+        processors; see `Encoder.side_by_side`.
 
     Yields
     ------
@@ -113,7 +114,7 @@ def embed(
     """
     workers = os.cpu_count() or 1
     readers = ThreadPoolExecutor(workers, thread_name_prefix="read")
-    model = ThreadPoolExecutor(runs, thread_name_prefix="encode")
+    model = _Model(encoder, many)
     ahead = READ_AHEAD * batch_size + workers
     encoding: deque[Future[list[Embedded[T]]]] = deque()
     try:
@@ -126,11 +127,12 @@ def embed(
                     break
                 is_long = not isinstance(batch[0].segments, Sequence)
                 if not is_long:
-                    encoding.append(model.submit(_encode, encoder, batch, role, batch_size))
-                while len(encoding) > (0 if is_long else runs):
+                    encoding.append(model.submit(_encode, batch, role, batch_size))
+                    model.has_done(batch_size)
+                while len(encoding) > (0 if is_long else model.runs):
                     yield encoding.popleft().result()
                 if is_long:
-                    whole = _encode_long(encoder, batch[0], role, batch_size, model, stop)
+                    whole = _encode_long(batch[0], role, batch_size, model, stop)
                     if whole is None:
                         break
                     yield [whole]
@@ -143,32 +145,34 @@ def embed(
         raise
     finally:
         readers.shutdown(cancel_futures=True)
-        model.shutdown(cancel_futures=True)
+        model.close()
 
 
-@contextmanager
-def side_by_side(encoder: FeatureExtractor, items: int) -> Iterator[int]:
-    """Make an encoder ready for several runs at once, and for one again.
+class _Model:
+    """Threads that encode: one, and several where there is much to do."""
 
-    Parameters
-    ----------
-    encoder : FeatureExtractor
-    items : int
-        How many there are to do, about.
+    def __init__(self, encoder: FeatureExtractor, many: int) -> None:
+        self.encoder = encoder
+        self.runs = 1
+        self._left = many
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="encode")
 
-    Yields
-    ------
-    int
-        How many runs there may be.
-    """
-    runs = 1
-    if items >= MANY and isinstance(encoder, Encoder):
-        runs = encoder.side_by_side(min(MOST_RUNS, os.cpu_count() or 1))
-    try:
-        yield runs
-    finally:
-        if runs > 1 and isinstance(encoder, Encoder):
-            encoder.side_by_side(1)
+    def submit(self, encode: Callable[..., R], *given: object) -> Future[R]:
+        return self._threads.submit(encode, self.encoder, *given)
+
+    def has_done(self, segments: int) -> None:
+        """Count what was submitted; once there was much, runs go beside each other."""
+        was, self._left = self._left, self._left - segments
+        if self._left <= 0 < was and isinstance(self.encoder, Encoder):
+            self.runs = self.encoder.side_by_side(min(MOST_RUNS, os.cpu_count() or 1))
+            if self.runs > 1:
+                self._threads.shutdown(wait=False)  # what was submitted is encoded
+                self._threads = ThreadPoolExecutor(self.runs, thread_name_prefix="encode")
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        if self.runs > 1 and isinstance(self.encoder, Encoder):
+            self.encoder.side_by_side(1)
 
 
 def _batches(results: Iterable[Read[T]], batch_size: int) -> Generator[list[Read[T]], None, None]:
@@ -240,23 +244,22 @@ def _encode(
 
 
 def _encode_long(
-    encoder: FeatureExtractor,
     read: Read[T],
     role: Role,
     batch_size: int,
-    model: ThreadPoolExecutor,
+    model: _Model,
     stop: Callable[[], bool],
 ) -> Embedded[T] | None:
     """Encode one batch while the next is decoded; None where it was stopped."""
     segments = iter(read.segments)
     records: list[SegmentRecord] = []
-    vectors = [np.empty((0, encoder.space.dimension), np.float32)]
+    vectors = [np.empty((0, model.encoder.space.dimension), np.float32)]
     encoding: Future[npt.NDArray[np.float32]] | None = None
     while batch := list(islice(segments, batch_size)):
         if stop():
             return None
         records += [record for record, _ in batch]
-        finished, encoding = encoding, model.submit(_vectors, encoder, batch, role, batch_size)
+        finished, encoding = encoding, model.submit(_vectors, batch, role, batch_size)
         if finished is not None:
             vectors.append(finished.result())
     if encoding is not None:
