@@ -1,6 +1,7 @@
 """Speed and weight of indexing and of the first search, against the design's budgets.
 
     python -m benchmarks indexing [--quick] [--json FILE] [--encoder NAME] [--beside]
+                                  [--starts] [--before CHECKOUT]
 
 Photos are made here (`benchmarks.photos`). Rivals run in the same call, in turns with ours; the
 figures are medians, and "ratio" is a figure over ours. Rivals that are not installed are skipped,
@@ -27,6 +28,7 @@ from benchmarks.measuring import Task, in_turns, run_process, run_python
 from benchmarks.photos import MEGAPIXELS, make_photos
 from benchmarks.rows import Row, readable
 from benchmarks.sample import sample_rows
+from benchmarks.starts import starts
 from sensorium import Collection, Text, load_encoder
 from sensorium.encoders import Encoder, Prepared
 from sensorium.media import Modality
@@ -57,6 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--beside", action="store_true", help="only whole processes, beside an earlier version"
     )
+    parser.add_argument("--starts", action="store_true", help="cold starts of commands alone")
+    parser.add_argument(
+        "--before", type=Path, metavar="CHECKOUT", help="an earlier build, whose starts take turns"
+    )
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
@@ -71,6 +77,10 @@ def run(arguments: argparse.Namespace) -> list[Row]:
             photos = _photos(Path(temporary), quick)
             folders = {megapixels: paths[0].parent for megapixels, paths in photos.items()}
             return [*beside(name, folders, 2 if quick else 5, console)]
+    if arguments.starts:
+        with tempfile.TemporaryDirectory() as temporary:
+            fill(Path(temporary) / "cold.sensorium", name, load_encoder(name))
+            return list(cold_starts(Path(temporary), rounds, arguments.before))
     encoders = {OURS: load_encoder(name), ON_ONNX: load_encoder(name, runtime="onnxruntime")}
     for system, encoder in encoders.items():
         console.print(f"{system}: {name} on {encoder.runtime}")
@@ -88,6 +98,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
         rows += memory(name, photos[2])
         rows += imports(rounds, console)
         rows += cold_search(name, encoders[OURS], folder, rounds)
+        rows += cold_starts(folder, rounds, arguments.before)
     console.print("installed size")
     rows += installed_size(quick)
     return rows + budgets(rows, console)
@@ -277,6 +288,11 @@ def cold_search(name: str, encoder: Encoder, folder: Path, rounds: int) -> Itera
     tasks = {OURS: task(), ON_ONNX: task(SENSORIUM_RUNTIME="onnxruntime")}
     in_turns(tasks, 1)  # fills the cache of compiled models
     yield from figures(case, "time to first answer", "s", in_turns(tasks, rounds))
+
+
+def cold_starts(folder: Path, rounds: int, before: Path | None) -> Iterator[Row]:
+    """Of each kind of command, over the collection of `cold_search`."""
+    yield from starts(folder / "cold.sensorium", rounds, before, folder / "compiled")
 
 
 def fill(library: Path, name: str, encoder: Encoder) -> None:

@@ -39,7 +39,7 @@ def main() -> None:
     _let_threads_sleep()  # before anything loads the libraries that read it
     _let_no_file_be_a_stream()
     with _ended_like_ctrl_c():
-        from sensorium.cli.app import app
+        from sensorium.cli.frame import app_for
         from sensorium.cli.progress import speaking
         from sensorium.cli.terminal import open_streams, print_error
 
@@ -49,7 +49,7 @@ def main() -> None:
             sys.argv = [_as_called_now(word) for word in sys.argv]
             with speaking(" ".join(["sensorium", *sys.argv[1:2]])):
                 try:
-                    app()
+                    app_for(sys.argv[1:])()
                 finally:
                     sys.stdout.flush()  # here it can be told that it cannot be written
         except SensoriumError as error:

@@ -8,22 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from sensorium.cli import EXIT_PARTLY, output
-from sensorium.cli.bulk import duplicates, export, import_
-from sensorium.cli.caption import caption
-from sensorium.cli.chat import chat
-from sensorium.cli.check import check
-from sensorium.cli.classify import classify, label, predict_rows
-from sensorium.cli.detect import detect as detect_things
-from sensorium.cli.evaluate import evaluate
-from sensorium.cli.explain import explain
-from sensorium.cli.language import answer, summarize, translate
-from sensorium.cli.models import models
+from sensorium.cli.classify import label, predict_rows
+from sensorium.cli.frame import HOMES, KEEPING, MODELS, add_command, new_app
 from sensorium.cli.options import CollectionOption, JsonOption, opened
 from sensorium.cli.progress import STAYS, interruptible, progress_bar, progress_of_steps
-from sensorium.cli.search import search
-from sensorium.cli.segment import segment
-from sensorium.cli.serve import mcp, serve
-from sensorium.cli.speech import speak, transcribe
 from sensorium.cli.terminal import print_json, print_line
 from sensorium.cli.train import train_app
 from sensorium.collection import AddReport, Skipped
@@ -35,16 +23,7 @@ from sensorium.errors import UsageError
 from sensorium.evaluation.report import Report
 from sensorium.home import default_collection_path
 
-app = typer.Typer(
-    help="Search and label your own media by meaning, on your own machine.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-KEEPING, ASKING, FILES = "Collections", "Search and ask", "Files: see, hear, read, speak"
-MODELS, SERVING = "Models", "Serve"
-"""What the commands are listed under in ``sensorium --help``, in this order."""
+app = new_app()
 
 
 @app.command(rich_help_panel=KEEPING)
@@ -224,29 +203,11 @@ def reembed(
     output.print_report(Report([told], (), report.skipped), as_json=False)
 
 
-for command, panel in (
-    (search, ASKING), (classify, ASKING), (answer, ASKING), (chat, ASKING), (explain, ASKING),
-    (detect_things, FILES), (segment, FILES), (caption, FILES), (transcribe, FILES),
-    (speak, FILES), (translate, FILES), (summarize, FILES),
-    (check, KEEPING), (duplicates, KEEPING), (import_, KEEPING), (export, KEEPING),
-    (models, MODELS), (evaluate, MODELS),
-    (serve, SERVING), (mcp, SERVING),
-):  # fmt: skip
-    app.command(command.__name__.rstrip("_"), rich_help_panel=panel)(command)
+for name in HOMES:
+    add_command(app, name)
 app.add_typer(train_app, name="train", rich_help_panel=MODELS)
 app.command(hidden=True)(label)
 app.command("predict", hidden=True)(predict_rows)
-
-
-@app.callback(invoke_without_command=True)
-def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if version:
-        from sensorium import __version__
-
-        print(__version__)
-        raise typer.Exit
 
 
 def _require_media(sources: list[str], collection: Path, encoder: str, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sensorium.collection.asking_parts import rank_parts
+from sensorium.collection.beside import beside
 from sensorium.collection.feedback import Feedback
 from sensorium.collection.four_bits import is_behind, keep_codes
 from sensorium.collection.hits import hits_of
@@ -75,6 +76,7 @@ class Asking:
         self._auto_optimize = auto_optimize
         self._rebuilding: Thread | None = None
         self._codes_lack: Snapshot | None = None
+        self._is_open = False
 
     def search(
         self,
@@ -206,7 +208,7 @@ class Asking:
             )  # fmt: skip
             return partial(self._with_all, mode, asked, allowed=allowed)
         if mode not in WITH_WORDS:
-            parts = self._own.parts(media)
+            parts = self._encoded(media, mode)
             options = {"modality": media.modality.value} if mode == "hash" else {}
             if len(parts) > 1:
                 return lambda k, offset: self._near_parts(mode, parts, k, offset, allowed, options)
@@ -217,6 +219,18 @@ class Asking:
         if mode == "words":
             return lambda k, offset: self._with_words(media.text, k, offset, allowed)
         return self._pages(Question(media), mode, allowed)
+
+    def _encoded(self, media: Media, mode: str) -> Vectors:
+        """The vectors of a question; before the first, what is stored is read meanwhile.
+
+        Loading a model, and its first run, are work of another language, beside which Python goes
+        on.
+        """
+        if self._is_open:
+            return self._own.parts(media)
+        self._own.load()
+        self._is_open = True
+        return beside(lambda: self._own.parts(media), lambda: self.snapshot(mode))
 
     def _with_words(self, words: str, k: int, offset: int, allowed: Ids | None) -> Results:
         ranked = rank(matches=self._store.match_words(words, k + offset, allowed))

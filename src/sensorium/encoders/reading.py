@@ -19,17 +19,7 @@ from typing import Any, Protocol, TypeVar
 from sensorium.encoders.base import FeatureExtractor, Role
 from sensorium.encoders.pipeline import PreparedSegment, Read
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
-from sensorium.media import (
-    Audio,
-    Document,
-    Image,
-    Media,
-    Modality,
-    Segment,
-    Text,
-    Video,
-    open_media,
-)
+from sensorium.media import Audio, Image, Media, Modality, Segment, Text, open_media
 from sensorium.media.content import modality_of_suffix
 from sensorium.media.pictures.tiles import Tile
 from sensorium.media.segments import SegmentRecord
@@ -150,7 +140,7 @@ def segments_of(
         inner = segment.media
         if isinstance(inner, Tile) and not tiles:
             continue
-        words = isinstance(inner, Text) and isinstance(media, Document)
+        words = isinstance(inner, Text) and _is_document(media)
         if words and stored is not None:
             continue
         try:
@@ -308,13 +298,15 @@ def is_heavy(path: Path) -> bool:
 
 def sound_of(media: Media) -> Audio | None:
     """The sound of an item that has one."""
+    from sensorium.media import Video
+
     if isinstance(media, Video):
         return media.sound
     return media if isinstance(media, Audio) else None
 
 
 def _advice(media: Media, extraction: Extraction) -> str:
-    if not isinstance(media, (Audio, Video)):
+    if media.modality not in (Modality.AUDIO, Modality.VIDEO):
         return ""
     if extraction.speech is not None:
         return ", and no speech was understood in it"
@@ -379,3 +371,9 @@ def read_segments(
         lambda: failed(reasons[0]) if reasons else item,
         waiting.close,
     )
+
+
+def _is_document(media: Media) -> bool:
+    from sensorium.media import Document  # who only asks reads none
+
+    return isinstance(media, Document)

@@ -265,17 +265,29 @@ def import_openvino() -> Any:
     """Import OpenVINO without its telemetry: whoever needs it imports it here.
 
     Merely importing it reports to its makers over the network and writes into ``~/intel``. It
-    does neither where the package ``openvino_telemetry`` is missing, so it is made to look so.
+    does neither where the package ``openvino_telemetry`` is missing, so it is made to look so. What
+    converts models of other kinds takes half of the time that importing it takes, and is imported
+    when ``openvino.convert_model`` is called.
     """
-    telemetry = "openvino_telemetry"
-    hidden = telemetry not in sys.modules
-    if hidden:
-        sys.modules[telemetry] = None  # type: ignore[assignment]  # import then raises ImportError
+    converts = "openvino.tools.ovc"
+    hidden = [name for name in ("openvino_telemetry", converts) if name not in sys.modules]
+    if "openvino" in sys.modules:
+        hidden = [name for name in hidden if name != converts]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # import then raises ImportError
     try:
-        return importlib.import_module("openvino")
+        openvino: Any = importlib.import_module("openvino")
     finally:
-        if hidden:
-            del sys.modules[telemetry]
+        for name in hidden:
+            del sys.modules[name]
+    if not hasattr(openvino, "convert_model"):
+        openvino.convert_model = _convert_model
+    return openvino
+
+
+def _convert_model(*arguments: Any, **options: Any) -> Any:
+    """``openvino.convert_model``, imported when it is called."""
+    return importlib.import_module("openvino.tools.ovc").convert_model(*arguments, **options)
 
 
 @cache

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL.Image
 
 from sensorium.errors import MediaError, MissingExtraError, NothingGivenError
+from sensorium.lazy import lazily
 from sensorium.media.audio import Audio
 from sensorium.media.content import START_BYTES, modalities_of, modality_of_suffix, read_start
 from sensorium.media.decoding import decoding
-from sensorium.media.document import Document
 from sensorium.media.given import DECODED, ENCODED, picture_of
 from sensorium.media.image import Image
-from sensorium.media.mesh import Mesh
 from sensorium.media.segments import Media, Modality, Segment
 from sensorium.media.sources import AUDIO_SUFFIXES, has_media_suffix, is_url, shown_url
 from sensorium.media.text import Text
-from sensorium.media.video import Video
 from sensorium.visible import visible
+
+if TYPE_CHECKING:
+    from sensorium.media.document import Document as Document
+    from sensorium.media.mesh import Mesh as Mesh
+    from sensorium.media.video import Video as Video
+
+# Documents need patterns of many formats, and most searches none of them.
+_HOMES = {"Document": "document", "Mesh": "mesh", "Video": "video"}
+
+__getattr__, __dir__ = lazily(__name__, _HOMES)
 
 __all__ = [
     "Audio",
@@ -42,13 +51,18 @@ __all__ = [
 _PATH_MARKS = ("/", os.sep)
 """What stands between the folders of a path: "./IMG_1234" is rather a file than words."""
 
-_KINDS: Mapping[Modality, Callable[[Any], Media]] = {
-    Modality.IMAGE: Image,
-    Modality.AUDIO: Audio,
-    Modality.VIDEO: Video,
-    Modality.TEXT: Document,
-    Modality.MESH: Mesh,
+_KINDS: Mapping[Modality, str] = {
+    Modality.IMAGE: "Image",
+    Modality.AUDIO: "Audio",
+    Modality.VIDEO: "Video",
+    Modality.TEXT: "Document",
+    Modality.MESH: "Mesh",
 }
+
+
+def _made(modality: Modality, source: Any) -> Media:
+    media: Media = getattr(sys.modules[__name__], _KINDS[modality])(source)
+    return media
 
 
 def open_media(source: str | os.PathLike[str]) -> Media:
@@ -72,7 +86,7 @@ def open_media(source: str | os.PathLike[str]) -> Media:
     with decoding(shown_url(text) if url else visible(text), "cannot be read"):
         if not url and (seen := modalities_of(read_start(Path(text)))):
             modality = named if named in seen else _one_of(seen, Path(text))
-    return _KINDS[modality](source)
+    return _made(modality, source)
 
 
 def _one_of(modalities: tuple[Modality, ...], source: Path | bytes) -> Modality:
@@ -156,7 +170,7 @@ def _of_bytes(encoded: bytes) -> Media:
     with decoding("bytes", "cannot be read"):
         seen = modalities_of(encoded[:START_BYTES])
         modality = _one_of(seen, encoded) if seen else Modality.IMAGE
-    return _KINDS[modality](encoded)
+    return _made(modality, encoded)
 
 
 def _of_dataset(cell: Mapping[str, Any]) -> Media:

@@ -8,14 +8,12 @@ import io
 import os
 import stat
 import string
-import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 from sensorium.errors import MediaError
 from sensorium.media.decoding import decoding
-from sensorium.media.fetching import TooLargeError, fetch, without_credentials
 from sensorium.media.isolation import is_isolating
 from sensorium.media.spooling import Spooled, spooled
 from sensorium.visible import visible
@@ -111,6 +109,8 @@ def shown_url(url: str) -> str:
     """
     if url.lower().startswith("data:"):
         return visible(url[:60])
+    from sensorium.media.fetching import without_credentials
+
     place, mark, _ = without_credentials(url).partition("?")
     return visible(place[:96] + "..." * (len(place) > 96) + "?..." * bool(mark))
 
@@ -192,13 +192,18 @@ def read_url(url: str) -> bytes:
         try:
             if head.lower().endswith(";base64"):
                 return base64.b64decode(body, validate=True)
-            return urllib.parse.unquote_to_bytes(body)
+            return unquote_to_bytes(body)
         except ValueError as error:
             raise MediaError(f"the data is not base64 ({error})", url[:60]) from error
+    # What asks over the network takes 20 ms to import, and most files are here.
+    from urllib.request import Request
+
+    from sensorium.media.fetching import TooLargeError, fetch
+
     with decoding(shown_url(url), "cannot be fetched"):
         # Browsers show and copy URLs with their spaces and characters of other scripts as they are.
-        ascii_url = urllib.parse.quote(url, safe=string.punctuation)
-        request = urllib.request.Request(ascii_url, headers={"User-Agent": "sensorium"})
+        ascii_url = quote(url, safe=string.punctuation)
+        request = Request(ascii_url, headers={"User-Agent": "sensorium"})
         try:
             return fetch(
                 request, silence=URL_TIMEOUT, seconds=URL_SECONDS, most=MAX_BYTES, redirects=True

@@ -17,8 +17,6 @@ import numpy.typing as npt
 
 from sensorium.collection.rows import json_values
 from sensorium.collection.sqlite import Connection
-from sensorium.collection.words.cutting import words as cut
-from sensorium.collection.words.query import match_expression, whole_expression
 from sensorium.ranking.scoring import Match
 
 TOKENIZER = "porter ascii"
@@ -57,7 +55,7 @@ def describe(path: str, metadata: Mapping[str, Any]) -> tuple[str, str]:
     """What is indexed of an item: its name, and the texts of its metadata."""
     plain = urlsplit(path).path if "://" in path else path
     texts = " \n".join(dict.fromkeys(_texts(metadata)))
-    return cut(PurePath(plain).stem), cut(texts[:MAX_TEXT])
+    return _cut(PurePath(plain).stem), _cut(texts[:MAX_TEXT])
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -109,11 +107,18 @@ def cut_anew(db: Connection, *, for_now: bool = False) -> None:
     write_all_words(db)
 
 
+def _cut(text: str) -> str:
+    # Its patterns take 15 ms to compile, and most searches have none to cut.
+    from sensorium.collection.words.cutting import words
+
+    return words(text)
+
+
 def write_texts(db: Connection, texts: Iterable[tuple[int, str]]) -> None:
     """Index new texts, given as id and text."""
     db.executemany(
         "INSERT INTO words (rowid, name, text) VALUES (?, '', ?)",
-        [(-text_id, cut(text[:MAX_TEXT])) for text_id, text in texts],
+        [(-text_id, _cut(text[:MAX_TEXT])) for text_id, text in texts],
     )
 
 
@@ -144,6 +149,8 @@ def match(
         Each item once, where it holds the words best. The score is BM25, which is positive and has
         no upper bound; best first, of equal ones the item added first.
     """
+    from sensorium.collection.words.query import match_expression, whole_expression
+
     expression = whole_expression(query) if whole else match_expression(query)
     if expression is None or (allowed is not None and not len(allowed)):
         return []
