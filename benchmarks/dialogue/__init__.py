@@ -1,7 +1,7 @@
 """Scripted conversations with a collection: what is shown, cited, counted, refused and kept.
 
     python -m benchmarks dialogue [--half tune] [--failures] [--model NAME] [--some N]
-                                  [--only SYSTEM ...] [--quick] [--fresh] [--json FILE]
+                                  [--only SYSTEM ...] [--hidden] [--quick] [--fresh] [--json FILE]
 
 Conversations of 3 to 6 turns (`conversations.py` has their form) about two collections that the
 benchmark makes (`making.py`): the sample with dates, places and signs, and a folder of every kind
@@ -74,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="for what writes: smollm2, a URL, a hub id, obeying, smuggling",
     )
+    parser.add_argument(
+        "--hidden", action="store_true", help="conversations about media with instructions alone"
+    )
     parser.add_argument("--some", type=int, metavar="N", help="that many, drawn with a seed")
     parser.add_argument("--fresh", action="store_true", help="play what is kept anew")
     parser.add_argument("--language", choices=("en", "zh"), help="default: both")
@@ -89,6 +92,7 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     asked = [
         one for one in conversations(arguments.half)
         if arguments.language in (None, one.language)
+        and (not arguments.hidden or any("never" in turn.expect for turn in one.turns))
     ][:: QUICK if arguments.quick else 1]  # fmt: skip
     if arguments.some is not None:
         asked = drawn(asked, arguments.some)
