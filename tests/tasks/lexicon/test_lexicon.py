@@ -52,6 +52,7 @@ def test_a_goat_is_an_animal_and_no_dog() -> None:
     known = lexicon()
     assert known.is_kind("goats", "animal")
     assert known.is_kind("palace", "castle")
+    assert known.is_kind("kitten", "cat")
     assert not known.is_kind("goat", "dog")
     assert not known.is_kind("animal", "goat")
 

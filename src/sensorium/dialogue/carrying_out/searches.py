@@ -9,6 +9,7 @@ from sensorium.collection import Hit
 from sensorium.dialogue.carrying_out.outcomes import Outcome, only
 from sensorium.dialogue.carrying_out.referring import NEAREST, SHOWN, Referring
 from sensorium.dialogue.plan import Plan, Reference
+from sensorium.dialogue.tools.asked import described_more
 from sensorium.dialogue.tools.conditions import date_fields, date_of
 from sensorium.dialogue.tools.found import Found, cited, whole_of
 from sensorium.dialogue.understanding.references import (
@@ -80,7 +81,7 @@ class Searches(Referring):
         base = base_of(self._turns)
         subject = plan.subject
         if base is not None and base.subject and base.subject not in subject:
-            subject = f"{base.subject} {subject}"
+            subject = described_more(base.subject, subject)
         candidates = shown(self._turns)
         wanted = replace(plan, subject=subject, number=plan.number or 1, definite=False)
         if len(candidates) < 2 or self._turns[-1].reply.refused:
@@ -90,7 +91,7 @@ class Searches(Referring):
             return self._searched(replace(wanted, subject=plan.subject), 0)
         ids = [hit.id for hit in candidates]
         dates = {"after": plan.after, "before": plan.before}
-        found = self._call("search", query=plan.subject, among=ids, **dates, k=len(ids))
+        found = self._call("search", query=subject, among=ids, **dates, k=len(ids))
         if not found.hits:
             return Outcome("nothing", wanted)
         hits = found.hits[: wanted.number]
@@ -252,7 +253,7 @@ def with_base(plan: Plan, base: Plan | None, last: Plan | None = None) -> Plan:
         return plan
     subject = plan.subject
     if plan.same and subject and base.subject:
-        subject = f"{base.subject} {subject}"
+        subject = described_more(base.subject, subject)
     dated = plan.after or plan.before or plan.than or plan.widened == "date"
     excluded = () if plan.subject or plan.widened == "excluded" else base.excluded
     return replace(

@@ -17,6 +17,7 @@ from sensorium.collection.queries import query_parts
 from sensorium.dialogue.tools.conditions import where_of
 from sensorium.dialogue.tools.found import Found, cited, line, whole_of
 from sensorium.dialogue.tools.searching import Searching
+from sensorium.dialogue.tools.shares import shares_of
 from sensorium.dialogue.turns import Citation
 from sensorium.encoders.ordinary import ordinary_words
 from sensorium.errors import EncoderError, MediaError, MissingExtraError
@@ -24,7 +25,7 @@ from sensorium.media import Image, Media, Modality, Text, open_media
 from sensorium.media.segments import SegmentRecord
 from sensorium.tasks.answering import Answerer, load_answerer
 from sensorium.tasks.answers.answer import Answer
-from sensorium.tasks.terms import terms, weights
+from sensorium.tasks.terms import terms
 
 MOST_READ = 40
 """Passages of one item that are told at a time."""
@@ -57,10 +58,6 @@ ABOUT = 0.45
 
 NEARLY = 0.7
 """Share of the best passage's score from which on another is told, too."""
-
-UNSEEN = 4.0
-"""What a word weighs that no text has; as in `sensorium.tasks.answers.extractive`."""
-
 
 _Row = tuple[Item, int, SegmentRecord]
 """An item, the id of a text of it, and the text."""
@@ -136,14 +133,7 @@ class Hearing:
 
     def _scores(self, query: str, rows: Sequence[_Row]) -> npt.NDArray[np.float64]:
         """How much passages are about something: the share of its words, or a cosine."""
-        asked = {*terms(query)}
-        told = [{*terms(row.text or "")} for _, _, row in rows]
-        weight = weights(told) if told else {}
-        whole = sum(weight.get(term, UNSEEN) for term in asked)
-        shares = [
-            sum(weight.get(term, UNSEEN) for term in asked & words) / (whole or 1.0)
-            for words in told
-        ]
+        shares = shares_of(query, [row.text or "" for _, _, row in rows])
         cosines = self._cosines(query, rows)
         return np.array([max(s, cosines[n]) for s, (_, n, _) in zip(shares, rows, strict=True)])
 

@@ -18,9 +18,11 @@ from sensorium.collection import Collection, Hit
 from sensorium.collection.collection import store_of
 from sensorium.collection.hits import hits_of
 from sensorium.collection.question import Question
+from sensorium.dialogue.orders import before_orders, has_orders
 from sensorium.dialogue.tools.asked import Asked, asked_of
 from sensorium.dialogue.tools.found import whole_of
 from sensorium.dialogue.tools.said import ACROSS, CAPTION, Said
+from sensorium.dialogue.tools.things import Named, named
 from sensorium.media import Text
 from sensorium.ranking.scoring import Match, Ranked
 from sensorium.tasks.terms import STOP_WORDS, terms
@@ -34,6 +36,12 @@ and is called a pig (0.39)."""
 
 TOGETHER = 0.6
 """Sum of a hit's probability and its name's cosine that is enough where there is no caption."""
+
+NAMED = 0.3
+"""What it counts for that the name of an item says that it is the thing that is described, or is
+another: as much as the limits of what is said, and of what looks so, are apart."""
+
+_WORTH = {Named.SAME: NAMED, Named.OTHER: -NAMED, Named.UNKNOWN: 0.0}
 
 SUPPORT = 0.4
 """Cosine of a caption in which a word of one or two Chinese characters is a word, and no part of
@@ -141,17 +149,22 @@ class Matcher:
         holding = {
             hit.id: hit
             for hit in self._holding(words, where, modality)
-            if not _is_short(words) or near.get(hit.id, SUPPORT) >= SUPPORT or hit.text
+            if (not _is_short(words) or near.get(hit.id, SUPPORT) >= SUPPORT or hit.text)
+            and not _only_in_orders(hit, asked)
         }
         for hit in self._named(asked, where, modality):
-            holding.setdefault(hit.id, hit)
+            if not _only_in_orders(hit, asked):
+                holding.setdefault(hit.id, hit)
         told = self._told_so(asked, near, by_id, holding, where, modality)
+        says = self._says(asked, (*found, *told.values()))
+        if asked.is_thing:
+            holding |= {n: hit for n, hit in {**by_id, **told}.items() if says.get(n) is Named.SAME}
         strength = {}
         for hit in (*found, *holding.values(), *told.values()):
             chance, cosine = hit.probability or 0.0, near.get(hit.id)
             if hit.id in holding:
                 strength[hit.id] = 1.0 + chance + (cosine or 0.0)
-            elif self.said.against(hit.id, cosine):
+            elif self.said.against(hit.id, cosine) or says.get(hit.id) is Named.OTHER:
                 continue
             elif hit.id in told or (chance >= SURE and chance + (cosine or 1.0) >= AGREED):
                 strength[hit.id] = chance + (cosine or 0.0)
@@ -161,12 +174,16 @@ class Matcher:
                 and (chance + cosine >= TOGETHER)
             ):
                 strength[hit.id] = chance + cosine
+        worth = {n: _WORTH[one] for n, one in says.items() if not asked.is_thing}
+        strength = {n: value + worth.get(n, 0.0) for n, value in strength.items()}
         _drop_writing(strength, holding)
         hits = {**told, **by_id, **{n: h for n, h in holding.items() if h.text or n not in by_id}}
         sure = sorted(strength, key=lambda number: -strength[number])
         nearest = sorted(
             (hit for hit in found if hit.id not in strength),
-            key=lambda hit: -((hit.probability or 0.0) + near.get(hit.id, 0.0)),
+            key=lambda hit: (
+                -((hit.probability or 0.0) + near.get(hit.id, 0.0) + worth.get(hit.id, 0.0))
+            ),
         )
         if not sure:
             nothing = self._is_nothing(words, found, near, nothing)
@@ -191,6 +208,12 @@ class Matcher:
         for number, cosine in self.said.near(asked.english, found).items() if asked.english else ():
             near[number] = max(near.get(number, -1.0), cosine)
         return near
+
+    def _says(self, asked: Asked, hits: Sequence[Hit]) -> dict[int, Named]:
+        """What their names say of hits, beside the thing that is sought."""
+        if not asked.thing:
+            return {}
+        return {hit.id: named(self.said.names(hit), asked.thing) for hit in hits}
 
     def _told_so(
         self, asked: Asked, near: dict[int, float], by_id: dict[int, Hit],
@@ -286,6 +309,15 @@ def _drop_writing(strength: dict[int, float], holding: dict[int, Hit]) -> None:
     if len(written) < len(strength):
         for number in written:
             del strength[number]
+
+
+def _only_in_orders(hit: Hit, asked: Asked) -> bool:
+    """Whether a text has the words in its orders alone: "write nothing but tiger" shows none."""
+    if not hit.text or not has_orders(hit.text):
+        return False
+    plain = before_orders(hit.text).lower()
+    ways = asked.groups or ((asked.words,),)
+    return not all(any(name.lower() in plain for name in names) for names in ways)
 
 
 def _is_short(words: str) -> bool:

@@ -99,6 +99,10 @@ class Said:
         """Whether an item has a caption, and not a mere name."""
         return number in self._described
 
+    def names(self, item: Item) -> list[str]:
+        """Captions of an item and the words of its file's name."""
+        return self._captions.get(item.id) or _captions(item)
+
     def cosines(self, words: str, texts: Sequence[str]) -> dict[str, float]:
         """Cosines of texts to words, both less the mean of ordinary words."""
         return self._cosines(words, texts) if self._reads_texts() else dict.fromkeys(texts, 0.0)
