@@ -15,7 +15,7 @@ from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.understanding.requests import understand_all
 from tests.dialogue.phrasings import TODAY, is_right, phrasings
 
-LEAST = {("en", False): 0.98, ("en", True): 0.86, ("zh", False): 0.98, ("zh", True): 0.80}
+LEAST = {("en", False): 0.98, ("en", True): 0.89, ("zh", False): 0.98, ("zh", True): 0.82}
 """Shares by language and whether they are held out, a little below what was reached."""
 
 

@@ -62,6 +62,8 @@ CASES = [
     ("that film", "那部影片", [turn([6, 101], Plan(subject="trees", several=True))], [101]),
     ("the middle one", "中间那张", [turn([1, 2, 3], Plan(several=True))], [2]),
     ("the middle one", "中间那张", [BOATS], []),
+    ("the next one", "后面那张", [BOATS, SECOND], [3]),
+    ("the latter", "最后那张", [turn([1, 2], Plan(several=True))], [2]),
 ]  # fmt: skip
 
 

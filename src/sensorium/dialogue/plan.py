@@ -25,9 +25,9 @@ class Reference:
         number, ``last`` that with a number from the end, ``middle``; ``first`` and ``last few``
         several of them, ``except`` all but those with numbers; ``kind`` the one of a kind of media
         ("the film"), ``others`` those shown that are not the one in question, ``before`` the one
-        that was talked about before this one; ``turn`` what the answer with a number showed, from
-        the end where it is below 0, ``citation`` what ``[2]`` of the last answer was, ``given``
-        what the person gave in a turn before.
+        that was talked about before this one, ``next`` that after it in the list; ``turn`` what the
+        answer with a number showed, from the end where it is below 0, ``citation`` what ``[2]`` of
+        the last answer was, ``given`` what the person gave in a turn before.
     number : int
         From 1; -1 is the last. Of "others" how many, 0 for all.
     modality : str

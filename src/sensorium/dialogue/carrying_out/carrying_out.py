@@ -131,6 +131,8 @@ class Carrying(Films):
         resolved = self._resolved(plan.reference or Reference("those"))
         if plan.reference is None and len(resolved.hits) < 2:
             resolved = self._resolved(Reference("two"))  # those of the last two replies
+        if plan.order and plan.reference is None and not (resolved.hits or resolved.among):
+            return self._searched(replace(plan, intent="find", number=1), 0)
         if problem := self._unclear(plan, resolved):
             return problem
         ids = [hit.id for hit in resolved.hits]

@@ -133,6 +133,8 @@ def _scanned(
         reference = Reference("two")
     if intent == "quote" and reference is not None:
         intent = "read"  # "read me what is written on the third one"
+    if intent == "compare":
+        scan.rest = words.POINTING.sub("", scan.rest)
     excluded = (*meant.excluded, *_excluded(scan))
     few = scan.take(words.FEW) is not None
     match = scan.take(words.MANY)
@@ -192,9 +194,13 @@ def _intent(scan: Scan) -> tuple[str, str, str, bool]:
         return (
             "compare",
             "",
-            orders.get(compared["more"] or (compared["first"] and "早") or "", ""),
+            orders.get(
+                compared["more"] or compared["bare"] or (compared["first"] and "早") or "", ""
+            ),
             True,
         )
+    if (named := scan.take(words.FACT_NOUN)) is not None:
+        return "facts", next(fact for fact in words.FACT_NOUNS if named[fact]), "", True
     for fact, pattern in words.FACTS:
         if scan.take(pattern) is not None:
             return "facts", fact, "", True
@@ -233,6 +239,7 @@ def _excluded(scan: Scan) -> tuple[str, ...]:
     found = []
     for match in scan.take_all(words.NOT):
         said = match["what"] or match["what0"]
+        said = words.ALL_RIGHT.sub("", said)
         for part in re.split(r"、|和|或者?|与|以及|也(?:不要|没有|不含)", said):
             if thing := _edged(
                 re.sub(rf"^一?{words.MEASURE}", "", part) if len(part) > 2 else part

@@ -40,9 +40,11 @@ _TOO = re.compile(r"(?<=\w)(?:也要|也行|也可以)(?=\W*$)|^也(?=有|要|�
 _WHAT_OF = re.compile(r"呢(?=[？?。！!\s]*$)")
 _OF = re.compile(r"的(?:有吗|有没有|呢|吗)?[？?。！!\s]*$")
 _IS_OF_ALL = re.compile(rf"{ANY_KIND}|[几\d一两三四五六七八九十]{MEASURE}")
+_ATTRIBUTE = re.compile(r"[拍里上天色年边下外季夜]的(?:呢|吗)?[？?。！!]*$")
 _WIDENED = (
     ("date", re.compile(
-        r"^(?:哪一?年|什么时候|哪天|什么时间|任何时候|几月)(?:拍)?的?(?:都)?(?:行|可以|好"
+        r"^(?:别的|其他|其它)(?:年份|时间|日期|年代)(?:的)?(?:呢|也行|也可以|也要)?\W*$"
+        r"|^(?:哪一?年|什么时候|哪天|什么时间|任何时候|几月)(?:拍)?的?(?:都)?(?:行|可以|好"
         r"|无所谓|要)\W*$"
         r"|^(?:不限|不管|不论|无论|忽略|去掉|不看)(?:年份|时间|日期|年代|什么时候|哪一?年|何时).*$"
         r"|^(?:年份|时间|日期|年代)(?:不限|无所谓|都行|随意)\W*$|^(?:所有|任何|全部)(?:年份"
@@ -63,7 +65,7 @@ def going_on(text: str) -> GoingOn:
         if pattern.match(text):
             return GoingOn("", continues=True, widened=name)
     rest = text
-    is_bare = not re.match(r"^那(?!有|没)", text)
+    is_bare = not re.match(r"^那(?!有|没)", text) or _ATTRIBUTE.search(text) is not None
     for pattern in (_CORRECTION, _BACK_TO):
         if (match := pattern.match(rest)) is not None and re.search(r"\w", rest[match.end() :]):
             rest = rest[match.end() :]

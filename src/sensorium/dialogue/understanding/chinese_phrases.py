@@ -112,11 +112,21 @@ def _unwanted(match: re.Match[str]) -> Meant:
 
 
 def _described(match: re.Match[str]) -> Meant:
+    if (without := _without(match)) is not None:
+        return Meant(excluded=(without,), definite=True)
     words = _group(match, "what").rstrip("的") + _group(match, "noun")
     return Meant(described=words, definite=True)
 
 
+def _without(match: re.Match[str]) -> str | None:
+    """What the described lacks: "没有人的那张"."""
+    said = re.match(r"(?:没有|没|不带|不含|无)(.+)", _group(match, "what").rstrip("的"))
+    return said[1] if said is not None else None
+
+
 def _those(match: re.Match[str]) -> Meant:
+    if (without := _without(match)) is not None:
+        return Meant(Reference("those"), excluded=(without,))
     said = _group(match, "n")
     words = _group(match, "what").rstrip("的")
     return Meant(Reference("those"), described=words, number=number_of(said) if said else 0)
@@ -147,14 +157,15 @@ _ORDERS = {
 }  # fmt: skip
 _MOST = r"(?P<order>[最更](?:早|旧|老|新|晚|近|大|小|长|短)|较(?:早|新|大|小|长|短)|旧|老|新|早)"
 _GIVEN = (
-    r"(?:刚才|之前|刚刚|最初|一开始)?我(?:刚才|之前|刚刚|最初|一开始)?(?:给|发|传|上传|提供"
+    r"(?:刚才|之前|刚刚|最初|一开始)?我(?:刚才|之前|刚刚|刚|最初|一开始)?(?:给|发|传|上传|提供"
     r"|发送|附)"
     r"(?:给|过|了|来|上)*(?:你|您)?(?:看|的)*"
 )
 _FIRSTLY = r"(?:一开始|最开始|最初|最早|起初|最先)"
 _FOUND = r"(?:找|给|展示|显示|看|列出|说)(?:到|出|出来|我|的|了|过|给我看|看)*"
+_TOLD = r"(?:说|提|引用|给|找|显示|念|讲)(?:到|过|的|了|出)*"
 _ANSWER = r"(?:回答|答案|答复|回复|回应)"
-_BEFORE = r"(?:刚才|之前|以前|前面|先前|前)"
+_BEFORE = r"(?:刚才|刚刚|之前|以前|前面|先前|前)"
 
 
 def _rule(leaves: str, build: Callable[[re.Match[str]], Meant], *patterns: str) -> Rule:
@@ -186,14 +197,23 @@ _RULES = (
     _rule(
         "它", lambda match: Meant(Reference("turn", number_of(_group(match, "n") or "一"))),
         rf"(?:回到)?(?:你|您|我)?的?第(?P<n>{NUMBER})[个次条轮]?(?:的)?(?:{_ANSWER}|问题|提问)",
+        rf"^(?:回到)?{_FIRSTLY}的?(?:那|这)(?:些|一)?(?:{MEASURE})?(?:{ANY_KIND})?(?=\W*$)",
         rf"(?:你|您)?{_FIRSTLY}(?:你|您)?{_FOUND}(?:那|这)?(?:些|一)?(?:{MEASURE})?"
         rf"(?:{ANY_KIND})?(?:是什么)?",
     ),
+    _rule("它", _one("before", 2), rf"上上(?:一)?{MEASURE}{_K}"),
+    _rule("它", _one("next"), rf"(?<![一最])(?:下|后|后面|接下来)(?:的)?(?:那)?(?:一)?"
+        rf"(?!页){MEASURE}{_K}(?=是|在|写|拍|的|吗|呢|\W*$)"),
+    _rule("它", _one("it"), rf"(?:你|您)?(?:刚才|刚刚|之前){_TOLD}(?:那|这)?(?:一)?{MEASURE}?"
+        rf"(?P<k>{ANY_KIND})"),
+    _rule("它", _noun, rf"(?:你|您)?(?:刚才|刚刚|之前){_TOLD}(?:那|这)(?:一)?(?:{MEASURE}|封"
+        rf"|本)?{_THING}{_ENDS}"),
+    _rule("它", _ordinals, rf"^(?:是)?(?P<n>{_NTH})[，,]?(?:而)?不是{_NTH}(?=\W*$)"),
     _rule(
         "它", _one("before"),
         rf"(?:再)?(?:回到)?{_BEFORE}(?:的)?(?:那|这|一|上一|那一){MEASURE}{_K}(?![页回答])",
         rf"(?:回到)?上一?[个张]{_K}(?=\W*$)", rf"(?:回到)?上(?:一)?{MEASURE}{_K}(?=是|在|写|拍"
-        rf"|的|吗|呢|\W*$)",
+        rf"|的|吗|呢|一样|有|比|\W*$)",
     ),
     _rule("它们", _except,
           rf"(?:除了?|除去|不要|去掉|排除|删掉)(?P<n>{_NTH}(?:{_AND}{_NTH})*)(?:以外|之外|外)?"
@@ -205,7 +225,8 @@ _RULES = (
           rf"(?P<n>第?{NUMBER}号(?:{_AND}{NUMBER}号)+)"),
     _rule("它们", _counted("last few"),
           rf"(?:最后|末尾|后面?)(?:的)?(?P<n>{_TWO_UP}){MEASURE}{_K}"),
-    _rule("它们", _counted("first"), rf"(?:最)?前(?:面)?(?:的)?(?P<n>{_TWO_UP}){MEASURE}{_K}"),
+    _rule("它们", _counted("first"),
+          rf"(?:最)?前(?:面)?(?:的)?(?:那)?(?P<n>{_TWO_UP}){MEASURE}{_K}"),
     _rule("它", _one("last"), rf"(?:最后|末尾|最末|末了)(?:的)?(?:一|那一?"
         rf"|这一?)?{MEASURE}{_K}(?!页)",
           rf"最后(?:的)?(?:一|那)(?:{MEASURE})?(?P<k>{ANY_KIND})"),
@@ -221,12 +242,12 @@ _RULES = (
     _rule("它们", _others, rf"(?:其他|其它|其余|剩下|剩余)(?:的)?(?:那|这)?(?:几{MEASURE}|些)?{_K}",
           rf"^不是(?:这|那)(?:一)?{MEASURE}(?:{ANY_KIND})?(?=\W*$)"),
     _rule("它们", _one("two"), rf"(?<!的)(?<!那)(?:这|那)?两{MEASURE}{_K}(?=都|一起|有什么|哪"
-        rf"|比|$)(?:都要?|一起)?", r"两者(?:都)?"),
+        rf"|比|里|中|当中|$)(?:都要?|一起|里面?|当中|中)?", r"两者(?:都)?"),
     _rule("它", _most,
           rf"(?:其中|它们(?:当中|之中|里面?)?|这些(?:里面?|当中|之中)?|那些(?:里面?|当中"
           rf"|之中)?)(?:的)?{_MOST}的?(?:那|一|这)?(?:一)?(?:{MEASURE}{_K})?",
           rf"(?:^|(?<=[，,\x1f])){_MOST}(?:一点|一些|些)?的?(?:那|这)(?:一)?{MEASURE}{_K}"),
-    _rule("", _mosts, rf"{_MOST}的?(?:几|(?P<n>{_TWO_UP})){MEASURE}{_K}"),
+    _rule("", _mosts, rf"{_MOST}(?:拍|照|录|写)?的?(?:几|(?P<n>{_TWO_UP})){MEASURE}{_K}"),
     _rule(
         "", _unwanted,
         rf"(?:但是?)?{_DROP}(?:掉)?(?P<what>[^\x1f，,。；;？?！!]*?)的?(?:那|这)(?:一)?"

@@ -57,6 +57,7 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     if goes.widened:
         return Plan(continues=True, widened=goes.widened, question=said)
     scan = Scan(goes.rest)
+    page = scan.take(words.PAGE)
     few = scan.take(words.IF)
     scan.rest, meant = take_phrase(frames.without_relatives(scan.rest))
     scan.rest = frames.without_relatives(scan.rest)
@@ -64,7 +65,7 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
         if judged.reference is not None and meant is not None and meant.reference is not None:
             judged = replace(judged, reference=meant.reference)
         return replace(judged, question=said)
-    plan = _scanned(scan, today, given, goes.rest, meant)
+    plan = _scanned(scan, today, given, goes.rest, meant, page)
     if few and few["n"]:
         plan = replace(plan, number=number_of(few["n"]))
     adds = bool(goes.adds and plan.subject) and plan.intent == "find" and not given
@@ -95,7 +96,14 @@ def _judged(text: str, given: int) -> Plan | None:
     )  # fmt: skip
 
 
-def _scanned(scan: Scan, today: datetime.date, given: int, plain: str, meant: Meant | None) -> Plan:
+def _scanned(
+    scan: Scan,
+    today: datetime.date,
+    given: int,
+    plain: str,
+    meant: Meant | None,
+    page: re.Match[str] | None,
+) -> Plan:
     """A plan by the classes of words that are found, in the order in which they bind."""
     meant = meant or Meant()
     second = _second(scan)
@@ -108,7 +116,6 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str, meant: Me
         relevant = scan.take(words.WRONG) is None
         scan.take(words.RIGHT)
     when = next((name for name, pattern in words.WHEN if scan.take(pattern)), "")
-    page = scan.take(words.PAGE)
     named = (
         scan.take(words.NAMED_ITEM)
         if intent in ("listen", "read", "transcribe") and (not given)
@@ -122,6 +129,9 @@ def _scanned(scan: Scan, today: datetime.date, given: int, plain: str, meant: Me
     if given and meant.definite and meant.reference is not None:
         meant = replace(meant, reference=None, definite=False)  # "this instrument" was given
         reference, means_given = None, True
+    elif meant.definite and meant.reference is None:
+        scan.take_all(words.IT)  # "the one with the umbrella, where was it taken"
+        reference, means_given = None, False
     elif meant.reference is not None:
         reference, means_given = meant.reference, False
     elif meant.definite:
@@ -225,6 +235,10 @@ def _intent(scan: Scan) -> tuple[str, str, str]:
             "shorter": "shortest", "taken first": "oldest", "earlier": "oldest", "later": "newest",
         }.get(more, more)  # fmt: skip
         return "compare", "", order
+    if (named := words.FACT_NOUN.match(scan.rest)) is not None:
+        scan.take(words.FACT_NOUN)
+        scan.rest = f"{scan.rest} it" if named["its"] else scan.rest
+        return "facts", next(fact for fact in words.FACT_NOUNS if named[fact]), ""
     for fact, pattern in words.FACT:
         if scan.take(pattern) is not None:
             scan.take(re.compile(r"\b(?:taken|made|shot|recorded|photographed|filmed|created)\b"))
@@ -314,6 +328,9 @@ def _is_plural(subject: str) -> bool:
 
 def _settled(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
     """Settle what only the whole of a request tells."""
+    is_bare = not (plan.subject or plan.has_conditions) and plan.intent == "find"
+    if plan.same and plan.reference is not None and is_bare:  # "the same question for the third"
+        return replace(plan, intent="pick", same=False, continues=True)
     if plan.intent == "quote" and plan.reference is not None and plan.reference.kind == "turn":
         return replace(plan, intent="pick")
     if plan.second is not None:
@@ -326,7 +343,7 @@ def _settled(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
         return replace(plan, intent="find", fact="similar")
     if plan.when and plan.intent in ("find", "look", "moment") and not plan.subject:
         return replace(plan, intent="listen")
-    if plan.page and plan.intent in ("find", "look"):
+    if plan.page and plan.intent in ("find", "look", "listen", "answer"):
         return replace(plan, intent="read")
     if asked or plan.same or plan.definite:
         return plan

@@ -15,10 +15,12 @@ _YEAR = r"(?:1[89]\d\d|20\d\d)"
 _NO = r"(?:no+|nope|sorry|actually|wait|oh|ah|hm+|rather|wrong|not\s+that(?:\s+one)?)"
 _CORRECTION = re.compile(
     rf"^\W*(?:{_NO}[\s,.!;:-]+)*(?:but\s+)?(?:(?:what\s+)?(?:i|we)\s+(?:actually\s+|really\s+)?"
-    r"(?:mean|meant|(?:was|am)\s+(?:asking|looking|searching)\s+(?:for|about)|said|asked\s+for|wanted)"
+    r"(?:mean|meant|(?:was|am)\s+(?:asking|looking|searching)\s+(?:for|about)|said|asked\s+for"
+    r"|wanted)"
     r"(?:\s+(?:is|was|to\s+(?:see|find|have|say|ask(?:\s+for)?)))*\b[\s,:]*)"
     rf"|^(?!\W*no\.\s*\d)\W*(?:{_NO}\s*[,.!;:-]+\s*|no+\s+(?=no+\s*[,.!;:-]))+"
-    r"|^\W*(?:correction\s*[:,-]|rather(?=\s+(?:the|an?)\b)|make\s+(?:it|that)|change\s+(?:it|that)\s+to"
+    r"|^\W*(?:correction\s*[:,-]|rather(?=\s+(?:the|an?)\b)|make\s+(?:it|that)|change\s+(?:it"
+    r"|that)\s+to"
     r"|that\s+is\s+not\s+what\s+i\s+\w+(?:\s+for)?\s*[,.;:-]+\s*i\s+\w+(?:\s+for)?)[\s,]*"
 )
 _MEANT_LATER = re.compile(r"[\s,]+i\s+(?:mean|meant)\W*$")
@@ -29,7 +31,8 @@ _NOT_BUT = re.compile(
 _BUT_NOT_KIND = re.compile(rf"\s*,\s*(?:and\s+)?not\s+(?:the\s+|an?\s+)?(?:{ANY_KIND})(?=\W*$)")
 _CONTINUES = re.compile(
     r"^\W*(?:(?:and|but|or|then|so)?[\s,]*(?:what|how)\s+about\b[\s,]*"
-    r"|(?:and|but|or)\s+(?:also\s+)?(?!without\b|except\b|not\b)|(?:and|but|or)\s+(?=without\b|except\b|not\b)"
+    r"|(?:and|but|or)\s+(?:also\s+)?(?!without\b|except\b|not\b)|(?:and|but|or)\s+(?=without\b"
+    r"|except\b|not\b)"
     r"|(?:now|then|also)\b[\s,]*(?:only\s+|just\s+)?|(?:only|just)\b\s*)+"
 )
 _ASWELL = re.compile(r"(?<=\w)\s*,?\s+(?:too|as\s+well)(?=\W*$)")
@@ -38,7 +41,8 @@ _NARROW = re.compile(
     r"|the\s+\w+)\s+)?(?:down\s+)?(?:to|by)\s+(?:only\s+|just\s+)?"
 )
 _PLACE_FIRST = re.compile(
-    r"^\W*(?:with(?!out)|in|at|on|under|near|by|beside|behind|during|against|inside|one\s+with"
+    r"^\W*(?:ones?\s+)?(?:taken\s+)?(?:with(?!out)|in|at|on|under|near|by|beside|behind|during"
+    r"|against|inside|one\s+with"
     r"|ones\s+with|made\s+of|full\s+of)\s+(?=\w)"
 )
 _BACK_TO = re.compile(
@@ -47,11 +51,15 @@ _BACK_TO = re.compile(
 
 _WIDENED = (
     ("date", re.compile(
-        r"^\W*(?:(?:from|in|of|at)\s+)?(?:any|all|every|whatever|whichever)\s+(?:years?|dates?|times?|months?)\W*$"
-        r"|^\W*(?:no\s+matter|regardless\s+of|never\s+mind|whatever)\s+(?:the\s+)?(?:when|dates?|years?|time|which\s+year"
+        r"^\W*(?:(?:from|in|of|at)\s+)?(?:any|all|every|other|whatever|whichever)\s+(?:years?"
+        r"|dates?|times?|months?)(?:\s+(?:too|as\s+well))?\W*$"
+        r"|^\W*(?:no\s+matter|regardless\s+of|never\s+mind|whatever)\s+(?:the\s+)?(?:when"
+        r"|dates?|years?|time|which\s+year"
         r"|what\s+year|how\s+old)\b[^,]*$|^\W*whenever\W*$"
-        r"|^\W*(?:forget|drop|ignore|without|skip|remove|lift|not\s+by)\s+(?:about\s+)?the\s+(?:dates?|years?|time|period)\b[^,]*$"
-        rf"|^\W*not\s+(?:only|just)\s+(?:those\s+)?(?:from\s+|in\s+|of\s+)?(?:{_YEAR}|last\s+\w+|this\s+\w+)\W*$",
+        r"|^\W*(?:forget|drop|ignore|without|skip|remove|lift|not\s+by)\s+(?:about\s+)?the\s+"
+        r"(?:dates?|years?|time|period)\b[^,]*$"
+        rf"|^\W*not\s+(?:only|just)\s+(?:those\s+)?(?:from\s+|in\s+|of\s+)?(?:{_YEAR}"
+        rf"|last\s+\w+|this\s+\w+)\W*$",
     )),
     ("kind", re.compile(
         r"^\W*(?:of\s+)?(?:any|all|every|whatever|no\s+matter\s+what|no\s+matter\s+which)"
@@ -113,7 +121,7 @@ def going_on(text: str) -> GoingOn:
     rest = _ASWELL.sub("", rest) if _is_short(rest) else rest
     continues = rest != text
     first = _PLACE_FIRST.match(rest)
-    adds = first[0].strip().removeprefix("ones ").removeprefix("one ") if first else ""
+    adds = re.sub(r"^\W*(?:ones?\s+)?(?:taken\s+)?", "", first[0]).strip() if first else ""
     return GoingOn(rest, continues or is_only, adds)
 
 

@@ -201,13 +201,15 @@ _DROP = (
     r"\s+(?:want|need|like|mean|show(?:\s+me)?))"
 )
 _ENDS = (  # what may follow a numeral that means an item, and is no noun of its own
-    r"(?=\W*$|\s*[,.;:?!)]|\s+(?:is|are|was|were|has|have|does|do|did|can|taken|made|shot|from|shows?"
+    r"(?=\W*$|\s*[,.;:?!)]|\s+(?:is|are|was|were|has|have|does|do|did|can|taken|made|shot|from"
+    r"|shows?"
     r"|says?|say|again|please|too|also|then|now|instead|with|without|in|on|at|and|or|to|about|look"
-    r"|thanks|up|out|here|there|an?|or)\b)"
+    r"|thanks|called|up|out|here|there|an?|or)\b)"
 )
 _MORE = (
-    r"(?!\s+(?:taken|made|shot|from)\W*$)(?=\s+(?:with|without|from|in|on|at|by|near|under|behind|above|beside|beneath|between|against"
-    r"|next|where|that|which|who|whose|of|about|taken|made|shot|to\s+the|[a-z]+ing)\b)"
+    r"(?!\s+(?:taken|made|shot|from)\W*$)(?=\s+(?:with|without|from|in|on|at|by|near|under"
+    r"|behind|above|beside|beneath|between|against"
+    r"|next|where|that|which|who|whose|of|about|taken|made|shot|to\s+the|[a-z]+ing)\b\W+\w)"
 )
 _NO_NOUN = (
     r"(?:is|are|was|were|has|have|had|shows?|looks?|says?|can|could|do|does|did|means?|will|would"
@@ -216,7 +218,8 @@ _NO_NOUN = (
     r"|made|other|same|kind|sort|much|many|last|first|next|right|wrong|what|not|it|i|you|we|an?"
     r"|the|two|three|four|five|collection|library|archive|folder|be|been|being|goes?|comes?|only"
     r"|contain(?:s|ing)?|depict(?:s|ed)?|question|answer|case|order|summer|winter|spring|autumn"
-    r"|appears?|happens?|starts?|begins?|instead|previous|earlier|former|middle|rest|actual|part|piece|scene|sentence|animal|thing)"
+    r"|appears?|happens?|starts?|begins?|instead|previous|earlier|former|middle|rest|actual"
+    r"|part|piece|scene|sentence|animal|thing)"
 )
 _ADJECTIVES = rf"(?P<what>(?!{_NO_NOUN}\b)[a-z-]+(?:\s+(?:and\s+)?(?!{_NO_NOUN}\b)[a-z-]+){{0,2}}?)"
 SUPERLATIVES = {
@@ -254,9 +257,14 @@ def _rule(leaves: str, build: Callable[[re.Match[str]], Meant], *patterns: str) 
 
 
 _NO_COMPARISON = (
-    rf"(?!\s+(?:is|are|was|were)\s+(?:the\s+)?(?:{'|'.join(SUPERLATIVES.values())}|taken\s+first|like"
+    rf"(?!\s+(?:is|are|was|were)\s+(?:the\s+)?(?:{'|'.join(SUPERLATIVES.values())}"
+    rf"|taken\s+first|like"
     r"|(?:in|on)\s+(?:the|this|that)\s+(?:film|video|movie|clip|recording)))"
     r"(?!\s+(?:is|are|looks?)\s+(?:\w+\s+)?(?:like|similar))"
+)
+_MENTIONED = (
+    r"(?:that\s+|which\s+)?you\s+(?:have\s+|had\s+|just\s+)*(?:showed|shown|mentioned|quoted|cited"
+    r"|named|found|read|told|described)(?:\s+me)?(?:\s+(?:before|earlier|just\s+now))?"
 )
 _CITED = r"(?:source|citation|reference|footnote|quotation|quote)"
 _RULES = (
@@ -299,6 +307,20 @@ _RULES = (
         r"\b(?:back|return)\s+to\s+the\s+(?:previous|earlier|one\s+before)(?:\s+one)?\b",
         rf"\b(?:what|the\s+{THING})\s+(?:that\s+)?{_SHOWED}\s+(?:before|earlier)\b",
     ),
+    _rule(
+        "it", lambda match: _reference("next", 1, match),
+        rf"\bthe\s+(?:next|following)\s+(?P<k>one|{_SINGULAR})\b",
+        rf"\bthe\s+(?P<k>one|{_SINGULAR})\s+after(?:\s+(?:that|this|it)(?:\s+one)?)?(?=\W*$)",
+    ),
+    _rule("it", lambda match: _reference("it", 1, match),
+          rf"\b(?:the|that)\s+(?P<k>one|{_SINGULAR})\s+{_MENTIONED}"),
+    _rule("it", _noun, rf"\b(?:the|that)\s+(?P<what>(?!{_NO_NOUN}\b)[a-z-]+)\s+{_MENTIONED}"),
+    _rule("it", lambda _: Meant(Reference("last", 1)), r"\bthe\s+latter\b"),
+    _rule("it", lambda _: Meant(Reference("ordinal", 1)), rf"\bthe\s+former\b(?!\s+(?:one"
+        rf"|{ANY_KIND}))"),
+    _rule("it", _ordinals, rf"(?P<n>\b{_NUMBERED})(?:\s+{THING})?\s*,?\s*"
+        rf"(?:and\s+)?not\s+{_NUMBERED}"
+                           rf"(?:\s+{THING})?\b{_ENDS}"),
     _rule("it", _ordinals,
           rf"\bnot\s+{_NUMBERED}(?:\s+{THING})?\s*,?\s*(?:but\s+)?(?P<n>{_NUMBERED}){_K}\b{_ENDS}"),
     _rule("them", _except,
@@ -350,7 +372,8 @@ _RULES = (
           rf"\b(?:the|that)\s+other\s+(?P<one>one|{_SINGULAR})\b{_OF}",
           r"\b(?:the|that)\s+(?P<one>other)\b(?=\W*$|\s*[,.;?!])"),
     _rule("them", _others, rf"\b(?:all\s+)?the\s+(?:other|remaining){_K}\b{_OF}"),
-    _rule("them", _others, r"^\W*not\s+(?:that|this|it)(?:\s+one)?\W*$"),
+    _rule("them", _others, r"^\W*not\s+(?:that|this|it)(?:\s+one)?\W*$",
+          r"^\W*(?:that|this|it)\s+is\s+not\s+the\s+(?:right\s+)?one(?:\s+i\s+[a-z ]+)?\W*$"),
     _rule("it", _most,
           rf"\bthe\s+(?:(?P<n>{_COUNT})\s+)?{_SUP}(?:\s+(?:one|{_SINGULAR}))?\s+{_PART}"
           rf"(?:\s+{THING})?\b", rf"\bthe\s+{_SUP}\s+one\b"),
@@ -367,7 +390,7 @@ _RULES = (
     _rule("it", _described, rf"\b(?:the|that)\s+{_ADJECTIVES}\s+(?P<h>one)\b"),
     _rule("them", _described, rf"\b(?:the|those|these)\s+{_ADJECTIVES}\s+(?P<h>ones)\b"),
     _rule("them", _several, rf"\bthe\s+(?P<n>two|three|four|five)(?:\s+ones|\s+{THING})?{_MORE}"),
-    _rule("them", _described, rf"\b(?P<h>(?:the\s+)?ones|those)(?:\s+{THING})?{_MORE}"),
+    _rule("them", _described, rf"\b(?P<h>the\s+ones|those)(?:\s+{THING})?{_MORE}"),
     _rule("it", _described, rf"\b(?:the|that)\s+(?P<h>one){_MORE}(?!\s+(?:you|i|we)\b)"),
     _rule("it", _of_kind, rf"\b(?:the|that)\s+(?:{_SINGULAR}){_MORE}(?!\s+(?:you|i|we)\b)"),
     _rule(
@@ -378,7 +401,8 @@ _RULES = (
     ),
     _rule(
         "them", _described,
-        rf"\b(?:which|what)\s+(?P<h>(?:ones|of\s+(?:them|these|those)))(?:\s+(?:two|three|four|five))?"
+        rf"\b(?:which|what)\s+(?P<h>(?:ones|of\s+(?:them|these|those)))(?:\s+(?:two|three|four"
+        rf"|five))?"
         rf"{_NO_COMPARISON}\s+(?:are|have|were|show|do)\s+(?=\w)",
     ),
     _rule(

@@ -73,10 +73,12 @@ HOLDS = _of(
     r"what\s+is\s+(?:in\s+)?here(?=\W*$)", r"what\s+kinds?\s+of\s+(?:media|files|things|items)",
 )  # fmt: skip
 MORE = re.compile(
-    rf"^(?!\W*the\s+others)\W*(?:(?:show|give)\s+(?:me\s+)?|any\s+|some\s+|the\s+|(?:{ENGLISH_NUMBER}|\d+)\s+)*"
-    r"(?:more|next|others?(?=\W*$)|further|anything\s+else)"
+    rf"^(?!\W*the\s+others)\W*(?:(?:show|give)\s+(?:me\s+)?|any\s+|some\s+|the\s+|"
+    rf"(?:{ENGLISH_NUMBER}|\d+)\s+)*"
+    r"(?:more|next(?!\s+one\b)|others?(?=\W*$)|further|anything\s+else)"
     r"(?:\s+(?:of\s+(?:them|these|those)|please|results?|ones?|hits?|page))*\W*$"
-    r"|^\W*(?:are\s+there|is\s+there|do\s+(?:you|i)\s+have|what)\s+(?:any\s+|anything\s+)?(?:more|else|others?)"
+    r"|^\W*(?:are\s+there|is\s+there|do\s+(?:you|i)\s+have|what)\s+(?:any\s+|anything\s+)?"
+    r"(?:more|else|others?)"
     r"(?:\s+of\s+(?:them|these|those))?\W*$|^\W*(?:go\s+on|continue|keep\s+going"
     r"|(?:is|was)\s+(?:that|this|it)\s+(?:all|everything))\W*$"
 )
@@ -111,10 +113,12 @@ WHEN = (
         r"|shown)|happens|happened|follows)\s+(?:right\s+)?"
         r"(?:after|next)(?:\s+(?:it|that"
         r"|this))?(?:wards)?", r"what\s+(?:is\s+)?next", r"what\s+follows",
-        r"after\s+(?:it|that|this)(?=\W*$)", r"the\s+(?:next|following)\s+page|the\s+page\s+after",
+        r"after\s+(?:it|that|this)(?=\W*$)", r"afterwards|later\s+on", r"the\s+(?:next"
+        r"|following)\s+page|the\s+page\s+after",
     )),
     ("before", _of(
-        r"(?:what\s+)?(?:comes?|came|(?:is|was)\s+(?:said|shown)|happens|happened)\s+(?:right\s+|just\s+)?"
+        r"(?:what\s+)?(?:comes?|came|(?:is|was)\s+(?:said|shown)|happens|happened)\s+"
+        r"(?:right\s+|just\s+)?"
         r"before(?:\s+(?:it|that|this))?",
         r"before\s+(?:it|that|this)(?=\W*$)", r"the\s+previous\s+page|the\s+page\s+before",
     )),
@@ -138,13 +142,15 @@ SECOND = re.compile(
 )
 """A moment of a film or recording: "at 1:20", "second 40"."""
 SECOND_ALONE = re.compile(
-    r"(?:\W|\b(?:what|is|are|was|do|does|did|said|says?|shown|show|happens?|happening|happened|we|you|i"
-    r"|they|one|see|seen|hear|heard|go|jump|skip|take|me|play|to|at|in|on|it|this|that|film|video|movie"
+    r"(?:\W|\b(?:what|is|are|was|do|does|did|said|says?|shown|show|happens?|happening|happened"
+    r"|we|you|i"
+    r"|they|one|see|seen|hear|heard|go|jump|skip|take|me|play|to|at|in|on|it|this|that|film"
+    r"|video|movie"
     r"|clip|recording|audio|the|can|be|there|then|and|from|start|say)\b)*"
 )
 """What may stand beside a moment that is meant; where more does, the numbers are of a text."""
 PAGE = _of(r"(?:on\s+|of\s+)?(?:the\s+)?page\s+(?P<n>\d{1,4}|" + ENGLISH_NUMBER[2:] + r")",
-            r"(?:on\s+)?the\s+(?P<o>" + ENGLISH_ORDINAL + r"|last)\s+page")  # fmt: skip
+            r"(?:on\s+)?(?:the|its)\s+(?P<o>" + ENGLISH_ORDINAL + r"|last)\s+page")  # fmt: skip
 NAMED_ITEM = _of(
     r"(?:in|on|from|of|by|per|at)\s+(?:the|this|that|my|our)\s+(?P<name>(?!film\b|photo\b|picture\b"
     r"|first\b|second\b|third\b|last\b|collection\b|folder\b|same\b|beginning\b|end\b)"
@@ -162,8 +168,10 @@ READ = _of(
     r"what\s+does\s+(?:its\s+\w+|it|this|that|(?:the\s+)?(?P<doc>\w+))\s+say",
 )
 SAYS_ABOUT = re.compile(
-    r"\bwhat\s+(?:does|do|did)\s+(?:the|this|that|my|our)\s+(?P<name>(?!film\b|first\b|second\b|third"
-    rf"\b|last\b|(?:{ANY_KIND})\b)[a-z-]+(?:\s+[a-z-]+)?)\s+(?:say|tell(?:\s+(?:me|us))?|mention|write)"
+    r"\bwhat\s+(?:does|do|did)\s+(?:the|this|that|my|our)\s+(?P<name>(?!film\b|first\b"
+    r"|second\b|third"
+    rf"\b|last\b|(?:{ANY_KIND})\b)[a-z-]+(?:\s+[a-z-]+)?)\s+(?:say|tell(?:\s+(?:me|us))?"
+    rf"|mention|write)"
     r"\s+(?:about|of|on)\b"
 )
 """What an item that is named says about something."""
@@ -179,7 +187,8 @@ LISTEN = _of(
     r"|spoken|spoke)\s+(?:something\s+)?(?=about|of)",
     r"(?:who|does\s+(?:anyone|anybody|someone|somebody))\s+(?:says?|said|mentions?|talks?|speaks?)",
     r"listen\s+to",
-    r"(?:does|do|did)\s+(?:he|she|it|they|anyone|anybody|someone|somebody)\s+(?:say|mention|speak|talk)"
+    r"(?:does|do|did)\s+(?:he|she|it|they|anyone|anybody|someone|somebody)\s+(?:say|mention"
+    r"|speak|talk)"
     r"(?:\s+(?:anything|something|a\s+word))?(?=\s)",
 )
 MOMENT = _of(
@@ -242,13 +251,29 @@ FACT = (
     ("name", _of(r"(?:what|which)\s+(?:is\s+)?(?:the\s+|its\s+)?(?:file\s*name|path"
     r"|name\s+of\s+the\s+file)", r"where\s+is\s+the\s+file")),
 )  # fmt: skip
+FACT_NOUNS = {
+    "date": r"date|year|day|time",
+    "place": r"place|location|city|country",
+    "author": r"author|photographer|maker",
+    "camera": r"camera",
+    "size": r"size|resolution|dimensions",
+    "length": r"length|duration",
+    "license": r"licen[cs]e|copyright",
+    "name": r"file\s*name|path",
+}
+FACT_NOUN = re.compile(
+    r"^\W*(?:what\s+(?:is|was|are|about)\s+)?(?:(?P<its>its|their)|the)\s+(?:exact\s+)?(?:"
+    + "|".join(f"(?P<{fact}>{nouns})" for fact, nouns in FACT_NOUNS.items())
+    + r")(?:\s+of(?=\s+(?:it|them)\b)|(?=\W*$))"
+)
+"""A fact that is named by a noun: "its date", "the location of the third"."""
 COMPARE = _of(
     r"(?:what(?:'s|\s+is|\s+are)\s+)?(?:the\s+)?differences?(?:\s+between)?",
     r"compare",
     r"how\s+(?:alike|similar|different)\s+(?:is|are)",
     r"(?:do|does|are|is)\s+(?:they|these|those|the\s+two)\s+(?:look\s+)?(?:alike"
     r"|similar|the\s+same)",
-    r"which\s+(?:(?:one\s+)?(?:is|was)|of\s+(?:them|these|those"
+    rf"which\s+(?:(?:(?:one|{ANY_KIND})\s+)?(?:is|was)|of\s+(?:them|these|those"
     r"|the\s+two)\s+(?:is|was))\s+(?:the\s+)?(?P<more>older"
     r"|newer|oldest|newest|larger|largest|bigger|biggest|smaller"
     r"|smallest|longer|longest|shorter|shortest|taken\s+first"
@@ -267,11 +292,13 @@ LOOK = _of(
     r"what\s+(?:do(?:es)?|can)\s+(?=(?:it|this|that"
     r"|the)\b.*\bshow)", r"describe", r"what\s+(?:is|are)\s+(?:on|in)(?=\s+(?:it|this|that"
     r"|the\s+(?:photo|picture|image|film|video|first|second|third|last))\b)",
-    r"tell\s+me\s+(?:(?:more|something|everything|all)\s+)?(?:(?:that\s+)?you\s+know\s+)?about(?=\s+(?:it"
+    r"tell\s+me\s+(?:(?:more|something|everything|all)\s+)?(?:(?:that\s+)?you\s+know\s+)?about"
+    r"(?=\s+(?:it"
     r"|this|that|these|those|the\s+(?:first|second|third|last"
     r"|photo|picture|film))\b)",
     r"what\s+(?:animal|thing|object|building|bird|kind\s+of\s+\w+"
     r"|sort\s+of\s+\w+)\s+is(?=\s+(?:it|this|that)\b)",
+    r"what\s+(?:is|are)\s+(?=(?:it|that|this)\b.*\bcalled)",
     r"caption", r"(?:the\s+)?contents?\s+of",
 )  # fmt: skip
 REFERRED = (
@@ -341,7 +368,8 @@ NOT = re.compile(
     r"\b(?:without|excluding|except(?:\s+for)?|other\s+than"
     r"|apart\s+from|minus|but\s+(?:not|no)|and\s+no|with\s+no"
     r"|not\s+(?:of|with|in)|no|not|leave\s+out|leaving\s+out"
-    r"|rather\s+than|instead\s+of|(?:do|does|is|are)(?:n't|\s+not)(?:\s+(?:show"
+    r"|rather\s+than|instead\s+of|(?:anything|everything|all)\s+but|(?:do|does|is|are)(?:n't"
+    r"|\s+not)(?:\s+(?:show"
     r"|have|contain))?))"
     r"\s+(?:any\s+|an?\s+|the\s+|of\s+)*(?P<what>[^\x1f,;.?!]+?)(?=\s+(?:but"
     r"|and\s+(?:with|from|in)|from|taken|please)\b|[\x1f,;.?!]"
@@ -352,7 +380,8 @@ BOTH = _of(
     r"(?:of\s+)?the\s+two(?=\s+(?:is|are|was|were|of)\b|\W*$)",
 )
 THOSE = _of(
-    rf"(?:all\s+)?(?:of\s+|among\s+)?(?:these|those|them|they)(?:\s+(?:two|three|four|five))?(?:\s+(?:{THING}))?(?:\s+(?:(?:that"
+    rf"(?:all\s+)?(?:of\s+|among\s+)?(?:these|those|them|they)(?:\s+(?:two|three|four|five))?"
+    rf"(?:\s+(?:{THING}))?(?:\s+(?:(?:that"
     rf"|which)\s+are|with(?=\s+no\b)))?",
     r"(?:the\s+)?ones(?=\s+(?:without|with|from|that|which)\b)",
 )
@@ -373,7 +402,8 @@ KIND_WORD = _of(
     rf"|from))?"
 )
 OF_TEXT = re.compile(
-    rf"^\W*how\s+many\s+(?!(?:{ANY_KIND})\b)[a-z-]+(?:\s+[a-z-]+)?\s+(?:does|do|did|has|can|will|must|should|may)"
+    rf"^\W*how\s+many\s+(?!(?:{ANY_KIND})\b)[a-z-]+(?:\s+[a-z-]+)?\s+(?:does|do|did|has|can"
+    rf"|will|must|should|may)"
     r"\s+(?!(?:you|we|i|it|they|the\s+(?:collection|library|archive))\b)\w"
 )
 """A number that a text tells, and nobody counts here: "how many members does the club have"."""
@@ -405,7 +435,8 @@ ASKING = _of(
     r"|entire\s+)?(?:collection|library|archive|folder|files?"
     r"|media)(?:\s+(?:here))?",
     r"(?:what|which)\s+(?=\w+(?:\s+\w+)?\s+(?:do|are|is|can)\b)",
-    r"at\s+all",
+    r"at\s+all|still",
+    r"zoom(?:\s+in(?:to|\s+on)?)?|enlarge",
     r"in\s+total|altogether|in\s+all|overall",
     r"(?:have\s+you\s+)?got|something\s+else(?=\W)",
     r"(?:anything|something)\s+(?:on|about|with|showing|of)(?=\s)",
@@ -419,7 +450,8 @@ ASKING = _of(
     r"who\s+(?:is|are)(?=\s+in\b)",
 )
 EDGES = re.compile(
-    r"^(?:(?:an?|the|any|all|taken|made|where|shows?|some|every|my|our|your|of|for|about"
+    r"^(?:(?:an?|the|any|all|anything|something|could|might|would|taken|made|where|shows?|some"
+    r"|every|my|our|your|of|for|about"
     r"|with|from|in|on|at|is|are|was|were|be|been|to|do|does"
     r"|did|and|or|but|what|which|who|whose|that|there|have|has"
     r"|one|ones|me|us|showing|by|it|out|as|have\s+been|being"
@@ -427,7 +459,7 @@ EDGES = re.compile(
     r"|(?:\s+|^)(?:(?:an?|the|of|for|about|with|from|in|on|at"
     r"|is|are|was|were|be|been|to|do|does|did|and|or|but|that"
     r"|there|have|has|one|ones|any|all|show|shows|say|said|i"
-    r"|you|we|me|us|than|as|made|taken|come|exist)(?:\s+|$))+$"
+    r"|you|we|me|us|than|as|called|made|taken|come|exist)(?:\s+|$))+$"
 )
 QUESTION_WORD = re.compile(
     r"^\W*(?:(?:and|but|so|then)\s+)?(?:who(?:se|m)?|what|when"

@@ -56,6 +56,8 @@ def resolve(reference: Reference, turns: Sequence[Turn]) -> Resolved:
         if len(middle) > 1:
             return Resolved(among=middle, shown=len(listed))
         found = middle
+    elif kind == "next":
+        found = _next(listed, focus)
     elif kind == "turn":
         found = _of_kind(_of_turn(turns, number), reference.modality)
     elif kind == "last":
@@ -99,6 +101,13 @@ def _place(number: int, count: int) -> int | None:
     """The place of what has a number, from 0; None where fewer were shown."""
     place = number - 1 if number > 0 else count + number
     return place if 0 <= place < count else None
+
+
+def _next(listed: tuple[Hit, ...], focus: Hit | None) -> tuple[Hit, ...]:
+    """The one after the one in question; the first where none is."""
+    ids = [hit.id for hit in listed]
+    after = ids.index(focus.id) + 1 if focus is not None and focus.id in ids else 0
+    return listed[after : after + 1]
 
 
 def _others(listed: tuple[Hit, ...], focus: Hit | None, number: int) -> Resolved:
