@@ -52,6 +52,7 @@ BENCHMARKS = {
     "page_map": "the page's map of 100,000 items in Chromium: frames while it moves",
     "mixed_classes": "classes taught by a few photos and texts at once, and by each kind alone",
     "pages": "documents of many pages and long texts: seconds and memory, by size",
+    "gpu": "encoders, a training and exact search on a graphics card, beside the processor",
     "texts": "long texts of every shape: processor time of reading and cutting, by size",
 }
 
