@@ -123,7 +123,8 @@ def require_device(device: str) -> str:
         built = torch.version.cuda or "no CUDA"
         raise UsageError(
             f"torch {torch.__version__} (built for {built}) finds no graphics card here, so "
-            "nothing was measured; where one is, run this again. `--device cpu` checks the program itself"
+            "nothing was measured; where one is, run this again. `--device cpu` checks the program "
+            "itself"
         )
     return device
 

@@ -1,0 +1,151 @@
+"""What `duplicates` takes of many pictures: processor time, memory, and how both grow.
+
+    python -m benchmarks.many_doubles [--counts 1500,3000] [--photos] [--before CHECKOUT]
+                                      [--copies] [--most SECONDS]
+
+Pictures are blocks of random colours, which the model finds alike (their cosines are 0.95 to 0.99),
+though none shows what another one does: the worst there is. With ``--photos`` they are views of
+photos and drawings (`benchmarks.views`) of 224 pixels, as JPEGs, whose vectors are made by
+``python -m benchmarks.views N``. Each build finds what is there twice in a process of its own, in
+turns; one that takes longer than ``--most`` is ended, and what it had taken by then is told.
+"""
+
+import argparse
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from benchmarks.rows import Row, print_table
+from sensorium import Collection
+
+FIND = """
+import json, sys, threading, time
+from sensorium import Collection
+from sensorium.collection.duplicates import find_duplicate_items
+def peak():
+    status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    return int(status["VmHWM"].split()[0]) / 1024
+def tell(groups=None):
+    print(json.dumps({"MB": peak(), "groups": groups}), flush=True)
+def watch():
+    while True:
+        time.sleep(2)
+        tell()
+threading.Thread(target=watch, daemon=True).start()
+with Collection(sys.argv[1], create=False) as library:
+    tell(len(find_duplicate_items(library, altered=sys.argv[2] == "all")))
+"""
+
+
+def main() -> None:
+    """Run what the command line names."""
+    parser = argparse.ArgumentParser("python -m benchmarks.many_doubles", description=__doc__)
+    parser.add_argument("--counts", default="1500,3000", help="numbers of pictures, with commas")
+    parser.add_argument("--photos", action="store_true", help="views of photos and drawings")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="an earlier build, too")
+    parser.add_argument("--copies", action="store_true", help="copies alone, nothing altered")
+    parser.add_argument("--most", type=float, default=3600, help="seconds of a process; 3600")
+    arguments = parser.parse_args()
+    checkouts = {"sensorium": Path(__file__).parents[1]}
+    if arguments.before is not None:
+        checkouts["sensorium before"] = arguments.before
+    counts = sorted(map(int, arguments.counts.split(",")))
+    kind = "views" if arguments.photos else "blocks of random colours"
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        make = _views if arguments.photos else _blocks
+        paths = make(folder / "pictures", counts[-1])
+        vectors = _vectors(paths, arguments.photos)
+        for count in counts:
+            library = folder / f"{count}.sensorium"
+            with Collection(library, "mini", auto_optimize=False) as collection:
+                collection.add_vectors(vectors[:count], [str(path) for path in paths[:count]])
+            for system, checkout in checkouts.items():
+                case = f"{count:,} {kind}" + ", copies alone" * arguments.copies
+                rows += _found(case, system, checkout, library, arguments)
+                print(rows[-1], file=sys.stderr, flush=True)
+    print_table(rows)
+
+
+def _found(
+    case: str, system: str, checkout: Path, library: Path, arguments: argparse.Namespace
+) -> list[Row]:
+    what = "copies" if arguments.copies else "all"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        [sys.executable, "-c", FIND, str(library), what], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(checkout / "src")},
+    )  # fmt: skip
+    try:
+        out, _ = child.communicate(timeout=arguments.most)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGKILL)
+        out, _ = child.communicate()
+    seconds = time.perf_counter() - began
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
+    told = json.loads(out.splitlines()[-1])
+    ended = "" if child.returncode == 0 else ", not ended"
+    return [
+        Row("many_doubles", case, system, f"processor time{ended}", processor, "s"),
+        Row("many_doubles", case, system, f"time{ended}", seconds, "s"),
+        Row("many_doubles", case, system, f"peak memory{ended}", told["MB"], "MB"),
+        Row("many_doubles", case, system, f"groups{ended}", float(told["groups"] or 0)),
+    ]
+
+
+def _blocks(folder: Path, count: int) -> list[Path]:
+    folder.mkdir()
+    paths = []
+    for number in range(count):
+        levels = np.random.default_rng(number).integers(256, size=(8, 8, 3), dtype=np.uint8)
+        path = folder / f"{number:06}.png"
+        PIL.Image.fromarray(levels.repeat(32, 0).repeat(32, 1)).save(path, compress_level=1)
+        paths.append(path)
+    return paths
+
+
+def _views(folder: Path, count: int) -> list[Path]:
+    from benchmarks import views
+
+    views.load_views(count)  # the sources are there then
+    decoded = np.load(views._decoded_path(), mmap_mode="r")
+    photos = [
+        number
+        for number, row in enumerate(views.source_rows())
+        if row["set"] == "gcompris" and row["style"] == "photo"
+    ]
+    folder.mkdir()
+    paths = []
+    for number in range(count):
+        rng = np.random.default_rng((number // views.PART, number % views.PART))
+        pixels, _ = views.draw_view(rng, decoded, photos)
+        path = folder / f"{number:06}.jpg"
+        PIL.Image.fromarray(pixels).save(path, quality=90)
+        paths.append(path)
+    return paths
+
+
+def _vectors(paths: list[Path], photos: bool) -> np.ndarray:
+    if photos:
+        from benchmarks import views
+
+        return views.load_views(len(paths)).vectors
+    from sensorium import Image, load_encoder
+
+    return load_encoder("mini").encode([Image(path) for path in paths])
+
+
+if __name__ == "__main__":
+    main()
