@@ -38,6 +38,7 @@ def turn(
 BOATS = turn([1, 2, 3, 4], Plan(subject="boats", several=True))
 SECOND = turn([2], Plan("pick", reference=Reference("ordinal", 2)), refers=[2])
 CATS = turn([5], Plan(subject="a cat"))
+MORE_BOATS = turn([1, 2, 3], Plan("count", subject="boats"))
 SHARKS = turn([7, 8], Plan(subject="sharks", several=True), refused=True)
 
 CASES = [
@@ -62,6 +63,8 @@ CASES = [
     ("that film", "那部影片", [turn([6, 101], Plan(subject="trees", several=True))], [101]),
     ("the middle one", "中间那张", [turn([1, 2, 3], Plan(several=True))], [2]),
     ("the middle one", "中间那张", [BOATS], []),
+    ("the other one", "还有一张呢", [BOATS, turn([2], Plan()), turn([1], Plan()), MORE_BOATS], [3]),
+    ("the one before", "上一张", [CATS, SHARKS], [5]),
     ("the next one", "后面那张", [BOATS, SECOND], [3]),
     ("the latter", "最后那张", [turn([1, 2], Plan(several=True))], [2]),
 ]  # fmt: skip

@@ -74,7 +74,7 @@ def resolve(reference: Reference, turns: Sequence[Turn]) -> Resolved:
     elif kind == "before":
         found = _before(turns)[number - 1 : number]
     elif kind == "others":
-        return _others(listed, focus, number)
+        return _others(listed, focus, number, turns)
     else:
         return _one(listed, focus, turns)
     return Resolved(tuple(found), shown=len(listed))
@@ -110,10 +110,19 @@ def _next(listed: tuple[Hit, ...], focus: Hit | None) -> tuple[Hit, ...]:
     return listed[after : after + 1]
 
 
-def _others(listed: tuple[Hit, ...], focus: Hit | None, number: int) -> Resolved:
+def _others(
+    listed: tuple[Hit, ...], focus: Hit | None, number: int, turns: Sequence[Turn]
+) -> Resolved:
     """Those shown that are not the one in question, all or as many as are meant."""
     rest = tuple(hit for hit in listed if focus is None or hit.id != focus.id)
     if number and len(rest) > number:
+        talked_about = {
+            turn.reply.items[0].id for turn in turns
+            if len(turn.reply.items) == 1 and not turn.reply.refused
+        }  # fmt: skip
+        left = tuple(hit for hit in rest if hit.id not in talked_about)
+        if len(left) == number:  # of three, two were talked about
+            return Resolved(left, shown=len(listed))
         return Resolved(among=rest, shown=len(listed))
     return Resolved(rest if len(rest) >= number else (), shown=len(listed))
 
@@ -168,6 +177,8 @@ def _before(turns: Sequence[Turn]) -> tuple[Hit, ...]:
     firsts = _firsts(turns)
     if not firsts:
         return ()
+    if turns[-1].reply.refused:  # what was there before the question that found nothing
+        return tuple({hit.id: hit for hit in firsts}.values())
     return tuple({hit.id: hit for hit in firsts if hit.id != firsts[0].id}.values())
 
 
