@@ -41,6 +41,11 @@ def test_more_is_said_of_the_same_thing(before: str, now: str, asked: str) -> No
     assert described_more(before, now) == asked
 
 
+def test_what_is_of_a_country_is_asked_by_the_country() -> None:
+    assert "netherlands" in asked_of("the Dutch one").groups[0]
+    assert "france" in asked_of("French castles").groups[0]
+
+
 def test_a_thing_alone_is_said_in_one_word() -> None:
     assert (
         asked_of("狗狗").is_thing and asked_of("一只狗").is_thing and asked_of("the dogs").is_thing

@@ -116,5 +116,19 @@ def _says_nothing(part: Part) -> bool:
 
 def _names_of(part: Part, known: Lexicon) -> tuple[str, ...]:
     written = part.written.lower()
-    own = (written,) if HAN.search(written) else (written, known.lemma(written))
+    if HAN.search(written):
+        return tuple(dict.fromkeys((written, *part.others)))
+    own = (written, known.lemma(written), *_countries_of(part, known))
     return tuple(dict.fromkeys((*own, *part.others)))
+
+
+def _countries_of(part: Part, known: Lexicon) -> list[str]:
+    """What people or a language are of: who asks for the Dutch windmill means the Netherlands.
+
+    Chinese says it with the country's name: 荷兰人, 荷兰语.
+    """
+    names = [
+        name for other in part.others if len(other) > 2 and other[-1] in "人语文的"
+        for name in known.others(other[:-1])
+    ]  # fmt: skip
+    return [name.lower() for name in names if name[0].isupper()]
