@@ -24,6 +24,9 @@ from sensorium.collection.lance_columns import KEY, described, schema_of, table_
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, MissingExtraError
 
+# Before Lance is imported: it would tell the terminal of every commit that is made again.
+os.environ.setdefault("LANCE_LOG", "error")
+
 try:
     import lance
     import pyarrow
