@@ -52,6 +52,8 @@ def names(collection: Collection) -> list[str]:
 
 def check_file(path: Path) -> dict[str, np.ndarray]:
     """Check a collection's file from outside; returns the vectors of every item by path."""
+    if path.is_dir():
+        return check_table(path)
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -63,6 +65,20 @@ def check_file(path: Path) -> dict[str, np.ndarray]:
     assert len(items) == len(set(items))
     assert len(rows) == len({name for name, _ in rows})  # a picture is one segment
     return {name: np.frombuffer(blob, "<f4") for name, blob in rows}
+
+
+def check_table(path: Path) -> dict[str, np.ndarray]:
+    """`check_file` of a collection in Lance."""
+    import lance
+
+    rows = lance.dataset(str(path)).to_table().to_pylist()
+    items = {row["id"]: row["path"] for row in rows if row["kind"] == "items"}
+    segments = [row for row in rows if row["kind"] == "segments"]
+    keys = [(row["kind"], row["id"], row["name"]) for row in rows if row["kind"] != "gone"]
+    assert len(keys) == len(set(keys))
+    assert len(items) == len(set(items.values()))
+    assert len(segments) == len({row["item_id"] for row in segments})
+    return {items[row["item_id"]]: np.array(row["vector"], "<f4") for row in segments}
 
 
 def check_vectors(collection: Collection, encoder: Encoder, contents: dict[str, bytes]) -> None:

@@ -28,6 +28,8 @@ from tests.collection.pictures import (
 )
 from tests.media.recordings import write_video
 
+ON_BOTH_STORES = True
+
 
 def counts(report: AddReport) -> dict[str, int]:
     """The counts of a report that are not zero."""

@@ -16,6 +16,8 @@ from tests.agreement import assert_agree
 from tests.collection.pictures import check_file, png, write
 from tests.tiny_encoder import DIMENSION
 
+ON_BOTH_STORES = True
+
 
 def some(count: int, seed: int = 0) -> npt.NDArray[np.float32]:
     """Unit vectors."""

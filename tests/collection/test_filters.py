@@ -12,6 +12,8 @@ from sensorium.collection import filters
 from sensorium.errors import UsageError
 from tests.collection.pictures import check_vectors, write, write_many
 
+ON_BOTH_STORES = True
+
 PEOPLE = [
     {"name": "Ann", "age": 30, "code": "007", "city": "Zürich", "tags": ["x", "y"]},
     {"name": "ben", "age": 4.5, "code": "8", "city": "北京"},

@@ -168,7 +168,7 @@ def test_what_is_opened(uri: str, tmp_path: Path, encoder: Encoder, tiny: Path) 
     with Collection(f"lance://{uri}", encoder) as library:
         library.add_vectors(some(2), ["a", "b"])
         assert library.path == Path(uri) and library.info().bytes > 2 * 4 * DIMENSION_OF_TINY
-    facts = json.loads(lance.dataset(uri).schema.metadata[b"sensorium"])
+    facts = json.loads(lance.dataset(uri).schema.metadata[b"sensorium.collection"])
     assert facts["fingerprint"] == encoder.space.fingerprint
     # A path loses slashes, and a folder that is a collection is known as one.
     for name in (Path(f"lance://{uri}"), uri):
@@ -177,6 +177,31 @@ def test_what_is_opened(uri: str, tmp_path: Path, encoder: Encoder, tiny: Path) 
     lance.write_dataset(pyarrow.table({"x": [1]}), str(tmp_path / "other.lance"))
     with pytest.raises(CollectionError, match="is a Lance table, but no collection"):
         Collection(tmp_path / "other.lance")
+
+
+def test_an_export_is_not_written_over_a_collection(tmp_path: Path, encoder: Encoder) -> None:
+    place = tmp_path / "c.lance"
+    with Collection(f"lance://{place}", encoder) as library:
+        library.add_vectors(some(2), ["a", "b"])
+        with pytest.raises(UsageError, match="is no export of a collection"):
+            export_collection(library, place, "lance", overwrite=True)
+        with pytest.raises(UsageError, match="is a collection in Lance, and no export"):
+            import_collection(library, place)
+        export_collection(library, tmp_path / "out.lance")
+        export_collection(library, tmp_path / "out.lance", overwrite=True)
+        assert len(library) == 2
+    with pytest.raises(CollectionError, match="but no collection"):
+        Collection(tmp_path / "out.lance")
+
+
+def test_rows_elsewhere_are_not_asked_for(uri: str, machine: Machine, tmp_path: Path) -> None:
+    """A table may say that its rows are on a server."""
+    store = machine("one")
+    store.write(space(), encoder="one", embedded=[embedded("a")])
+    store.close()
+    lance.dataset(uri).shallow_clone(str(tmp_path / "clone.lance"), reference=store._table.version)
+    with pytest.raises(CollectionError, match="keeps rows in other places"):
+        LanceStore(tmp_path / "clone.lance", str(tmp_path / "clone.lance"))
 
 
 # Several machines

@@ -12,6 +12,8 @@ from sensorium.errors import CollectionError, SpaceMismatchError
 from tests.collection.pictures import check_file, check_vectors, png, write, write_many
 from tests.tiny_encoder import make_tiny_encoder
 
+ON_BOTH_STORES = True
+
 
 class InterruptError(Exception):
     pass

@@ -15,6 +15,8 @@ from sensorium import Collection
 from sensorium.encoders import Encoder
 from tests.collection.pictures import check_vectors, names, png, write
 
+ON_BOTH_STORES = True
+
 
 def captioned(collection: Collection, folder: Path, count: int) -> list[Path]:
     files = [write(folder / f"{n}.png", n, mtime=1_000 + n) for n in range(count)]

@@ -23,8 +23,9 @@ from sensorium.collection.opening import open_store
 from sensorium.collection.rows import VectorRow, require_text
 from sensorium.collection.store import Store, require_space
 from sensorium.encoders import Encoder, Space
-from sensorium.errors import CollectionError, SpaceMismatchError, UsageError
+from sensorium.errors import CollectionError, MissingExtraError, SpaceMismatchError, UsageError
 from sensorium.folders import FILES, read_bytes
+from sensorium.home import command_on
 from sensorium.media import Modality
 from sensorium.media.progress import Progress
 from sensorium.replacing import remove_abandoned, unfinished
@@ -329,6 +330,9 @@ def find_import(
         raise UsageError(f"modality is one of {', '.join(Modality)}, got {columns.modality!r}")
     if path.is_dir():
         _require_undamaged(path)
+    if (path / "_versions").is_dir() and _is_collection(path, unknown=False):
+        command = command_on(path, "export", "OUT")
+        raise UsageError(f"{path} is a collection in Lance, and no export: `{command}` makes one")
     found = _layout(chosen).read(chosen, path, columns)
     if before != (_identity(path) if path.exists() else None):
         raise CollectionError(f"{path} was replaced while it was read: import it again")
@@ -404,15 +408,26 @@ def _require_free(path: Path, overwrite: bool) -> None:
     if not overwrite:
         raise UsageError(f"{path} exists: name another target, or say overwrite=True (--overwrite)")
     if path.is_dir():
+        is_table = (path / "_versions").is_dir()
         is_export = (
             (path / SPACE_FILE).is_file()
-            or (path / "_versions").is_dir()
+            or (is_table and not _is_collection(path, unknown=True))
             or not any(path.iterdir())
         )
     else:
         is_export = path.is_file()
     if not is_export or path.is_symlink():
         raise UsageError(f"{path} is no export of a collection: it is not overwritten, move it")
+
+
+def _is_collection(table: Path, *, unknown: bool) -> bool:
+    """Whether a folder of Lance is a collection; `unknown` where nobody can tell."""
+    try:
+        from sensorium.collection.lance_table import is_collection
+
+        return is_collection(table)
+    except (MissingExtraError, ValueError, OSError):
+        return unknown
 
 
 @contextmanager

@@ -15,7 +15,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("pyarrow", "lance") from error
 
-KEY = b"sensorium"
+KEY = b"sensorium.collection"
 """Of the schema's metadata: JSON of ``format``, ``id`` and, once there are vectors, ``space``,
 ``fingerprint`` and ``dimension``."""
 

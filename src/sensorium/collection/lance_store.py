@@ -192,13 +192,15 @@ class LanceStore(SQLiteStore):
             if ids is None:
                 last = self._last_of(after, most)
                 numbers, vectors = self._vectors(f"id > {after} AND id <= {last}", dimension)
-            elif len(ids) <= LISTED:
-                numbers, vectors = self._vectors(among(np.unique(ids)), dimension)
             else:
-                wanted = np.unique(ids)
-                between = f"id BETWEEN {wanted[0]} AND {wanted[-1]}"
-                numbers, vectors = self._vectors(between, dimension, wanted)
+                numbers, vectors = self._of_segments(ids, dimension)
         return self._sound(numbers, vectors)
+
+    def _of_segments(self, ids: Sequence[int], dimension: int) -> tuple[Ids, Vectors]:
+        wanted = np.unique(np.asarray(ids, np.int64))
+        if len(wanted) <= LISTED:
+            return self._vectors(among(wanted), dimension)
+        return self._vectors(f"id BETWEEN {wanted[0]} AND {wanted[-1]}", dimension, wanted)
 
     def _last_of(self, after: int, most: int | None) -> int:
         """The largest id of the first `most` segments behind one."""
@@ -251,7 +253,8 @@ class LanceStore(SQLiteStore):
             )
         )
         while some := list(islice(rows, size)):
-            found = self.vectors(dimension, ids=[row[0] for row in some])
+            # Without a lock: Lance, when it writes what is exported, asks from a thread of its own.
+            found = self._sound(*self._of_segments([row[0] for row in some], dimension))
             place = {segment: n for n, segment in enumerate(found[0].tolist())}
             sound = [row for row in some if row[0] in place]
             yield [vector_row(row[1:]) for row in sound], found[2][[place[r[0]] for r in sound]]

@@ -119,6 +119,7 @@ class Table:
             if not create:
                 raise CollectionError(f"{uri}: no such collection in Lance") from error
             self.dataset = self._create()
+        _require_whole(uri, self.dataset)
         facts = self.facts
         if facts.get("format") != FORMAT:
             told = "no collection" if not facts else f"of format {facts.get('format')}"
@@ -415,6 +416,24 @@ class Table:
         except (OSError, ValueError, RuntimeError) as error:
             if "onflict" not in str(error):
                 raise self.failed("tidied", error) from error
+
+
+def _require_whole(uri: str, dataset: Any) -> None:
+    """Refuse a table whose maker has put rows anywhere: servers would be asked for them."""
+    if hasattr(dataset, "base_paths") and (bases := dataset.base_paths()):
+        places = ", ".join(repr(base.path) for base in bases.values())
+        raise CollectionError(f"{uri} keeps rows in other places ({places:.200}): not opened")
+
+
+def is_collection(folder: Path) -> bool:
+    """Whether a folder is a collection, and no other table of Lance.
+
+    Raises
+    ------
+    ValueError, OSError
+        When it cannot be read.
+    """
+    return KEY in (lance.dataset(str(folder)).schema.metadata or {})
 
 
 def _number(fragment: Any) -> int:
