@@ -140,10 +140,9 @@ def _measure_all(
         yield from measure_size(systems, data, groups, console, wanted)
     if not without_codes:
         items = Items.load(data)
+        yield from measure_bytes(items.vectors, groups, console)
         console.print(f"{len(items.vectors):,} items: binary codes")
         yield from measure_codes(items.vectors, groups, console)
-        console.print(f"{len(items.vectors):,} items: recall by bytes")
-        yield from measure_bytes(items.vectors, groups, console)
 
 
 def installed(names: Sequence[str] | None, console: Console) -> list[type[System]]:

@@ -21,6 +21,7 @@ from benchmarks.search_data import K, Queries, Rows, Vectors, least_cosines, rec
 from benchmarks.search_timing import single_queries
 from sensorium.index.coding import HashCoder
 from sensorium.index.hash import HashIndex
+from sensorium.index.refining import threads_for
 
 BITS = 256
 """Enough that re-ranking a few hundred finds most of the float neighbours; others are in
@@ -138,7 +139,13 @@ def _faiss_flat(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) 
     index = faiss.IndexBinaryFlat(codes.shape[1] * 8)
     index.add(codes)
     faiss.write_index_binary(index, str(folder / "codes.faiss"))
-    return lambda queries, modality: index.search(coder.encode(queries, modality), K)[1]
+
+    def search(queries: Vectors, modality: str) -> Rows:
+        with threads_for(queries):  # as ours: several threads wait for each other over one query
+            rows: Rows = index.search(coder.encode(queries, modality), K)[1]
+        return rows
+
+    return search
 
 
 def _faiss_lists(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
@@ -156,7 +163,8 @@ def _faiss_lists(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path)
     held = (quantizer, index)
 
     def search(queries: Vectors, modality: str) -> Rows:
-        rows: Rows = held[1].search(coder.encode(queries, modality), K, params=asked)[1]
+        with threads_for(queries):
+            rows: Rows = held[1].search(coder.encode(queries, modality), K, params=asked)[1]
         return rows
 
     return search

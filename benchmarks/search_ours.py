@@ -93,7 +93,6 @@ class SensoriumBefore(System):
         assert isinstance(items.vectors, np.memmap)
         data = Path(str(items.vectors.filename)).parent
         self._process.ask("build", data=str(data), folder=str(folder))
-        self._process.end()
 
     def open(self, folder: Path) -> None:
         if not hasattr(self, "_process"):

@@ -135,7 +135,7 @@ def child() -> None:
         started = time.perf_counter()
         system.build(items, Path(folder))
         seconds = time.perf_counter() - started
-        print(json.dumps({"seconds": seconds, "peak_bytes": _status("VmHWM")}))
+        print(json.dumps({"seconds": seconds, "peak_bytes": _status("VmHWM", system.pid())}))
     else:
         queries = np.load(Path(data) / "queries.npy")[:100]
         print(json.dumps(asdict(_opened(system, Path(folder), json.loads(more[0]), queries))))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sensorium.index import fourbit_coding
+from sensorium.index import fourbit, fourbit_coding
 from sensorium.index.exact import ExactIndex
 from sensorium.index.fourbit import FourBitIndex
 from sensorium.index.fourbit_coding import FourBitCoder, pack, unpack
@@ -69,6 +69,22 @@ def test_it_finds_what_comparing_everything_finds(cone: tuple[Vectors, Vectors])
         found, true = index.search(queries, 10, allowed), exact.search(queries, 10, allowed)
         assert np.mean(found.rows == true.rows) > 0.995
         assert allowed[found.rows[found.rows >= 0]].all()
+
+
+def test_two_threads_find_what_one_finds(
+    cone: tuple[Vectors, Vectors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, queries = cone
+    whole = FourBitIndex.build(vectors)
+    monkeypatch.setattr(fourbit, "HALVED_ROWS", 1000)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    halves = FourBitIndex.build(vectors)
+    allowed = np.random.default_rng(3).random(len(vectors)) < 0.2
+    for asked in (queries, queries[:1]):
+        for mask in (None, allowed):
+            found, true = halves.search(asked, 10, mask), whole.search(asked, 10, mask)
+            assert np.array_equal(found.rows, true.rows)
+            assert np.array_equal(found.scores, true.scores)
 
 
 def test_one_query_gets_what_it_gets_among_many(cone: tuple[Vectors, Vectors]) -> None:
