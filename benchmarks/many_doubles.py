@@ -8,17 +8,22 @@ though none shows what another one does: the worst there is. With ``--photos`` t
 photos and drawings (`benchmarks.views`) of 224 pixels, as JPEGs, whose vectors are made by
 ``python -m benchmarks.views N``. Each build finds what is there twice in a process of its own, in
 turns; one that takes longer than ``--most`` is ended, and what it had taken by then is told.
+Rivals that are installed see the same folder: czkawka (its Python package) and imagededup's PHash,
+with the thresholds of `benchmarks.duplicates`; both compare hashes alone. Sensorium's vectors are
+there before, as its collection has them; rivals hash within their time.
 """
 
 import argparse
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +49,26 @@ threading.Thread(target=watch, daemon=True).start()
 with Collection(sys.argv[1], create=False) as library:
     tell(len(find_duplicate_items(library, altered=sys.argv[2] == "all")))
 """
+
+WATCHED = FIND.split("with Collection")[0].replace("from sensorium", "# from sensorium")
+
+RIVALS = {
+    "czkawka": """
+from czkawka import ImageSimilarity
+finder = ImageSimilarity()
+finder.set_directories([sys.argv[1]])
+finder.set_similarity(5)
+tell(len(finder.find_similar()))
+""",
+    "imagededup": """
+from types import ModuleType
+sys.modules.setdefault("torchvision._meta_registrations", ModuleType("described"))
+from imagededup.methods import PHash
+found = PHash(verbose=False).find_duplicates(image_dir=sys.argv[1], max_distance_threshold=10)
+tell(sum(bool(others) for others in found.values()))
+""",
+}
+"""What each finds, as groups or as pictures that have any double."""
 
 
 def main() -> None:
@@ -72,23 +97,38 @@ def main() -> None:
                 collection.add_vectors(vectors[:count], [str(path) for path in paths[:count]])
             for system, checkout in checkouts.items():
                 case = f"{count:,} {kind}" + ", copies alone" * arguments.copies
-                rows += _found(case, system, checkout, library, arguments)
-                print(rows[-1], file=sys.stderr, flush=True)
+                what = "copies" if arguments.copies else "all"
+                command = [FIND, str(library), what]
+                rows += _found(case, system, command, checkout, arguments.most)
+            for rival, code in RIVALS.items():
+                if find_spec(rival) is None:
+                    print(f"left out: {rival} is not installed", file=sys.stderr)
+                    continue
+                some = folder / f"{count}"
+                some.mkdir()
+                for path in paths[:count]:
+                    (some / path.name).hardlink_to(path)
+                command = [WATCHED + code, str(some)]
+                rows += _found(case, rival, command, folder, arguments.most)
+                shutil.rmtree(some)
     print_table(rows)
 
 
-def _found(
-    case: str, system: str, checkout: Path, library: Path, arguments: argparse.Namespace
-) -> list[Row]:
-    what = "copies" if arguments.copies else "all"
+def _found(case: str, system: str, command: list[str], checkout: Path, most: float) -> list[Row]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     child = subprocess.Popen(
-        [sys.executable, "-c", FIND, str(library), what], stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": str(checkout / "src")},
+        [sys.executable, "-c", *command], stdout=subprocess.PIPE, text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(checkout / "src"), *others]),
+            # Hashes of an earlier run would be found there.
+            **({"XDG_CACHE_HOME": str(checkout / "cache")} if system in RIVALS else {}),
+        },
     )  # fmt: skip
     try:
-        out, _ = child.communicate(timeout=arguments.most)
+        out, _ = child.communicate(timeout=most)
     except subprocess.TimeoutExpired:
         child.send_signal(signal.SIGKILL)
         out, _ = child.communicate()
