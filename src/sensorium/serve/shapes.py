@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, ForwardRef, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
@@ -36,7 +36,7 @@ def shape_of(kind: type) -> type[Shape]:
     """
     hints = get_type_hints(kind)
     fields: Any = {
-        one.name: (_told(hints[one.name]), ...)
+        one.name: (_told(hints[one.name], kind), ...)
         for one in dataclasses.fields(kind)
         if one.name != UNTOLD
     }
@@ -60,8 +60,13 @@ def answers(shape: Any, example: Any = None, *, status: int = 200) -> dict[int |
     return {status: declared}
 
 
-def _told(hint: Any) -> Any:
-    """A field's type as JSON has it; anything where that depends on who made it."""
+def _told(hint: Any, within: type | None = None) -> Any:
+    """A field's type as JSON has it; anything where that depends on who made it.
+
+    A dataclass that holds others of its own kind is named within itself.
+    """
+    if within is not None and hint is within:
+        return ForwardRef(within.__name__)
     if hint in SCALARS or hint is Any:
         return Any if hint is Any else hint
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
@@ -72,13 +77,13 @@ def _told(hint: Any) -> Any:
         return str
     origin, of = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return Union[tuple(map(_told, of))]  # noqa: UP007 - of as many as there are
+        return Union[tuple(_told(one, within) for one in of)]  # noqa: UP007 - of as many as there are
     if origin is Literal:
         return hint
     if origin is tuple and of[-1:] != (Ellipsis,):
-        return tuple[tuple(map(_told, of))]  # type: ignore[misc]
+        return tuple[tuple(_told(one, within) for one in of)]  # type: ignore[misc]
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return dict[str, _told(of[1])]  # type: ignore[misc]
+        return dict[str, _told(of[1], within)]  # type: ignore[misc]
     if isinstance(origin, type) and issubclass(origin, Sequence):
-        return list[_told(of[0])]  # type: ignore[misc]
+        return list[_told(of[0], within)]  # type: ignore[misc]
     return Any
