@@ -204,8 +204,8 @@ class Encoder(FeatureExtractor):
     def side_by_side(self, runs: int) -> int:
         """Be ready for several threads that call `encode_prepared` at once, or for one again.
 
-        A run then has its share of the processors: runs beside each other take less of their time
-        than threads of one run, which wait for each other at every layer.
+        A run then has its share of the processors. Runs beside each other do not wait for each
+        other, as threads of one run do at every layer.
 
         Parameters
         ----------

@@ -59,9 +59,9 @@ PICTURES_AT_ONCE = 4
 """Pictures that a tower sees in one run, of larger batches.
 
 What goes through its first layers is a hundred times a picture's size: with 32 in a run, indexing
-takes 605 MB at its peak, with 8 in each of two 436, with 4 356. Four cost `mini`'s tower no more of
-a processor than 32 in float32 and bfloat16 (13.9 ms a picture against 14.8, 7.6 against 8.2), and
-as much in 8 bits (5.6, 5.7); a ViT-B/32 3% more."""
+takes 605 MB at its peak, with four 306. Four cost `mini`'s tower no more of a processor than 32 in
+float32 and bfloat16 (13.9 ms a picture against 14.8, 7.6 against 8.2), and as much in 8 bits (5.6,
+5.7); a ViT-B/32 3% more."""
 
 QUERY_PREFIX = "query_prefix"
 """Of a text tower: put before what is sought, where that is not the prefix of what is searched."""
@@ -114,7 +114,7 @@ class FolderEncoder(Encoder):
         # Read now, so that a misspelt setting is said before anything is made.
         self._runtime_name = runtime_name(runtime)
         lowest_precision()
-        self._runtimes: dict[Modality, tuple[int, Runtime]] = {}  # and for how many runs at once
+        self._runtimes: dict[Modality, Runtime] = {}
         self._runs = 1
         self._loading = Lock()
         self._first: Thread | None = None
@@ -304,7 +304,9 @@ class FolderEncoder(Encoder):
     def side_by_side(self, runs: int) -> int:
         """See `Encoder.side_by_side`; towers that are loaded are loaded anew when next used."""
         with self._loading:
-            self._runs = runs
+            if runs != self._runs:
+                self._runs = runs
+                self._runtimes.clear()
             return runs
 
     def graph(self, modality: Modality) -> Path | None:
@@ -327,15 +329,14 @@ class FolderEncoder(Encoder):
 
     def _tower(self, modality: Modality) -> Runtime:
         with self._loading:
-            runs, loaded = self._runtimes.get(modality, (0, None))
-            if loaded is None or runs != self._runs:
+            loaded = self._runtimes.get(modality)
+            if loaded is None:
                 path = self._model(self._config(modality))
                 precision = self._config(modality).get("precision", "bf16")
-                loaded = load_runtime(
+                loaded = self._runtimes[modality] = load_runtime(
                     path, self._runtime_name, precision, self._runs,
                     self._config(modality).get(INT8, 0),
                 )  # fmt: skip
-                self._runtimes[modality] = self._runs, loaded
             return loaded
 
     @cached_property
