@@ -1,12 +1,16 @@
 """What inverted lists' codes find before anything is refined, by how they are made.
 
-    python -m benchmarks.weighed_codes [--rows 60000] [--probes 24 48 96]
+    python -m benchmarks.weighed_codes [--rows 60000] [--probes 24 48 96] [--lists-alone]
 
 Items are `mini` vectors of augmented views, those that are encoded (`benchmarks.views`); questions
 are captions of held-out pictures, and views that are not among the items. Codes learn from one half
 of the captions, and the other half asks. The table has the share of the ten nearest that are among
 the best so many by codes, all lists looked into (so that only codes matter), and what whole
 searches find that look into some of the lists, with the milliseconds of processor time of one.
+
+`--lists-alone` tells instead in how many lists the ten nearest lie, where lists are taken by the
+product of question and middle, and by that and 2.5 standard deviations of each list's own vectors
+along the question, all of which are multiplied for it: what that would gain at best.
 
 "FAISS" are product codes of two dimensions each over residuals of spherical lists, as
 `benchmarks.rivals.FaissIVF` has them; "unweighed" are those of `sensorium.index.ivf` that nobody
@@ -17,7 +21,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import faiss
@@ -26,6 +30,8 @@ import numpy as np
 from benchmarks.search_data import TIE, K, Vectors, halves, least_cosines, text_queries
 from benchmarks.views import encoded, load_views
 from sensorium.index.ivf import IVFIndex
+from sensorium.index.lists import Lists
+from sensorium.index.weighing import Weighing
 
 DEPTHS = (10, 20, 50, 100)
 
@@ -39,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.weighed_codes", description=__doc__)
     parser.add_argument("--rows", type=int, metavar="N", help="items; all that are encoded")
     parser.add_argument("--probes", type=int, nargs="+", default=(24, 48, 96), metavar="N")
+    parser.add_argument("--lists-alone", action="store_true", help="how lists are best chosen")
     arguments = parser.parse_args()
     rows = arguments.rows or encoded() - 2 * CAPTIONS
     views = load_views(rows + 2 * CAPTIONS).vectors
@@ -49,6 +56,9 @@ def main() -> None:
     faiss.omp_set_num_threads(1)
     lists = int(2 * rows**0.5)
     print(f"{rows:,} vectors, {lists} lists; found among the best {DEPTHS} by codes")
+    if arguments.lists_alone:
+        _lists_alone(vectors, asked, least, lists, arguments.probes)
+        return
     _plain(vectors, asked, least, lists)
     for codes in (160, 240, 320):
         for name, questions in (("unweighed", []), ("weighed", [words.tuning])):
@@ -58,6 +68,32 @@ def main() -> None:
             for probes in arguments.probes if codes == 240 else ():
                 index.probes = probes
                 _searched(index, vectors, asked, least)
+
+
+def _lists_alone(
+    vectors: Vectors,
+    asked: Mapping[str, Vectors],
+    least: Mapping[str, Vectors],
+    lists: int,
+    probes: Sequence[int],
+) -> None:
+    weighing = Weighing.fit(vectors)
+    made = Lists.fit(vectors, lists, weighing)
+    of_rows = made.nearest(vectors, weighing.centre)
+    for name, queries in asked.items():
+        products = (queries @ made.directions) @ made.middles.T
+        spreads = np.zeros_like(products)
+        near = []
+        for number in range(lists):
+            cosines = vectors[of_rows == number] @ queries.T
+            spreads[:, number] = cosines.std(axis=0) if len(cosines) else 0
+            near.append((cosines >= least[name] - TIE).sum(axis=0))
+        found = np.stack(near, axis=1)
+        for label, promised in (("middle", products), ("and spread", products + 2.5 * spreads)):
+            order = np.argsort(-promised, axis=1)
+            shares = np.take_along_axis(found, order, 1).cumsum(axis=1) / found.sum(1)[:, None]
+            cells = " ".join(f"{number}: {shares[:, number - 1].mean():.3f}" for number in probes)
+            print(f"{name} by {label}: {cells}", flush=True)
 
 
 def _by_codes(index: IVFIndex, asked: Mapping[str, Vectors]) -> dict[str, Any]:
