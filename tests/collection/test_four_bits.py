@@ -108,6 +108,16 @@ def test_below_a_number_there_are_none(tmp_path: Path, queries: Vectors, encoder
         require_exact(few, queries)
 
 
+def test_where_vectors_are_not_found_at_once_there_are_none(
+    tmp_path: Path, queries: Vectors, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sensorium.collection.sqlite_store.SQLiteStore.finds_vectors", False)
+    with Collection(tmp_path / "far.sensorium", encoder, auto_optimize=False) as far:
+        add(far, some_vectors(ROWS, encoder.space.dimension))
+        assert not is_coded(far) and not folder_of(far.path).exists()
+        require_exact(far, queries[:5])
+
+
 def test_what_is_added_changed_and_removed_counts_at_once(
     filled: Collection, queries: Vectors, encoder: Encoder
 ) -> None:

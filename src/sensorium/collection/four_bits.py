@@ -160,6 +160,8 @@ def is_behind(coded: int, gone: int, outside: int) -> bool:
 def _lacks(store: Store, space: Space) -> bool:
     """Whether there is something to do; asked after everything that is added."""
     path = store.path
+    if not store.finds_vectors:  # what codes save, looking up vectors would cost
+        return False
     if (count := store.count_vectors()) < LEAST_ROWS:
         return False
     if (folder_of(path) / EXACTLY).exists() or signature(path, "vectors") is not None:

@@ -102,6 +102,8 @@ class LanceStore(SQLiteStore):
         Without the extra ``lance``.
     """
 
+    finds_vectors = False
+
     def __init__(self, path: Path, uri: str, *, create: bool = True) -> None:
         self._table = Table(uri, create=create)
         self._asked = 0.0

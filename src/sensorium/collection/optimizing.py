@@ -153,7 +153,12 @@ def optimize(
     masks = _kinds(store, ids[0])
     of_sample = [mask if mask is None else mask[rows] for mask in masks]
     of_sample = [mask for mask in of_sample if mask is None or mask.any()]
-    kinds = [pair for pair in candidates(len(sample)) if kind is None or pair[0] in (kind, "exact")]
+    kinds = [
+        pair
+        for pair in candidates(len(sample))
+        if (kind is None or pair[0] in (kind, "exact"))
+        and (pair[0] != FOUR_BITS or store.finds_vectors)
+    ]
     if not len(vectors) or not queries:
         kinds = []
     curve: list[Measured] = []

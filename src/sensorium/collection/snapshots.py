@@ -212,7 +212,7 @@ class Snapshots:
         """The first of the indexes that are there and can be used."""
         self.problem = None
         for slot, is_there in zip(self._slots, files, strict=True):
-            if is_there is None:
+            if is_there is None or (slot == CODES and not self._store.finds_vectors):
                 continue
             try:
                 index = read_index(self.path, slot, space.fingerprint)

@@ -77,6 +77,8 @@ _SAME_CONTENT = (
 class SQLiteStore(Database):
     """A collection's rows in one SQLite file; see `sensorium.collection.store.Store`."""
 
+    finds_vectors = True
+
     def __init__(self, path: Path, *, create: bool = True) -> None:
         super().__init__(path, create=create)
         self._warned_of: set[int] = set()

@@ -80,9 +80,12 @@ class Store(Protocol):
     Attributes
     ----------
     path : Path
+    finds_vectors : bool
+        Whether a few vectors are read by the ids of their segments in a fraction of a millisecond.
     """
 
     path: Path
+    finds_vectors: bool
 
     def version(self) -> object:
         """Differs from what it was if anybody may have written; every search asks."""
