@@ -290,7 +290,8 @@ def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors, set[int]]:
         modalities = modalities_of(store, segments)
         tiles = tiles_among(store, segments, owners, modalities)
         pictures = (modalities == str(Modality.IMAGE)) & ~tiles
-        segments, owners, vectors = segments[pictures], owners[pictures], vectors[pictures]
+        if not pictures.all():  # a copy takes as much memory as all vectors do
+            segments, owners, vectors = segments[pictures], owners[pictures], vectors[pictures]
         ids, firsts, counts = np.unique(owners, return_index=True, return_counts=True)
         items = store.items(ids.tolist())
         several = dict(zip(firsts.tolist(), (counts > 1).tolist(), strict=True))
@@ -308,7 +309,8 @@ def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors, set[int]]:
                 if record.span is None and (has_pages or not several[row]):
                     books |= {len(rows)} if has_pages else set()
                     rows.append(row)
-    return [items[owner] for owner in owners[rows].tolist()], vectors[rows], books
+    chosen = vectors if len(rows) == len(vectors) else vectors[rows]
+    return [items[owner] for owner in owners[rows].tolist()], chosen, books
 
 
 def _file_of(path: str) -> tuple[int, int] | None:
