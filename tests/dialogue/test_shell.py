@@ -67,4 +67,4 @@ def test_a_conversation_goes_on_with_a_model(
     assert chat(talked_about, script, "--save", str(kept)).exit_code == 0
     assert chat(talked_about, script, "--resume", str(kept)).exit_code == 0
     said = [message["content"] for message in script.asked[-1].json["messages"]]
-    assert "There is a panda [1]." in said
+    assert "There is a panda." in said  # the number is one of that turn
