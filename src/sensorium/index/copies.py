@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.index.base import Mask, Neighbours, Vectors
-from sensorium.index.refining import threads_for
+from sensorium.index.refining import products, threads_for
 
 Codes = npt.NDArray[np.uint8]
 
@@ -73,12 +73,15 @@ class Copies:
             codes = np.frombuffer(read, np.uint8).reshape(*rows.shape, size)
         else:
             codes = self._codes[wanted]
-        products: Vectors = (codes.astype(np.float32) @ (questions * self._step)[:, :, None])[
-            ..., 0
-        ]
-        products += (questions @ self._least)[:, None]
-        products[rows < 0] = -np.inf
-        return products
+        numbers, steps = codes.astype(np.float32), questions * self._step
+        if len(questions) > SINGLY:
+            found: Vectors = (numbers @ steps[:, :, None])[..., 0]
+        else:
+            lines = [products(step[None], part) for step, part in zip(steps, numbers, strict=True)]
+            found = np.concatenate(lines)
+        found += (questions * self._least).sum(axis=1)[:, None]
+        found[rows < 0] = -np.inf
+        return found
 
     def scan(self, questions: Vectors, k: int, allowed: Mask) -> Neighbours:
         """Compare questions with the copies of all rows that are allowed.

@@ -257,7 +257,7 @@ def _compared(
     if not len(there):
         return found, cosines
     places = np.minimum(np.searchsorted(there, rows), len(there) - 1)
-    products = (vectors[places] @ queries[:, :, None])[:, :, 0]
+    products = np.einsum("qkd,qd->qk", vectors[places], queries)
     products[there[places] != rows] = -np.inf
     best = np.argsort(-products, axis=1, kind="stable")[:, :k]
     found[:, : best.shape[1]] = np.take_along_axis(rows, best, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 import faiss
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.index.base import Vectors
+from sensorium.index.refining import products
 from sensorium.index.weighing import Weighing
 
 Numbers = npt.NDArray[np.float32]
@@ -72,13 +74,17 @@ class Lists:
         products : ndarray of float32, shape (q, count)
             Of the questions with their middles.
         """
-        numbers = questions @ self.directions
-        products = np.matmul(numbers, self.middles.T, dtype=np.float32)
+        numbers = products(questions, self._by_direction)
+        told = products(numbers, self.middles)
         if count >= len(self.middles):
             every = np.arange(len(self.middles))
-            return np.broadcast_to(every, products.shape), products
-        lists = np.argpartition(products, -count, axis=1)[:, -count:]
-        return lists, np.take_along_axis(products, lists, 1)
+            return np.broadcast_to(every, told.shape), told
+        lists = np.argpartition(told, -count, axis=1)[:, -count:]
+        return lists, np.take_along_axis(told, lists, 1)
+
+    @cached_property
+    def _by_direction(self) -> Numbers:
+        return np.ascontiguousarray(self.directions.T)
 
 
 def _nearest(middles: Numbers, placed: Numbers) -> Rows:

@@ -51,6 +51,26 @@ def threads_for(queries: Sized) -> Iterator[None]:
         faiss.omp_set_num_threads(threads)
 
 
+FEW = 4
+"""Up to so many questions are multiplied by one thread: BLAS parts a product with one vector among
+all, and waits for those that get no processor while others want it, too. It took 21 ms of 4."""
+
+
+def products(questions: Vectors, rows: Vectors) -> Vectors:
+    """Products of questions, shape (q, d), with rows, shape (n, d): shape (q, n)."""
+    if len(questions) > FEW:
+        found: Vectors = questions @ rows.T
+        return found
+    rows = np.ascontiguousarray(rows, np.float32)
+    found = np.empty((len(questions), len(rows)), np.float32)
+    for line, question in zip(found, np.ascontiguousarray(questions, np.float32), strict=True):
+        faiss.fvec_inner_products_ny(
+            faiss.swig_ptr(line), faiss.swig_ptr(question), faiss.swig_ptr(rows), rows.shape[1],
+            len(rows),
+        )  # fmt: skip
+    return found
+
+
 def selector(allowed: Mask) -> Any:
     """A FAISS selector of the rows that are allowed."""
     return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))

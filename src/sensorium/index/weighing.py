@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from sensorium.index.base import Vectors
 from sensorium.index.fourbit_coding import random_rotation
+from sensorium.index.refining import products
 
 Numbers = npt.NDArray[np.float32]
 
@@ -101,7 +103,12 @@ class Weighing:
 
     def questions(self, questions: Vectors) -> tuple[Numbers, Numbers]:
         """Numbers of questions of shape (q, d), shape (q, r), and what to add to products, (q,)."""
-        return questions @ self.of_questions, questions @ self.centre
+        numbers = products(questions, self._by_number)
+        return numbers, (questions * self.centre).sum(axis=1)
+
+    @cached_property
+    def _by_number(self) -> Numbers:
+        return np.ascontiguousarray(self.of_questions.T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +164,7 @@ class Sharing:
         spread = np.zeros((len(numbers), self.codes, WIDEST), np.float32)
         start = code = 0
         for turn, size in zip(self.turns, self.sizes, strict=True):
-            turned = numbers[:, start : start + len(turn)] @ turn
+            turned = products(numbers[:, start : start + len(turn)], turn.T)
             start += len(turn)
             whole = len(turn) // size
             spread[:, code : code + whole, :size] = turned[:, : whole * size].reshape(
