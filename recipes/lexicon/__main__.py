@@ -4,7 +4,8 @@
 
 Words and what they are called in Chinese are ECDICT's (MIT), what they are kinds of is WordNet
 3.0's (WordNet licence). Kept are words among the `COMMONEST` of either corpus that ECDICT ranks,
-and rarer ones that name something that can be seen: "polar bear" and "Great Wall" have no rank.
+and of what can be seen rarer ones (`COMMONEST_SEEN`) and names of several common words: "polar
+bear" and "Great Wall" have no rank. The file has to stay below a megabyte.
 Inflected forms are left out; irregular ones point to their word. Building the file anew gives the
 same bytes.
 """
@@ -24,8 +25,11 @@ from recipes.mini.lexicon import DICTIONARY, ECDICT, INDEX, VISIBLE, senses
 from sensorium.packages import bring
 from sensorium.tasks.lexicon.lexicon import FILE, regular_lemmas
 
-COMMONEST = 40_000
+COMMONEST = 15_000
 """Frequency rank of the last common word."""
+
+COMMONEST_SEEN = 30_000
+"""Frequency rank of the last word that names something that can be seen."""
 
 RARE = 10**6
 """Rank of words that have none."""
@@ -36,7 +40,7 @@ LEADING_RANK = 8_000
 SENSES = 2
 """Senses of a word that are kept, the commonest first; later ones are rare and mislead."""
 
-NAMES, NAMES_OF_RARE = 6, 2
+NAMES, NAMES_OF_RARE = 5, 2
 """Chinese names of a word by which it is found, of a common one and of others."""
 
 OTHERS = 3
@@ -126,19 +130,22 @@ def _with_parent(synset: Synset, nouns: dict[str, Synset], meant: dict[str, list
 def _words(
     rows: Sequence[dict[str, str]], meant: dict[str, list[str]], nouns: dict[str, Synset]
 ) -> Iterator[Word]:
+    common = {row["word"].lower() for row in rows if (_rank(row) or RARE) <= COMMONEST}
     for row in rows:
         offsets = meant.get(row["word"].lower(), [])
         seen = any(nouns[offset].file in VISIBLE for offset in offsets[:SENSES])
         rank = _rank(row)
         is_common = rank is not None and rank <= COMMONEST
-        if not (is_common or seen) or INFLECTED.search(row["translation"]):
+        words = row["word"].lower().split(" ")
+        is_known = (rank or RARE) <= COMMONEST_SEEN or (words[1:] and common.issuperset(words))
+        if not (is_common or (seen and is_known)) or INFLECTED.search(row["translation"]):
             continue
         is_one = any(nouns[offset].instance for offset in offsets[:SENSES])
         if not is_common and SPECIES.fullmatch(row["word"]) and not is_one:
             continue
         names = chinese_names(row["translation"], of_trades=is_common)
         names = names[: NAMES if is_common else NAMES_OF_RARE]
-        if names or (seen and " " in row["word"]):
+        if names:
             yield Word(
                 row["word"], rank if is_common else RARE, tuple(names), tuple(offsets[:SENSES])
             )
