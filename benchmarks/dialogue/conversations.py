@@ -33,6 +33,11 @@ FOLDER = Path(__file__).parent / "conversations"
 
 HALVES = ("tune", "report")
 
+PRACTICE = "practice"
+"""Worded afterwards, by somebody who had read neither half through: to develop on."""
+
+SETS = (*HALVES, PRACTICE)
+
 KINDS = {
     "find", "count", "reference", "variation", "date", "place", "media", "metadata", "comparison",
     "film", "writing", "speech", "sound", "document", "exclusion", "ambiguous", "small-talk",
@@ -79,8 +84,8 @@ class Conversation:
         return any(turn.expect.get("writes") for turn in self.turns)
 
 
-def conversations(*halves: str) -> list[Conversation]:
-    """Conversations of these halves, of both without any, in the order of files and lines."""
+def conversations(*sets: str) -> list[Conversation]:
+    """Conversations of these sets, of all without any, in the order of files and lines."""
     found = []
     for file in sorted(FOLDER.glob("*.json")):
         for told in json.loads(file.read_text(encoding="utf-8")):
@@ -94,4 +99,4 @@ def conversations(*halves: str) -> list[Conversation]:
                     told["id"], told["language"], told["half"], told["collection"], kind, turns
                 )
             )
-    return [one for one in found if not halves or one.half in halves]
+    return [one for one in found if not sets or one.half in sets]

@@ -8,6 +8,7 @@ from statistics import median
 
 import numpy as np
 
+from benchmarks.dialogue.conversations import PRACTICE
 from benchmarks.dialogue.judging import (
     ASKED_BACK,
     CITATION,
@@ -51,7 +52,8 @@ def rates(half: str, system: str, played: Sequence[Played]) -> list[Row]:
             right = all(check.is_right for check in turn.checks)
             values[ALL].append((float(right), one.conversation.id))
     turns = sum(len(one.turns) for one in played)
-    case = f"half to {half}: {len(played)} conversations, {turns} turns"
+    of = half if half == PRACTICE else f"half to {half}"
+    case = f"{of}: {len(played)} conversations, {turns} turns"
     row = partial(Row, "dialogue", case, system)
     rows = []
     for name, found in values.items():

@@ -18,6 +18,8 @@ from benchmarks.dialogue.conversations import (
     EXPECTED,
     HALVES,
     KINDS,
+    PRACTICE,
+    SETS,
     Conversation,
     Turn,
     conversations,
@@ -68,6 +70,27 @@ def test_halves_have_the_same_mix_and_nothing_twice() -> None:
     said = [{turn.say for one in half for turn in one.turns if len(turn.say) > 12}
             for half in BY_HALF]  # fmt: skip
     assert not said[0] & said[1]
+
+
+def test_practice_has_the_mix_and_its_own_words() -> None:
+    practice = conversations(PRACTICE)
+    number = len(practice)
+    assert number >= 100 and {one.half for one in ALL} == {*SETS}
+    assert all(3 <= len(one.turns) <= 6 for one in practice)
+    assert Counter(one.language for one in practice) == {"en": number // 2, "zh": number // 2}
+    kinds = Counter(kind for one in practice for kind in one.kind)
+    assert kinds["question-media"] >= number / 3
+    assert kinds["unanswerable"] >= number / 4
+    assert kinds["hidden"] >= 10
+    assert {*kinds} == KINDS and {one.collection for one in practice} == {*NAMES}
+    others = {plain(turn.say) for half in BY_HALF for one in half for turn in one.turns}
+    same = [turn.say for one in practice for turn in one.turns if plain(turn.say) in others]
+    assert len(same) == 0, same
+
+
+def plain(said: str) -> str:
+    """Letters and digits of what is said: two that differ in points alone are the same."""
+    return "".join(filter(str.isalnum, said.casefold()))
 
 
 def test_kinds_follow_from_the_turns() -> None:
