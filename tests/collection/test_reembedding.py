@@ -237,8 +237,11 @@ def test_a_search_is_of_one_space_when_the_change_over_falls_into_it(
     """Between the check of the space and the reading of the vectors, all vectors change."""
     write_many(folder, range(6))
     collection.add(folder)
-    before = collection.search("dog")
     with Collection(collection.path) as reader, Collection(collection.path) as other:
+        reader.search("dog")  # the first looks at the vectors while the model is loaded, too
+        write_many(folder, range(6, 8))
+        collection.add(folder)
+        before = collection.search("dog")
         state = reader._store.state
         asked: list[int] = []
 
