@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import locale
 import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,18 @@ def test_a_model_that_replaces_another_is_not_taken_for_it(tmp_path: Path, name:
             os.utime(file, ns=(stamp, stamp))  # both written in one tick of the clock
         vectors.append(load_encoder(tmp_path, runtime=name).encode(["a dog"])[0])
     assert vectors[0] @ vectors[1] < 0.9
+
+
+def test_models_that_are_loaded_at_once_leave_the_locale_as_it_is(tiny: Path) -> None:
+    """In "C", which OpenVINO sets for a moment, Python takes all that is read for ASCII."""
+    was = locale.setlocale(locale.LC_CTYPE)
+    models = [tiny / "image.onnx", tiny / "text.onnx"]
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(5):
+            list(threads.map(lambda model: load_runtime(model, "openvino"), models * 2))
+    left = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, was)
+    assert left == was
 
 
 def test_the_runtime_is_no_part_of_the_space(tiny: Path) -> None:

@@ -167,9 +167,8 @@ class OpenVINORuntime:
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         # On a CPU that only emulates bf16 it is slower than fp32.
         precision = precision if native else "f32"
-        self._model = core.compile_model(
+        self._model = compiled(
             str(model),
-            "CPU",
             {
                 "INFERENCE_PRECISION_HINT": precision,
                 "PERFORMANCE_HINT": "LATENCY",
@@ -288,6 +287,21 @@ def import_openvino() -> Any:
 def _convert_model(*arguments: Any, **options: Any) -> Any:
     """``openvino.convert_model``, imported when it is called."""
     return importlib.import_module("openvino.tools.ovc").convert_model(*arguments, **options)
+
+
+def compiled(model: Any, options: Mapping[str, Any]) -> Any:
+    """``openvino.Core().compile_model`` on the CPU, one call after the other.
+
+    Reading a compiled model from the cache sets the whole process' locale to "C" for a moment, and
+    then what it was before: two at once put back what the other had set, and from then on Python
+    reads every file and every pipe as ASCII.
+    """
+    core = _openvino_core()
+    with _COMPILING:
+        return core.compile_model(model, "CPU", dict(options))
+
+
+_COMPILING = threading.Lock()
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.runtime import import_openvino
+from sensorium.encoders.runtime import compiled, import_openvino
 from sensorium.errors import EncoderError
 
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
@@ -47,13 +47,12 @@ def compiled(graph: Path) -> Any:
     EncoderError
         When it is damaged, or holds an operation that is not known here.
     """
-    openvino = import_openvino()
     try:
         content = json.loads(graph.read_text("utf-8"))
         model = _Builder(content, _weights(content, graph.parent)).model()
     except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
         raise EncoderError(f"{graph}: is no graph of TensorFlow.js ({error!s:.200})") from error
-    return openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return compiled(model, {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 def _weights(content: Mapping[str, Any], folder: Path) -> Weights:
