@@ -167,7 +167,7 @@ class OpenVINORuntime:
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         # On a CPU that only emulates bf16 it is slower than fp32.
         precision = precision if native else "f32"
-        self._model = compiled(
+        self._model = compile_for_cpu(
             str(model),
             {
                 "INFERENCE_PRECISION_HINT": precision,
@@ -289,7 +289,7 @@ def _convert_model(*arguments: Any, **options: Any) -> Any:
     return importlib.import_module("openvino.tools.ovc").convert_model(*arguments, **options)
 
 
-def compiled(model: Any, options: Mapping[str, Any]) -> Any:
+def compile_for_cpu(model: Any, options: Mapping[str, Any]) -> Any:
     """``openvino.Core().compile_model`` on the CPU, one call after the other.
 
     Reading a compiled model from the cache sets the whole process' locale to "C" for a moment, and

@@ -23,7 +23,7 @@ from sensorium.data.encoding import encode_examples
 from sensorium.data.sources import Picture, picture_of
 from sensorium.encoders import Encoder
 from sensorium.encoders.base import FeatureExtractor, Prepared, Role
-from sensorium.encoders.runtime import compiled, import_openvino, runtime_name
+from sensorium.encoders.runtime import compile_for_cpu, import_openvino, runtime_name
 from sensorium.errors import EncoderError
 from sensorium.media import Image, Media, Modality
 from sensorium.media.progress import Progress
@@ -207,7 +207,7 @@ def _with_feature_map(model: Path) -> tuple[Any, int]:
     graph.add_outputs([output])
     # In full precision, and one batch like the other, as sensorium.encoders.runtime has it.
     options = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
-    return compiled(graph, options), int(output.get_partial_shape()[1].get_length())
+    return compile_for_cpu(graph, options), int(output.get_partial_shape()[1].get_length())
 
 
 def _averaged(graph: Any) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.runtime import compiled, import_openvino
+from sensorium.encoders.runtime import compile_for_cpu, import_openvino
 from sensorium.errors import EncoderError
 
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
@@ -52,7 +52,7 @@ def compiled(graph: Path) -> Any:
         model = _Builder(content, _weights(content, graph.parent)).model()
     except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
         raise EncoderError(f"{graph}: is no graph of TensorFlow.js ({error!s:.200})") from error
-    return compiled(model, {"INFERENCE_PRECISION_HINT": "f32"})
+    return compile_for_cpu(model, {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 def _weights(content: Mapping[str, Any], folder: Path) -> Weights:
