@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from sensorium.dialogue.plan import Plan, Reference
 from sensorium.dialogue.understanding import chinese_words as words
+from sensorium.dialogue.understanding.chinese_facts import spelt_out
 from sensorium.dialogue.understanding.chinese_going_on import going_on
 from sensorium.dialogue.understanding.chinese_phrases import named_kind, take_phrase
 from sensorium.dialogue.understanding.chinese_spelling import corrected
@@ -29,7 +30,7 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     plain = re.sub(r"^(?:这)?里面(?=有|一共|总共|多少|几)", "", words.GREETING.sub("", plain))
     if (talk := _small_talk(plain, given)) is not None:
         return replace(talk, question=said)
-    plain = _bare(plain)
+    plain = spelt_out(_bare(plain))
     goes = going_on(plain)
     if goes.widened:
         return Plan(continues=True, widened=goes.widened, question=said)

@@ -13,6 +13,7 @@ from sensorium.dialogue.plan import Plan, Reference
 from sensorium.dialogue.understanding import english_frames as frames
 from sensorium.dialogue.understanding import english_words as words
 from sensorium.dialogue.understanding.dates import Period, take_period
+from sensorium.dialogue.understanding.english_facts import spelt_out
 from sensorium.dialogue.understanding.english_going_on import going_on
 from sensorium.dialogue.understanding.english_phrases import Meant, take_phrase
 from sensorium.dialogue.understanding.numbers import number_of
@@ -44,7 +45,7 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     if (bare := words.BARE.match(plain)) is not None and not given:
         fact = {"when": "date", "where": "place"}[bare[1]]
         return Plan(intent="facts", fact=fact, reference=Reference("it"), question=said)
-    scan = Scan(plain)
+    scan = Scan(spelt_out(plain))
     talk = _small_talk(scan, given)
     if talk:
         return Plan(intent=talk, question=said)
