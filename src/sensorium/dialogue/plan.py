@@ -61,7 +61,8 @@ class Plan:
     order : str
         ``newest``, ``oldest``, ``largest`` ...; empty for the best first.
     than : str
-        ``older``, ``newer``: than what was shown.
+        ``older``, ``newer``: than what was shown; ``day before``, ``day after``, ``same day``,
+        ``same month``, ``same year``: as it is from.
     number : int
         Items wanted; 0 where nothing is said.
     reference : Reference or None

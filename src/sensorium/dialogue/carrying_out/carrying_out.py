@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sensorium.collection import Hit
+from sensorium.dialogue.carrying_out.dating import in_its_year
 from sensorium.dialogue.carrying_out.films import Films
 from sensorium.dialogue.carrying_out.outcomes import Outcome
 from sensorium.dialogue.carrying_out.searches import with_base
@@ -15,6 +16,7 @@ from sensorium.dialogue.tools.found import cited, whole_of
 from sensorium.dialogue.understanding.references import (
     base_of,
     last_of,
+    shown,
 )
 
 
@@ -23,7 +25,9 @@ class Carrying(Films):
 
     def carry_out(self, plan: Plan) -> Outcome:
         """See `Outcome`."""
-        plan = with_base(plan, base_of(self._turns), last_of(self._turns))
+        base = base_of(self._turns)
+        plan = with_base(plan, base, last_of(self._turns))
+        plan = in_its_year(plan, base, shown(self._turns))
         way: dict[str, Callable[[Plan], Outcome]] = {
             "find": self._find, "count": self._count, "more": self._more, "look": self._look,
             "is": self._is, "read": self._read, "listen": self._listen,
@@ -114,7 +118,16 @@ class Carrying(Films):
             return self._answer(replace(plan, intent="answer"))
         found = self._call("facts", item=item.id)
         values = _fact(found.data, plan.fact, item)
+        if not values and self._was_quoted(item):  # "which day?", of what a poster says
+            told = self._call("answer", question=plan.question, items=[item.id])
+            if not told.nothing:
+                return self._answered(plan, told)
         return self._about(plan, "fact" if values else "unknown fact", item, found, fact=values)
+
+    def _was_quoted(self, item: Hit) -> bool:
+        """Whether the reply before quoted words of an item."""
+        last = self._turns[-1].reply.citations if self._turns else ()
+        return any(one.item == item.id and one.quote for one in last)
 
     def _explain(self, plan: Plan) -> Outcome:
         base = base_of(self._turns)

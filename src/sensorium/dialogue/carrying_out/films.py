@@ -8,7 +8,7 @@ from sensorium.collection import Hit
 from sensorium.dialogue.carrying_out.outcomes import Outcome, only
 from sensorium.dialogue.carrying_out.words import Words
 from sensorium.dialogue.plan import Plan, Reference
-from sensorium.dialogue.tools.found import whole_of
+from sensorium.dialogue.tools.found import Found, whole_of
 from sensorium.dialogue.understanding.references import (
     shown,
 )
@@ -22,16 +22,37 @@ class Films(Words):
             return self._which_in(plan)
         if plan.when and not plan.subject:
             return self._listen(plan)
+        if not plan.subject and (again := self._moment_told(plan)) is not None:
+            return again
         if plan.subject and (plan.reference is None or plan.reference.modality != "video"):
             said = self._call("passages", query=plan.subject, source="speech")
             if not said.nothing:
                 return Outcome("told", plan, said.hits, said.citations, refers=only(said.hits))
         reference = plan.reference or Reference("kind", 1, plan.modality or "video")
         item = self._item(replace(plan, subject="", modality="", reference=reference))
-        if isinstance(item, Outcome):
+        films = item.hits if isinstance(item, Outcome) and item.kind == "which" else ()
+        if isinstance(item, Outcome) and not (films and plan.subject):
             return item
-        found = self._call("moments", item=item.id, query=plan.subject)
-        return self._about(plan, "no moment" if found.nothing else "moment", item, found)
+        tried = films if isinstance(item, Outcome) else (item,)
+        several = [(self._call("moments", item=one.id, query=plan.subject), one) for one in tried]
+        held = [pair for pair in several if not pair[0].nothing]
+        if not held:
+            if isinstance(item, Outcome):
+                return item
+            return self._about(plan, "no moment", item, several[0][0])
+        found, film = max(held, key=lambda pair: _surest(pair[0]))
+        return self._about(plan, "moment", film, found)
+
+    def _moment_told(self, plan: Plan) -> Outcome | None:
+        """When what was told last is said or shown: "at which second?"."""
+        last = self._turns[-1].reply if self._turns else None
+        if last is None or last.refused or last.asks:
+            return None
+        timed = tuple(one for one in last.citations if one.start is not None)
+        if not timed:
+            return None
+        kind = "told" if all(one.quote for one in timed) else "moment"
+        return Outcome(kind, plan, last.items, timed, refers=last.refers)
 
     def _which_in(self, plan: Plan) -> Outcome:
         """Which of the items that were shown is in a film, and when."""
@@ -66,3 +87,8 @@ class Films(Words):
                 if not self._call("moments", item=hit.id, given=numbers).nothing:
                     return hit
         return film
+
+
+def _surest(found: Found) -> float:
+    """How sure a moment is; of what is said, and of what is seen."""
+    return max((1.0 if one.quote else one.probability or 0.0 for one in found.citations), default=0)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sensorium.collection import Hit
+from sensorium.dialogue.carrying_out.dating import beside
 from sensorium.dialogue.carrying_out.outcomes import Outcome, only
 from sensorium.dialogue.carrying_out.referring import NEAREST, SHOWN, Referring
 from sensorium.dialogue.plan import Plan, Reference
@@ -204,9 +205,14 @@ class Searches(Referring):
             base = self._base_item(refers)
             if base is None or not (date := date_of(base)):
                 return asked, Outcome("undated", plan, (base,) if base else ()), refers
-            asked["before" if plan.than == "older" else "after"] = date[:10]
             asked["not_among"] = [base.id]
-            asked["order"] = "newest" if plan.than == "older" else "oldest"
+            if plan.than not in ("older", "newer"):
+                if (period := beside(plan.than, date)) is None:
+                    return asked, Outcome("undated", plan, (base,)), refers
+                asked |= {"after": period.after, "before": period.before}
+            else:
+                asked["before" if plan.than == "older" else "after"] = date[:10]
+                asked["order"] = "newest" if plan.than == "older" else "oldest"
         if not any(asked[name] for name in ("query", "modality", "after", "before", "order")) and (
             not any(asked.get(name) for name in ("given", "like", "among"))
         ):
@@ -251,6 +257,8 @@ def with_base(plan: Plan, base: Plan | None, last: Plan | None = None) -> Plan:
     is_short = plan.intent == "count" and not plan.subject and not plan.has_conditions
     if not (plan.continues or plan.same or bare or is_short):
         return plan
+    if " " in plan.than and not plan.subject:
+        return plan  # "what was taken the day before": whatever it was
     subject = plan.subject
     if plan.same and subject and base.subject:
         subject = described_more(base.subject, subject)

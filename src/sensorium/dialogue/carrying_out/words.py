@@ -140,8 +140,8 @@ class Words(Searches):
 
     def _answer(self, plan: Plan, kind: str = "unanswered") -> Outcome:
         items: list[int] = []
-        if plan.reference is not None:
-            resolved = self._resolved(plan.reference)
+        resolved = self._resolved(plan.reference) if plan.reference is not None else None
+        if resolved is not None and (resolved.hits or resolved.among or not plan.subject):
             if problem := self._unclear(plan, resolved):
                 return problem
             items = [hit.id for hit in resolved.hits]
@@ -182,7 +182,14 @@ class Words(Searches):
         return Outcome("nothing shown", plan)
 
     def _page(self, plan: Plan) -> Outcome:
-        """On which page what was told last stands."""
+        """On which page what is asked about stands, or else what was told last."""
+        if plan.subject and plan.reference is None:
+            found = self._call("passages", query=plan.subject)
+            paged = tuple(one for one in found.citations if one.page is not None)[:1]
+            if not paged:
+                return Outcome("unanswered", plan)
+            hits = tuple(hit for hit in found.hits if hit.id == paged[0].item)
+            return Outcome("told", plan, hits, paged, refers=only(hits))
         for turn in reversed(self._turns):
             if paged := tuple(one for one in turn.reply.citations if one.page is not None):
                 return Outcome("told", plan, turn.reply.items, paged, refers=turn.reply.refers)

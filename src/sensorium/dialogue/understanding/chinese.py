@@ -48,6 +48,9 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
             judged = replace(judged, reference=meant.reference)
         return replace(judged, question=said)
     plan = _scanned(scan, today, given, meant or Meant(), second)
+    of_text = plan.intent == "count" and words.OF_TEXT.search(goes.rest) is not None
+    if of_text or (plan.fact == "length" and _is_of_text(plan)):
+        plan = replace(plan, intent="answer", fact="")
     if quoted:
         plan = replace(plan, subject=quoted[1])
     is_question = words.OPEN.search(goes.rest) is not None
@@ -115,6 +118,9 @@ def _scanned(
 ) -> Plan:
     """A plan by the classes of words that are found, in the order in which they bind."""
     page = scan.take(words.PAGE)
+    beside = next((name for name, pattern in words.BESIDE if scan.take(pattern)), "")
+    if beside:
+        scan.take_all(words.TAKEN)
     intent, fact, order, relevant = _intent(scan)
     when = ""
     if intent in ("", "listen", "look", "read"):
@@ -124,7 +130,7 @@ def _scanned(
     same = intent != "compare" and scan.take(words.SAME) is not None
     similar = scan.take(words.SIMILAR)
     period = take_period(scan, "zh", today) or Period()
-    than = next((name for name, pattern in words.THANS if scan.take(pattern)), "")
+    than = beside or next((name for name, pattern in words.THANS if scan.take(pattern)), "")
     order = order or next((name for name, pattern in words.ORDERS if scan.take(pattern)), "")
     reference, means_given = _reference(scan, given)
     if similar is not None and similar["ref"]:
@@ -206,7 +212,7 @@ def _intent(scan: Scan) -> tuple[str, str, str, bool]:
         if scan.take(pattern) is not None:
             return "facts", fact, "", True
     if words.IN_FILM.search(scan.rest) and scan.take(words.MOMENT) is not None:
-        scan.take(re.compile(r"出现|看到|看见|听到|说到|提到|讲到"))
+        scan.take(re.compile(r"出现|出来|登场|看到|看见|听到|说到|提到|讲到|说的?(?=[？?。]*$)"))
         return "moment", "", "", True
     classes = (
         ("quote", words.QUOTE), ("count", words.COUNT), ("transcribe", words.TRANSCRIBE),
@@ -263,6 +269,12 @@ def _edged(text: str) -> str:
         before = text
         text = words.EDGES.sub("", text)
     return re.sub(rf"的?[{GAP}，,？?。！!]+", " ", text).strip()
+
+
+def _is_of_text(plan: Plan) -> bool:
+    """Whether how long something takes is asked of what no item is, and a text tells it."""
+    named = plan.reference is not None or plan.definite or plan.modality or plan.given
+    return bool(plan.subject) and not named
 
 
 def _opened(plan: Plan, plain: str, *, asked: bool) -> Plan:

@@ -40,7 +40,7 @@ def named_kind(word: str | None) -> str:
     return next((kind for kind, said in KINDS.items() if word and re.fullmatch(said, word)), "")
 
 
-_DATED = re.compile(r"\d{4}年?|[去今前]年|\d+月")
+_DATED = re.compile(r"\d{4}年?|[去今前]年|(?:\d{1,2}|十?[一二三四五六七八九十])月")
 
 
 def _group(match: re.Match[str], name: str) -> str:

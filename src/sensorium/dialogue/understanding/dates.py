@@ -100,7 +100,7 @@ def take_period(scan: Scan, language: str, today: datetime.date) -> Period | Non
     """
     between, single = (_ZH_BETWEEN, _ZH) if language == "zh" else (_EN_BETWEEN, _EN)
     if (match := scan.take(between)) is not None:
-        return Period(match["a"], _next(match["b"]))
+        return Period(match["a"], following(match["b"]))
     # A month's name that is a verb or a title is none: "may I see", "march".
     for match in single.finditer(scan.rest):
         found = (_chinese if language == "zh" else _english)(match, today)
@@ -129,7 +129,7 @@ def _english(match: re.Match[str], today: datetime.date) -> Period | None:
 
 def _english_unit(match: re.Match[str], today: datetime.date) -> Period | None:
     if match["iso"]:
-        return Period(match["iso"], _next(match["iso"]))
+        return Period(match["iso"], following(match["iso"]))
     if match["dm"] or match["m1"]:
         month = _month(match["dm"] or match["m1"])
         day = int(match["day"] or match["d1"])
@@ -153,7 +153,7 @@ def _english_unit(match: re.Match[str], today: datetime.date) -> Period | None:
         start += 0 if start > 100 else (1900 if start >= 30 else 2000)
         return Period(str(start), str(start + 10))
     if match["year"]:
-        return Period(match["year"], _next(match["year"]))
+        return Period(match["year"], following(match["year"]))
     if match["rel"]:
         return _relative(" ".join(match["rel"].removeprefix("the ").split()), today)
     return _ago(number_of(match["ago"]), match["unit"], today)
@@ -175,7 +175,7 @@ def _chinese(match: re.Match[str], today: datetime.date) -> Period | None:
 
 def _chinese_unit(match: re.Match[str], today: datetime.date) -> Period | None:
     if match["bare"]:
-        return Period(match["bare"], _next(match["bare"]))
+        return Period(match["bare"], following(match["bare"]))
     if match["year"]:
         year = match["year"]
         if not year.isdecimal() or not year.isascii():
@@ -185,7 +185,7 @@ def _chinese_unit(match: re.Match[str], today: datetime.date) -> Period | None:
             if match["yd"]:
                 return _day(year, month, int(match["yd"]), today)
             return _of_month(year, month, today)
-        return _season(year, match["ys"], today) if match["ys"] else Period(year, _next(year))
+        return _season(year, match["ys"], today) if match["ys"] else Period(year, following(year))
     if match["rel"]:
         said = _SAID[match["rel"].replace("个", "").replace("星期", "周")]
         year = {"last year": today.year - 1, "this year": today.year}.get(said, today.year - 2)
@@ -215,8 +215,8 @@ def _month(said: str) -> int:
                  and (name.startswith(said) or said == "sept")), 0)  # fmt: skip
 
 
-def _next(date: str) -> str:
-    """The year, month or day after one."""
+def following(date: str) -> str:
+    """The year, month or day after one, in ISO 8601."""
     parts = [int(part) for part in date.split("-")]
     if len(parts) == 1:
         return f"{parts[0] + 1:04}"
@@ -243,7 +243,7 @@ def _of_month(
         return None
     number = int(year) if year else today.year - (month > today.month and not this)
     date = f"{number:04}-{month:02}"
-    return Period(date, _next(date))
+    return Period(date, following(date))
 
 
 def _season(said: str, season: str, today: datetime.date, *, this: bool = False) -> Period:
@@ -252,7 +252,7 @@ def _season(said: str, season: str, today: datetime.date, *, this: bool = False)
     start = f"{year:04}-{month:02}"
     stop = start
     for _ in range(3):
-        stop = _next(stop)
+        stop = following(stop)
     return Period(start, stop)
 
 
@@ -268,7 +268,7 @@ def _relative(said: str, today: datetime.date) -> Period | None:
     if said.endswith("month"):
         months = today.year * 12 + today.month - 1 - back
         date = f"{months // 12:04}-{months % 12 + 1:02}"
-        return Period(date, _next(date))
+        return Period(date, following(date))
     monday = today - day * (today.weekday() + 7 * back)
     return Period(monday.isoformat(), (monday + 7 * day).isoformat())
 
@@ -279,7 +279,7 @@ def _ago(count: int, unit: str, today: datetime.date) -> Period | None:
     if unit == "month":
         months = today.year * 12 + today.month - 1 - count
         date = f"{months // 12:04}-{months % 12 + 1:02}"
-        return Period(date, _next(date))
+        return Period(date, following(date))
     start = today - datetime.timedelta(count * (7 if unit == "week" else 1))
     days: Callable[[int], datetime.timedelta] = datetime.timedelta
     return Period(start.isoformat(), (start + days(7 if unit == "week" else 1)).isoformat())

@@ -107,6 +107,9 @@ def _scanned(
 ) -> Plan:
     """A plan by the classes of words that are found, in the order in which they bind."""
     meant = meant or Meant()
+    beside = next((name for name, pattern in words.BESIDE if scan.take(pattern)), "")
+    if beside:
+        scan.take_all(words.TAKEN)
     second = _second(scan)
     # What is between quotes is the subject, whatever words stand in it.
     quoted = scan.take(words.QUOTED)
@@ -147,7 +150,7 @@ def _scanned(
         or meant.order
         or next((name for name, pattern in words.ORDER if scan.take(pattern)), "")
     )
-    than = next((name for name, pattern in words.THAN if scan.take(pattern)), "")
+    than = beside or next((name for name, pattern in words.THAN if scan.take(pattern)), "")
     number = meant.number or _number(scan)
     if intent in ("moment", "listen"):
         scan.take_all(words.MOMENT_VERBS)

@@ -362,6 +362,17 @@ THAN = (
         ),
     ),
 )
+BESIDE = (
+    ("day before", _of(r"(?:(?:on|from)\s+)?the\s+(?:day\s+before|(?:previous|preceding)\s+day)"
+                       r"(?:\s+(?:that|this|it))?")),
+    ("day after", _of(r"(?:(?:on|from)\s+)?the\s+(?:day\s+after|(?:next|following)\s+day)"
+                      r"(?:\s+(?:that|this|it))?")),
+    *((f"same {unit}", _of(rf"(?:(?:on|in|from|of)\s+)?(?:the\s+)?same\s+{unit}(?:\s*,?\s*but)?"))
+      for unit in ("day", "month", "year")),
+)  # fmt: skip
+"""Dates that are said by the date of what was shown."""
+TAKEN = _of(r"(?:(?:was|were|did|i|we)\s+)*(?:taken|shot|photographed|filmed|recorded|take|shoot)",
+            r"(?:(?:did|i|we)\s+)+(?:photograph|film|record)")  # fmt: skip
 NOT = re.compile(
     r"(?:\b(?:that|which|who)\s+(?:are|is|have|has|do|does|show"
     r"|shows)\s*(?:not|n't|no)\s*(?:show|have|contain)?|"
