@@ -39,6 +39,7 @@ BOATS = turn([1, 2, 3, 4], Plan(subject="boats", several=True))
 SECOND = turn([2], Plan("pick", reference=Reference("ordinal", 2)), refers=[2])
 CATS = turn([5], Plan(subject="a cat"))
 MORE_BOATS = turn([1, 2, 3], Plan("count", subject="boats"))
+BOATS_AT_SEA = turn([3], Plan(subject="boats at sea"))
 SHARKS = turn([7, 8], Plan(subject="sharks", several=True), refused=True)
 
 CASES = [
@@ -55,6 +56,8 @@ CASES = [
     ("the other three", "另外三张", [BOATS, SECOND], [1, 3, 4]),
     ("the other two", "另外两张", [BOATS, SECOND], []),
     ("the others", "其他几张", [BOATS, SECOND], [1, 3, 4]),
+    ("the other three", "另外三张", [BOATS, BOATS_AT_SEA], [1, 2, 4]),
+    ("the others", "其他几张", [CATS, BOATS, BOATS_AT_SEA], [1, 2, 4]),
     ("those", "这些", [BOATS, SECOND], [1, 2, 3, 4]),
     ("the third one", "第三张", [BOATS, SHARKS], [3]),
     ("the one before", "上一张", [BOATS, SECOND, CATS], [2]),

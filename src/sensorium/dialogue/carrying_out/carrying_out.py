@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,11 +13,20 @@ from sensorium.dialogue.carrying_out.films import Films
 from sensorium.dialogue.carrying_out.outcomes import Outcome
 from sensorium.dialogue.carrying_out.searches import with_base
 from sensorium.dialogue.plan import Plan, Reference
+from sensorium.dialogue.tools.conditions import days_between
 from sensorium.dialogue.tools.found import cited, whole_of
 from sensorium.dialogue.understanding.references import (
+    Resolved,
     base_of,
     last_of,
     shown,
+)
+
+MOST_NAMED = 5
+"""Things that are compared by name in one turn."""
+
+_BETWEEN = re.compile(
+    r"\s*,\s*(?:and|or)\s+|\s+(?:and|or|with|to|versus|vs\.?)\s+|[和跟与、及]|还是|\s*[,，]\s*"
 )
 
 
@@ -141,16 +151,21 @@ class Carrying(Films):
         return self._about(plan, "explained", item, found, query=query)
 
     def _compare(self, plan: Plan) -> Outcome:
-        resolved = self._resolved(plan.reference or Reference("those"))
+        if plan.reference is None and (named := self._named(plan)) is not None:
+            resolved = Resolved(named)
+        else:
+            resolved = self._resolved(plan.reference or Reference("those"))
         if plan.reference is None and len(resolved.hits) < 2:
             resolved = self._resolved(Reference("two"))  # those of the last two replies
         if plan.order and plan.reference is None and not (resolved.hits or resolved.among):
             return self._searched(replace(plan, intent="find", number=1), 0)
         if problem := self._unclear(plan, resolved):
             return problem
-        ids = [hit.id for hit in resolved.hits]
+        ids = [*dict.fromkeys(hit.id for hit in resolved.hits)]
         if len(ids) < 2:
             return Outcome("too few", plan, values={"shown": len(ids)})
+        if plan.fact == "apart":
+            plan = replace(plan, order="oldest")
         by = {"newest": "date", "oldest": "date", "largest": "size", "smallest": "size",
               "longest": "length", "shortest": "length"}.get(plan.order, "content")  # fmt: skip
         found = self._call("compare", items=ids, by=by)
@@ -162,7 +177,18 @@ class Carrying(Films):
         hits, evidence = found.hits, found.citations
         if plan.order in ("oldest", "smallest", "shortest"):
             hits, evidence = hits[::-1], evidence[::-1]
-        return Outcome("ranked", plan, hits, evidence, refers=(hits[0].id,), values=found.data)
+        days = days_between(hits[0], hits[-1]) if by == "date" and len(hits) > 1 else None
+        values = {**found.data} if days is None else {**found.data, "days": days}
+        return Outcome("ranked", plan, hits, evidence, refers=(hits[0].id,), values=values)
+
+    def _named(self, plan: Plan) -> tuple[Hit, ...] | None:
+        """Those that are compared by name: "compare the castle with the church"."""
+        names = [name.strip(" ,，") for name in _BETWEEN.split(plan.subject)]
+        if not 1 < len(names) <= MOST_NAMED or not all(names):
+            return None
+        each = [self._call("search", query=name, modality=plan.modality, k=1) for name in names]
+        hits = {hit.id: whole_of(hit) for found in each if not found.nothing for hit in found.hits}
+        return tuple(hits.values()) if len(hits) == len(names) else None
 
     def _label(self, plan: Plan) -> Outcome:
         base = base_of(self._turns)

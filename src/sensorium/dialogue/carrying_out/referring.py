@@ -14,7 +14,9 @@ from sensorium.dialogue.turns import Step, Turn
 from sensorium.dialogue.understanding.references import (
     Resolved,
     cited_before,
+    in_focus,
     resolve,
+    shown,
 )
 
 NEAREST = 3
@@ -49,16 +51,24 @@ class Referring:
         if reference.kind == "citation":
             number = cited_before(self._turns, reference.number)
             item = self._toolbox.collection.get(number) if number else None
-            shown = sum(len(turn.reply.citations) for turn in self._turns[-1:])
-            return Resolved((whole_of(item),) if item is not None else (), shown=shown)
+            told = sum(len(turn.reply.citations) for turn in self._turns[-1:])
+            return Resolved((whole_of(item),) if item is not None else (), shown=told)
         resolved = resolve(reference, self._turns)
         if resolved.hits or resolved.among or not reference.modality:
             return resolved
+        if reference.kind == "others" and reference.number == 1:
+            return self._only_other(reference.modality) or resolved
         if reference.kind not in ("kind", "it"):
             return resolved
         # "The film", which was not talked about yet: the only one that there is.
         found = self._call("search", modality=reference.modality, k=SHOWN)
         return Resolved(found.hits) if len(found.hits) == 1 else Resolved(among=found.hits)
+
+    def _only_other(self, modality: str) -> Resolved | None:
+        """The one of its kind beside that which is talked about: "the other film"."""
+        ids = [hit.id for hit in (in_focus(self._turns), *shown(self._turns)) if hit is not None]
+        found = self._call("search", modality=modality, not_among=ids, k=SHOWN) if ids else None
+        return Resolved(found.hits) if found is not None and len(found.hits) == 1 else None
 
     def _unclear(self, plan: Plan, resolved: Resolved) -> Outcome | None:
         if resolved.hits:

@@ -190,6 +190,8 @@ class Searches(Referring):
                 asked["not_among"] = [hit.id for hit in shown(self._turns)]
                 asked["modality"] = plan.modality or (before.modality if before else "")
                 return asked, None, ()
+            if plan.reference.kind in ("those", "two") and plan.subject and not shown(self._turns):
+                return self._asked(replace(plan, reference=None))  # "list them all": of the library
             if problem := self._unclear(plan, resolved):
                 return asked, problem, ()
             refers = tuple(hit.id for hit in resolved.hits)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from sensorium.collection.telling import clock
 from sensorium.dialogue.composing.wording import Words
 
+YEAR = 365.25
+"""Days."""
+
 KINDS = {
     "image": "张图片", "video": "个视频", "audio": "段录音", "text": "份文档", "mesh": "个三维模型",
     "": "个项目",
@@ -21,6 +24,12 @@ def sought(subject: str, excluded: tuple[str, ...], after: str, before: str) -> 
     elif after or before:
         told += f"({after} 以后)" if after else f"({before} 以前)"
     return told
+
+
+def apart(days: int) -> str:
+    """How far two dates lie apart; see `english.apart`."""
+    years = round(days / YEAR)
+    return f"相隔约 {years} 年({days} 天)。" if years else f"相隔 {days} 天。"
 
 
 WORDS = Words(
@@ -82,5 +91,6 @@ WORDS = Words(
     place=lambda page, start, end: (
         f"第 {page} 页" if page is not None else f"{clock(start)}-{clock(end)}"
     ),
+    apart=apart,
     joined=lambda parts: "、".join(parts),
 )  # fmt: skip

@@ -213,7 +213,9 @@ class _Telling:
                 zip(self.outcome.hits, self._in_order(), strict=True), 1
             )
         ]
-        return "\n".join([self.say("ranked"), *lines])
+        days = self.outcome.values.get("days")
+        apart = [] if days is None else [self.words.apart(days)]
+        return "\n".join([self.say("ranked"), *lines, *apart])
 
     def _measured(self, hit: Hit, value: object) -> str:
         """What was compared, as people say it."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from sensorium.collection.telling import clock
 from sensorium.dialogue.composing.wording import Words
 
+YEAR = 365.25
+"""Days."""
+
 KINDS = {
     "image": ("picture", "pictures"), "video": ("film", "films"),
     "audio": ("recording", "recordings"), "text": ("document", "documents"),
@@ -27,6 +30,15 @@ def sought(subject: str, excluded: tuple[str, ...], after: str, before: str) -> 
     elif after or before:
         told += f" from {after} on" if after else f" before {before}"
     return told.strip()
+
+
+def apart(days: int) -> str:
+    """How far two dates lie apart, in years as well where it is more than one."""
+    told = f"{days:,} day{'' if days == 1 else 's'}"
+    years = round(days / YEAR)
+    if years:
+        told = f"{years} year{'' if years == 1 else 's'} ({told})"
+    return f"They are {told} apart."
 
 
 WORDS = Words(
@@ -89,5 +101,6 @@ WORDS = Words(
     place=lambda page, start, end: (
         f"page {page}" if page is not None else f"{clock(start)}-{clock(end)}"
     ),
+    apart=apart,
     joined=lambda parts: " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]])),
 )

@@ -23,6 +23,8 @@ class Words:
         Page, or seconds, of a citation.
     joined : callable
         Several things in a row.
+    apart : callable
+        How many days lie between the first and the last of a row.
     """
 
     kind: Callable[[str, int], str]
@@ -30,6 +32,7 @@ class Words:
     sentences: Mapping[str, str]
     place: Callable[[Any, Any, Any], str]
     joined: Callable[[Sequence[str]], str]
+    apart: Callable[[int], str]
 
     def say(self, sentence: str, **values: Any) -> str:
         """A sentence with its values; one that begins with what was sought is capital."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Sequence
 
@@ -93,6 +94,17 @@ def place_of(item: Item) -> str:
     if isinstance(latitude, (int, float)) and isinstance(longitude, (int, float)):
         return f"{latitude:.4f}, {longitude:.4f}"
     return ""
+
+
+def days_between(one: Item, other: Item) -> int | None:
+    """Days between the dates of two items; None where one of them says no day."""
+    try:
+        first, second = (
+            datetime.date.fromisoformat((date_of(item) or "")[:10]) for item in (one, other)
+        )
+    except ValueError:
+        return None
+    return abs((second - first).days)
 
 
 def measure_of(item: Item, order: str) -> float | str | None:

@@ -27,10 +27,16 @@ def understand(said: str, today: datetime.date, *, given: int = 0) -> Plan:
     plain = corrected("".join(said.replace(GAP, " ").split()).lower())
     if not plain.strip("？?。！!，,"):
         return Plan(intent="find" if given else "help", given=bool(given), question=said)
-    plain = re.sub(r"^(?:这)?里面(?=有|一共|总共|多少|几)", "", words.GREETING.sub("", plain))
+    plain = re.sub(r"^(?:这)?里[面头](?=有|一共|总共|多少|几)", "", words.GREETING.sub("", plain))
     if (talk := _small_talk(plain, given)) is not None:
         return replace(talk, question=said)
-    plain = spelt_out(_bare(plain))
+    plain = words.PAIR.sub(
+        "两个", words.OWN.sub("", spelt_out(_bare(plain.replace("为啥", "为什么"))))
+    )
+    if given and (source := words.FROM_WHICH.search(plain)) is not None:
+        kind = next(name for name in words.KINDS if source[name])
+        thing = re.sub(rf"^.*?[这那]{words.MEASURE}?", "", plain[: source.start()])
+        return Plan(intent="find", subject=_edged(thing), given=True, modality=kind, question=said)
     goes = going_on(plain)
     if goes.widened:
         return Plan(continues=True, widened=goes.widened, question=said)
@@ -178,7 +184,7 @@ def _meant(
     if meant.reference is None:
         return (None, False, meant) if meant.definite else (reference, means_given, meant)
     kind = meant.reference.kind
-    if given and (kind == "it" or (kind == "two" and given > 1)):
+    if given and (kind in ("it", "given") or (kind == "two" and given > 1)):
         return None, True, replace(meant, reference=None, definite=False)
     return meant.reference, False, meant
 
@@ -195,14 +201,24 @@ def _intent(scan: Scan) -> tuple[str, str, str, bool]:
     if scan.take(words.WHICH_IN) is not None:
         scan.take(words.MOMENT)
         return "moment", "which", "", True
+    if scan.take(words.APART) is not None:
+        return "compare", "apart", "oldest", True
     if (compared := scan.take(words.COMPARE)) is not None:
+        if compared["pair"]:
+            scan.rest = f"两张{scan.rest}"
         orders = {"早": "oldest", "旧": "oldest", "老": "oldest", "晚": "newest", "新": "newest",
                   "大": "largest", "小": "smallest", "长": "longest", "短": "shortest"}  # fmt: skip
         return (
             "compare",
             "",
             orders.get(
-                compared["more"] or compared["bare"] or (compared["first"] and "早") or "", ""
+                compared["more"]
+                or compared["bare"]
+                or compared["pair"]
+                or compared["later"]
+                or (compared["first"] and "早")
+                or "",
+                "",
             ),
             True,
         )
@@ -245,7 +261,7 @@ def _excluded(scan: Scan) -> tuple[str, ...]:
         return ()
     found = []
     for match in scan.take_all(words.NOT):
-        said = match["what"] or match["what0"]
+        said = match["what"] or match["what0"] or match["what1"]
         said = words.ALL_RIGHT.sub("", said)
         for part in re.split(r"、|和|或者?|与|以及|也(?:不要|没有|不含)", said):
             if thing := _edged(

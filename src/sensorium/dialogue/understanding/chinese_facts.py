@@ -63,7 +63,7 @@ _REFERS = re.compile(
     rf"|些)?(?:{ANY_KIND})?|(?:{ANY_KIND})(?:里面?|上面?|中)?)都?$"
 )
 """What may stand before the question: an item that was shown."""
-_WHOLE = re.compile(rf"[整全]个?{MEASURE}?(?=(?:{ANY_KIND}))")
+_WHOLE = re.compile(rf"(?:整个?{MEASURE}?|全(?!部)个?{MEASURE}?)(?=(?:{ANY_KIND}))")
 _PLEASE = re.compile(r"(?:please|pls|thanks)[。.!！?？]*$")
 
 

@@ -247,6 +247,9 @@ _RULES = (
           rf"(?:其中|它们(?:当中|之中|里面?)?|这些(?:里面?|当中|之中)?|那些(?:里面?|当中"
           rf"|之中)?)(?:的)?{_MOST}的?(?:那|一|这)?(?:一)?(?:{MEASURE}{_K})?",
           rf"(?:^|(?<=[，,\x1f])){_MOST}(?:一点|一些|些)?的?(?:那|这)(?:一)?{MEASURE}{_K}"),
+    _rule("", lambda match: Meant(order=_order_of(match), number=1),
+          rf"(?:所有|全部)的?(?P<keep>{ANY_KIND})(?:里面?|中|当中|之中)?的?{_MOST}的?"
+          rf"(?:(?:是哪|那|一|这)(?:一)?{MEASURE}{_K})?(?=\W*$)"),
     _rule("", _mosts, rf"{_MOST}(?:拍|照|录|写)?的?(?:几|(?P<n>{_TWO_UP})){MEASURE}{_K}"),
     _rule(
         "", _unwanted,

@@ -130,7 +130,8 @@ def _scanned(
     similar = scan.take(words.SIMILAR) is not None
     period = take_period(scan, "en", today) or Period()
     reference, means_given = _reference(scan, given)
-    if given and meant.definite and meant.reference is not None:
+    is_own = meant.reference is not None and meant.reference.kind == "given"
+    if given and (meant.definite or is_own) and meant.reference is not None:
         meant = replace(meant, reference=None, definite=False)  # "this instrument" was given
         reference, means_given = None, True
     elif meant.definite and meant.reference is None:
@@ -231,12 +232,17 @@ def _intent(scan: Scan) -> tuple[str, str, str]:
     if words.LABEL.search(scan.rest):
         scan.take(words.LABEL_VERB)
         return "label", "", ""
+    if scan.take(words.APART) is not None:
+        return "compare", "apart", "oldest"
     if (compared := scan.take(words.COMPARE)) is not None:
-        more = (compared["more"] or "").strip()
+        more = (compared["more"] or compared["more2"] or "").strip()
+        if re.search(r"\b(?:both|the two|(?:these|those) two)\b", compared[0]):
+            scan.rest = f"both {GAP} {scan.rest}"  # what it says of them stays
         order = {
             "older": "oldest", "newer": "newest", "larger": "largest", "bigger": "largest",
             "biggest": "largest", "smaller": "smallest", "longer": "longest",
             "shorter": "shortest", "taken first": "oldest", "earlier": "oldest", "later": "newest",
+            "first": "oldest", "last": "newest",
         }.get(more, more)  # fmt: skip
         return "compare", "", order
     if (named := words.FACT_NOUN.match(scan.rest)) is not None:
@@ -269,7 +275,8 @@ def _reference(scan: Scan, given: int) -> tuple[Reference | None, bool]:
     if scan.take(words.BOTH) is not None:
         return Reference("two"), False
     if (match := scan.take(words.THOSE)) is not None:
-        return (None, True) if given > 1 else (Reference("those"), False)
+        is_given = given > 1 or (given and "these" in match[0])
+        return (None, True) if is_given else (Reference("those"), False)
     if (match := scan.take(words.IT)) is not None:
         return (
             (None, True)

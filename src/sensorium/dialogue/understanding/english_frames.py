@@ -11,10 +11,13 @@ import re
 from sensorium.dialogue.understanding.english_words import ANY_KIND, THING
 
 _SEE = r"(?:see|have|know|hear|find|get|look\s+at|read|watch|have\s+a\s+look\s+at|find\s+out)"
-_SOFT = r"(?:please|kindly|perhaps|maybe|possibly|also|just|still|happen\s+to|really|once\s+more)"
+_SOFT = (
+    r"(?:so|dearly|please|kindly|perhaps|maybe|possibly|also|just|still"
+    r"|happen\s+to|really|once\s+more)"
+)
 _FRAMES = re.compile(
     r"^\W*(?:"
-    r"(?:thanks?(?:\s+you)?(?:\s+(?:so|very)\s+much)?|great|perfect|nice|cool|good|lovely|fine|well"
+    r"(?:thanks?(?:\s+you)?(?:\s+(?:so|very)\s+much)?|ta|aw+|great|perfect|nice|cool|good|lovely|fine|well"
     r"|yes|right|oh|ah|hm+|alright|ok(?:ay)?|wonderful|excellent)(?:\s+then)?\b"
     r"(?=\s*[,.!;:-])[\s,.!;:-]*(?:and\s+)?"
     r"|(?:ok(?:ay)?|oh|ah|hm+|please|now\s+please)(?:\s+then)?\b[\s,]+"
@@ -34,6 +37,12 @@ _FRAMES = re.compile(
     r"|(?:i|we)(?:'m|\s+am|\s+are|\s+was|\s+were)\s+(?:just\s+)?(?:trying\s+to\s+find"
     r"|searching\s+for"
     r"|looking\s+for|wondering|interested\s+in|curious|after(?=\s+an?\b))\s*"
+    rf"|(?:i|we)(?:'d|\s+would)\s+rather\s+{_SEE}\s+"
+    r"|(?:put|place|set|lay|see)\s+(?=.*\b(?:side\s+by\s+side|next\s+to\s+each\s+other)\W*$)"
+    r"|(?:need|want|wanted|looking\s+for|searching\s+for)\s+(?=(?:an?|some|any|the)\b)"
+    r"|(?:pull|bring|dig|call|fish|hunt|track|look)\s+(?:me\s+)?(?:up|out|down)\s+(?=\w)"
+    r"|(?:that|those)\s+(?=(?!(?:one|ones|is|are|was|were|has|have)\b)[a-z-]+(?:\s+[a-z-]+){1,3}"
+    r"\s+(?:in|on|at|of|with|from|where|near)\b)"
     r"|(?:if|whether)\s+(?:you|there|we)\s+(?:might\s+|perhaps\s+)*(?:have|has|is|are|had"
     r"|could\s+(?:find|show))\s+(?:me\s+)?"
     r"|(?:i|we)\s+(?:think|believe|guess|suppose)\s+(?:that\s+)?"
@@ -69,6 +78,15 @@ _RELATIVE = re.compile(
     r"(?P<noun>\b[a-z0-9-]+)\s+(?:that|which|who)\s+(?:is|are|was|were|shows?|has|have|contains?"
     r"|depicts?)\s+(?!not\b|n't|no\b|(?:an?|the)\s+\w+\W*$)"
 )
+_NONE_THAT = re.compile(
+    r"(?:\b(?:but|and)\s+)?\bnone\s+(?:that|which|who)\s+(?:(?:are|is|do|does|have|has)\s+)?"
+)
+_CLAUSE = re.compile(
+    r"\b(?P<noun>(?:none|ones?|something|anything|animals?)|[a-z-]+)\s+(?:that|which|who)\s+"
+    r"(?!(?:this|was|is|has|does|shows)\b)(?P<verb>[a-z]{2,}(?<!s)s|(?:isn't|aren't|is|are)\s)"
+    r"(?=\s*[a-z])"
+)
+"""A clause of a noun, whose "that" is no pronoun: "a dish that cooks with sunlight"."""
 _OWNED = re.compile(
     rf"(?P<noun>\b(?:{THING}))\s+(?:that\s+|which\s+)?(?:you|we|i)\s+(?:might\s+|may\s+)?"
     r"(?:have|own|got|have\s+got|know(?:\s+of)?|keep)(?:\s+(?:here|there))?\b"
@@ -94,8 +112,15 @@ def bare(text: str) -> str:
 
 def without_relatives(text: str) -> str:
     """A request without "that shows" and "that has", and without "in it" after "with ..."."""
+    text = _NONE_THAT.sub("but not ", text)
     text = _HAVING.sub(r"\1 \2", text)
-    return _RELATIVE.sub(_without_verb, text)
+    return _RELATIVE.sub(_without_verb, _CLAUSE.sub(_with_verb, text))
+
+
+def _with_verb(match: re.Match[str]) -> str:
+    if re.fullmatch(_NOT_NOUN, match["noun"]):
+        return match[0]
+    return f"{match['noun']} {match['verb']}"
 
 
 def _without_verb(match: re.Match[str]) -> str:

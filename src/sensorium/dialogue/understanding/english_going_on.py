@@ -19,7 +19,7 @@ _CORRECTION = re.compile(
     r"|wanted)"
     r"(?:\s+(?:is|was|to\s+(?:see|find|have|say|ask(?:\s+for)?)))*\b[\s,:]*)"
     rf"|^(?!\W*no\.\s*\d)\W*(?:{_NO}\s*[,.!;:-]+\s*|no+\s+(?=no+\s*[,.!;:-]))+"
-    r"|^\W*(?:correction\s*[:,-]|rather(?=\s+(?:the|an?)\b)|make\s+(?:it|that)|change\s+(?:it"
+    r"|^\W*(?:correction\s*[:,-]|rather(?=\s+(?:the|an?)\b)|(?:actually\s+)?make\s+(?:it|that)|change\s+(?:it"
     r"|that)\s+to"
     r"|that\s+is\s+not\s+what\s+i\s+\w+(?:\s+for)?\s*[,.;:-]+\s*i\s+\w+(?:\s+for)?)[\s,]*"
 )
@@ -37,6 +37,7 @@ _CONTINUES = re.compile(
 )
 _ASWELL = re.compile(r"(?<=\w)\s*,?\s+(?:too|as\s+well)(?=\W*$)")
 _NARROW = re.compile(
+    r"^\W*keep\s+(?:only|just)\s+(?:(?:the\s+ones|those|what\s+is|that\s+are)\s+)?|"
     r"^\W*(?:narrow|limit|restrict|filter|reduce|confine|cut)\s+(?:(?:it|that|this|them|these|those"
     r"|the\s+\w+)\s+)?(?:down\s+)?(?:to|by)\s+(?:only\s+|just\s+)?"
 )
@@ -109,7 +110,7 @@ def going_on(text: str) -> GoingOn:
         if pattern.match(text):
             return GoingOn("", continues=True, widened=name)
     rest = text
-    for pattern in (_CORRECTION, _BACK_TO, _NARROW):
+    for pattern in (_CORRECTION, _CORRECTION, _BACK_TO, _NARROW):  # "hmm, make that a boat"
         if (match := pattern.match(rest)) is not None and re.search(r"\w", rest[match.end() :]):
             rest = rest[match.end() :]
     if (match := _NOT_BUT.match(rest)) is not None:

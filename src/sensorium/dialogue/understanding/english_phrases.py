@@ -268,6 +268,15 @@ _MENTIONED = (
 )
 _CITED = r"(?:source|citation|reference|footnote|quotation|quote)"
 _RULES = (
+    _rule("", lambda match: Meant(number=2),
+          rf"\bboth\s+(?=(?:the\s+|our\s+|my\s+)?(?:(?!{_NO_NOUN}\b|(?:{THING})\b)[a-z-]+\s+){{1,2}}(?:{ANY_KIND})\b)"),
+    _rule("it", lambda match: Meant(described=_group(match, "what"), definite=True),
+          r"^\W*(?:and\s+)?(?:of|among|out\s+of)\s+(?:those|these|them)\s*,\s*(?:just\s+|only\s+)?"
+          r"(?:the|an?)\s+(?P<what>[^\x1f,;.?!]+?)(?:\s+one)?\W*$",
+          r"^\W*(?:and\s+)?(?:just\s+|only\s+)?the\s+(?P<what>[a-z]+'s)(?:\s+one)?\W*$",
+          r"^\W*(?:and\s+)?which\s+is\s+an?\s+(?P<what>(?!good\b|nice\b)[^\x1f,;.?!]+?)\W*$",
+          r"^\W*(?:and\s+)?whose\s+(?P<what>(?!turn\b|idea\b|fault\b)[a-z]+\s+(?:is|are)\s+"
+          r"(?!it\b|this\b|that\b|these\b|those\b|they\b|there\b)[a-z]+)\W*$"),
     _rule(
         "it", _citation, r"\[(?P<n>\d{1,2})\]",
         rf"\b(?:the\s+)?{_CITED}\s+(?:number\s+|no\.?\s*|#)?(?P<n>{_COUNT})\b",

@@ -267,9 +267,23 @@ FACT_NOUN = re.compile(
     + r")(?:\s+of(?=\s+(?:it|them)\b)|(?=\W*$))"
 )
 """A fact that is named by a noun: "its date", "the location of the third"."""
+_PAIR = r"(?:both|(?:these|those|the)\s+two|them|these|those)(?:\s+[a-z]+)?"
+APART = _of(
+    r"(?:by\s+)?how\s+(?:many\s+(?:years?|months?|weeks?|days?|hours?)|much(?:\s+time)?|long|far)\s+"
+    r"(?:(?:lie|lies|are|is|was|were|passed|went\s+by|they|it|did)\s+)*(?:in\s+)?(?:between|apart"
+    r"|older|newer|earlier|later)(?:\s+(?:them|the\s+two|these|those))?",
+    r"(?<!\w\s)by\s+how\s+(?:many\s+(?:years|months|weeks|days|hours)|much)",
+)
+"""How far what was compared lies apart in time."""
 COMPARE = _of(
     r"(?:what(?:'s|\s+is|\s+are)\s+)?(?:the\s+)?differences?(?:\s+between)?",
     r"compare",
+    r"(?:side\s+by\s+side|next\s+to\s+(?:each|one)\s+(?:an)?other)(?=\W*$)",
+    r"what\s+(?:do|have|is)\s+(?=.*\bin\s+common\b)",
+    rf"(?:of\s+{_PAIR}\s*,?\s*)?(?:which|who)(?:\s+(?:one|of\s+{_PAIR}|{ANY_KIND}))?\s+(?:runs?"
+    r"|ran|lasts?|lasted|goes\s+on|went\s+on|plays?|came|comes|is|was)\s+(?:for\s+|the\s+)*"
+    r"(?P<more2>longer|longest|shorter|shortest|older|newer|oldest|newest|earlier|later"
+    r"|(?<=came\s)(?:first|last)|(?<=comes\s)(?:first|last))",
     r"how\s+(?:alike|similar|different)\s+(?:is|are)",
     r"(?:do|does|are|is)\s+(?:they|these|those|the\s+two)\s+(?:look\s+)?(?:alike"
     r"|similar|the\s+same)",
@@ -383,11 +397,11 @@ NOT = re.compile(
     r"|\s+not)(?:\s+(?:show"
     r"|have|contain))?))"
     r"\s+(?:any\s+|an?\s+|the\s+|of\s+)*(?P<what>[^\x1f,;.?!]+?)(?=\s+(?:but"
-    r"|and\s+(?:with|from|in)|from|taken|please)\b|[\x1f,;.?!]"
+    r"|and\s+(?:with|from|in)|from|taken|please|as\s+well|either)\b|[\x1f,;.?!]"
     r"|$)"
 )
 BOTH = _of(
-    rf"both(?:\s+of\s+(?:them|these|those))?(?:\s+{THING})?",
+    rf"(?:both|each)(?:\s+of\s+(?:them|these|those|the\s+two))?(?:\s+{THING})?",
     r"(?:of\s+)?the\s+two(?=\s+(?:is|are|was|were|of)\b|\W*$)",
 )
 THOSE = _of(
@@ -446,7 +460,8 @@ ASKING = _of(
     r"|entire\s+)?(?:collection|library|archive|folder|files?"
     r"|media)(?:\s+(?:here))?",
     r"(?:what|which)\s+(?=\w+(?:\s+\w+)?\s+(?:do|are|is|can)\b)",
-    r"at\s+all|still",
+    r"(?:goes|belongs)\s+(?:with|to)(?=\s*\x1f)|(?:have\s+|has\s+)?in\s+common(?=\W*$)",
+    r"at\s+all|still|as\s+well",
     r"zoom(?:\s+in(?:to|\s+on)?)?|enlarge",
     r"in\s+total|altogether|in\s+all|overall",
     r"(?:have\s+you\s+)?got|something\s+else(?=\W)",

@@ -69,7 +69,11 @@ def resolve(reference: Reference, turns: Sequence[Turn]) -> Resolved:
     elif kind == "those":
         found = listed or ((focus,) if focus is not None else ())
     elif kind == "two":
-        found = listed if len(listed) == 2 else (*_before(turns)[:1], *_firsts(turns)[:1])
+        found = (
+            listed
+            if len({hit.id for hit in listed}) == len(listed) == 2
+            else (*_before(turns)[:1], *_firsts(turns)[:1])
+        )
         found = found if len(found) == 2 else listed[:2]
     elif kind == "before":
         found = _before(turns)[number - 1 : number]
@@ -115,6 +119,9 @@ def _others(
 ) -> Resolved:
     """Those shown that are not the one in question, all or as many as are meant."""
     rest = tuple(hit for hit in listed if focus is None or hit.id != focus.id)
+    is_narrowed = focus is None and (not number or len(listed) == 1)
+    if is_narrowed or len(rest) < max(number, 1):
+        rest = _left_out(listed, focus, turns) or rest
     if number and len(rest) > number:
         talked_about = {
             turn.reply.items[0].id for turn in turns
@@ -125,6 +132,16 @@ def _others(
             return Resolved(left, shown=len(listed))
         return Resolved(among=rest, shown=len(listed))
     return Resolved(rest if len(rest) >= number else (), shown=len(listed))
+
+
+def _left_out(listed: tuple[Hit, ...], focus: Hit | None, turns: Sequence[Turn]) -> tuple[Hit, ...]:
+    """What a longer list before held beside what was picked of it: "the other two"."""
+    picked = {hit.id for hit in (focus, *listed) if hit is not None}
+    for turn in reversed(turns):
+        ids = {hit.id for hit in turn.reply.items}
+        if _is_list(turn.reply) and not turn.reply.refused and picked < ids:
+            return tuple(hit for hit in turn.reply.items if hit.id not in picked)
+    return ()
 
 
 def _of_turn(turns: Sequence[Turn], number: int) -> tuple[Hit, ...]:
