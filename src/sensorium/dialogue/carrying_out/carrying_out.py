@@ -15,9 +15,11 @@ from sensorium.dialogue.carrying_out.searches import with_base
 from sensorium.dialogue.plan import Plan, Reference
 from sensorium.dialogue.tools.conditions import days_between
 from sensorium.dialogue.tools.found import cited, whole_of
+from sensorium.dialogue.understanding.english_words import OPEN
 from sensorium.dialogue.understanding.references import (
     Resolved,
     base_of,
+    in_focus,
     last_of,
     shown,
 )
@@ -51,6 +53,8 @@ class Carrying(Films):
             plan = replace(plan, intent="find", subject="", modality=kind)
         if plan.intent in ("help", "thanks"):
             return Outcome(plan.intent, plan)
+        if self._is_of_text(plan):
+            plan = replace(plan, intent="answer", fact="", reference=None)
         outcome = way[plan.intent](plan)
         if not outcome.refused or not plan.subject:
             return outcome
@@ -133,6 +137,14 @@ class Carrying(Films):
             if not told.nothing:
                 return self._answered(plan, told)
         return self._about(plan, "fact" if values else "unknown fact", item, found, fact=values)
+
+    def _is_of_text(self, plan: Plan) -> bool:
+        """Whether "they" are those that a text tells of, and no list: "what did they pay"."""
+        focus = in_focus(self._turns)
+        if focus is None or plan.reference is None or plan.reference.kind != "those":
+            return False
+        asks = plan.intent in ("find", "facts") and bool(OPEN.match(plan.question.lower()))
+        return asks and bool(plan.subject) and self._was_quoted(focus)
 
     def _was_quoted(self, item: Hit) -> bool:
         """Whether the reply before quoted words of an item."""

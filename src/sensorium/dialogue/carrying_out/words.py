@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sensorium.collection import Hit
+from sensorium.dialogue.carrying_out.asked_kinds import of_asked_kind
 from sensorium.dialogue.carrying_out.outcomes import Outcome, only
 from sensorium.dialogue.carrying_out.referring import NEAREST
 from sensorium.dialogue.carrying_out.searches import Searches
 from sensorium.dialogue.plan import Plan
-from sensorium.dialogue.tools.found import Found
+from sensorium.dialogue.tools.found import Found, whole_of
 from sensorium.dialogue.turns import Turn
 from sensorium.dialogue.understanding.references import (
     in_focus,
@@ -155,6 +156,8 @@ class Words(Searches):
             return self._answered(plan, found)
         if len(items) == 1 and self._is_picture(items[0]):
             return self._read(replace(plan, intent="read", subject=""))
+        if (of_kind := self._told_in_focus(plan, items)) is not None:
+            return of_kind
         if plan.subject and kind == "unanswered":
             told = self._call("passages", query=_topic(plan.subject), items=items)
             if told.data["score"] >= TOLD:
@@ -162,6 +165,25 @@ class Words(Searches):
             near = self._call("search", query=plan.subject, k=NEAREST)
             return Outcome(kind, plan, near.hits, near.citations, refers=tuple(items))
         return Outcome(kind, plan, refers=tuple(items))
+
+    def _told_in_focus(self, plan: Plan, items: Sequence[int]) -> Outcome | None:
+        """What the text that was talked about has of the kind that is asked for: a weekday, a time.
+
+        Of what the reply before quoted, or else of all of it.
+        """
+        focus = in_focus(self._turns)
+        if focus is None or not _has_words(self._turns) or (items and [*items] != [focus.id]):
+            return None
+        quoted = tuple(
+            one for one in self._turns[-1].reply.citations if one.quote and one.item == focus.id
+        )
+        found = of_asked_kind(plan.question, quoted)
+        if not found:
+            tool = "listen" if focus.modality in ("audio", "video") else "read"
+            found = of_asked_kind(plan.question, self._call(tool, item=focus.id).citations)
+        if not found:
+            return None
+        return Outcome("told", plan, (whole_of(focus),), found[:2], refers=(focus.id,))
 
     def _is_picture(self, number: int) -> bool:
         item = self._toolbox.collection.get(number)

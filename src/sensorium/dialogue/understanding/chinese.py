@@ -141,6 +141,8 @@ def _scanned(
     reference, means_given = _reference(scan, given)
     if similar is not None and similar["ref"]:
         reference, means_given = _reference(Scan(similar["ref"]), given)
+    if meant.definite and (period.after or period.before):
+        scan.take_all(words.TAKEN)  # "哪张是六月拍的"
     reference, means_given, meant = _meant(meant, reference, means_given, given)
     if intent == "compare" and reference is not None and reference.kind == "before":
         reference = Reference("two")

@@ -364,6 +364,8 @@ def _settled(plan: Plan, plain: str, similar: bool, *, asked: bool) -> Plan:
         return plan
     if plan.reference is not None and plan.reference.kind == "those" and plan.subject:
         return plan  # "which of these have people in them"
-    if plan.subject and (words.OPEN.match(plain) or words.OPEN_END.search(plain)):
+    if plan.subject and (
+        words.MAY.match(plain) or words.OPEN.match(plain) or words.OPEN_END.search(plain)
+    ):
         return replace(plan, intent="answer")
     return plan

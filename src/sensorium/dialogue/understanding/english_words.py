@@ -497,6 +497,7 @@ OPEN = re.compile(
     r"|how\s+much|how\s+(?:old|tall|far|fast|big|large|long"
     r"|often)|what|which|by\s+when|until\s+when|why|how)\b"
 )
+MAY = re.compile(r"^\W*(?:can|may|must|should)\s+(?!(?:you|we|i|one|it|this|that|these|those)\b)\w")
 FIND_WHAT = re.compile(
     r"^\W*(?:and\s+)?what\s+(?:did|have|do)\s+(?:i|we)\s+(?:shoot"
     r"|photograph|film|record|take|took|see|got|have)\b|"

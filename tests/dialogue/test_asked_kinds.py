@@ -1,0 +1,44 @@
+"""Passages that have the kind of words that a question wants."""
+
+from __future__ import annotations
+
+import pytest
+
+from sensorium import Collection
+from sensorium.dialogue import Dialogue
+from sensorium.dialogue.carrying_out.asked_kinds import of_asked_kind
+from sensorium.dialogue.turns import Citation
+
+PASSAGES = tuple(
+    Citation(1, "/a.txt", "text", quote=quote)
+    for quote in (
+        "The choir meets on Tuesday.", "Doors open at 18.30.", "The hall was painted in October.",
+        "A seat costs 12 euros.", "合唱团在二楼排练。",
+    )
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "held"),
+    [
+        ("and on what weekday?", "Tuesday"),
+        ("礼拜几去", "Tuesday"),
+        ("which month was that", "October"),
+        ("what time", "18.30"),
+        ("how much is one", "12 euros"),
+        ("在几楼", "二楼"),
+    ],
+)
+def test_a_question_finds_what_is_of_its_kind(question: str, held: str) -> None:
+    assert any(held in one.quote for one in of_asked_kind(question, PASSAGES))
+
+
+@pytest.mark.parametrize("question", ["who sings there?", "why?", "合唱团的负责人呢"])
+def test_a_question_of_no_kind_takes_no_passage(question: str) -> None:
+    assert of_asked_kind(question, PASSAGES) == ()
+
+
+def test_a_question_after_a_text_is_about_that_text(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    talk.say("what was repaired?")
+    assert "March" in talk.say("in which month did they do that?").text
