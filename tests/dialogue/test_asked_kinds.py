@@ -42,3 +42,8 @@ def test_a_question_after_a_text_is_about_that_text(collection: Collection) -> N
     talk = Dialogue(collection)
     talk.say("what was repaired?")
     assert "March" in talk.say("in which month did they do that?").text
+
+
+@pytest.mark.parametrize("question", ["它有多高", "那个多少钱？"])
+def test_it_is_asked_back_where_nothing_was_shown(collection: Collection, question: str) -> None:
+    assert Dialogue(collection).say(question).asks

@@ -142,7 +142,9 @@ class Words(Searches):
     def _answer(self, plan: Plan, kind: str = "unanswered") -> Outcome:
         items: list[int] = []
         resolved = self._resolved(plan.reference) if plan.reference is not None else None
-        if resolved is not None and (resolved.hits or resolved.among or not plan.subject):
+        # "That lecture", which was not shown, names a text; "it" and "that" alone name nothing.
+        names = bool(_ASKED_FOR.sub("", plan.subject).strip())
+        if resolved is not None and (resolved.hits or resolved.among or not names):
             if problem := self._unclear(plan, resolved):
                 return problem
             items = [hit.id for hit in resolved.hits]
@@ -219,7 +221,7 @@ class Words(Searches):
 
 
 _ASKED_FOR = re.compile(
-    r"\b(?:how\s+(?:much|many|long)|when|where|who|what)\b|多少钱?|什么时[候侯]|谁|什么|哪里|几"
+    r"\b(?:how\s+(?:much|many|long)|when|where|who|what)\b|多少钱?|多[长久重高远大]|什么时[候侯]|谁|什么|哪里|几"
 )
 
 
