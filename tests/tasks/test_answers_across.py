@@ -14,6 +14,7 @@ from sensorium.tasks.answers.across import (
     chances,
     is_across,
     script_of,
+    translated_shares,
     words_of_kind,
 )
 
@@ -87,6 +88,15 @@ def test_chances(rows: list[tuple[float, int, float]]) -> None:
     assert (found >= 0).all() and found.sum() <= 1 + 1e-9
     more = chances(np.append(cosines, cosines[0]), np.append(of, 9), np.append(fits, 0.0))
     assert more[: len(found)].max() <= found.max() + 1e-12  # others could have been it, too
+
+
+def test_words_count_as_the_lexicon_has_them() -> None:
+    shares = translated_shares(
+        "暖气什么时候开？", ["The heating is switched on in October.", "The pool is closed."]
+    )
+    assert shares is not None and shares[0] > shares[1] == 0
+    assert translated_shares("When is it on?", ["The heating is on."]) is None
+    assert translated_shares("暖气什么时候开？", ["暖气十月开。"]) is None
 
 
 def test_kinds_are_told_by_rules_that_are_english() -> None:

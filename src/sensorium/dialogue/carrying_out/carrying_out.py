@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sensorium.collection import Hit
+from sensorium.dialogue.carrying_out.asked_kinds import asks_of_texts
 from sensorium.dialogue.carrying_out.dating import in_its_year
 from sensorium.dialogue.carrying_out.films import Films
 from sensorium.dialogue.carrying_out.outcomes import Outcome
@@ -58,6 +59,11 @@ class Carrying(Films):
         outcome = way[plan.intent](plan)
         if not outcome.refused or not plan.subject:
             return outcome
+        if plan.intent in ("find", "count") and asks_of_texts(plan.question) and not self._given:
+            # Nothing is what was asked for, but it was put as a question: a text may answer it.
+            answered = self._sure_answer(replace(plan, intent="answer", reference=None))
+            if answered is not None:
+                return answered
         mended = self._mended(plan)
         again = way[mended.intent](mended) if mended != plan else outcome
         return outcome if again.refused or again.asks else again

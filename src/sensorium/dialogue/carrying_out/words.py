@@ -8,15 +8,12 @@ from dataclasses import replace
 
 from sensorium.collection import Hit
 from sensorium.dialogue.carrying_out.asked_kinds import of_asked_kind
-from sensorium.dialogue.carrying_out.outcomes import Outcome, only
+from sensorium.dialogue.carrying_out.outcomes import Outcome
 from sensorium.dialogue.carrying_out.referring import NEAREST
 from sensorium.dialogue.carrying_out.searches import Searches
 from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.tools.found import Found, whole_of
-from sensorium.dialogue.turns import Turn
-from sensorium.dialogue.understanding.references import (
-    in_focus,
-)
+from sensorium.dialogue.understanding.references import text_in_focus
 
 PAUSE = 30.0
 """Seconds after or before a moment in which what comes next, or came before, is told."""
@@ -40,7 +37,7 @@ class Words(Searches):
         if found.nothing:
             return self._answer(plan, kind="unsaid")
         return Outcome(
-            "told", plan, found.hits, found.citations, refers=only(found.hits), values=found.data
+            "told", plan, found.hits, found.citations, refers=_best(found.hits), values=found.data
         )
 
     def _read(self, plan: Plan) -> Outcome:
@@ -148,7 +145,7 @@ class Words(Searches):
             if problem := self._unclear(plan, resolved):
                 return problem
             items = [hit.id for hit in resolved.hits]
-        elif (focus := in_focus(self._turns)) is not None and _has_words(self._turns):
+        elif (focus := text_in_focus(self._turns)) is not None:
             # A question after a question is first about what answered that.
             found = self._call("answer", question=plan.question, items=[focus.id])
             if not found.nothing:
@@ -161,24 +158,41 @@ class Words(Searches):
         if (of_kind := self._told_in_focus(plan, items)) is not None:
             return of_kind
         if plan.subject and kind == "unanswered":
-            told = self._call("passages", query=_topic(plan.subject), items=items)
+            told = self._passages_about(plan, items)
             if told.data["score"] >= TOLD:
-                return Outcome("told", plan, told.hits, told.citations, refers=only(told.hits))
+                return Outcome("told", plan, told.hits, told.citations, refers=_best(told.hits))
             near = self._call("search", query=plan.subject, k=NEAREST)
             return Outcome(kind, plan, near.hits, near.citations, refers=tuple(items))
         return Outcome(kind, plan, refers=tuple(items))
+
+    def _sure_answer(self, plan: Plan) -> Outcome | None:
+        """What a text says to a question, no text that is merely about the same; None of none."""
+        found = self._call("answer", question=plan.question)
+        return self._answered(plan, found) if not found.nothing else self._told_in_focus(plan, ())
+
+    def _passages_about(self, plan: Plan, items: Sequence[int]) -> Found:
+        """What is said about the subject of a question: where one goes on, in the text it is of."""
+        focus = text_in_focus(self._turns) if plan.continues and not items else None
+        if focus is not None:
+            told = self._call("passages", query=_topic(plan.subject), items=[focus.id])
+            if told.data["score"] >= TOLD:
+                return told
+        return self._call("passages", query=_topic(plan.subject), items=items)
 
     def _told_in_focus(self, plan: Plan, items: Sequence[int]) -> Outcome | None:
         """What the text that was talked about has of the kind that is asked for: a weekday, a time.
 
         Of what the reply before quoted, or else of all of it.
         """
-        focus = in_focus(self._turns)
-        if focus is None or not _has_words(self._turns) or (items and [*items] != [focus.id]):
+        focus = text_in_focus(self._turns)
+        if focus is None or (items and [*items] != [focus.id]):
             return None
-        quoted = tuple(
-            one for one in self._turns[-1].reply.citations if one.quote and one.item == focus.id
-        )
+        quoted = next(
+            quotes for turn in reversed(self._turns)
+            if (quotes := tuple(
+                one for one in turn.reply.citations if one.quote and one.item == focus.id
+            ))
+        )  # fmt: skip
         found = of_asked_kind(plan.question, quoted)
         if not found:
             tool = "listen" if focus.modality in ("audio", "video") else "read"
@@ -193,7 +207,7 @@ class Words(Searches):
 
     def _answered(self, plan: Plan, found: Found) -> Outcome:
         return Outcome(
-            "answered", plan, found.hits, found.citations, refers=only(found.hits),
+            "answered", plan, found.hits, found.citations, refers=_best(found.hits),
             values=found.data,
         )  # fmt: skip
 
@@ -213,7 +227,7 @@ class Words(Searches):
             if not paged:
                 return Outcome("unanswered", plan)
             hits = tuple(hit for hit in found.hits if hit.id == paged[0].item)
-            return Outcome("told", plan, hits, paged, refers=only(hits))
+            return Outcome("told", plan, hits, paged, refers=_best(hits))
         for turn in reversed(self._turns):
             if paged := tuple(one for one in turn.reply.citations if one.page is not None):
                 return Outcome("told", plan, turn.reply.items, paged, refers=turn.reply.refers)
@@ -230,6 +244,6 @@ def _topic(subject: str) -> str:
     return " ".join(_ASKED_FOR.sub(" ", subject).split()) or subject
 
 
-def _has_words(turns: Sequence[Turn]) -> bool:
-    """Whether the last reply quoted something."""
-    return any(one.quote for one in turns[-1].reply.citations) if turns else False
+def _best(hits: Sequence[Hit]) -> tuple[int, ...]:
+    """What is talked about after words were quoted: what says it best, though others do, too."""
+    return tuple(hit.id for hit in hits[:1])

@@ -217,6 +217,15 @@ def in_focus(turns: Sequence[Turn]) -> Hit | None:
     return None
 
 
+def text_in_focus(turns: Sequence[Turn]) -> Hit | None:
+    """The item whose words were quoted when something was found last, first of all."""
+    last = next((turn.reply for turn in reversed(turns) if not _missed(turn)), None)
+    if last is None or last.refused or last.asks or not last.items:
+        return None
+    focus = in_focus(turns) or last.items[0]
+    return focus if any(one.quote and one.item == focus.id for one in last.citations) else None
+
+
 def _last_list(turns: Sequence[Turn]) -> Reply:
     replies = [turn.reply for turn in reversed(turns) if turn.reply.items and not _missed(turn)]
     lists = [*filter(_is_list, replies)]

@@ -2,8 +2,9 @@
 
 A sentence is scored by its cosine to the question, in standard deviations of the question's cosines
 to ordinary passages; by the mean of these over its text, which says whether that is the subject;
-and, of Chinese questions about English texts, by whether words of the kind that is asked for stand
-in it. How likely it holds the answer is its share of all sentences and of one more score, which
+and, of Chinese questions about English texts, by the share of the question's words that it has, as
+the lexicon translates them, and by whether words of the kind that is asked for stand in it. How
+likely it holds the answer is its share of all sentences and of one more score, which
 stands for a text that does not say it: so much the less, the more sentences could have been it.
 
 Weights and that score were fitted by likelihood on the validation questions of `python -m
@@ -17,18 +18,34 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.tasks.answers.spans import spans
+from sensorium.tasks.lexicon import lexicon
+from sensorium.tasks.terms import terms, weights
 
-COSINE, SUBJECT, KIND = 0.9, 1.3, 2.0
-"""What counts of a sentence: its own cosine, the mean of its text, and words of the kind (which
-count against it where there are none)."""
 
-NOT_SAID = 8.5
-"""Score of a text that does not say it."""
+@dataclass(frozen=True)
+class _Weights:
+    """What counts of a sentence.
+
+    Its own cosine, the mean of its text, words of the kind (which count against it where there are
+    none), the share of the question's words; and the score of a text that does not say it.
+    """
+
+    cosine: float
+    subject: float
+    kind: float
+    share: float
+    not_said: float
+
+
+TRANSLATED = _Weights(0.58, 1.20, 1.91, 4.97, 8.67)
+PLAIN = _Weights(0.9, 1.3, 2.0, 0.0, 8.5)
+"""With the question's words in the texts' language, and where nobody knows those."""
 
 _ONE_SCRIPT = {"HIRAGANA": "CJK", "KATAKANA": "CJK"}
 
@@ -60,7 +77,10 @@ def is_across(question: str, text: str) -> bool:
 
 
 def chances(
-    cosines: npt.NDArray[np.float64], of: npt.NDArray[np.intp], fits: npt.NDArray[np.float64]
+    cosines: npt.NDArray[np.float64],
+    of: npt.NDArray[np.intp],
+    fits: npt.NDArray[np.float64],
+    shares: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float64]:
     """How likely each sentence holds the answer; together at most 1.
 
@@ -72,6 +92,8 @@ def chances(
         Which text each is from.
     fits : ndarray of float64, shape (n,)
         1 with words of the kind that is asked for, -1 without, 0 where nobody knows the kind.
+    shares : ndarray of float64, shape (n,), optional
+        Of the question's words, see `translated_shares`.
 
     Returns
     -------
@@ -79,10 +101,38 @@ def chances(
     """
     counts = np.maximum(1, np.bincount(of))
     means = np.bincount(of, cosines) / counts
-    scores = COSINE * cosines + SUBJECT * means[of] + KIND * fits
-    most = max(NOT_SAID, float(scores.max(initial=NOT_SAID)))
-    shares = np.exp(scores - most)
-    return np.asarray(shares / (shares.sum() + np.exp(NOT_SAID - most)))
+    weigh = PLAIN if shares is None else TRANSLATED
+    scores = weigh.cosine * cosines + weigh.subject * means[of] + weigh.kind * fits
+    if shares is not None:
+        scores = scores + weigh.share * shares
+    most = max(weigh.not_said, float(scores.max(initial=weigh.not_said)))
+    own = np.exp(scores - most)
+    return np.asarray(own / (own.sum() + np.exp(weigh.not_said - most)))
+
+
+def translated_shares(question: str, texts: Sequence[str]) -> npt.NDArray[np.float64] | None:
+    """The share of a Chinese question's words that English texts have, by how telling they are.
+
+    Returns
+    -------
+    ndarray of float64, shape (len(texts),), or None
+        None where the lexicon knows none of them, or either is in another script.
+    """
+    if script_of(question) != "CJK" or script_of(" ".join(texts)) != "LATIN":
+        return None
+    words = [
+        ways for part in lexicon().parts(question)
+        if (ways := {term for name in part.others if name.isascii() for term in terms(name)})
+    ]  # fmt: skip
+    if not words:
+        return None
+    held = [frozenset(terms(text)) for text in texts]
+    weight = weights(held)
+    worth = [1.0 + max(weight.get(term, 0.0) for term in ways) for ways in words]
+    return np.array([
+        sum(one for one, ways in zip(worth, words, strict=True) if not ways.isdisjoint(own))
+        for own in held
+    ]) / sum(worth)  # fmt: skip
 
 
 def as_english(question: str) -> str:

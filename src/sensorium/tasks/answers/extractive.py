@@ -25,7 +25,7 @@ from sensorium.encoders.background import background
 from sensorium.encoders.base import Encoder
 from sensorium.errors import EncoderError
 from sensorium.media import Modality, Text
-from sensorium.tasks.answers.across import chances, is_across, words_of_kind
+from sensorium.tasks.answers.across import chances, is_across, translated_shares, words_of_kind
 from sensorium.tasks.answers.answer import Answer, passage_around, squeezed
 from sensorium.tasks.answers.spans import Asked, Span, asked_for, spans
 from sensorium.tasks.origin import Origin
@@ -141,9 +141,8 @@ class Extractive:
             known.update(zip(new, self._cosines(question, new), strict=True))
         kinds, words = words_of_kind(question, texts)
         cosines, of = np.array([known[text] for text in texts]), np.array([n for n, _ in rows])
-        for row, chance, span in zip(
-            rows.values(), chances(cosines, of, kinds), words, strict=True
-        ):
+        likelihoods = chances(cosines, of, kinds, translated_shares(question, texts))
+        for row, chance, span in zip(rows.values(), likelihoods, words, strict=True):
             if chance > likely[row]:
                 likely[row], fits[row] = chance, span
 
