@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE = 1
 # Where it is set, each of the tests' many hundred processes compiles every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-settings test-slow docs lint bench hub weights clean
+.PHONY: demo test test-settings test-slow test-litert docs lint bench hub weights clean
 
 demo: $(INSTALLED)
 	@$(RUN) examples/demo.py
@@ -29,6 +29,18 @@ test-settings: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -m slow
+
+# Conversions to LiteRT: litert-torch asks for older releases of packages that the server needs newer,
+# so it has an environment of its own, of 2 GB. Where the machine's index has CUDA builds alone,
+# install the CPU build of torch into it first.
+LITERT := .venv-litert
+test-litert:
+	@test -x $(LITERT)/bin/python || $(PYTHON) -m venv $(LITERT)
+	@$(LITERT)/bin/python -m pip install --quiet --disable-pip-version-check torch
+	@$(LITERT)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[export-litert]' \
+		pytest typer
+	$(LITERT)/bin/python -m pytest -m "slow or not slow" tests/encoders/test_litert_export.py \
+		tests/encoders/test_litert_runtime.py
 
 # Every block of README and docs, each from a clone of what is committed and an empty home.
 docs:

@@ -116,7 +116,7 @@ def _exported(folder: Path) -> Path:
 
 
 def _export(folder: Path, console: Console) -> None:
-    from sensorium.encoders.export import export
+    from sensorium.encoders.export.onnx import export
     from sensorium.encoders.hub import HubEncoder
 
     for agreement in export(HubEncoder(folder), _exported(folder), images=PHOTOS).agreements:

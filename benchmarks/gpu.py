@@ -197,7 +197,7 @@ def torch_encoders(folder: Path, device: str, size: Size, console: Console) -> I
 def onnx_encoders(folder: Path, device: str, size: Size, console: Console) -> Iterator[Row]:
     """The same of the exported model; only where ONNX Runtime has a provider for the card."""
     from sensorium import load_encoder
-    from sensorium.encoders.export import export
+    from sensorium.encoders.export.onnx import export
     from sensorium.encoders.hub import HubEncoder
 
     try:

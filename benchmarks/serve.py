@@ -35,7 +35,7 @@ import numpy as np
 from benchmarks import infinity
 from benchmarks.rows import Row
 from sensorium import Collection
-from sensorium.encoders.export import export
+from sensorium.encoders.export.onnx import export
 from sensorium.encoders.hub import HubEncoder
 
 OURS, RIVAL, INFINITY = "sensorium serve", "plain FastAPI", "Infinity"

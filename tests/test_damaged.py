@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sensorium.encoders.folder import ENCODER, write_config
+from sensorium.encoders.folder_config import ENCODER, write_config
 from sensorium.errors import SensoriumError
 from sensorium.evaluation.result import read_result, write_result
 from sensorium.folders import Format

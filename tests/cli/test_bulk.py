@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,30 @@ def test_export_respects_what_is_there(run: Run, library: Path, tmp_path: Path) 
     assert run("export", tmp_path / "x", "-c", library, "--layout", "csv").code == 2
     done = run("export", tmp_path / "x", "-c", tmp_path / "gone")
     assert done.code == 3 and not (tmp_path / "gone").exists()
+
+
+def test_export_for_litert(
+    run: Run, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = tmp_path / "new"
+    for arguments, said in (
+        (["mini", new, "--format", "tflite"], "--format tflite: encoders are written as onnx and"),
+        (["mini", new, "--batch", "2"], "--batch goes with --format litert"),
+        ([new, "--format", "litert", "-c", library], "--format goes with an encoder: export MODEL"),
+        (["mini", new, "--format", "onnx"], "mini is exported already; with --int8"),
+        (["mini", new, "--format", "litert", "--batch", "0"], "be greater than or equal to 1"),
+    ):
+        done = run("export", *arguments)
+        assert done.code == 2 and said in " ".join(done.err.split()), done.err
+    monkeypatch.setitem(sys.modules, "litert_torch", None)
+    monkeypatch.delitem(sys.modules, "sensorium.encoders.export.litert", raising=False)
+    done = run("export", "mini", new, "--format", "litert", "--images", tmp_path)
+    assert done.code != 0 and not new.exists()
+    pytest.importorskip("torch", reason="needs the extra hub: make hub")
+    PIL.Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
+    done = run("export", "mini", new, "--format", "litert", "--images", tmp_path / "red.png")
+    assert done.code != 0 and "litert_torch (which needs an environment of its own" in done.err
+    assert "[export-litert]" in done.err and not new.exists()
 
 
 @pytest.mark.filterwarnings("ignore:.* layers run in 8 bits")

@@ -14,8 +14,9 @@ import pytest
 pytest.importorskip("onnxscript", reason="needs the extra export: make hub")
 
 from sensorium import Image, load_encoder
-from sensorium.encoders import export as exporting
-from sensorium.encoders.export import ExportReport, export
+from sensorium.encoders.export import towers
+from sensorium.encoders.export.checks import ExportReport
+from sensorium.encoders.export.onnx import export
 from sensorium.encoders.hub import HubEncoder
 from sensorium.errors import EncoderError, UsageError
 from tests.agreement import RUNTIMES, assert_agree
@@ -87,9 +88,9 @@ def test_a_bad_tower_is_not_hidden(
     original = HubEncoder(tiny_hub.vit(tmp_path / "vit"))
 
     def wrong(processor: object, name: str) -> dict[str, object]:
-        return {"model": "image.onnx", "size": tiny_hub.SIDE, "fit": "crop", "crop": 0.2}
+        return {"size": tiny_hub.SIDE, "fit": "crop", "crop": 0.2}
 
-    monkeypatch.setattr(exporting, "_image_config", wrong)
+    monkeypatch.setattr(towers, "_fitting", wrong)
     with pytest.raises(EncoderError, match=r"another model: cosine .* nothing was written"):
         export(original, tmp_path / "onnx", images=images)
     assert [path.name for path in tmp_path.iterdir()] == ["vit"]

@@ -130,7 +130,7 @@ def test_tuned_towers_of_transformers(tmp_path: Path, data: Path) -> None:
 @pytest.mark.slow
 def test_a_trained_encoder_is_exported(tmp_path: Path, data: Path) -> None:
     pytest.importorskip("onnxscript")
-    from sensorium.encoders.export import export
+    from sensorium.encoders.export.onnx import export
 
     vit, bert = tiny_hub.vit(tmp_path / "vit"), tiny_hub.bert(tmp_path / "bert")
     report = run(data, tmp_path / "out", vit, bert, tune=("image",), tower_learning_rate=1e-3)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # What moves and compares vectors is imported in the functions: other commands do not need it.
 
+EXPORT_FORMATS = ("onnx", "litert")
+
 LayoutOption = Annotated[
     str | None,
     typer.Option(
@@ -90,7 +92,7 @@ def export(
         ),
     ],
     folder: Annotated[
-        Path | None, typer.Argument(help="Where an encoder is written as ONNX; new or empty.")
+        Path | None, typer.Argument(help="Where an encoder is written; new or empty.")
     ] = None,
     collection: CollectionOption = None,
     layout: LayoutOption = None,
@@ -108,17 +110,36 @@ def export(
             metavar="TABLE", help="With --int8: captioned pictures, to see what search loses."
         ),
     ] = None,
+    encoder_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="Of an encoder: onnx, or litert, which phones run."
+        ),
+    ] = None,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="N", min=1, help="With --format litert: a size of batches; 1 and 4 without."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file or an earlier export.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a collection's items and vectors for other tools, or an encoder as ONNX.
+    """Write a collection's items and vectors for other tools, or an encoder for other runtimes.
 
     ``export TARGET`` writes the collection; ``export MODEL FOLDER --images PICTURES`` writes a hub
     id, or a model's folder, so that it runs without torch, and checks it against the original. With
-    ``--int8`` large layers multiply in 8 bits, also those of ``mini`` and of earlier exports.
+    ``--int8`` large layers multiply in 8 bits, also those of ``mini`` and of earlier exports; with
+    ``--format litert`` an encoder, ``mini`` included, is written for phones.
     """
+    if encoder_format not in (None, *EXPORT_FORMATS):
+        known = " and ".join(EXPORT_FORMATS)
+        raise UsageError(f"--format {encoder_format}: encoders are written as {known}")
+    of_litert = encoder_format == "litert"
+    if batch is not None and not of_litert:
+        raise UsageError("--batch goes with --format litert")
     if folder is not None:
         from sensorium.cli.models import export_encoder
 
@@ -126,8 +147,12 @@ def export(
             raise UsageError("--collection, --layout and --overwrite go with a collection's export")
         if captions is not None and not int8:
             raise UsageError("--captions goes with --int8")
-        export_encoder(str(target), folder, images or [], int8, captions, as_json)
+        export_encoder(str(target), folder, images or [], int8, captions, as_json, of_litert, batch)
         return
+    if encoder_format is not None:
+        raise UsageError(
+            "--format goes with an encoder: export MODEL FOLDER --format litert --images PICTURES"
+        )
     if int8 or captions is not None:
         raise UsageError(
             "--int8 goes with an encoder: export MODEL FOLDER --int8 --images PICTURES"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,10 +14,14 @@ from sensorium.cli.options import JsonOption
 from sensorium.cli.terminal import print_json
 from sensorium.data.files import select_files
 from sensorium.encoders import DEFAULT_ENCODER, FolderEncoder, load_encoder, shipped_encoders
-from sensorium.encoders.folder import CONFIG
+from sensorium.encoders.folder_config import CONFIG, is_litert
 from sensorium.encoders.registry import trust
 from sensorium.errors import SensoriumError, UsageError
 from sensorium.evaluation.report import Report
+from sensorium.tasks.formats import CLASSIFIER
+
+if TYPE_CHECKING:
+    from sensorium.encoders.export.checks import ExportReport
 
 
 def models(
@@ -177,9 +181,16 @@ def _print(title: str, lines: dict[str, Any]) -> None:
 
 
 def export_encoder(
-    model: str, folder: Path, images: list[str], int8: bool, captions: Path | None, as_json: bool
+    model: str,
+    folder: Path,
+    images: list[str],
+    int8: bool,
+    captions: Path | None,
+    as_json: bool,
+    of_litert: bool = False,
+    batches: list[int] | None = None,
 ) -> None:
-    """Export an encoder to ONNX, which runs without torch, and check it against the original."""
+    """Export an encoder so that it runs without torch, and check it against the original."""
     chosen = select_files(images, "image", "only pictures are compared")
     output.print_skipped(chosen.skipped)
     if images and not chosen.paths:
@@ -187,36 +198,91 @@ def export_encoder(
     paths = chosen.paths[:MOST_PICTURES]
     told: list[str] = []
     parts: list[Any] = []
+    if CLASSIFIER.is_in(Path(model).expanduser()):
+        if int8 or not of_litert:
+            raise UsageError(f"{model} is a classifier, which is exported with --format litert")
+        output.print_report(_classifier(model, folder, paths, batches), as_json)
+        return
     with tempfile.TemporaryDirectory() as temporary:
         source = _folder_of(model)
-        if source is None:
-            from sensorium.encoders.export import export
-            from sensorium.encoders.hub import HubEncoder, options_of
-
-            base, options = options_of(model)
-            target = Path(temporary) / "float" if int8 else folder
-            report = export(HubEncoder(base, **options), target, images=paths)
-            towers = ", ".join(f"{modality} in {p}" for modality, p in report.precisions.items())
-            told += [
-                f"{agreement.modality:<6} {agreement.variant:<42} cosine to the original: median "
-                f"{agreement.median:.4f}, lowest {agreement.lowest:.4f} of {agreement.inputs}"
-                for agreement in report.agreements
-            ]
-            parts += report.agreements
-            if not int8:
-                told.append(f"{report.folder}: {report.bytes / 1e6:,.1f} MB; runs {towers}")
-                whole = {"folder": report.folder, "bytes": report.bytes}
-                parts.append({**whole, "precisions": report.precisions})
-            source = FolderEncoder(target)
+        target = Path(temporary) / "float" if int8 else folder
+        if of_litert and not (source is not None and _is_litert(source)):
+            report = _in_litert(source, model, target, paths, batches)
+        elif source is None:
+            report = _in_onnx(model, target, paths)
         elif not int8:
             raise UsageError(f"{model} is exported already; with --int8 it is written in 8 bits")
+        else:
+            report = None
+        if report is not None:
+            told += _told(report, whole=not int8)
+            parts += report.agreements
+            if not int8:
+                size = {"folder": report.folder, "bytes": report.bytes}
+                parts.append({**size, "precisions": report.precisions})
+            source = FolderEncoder(target)
         if int8:
+            assert source is not None
             _in_8_bits(source, folder, paths, captions, told, parts)
     output.print_report(Report(told, parts), as_json)
 
 
+def _in_onnx(model: str, folder: Path, images: list[Path]) -> ExportReport:
+    from sensorium.encoders.export.onnx import export
+    from sensorium.encoders.hub import HubEncoder, options_of
+
+    base, options = options_of(model)
+    return export(HubEncoder(base, **options), folder, images=images)
+
+
+def _in_litert(
+    source: FolderEncoder | None,
+    model: str,
+    folder: Path,
+    images: list[Path],
+    batches: list[int] | None,
+) -> ExportReport:
+    from sensorium.encoders.export.litert import BATCHES, export_litert
+    from sensorium.encoders.hub import HubEncoder, options_of
+
+    base, options = options_of(model)
+    encoder = HubEncoder(base, **options) if source is None else source
+    return export_litert(encoder, folder, images=images, batches=batches or BATCHES)
+
+
+def _classifier(model: str, folder: Path, images: list[Path], batches: list[int] | None) -> Report:
+    from sensorium.tasks.classifier_litert import BATCHES, export_classifier
+
+    found = export_classifier(model, folder, images=images, batches=batches or BATCHES)
+    told = [
+        *_told(found.encoder, whole=False),
+        f"{'labels':<6} {'f32 (LiteRT)':<42} probabilities move by {found.moved:.4f} at most; the "
+        f"most probable is the same for {found.same} of {found.inputs}",
+        f"{found.folder}: {found.bytes / 1e6:,.1f} MB",
+    ]
+    return Report(told, [found])
+
+
+def _told(report: ExportReport, *, whole: bool) -> list[str]:
+    towers = ", ".join(f"{modality} in {p}" for modality, p in report.precisions.items())
+    told = [
+        f"{agreement.modality:<6} {agreement.variant:<42} cosine to the original: median "
+        f"{agreement.median:.4f}, lowest {agreement.lowest:.4f} of {agreement.inputs}"
+        for agreement in report.agreements
+    ]
+    if whole:
+        told.append(f"{report.folder}: {report.bytes / 1e6:,.1f} MB; runs {towers}")
+    return told
+
+
+def _is_litert(encoder: FolderEncoder) -> bool:
+    return all(
+        is_litert(encoder.config[modality.value]["model"]) for modality in encoder.space.modalities
+    )
+
+
 def _folder_of(model: str) -> FolderEncoder | None:
-    """An encoder that is a folder of ONNX already: shipped, or exported before."""
+    """An encoder that is a folder already: shipped, or exported before."""
     if model in shipped_encoders() or (Path(model).expanduser() / CONFIG).exists():
         encoder = load_encoder(model)
         assert isinstance(encoder, FolderEncoder)

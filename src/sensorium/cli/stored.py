@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sensorium.checksums import damaged_files, require_checksum
 from sensorium.collection.checking import CheckReport, Damage
-from sensorium.encoders.folder import ENCODER, FolderEncoder
+from sensorium.encoders.folder import FolderEncoder
+from sensorium.encoders.folder_config import ENCODER
 from sensorium.errors import SensoriumError, UsageError
 from sensorium.folders import FILES, Format, read_bytes
 from sensorium.tasks.formats import CAPTIONER, CLASSIFIER, FUSION, TRANSLATOR

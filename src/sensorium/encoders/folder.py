@@ -1,12 +1,11 @@
-"""Encoders stored as a folder: ONNX towers, a tokenizer and ``encoder.json``.
+"""Encoders stored as a folder: towers in ONNX or for LiteRT, a tokenizer and ``encoder.json``.
 
 The format is described in docs/encoder-format.md. Nothing in it is executed or unpickled.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -18,42 +17,44 @@ import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.capitals import in_small_letters
+from sensorium.encoders.folder_config import (
+    CALIBRATIONS,
+    CAPITALS,
+    CONFIG,
+    ENCODER,
+    FILE_KEYS,
+    INT8,
+    LENGTHS,
+    NOT_PREPROCESSING,
+    ORDINARY,
+    QUERY_PREFIX,
+    TOWERS,
+    WEIGHTS,
+    is_litert,
+    read_config,
+)
 from sensorium.encoders.inputs import Input
 from sensorium.encoders.long_texts import cut, divided, in_turns, joined, pooled, tell
 from sensorium.encoders.onnx_files import require_whole
-from sensorium.encoders.preprocessing import FITS, RESAMPLES, image_pixels, placed_pixels
+from sensorium.encoders.preprocessing import image_pixels, placed_pixels
 from sensorium.encoders.runtime import (
-    PRECISIONS,
     Runtime,
     load_runtime,
     lowest_precision,
+    runtime_for,
     runtime_name,
 )
 from sensorium.encoders.space import Space, hash_files
 from sensorium.errors import EncoderError, MediaError
-from sensorium.folders import Format, require_regular
+from sensorium.folders import require_regular
 from sensorium.media import Audio, Image, Media, Modality, Text
 from sensorium.media.decoding import decoding
-
-CONFIG = "encoder.json"
-
-ENCODER = Format(CONFIG, "encoder", "it is not an encoder", error=EncoderError)
 
 SHIPPED = Path(__file__).parent
 """Encoders that come with the package are folders here."""
 
 ORDINARY_BYTES = 1 << 28
 """Of such a file, at most; those that are shipped have some hundred thousand."""
-
-_ORDINARY = {"pictures": "background", "words": "words"}
-"""Keys of ``encoder.json`` that name files of vectors; see `Encoder.ordinary`."""
-
-CALIBRATIONS = "calibrations"
-"""What makes probabilities of hits, see `Encoder.calibrations`; optional."""
-
-WEIGHTS = "weights"
-"""SHA-256 of the towers and the tokenizer, which is the space's identity: computed anyway whenever
-an encoder is loaded, so that comparing it takes no time."""
 
 PICTURES_AT_ONCE = 4
 """Pictures that a tower sees in one run, of larger batches.
@@ -62,28 +63,6 @@ What goes through its first layers is a hundred times a picture's size: with 32 
 takes 605 MB at its peak, with four 306. Four cost `mini`'s tower no more of a processor than 32 in
 float32 and bfloat16 (13.9 ms a picture against 14.8, 7.6 against 8.2), and as much in 8 bits (5.6,
 5.7); a ViT-B/32 3% more."""
-
-QUERY_PREFIX = "query_prefix"
-"""Of a text tower: put before what is sought, where that is not the prefix of what is searched."""
-
-CAPITALS = "capitals"
-"""Of a text tower: what becomes of words in capitals, "lower" where they are read in small letters
-(`sensorium.encoders.capitals`); where it is missing they are read as they are written."""
-
-
-INT8 = "int8"
-"""Of a tower: how many of its layers multiply in 8 bits (`sensorium.encoders.quantizing`)."""
-
-
-def write_config(folder: Path, config: Mapping[str, Any]) -> None:
-    """Write ``encoder.json`` when the other files are there, and note what is in them."""
-    files = {
-        folder / config[modality.value][key]
-        for modality in _TOWERS
-        if modality.value in config
-        for key in _FILE_KEYS & {*config[modality.value]}
-    }
-    ENCODER.write(folder, {**config, WEIGHTS: hash_files(files)})
 
 
 class FolderEncoder(Encoder):
@@ -94,7 +73,7 @@ class FolderEncoder(Encoder):
     folder : Path
         Holds ``encoder.json`` and the files it names.
     runtime : str, optional
-        See `sensorium.encoders.runtime.runtime_name`.
+        See `sensorium.encoders.runtime.runtime_for`.
 
     Raises
     ------
@@ -108,18 +87,23 @@ class FolderEncoder(Encoder):
     def __init__(self, folder: Path, runtime: str | None = None) -> None:
         self.folder = folder
         with ENCODER.reading(folder):
-            self.config = _read_config(folder)
+            self.config = read_config(folder)
         is_shipped = folder.parent == SHIPPED
         self.name: str = folder.name if is_shipped else str(folder.absolute())
         # Read now, so that a misspelt setting is said before anything is made.
-        self._runtime_name = runtime_name(runtime)
+        if runtime is None:
+            runtime_name()
+        for tower in TOWERS:
+            if tower.value in self.config:
+                runtime_for(self.config[tower.value]["model"], runtime)
+        self._runtime_name = runtime
         lowest_precision()
         self._runtimes: dict[Modality, Runtime] = {}
         self._runs = 1
         self._loading = Lock()
         self._first: Thread | None = None
-        towers = {m: self.config[m.value] for m in _TOWERS if m.value in self.config}
-        files = {folder / tower[key] for tower in towers.values() for key in _FILE_KEYS & {*tower}}
+        towers = {m: self.config[m.value] for m in TOWERS if m.value in self.config}
+        files = {folder / tower[key] for tower in towers.values() for key in FILE_KEYS & {*tower}}
         self._towers: dict[Modality, dict[str, Any]] = towers
         for path in sorted(files):
             if not path.is_file():
@@ -140,7 +124,7 @@ class FolderEncoder(Encoder):
             dimension=self.config["dimension"],
             modalities=tuple(towers),
             preprocessing={
-                modality.value: {k: v for k, v in tower.items() if k not in _NOT_PREPROCESSING}
+                modality.value: {k: v for k, v in tower.items() if k not in NOT_PREPROCESSING}
                 for modality, tower in towers.items()
             },
             weights=weights,
@@ -286,7 +270,7 @@ class FolderEncoder(Encoder):
         EncoderError
             When they cannot be read, or are of another dimension.
         """
-        if not (name := self.config.get(_ORDINARY[what])):
+        if not (name := self.config.get(ORDINARY[what])):
             return None
         path = self.folder / name
         try:
@@ -312,12 +296,13 @@ class FolderEncoder(Encoder):
     def graph(self, modality: Modality) -> Path | None:
         """See `Encoder.graph`."""
         tower = self._towers.get(modality)
-        return None if tower is None else self._model(tower)
+        is_graph = tower is not None and not is_litert(tower["model"])
+        return self._model(tower) if tower is not None and is_graph else None
 
     def _model(self, tower: dict[str, Any]) -> Path:
         """The file of a tower, which leads to no other."""
         path: Path = self.folder / tower["model"]
-        if self.folder.parent != SHIPPED:
+        if self.folder.parent != SHIPPED and not is_litert(path.name):
             require_whole(path)
         return path
 
@@ -370,10 +355,7 @@ class FolderEncoder(Encoder):
         return f"FolderEncoder({str(self.folder)!r}, space={self.space})"
 
 
-_TOWERS = (Modality.AUDIO, Modality.IMAGE, Modality.TEXT)
 _FITTING = ("size", "fit", "resample", "crop", "oversize")
-_FILE_KEYS = {"model", "tokenizer"}
-_NOT_PREPROCESSING = {*_FILE_KEYS, "precision", INT8}
 
 
 def _collate_images(
@@ -396,6 +378,7 @@ def _collate_sounds(
 def _collate_texts(batch: Sequence[Prepared], tower: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
     longest = max(len(item["input_ids"]) for item in batch)
     longest = max(longest, tower.get("pad_to", 0))
+    longest = min((one for one in tower.get(LENGTHS, ()) if one >= longest), default=longest)
     ids = np.full((len(batch), longest), tower.get("pad_id", 0), np.int64)
     mask = np.zeros((len(batch), longest), np.int64)
     for row, item in enumerate(batch):
@@ -432,116 +415,3 @@ def collated(
         Names of the tower's inputs and arrays, batch first.
     """
     return _COLLATE[modality](batch, tower)
-
-
-def _is_plain(file: object) -> bool:
-    """Whether it is the name of a file in the folder, and no path."""
-    return isinstance(file, str) and Path(file).name == file != ".." and "\0" not in file
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG
-    config = ENCODER.read(folder, files=False)  # the large ones by `WEIGHTS`
-    _require(path, "", config, _KEYS)
-    if not all("{}" in prompt for prompt in config["prompts"]) or not config["prompts"]:
-        raise EncoderError(f"{path}: prompts are one or more texts with {{}}")
-    towers = [modality.value for modality in _TOWERS if modality.value in config]
-    if not towers:
-        raise EncoderError(f"{path}: names no tower ('audio', 'image' or 'text')")
-    for name in towers:
-        _require(path, "", config, {name: dict})
-        _require(path, f"{name}.", config[name], _TOWER_KEYS[name])
-        for key in _FILE_KEYS & {*config[name]}:
-            file = config[name][key]
-            if not _is_plain(file):
-                raise EncoderError(f"{path}: {name}.{key} is a plain file name, got {file!r}")
-            if key == "model" and not file.lower().endswith(".onnx"):  # runtimes read others, too
-                raise EncoderError(f"{path}: {name}.model ends in .onnx, got {file!r:.80}")
-        for key, kind in _OPTIONAL.items():
-            if config[name].get(key, 0) != 0:
-                _require(path, f"{name}.", config[name], {key: kind})
-        if not LEAST_CROP <= config[name].get("crop", 1) <= 1:
-            raise EncoderError(f"{path}: {name}.crop is a share, got {config[name]['crop']!r}")
-        if (precision := config[name].get("precision", PRECISIONS[0])) not in PRECISIONS:
-            known = ", ".join(PRECISIONS)
-            raise EncoderError(f"{path}: {name}.precision is {precision!r}; known: {known}")
-    if "image" in config and config["image"]["fit"] not in FITS:
-        fit = config["image"]["fit"]
-        raise EncoderError(f"{path}: image fit {fit!r}; known: {', '.join(FITS)}")
-    if "image" in config and (resample := config["image"].get("resample")) not in (
-        None,
-        *RESAMPLES,
-    ):
-        known = ", ".join(RESAMPLES)
-        raise EncoderError(f"{path}: image resample {resample!r}; known: {known}")
-    if "text" in config and (capitals := config["text"].get(CAPITALS)) not in (None, "lower"):
-        raise EncoderError(f"{path}: text {CAPITALS} is {capitals!r:.40}; known: lower")
-    for key in _ORDINARY.values():
-        file = config.get(key)
-        if file is not None and not _is_plain(file):
-            raise EncoderError(f"{path}: {key} is a plain file name, got {file!r:.80}")
-    if config.get("sigmoid") is not None:
-        _require(path, "", config, {"sigmoid": dict})
-        _require(path, "sigmoid.", config["sigmoid"], {"scale": float, "bias": float})
-    if config.get(CALIBRATIONS) is not None:
-        _require(path, "", config, {CALIBRATIONS: dict})
-        for pair, values in config[CALIBRATIONS].items():
-            _require_calibration(path, pair, values)
-    return config
-
-
-def _require_calibration(path: Path, pair: str, values: Any) -> None:
-    """Check three finite numbers, the first two not below 0: nearer is never less probable."""
-    if not {*pair.split("-")} <= {*Modality} or pair.count("-") != 1:
-        raise EncoderError(
-            f"{path}: {CALIBRATIONS} are of text-image and the like, got {pair!r:.80}"
-        )
-    are_numbers = isinstance(values, list) and len(values) == 3 and all(
-        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in values
-    )  # fmt: skip
-    if not are_numbers or min(values[:2]) < 0:
-        raise EncoderError(
-            f"{path}: {CALIBRATIONS}.{pair:.40} is three numbers, two of them at least 0, "
-            f"got {values!r:.80}"
-        )
-
-
-_KEYS: dict[str, type] = {"name": str, "dimension": int, "temperature": float, "prompts": list}
-_MOST: dict[str, float] = {
-    "dimension": 1 << 16, "size": 4096, "rate": 768_000, "seconds": 3600, "block": 1 << 24,
-    "max_tokens": 1 << 20, "pad_to": 1 << 20, "oversize": 16,
-}  # fmt: skip
-"""What memory follows from, far above what any encoder has."""
-
-_OPTIONAL: dict[str, type] = {
-    "pad_id": int, "pad_to": int, "oversize": float, "crop": float,
-    "prefix": str, QUERY_PREFIX: str, INT8: int,
-}  # fmt: skip
-
-LEAST_CROP = 0.1
-"""Of a side: pictures are enlarged until the crop has the tower's size."""
-
-_TOWER_KEYS: dict[str, dict[str, type]] = {
-    "audio": {"model": str, "rate": int, "seconds": int, "block": int},
-    "image": {"model": str, "size": int, "fit": str},
-    "text": {"model": str, "tokenizer": str, "max_tokens": int},
-}
-
-
-def _require(path: Path, prefix: str, values: dict[str, Any], keys: dict[str, type]) -> None:
-    """Check that keys are there and of their type, and that numbers which count are positive."""
-    for key, kind in keys.items():
-        if key not in values:
-            raise EncoderError(f"{path}: {prefix}{key} is missing")
-        value = values[key]
-        is_right = isinstance(value, (int, float) if kind is float else kind)
-        if kind is list:
-            is_right = is_right and all(isinstance(element, str) for element in value)
-        if not is_right or isinstance(value, bool):
-            raise EncoderError(f"{path}: {prefix}{key} is no {kind.__name__}: {value!r:.80}")
-        if (kind is int or key == "temperature") and not value > 0:
-            raise EncoderError(f"{path}: {prefix}{key} is more than 0, got {value!r}")
-        if kind in (int, float) and not abs(value) <= (most := _MOST.get(key, math.inf)):
-            raise EncoderError(f"{path}: {prefix}{key} is at most {most:,}, got {value!r:.40}")
-        if kind is float and not math.isfinite(value):
-            raise EncoderError(f"{path}: {prefix}{key} is no number: {value!r}")

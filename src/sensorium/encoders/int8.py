@@ -7,7 +7,7 @@ that were not calibrated on. A tower that loses too much is not written.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.folder import INT8, FolderEncoder, collated, write_config
+from sensorium.encoders.folder import FolderEncoder, collated
+from sensorium.encoders.folder_config import INT8, is_litert, own_config, write_config
 from sensorium.encoders.placing import placed, require_new
-from sensorium.encoders.quantizing import quantize
 from sensorium.errors import EncoderError, UsageError
 from sensorium.media import Image, Media, Modality, Text
 
@@ -148,9 +148,7 @@ def export_int8(
         raise UsageError(
             f"name at least {2 * DEPTH} pictures to calibrate 8 bits on: --images FOLDER"
         )
-    config: dict[str, Any] = {
-        key: value for key, value in source.config.items() if key not in _OWN_KEYS
-    }
+    config = own_config(source.config)
     config["name"] += SUFFIX
     require_new(folder)
     with placed(folder) as target:
@@ -163,9 +161,6 @@ def export_int8(
         write_config(target, config)
         report = _searched(source, FolderEncoder(target), losses, captioned)
     return replace(report, folder=folder)
-
-
-_OWN_KEYS = {"format", "files", "checksum", "weights", "version"}
 
 
 def _files(source: FolderEncoder) -> set[str]:
@@ -183,7 +178,7 @@ def _tower(
     """Put one tower into the folder, in 8 bits unless it is refused, and tell what it loses."""
     before = config[modality.value]
     model = folder / before["model"]
-    layers = quantize(
+    layers = _quantizer(model)(
         source.folder / before["model"], model, _calibration(source, modality, inputs[::2])
     )
     asked = list(inputs[1::2])
@@ -203,6 +198,17 @@ def _tower(
         config[modality.value] = before
         shutil.copy(source.folder / before["model"], model)
     return loss
+
+
+def _quantizer(model: Path) -> Callable[[Path, Path, Iterator[Mapping[str, Any]]], int]:
+    """What puts a tower into 8 bits: of LiteRT's format another than of ONNX."""
+    if is_litert(model.name):
+        from sensorium.encoders import quantizing_litert
+
+        return quantizing_litert.quantize
+    from sensorium.encoders.quantizing import quantize
+
+    return quantize
 
 
 def _calibration(

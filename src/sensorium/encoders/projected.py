@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.encoders.folder import QUERY_PREFIX, FolderEncoder
+from sensorium.encoders.folder import FolderEncoder
+from sensorium.encoders.folder_config import QUERY_PREFIX
 from sensorium.errors import EncoderError, MissingExtraError
 from sensorium.media import Modality
 

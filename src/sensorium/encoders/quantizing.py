@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.encoders.onnx_constants import Constants
 from sensorium.errors import EncoderError, MissingExtraError
 
 try:
     import onnx
     from onnx import helper, numpy_helper
-    from onnx.reference import ReferenceEvaluator
 except ImportError as error:
     raise MissingExtraError(error.name or "onnx", "export") from error
 
@@ -107,7 +107,7 @@ def quantize(source: Path, target: Path, inputs: Iterable[Mapping[str, Array]]) 
         When there are no calibration inputs.
     """
     model = onnx.load(str(source))
-    constants = _Constants(model)
+    constants = Constants(model, _FOLDED)
     layers = _layers(model, constants)
     if not layers:
         return 0
@@ -129,35 +129,6 @@ def quantize(source: Path, target: Path, inputs: Iterable[Mapping[str, Array]]) 
     writer.finish()
     onnx.save(model, str(target))
     return sum(len(those) for those in shared.values())
-
-
-class _Constants:
-    """The constants of a graph, those included that follow from others, such as 4-bit weights."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.stored = {one.name: one for one in model.graph.initializer}
-        self.makers = {name: node for node in model.graph.node for name in node.output}
-
-    def tensor(self, name: str) -> Any:
-        """The constant of a name as ONNX has it, or None."""
-        node = self.makers.get(name)
-        if name in self.stored or node is None or node.op_type not in _FOLDED:
-            return self.stored.get(name)
-        given = [self.tensor(one) for one in node.input if one]
-        if not given or None in given:
-            return None
-        wanted = helper.make_empty_tensor_value_info(node.output[0])
-        made = helper.make_graph([node], "constants", [], [wanted], given)
-        opsets = list(self.model.opset_import)
-        small = helper.make_model(made, opset_imports=opsets, ir_version=self.model.ir_version)
-        (value,) = ReferenceEvaluator(small).run(None, {})
-        return numpy_helper.from_array(np.asarray(value), name)
-
-    def array(self, name: str) -> Array | None:
-        """The constant of a name, or None."""
-        found = self.tensor(name)
-        return None if found is None else np.asarray(numpy_helper.to_array(found))
 
 
 _MULTIPLYING = {"MatMul", "Gemm", "Conv"}
@@ -182,7 +153,7 @@ def _drop_unread(graph: Any) -> None:
 _FOLDED = {"Cast", "DequantizeLinear", "Reshape", "Transpose", "Identity", "Unsqueeze", "Squeeze"}
 
 
-def _layers(model: Any, constants: _Constants) -> list[_Layer]:
+def _layers(model: Any, constants: Constants) -> list[_Layer]:
     found = []
     for node in model.graph.node:
         if node.op_type not in _MULTIPLYING:
@@ -242,7 +213,7 @@ def _multiplications(layer: _Layer, seen: _Seen) -> float:
 class _Writer:
     """Puts quantised layers in the place of float ones."""
 
-    def __init__(self, model: Any, constants: _Constants) -> None:
+    def __init__(self, model: Any, constants: Constants) -> None:
         self.graph = model.graph
         self.constants = constants
         self.known = dict(constants.stored)

@@ -8,7 +8,8 @@ from pathlib import Path
 from sensorium.encoders.base import Encoder
 from sensorium.encoders.catalogue import CATALOGUE
 from sensorium.encoders.composed import SEPARATOR, ComposedEncoder
-from sensorium.encoders.folder import CONFIG, SHIPPED, FolderEncoder
+from sensorium.encoders.folder import SHIPPED, FolderEncoder
+from sensorium.encoders.folder_config import CONFIG
 from sensorium.encoders.naming import is_cached_id, is_hub_id, is_path, require_known
 from sensorium.encoders.trust import is_elsewhere, remember, require_named
 from sensorium.errors import EncoderError

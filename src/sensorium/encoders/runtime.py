@@ -1,7 +1,8 @@
-"""The seam between an ONNX model and what executes it: OpenVINO or ONNX Runtime.
+"""The seam between a model and what executes it: OpenVINO or ONNX Runtime, and LiteRT.
 
 OpenVINO is the faster one on CPUs (docs/design.md has the figures) and installs with the package;
-ONNX Runtime, an extra, brings CUDA, CoreML, DirectML and every other CPU.
+ONNX Runtime, an extra, brings CUDA, CoreML, DirectML and every other CPU. Both run ONNX; a file in
+LiteRT's format runs on LiteRT alone (`sensorium.encoders.litert_runtime`).
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.encoders.litert_runtime import LITERT, SUFFIX, LiteRTRuntime
 from sensorium.encoders.space import hash_files
 from sensorium.errors import EncoderError, MissingExtraError, SensoriumWarning, UsageError
 from sensorium.home import sensorium_home
 
 RUNTIMES = ("openvino", "onnxruntime")
+"""What runs ONNX."""
 
 PRECISIONS = ("bf16", "f32")
 """What a tower may be computed in, lowest first."""
@@ -88,6 +91,36 @@ def runtime_name(name: str | None = None) -> str:
     return name
 
 
+def runtime_for(file: str, name: str | None = None) -> str:
+    """Choose what runs a model's file.
+
+    Parameters
+    ----------
+    file : str
+        Its name; LiteRT's end in ``.tflite``.
+    name : str, optional
+        What somebody asked for. None takes LiteRT for its files, and `runtime_name` for ONNX.
+
+    Raises
+    ------
+    UsageError
+        For an unknown runtime, or one that does not run such files.
+    """
+    if file.lower().endswith(SUFFIX):
+        if name not in (None, LITERT):
+            raise UsageError(
+                f"{file} is in LiteRT's format, which {name!r} does not run: leave the runtime "
+                f"out, or name {LITERT!r}"
+            )
+        return LITERT
+    if name == LITERT:
+        raise UsageError(
+            f"{file} is ONNX, which LiteRT does not run: `sensorium export MODEL FOLDER --format "
+            f"litert` writes an encoder for it; for ONNX there are {', '.join(RUNTIMES)}"
+        )
+    return runtime_name(name)
+
+
 def lowest_precision() -> str:
     """The lowest precision that any model may be computed in, from ``$SENSORIUM_PRECISION``.
 
@@ -111,14 +144,14 @@ def lowest_precision() -> str:
 def load_runtime(
     model: Path, name: str | None = None, precision: str = "bf16", runs: int = 1, int8: int = 0
 ) -> Runtime:
-    """Load an ONNX model.
+    """Load a model.
 
     Parameters
     ----------
     model : Path
-        The ``.onnx`` file.
+        The ``.onnx`` or ``.tflite`` file.
     name : str, optional
-        See `runtime_name`.
+        See `runtime_for`.
     precision : {"bf16", "f32"}
         Lowest precision that the model bears; see also `lowest_precision`.
     runs : int
@@ -135,14 +168,20 @@ def load_runtime(
         For an unknown runtime or precision.
     """
     precision = max(precision, lowest_precision(), key=PRECISIONS.index)
-    make = OpenVINORuntime if runtime_name(name) == "openvino" else ONNXRuntime
+    kind = runtime_for(model.name, name)
+    make = OpenVINORuntime if kind == "openvino" else ONNXRuntime
+    loaded: Runtime
     try:
-        loaded: Runtime = make(model, precision, runs, int8)
+        if kind == LITERT:
+            loaded = LiteRTRuntime(model, runs, int8)
+        else:
+            loaded = make(model, precision, runs, int8)
     except MissingExtraError:
         raise
     except Exception as error:
         # OpenVINO raises RuntimeError; ONNX Runtime's own exceptions share no base but Exception.
-        raise EncoderError(f"{model}: {make.__name__} cannot load it ({error})") from error
+        called = LiteRTRuntime if kind == LITERT else make
+        raise EncoderError(f"{model}: {called.__name__} cannot load it ({error})") from error
     if int8 and isinstance(loaded, OpenVINORuntime) and loaded.int8_layers < int8:
         warnings.warn(
             f"{model}: {loaded.int8_layers} of {int8} layers run in 8 bits on this processor, the "

@@ -20,7 +20,7 @@ import PIL.Image
 
 from sensorium.encoders import FolderEncoder
 from sensorium.encoders.base import FeatureExtractor, Prepared, Role
-from sensorium.encoders.folder import CONFIG
+from sensorium.encoders.folder_config import CONFIG
 from sensorium.encoders.hub_cache import snapshot_of, split_revision
 from sensorium.encoders.hub_loading import load_model
 from sensorium.encoders.naming import require_known

@@ -117,6 +117,8 @@ def read_classifier(folder: str | os.PathLike[str]) -> Stored:
         if list(texts) != config["labels"]:
             raise ValueError("texts are not those of the labels")
         base = str(settings["base"] if method in TUNED_METHODS else config["encoder"])
+        if base == ENCODER:  # beside it, as of a classifier that was exported
+            base = str(folder / ENCODER)
         temperature = float(config["temperature"])
     predictor: Predictor
     if method in VECTOR_METHODS:

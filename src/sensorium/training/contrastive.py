@@ -257,7 +257,7 @@ def _train(
         held = read_captioned(validation, split=split)
     image, text = _towers(options, settings.seed, work, training, leads)
     if needs_export(image, text):
-        import_module("sensorium.encoders.export")  # says before, not after, what is missing
+        import_module("sensorium.encoders.export.onnx")  # says before, not after, what is missing
     elif isinstance(image, FolderTower):
         import_module("sensorium.encoders.projected")
     tuned = {"image": _is_tuned(image, "image", options), "text": _is_tuned(text, "text", options)}

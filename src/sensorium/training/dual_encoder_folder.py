@@ -16,7 +16,7 @@ from typing import Any
 
 from sensorium.checksums import note_files
 from sensorium.data.sources import Picture
-from sensorium.encoders.folder import CONFIG, write_config
+from sensorium.encoders.folder_config import CONFIG, write_config
 from sensorium.encoders.hub import NOTES, TRAINING, HubEncoder
 from sensorium.errors import MissingExtraError
 from sensorium.folders import FILES, all_files, faults_of_disk, make_folder, write_json
@@ -157,7 +157,7 @@ def _export(
     target: Path, tower: TorchTower, projection: Projection, pictures: Sequence[Picture]
 ) -> dict[str, Any]:
     """Write a tower in torch as ONNX; returns its part of ``encoder.json``."""
-    from sensorium.encoders.export import export
+    from sensorium.encoders.export.onnx import export
 
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)

@@ -20,7 +20,7 @@ from sensorium.data.examples import Examples
 from sensorium.data.sources import media_of
 from sensorium.data.splits import class_numbers
 from sensorium.encoders.base import Encoder, Prepared
-from sensorium.encoders.folder import CONFIG
+from sensorium.encoders.folder_config import CONFIG
 from sensorium.encoders.registry import shipped_encoders
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.folders import faults_of_disk
