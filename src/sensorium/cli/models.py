@@ -251,7 +251,8 @@ def _in_litert(
 
 
 def _classifier(model: str, folder: Path, images: list[Path], batches: list[int] | None) -> Report:
-    from sensorium.tasks.classifier_litert import BATCHES, export_classifier
+    from sensorium.encoders.export.litert import BATCHES
+    from sensorium.tasks.classifier_litert import export_classifier
 
     found = export_classifier(model, folder, images=images, batches=batches or BATCHES)
     told = [

@@ -92,6 +92,10 @@ class LiteRTRuntime:
         EncoderError
             For inputs that no signature takes, whatever their batch.
         """
+        return np.asarray(next(iter(self.outputs(inputs).values())), np.float32)
+
+    def outputs(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """As `run`, and every output by its name."""
         fitting = [one for one in self.signatures if one.takes(inputs)]
         if not fitting:
             shapes = {name: values.shape for name, values in inputs.items()}
@@ -104,26 +108,29 @@ class LiteRTRuntime:
                 chosen = _fullest(fitting, rows - start)
                 stop = min(start + chosen.batch, rows)
                 part = {name: values[start:stop] for name, values in inputs.items()}
-                parts.append(self._run(interpreter, chosen, part)[: stop - start])
+                found = self._run(interpreter, chosen, part)
+                parts.append({name: values[: stop - start] for name, values in found.items()})
                 start = stop
-        return np.concatenate(parts)
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _run(
         self, interpreter: Any, signature: Signature, inputs: Mapping[str, npt.NDArray[Any]]
-    ) -> npt.NDArray[np.float32]:
+    ) -> dict[str, npt.NDArray[Any]]:
         given = {}
         for name, values in inputs.items():
             short = signature.batch - len(values)
             whole = np.concatenate([values, np.repeat(values[-1:], short, axis=0)])
             given[name] = np.ascontiguousarray(whole, signature.dtypes[name])
-        found = interpreter.get_signature_runner(signature.name)(**given)
-        vectors = np.asarray(next(iter(found.values())), np.float32)
-        if vectors.ndim != 2 or len(vectors) != signature.batch:
-            raise EncoderError(
-                f"{self._model}: the signature {signature.name} gave shape {vectors.shape} for "
-                f"{signature.batch} rows"
-            )
-        return vectors
+        found: dict[str, npt.NDArray[Any]] = interpreter.get_signature_runner(signature.name)(
+            **given
+        )
+        for values in found.values():
+            if values.ndim != 2 or len(values) != signature.batch:
+                raise EncoderError(
+                    f"{self._model}: the signature {signature.name} gave shape {values.shape} for "
+                    f"{signature.batch} rows"
+                )
+        return found
 
     @contextmanager
     def _interpreter(self) -> Iterator[Any]:

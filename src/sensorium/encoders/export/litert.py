@@ -226,7 +226,7 @@ def convert(module: Any, samples: Mapping[str, Mapping[str, Any]], path: Path, n
         said = " ".join(str(error).split())  # the first of several lines says little
         reason = f"{type(error).__name__}: {said or 'no reason given'}"[:300]
         raise EncoderError(
-            f"{name}: {path.stem} cannot be converted to LiteRT ({reason}); nothing was written"
+            f"{name} cannot be converted to LiteRT: {path.name}: {reason}; nothing was written"
         ) from error
 
 
