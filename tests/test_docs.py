@@ -54,7 +54,7 @@ LONG = (
     "README.md", "README.zh-CN.md", "answer.md", "bulk.md", "caption.md", "classifier.md",
     "clients.md", "collection-format.md", "contrastive.md", "design.md", "detect.md",
     "dialogue.md", "encoders.md", "evaluation.md", "explain.md", "fusion.md", "generation.md",
-    "hashing.md", "http.md", "lance.md", "mcp.md", "media.md", "scores.md", "search.md",
+    "hashing.md", "http.md", "lance.md", "mcp.md", "media.md", "scale.md", "scores.md", "search.md",
     "segment.md", "speak.md", "summarize.md", "transcribe.md", "trust.md", "ways.md",
 )  # fmt: skip
 RUN = [pytest.param(page, marks=pytest.mark.slow) if page.name in LONG else page for page in PAGES]

@@ -21,6 +21,7 @@ from sensorium.encoders.runtime import (
     RUNTIMES,
     _openvino_core,
     load_runtime,
+    processors,
     runtime_name,
 )
 from sensorium.errors import EncoderError, MissingExtraError, UsageError
@@ -99,6 +100,23 @@ def test_low_precision_is_used_where_it_is_borne(
     half = load_encoder(folder, runtime="openvino")
     assert half.runtime == f"image: OpenVINO f32 on CPU, text: OpenVINO {best} on CPU"
     assert half.space == load_encoder(tiny).space
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_threads_can_be_told(tiny: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = {"pixels": np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)}
+    expected = load_runtime(tiny / "image.onnx", name).run(pixels)
+    monkeypatch.setenv("SENSORIUM_THREADS", "1")
+    loaded = load_runtime(tiny / "image.onnx", name)
+    assert np.allclose(loaded.run(pixels), expected, atol=1e-6) and processors() == 1
+    if name == "openvino":
+        assert loaded._model.get_property("INFERENCE_NUM_THREADS") == 1  # type: ignore[attr-defined]
+    for said in ("0", "-1", "two", "1.5", "²"):
+        monkeypatch.setenv("SENSORIUM_THREADS", said)
+        with pytest.raises(UsageError, match="a number from 1 on"):
+            processors()
+    monkeypatch.setenv("SENSORIUM_THREADS", "")
+    assert processors() == (os.cpu_count() or 1)
 
 
 def test_an_unknown_precision_is_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +16,7 @@ from sensorium.cli.options import CollectionOption, JsonOption, opened
 from sensorium.cli.progress import STAYS, interruptible, progress_bar, progress_of_steps
 from sensorium.cli.terminal import print_json, print_line
 from sensorium.cli.train import train_app
-from sensorium.collection import AddReport, Skipped
+from sensorium.collection import AddReport, Collection, Skipped
 from sensorium.collection.optimizing import RECALL
 from sensorium.collection.queries import extraction_of
 from sensorium.data.files import Candidate, find_files, told_ignored
@@ -65,19 +67,35 @@ def index(
             "--verify", help="Compare contents, too, of files whose size and time are as before."
         ),
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Have a Ray cluster do the work: HOST:PORT, auto, or local for this machine.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="With --ray: processes at most; else as many as have room.")
+    ] = None,
+    gpus: Annotated[float, typer.Option(help="With --ray: GPUs that each process takes.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Add media to a collection; what has not changed is passed over."""
     path = collection or default_collection_path()
+    if ray is None and (workers is not None or gpus):
+        raise UsageError("--workers and --gpus go with --ray")
+    far = None if ray is None else _on_cluster(ray, workers, gpus)  # says what is not installed
     if not path.exists():
         extraction_of(  # says what is not installed
             speech_model or speech, ocr, detect_model or detect
         )
         encoder = encoder or DEFAULT_ENCODER  # loaded before the collection is made
-        _require_media(sources, path, encoder, as_json)
+        if far is None or not _are_tables(sources):
+            _require_media(sources, path, encoder, as_json)
     with opened(path, encoder=encoder, create=True) as library:
+        add = library.add if far is None else partial(far, library)
         with interruptible(STAYS), progress_bar("indexing") as progress:
-            report = library.add(
+            report = add(
                 *sources,
                 speech=speech_model or speech,
                 ocr=ocr,
@@ -90,6 +108,25 @@ def index(
     counted = ("added", "updated", "moved", "unchanged", "compared")
     told = output.told_added(report, counted, ignored, library.path, total)
     output.print_report(told, as_json)
+
+
+def _are_tables(sources: list[str]) -> bool:
+    """Whether rows of tables are named, which a cluster reads."""
+    from sensorium.scale.tables import table_kind
+
+    return any(table_kind(source) for source in sources)
+
+
+def _on_cluster(address: str, workers: int | None, gpus: float) -> Callable[..., AddReport]:
+    """`Collection.add` as a cluster does it."""
+    from sensorium.scale import index as index_on_cluster
+
+    def add(library: Collection, *sources: str, **options: Any) -> AddReport:
+        return index_on_cluster(
+            sources, library, address=address, workers=workers, gpus=gpus, **options
+        )
+
+    return add
 
 
 @app.command(rich_help_panel=KEEPING)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -18,16 +17,16 @@ from sensorium.collection.derived import folder_of
 from sensorium.collection.renaming import find_renames
 from sensorium.collection.rows import EmbeddedFile, FileState
 from sensorium.collection.store import Store
+from sensorium.collection.work import STOPPED, Work, read_work
 from sensorium.data.files import Candidate, Ignored, Source, find_files, is_gone
-from sensorium.data.metadata import EMPTIED, dump_metadata, merged, storable
+from sensorium.data.metadata import EMPTIED, dump_metadata, merged
 from sensorium.encoders import Encoder
 from sensorium.encoders.pipeline import Embedded, PreparedSegment, Read, embed
-from sensorium.encoders.reading import NOTHING, Extraction, is_heavy, read_segments, segments_of
-from sensorium.errors import MediaError, MissingExtraError
-from sensorium.media import Image, Media, Modality, open_media
+from sensorium.encoders.reading import NOTHING, Extraction, is_heavy
+from sensorium.errors import MediaError
+from sensorium.media import Media, open_media
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Note, Skipped
-from sensorium.media.sources import hash_file, read_file
 
 if TYPE_CHECKING:
     from sensorium.tasks.journal import Journal
@@ -36,9 +35,6 @@ BATCH_SIZE = 32
 """Files a batch: what is lost when the process is killed, and what the model sees at once.
 
 Larger batches are no faster with the shipped encoder (benchmarks/indexing.py)."""
-
-STOPPED = "stopped"
-"""Why a file is given up that nothing is wrong with."""
 
 
 @dataclass
@@ -86,24 +82,10 @@ class AddReport:
         self.ignored_kinds[file.kind] = self.ignored_kinds.get(file.kind, 0) + 1
 
 
-@dataclass(frozen=True)
-class _Work:
-    """A file on its way through the pipeline."""
+Embedder = Callable[["Adder", Iterable[Work]], Iterable[list[Embedded[Work]]]]
+"""What reads files and makes their vectors, in batches: threads here, or other machines.
 
-    candidate: Candidate
-    file: FileState
-    is_known: bool  # the path is stored already
-    reuse: bool = True  # whether vectors of equal content may be taken over
-    change: str = ""  # what reading found: "embed", "touch", "same", "move", "copy", "skip", "stop"
-    if_equal: str = "touch"  # the change where the content is what is stored
-    verifies: bool = False  # whether size and time are those that are stored
-    reason: str = ""
-    moved_from: Sequence[tuple[int, str]] = ()  # id and old path of items it may be
-    followed: dict[str, Any] = field(default_factory=dict)  # said of the content elsewhere
-    properties: dict[str, Any] = field(default_factory=dict)
-    modality: str = Modality.IMAGE
-    notes: Sequence[str] = ()  # what could not be used; grows while segments are read
-    extracted: Sequence[str] = ()  # what had read words out of it when it was stored
+The next batch is asked for once the one before is stored."""
 
 
 def add_files(
@@ -118,15 +100,30 @@ def add_files(
     verify: bool = False,
     progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
+    embedder: Embedder | None = None,
 ) -> AddReport:
-    """See `Collection.add`."""
+    """See `Collection.add`; `embedder` does the work, where it is given."""
     # As it will be read back (a tuple is a list in JSON), so that it compares equal next time.
     stated: dict[str, Any] = json.loads(dump_metadata(metadata or {}))
-    adder = _Adder(store, encoder, encoder_name, batch_size, extraction, verify, progress, stop)
+    adder = Adder(
+        store, encoder, encoder_name, batch_size, extraction, verify, progress, stop,
+        embedder or _embedded_here,
+    )  # fmt: skip
     return adder.run(sources, stated)
 
 
-class _Adder:
+def _embedded_here(adder: Adder, work: Iterable[Work]) -> Iterator[list[Embedded[Work]]]:
+    """Read and encode in threads of this process."""
+    return embed(
+        adder.encoder, work, adder.read, batch_size=adder.batch_size,
+        is_heavy=lambda work: not work.change and is_heavy(work.candidate.path),
+        stop=adder.is_stopped,
+    )  # fmt: skip
+
+
+class Adder:
+    """One run of `Collection.add`: compares files with what is stored, and stores what is new."""
+
     def __init__(
         self,
         store: Store,
@@ -137,6 +134,7 @@ class _Adder:
         verify: bool,
         progress: Progress | None,
         stop: Callable[[], bool] | None,
+        embedder: Embedder,
     ) -> None:
         self.store = store
         self.encoder = encoder
@@ -146,12 +144,14 @@ class _Adder:
         self.verify = verify
         self.progress = progress
         self.stop = stop or (lambda: False)
+        self.embedder = embedder
         self.report = AddReport()
         self.renamed: dict[str, bool] = {}  # whether something else was known under the path
         self.done = 0
         self.total = 0
 
     def run(self, sources: Iterable[Source], metadata: dict[str, Any]) -> AddReport:
+        """Bring the collection up to date with what the sources name."""
         started = time.monotonic()
         candidates: dict[Path, Candidate] = {}
         for found in find_files(sources):
@@ -168,8 +168,11 @@ class _Adder:
         stale = self._embed(self._work(candidates.values()))
         if stale:
             # What they were to take over vanished meanwhile: embed them after all.
-            again = (work for work in self._work(candidates[Path(path)] for path in stale))
-            self._embed(replace(work, reuse=False) for work in again)
+            files = [candidates[Path(path)] for path in stale if Path(path) in candidates]
+            self._embed(replace(work, reuse=False) for work in self._work(files))
+            for path in stale:
+                if Path(path) not in candidates:  # a row of a table
+                    self._skip(path, "its like was removed while it was added: add it again")
         self.report.seconds = time.monotonic() - started
         return self.report
 
@@ -181,10 +184,10 @@ class _Adder:
             if not self.store.write(self.encoder.space, renamed=renamed):
                 self.renamed = {rename.file.path: rename.is_known for rename in renames}
 
-    def _work(self, candidates: Iterable[Candidate]) -> Iterator[_Work]:
+    def _work(self, candidates: Iterable[Candidate]) -> Iterator[Work]:
         """Compare files with what is stored, by size and time; yield those that need reading."""
         for candidate in candidates:
-            if self._is_stopped():
+            if self.is_stopped():
                 return
             path = str(candidate.path)
             try:
@@ -203,72 +206,49 @@ class _Adder:
             file = FileState.of(path, status)
             stored = self.store.items([path]).get(path)
             if stored is None:
-                yield _Work(candidate, file, is_known=False)
+                yield Work(candidate, file, is_known=False)
             elif not stored.is_findable:
-                yield _Work(candidate, file, is_known=True)
+                yield Work(candidate, file, is_known=True)
             elif (
                 (stored.file.size, stored.file.mtime_ns) != (file.size, file.mtime_ns)
                 or not stored.file.content_hash  # a re-embedding found that it had changed
             ):
                 file = replace(file, content_hash=stored.file.content_hash)
-                yield _Work(candidate, file, is_known=True)
+                yield Work(candidate, file, is_known=True)
             elif self.extraction != NOTHING and not (
                 {*self._wanted(open_media(candidate.path))} <= {*stored.extracted}
             ):
-                yield _Work(candidate, file, is_known=True, reuse=False)
+                yield Work(candidate, file, is_known=True, reuse=False)
             elif self.verify:
                 file = replace(file, content_hash=stored.file.content_hash)
                 is_said = merged(stored.metadata, candidate.said) == stored.metadata
                 equal = "same" if is_said else "touch"
-                yield _Work(candidate, file, is_known=True, if_equal=equal, verifies=True)
+                yield Work(candidate, file, is_known=True, if_equal=equal, verifies=True)
             elif merged(stored.metadata, candidate.said) != stored.metadata:
-                yield _Work(candidate, file, is_known=True, change="touch")
+                yield Work(candidate, file, is_known=True, change="touch")
             else:
                 self._count_same(path)
                 self._advance(1)
 
-    def _read(self, work: _Work) -> Read[_Work]:
+    def read(self, work: Work) -> Read[Work]:
         """Read one file, in a thread, and find out what has to be done."""
-        if work.change:
-            return Read(work)
-        try:
-            path = work.candidate.path
-            media = open_media(path)
-            encoded = b""
-            if isinstance(media, Image):
-                encoded = read_file(path)
-                media = Image.from_encoded(encoded, path)
-            content_hash = hashlib.sha256(encoded).digest() if encoded else hash_file(path)
-            file = replace(work.file, content_hash=content_hash)
-            if work.is_known and work.file.content_hash == content_hash:
-                return Read(replace(work, file=file, change=work.if_equal))
-            if work.reuse and (twins := self.store.paths(content_hash)):
-                gone = [(item, path) for item, path in twins if is_gone(path)]
-                if gone and not work.is_known:
-                    return Read(replace(work, file=file, change="move", moved_from=gone))
-                followed = self._followed(file, gone[0][0]) if gone else {}
-                return Read(replace(work, file=file, change="copy", followed=followed))
-            properties = storable(media.metadata())
-            journal = self._journal(content_hash)
-            segments = self._until_stopped(
-                segments_of(self.encoder, media, self.extraction, journal=journal, said=properties)
-            )
-            found = replace(
-                work, file=file, change="embed", properties=properties,
-                modality=media.modality, extracted=self._wanted(media), notes=media.notes,
-            )  # fmt: skip
-        except MediaError as error:
-            return Read(replace(work, change="skip", reason=error.reason))
-        except MissingExtraError as error:
-            return Read(replace(work, change="skip", reason=str(error)))
-        return read_segments(
-            found, media, segments,
-            lambda reason: replace(
-                found, change="stop" if reason == STOPPED else "skip", reason=reason
-            ),
+        return read_work(
+            work, self.encoder, extraction=self.extraction, reused=self.reused,
+            journal_of=self._journal, guarded=self._until_stopped,
         )  # fmt: skip
 
-    def _is_stopped(self) -> bool:
+    def reused(self, work: Work) -> Work | None:
+        """What is to be done with a file whose content is stored already; None if it is not."""
+        twins = self.store.paths(work.file.content_hash)
+        if not twins:
+            return None
+        gone = [(item, path) for item, path in twins if is_gone(path)]
+        if gone and not work.is_known:
+            return replace(work, change="move", moved_from=gone)
+        followed = self._followed(work.file, gone[0][0]) if gone else {}
+        return replace(work, change="copy", followed=followed)
+
+    def is_stopped(self) -> bool:
         """Whether somebody wants it to end; once it is so, it stays so."""
         self.report.stopped = self.report.stopped or self.stop()
         return self.report.stopped
@@ -279,7 +259,7 @@ class _Adder:
         """Segments of a file, which is given up where all is to end: a film may be long."""
         with closing(segments):
             for segment in segments:
-                if self._is_stopped():
+                if self.is_stopped():
                     raise MediaError(STOPPED)
                 yield segment
 
@@ -305,20 +285,15 @@ class _Adder:
         folder = folder_of(self.store.path) / "transcripts"
         return Journal(folder / f"{content_hash.hex()}-{name}.jsonl")
 
-    def _embed(self, work: Iterable[_Work]) -> list[str]:
+    def _embed(self, work: Iterable[Work]) -> list[str]:
         """Run the pipeline; returns paths that turned out to need another try."""
         stale: list[str] = []
         moved: set[int] = set()
-        batches = embed(
-            self.encoder, work, self._read, batch_size=self.batch_size,
-            is_heavy=lambda work: not work.change and is_heavy(work.candidate.path),
-            stop=self._is_stopped,
-        )  # fmt: skip
-        for batch in batches:
+        for batch in self.embedder(self, work):
             stale += self._write(batch, moved)
         return stale
 
-    def _write(self, batch: Sequence[Embedded[_Work]], moved: set[int]) -> set[str]:
+    def _write(self, batch: Sequence[Embedded[Work]], moved: set[int]) -> set[str]:
         """Store one batch, count it, and only then report progress."""
         batch = [one for one in batch if one[0].change != "stop"]
         embedded, copies, moves, touched = [], [], [], []

@@ -455,6 +455,18 @@ def store_of(collection: Collection | Store) -> Store:
     return collection._store if isinstance(collection, Collection) else collection
 
 
+def written_by(collection: Collection) -> tuple[Store, Encoder, str]:
+    """The rows of an open collection, the encoder that what is added goes through, and its name.
+
+    Raises
+    ------
+    SpaceMismatchError
+        When the collection has been re-embedded for another encoder.
+    """
+    encoder = collection._own.load_for_writing()
+    return collection._store, encoder, collection._own.name
+
+
 def part_scores_of(collection: Collection, question: Question) -> PartScores:
     """How a collection weighs the parts of a question; see `sensorium.collection.part_scores`."""
     return collection._asking.part_scores(question)

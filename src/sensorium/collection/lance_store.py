@@ -35,8 +35,10 @@ from sensorium.collection.rows import (
     VECTOR_ROW,
     EmbeddedFile,
     FileState,
+    Placed,
     ReembeddedItem,
     VectorRow,
+    place_of,
     stored_segments,
     vector_row,
 )
@@ -105,7 +107,9 @@ class LanceStore(SQLiteStore):
     finds_vectors = False
 
     def __init__(self, path: Path, uri: str, *, create: bool = True) -> None:
+        self.table_uri = uri
         self._table = Table(uri, create=create)
+        self._fragments: dict[int, str] = {}
         self._asked = 0.0
         self._is_closed = False
         mirror = mirror_of(uri)
@@ -322,10 +326,25 @@ class LanceStore(SQLiteStore):
             table.overwrite(space, dimension, rows)
         else:
             head = next_head(db, last)
-            table.commit(*changed_rows(db, changed, last, head))
+            gone, new = changed_rows(db, changed, last, head)
+            table.commit(gone, *self._without_placed(new))
         write_mark(db, table, head)
         for name, keys in inserted.items():
             db.executemany(f"UPDATE {name} SET vector = x'' WHERE id = ?", keys)
+
+    def _without_placed(
+        self, rows: list[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], list[tuple[str, dict[int, dict[str, Any]]]]]:
+        """Rows with their vectors, and, by fragment and place, those whose vectors are there."""
+        others: list[dict[str, Any]] = []
+        placed: dict[int, dict[int, dict[str, Any]]] = {}
+        for row in rows:
+            place = place_of(row.get("vector", b""))
+            if place is None:
+                others.append(row)
+            else:
+                placed.setdefault(place[0], {})[place[1]] = row
+        return others, [(self._fragments[number], placed[number]) for number in sorted(placed)]
 
     def _with_vectors(
         self, batches: Iterator[list[dict[str, Any]]], dimension: int, last: Head
@@ -373,8 +392,18 @@ class LanceStore(SQLiteStore):
     ) -> set[str]:
         """See `Store.write`."""
         # Lists: a conflict reads them again.
-        batches = [list(some) for some in (embedded, copied, moved, described, renamed)]
-        return self._written(space, encoder, batches)
+        files = list(embedded)
+        batches = [files, *(list(some) for some in (copied, moved, described, renamed))]
+        fragments = {
+            file.vectors.number: file.vectors.fragment
+            for file in files if isinstance(file.vectors, Placed)
+        }  # fmt: skip
+        self._fragments |= fragments
+        try:
+            return self._written(space, encoder, batches)
+        finally:
+            for number in fragments:
+                del self._fragments[number]
 
     @_again_on_conflict
     def delete(self, ids: Sequence[int]) -> int:

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.lance_columns import KEY, described, schema_of, table_of
+from sensorium.collection.lance_placing import UNUSED, described_fragment
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, MissingExtraError
 
@@ -262,7 +263,10 @@ class Table:
     # Writing
 
     def commit(
-        self, gone: Mapping[str, Sequence[int | str]], rows: Sequence[dict[str, Any]]
+        self,
+        gone: Mapping[str, Sequence[int | str]],
+        rows: Sequence[dict[str, Any]],
+        placed: Sequence[tuple[str, Mapping[int, dict[str, Any]]]] = (),
     ) -> None:
         """Take rows away and write others, at once, on top of the version that is read.
 
@@ -272,6 +276,8 @@ class Table:
             Ids (or names) of rows that are there, by kind.
         rows : sequence of dict
             With values of some columns; ``head`` is among them.
+        placed : sequence of (str, mapping)
+            Vectors that `lance_placing.place_vectors` wrote, and what is said of each by its place.
 
         Raises
         ------
@@ -285,6 +291,7 @@ class Table:
             new = write_fragments(
                 table_of(rows, schema), self.dataset, schema=schema, mode="append"
             )
+            new += [described_fragment(self.dataset, *one) for one in placed]
             operation = lance.LanceOperation.Update(
                 removed_fragment_ids=removed, updated_fragments=updated, new_fragments=new
             )
@@ -402,7 +409,7 @@ class Table:
         try:
             newest = lance.dataset(self.uri)
             last = self.head().change - KEPT_CHANGES
-            told = f"kind IN ('gone', 'commit') AND change < {last}"
+            told = f"kind IN ('gone', 'commit') AND change < {last} OR kind = '{UNUSED}'"
             if newest.count_rows(filter=told):
                 newest.delete(told)
             newest.cleanup_old_versions(older_than=timedelta(seconds=KEPT_SECONDS))

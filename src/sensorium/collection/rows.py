@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -74,10 +75,53 @@ class StoredSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Vectors of a file that were written to where the rows are kept, before there were rows.
+
+    Attributes
+    ----------
+    number : int
+        Of the fragment that has them, which this process gave it once.
+    fragment : str
+        What Lance says of it, as JSON.
+    first : int
+        The row of the first; the others follow.
+    checksums : sequence of int
+    """
+
+    number: int
+    fragment: str
+    first: int
+    checksums: Sequence[int]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.checksums)
+
+    def places(self) -> Iterator[bytes]:
+        """Where each is, in the place of its numbers until it is committed."""
+        for row in range(self.first, self.first + len(self)):
+            yield _PLACE.pack(0, self.number, row)
+
+
+_PLACE = struct.Struct("<BIQ")
+"""13 bytes: no vector of float32 has as many."""
+
+
+def place_of(blob: bytes) -> tuple[int, int] | None:
+    """Fragment and row of a vector that was placed; None for the numbers of one."""
+    if len(blob) != _PLACE.size:
+        return None
+    _, number, row = _PLACE.unpack(blob)
+    return number, row
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddedFile:
     """A file with everything that is stored of it.
 
-    `vectors` has one row for each of the segments that have one.
+    `vectors` has one row for each of the segments that have one; a store that says where takes
+    `Placed` ones, too.
     """
 
     file: FileState
@@ -85,7 +129,7 @@ class EmbeddedFile:
     properties: dict[str, Any]
     metadata: dict[str, Any]
     segments: Sequence[SegmentRecord]
-    vectors: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.float32] | Placed
     extracted: Sequence[str] = ()
 
 
@@ -188,14 +232,14 @@ def insert_segments(
     db: Connection,
     item: int,
     segments: Sequence[SegmentRecord],
-    vectors: npt.NDArray[np.float32],
+    vectors: npt.NDArray[np.float32] | Placed,
     into: str = "INSERT INTO segments",
 ) -> list[tuple[int, str]]:
     """Insert the segments of an item; returns id and text of the texts that are new."""
     texts = []
     if len(vectors) != sum(record.has_vector for record in segments):
         raise ValueError(f"{len(vectors)} vectors for {len(segments)} segments")
-    rows = iter(vectors)
+    rows = _blobs(vectors)
     for ordinal, record in enumerate(segments):
         text_id = record.text_id
         start, stop = record.span or (None, None)
@@ -208,18 +252,28 @@ def insert_segments(
             ).fetchall()
             texts.append((text_id, record.text))
         if record.has_vector:
-            blob = next(rows).astype("<f4").tobytes()
+            blob, checksum = next(rows)
             db.execute(
                 f"{into} (item_id, ordinal, start, stop, vector, modality, details, passage_id, "
                 "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     item, ordinal, start, stop, blob, str(record.modality), details, text_id,
-                    zlib.crc32(blob),
+                    checksum,
                 ),
             )  # fmt: skip
     for modality in {str(record.modality) for record in segments if record.has_vector}:
         db.execute("INSERT OR IGNORE INTO segment_modalities VALUES (?)", (modality,))
     return texts
+
+
+def _blobs(vectors: npt.NDArray[np.float32] | Placed) -> Iterator[tuple[bytes, int]]:
+    """What is stored of each vector, and its checksum."""
+    if isinstance(vectors, Placed):
+        yield from zip(vectors.places(), vectors.checksums, strict=True)
+        return
+    for vector in vectors:
+        blob = vector.astype("<f4").tobytes()
+        yield blob, zlib.crc32(blob)
 
 
 def stored_segments(

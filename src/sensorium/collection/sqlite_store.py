@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from operator import eq, itemgetter
@@ -78,6 +78,7 @@ class SQLiteStore(Database):
     """A collection's rows in one SQLite file; see `sensorium.collection.store.Store`."""
 
     finds_vectors = True
+    table_uri: str | None = None
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
         super().__init__(path, create=create)
@@ -149,6 +150,20 @@ class SQLiteStore(Database):
         if content_hash is None:
             return self.read("SELECT id, path FROM items ORDER BY id")
         return self.read(f"SELECT id, path FROM items {_SAME_CONTENT}", (content_hash,))
+
+    def contents(self, sizes: Collection[int]) -> dict[int, list[bytes]]:
+        """See `Store.contents`."""
+        found: dict[int, list[bytes]] = {}
+        if sizes:
+            wanted = {*sizes}
+            sql = (
+                "SELECT DISTINCT size, content_hash FROM items WHERE content_hash != x'' "
+                "AND EXISTS (SELECT 1 FROM segments WHERE item_id = items.id)"
+            )
+            for size, content_hash in self.read(sql):
+                if size in wanted:
+                    found.setdefault(size, []).append(content_hash)
+        return found
 
     def items(self, keys: Sequence[Key]) -> dict[Key, StoredItem]:
         """See `Store.items`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,10 +82,13 @@ class Store(Protocol):
     path : Path
     finds_vectors : bool
         Whether a few vectors are read by the ids of their segments in a fraction of a millisecond.
+    table_uri : str or None
+        Where other machines may write vectors for it (`rows.Placed`).
     """
 
     path: Path
     finds_vectors: bool
+    table_uri: str | None
 
     def version(self) -> object:
         """Differs from what it was if anybody may have written; every search asks."""
@@ -109,6 +112,10 @@ class Store(Protocol):
 
     def paths(self, content_hash: bytes | None = None) -> list[tuple[int, str]]:
         """Id and path of every item, or of those of one content that have vectors, by id."""
+        ...
+
+    def contents(self, sizes: Collection[int]) -> dict[int, list[bytes]]:
+        """Hashes of the contents that have vectors, by their size in bytes, of some sizes."""
         ...
 
     def items(self, keys: Sequence[Key]) -> dict[Key, StoredItem]:
@@ -273,6 +280,16 @@ class Store(Protocol):
 
     def unjudge(self, question: str, items: Sequence[int]) -> int:
         """Forget what was said of items for a question; returns how many there were."""
+        ...
+
+    def claim_space(self, space: Space, encoder: str) -> None:
+        """Make `space` the collection's own when it has none.
+
+        Raises
+        ------
+        SpaceMismatchError
+            When the collection holds another space.
+        """
         ...
 
     def reembedding(self, space: Space, encoder: str) -> Reembedding:

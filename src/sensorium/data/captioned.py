@@ -78,7 +78,7 @@ def read_captioned(data: Any, *, split: str = "train") -> Examples:
         return _read_in_memory(data)
     text = os.fspath(data)
     path = Path(os.path.expanduser(text))  # noqa: PTH111
-    if tars := _tars(path):
+    if tars := tars_of(path):
         return _checked(_read_tars(tars), text)
     if path.is_dir():
         if any((path / name).is_file() for name in ("state.json", "dataset_dict.json")):
@@ -266,7 +266,7 @@ def _row_opener(dataset: Any, column: str, row: int, folder: Path) -> Callable[[
 # WebDataset tars
 
 
-def _tars(path: Path) -> list[Path]:
+def tars_of(path: Path) -> list[Path]:
     """The tars that a path, a pattern or a folder of nothing but tars stands for."""
     if path.is_dir():
         return sorted(path.glob("*.tar"))
@@ -308,29 +308,29 @@ def _read_tars(tars: Sequence[Path]) -> Examples:
     result = Examples()
     for tar in tars:
         try:
-            for key, members in _samples(tar):
-                _add_sample(result, tar, key, members)
+            with tarfile.open(tar, "r:") as file:
+                for key, members in samples_of(file):
+                    _add_sample(result, tar, key, members)
         except (tarfile.TarError, OSError) as error:
             result.skipped.append(Skipped(str(tar), f"cannot be read as a tar: {error}"))
     return result
 
 
-def _samples(tar: Path) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
+def samples_of(file: tarfile.TarFile) -> Iterator[tuple[str, dict[str, tarfile.TarInfo]]]:
     """Members of a tar that share a name up to the first dot, which is a sample of WebDataset."""
     key: str | None = None
     members: dict[str, tarfile.TarInfo] = {}
-    with tarfile.open(tar, "r:") as file:
-        for member in file:
-            if not member.isfile():
-                continue
-            folder, _, base = member.name.rpartition("/")
-            stem, _, extension = base.partition(".")
-            found = f"{folder}/{stem}" if folder else stem
-            if found != key:
-                if key is not None:
-                    yield key, members
-                key, members = found, {}
-            members[extension.lower()] = member
+    for member in file:
+        if not member.isfile():
+            continue
+        folder, _, base = member.name.rpartition("/")
+        stem, _, extension = base.partition(".")
+        found = f"{folder}/{stem}" if folder else stem
+        if found != key:
+            if key is not None:
+                yield key, members
+            key, members = found, {}
+        members[extension.lower()] = member
     if key is not None:
         yield key, members
 

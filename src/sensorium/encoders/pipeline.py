@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, FeatureExtractor, Prepared, Role
+from sensorium.encoders.runtime import processors
 from sensorium.media import Modality
 from sensorium.media.segments import SegmentRecord
 
@@ -114,7 +114,7 @@ def embed(
         What `read` or the encoder raises. What was read before is encoded, and everything that
         could be encoded is yielded, first.
     """
-    workers = os.cpu_count() or 1
+    workers = processors()
     readers = ThreadPoolExecutor(workers, thread_name_prefix="read")
     model = _Model(encoder, many)
     ahead = READ_AHEAD * batch_size + workers
@@ -167,7 +167,7 @@ class _Model:
         was, self._left = self._left, self._left - segments
         if self._left <= 0 < was and isinstance(self.encoder, Encoder):
             self._threads.shutdown()  # so that a model goes before it is there twice
-            self.runs = self.encoder.side_by_side(min(MOST_RUNS, os.cpu_count() or 1))
+            self.runs = self.encoder.side_by_side(min(MOST_RUNS, processors()))
             self._threads = ThreadPoolExecutor(self.runs, thread_name_prefix="encode")
 
     def close(self) -> None:

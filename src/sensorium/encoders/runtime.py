@@ -141,6 +141,22 @@ def lowest_precision() -> str:
     return precision
 
 
+def processors() -> int:
+    """Processors that this process is to take, from ``$SENSORIUM_THREADS``; without it, all.
+
+    Raises
+    ------
+    UsageError
+        For a value that is no number from 1 on.
+    """
+    said = os.environ.get("SENSORIUM_THREADS")
+    if not said:
+        return os.cpu_count() or 1
+    if not (said.isascii() and said.isdigit() and int(said) > 0):
+        raise UsageError(f"$SENSORIUM_THREADS is a number from 1 on, got {said!r:.40}")
+    return int(said)
+
+
 def load_runtime(
     model: Path, name: str | None = None, precision: str = "bf16", runs: int = 1, int8: int = 0
 ) -> Runtime:
@@ -213,6 +229,7 @@ class OpenVINORuntime:
                 "PERFORMANCE_HINT": "LATENCY",
                 # Quantising activations on the fly would make a vector depend on its batch.
                 "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+                **_threads(),
                 **(_shared(runs) if runs > 1 else {}),
                 **_cache_option(model, precision),
             },
@@ -244,6 +261,13 @@ def _layers_in_8_bits(model: Any) -> int:
 _MULTIPLYING = ("Convolution", "FullyConnected", "MatMul")
 
 
+def _threads() -> dict[str, Any]:
+    """Options where a process is not to take all processors: it is bound to none of them."""
+    if not os.environ.get("SENSORIUM_THREADS"):
+        return {}
+    return {"INFERENCE_NUM_THREADS": processors(), "ENABLE_CPU_PINNING": False}
+
+
 def _shared(runs: int) -> dict[str, Any]:
     """Options for several runs at once.
 
@@ -252,7 +276,7 @@ def _shared(runs: int) -> dict[str, Any]:
     """
     return {
         "NUM_STREAMS": runs,
-        "INFERENCE_NUM_THREADS": max(runs, os.cpu_count() or 1),
+        "INFERENCE_NUM_THREADS": max(runs, processors()),
         "ENABLE_CPU_PINNING": False,
     }
 
@@ -269,8 +293,8 @@ class ONNXRuntime:
         options.log_severity_level = 3  # errors only; warnings of graph rewrites help nobody
         # Weights may be stored in 4 bits; without this, activations are rounded to 8 bits too.
         options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
-        if runs > 1:
-            options.intra_op_num_threads = max(1, (os.cpu_count() or 1) // runs)
+        if runs > 1 or os.environ.get("SENSORIUM_THREADS"):
+            options.intra_op_num_threads = max(1, processors() // runs)
         available = onnxruntime.get_available_providers()
         providers = [name for name in ONNX_PROVIDERS if name in available]
         self._session = onnxruntime.InferenceSession(str(model), options, providers=providers)

@@ -137,7 +137,7 @@ def rows_of(value: Any) -> list[dict[str, Any]] | None:
         rows = value
     else:
         return None
-    return [{str(name): _plain(cell) for name, cell in row.items()} for row in rows]
+    return [{str(name): plain(cell) for name, cell in row.items()} for row in rows]
 
 
 def is_encoded_media(row: Mapping[str, Any]) -> bool:
@@ -174,7 +174,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, (str, bytes, os.PathLike))
 
 
-def _plain(cell: Any) -> Any:
+def plain(cell: Any) -> Any:
     """A cell as plain Python has it."""
     if isinstance(cell, np.generic):
         cell = cell.item()
@@ -199,7 +199,7 @@ def names_of(y: Any) -> list[str]:
     if isinstance(y, (str, bytes)) or not isinstance(y, Iterable):
         raise UsageError(f"labels are a sequence, one for each example, got {y!r:.80}")
     array = array_of(y)
-    labels = [_plain(label) for label in (y if array is None else array.tolist())]
+    labels = [plain(label) for label in (y if array is None else array.tolist())]
     if None in labels:
         raise UsageError(f"example {labels.index(None)} has no label: leave it out")
     return [str(label) for label in labels]

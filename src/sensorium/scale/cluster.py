@@ -1,0 +1,193 @@
+"""The Ray cluster that work is done on, and what there is on its machines."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sensorium.errors import EncoderError, MissingExtraError, SensoriumError, UsageError
+
+# Before Ray is imported: it would tell its makers what runs here.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# And would tell the terminal of each process that ended; what matters of it is raised.
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+
+try:
+    import ray as ray
+    import ray.data
+    import ray.exceptions
+except ModuleNotFoundError as error:
+    raise MissingExtraError("ray", "scale") from error
+
+LOCAL = "local"
+"""The address of a cluster of this machine alone, which is started and ended with the call."""
+
+MEMORY = 1 << 30
+"""Bytes of memory that an actor claims: ``mini`` with Python, Ray and what is decoded takes 0.5
+GB. No more actors run on a machine than fit into what Ray may take of it."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What each actor takes, and how many there are.
+
+    Attributes
+    ----------
+    workers : int
+        Actors at most.
+    cpus, gpus : float
+        Of each; a share of one, too.
+    memory : int
+        Bytes of each.
+    """
+
+    workers: int
+    cpus: float
+    gpus: float
+    memory: int
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Be connected to a cluster: to the one that this process is connected to, or else `address`.
+
+    Parameters
+    ----------
+    address : str or None
+        What ``ray.init`` takes (``HOST:PORT``, ``auto``), or `LOCAL`; None is the cluster of
+        ``$RAY_ADDRESS``, or `LOCAL`.
+
+    Raises
+    ------
+    UsageError
+        When no cluster answers there.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    ends = signal.getsignal(signal.SIGTERM)
+    try:
+        with warnings.catch_warnings(), _muted():
+            # What Ray starts by a fork is another program at once.
+            warnings.filterwarnings("ignore", "lance is not fork-safe", UserWarning)
+            ray.init(
+                address, log_to_driver=False, logging_level=logging.ERROR,
+                include_dashboard=False if address == LOCAL else None,
+            )  # fmt: skip
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"no Ray cluster answers at {address!r} ({reason}): start one with `ray start --head`, "
+            f"or take {LOCAL!r} for this machine alone"
+        ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, ends)  # which Ray takes for itself
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Keep from standard error that Ray heard how little it is to say there."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let Ray Data draw no bars and log nothing: progress is told by who asked for the work."""
+    context = ray.data.DataContext.get_current()
+    before = (
+        context.enable_progress_bars, context.print_on_execution_start,
+    )  # fmt: skip
+    loggers = [logging.getLogger(name) for name in ("ray.data", "ray")]
+    levels = [logger.level for logger in loggers]
+    context.enable_progress_bars = context.print_on_execution_start = False
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        context.enable_progress_bars, context.print_on_execution_start = before
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def require_sensible(workers: int | None, cpus: float, gpus: float, memory: int | None) -> None:
+    """Refuse numbers that are none.
+
+    Raises
+    ------
+    UsageError
+    """
+    if (workers is not None and workers < 1) or cpus <= 0 or gpus < 0 or (memory or 1) < 1:
+        raise UsageError(
+            "workers are 1 or more, cpus and memory more than 0 and gpus not below 0; got "
+            f"workers={workers}, cpus={cpus}, gpus={gpus}, memory={memory}"
+        )
+
+
+def resources(workers: int | None, cpus: float, gpus: float, memory: int | None) -> Resources:
+    """What actors take on the cluster that there is.
+
+    Raises
+    ------
+    UsageError
+        Where not one actor has room.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    most_memory = max((int(node.get("memory", 0)) for node in nodes), default=0)
+    memory = memory or max(1, min(MEMORY, most_memory // 2))
+    room = sum(
+        int(min(
+            node.get("CPU", 0) / cpus,
+            node.get("GPU", 0) / gpus if gpus else float("inf"),
+            node.get("memory", 0) / memory,
+        ))
+        for node in nodes
+    )  # fmt: skip
+    if not room:
+        there = "; ".join(
+            f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs, "
+            f"{node.get('memory', 0) / 1e9:.1f} GB"
+            for node in nodes
+        )
+        raise UsageError(
+            f"no machine of the cluster has room for an actor of {cpus:g} CPUs, {gpus:g} GPUs and "
+            f"{memory / 1e9:.1f} GB; they have {there or 'nothing'}: ask for less"
+        )
+    return Resources(min(workers or room, room), cpus, gpus, memory)
+
+
+def explained(error: BaseException) -> SensoriumError:
+    """What went wrong on another machine, as this project's error."""
+    seen: set[int] = set()
+    waiting: list[Any] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, SensoriumError):
+            # Ray makes a class of its own and of the error's; what it says has a whole traceback.
+            cause = getattr(one, "cause", None)
+            return cause if isinstance(cause, SensoriumError) else one
+        waiting += [one.__cause__, one.__context__, getattr(one, "cause", None)]
+    reason = str(error).strip().splitlines()
+    return EncoderError(f"the work on Ray failed: {reason[-1] if reason else error!r:.300}")
