@@ -175,6 +175,7 @@ def test_the_page_loads_it_without_this_project(litert: Path, tmp_path: Path, sa
     assert_agree(np.load(tmp_path / "found.npy"), wanted, 0.998)  # pictures are decoded smaller
 
 
+@pytest.mark.usefixtures("unshared")
 def test_the_extra_is_named(litert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(MissingExtraError, match=r"ai-edge-litert is not installed; run: .*litert"):

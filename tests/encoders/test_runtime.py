@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import locale
 import os
@@ -15,7 +16,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from sensorium.encoders import load_encoder
+from sensorium.encoders import load_encoder, runtime
 from sensorium.encoders.runtime import (
     PRECISIONS,
     RUNTIMES,
@@ -49,6 +50,7 @@ def test_a_model_that_replaces_another_is_not_taken_for_it(tmp_path: Path, name:
     assert vectors[0] @ vectors[1] < 0.9
 
 
+@pytest.mark.usefixtures("unshared")
 def test_models_that_are_loaded_at_once_leave_the_locale_as_it_is(tiny: Path) -> None:
     """In "C", which OpenVINO sets for a moment, Python takes all that is read for ASCII."""
     was = locale.setlocale(locale.LC_CTYPE)
@@ -180,6 +182,7 @@ def test_compiled_models_are_kept_and_may_be_damaged_or_missing(tiny: Path, tmp_
     assert encode_in_home(tiny, home) == first
 
 
+@pytest.mark.usefixtures("unshared")
 def test_compiled_models_of_two_precisions_are_kept_apart(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +217,31 @@ def test_nothing_is_reported_to_anyone(tiny: Path, tmp_path: Path) -> None:
     assert [*home.iterdir()] == []
 
 
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_equal_models_are_held_once_while_somebody_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    model = make_tiny_encoder(tmp_path / "one", seed=7) / "text.onnx"
+    copy = shutil.copytree(model.parent, tmp_path / "copy") / "text.onnx"
+    changed = make_tiny_encoder(tmp_path / "changed", seed=8) / "text.onnx"
+    held = load_runtime(model, name)
+    assert load_runtime(copy, name) is held
+    assert load_runtime(changed, name) is not held
+    assert load_runtime(model, name, runs=2) is not held
+    assert load_runtime(model, next(one for one in RUNTIMES if one != name)) is not held
+    shutil.copy(changed, copy)  # another content is another model, whatever it is called
+    assert load_runtime(copy, name) is not held
+    monkeypatch.setenv("SENSORIUM_PRECISION", "f32")
+    assert load_runtime(model, name) is not held
+    del held
+    gc.collect()
+    before = len(runtime._HELD)
+    assert load_runtime(model, name).description
+    gc.collect()
+    assert len(runtime._HELD) == before
+
+
+@pytest.mark.usefixtures("unshared")
 def test_the_second_runtime_is_an_extra(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert load_encoder(tiny, runtime="openvino").encode(["dog"]).shape == (1, 48)
