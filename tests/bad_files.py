@@ -8,6 +8,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,18 @@ def photo(seed: int = 0, size: tuple[int, int] = (300, 200)) -> PIL.Image.Image:
     return PIL.Image.blend(noise, coarse.resize(size, PIL.Image.Resampling.NEAREST), 0.6)
 
 
-def cut(kind: str, part: float = 0.5, **options: object) -> bytes:
-    encoded = encode(photo(), kind, **options)
-    return encoded[: int(len(encoded) * part)]
+def cut(picture: Callable[[], bytes], part: float = 0.5) -> Make:
+    """The first part of a file, which is not encoded before it is wanted."""
+
+    def make(path: Path) -> None:
+        encoded = picture()
+        path.write_bytes(encoded[: int(len(encoded) * part)])
+
+    return make
+
+
+def half(kind: str, **options: object) -> Make:
+    return cut(lambda: encode(photo(), kind, **options))
 
 
 def damaged_png(name: bytes, offset: int) -> bytes:
@@ -48,10 +58,20 @@ def damaged_png(name: bytes, offset: int) -> bytes:
     return bytes(encoded)
 
 
-def zip_bomb(name: bytes, before: bytes) -> bytes:
-    """A PNG chunk of some kilobytes that unpacks to 64 megabytes."""
-    body = before + zlib.compress(bytes(64 << 20), 9)
-    return png(png_header(4, 4), (name, body), data=bytes(13 * 4))
+@cache
+def packed_zeros() -> bytes:
+    """64 megabytes in some kilobytes; to pack them takes half a second."""
+    return zlib.compress(bytes(64 << 20), 9)
+
+
+def zip_bomb(name: bytes, before: bytes) -> Make:
+    """A PNG with a chunk of some kilobytes that unpacks to 64 megabytes."""
+
+    def make(path: Path) -> None:
+        chunk = (name, before + packed_zeros())
+        path.write_bytes(png(png_header(4, 4), chunk, data=bytes(13 * 4)))
+
+    return make
 
 
 def bmp(width: int, height: int) -> bytes:
@@ -113,15 +133,15 @@ def _unreadable_folder(path: Path) -> None:
 
 BAD: dict[str, tuple[Make, str]] = {
     # Cut off
-    "truncated.jpg": (write(cut("JPEG")), TRUNCATED),
-    "truncated-progressive.jpg": (write(cut("JPEG", progressive=True, quality=60)), TRUNCATED),
-    "truncated.png": (write(cut("PNG")), TRUNCATED),
-    "truncated.webp": (write(cut("WEBP")), BROKEN),
-    "truncated.gif": (write(cut("GIF")), TRUNCATED),
-    "truncated.avif": (write(cut("AVIF")), BROKEN),
-    "truncated.tiff": (write(cut("TIFF")), BROKEN),
-    "truncated-lzw.tiff": (write(cut("TIFF", compression="tiff_lzw")), BROKEN),
-    "truncated.bmp": (write(cut("BMP")), TRUNCATED),
+    "truncated.jpg": (half("JPEG"), TRUNCATED),
+    "truncated-progressive.jpg": (half("JPEG", progressive=True, quality=60), TRUNCATED),
+    "truncated.png": (half("PNG"), TRUNCATED),
+    "truncated.webp": (half("WEBP"), BROKEN),
+    "truncated.gif": (half("GIF"), TRUNCATED),
+    "truncated.avif": (half("AVIF"), BROKEN),
+    "truncated.tiff": (half("TIFF"), BROKEN),
+    "truncated-lzw.tiff": (half("TIFF", compression="tiff_lzw"), BROKEN),
+    "truncated.bmp": (half("BMP"), TRUNCATED),
     "zero-bytes.jpg": (write(b""), r"the file is empty \(0 bytes\)"),
     "one-byte.jpg": (write(b"\xff"), NO_PICTURE),
     "header-only.jpg": (write(b"\xff\xd8\xff\xe0\0\x10JFIF\0"), BROKEN),
@@ -172,8 +192,8 @@ BAD: dict[str, tuple[Make, str]] = {
         write(tiff((256, 4, 1, 2**31), (257, 4, 1, 2**31), (262, 3, 1, 1), (273, 4, 1, 8))),
         TOO_LARGE + "|broken picture|" + NO_PICTURE,
     ),
-    "profile-bomb.png": (write(zip_bomb(b"iCCP", b"x\0\0")), "broken picture"),
-    "text-bomb.png": (write(zip_bomb(b"zTXt", b"x\0\0")), "broken picture"),
+    "profile-bomb.png": (zip_bomb(b"iCCP", b"x\0\0"), "broken picture"),
+    "text-bomb.png": (zip_bomb(b"zTXt", b"x\0\0"), "broken picture"),
     "huge.png": (_sparse, "536,870,913 bytes; files over 536,870,912 bytes are not read"),
     # No files, or not to be had
     "pipe.png": (lambda path: os.mkfifo(path), NOT_REGULAR),
@@ -196,8 +216,7 @@ def _folder_like_a_picture(path: Path) -> None:
 
 def _broken_second_frame(kind: str) -> Make:
     frames = {"save_all": True, "append_images": [photo(61)], "duration": 9}
-    encoded = encode(photo(60), kind, **frames)
-    return write(encoded[: int(len(encoded) * 0.8)])
+    return cut(lambda: encode(photo(60), kind, **frames), 0.8)
 
 
 def named(seed: int) -> Make:

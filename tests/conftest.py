@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sensorium import load_encoder
 from sensorium.encoders import Encoder
+from sensorium.encoders.folder import SHIPPED
+from sensorium.encoders.runtime import Runtime, load_runtime
 from sensorium.home import sensorium_home as own_home
 from sensorium.packages import FetchError
 from sensorium.tasks.weights import get
@@ -20,6 +24,23 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SAMPLE = Path(__file__).parent.parent / "sample"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than processors: at times one waits for a process, a browser or a disk."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Look for no garbage in what is imported and collected, now or later: all of it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,6 +62,25 @@ def sensorium_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ.pop("SENSORIUM_COLLECTION", None)
     os.environ.pop("SENSORIUM_RUNTIME", None)
     return home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shipped_towers() -> Iterator[None]:
+    """Towers that come with the package stay loaded, as in a process that has them in use.
+
+    Several hundred tests open a collection of `mini`'s, and loading it takes half a second.
+    """
+    held: list[Runtime] = []
+
+    def loaded(model: Path, *settings: Any) -> Runtime:
+        tower = load_runtime(model, *settings)
+        if SHIPPED in model.parents and tower not in held:
+            held.append(tower)
+        return tower
+
+    with pytest.MonkeyPatch.context() as changes:
+        changes.setattr("sensorium.encoders.folder.load_runtime", loaded)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ import httpx
 import numpy as np
 import openai
 import pytest
-from langchain_openai import OpenAIEmbeddings
 from typer.testing import CliRunner
 
 from sensorium import Collection, Image, Text, load_encoder
@@ -87,6 +86,8 @@ def test_of_http_and_its_clients(url: str, own: tuple[Any, Any]) -> None:
         for more in ({}, {"encoding_format": "float"}):  # base64 where it is not told
             found = official.embeddings.create(model="mini", input=WORDS, **more)  # type: ignore[arg-type]
             assert np.array_equal(row(found.data[0].embedding), words), more
+    from langchain_openai import OpenAIEmbeddings  # takes a second
+
     chained = OpenAIEmbeddings(
         model="mini", base_url=f"{url}/v1", api_key="none", check_embedding_ctx_length=False
     )  # type: ignore[call-arg]
