@@ -157,7 +157,8 @@ def test_who_comes_when_it_is_full_is_told_when_to_come_again(serve: Serve, phot
     search = f"{LIST}/library/search"
 
     def ask(number: int) -> httpx.Response:
-        return httpx.post(f"{client.base_url}{search}", json={"query": f"a dog, {number}"})
+        body = {"query": f"a dog, {number}"}
+        return httpx.post(f"{client.base_url}{search}", json=body, timeout=60)
 
     ask(0)
     with ThreadPoolExecutor(12) as threads:

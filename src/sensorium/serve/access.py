@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -20,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sensorium.serve.faults import FAULT, LOG
+from sensorium.serve.mcp.calls import error_of, is_message, read_away
 from sensorium.serve.pace import TOO_SLOW, Pace, TooSlowError
 from sensorium.serve.settings import Settings, digest_of
 
@@ -38,6 +40,12 @@ UNCOUNTED = (HEALTH, "/events")
 
 READ_AWAY_BYTES, READ_AWAY_SECONDS = 1 << 20, 10.0
 """Of a request that is refused. Who sends more, or more slowly, may miss the reason."""
+
+LATER = (429, 503)
+"""Status of what may be asked again."""
+
+ASK_AGAIN = -32000
+"""The same of a call of a tool: the first of the protocol's numbers for servers' own errors."""
 
 MOST_CLIENTS = 10_000
 """Clients whose requests are counted; those that were quiet the longest are forgotten."""
@@ -141,8 +149,12 @@ class Guard:
         if pace.is_too_slow:
             await _answer(safely, Refused(408, TOO_SLOW, connection="close"))
         elif refused is not None:
+            # Who is refused takes nobody's place meanwhile.
+            if refused.status in LATER and is_message(scope):
+                await _answer_call(receive, safely, refused)
+                return
             if not pace.is_whole:
-                await _read_away(receive)  # who is refused takes nobody's place meanwhile
+                await _read_away(receive)
             await _answer(safely, refused)
 
     def _admit(self, scope: Scope) -> None:
@@ -242,6 +254,19 @@ async def _read_away(receive: Receive) -> None:
                 return
 
 
+async def _answer_call(receive: Receive, send: Send, refused: Refused) -> None:
+    """Answer a call of a tool so that it fails alone, see `sensorium.serve.mcp.calls`."""
+    number, is_notice = await read_away(receive, READ_AWAY_BYTES)
+    if number is None and not is_notice:
+        await _answer(send, refused)
+        return
+    seconds = int(refused.headers.get("retry-after", "1"))
+    body = b""
+    if number is not None:
+        body = json.dumps(error_of(number, ASK_AGAIN, refused.reason, retry_after=seconds)).encode()
+    await _send(send, 202 if is_notice else 200, body, refused.headers)
+
+
 def _told(refused: Refused) -> bytes:
     kind = "server_error" if refused.status == 500 else "refused"
     fault = {"message": refused.reason, "type": kind, "param": None, "code": None}
@@ -253,7 +278,11 @@ def _headers_of(body: bytes) -> dict[str, str]:
 
 
 async def _answer(send: Send, refused: Refused) -> None:
-    body = _told(refused)
-    listed = [(k.encode(), v.encode()) for k, v in {**_headers_of(body), **refused.headers}.items()]
-    await send({"type": "http.response.start", "status": refused.status, "headers": listed})
+    await _send(send, refused.status, _told(refused), refused.headers)
+
+
+async def _send(send: Send, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    named = {**_headers_of(body), **headers}
+    listed = [(name.encode(), value.encode()) for name, value in named.items()]
+    await send({"type": "http.response.start", "status": status, "headers": listed})
     await send({"type": "http.response.body", "body": body})

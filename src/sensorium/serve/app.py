@@ -38,7 +38,7 @@ from sensorium.serve.http import (
     session,
     tasks,
 )
-from sensorium.serve.mcp.http import PATH as MCP
+from sensorium.serve.mcp.calls import PATH as MCP
 from sensorium.serve.mcp.http import Readers
 from sensorium.serve.mcp.http import make_app as make_mcp_app
 from sensorium.serve.mcp.server import make_server

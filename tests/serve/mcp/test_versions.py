@@ -17,7 +17,7 @@ import pytest
 
 from sensorium import Collection
 from sensorium.media import Text
-from sensorium.serve.settings import Settings
+from sensorium.serve.settings import Limits, Settings
 from tests.serve.conftest import SAMPLE, Live
 
 pytest.importorskip("mcp", reason="extra `serve` is not installed")
@@ -87,21 +87,23 @@ def python(request: pytest.FixtureRequest) -> str:
 def told(request: pytest.FixtureRequest, python: str, library: Path) -> Iterator[dict[str, Any]]:
     """What a client got, for all that it asked."""
 
-    def ask(where: str) -> dict[str, Any]:
-        command = [python, "-I", str(Path(__file__).with_name("client.py")), request.param, where]
-        ended = subprocess.run(
-            [*command, json.dumps(ASKED)], capture_output=True, text=True, timeout=300,
-            env={**os.environ},
-        )  # fmt: skip
-        assert ended.returncode == 0, ended.stderr[-3000:]
-        found: dict[str, Any] = json.loads(ended.stdout)
-        return found
-
+    asked = json.dumps(ASKED)
     if request.param == "pipes":
-        yield ask(json.dumps([sys.executable, "-m", "sensorium", "mcp", "--write", str(library)]))
+        server = [sys.executable, "-m", "sensorium", "mcp", "--write", str(library)]
+        yield run_client(python, "pipes", json.dumps(server), asked)
     else:
         with Live(Settings({"library": library})) as url:
-            yield ask(f"{url}/mcp")
+            yield run_client(python, "http", f"{url}/mcp", asked)
+
+
+def run_client(python: str, *arguments: str) -> dict[str, Any]:
+    ended = subprocess.run(
+        [python, "-I", str(Path(__file__).with_name("client.py")), *arguments],
+        capture_output=True, text=True, timeout=300, env={**os.environ},
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
 
 
 def results(told: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -168,3 +170,25 @@ def test_what_is_too_long_fails_alone(told: dict[str, Any]) -> None:
     said = told["large"].get("raised") or told["large"]["content"][0]["text"]
     assert "at most" in said, said[:300]
     assert not told["after"]["isError"] and told["after"]["structuredContent"]["collections"]
+
+
+LITTLE = {
+    "too many at once": Limits(requests=1),
+    "too many a minute": Limits(requests_per_minute=24),
+}
+
+
+@pytest.mark.parametrize("limits", LITTLE.values(), ids=LITTLE)
+def test_who_is_told_to_come_again_goes_on(python: str, library: Path, limits: Limits) -> None:
+    """With status 429 or 503 a client of the first versions would have ended, with all it began."""
+    call = json.dumps([["search", {"query": "a castle", "k": 2}]])
+    with Live(Settings({"library": library}, limits=limits)) as url:
+        told = run_client(python, "http", f"{url}/mcp", call, "30")
+    refused = [one["raised"] for one in told["results"] if "raised" in one]
+    found = [one for one in told["results"] if "raised" not in one]
+    assert len(found) + len(refused) == 30 and found and refused
+    for one in found:
+        assert len(one["structuredContent"]["hits"]) == 2
+    for raised in refused:
+        assert "too many requests at once" in raised or "requests a minute" in raised, raised
+    assert told["again"]["structuredContent"] == found[0]["structuredContent"]

@@ -10,10 +10,8 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sensorium.serve.access import Refused
+from sensorium.serve.mcp.calls import PATH
 from sensorium.serve.settings import Settings
-
-PATH = "/mcp"
-"""Where the tools are."""
 
 
 class Readers:
