@@ -62,8 +62,13 @@ NEEDS: dict[str, dict[str, str]] = {
         f"{C}/classes/{{name}}": "DELETE",
         f"{C}/classes/{{name}}/classify": "POST",
     },
-    "add": {f"{C}/items": "POST", f"{C}/index": "POST", "/api/jobs/{job}": "POST DELETE"},
-    "delete": {f"{C}/items": "DELETE"},
+    "add": {
+        "/api/collections": "POST",
+        f"{C}/items": "POST",
+        f"{C}/index": "POST",
+        "/api/jobs/{job}": "POST DELETE",
+    },
+    "delete": {C: "DELETE", f"{C}/items": "DELETE"},
 }  # fmt: skip
 
 TOKENS = {scope: f"only-{scope}-0123456789" for scope in get_args(Scope)}

@@ -31,6 +31,15 @@ def serve(
         str, typer.Option(help="Address to listen on; all but this machine's own need a token.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8100,
+    create_in: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder in which whoever may add makes collections, and whoever may delete "
+            "deletes those; served beside the named ones, or alone.",
+            show_default=False,
+        ),
+    ] = None,
     root: Annotated[
         list[Path] | None,
         typer.Option(
@@ -116,7 +125,8 @@ def serve(
     if read_only:
         tokens = {digest: [one for one in s if one == "read"] for digest, s in tokens.items()}
     settings = Settings(
-        named(collections or [str(default_collection_path())]),
+        named(collections or [str(default_collection_path())] * (create_in is None)),
+        create_in=None if create_in is None else create_in.expanduser().resolve(),
         roots=tuple(folder.expanduser().resolve() for folder in root or []),
         tokens=tokens,
         open_scopes=("read",) if read_only else Settings.open_scopes,

@@ -294,7 +294,7 @@ class Jobs:
         """What a job is, which its file cannot say where its process is gone."""
         if self._folders.get(job.get("collection", "")) != folder:  # it was served by another name
             names = (name for name, own in self._folders.items() if own == folder)
-            job["collection"] = next(names)
+            job["collection"] = next(names, job.get("collection", ""))
         worker = job.pop("worker", "")
         if job["id"] in self._untold:
             return dict(self._untold[job["id"]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,22 @@ class UnknownCollectionError(SensoriumError):
     """No collection of this name is served."""
 
 
+class _JobFolders(Mapping[str, Path]):
+    """Where the jobs of each collection are written down, of all that there are just now."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __getitem__(self, name: str) -> Path:
+        return self._settings.uploads_of(name) / JOBS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings.paths())
+
+    def __len__(self) -> int:
+        return len(self._settings.paths())
+
+
 class Served:
     """Collections and encoders of one server, opened when they are first asked for.
 
@@ -58,8 +75,7 @@ class Served:
             sensorium_home() / "thumbnails", settings.limits.thumbnail_megabytes << 20
         )
         self._overviews = Overviews()
-        folders = {name: settings.uploads_of(name) / JOBS for name in settings.collections}
-        self.jobs = Jobs(folders, partial(add, self), settings.limits.jobs)
+        self.jobs = Jobs(_JobFolders(settings), partial(add, self), settings.limits.jobs)
         self._lock = threading.RLock()
         self._collections: dict[str, tuple[tuple[int, int], Collection]] = {}
         self._encoders: dict[str, BatchedEncoder] = {}
@@ -102,13 +118,24 @@ class Served:
         ------
         UnknownCollectionError
         """
-        try:
-            return self.settings.collections[name]
-        except KeyError:
-            known = ", ".join(self.settings.collections)
-            raise UnknownCollectionError(
-                f"no collection {name!r:.80} is served; there are {known}"
-            ) from None
+        path = self.settings.path_of(name)
+        if path is None:
+            self.forget(name)  # another process may have deleted it
+            known = ", ".join(self.settings.paths()) or "none"
+            raise UnknownCollectionError(f"no collection {name!r:.80} is served; there are {known}")
+        return path
+
+    def first(self) -> str:
+        """The usual collection.
+
+        Raises
+        ------
+        UnknownCollectionError
+            When there is none yet.
+        """
+        for name in self.settings.paths():
+            return name
+        raise UnknownCollectionError("no collection is served yet: make one first")
 
     def encoder(self, name: str) -> BatchedEncoder:
         """An encoder by name, loaded once.
@@ -135,14 +162,14 @@ class Served:
     def encoder_names(self) -> list[str]:
         """Encoders that a client may name: the usual one, and those of the collections."""
         names = [self.settings.encoder]
-        for name in self.settings.collections:
+        for name in self.settings.paths():
             with contextlib.suppress(SensoriumError):  # one that is damaged harms no other
                 space = store_of(self.collection(name)).state().space
                 names.append(space[1] if space else "")
         return [name for name in dict.fromkeys(names) if name]
 
     def forget(self, name: str) -> None:
-        """Open a collection anew when it is next asked for: it was re-embedded."""
+        """Open a collection anew when it is next asked for: it was re-embedded, or deleted."""
         with self._lock:
             self._collections.pop(name, None)
 

@@ -20,6 +20,9 @@ Scope = Literal["read", "judge", "add", "delete"]
 
 SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
 
+LONGEST_NAME = 120
+"""Bytes of a new collection's name: files called after it have longer ones."""
+
 LEAST_TOKEN = 16
 """Characters of a token: shorter ones can be guessed."""
 
@@ -75,6 +78,9 @@ class Settings:
     ----------
     collections : mapping of str to Path
         Collections by the names that they are served under; the first is the usual one.
+    create_in : Path or None
+        Folder in which collections are made and deleted while the server runs, each in a folder of
+        its name; None where none are.
     roots : tuple of Path
         Folders whose files may be added by path; none unless named.
     uploads : Path or None
@@ -98,6 +104,7 @@ class Settings:
     """
 
     collections: Mapping[str, Path]
+    create_in: Path | None = None
     roots: tuple[Path, ...] = ()
     uploads: Path | None = None
     tokens: Mapping[str, Sequence[Scope]] = field(default_factory=dict)
@@ -118,7 +125,7 @@ class Settings:
             )
         owners: dict[Path, str] = {}
         for name, path in self.collections.items():
-            _require_name(name)
+            require_name(name)
             other = owners.setdefault(self.uploads_of(name), name)
             if path.absolute() != self.collections[other].absolute():
                 raise UsageError(
@@ -134,9 +141,58 @@ class Settings:
             own |= {"localhost", "127.0.0.1", "::1"}
         return frozenset(own)
 
+    def paths(self) -> dict[str, Path]:
+        """All collections that there are just now, by name: those given, and those made since."""
+        found = dict(self.collections)
+        if self.create_in is not None and self.create_in.is_dir():
+            for name in sorted(one.name for one in self.create_in.iterdir()):
+                if name not in found and (path := self.path_of(name)) is not None:
+                    found[name] = path
+        return found
+
+    def path_of(self, name: str) -> Path | None:
+        """The file of a collection; None where there is none of this name."""
+        if name in self.collections:
+            return self.collections[name]
+        if self.create_in is None or not _is_name(name) or name.startswith("."):
+            return None
+        try:
+            path = self.place_of(name)
+            return path if path.is_file() else None
+        except (OSError, ValueError):  # longer than any file's name; half of a letter
+            return None
+
+    def place_of(self, name: str) -> Path:
+        """Where a collection is, or would be made.
+
+        Raises
+        ------
+        KeyError
+            For one that was not given, where none are made.
+        """
+        if name in self.collections or self.create_in is None:
+            return self.collections[name]
+        return self.create_in / name / f"{name}.sensorium"
+
+    def require_free(self, name: str) -> None:
+        """Refuse a name that no new collection can have.
+
+        Raises
+        ------
+        UsageError
+        """
+        require_name(name)
+        if name.startswith(".") or name != name.strip() or len(name.encode()) > LONGEST_NAME:
+            raise UsageError(
+                f"{name!r:.80}: a new collection's name begins with no dot, begins and ends with "
+                f"no space, and has at most {LONGEST_NAME} bytes"
+            )
+        if name in self.collections:
+            raise UsageError(f"there is a collection {name!r} already")
+
     def uploads_of(self, name: str) -> Path:
         """Folder that uploaded media of a collection are kept in."""
-        path = self.collections[name]
+        path = self.place_of(name)
         return self.uploads / name if self.uploads else path.with_name(f"{path.stem}-uploads")
 
     @property
@@ -162,6 +218,7 @@ class Settings:
         """Read what `to_json` wrote."""
         found: dict[str, Any] = json.loads(written)
         found["collections"] = {n: Path(p) for n, p in found["collections"].items()}
+        found["create_in"] = Path(found["create_in"]) if found["create_in"] else None
         found["roots"] = tuple(map(Path, found["roots"]))
         found["uploads"] = Path(found["uploads"]) if found["uploads"] else None
         found["open_scopes"], found["hosts"] = tuple(found["open_scopes"]), tuple(found["hosts"])
@@ -169,9 +226,18 @@ class Settings:
         return cls(**found)
 
 
-def _require_name(name: str) -> None:
-    """Refuse a name that an address cannot have, or that leads out of the folder of uploads."""
-    if name in ("", ".", "..") or set(name) & set("/\\") or not name.isprintable():
+def _is_name(name: str) -> bool:
+    return not (name in ("", ".", "..") or set(name) & set("/\\") or not name.isprintable())
+
+
+def require_name(name: str) -> None:
+    """Refuse a name that an address cannot have, or that leads out of the folder of uploads.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not _is_name(name):
         raise UsageError(
             f"{name!r:.80}: a collection is served under a name that is a folder's, too: "
             "without slashes, other than . and .."

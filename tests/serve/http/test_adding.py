@@ -370,7 +370,7 @@ def started(library: Path, *options: str) -> tuple[subprocess.Popen[bytes], http
          *options], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while True:
         try:
             if client.get("/api/session").status_code == 200:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,4 +74,33 @@ def test_what_is_gone_and_what_is_empty(open_page: Open, tmp_path: Path) -> None
         page.keyboard.press("Escape")
         page.select_option("#collections", "empty")
         told(page, "This collection holds nothing yet.")
+        page.close()
+
+
+def test_making_and_deleting(open_page: Open, tmp_path: Path) -> None:
+    """On a server that begins with no collection at all."""
+    with Live(Settings({}, create_in=tmp_path / "made")) as url:
+        page = open_page(url=url, faulty=True, wait=False)
+        told(page, "There is no collection yet.")
+        assert page.locator("#adding").is_hidden()
+        answers = iter(["Holidays", None, None])
+
+        def answer(dialog: Any) -> None:
+            if (said := next(answers)) is None:
+                dialog.accept()
+            else:
+                dialog.accept(said)
+
+        page.on("dialog", answer)
+        page.select_option("#collections", label="New collection …")
+        told(page, "This collection holds nothing yet.")
+        keep(page, "made")
+        page.set_input_files("#add-files", [next(SAMPLE.glob("x_*.jpg"))])
+        told(page, "1 item")
+        assert page.input_value("#collections") == "Holidays"
+        page.select_option("#collections", label="Delete Holidays …")
+        told(page, "There is no collection yet.")
+        assert page.locator(".hit").count() == 0
+        assert next(answers, "asked twice") == "asked twice"
+        assert not list((tmp_path / "made").iterdir())
         page.close()

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
+from pydantic import BaseModel, ConfigDict, Field
 
 from sensorium.collection import Item
 from sensorium.collection.staleness import states_of
 from sensorium.errors import SensoriumError
 from sensorium.plain import UNTOLD, plain_fields
+from sensorium.serve import created
 from sensorium.serve.access import Refused
 from sensorium.serve.answers import Answer
 from sensorium.serve.http import declared
 from sensorium.serve.http.depends import CollectionName, Id, OpenCollection, ServedState, needs
 from sensorium.serve.overview import Order
+from sensorium.serve.settings import LONGEST_NAME
 
 router = APIRouter(prefix="/api/collections", tags=["collections"])
 
@@ -26,6 +29,18 @@ Where = Annotated[
 ]
 
 
+class New(BaseModel):
+    """A collection that is to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, examples=["holidays"])
+    encoder: str | None = Field(
+        None, max_length=1000, examples=["mini"],
+        description="One that the server has, as /v1/models lists them; else the usual one.",
+    )  # fmt: skip
+
+
 @router.get(
     "",
     summary="Which collections are served",
@@ -33,16 +48,53 @@ Where = Annotated[
     responses=declared.COLLECTIONS,
 )
 def list_collections(served: ServedState) -> Answer:
-    """Names, and how many items of which modality they hold; why one cannot be opened."""
+    """Names, and how many items of which modality they hold; why one cannot be opened.
+
+    `created` says of one whether it was made while a server ran, and can be deleted so; `creates`
+    whether more can be made.
+    """
     listed: list[dict[str, Any]] = []
-    for name in served.settings.collections:
+    for name in served.settings.paths():
         try:
             info = served.collection(name).info()
         except SensoriumError as error:  # all others are there
             listed.append({"name": name, "items": {}, "encoder": None, "error": str(error)})
         else:
             listed.append({"name": name, "items": info.items, "encoder": info.encoder})
-    return Answer({"collections": listed})
+        listed[-1]["created"] = name not in served.settings.collections
+    return Answer({"collections": listed, "creates": served.settings.create_in is not None})
+
+
+@router.post(
+    "",
+    summary="Make a collection",
+    dependencies=[needs("add")],
+    status_code=201,
+    responses={**declared.CREATED, 409: declared.TAKEN},
+)
+def create(served: ServedState, asked: Annotated[New, Body()]) -> Answer:
+    """An empty one, in the folder of --create-in; every address knows it at once."""
+    created.create(served, asked.name, asked.encoder)
+    info = served.collection(asked.name).info()
+    told = {"name": asked.name, "items": info.items, "encoder": info.encoder, "created": True}
+    return Answer(told, 201)
+
+
+@router.delete(
+    "/{collection}",
+    summary="Delete a collection",
+    dependencies=[needs("delete")],
+    responses={**declared.DELETED_COLLECTION, 409: declared.TAKEN},
+)
+def delete_collection(
+    served: ServedState,
+    collection: CollectionName,
+    files: Annotated[
+        bool, Query(description="Whether files that were sent to it are deleted, too.")
+    ] = False,
+) -> Answer:
+    """One that was made so, with what was taught and judged in it; files added by path stay."""
+    return Answer({"deleted": collection, "files": created.delete(served, collection, files=files)})
 
 
 @router.get(

@@ -10,6 +10,7 @@ from sensorium.collection import CollectionInfo, Hit, Item
 from sensorium.collection.duplicates.finding import Duplicates
 from sensorium.dialogue import Reply
 from sensorium.explain.explanation import Explanation
+from sensorium.serve.answers import Problem
 from sensorium.serve.shapes import Shape, answers, shape_of
 from sensorium.tasks.answers.answer import Answer
 from sensorium.tasks.captioning import Caption
@@ -60,13 +61,21 @@ ITEM = {"id": 3, "path": "/photos/castle.jpg", "modality": "image",
 HIT = {**ITEM, "span": None, "score": 0.36, "text": None, "details": {}, "probability": 0.91,
        "stands_for": 1}  # fmt: skip
 
+_Collection: Any = create_model(
+    "Collection", __base__=Shape, name=(str, ...), items=(dict[str, int], ...),
+    encoder=(str | None, ...), created=(bool, ...),
+    error=(str, Field("", description="Why it cannot be opened.")),
+)  # fmt: skip
+_COLLECTION = {"name": "photos", "items": {"image": 81}, "encoder": "mini", "created": False}
 COLLECTIONS = answers(
-    shape(
-        "Collections",
-        collections=many(shape("Collection", name=str, items=dict[str, int], encoder=str | None)),
-    ),
-    {"collections": [{"name": "photos", "items": {"image": 81}, "encoder": "mini"}]},
+    shape("Collections", collections=many(_Collection), creates=bool),
+    {"collections": [_COLLECTION], "creates": False},
 )
+CREATED = answers(_Collection, {**_COLLECTION, "items": {}, "created": True}, status=201)
+DELETED_COLLECTION = answers(
+    shape("DeletedCollection", deleted=str, files=int), {"deleted": "photos", "files": 0}
+)
+TAKEN = {"model": Problem, "description": "Something stands in the way: the message says what."}
 INFO = answers(shape_of(CollectionInfo))
 ITEMS = answers(shape("Items", items=list[AnItem], total=int), {"items": [ITEM], "total": 81})
 ITEM_ANSWER = answers(AnItem, ITEM)

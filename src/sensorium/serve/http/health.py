@@ -20,7 +20,7 @@ from sensorium.media import Modality, Text
 from sensorium.serve.answers import Answer
 from sensorium.serve.batching import BatchedEncoder, BusyError
 from sensorium.serve.http.depends import ServedState, needs
-from sensorium.serve.served import Served
+from sensorium.serve.served import Served, UnknownCollectionError
 
 router = APIRouter(tags=["health"])
 
@@ -76,10 +76,12 @@ async def health(served: ServedState) -> Answer:
 def faults_of(served: Served) -> dict[str, str]:
     """What is dead, and why."""
     faults: dict[str, str] = {}
-    for name, path in served.settings.collections.items():
+    for name, path in served.settings.paths().items():
         try:
             served.collection(name)
             _require_database(path)
+        except UnknownCollectionError:  # deleted since it was listed
+            continue
         except SensoriumError as error:
             faults[f"collection {name}"] = str(error)
         if served.settings.lets_write and (fault := _fault_of_disks(served, name)):

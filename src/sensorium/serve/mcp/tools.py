@@ -89,14 +89,15 @@ class Tools:
         """What there is to search."""
         listed: list[dict[str, Any]] = []
         lines = []
-        for name in self._served.settings.collections:
+        names = self._served.settings.paths()
+        for name in names:
             try:
                 info = self._served.collection(name).info()
             except SensoriumError as error:  # all others are there
                 listed.append({"name": name, "items": {}, "fields": [], "error": str(error)})
                 lines.append(f"{name}: cannot be opened ({error})")
                 continue
-            fields = as_many_names(info.fields, MOST_TEXT // len(self._served.settings.collections))
+            fields = as_many_names(info.fields, MOST_TEXT // len(names))
             listed.append({"name": name, "items": info.items, "fields": fields})
             held = ", ".join(f"{count} {kind}" for kind, count in info.items.items()) or "nothing"
             more = f" and {left} more" if (left := len(info.fields) - len(fields)) else ""
@@ -262,7 +263,7 @@ class Tools:
         )
 
     def _collection(self, name: str) -> Collection:
-        return self._served.collection(name or next(iter(self._served.settings.collections)))
+        return self._served.collection(name or self._served.first())
 
 
 def _item(library: Collection, number: int) -> Item:

@@ -2,9 +2,10 @@
 
 import { addresses, ask, collectionPath, watcher } from "./api.js";
 import * as bringing from "./bringing.js";
-import { byId, element, icon } from "./dom.js";
+import * as collecting from "./collecting.js";
+import { byId, icon } from "./dom.js";
 import * as filters from "./filters.js";
-import { MOST } from "./feed.js";
+import { Feed, MOST } from "./feed.js";
 import { Grid } from "./grid.js";
 import { View } from "./hit.js";
 import { enter } from "./login.js";
@@ -32,6 +33,7 @@ const WAIT = 400;
 const REST = 250;
 
 const state = {
+  listed: { collections: [], creates: false },
   collections: [],
   collection: "",
   parts: [],
@@ -102,7 +104,7 @@ const talk = new Talk({
 });
 
 const may = (scope) => state.scopes === null || state.scopes.includes(scope);
-const mayAdd = () => may("add") && state.addresses.has("POST /api/collections/{collection}/items");
+const mayAdd = () => state.collection && may("add") && state.addresses.has("POST /api/collections/{collection}/items");
 
 let pending = 0;
 let lastKey = -Infinity;
@@ -114,6 +116,7 @@ let remembering = 0;
 /** Look at what is asked now; earlier requests are given up. */
 async function look() {
   clearTimeout(pending);
+  if (!state.collection) return;
   const own = ++turn;
   running.abort();
   running = new AbortController();
@@ -296,19 +299,40 @@ function recall() {
 }
 
 async function bringCollections() {
-  const { collections } = await ask("collections");
-  state.collections = collections;
-  byId("collections").replaceChildren(
-    ...collections.map(({ name, error }) =>
-      element("option", { value: name, disabled: Boolean(error), title: error ?? "" }, name)),
-  );
-  byId("collections").hidden = collections.length < 2;
-  byId("collections").value = state.collection;
+  state.listed = await ask("collections");
+  state.collections = state.listed.collections;
+  offerCollections();
 }
+
+const offerCollections = () => collecting.offer(state.listed, state.collection, may);
+
+/** Look at another collection, a new one, or none any more of one that is deleted. */
+async function chooseCollection(value) {
+  const { collection } = state;
+  try {
+    const name = await collecting.act(value, collection);
+    if (name === null) return;
+    if (!state.collections.some((one) => one.name === name)) await bringCollections();
+    await openCollection(name || usual());
+  } catch (error) {
+    fault(error);
+  } finally {
+    offerCollections();
+  }
+}
+
+/** The first collection that can be opened; none where there is none. */
+const usual = () => (state.collections.find(({ error }) => !error) ?? state.collections[0])?.name ?? "";
 
 async function openCollection(name) {
   state.collection = name;
-  byId("collections").value = name;
+  offerCollections();
+  byId("adding").hidden = !mayAdd();
+  if (!name) {
+    byId("told").textContent = say("noCollection");
+    grid.show(new Feed(async () => [], 0), { collection: "", stay: false });
+    return;
+  }
   state.parts = state.parts.filter((part) => part.item === undefined && !part.items);
   showChips(byId("chips"), state.parts, changeParts);
   byId("overview").hidden = true;
@@ -328,6 +352,7 @@ async function learnWhatMayBeDone() {
   state.addresses = await addresses();
   if (state.addresses.has("GET /api/session")) state.scopes = (await ask("session")).scopes;
   byId("adding").hidden = !mayAdd();
+  offerCollections();
 }
 
 /** When and where items were taken. */
@@ -369,11 +394,13 @@ function listen() {
     state.mode = event.target.value;
     look();
   });
-  byId("collections").addEventListener("change", (event) => openCollection(event.target.value));
+  byId("collections").addEventListener("change", (event) => chooseCollection(event.target.value));
   byId("language").onclick = async () => {
     await choose(others()[0][0]);
     showLanguage();
     showChips(byId("chips"), state.parts, changeParts);
+    offerCollections();
+    if (!state.collection) return;
     filters.offer(await ask(collectionPath(state.collection)));
     tell();
     grid.refresh();
@@ -412,9 +439,8 @@ async function bringEverything() {
   try {
     const [wanted, room] = recall();
     await bringCollections();
-    const there = state.collections.filter(({ error }) => !error);
-    const known = there.some(({ name }) => name === wanted);
-    await openCollection(known ? wanted : (there[0] ?? state.collections[0]).name);
+    const known = state.collections.some(({ name, error }) => name === wanted && !error);
+    await openCollection(known ? wanted : usual());
     await learnWhatMayBeDone();
     rooms.offer();
     talk.offer();

@@ -62,8 +62,8 @@ async def completions(request: Request) -> Response:
     if isinstance(body, Response):
         return body
     served, name = served_by(request), body.get("model")
-    if not isinstance(name, str) or name not in served.settings.collections:
-        return unknown_model(name, [*served.settings.collections])
+    if not isinstance(name, str) or served.settings.path_of(name) is None:
+        return unknown_model(name, [*served.settings.paths()])
     may_judge = "judge" in request.state.scopes
     messages = body.get("messages") or []
     pieces = served.talks.reply(served, name, messages, may_judge=may_judge)

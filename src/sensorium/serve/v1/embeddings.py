@@ -105,7 +105,7 @@ def model(served: ServedState, model: str) -> Answer:
 
 def _models(served: Served) -> list[dict[str, Any]]:
     owners = dict.fromkeys(served.encoder_names(), "sensorium")
-    owners |= {name: "collection" for name in served.settings.collections if name not in owners}
+    owners |= {name: "collection" for name in served.settings.paths() if name not in owners}
     return [
         {"id": name, "object": "model", "created": 0, "owned_by": owner}
         for name, owner in owners.items()
