@@ -172,6 +172,37 @@ def test_many_files_take_one_thread(
     assert len(seen) == 1
 
 
+@pytest.mark.skipif(not Path("/proc/self/mountinfo").exists(), reason="Linux says what is mounted")
+def test_what_waits_for_no_server_takes_no_thread(
+    collection: Collection, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the second look on; a link may lead anywhere, and so may a folder after a while."""
+    files = write_many(folder, range(4))
+    write(tmp_path / "target.png", 20)
+    link = folder / "link.png"
+    link.symlink_to(tmp_path / "target.png")
+    collection.add(folder)
+    items = list(collection.items())
+    monkeypatch.setattr(staleness, "_near", {})
+    assert states_of(items) == [""] * 5
+    if str(folder) not in staleness._near:
+        pytest.skip("the folder of the test is on no file system that is known to be near")
+    looked: dict[str, threading.Thread] = {}
+    real = staleness.state_of
+
+    def noted(path: str, indexed: Any) -> str:
+        looked[path] = threading.current_thread()
+        return real(path, indexed)
+
+    monkeypatch.setattr(staleness, "state_of", noted)
+    files[1].unlink()
+    assert states_of(items)[1] == "gone"
+    own = threading.current_thread()
+    assert [looked[str(file)] for file in files] == [own] * 4 and looked[str(link)] is not own
+    staleness._near[str(folder)] = time.monotonic() - 1
+    assert states_of(items)[1] == "gone" and own not in looked.values()
+
+
 def hide(file: Path, seed: int) -> None:
     """Put other content of equal size and time into a file."""
     before = file.stat()
