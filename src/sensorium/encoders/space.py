@@ -10,9 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sensorium.encoders.digests import digest
 from sensorium.media import Modality
-
-HASH_CHUNK = 1 << 20  # bytes read at a time while hashing weights
 
 LETTER_CASE = ("capitals", "lower_case")
 """Keys of a text tower's preprocessing, and of a hub model's, that say what becomes of capitals."""
@@ -93,9 +92,5 @@ def hash_files(paths: Iterable[Path]) -> str:
     """SHA-256 (hex) over the names and contents of files, whatever order they are given in."""
     total = hashlib.sha256()
     for path in sorted(paths, key=lambda p: p.name):
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(HASH_CHUNK):
-                digest.update(chunk)
-        total.update(path.name.encode() + b"\0" + digest.digest())
+        total.update(path.name.encode() + b"\0" + digest(path))
     return total.hexdigest()
