@@ -88,6 +88,28 @@ def test_full_precision_can_be_asked_for(tiny: Path, monkeypatch: pytest.MonkeyP
     np.testing.assert_allclose(full.encode(ITEMS), onnx, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("built", "chosen"),
+    [
+        ("", "openvino"),
+        ("onnxruntime-1.20.0", "openvino"),
+        ("onnxruntime_gpu-1.20.0", "onnxruntime"),
+        ("onnxruntime_directml-1.20.0", "onnxruntime"),
+    ],
+)
+def test_a_build_for_accelerators_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: str, chosen: str
+) -> None:
+    monkeypatch.delenv("SENSORIUM_RUNTIME", raising=False)
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "onnxruntime").mkdir()
+    (tmp_path / "onnxruntime" / "__init__.py").touch()
+    if built:
+        (tmp_path / f"{built}.dist-info").mkdir()
+    assert runtime_name() == chosen
+
+
 @pytest.mark.parametrize("value", ["", "bf16"])
 def test_low_precision_is_used_where_it_is_borne(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str

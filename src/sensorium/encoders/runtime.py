@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import numpy.typing as npt
 
+from sensorium.encoders.compiled import compiled
 from sensorium.encoders.litert_runtime import LITERT, SUFFIX, LiteRTRuntime
 from sensorium.encoders.space import hash_files
 from sensorium.errors import EncoderError, MissingExtraError, SensoriumWarning, UsageError
@@ -232,18 +233,17 @@ class OpenVINORuntime:
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         # On a CPU that only emulates bf16 it is slower than fp32.
         precision = precision if native else "f32"
-        self._model = compile_for_cpu(
-            str(model),
-            {
-                "INFERENCE_PRECISION_HINT": precision,
-                "PERFORMANCE_HINT": "LATENCY",
-                # Quantising activations on the fly would make a vector depend on its batch.
-                "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
-                **_threads(),
-                **(_shared(runs) if runs > 1 else {}),
-                **_cache_option(model, precision),
-            },
-        )
+        options = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            # Quantising activations on the fly would make a vector depend on its batch.
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+            **_threads(),
+            **(_shared(runs) if runs > 1 else {}),
+        }
+        folder = _folder_of_compiled(model, precision)
+        with _COMPILING:
+            self._model = compiled(import_openvino(), core, model, options, folder)
         self._requests = threading.local()  # an infer request serves one thread at a time
         self.int8_layers = _layers_in_8_bits(self._model) if int8 else 0
         some = "" if self.int8_layers >= int8 else f" ({self.int8_layers} of {int8} layers)"
@@ -321,16 +321,17 @@ def _has_openvino() -> bool:
 
 
 def _has_accelerator() -> bool:
-    # Importing onnxruntime costs 0.1 s; its GPU builds are packages of other names.
-    from importlib.metadata import PackageNotFoundError, version
-
-    for package in ("onnxruntime-gpu", "onnxruntime-directml"):
-        try:
-            version(package)
-            return True
-        except PackageNotFoundError:
-            continue
-    return False
+    # Importing onnxruntime costs 0.1 s, importlib.metadata 0.02; its GPU builds are packages of
+    # other names, which are installed beside it.
+    found = importlib.util.find_spec("onnxruntime")
+    if found is None or found.origin is None:
+        return False
+    beside = Path(found.origin).parents[1]
+    return any(
+        True
+        for build in ("gpu", "directml")
+        for _ in beside.glob(f"onnxruntime_{build}-*.dist-info")
+    )
 
 
 def import_openvino() -> Any:
@@ -382,16 +383,14 @@ def _openvino_core() -> Any:
     return import_openvino().Core()
 
 
-def _cache_option(model: Path, precision: str) -> dict[str, str]:
-    """Say where the compiled model is kept: compiling takes seconds, loading a fraction of one.
+def _folder_of_compiled(model: Path, precision: str) -> Path:
+    """Say where the compiled model is kept.
 
-    OpenVINO keys its cache by the file's path and time, which would give a model that replaces
-    another within one tick of the clock the other's results; so each content has a folder. The
-    precision is no part of its key, either.
+    Each content has a folder: by path and time, a model that replaces another within one tick of
+    the clock would get the other's results.
     """
     folder = sensorium_home() / "openvino" / f"{hash_files([model])[:16]}-{precision}"
     # Where nothing can be kept (a read-only home), everything works as well, only later.
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        return {"CACHE_DIR": str(folder)}
-    return {}
+    return folder
