@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from sensorium.encoders.base import Encoder, Prepared, Role
 from sensorium.encoders.capitals import in_small_letters
+from sensorium.encoders.few_pieces import FewPieces, keep_table
 from sensorium.encoders.folder_config import (
     CALIBRATIONS,
     CAPITALS,
@@ -161,10 +162,11 @@ class FolderEncoder(Encoder):
         if role == "query":
             prefix = tower.get(QUERY_PREFIX) or prefix
             self._begin()
-        tokenizer = self._tokenizer
+        else:
+            _ = self._tokenizer
         with decoding("", f"the text {media.text!r:.80} cannot be encoded"):
             text = self.as_read(media.text)
-            encoded = tokenizer.encode(prefix + text)
+            encoded = self._cut(prefix + text)
             if encoded.overflowing and role == "query":
                 parts = self._parts(prefix, text)
                 return joined("input_ids", [np.array(ids, np.int64) for ids in parts])
@@ -260,7 +262,17 @@ class FolderEncoder(Encoder):
         return len(prepared["input_ids"]) if "input_ids" in prepared else None
 
     def _pieces(self, word: str) -> int:
-        return len(self._tokenizer.encode(word, add_special_tokens=False).ids)
+        return len(self._cut(word, add_special_tokens=False).ids)
+
+    def _cut(self, text: str, add_special_tokens: bool = True) -> Any:
+        """Cut a text, before the tokenizer is read by the few pieces of it that are needed."""
+        if "_tokenizer" not in self.__dict__:
+            cut = self._few and self._few.encode(text, add_special_tokens)
+            if cut is not None:
+                return cut
+            if self._few is None and type(self._tokenizer.model).__name__ == "Unigram":
+                keep_table(self._tokenizer_file)
+        return self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
 
     def ordinary(self, what: Literal["pictures", "words"]) -> npt.NDArray[np.float32] | None:
         """See `Encoder.ordinary`; in the files that ``encoder.json`` names.
@@ -325,6 +337,16 @@ class FolderEncoder(Encoder):
             return loaded
 
     @cached_property
+    def _few(self) -> FewPieces | None:
+        most: int = self._towers[Modality.TEXT]["max_tokens"]
+        return FewPieces.load(self._tokenizer_file, most)
+
+    @property
+    def _tokenizer_file(self) -> Path:
+        file: str = self._towers[Modality.TEXT]["tokenizer"]
+        return self.folder / file
+
+    @cached_property
     def _tokenizer(self) -> Any:
         """Cuts texts off where the tower's tokens end."""
         tokenizer = self._read_tokenizer()
@@ -341,8 +363,7 @@ class FolderEncoder(Encoder):
     def _read_tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        tower = self._towers[Modality.TEXT]
-        path = self.folder / tower["tokenizer"]
+        path = self._tokenizer_file
         try:
             with decoding(str(path), "no tokenizer that can be read"):
                 tokenizer = Tokenizer.from_file(str(path))
