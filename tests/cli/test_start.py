@@ -85,6 +85,23 @@ def test_one_command_alone_is_the_same() -> None:
     assert frame.app_for([]) is app and frame.app_for(["index", "x"]) is app
 
 
+LOOKS = """
+import atexit, gc, sys
+atexit.register(lambda: print(gc.get_threshold()[0], gc.get_freeze_count() > 10_000))
+from sensorium.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("command", "said"), [("search", "100000 True"), ("check", "700 False")])
+def test_short_commands_look_for_garbage_seldom(command: str, said: str, library: str) -> None:
+    words = [*(["panda", "--mode", "words"] if command == "search" else []), "-c", library]
+    done = subprocess.run(
+        [sys.executable, "-c", LOOKS, command, *words], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == said
+
+
 @pytest.mark.parametrize(
     ("value", "kind", "read"),
     [

@@ -24,15 +24,12 @@ COLUMNS = ("id", "path", "modality", "size", "modified", "added", "metadata")
 _JSON = ("metadata", "properties")
 """Columns that hold metadata; what a user said comes before what the file says."""
 
-_TOKEN = re.compile(
-    r"""
+_TOKEN = r"""
     '(?:[^']|'')*' | --[^\n]* | /\*.*?(?:\*/|\Z)           # texts and comments hold no names
     | (?P<quoted> "(?:[^"]|"")*" | `[^`]*` | \[[^\]]*\] )
     | (?P<word> [\w$\x80-\U0010ffff]+ )
     | (?P<sign> [()] )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+    """
 
 _FUNCTIONS = frozenset(
     {
@@ -122,7 +119,7 @@ def _names(where: str, fields: list[str]) -> set[str]:
     """Names that an expression may mean, folded; refuses what is no single expression."""
     names = set()
     depth = 0
-    for token in _TOKEN.finditer(where):
+    for token in re.finditer(_TOKEN, where, re.VERBOSE | re.DOTALL):
         depth += (token["sign"] == "(") - (token["sign"] == ")")
         if depth < 0:
             break

@@ -24,7 +24,6 @@ from sensorium.collection.words.cutting import (
     kana,
 )
 from sensorium.collection.words.folding import fold
-from sensorium.collection.words.unspaced import pieces
 
 MAX_QUERY_TERMS = 256
 """Words that are looked for, in all their forms; a pasted page has its subject in its beginning."""
@@ -140,6 +139,8 @@ def _goes_with_next(unit: Unit) -> str:
 def _of_group(chunk: Chunk, units: Sequence[Unit]) -> Iterator[str]:
     first, last = units[0], units[-1]
     if first.kind == "unspaced":
+        from sensorium.collection.words.unspaced import pieces  # patterns that few questions need
+
         for unit in units:
             for piece in pieces(unit.written, unit.words):
                 yield phrase(kana(piece) if isinstance(piece, str) else piece)
