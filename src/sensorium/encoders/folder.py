@@ -163,7 +163,7 @@ class FolderEncoder(Encoder):
             prefix = tower.get(QUERY_PREFIX) or prefix
             self._begin()
         else:
-            _ = self._tokenizer
+            _ = self._tokenizer  # of what is indexed there is more to come
         with decoding("", f"the text {media.text!r:.80} cannot be encoded"):
             text = self.as_read(media.text)
             encoded = self._cut(prefix + text)
