@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sensorium.collection.sqlite_store import SQLiteStore
+from sensorium.collection.sqlite_store import TOGETHER, SQLiteStore
 from sensorium.errors import CollectionError, SensoriumWarning
 from tests.collection.stores import DIMENSION, embedded, space
 
@@ -71,6 +71,30 @@ def test_an_empty_file_becomes_a_collection(path: Path) -> None:
 def test_missing_folders_are_made(tmp_path: Path) -> None:
     SQLiteStore(tmp_path / "x" / "y" / "c.sensorium").close()
     assert (tmp_path / "x" / "y" / "c.sensorium").is_file()
+
+
+def test_of_many_vectors_the_damaged_are_left_out(store: SQLiteStore, path: Path) -> None:
+    """They are put together in parts: what is wrong in one takes no other row along."""
+    count = 2 * TOGETHER + 7
+    item = embedded("a", segments=count)
+    store.write(space(), embedded=[item])
+    damaged = {
+        3: b"", TOGETHER: item.vectors[9].tobytes(), TOGETHER + 5: 17, TOGETHER + 6: "text",
+        2 * TOGETHER + 1: item.vectors[0].tobytes() + b"more",
+    }  # fmt: skip
+    with sqlite3.connect(path) as db:
+        for row, blob in damaged.items():
+            db.execute("UPDATE segments SET vector = ? WHERE id = ?", (blob, row + 1))
+        db.execute("UPDATE segments SET checksum = NULL WHERE id = 8")  # of an earlier version
+    db.close()
+    sound = [row for row in range(count) if row not in damaged]
+    with pytest.warns(SensoriumWarning, match=f"{len(damaged)} vectors are damaged"):
+        ids, items, vectors = store.vectors(DIMENSION)
+    np.testing.assert_array_equal(ids, np.array(sound) + 1)
+    assert {*items.tolist()} == {1}
+    np.testing.assert_array_equal(vectors, item.vectors[sound])
+    rest = store.vectors(DIMENSION, after=int(ids[-4]), most=2)
+    np.testing.assert_array_equal(rest[0], ids[-3:-1])
 
 
 @pytest.mark.parametrize("vector", [b"\1\2", np.full(DIMENSION, np.nan, "<f4").tobytes()])
