@@ -16,6 +16,7 @@ from sensorium.ranking.calibration import (
     Calibration,
     Chance,
     Tail,
+    quantiles,
     refined,
 )
 from sensorium.ranking.scale import HIGHEST, Samples
@@ -163,3 +164,12 @@ def test_one_judgement_does_not_turn_everything() -> None:
 def test_as_many_judgements_as_probabilities() -> None:
     with pytest.raises(ValueError, match="2 probabilities, but 1 judgement"):
         refined(ANY, [0.1, 0.2], [True])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 117, 5000])
+def test_quantiles_are_those_of_numpy_to_the_bit(count: int) -> None:
+    drawn = np.random.default_rng(count)
+    for values in (drawn.normal(size=count), drawn.integers(0, 3, count) / 7.0):
+        ascending = np.sort(values)
+        shares = np.concatenate([[0.0, BODY, 0.5, 1.0], drawn.random(200), np.linspace(0, 1, 60)])
+        np.testing.assert_array_equal(quantiles(ascending, shares), np.quantile(values, shares))

@@ -126,7 +126,7 @@ class Tail(NamedTuple):
             What chance gave, standardised. `ORDINARY` is the tail of too few.
         """
         values = np.sort(deviations)
-        threshold = float(np.quantile(values, BODY)) if len(values) else 0.0
+        threshold = float(quantiles(values, np.array([BODY]))[0]) if len(values) else 0.0
         excess = values[values > threshold] - threshold
         if len(excess) < LEAST_BEYOND:
             return ORDINARY
@@ -135,9 +135,23 @@ class Tail(NamedTuple):
         second = float((weights * excess).mean())
         shape = min(max(2 - first / (first - 2 * second), 0.0), MOST_SHAPE)
         shares = np.linspace(1, 1 - BODY, POINTS)
-        points = np.quantile(values, 1 - shares)
+        points = quantiles(values, 1 - shares)
         # Of an excess the mean is scale / (1 - shape), whatever the limits of the shape did.
         return cls(points, np.log(shares), first * (1 - shape), shape)
+
+
+def quantiles(ascending: Numbers, shares: Numbers) -> Numbers:
+    """What `numpy.quantile` gives, to the bit, of numbers that are sorted already.
+
+    It would part them anew, for as long as all the rest of a tail takes.
+    """
+    places = (len(ascending) - 1) * shares
+    below = np.floor(places)
+    rest = places - below
+    row = below.astype(np.intp)
+    low, high = ascending[row], ascending[np.minimum(row + 1, len(ascending) - 1)]
+    step = high - low
+    return np.where(rest >= 0.5, high - step * (1 - rest), low + step * rest)
 
 
 ORDINARY = Tail(
