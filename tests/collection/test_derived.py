@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -73,11 +74,49 @@ def share(a: list[list[int]], b: list[list[int]]) -> float:
     return sum(len({*x} & {*y}) for x, y in zip(a, b, strict=True)) / sum(map(len, b))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Path:
+    """A folder with a collection of `ROWS` rows, for copies."""
+    folder = tmp_path_factory.mktemp("filled") / "made"
+    folder.mkdir()
+    with Collection(folder / "a.sensorium", encoder) as collection:
+        write(collection, 0, some_vectors(ROWS, encoder.space.dimension))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def optimized(made: Path, encoder: Encoder) -> Path:
+    """The same with an index, which belongs to whoever made it in this home."""
+    folder = shutil.copytree(made, made.parent / "optimized")
+    with Collection(folder / "a.sensorium", encoder) as collection:
+        collection.optimize(recall=0.9, kind="ivf")
+    return folder
+
+
 @pytest.fixture
-def filled(tmp_path: Path, encoder: Encoder) -> Collection:
-    collection = Collection(tmp_path / "a.sensorium", encoder)
-    write(collection, 0, some_vectors(ROWS, encoder.space.dimension))
-    return collection
+def filled(made: Path, tmp_path: Path, encoder: Encoder) -> Iterator[Collection]:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    with Collection(tmp_path / "a.sensorium", encoder) as collection:
+        yield collection
+
+
+@pytest.fixture
+def indexed(optimized: Path, tmp_path: Path, encoder: Encoder) -> Iterator[Collection]:
+    shutil.copytree(optimized, tmp_path, dirs_exist_ok=True)
+    with Collection(tmp_path / "a.sensorium", encoder) as collection:
+        assert has_index(collection)
+        yield collection
+
+
+@pytest.fixture(scope="module")
+def surer(
+    made: Path, tmp_path_factory: pytest.TempPathFactory, encoder: Encoder
+) -> Iterator[Collection]:
+    """With an index of a recall of 0.95; to be read alone."""
+    folder = shutil.copytree(made, tmp_path_factory.mktemp("surer") / "made")
+    with Collection(folder / "a.sensorium", encoder) as collection:
+        collection.optimize(recall=0.95, kind="ivf")
+        yield collection
 
 
 @pytest.fixture
@@ -137,20 +176,18 @@ def test_what_is_added_and_removed_counts_at_once(
             assert len(collection._asking.snapshot("vector").segment_ids) == 0
 
 
-def test_all_items_can_go(filled: Collection, queries: Vectors) -> None:
-    filled.optimize(recall=0.9, kind="ivf")
-    filled.delete(*range(1, ROWS + 1))
-    assert found(filled, queries) == [[]] * 40
+def test_all_items_can_go(indexed: Collection, queries: Vectors) -> None:
+    indexed.delete(*range(1, ROWS + 1))
+    assert found(indexed, queries) == [[]] * 40
 
 
-def test_damage_costs_speed_alone(filled: Collection, queries: Vectors, encoder: Encoder) -> None:
+def test_damage_costs_speed_alone(indexed: Collection, queries: Vectors, encoder: Encoder) -> None:
     """Every file of the index, with bytes flipped, cut short, emptied, or gone."""
-    filled.optimize(recall=0.9, kind="ivf")
-    right = exact(filled, queries)
-    folder = folder_of(filled.path)
+    right = exact(indexed, queries)
+    folder = folder_of(indexed.path)
     kept = folder.with_name("kept")
     shutil.copytree(folder, kept)
-    told = describe_index(filled.path, "vectors")
+    told = describe_index(indexed.path, "vectors")
     assert told is not None and (told["kind"], told["vectors"]) == ("ivf", ROWS)
     assert told["recall"] >= 0.9 and told["bytes"] > ROWS
     files = sorted(p.relative_to(kept) for p in kept.rglob("*") if p.is_file())
@@ -171,48 +208,46 @@ def test_damage_costs_speed_alone(filled: Collection, queries: Vectors, encoder:
                 (folder / name).unlink()
             else:
                 (folder / name).write_bytes(content)
-            with Collection(filled.path, encoder, auto_optimize=False) as again:
+            with Collection(indexed.path, encoder, auto_optimize=False) as again:
                 if name.name == "report.json":
                     assert has_index(again)
                     continue
                 assert found(again, queries) == right, (name, harm)
                 assert not has_index(again)
     shutil.rmtree(folder)
-    with Collection(filled.path, encoder) as again:
+    with Collection(indexed.path, encoder) as again:
         assert found(again, queries) == right
         again.optimize(recall=0.9, kind="ivf")
         assert has_index(again)
 
 
 def test_an_index_of_another_space_is_not_used(
-    filled: Collection, queries: Vectors, encoder: Encoder
+    indexed: Collection, queries: Vectors, encoder: Encoder
 ) -> None:
-    filled.optimize(recall=0.9, kind="ivf")
-    pointer = folder_of(filled.path) / "vectors.json"
+    pointer = folder_of(indexed.path) / "vectors.json"
     import zlib
 
     facts = json.loads(json.loads(pointer.read_text())["facts"])
     body = json.dumps({**facts, "space": "0" * 16})
     outer = {"checksum": zlib.crc32(body.encode()), "seal": seal(body), "facts": body}
     pointer.write_text(json.dumps(outer))
-    with Collection(filled.path, encoder) as again:
-        assert found(again, queries) == exact(filled, queries)
+    with Collection(indexed.path, encoder) as again:
+        assert found(again, queries) == exact(indexed, queries)
         assert "another space" in (again._asking._vectors.problem or "")
 
 
-def test_pages_neither_overlap_nor_leave_out(filled: Collection, queries: Vectors) -> None:
-    filled.optimize(recall=0.9, kind="ivf")
+def test_pages_neither_overlap_nor_leave_out(indexed: Collection, queries: Vectors) -> None:
     query = queries[:1]
     for size, pages in ((7, 30), (10, 20), (150, 6)):
         hits = [
             hit.id
             for page in range(pages)
-            for hit in filled.search_vectors(query, size, offset=page * size)[0]
+            for hit in indexed.search_vectors(query, size, offset=page * size)[0]
         ]
         assert len(hits) == len(set(hits)) == size * pages
-        whole = [hit.id for hit in filled.search_vectors(query, size * pages)[0]]
+        whole = [hit.id for hit in indexed.search_vectors(query, size * pages)[0]]
         assert {*whole} == {*hits}
-    assert len(filled.search_vectors(query, 10_000)[0]) >= 0.99 * ROWS
+    assert len(indexed.search_vectors(query, 10_000)[0]) >= 0.99 * ROWS
 
 
 def test_pages_of_several_modalities_neither_overlap_nor_leave_out(
@@ -249,12 +284,11 @@ def test_pages_of_several_modalities_neither_overlap_nor_leave_out(
 
 @pytest.mark.parametrize("share_allowed", [0.001, 0.01, 0.1, 0.5])
 def test_filters_keep_their_recall(
-    filled: Collection, queries: Vectors, share_allowed: float
+    surer: Collection, queries: Vectors, share_allowed: float
 ) -> None:
-    filled.optimize(recall=0.95, kind="ivf")
     last = int(ROWS * share_allowed)
-    lines = filled.search_vectors(queries, where=f"n < {last}")
-    _, items, vectors = filled._store.vectors(queries.shape[1])
+    lines = surer.search_vectors(queries, where=f"n < {last}")
+    _, items, vectors = surer._store.vectors(queries.shape[1])
     order = np.argsort(-(queries @ vectors[:last].T), axis=1, kind="stable")[:, :10]
     right = [items[:last][line].tolist() for line in order]
     assert share([[hit.id for hit in line] for line in lines], right) >= 0.95
@@ -289,19 +323,18 @@ def test_recall_is_measured_with_given_questions(filled: Collection) -> None:
 
 
 def test_an_index_that_fell_behind_is_built_again(
-    filled: Collection, queries: Vectors, monkeypatch: pytest.MonkeyPatch
+    indexed: Collection, queries: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    filled.optimize(recall=0.9, kind="ivf")
     monkeypatch.setattr("sensorium.collection.optimizing.STALE_ROWS", 100)
-    write(filled, ROWS, some_vectors(ROWS, queries.shape[1], seed=3))
-    found(filled, queries)
-    thread = filled._asking._rebuilding
+    write(indexed, ROWS, some_vectors(ROWS, queries.shape[1], seed=3))
+    found(indexed, queries)
+    thread = indexed._asking._rebuilding
     if thread is not None:
         thread.join(60)
-    held = filled._asking.snapshot("vector")
+    held = indexed._asking.snapshot("vector")
     assert held.index is not None
     assert len(held.index.segment_ids) == 2 * ROWS
-    assert share(found(filled, queries), exact(filled, queries)) >= 0.85
+    assert share(found(indexed, queries), exact(indexed, queries)) >= 0.85
 
 
 def test_hash_mode(filled: Collection, queries: Vectors) -> None:
@@ -326,19 +359,18 @@ while True:
 
 
 def test_a_killed_build_leaves_the_last_one(
-    filled: Collection, queries: Vectors, tiny: Path, encoder: Encoder
+    indexed: Collection, queries: Vectors, tiny: Path, encoder: Encoder
 ) -> None:
-    filled.optimize(recall=0.9, kind="ivf")
     rng = np.random.default_rng(0)
     for _ in range(4):
         with subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(filled.path), str(tiny)], stdout=subprocess.PIPE
+            [sys.executable, "-c", KILLED, str(indexed.path), str(tiny)], stdout=subprocess.PIPE
         ) as process:
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(float(rng.uniform(0.1, 1.5)))
             process.kill()
-        with Collection(filled.path, encoder) as again:
+        with Collection(indexed.path, encoder) as again:
             assert has_index(again)
             assert share(found(again, queries), exact(again, queries)) >= 0.9
 
