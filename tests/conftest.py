@@ -52,12 +52,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def sensorium_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One home for the session, so that models are compiled once; inherited by child processes.
 
-    Weights that were fetched stay where they are for the next session.
+    Weights that were fetched stay where they are for the next session; processes of one session
+    share vectors of names.
     """
     home = tmp_path_factory.mktemp("home")
     fetched = own_home() / "models"
     fetched.mkdir(parents=True, exist_ok=True)
     (home / "models").symlink_to(fetched)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # vectors of names, which take five seconds to compute
+        names = tmp_path_factory.getbasetemp().parent / "names"
+        names.mkdir(exist_ok=True)
+        (home / "names").symlink_to(names)
     os.environ["SENSORIUM_HOME"] = str(home)
     os.environ.pop("SENSORIUM_COLLECTION", None)
     os.environ.pop("SENSORIUM_RUNTIME", None)
