@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from sensorium import load_encoder
 from sensorium.encoders import Encoder
@@ -22,6 +23,10 @@ from tests.tiny_encoder import make_tiny_encoder
 os.environ["HF_HUB_OFFLINE"] = "1"
 # FAISS's threads wait for each other spinning: beside other work, a test takes ten times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# An example that takes long tells how busy the machine is.
+settings.register_profile("sensorium", deadline=None)
+settings.load_profile("sensorium")
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 
