@@ -101,9 +101,10 @@ encoded = files.map_batches(
 encoded.write_parquet(sys.argv[2] + "/parquet")
 """,
     DAFT: f"""{_PLAIN}
+import os
 import daft
 
-@daft.cls
+@daft.cls(use_process=True, max_concurrency=os.cpu_count())
 class Udf(Encode):
     @daft.method.batch(
         return_dtype=daft.DataType.fixed_size_list(daft.DataType.float32(), 640), batch_size=32
@@ -177,13 +178,18 @@ def _installed(python: str, console: Console) -> Iterator[tuple[str, str]]:
     """Systems, and the interpreter of each."""
     for system in PROGRAMS:
         interpreter, module = (python, "daft") if system == DAFT else (sys.executable, "ray")
-        there = subprocess.run(
-            [interpreter, "-c", f"import {module}"], capture_output=True, check=False
-        )
-        if system == HERE or not there.returncode:
+        if system == HERE or _imports(interpreter, module):
             yield system, interpreter
         else:
             console.print(f"{system}: {module} is not installed, left out")
+
+
+def _imports(interpreter: str, module: str) -> bool:
+    command = [interpreter, "-c", f"import {module}"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def _speeds(

@@ -17,17 +17,20 @@ from sensorium.collection.work import Work
 from sensorium.data.files import Candidate
 from sensorium.encoders import FolderEncoder
 from sensorium.encoders.base import Prepared, Role
-from sensorium.errors import EncoderError
+from sensorium.errors import CollectionError, EncoderError, MissingExtraError
 from sensorium.media import Image, Media
 from sensorium.media.segments import SegmentRecord
 from sensorium.scale.attempts import DEADLY, HASTY, MOST_BEGUN, Counts
 from sensorium.scale.encoding import EncodingActor, Setup
+from sensorium.scale.placing import Place
 from sensorium.scale.rows import (
     Task,
     dump_work,
     encoded_of,
     encoded_to_table,
+    failure_to_table,
     load_work,
+    require_no_failure,
     tasks_of,
     tasks_to_table,
 )
@@ -120,8 +123,17 @@ def test_bytes_known_contents_and_broken_files(folder: Path, encoder: FolderEnco
 
 def test_another_encoder_of_the_same_name_is_refused(folder: Path, encoder: FolderEncoder) -> None:
     block = tasks_to_table([Task(0, work(write_many(folder, range(1))[0]))])
-    with pytest.raises(EncoderError, match="another encoder than where it was asked for"):
-        actor(encoder, fingerprint="something else")(block)
+    made = actor(encoder, fingerprint="something else")(block)
+    placed = Place("nowhere", encoder.space.dimension)(made)
+    for table in (made, placed):
+        with pytest.raises(EncoderError, match="another encoder than where it was asked for"):
+            require_no_failure(table)
+    one = encoded_to_table([(0, (work("a"), [], np.ones((1, 48), np.float32)))])
+    require_no_failure(one)
+    with pytest.raises(CollectionError, match="nowhere: vectors cannot be written to it"):
+        require_no_failure(Place("nowhere", 48)(one))
+    with pytest.raises(MissingExtraError, match="faster is not installed"):
+        require_no_failure(failure_to_table(MissingExtraError("faster", "speech")))
 
 
 class OneProcess:

@@ -98,7 +98,7 @@ def test_an_error_on_a_machine_is_told_as_here(
     own = shutil.copytree(tiny, tmp_path / "own")
     with Collection(tmp_path / "c.sensorium", own) as library:
         (own / "image.onnx").write_bytes(b"damaged meanwhile")
-        with pytest.raises(EncoderError, match=r"another encoder than|cannot load it"):
+        with pytest.raises(EncoderError, match="another encoder than where it was asked for"):
             scale.index(folder, library)
         assert len(library) == 0
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from sensorium.errors import EncoderError, MissingExtraError, SensoriumError, UsageError
+from sensorium.errors import EncoderError, MissingExtraError, UsageError
 
 # Before Ray is imported: it would tell its makers what runs here.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -120,7 +120,7 @@ def quiet() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     context.enable_progress_bars = context.print_on_execution_start = False
     for logger in loggers:
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.CRITICAL)  # errors are raised
     try:
         yield
     finally:
@@ -175,19 +175,15 @@ def resources(workers: int | None, cpus: float, gpus: float, memory: int | None)
     return Resources(min(workers or room, room), cpus, gpus, memory)
 
 
-def explained(error: BaseException) -> SensoriumError:
-    """What went wrong on another machine, as this project's error."""
-    seen: set[int] = set()
-    waiting: list[Any] = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, SensoriumError):
-            # Ray makes a class of its own and of the error's; what it says has a whole traceback.
-            cause = getattr(one, "cause", None)
-            return cause if isinstance(cause, SensoriumError) else one
-        waiting += [one.__cause__, one.__context__, getattr(one, "cause", None)]
-    reason = str(error).strip().splitlines()
-    return EncoderError(f"the work on Ray failed: {reason[-1] if reason else error!r:.300}")
+def explained(error: BaseException) -> EncoderError:
+    """What went wrong on another machine and was not foreseen, on one line.
+
+    Ray gives the text of a whole traceback, in which that stands before "the direct cause".
+    """
+    lines = str(error).strip().splitlines()
+    causes = [line for line in lines if _CAUSE.match(line)]
+    reason = (causes or lines or [repr(error)])[0]
+    return EncoderError(f"the work on Ray failed: {reason:.300}")
+
+
+_CAUSE = re.compile(r"[\w.]*(Error|Exception|Interrupt|Exit)\b")

@@ -19,7 +19,7 @@ from sensorium.scale.attempts import Attempts
 from sensorium.scale.cluster import Resources, explained, quiet, ray
 from sensorium.scale.encoding import EncodingActor, Setup
 from sensorium.scale.placing import Place, placed_of
-from sensorium.scale.rows import Row, Task, encoded_of, tasks_to_table
+from sensorium.scale.rows import Row, Task, encoded_of, require_no_failure, tasks_to_table
 from sensorium.scale.tables import ReadParts, Tables, parts_table
 
 BLOCK = 256
@@ -162,6 +162,7 @@ class ClusterEmbedder:
         with quiet():
             try:
                 for table in encoded.iter_batches(batch_size=None, batch_format="pyarrow"):
+                    require_no_failure(table)
                     if self.place is None:
                         waiting += encoded_of(table, dimension)
                     else:
@@ -172,7 +173,9 @@ class ClusterEmbedder:
                         waiting, since = [], time.monotonic()
                     if adder.is_stopped():
                         break
-            except (ray.exceptions.RayError, SensoriumError) as error:
+            except SensoriumError as error:
+                failure = error
+            except ray.exceptions.RayError as error:
                 failure = explained(error)
         yield waiting  # what came before an error is stored
         if failure is not None:

@@ -16,9 +16,9 @@ from sensorium.encoders import Encoder
 from sensorium.encoders.pipeline import Read, embed
 from sensorium.encoders.reading import NOTHING, is_heavy
 from sensorium.encoders.registry import load_encoder
-from sensorium.errors import EncoderError
+from sensorium.errors import EncoderError, SensoriumError
 from sensorium.scale.attempts import DEADLY, Attempts
-from sensorium.scale.rows import Row, Task, encoded_to_table, tasks_of
+from sensorium.scale.rows import Row, Task, encoded_to_table, failure_to_table, tasks_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,12 @@ class EncodingActor:
         tasks = list(tasks_of(block))
         if not tasks:
             return encoded_to_table([])
-        encoder = self._load()
+        try:
+            return self._found(self._load(), tasks)
+        except SensoriumError as error:  # of the encoder: what is wrong with a file is a skip
+            return failure_to_table(error)
+
+    def _found(self, encoder: Encoder, tasks: list[Task]) -> pyarrow.Table:
         if self._attempts is None or not self._attempts.are_many(tasks[0].number):
             return encoded_to_table(self._encoded(encoder, tasks))
         return encoded_to_table(chain.from_iterable(self._alone(encoder, task) for task in tasks))

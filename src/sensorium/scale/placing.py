@@ -16,8 +16,9 @@ import pyarrow
 
 from sensorium.collection.rows import Placed
 from sensorium.collection.work import Work
+from sensorium.errors import SensoriumError
 from sensorium.media.segments import SegmentRecord
-from sensorium.scale.rows import ENCODED, load_work, records_of
+from sensorium.scale.rows import ENCODED, FAILED, failure_to_table, load_work, records_of
 
 PLACED = ENCODED.remove(ENCODED.get_field_index("vectors"))
 for _name, _kind in (
@@ -47,6 +48,14 @@ class Place:
 
     def __call__(self, encoded: pyarrow.Table) -> pyarrow.Table:
         """Rows of `ENCODED` to rows of `PLACED`."""
+        if (encoded["number"].to_numpy() == FAILED).any():
+            return _without_vectors(encoded)
+        try:
+            return self._placed(encoded)
+        except SensoriumError as error:
+            return _without_vectors(failure_to_table(error))
+
+    def _placed(self, encoded: pyarrow.Table) -> pyarrow.Table:
         from sensorium.collection.lance_placing import MOST_ROWS
 
         size = 4 * self.dimension
@@ -73,6 +82,13 @@ class Place:
         fragment = place_vectors(self.uri, vectors) if len(vectors) else ""
         for row in rows:
             row.setdefault("fragment", fragment if row["checksums"] else "")
+
+
+def _without_vectors(failed: pyarrow.Table) -> pyarrow.Table:
+    rows = failed.drop_columns(["vectors"]).to_pylist()
+    return pyarrow.Table.from_pylist(
+        [{**row, "fragment": "", "first": 0, "checksums": []} for row in rows], schema=PLACED
+    )
 
 
 def placed_of(

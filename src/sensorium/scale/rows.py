@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow
 
+from sensorium import errors
 from sensorium.collection.rows import FileState
 from sensorium.collection.work import Work
 from sensorium.data.files import Candidate
 from sensorium.encoders.pipeline import Embedded
+from sensorium.errors import SensoriumError
 from sensorium.media.segments import SegmentRecord
 
 TO_READ = pyarrow.schema(
@@ -90,6 +92,33 @@ def encoded_of(table: pyarrow.Table, dimension: int) -> Iterator[Row]:
     for row in table.to_pylist():
         vectors = np.frombuffer(row["vectors"], "<f4").reshape(-1, dimension)
         yield row["number"], (load_work(row["work"]), records_of(row["segments"]), vectors)
+
+
+FAILED = -1
+"""The number of a row that says why a machine can do nothing."""
+
+
+def failure_to_table(error: SensoriumError) -> pyarrow.Table:
+    """A row of `ENCODED` in the place of all others: of an exception Ray keeps only the text."""
+    said = json.dumps([type(error).__name__, str(error)])
+    row = {"number": FAILED, "work": said, "segments": "[]", "vectors": b""}
+    return pyarrow.Table.from_pylist([row], schema=ENCODED)
+
+
+def require_no_failure(table: pyarrow.Table) -> None:
+    """Raise what a machine said instead of its results.
+
+    Raises
+    ------
+    SensoriumError
+        Of the class that it was.
+    """
+    for place in np.flatnonzero(table["number"].to_numpy() == FAILED)[:1].tolist():
+        name, told = json.loads(table["work"][place].as_py())
+        kind = getattr(errors, name, SensoriumError)
+        error = kind.__new__(kind)  # without what else it was made of
+        error.args = (told,)
+        raise error
 
 
 def records_of(text: str) -> list[SegmentRecord]:
