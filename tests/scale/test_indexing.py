@@ -148,6 +148,27 @@ def test_what_cannot_be_is_refused(
         assert len(library) == 0
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [("local", "Ray does not start here"), ("nowhere:1", "no Ray cluster answers at 'nowhere:1'")],
+)
+def test_a_cluster_that_does_not_answer(
+    folder: Path, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch,
+    address: str, told: str,
+) -> None:  # fmt: skip
+    """Ray raises `Exception` itself where a machine is too busy to start it in time."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise Exception("The current node timed out\nduring startup.")
+
+    write_many(folder, range(1))
+    monkeypatch.setattr(connecting.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(connecting.ray, "init", fails)
+    monkeypatch.setattr(connecting.ray, "shutdown", lambda: None)
+    with pytest.raises(UsageError, match=rf"{told} \(The current node timed out during startup"):
+        scale.index(folder, tmp_path / "c.sensorium", encoder=tiny, address=address)
+
+
 def test_without_ray_the_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib
     import sys

@@ -82,8 +82,11 @@ def connected(address: str | None) -> Iterator[None]:
                 address, log_to_driver=False, logging_level=logging.ERROR,
                 include_dashboard=False if address == LOCAL else None,
             )  # fmt: skip
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises nearly any, and `Exception` itself
+        ray.shutdown()
         reason = " ".join(str(error).split())[:200]
+        if address == LOCAL:
+            raise UsageError(f"Ray does not start here ({reason}): is the machine busy?") from error
         raise UsageError(
             f"no Ray cluster answers at {address!r} ({reason}): start one with `ray start --head`, "
             f"or take {LOCAL!r} for this machine alone"
