@@ -36,7 +36,8 @@ def test_it_prints_what_indexing_prints(folder: Path, tmp_path: Path, tiny: Path
     assert line.startswith("6 added, 1 skipped in ") and line.endswith("holds 6")
     told = [line for line in done.stderr.splitlines() if not line.startswith("indexing")]
     assert len(told) == 1 and told[0].startswith(f"skipped {folder / 'bad.png'}: no picture")
-    assert not [path for path in home.rglob("*") if path.is_file()]
+    left = [path for path in home.rglob("*") if path.is_file()]
+    assert left in ([], [home / ".ray" / "auth_token"])  # what its processes know each other by
     with Collection(place) as library:
         assert len(library) == 6
 
