@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("onnxscript", reason="needs the extra export: make hub")
 
+import torch
+
 from sensorium import Image, load_encoder
 from sensorium.encoders.export import towers
 from sensorium.encoders.export.checks import ExportReport
@@ -94,6 +96,17 @@ def test_a_bad_tower_is_not_hidden(
     with pytest.raises(EncoderError, match=r"another model: cosine .* nothing was written"):
         export(original, tmp_path / "onnx", images=images)
     assert [path.name for path in tmp_path.iterdir()] == ["vit"]
+
+
+@pytest.mark.parametrize("dimension", [16, None])
+def test_leading_dimensions_are_those_that_were_asked_for(
+    tmp_path: Path, dimension: int | None
+) -> None:
+    original = HubEncoder(tiny_hub.bert(tmp_path / "bert"), dimension=dimension)
+    tower = towers.text_tower(original, tmp_path)
+    with torch.inference_mode():
+        found = tower.module(**tower.inputs).numpy()
+    assert_agree(found, original.encode(["a", "a longer text"]), 0.9999)
 
 
 def test_what_is_refused(tmp_path: Path, images: list[Path]) -> None:

@@ -34,9 +34,12 @@ from sensorium.encoders.litert_runtime import LiteRTRuntime
 from sensorium.encoders.quantizing_litert import layers_in_8_bits
 from sensorium.errors import EncoderError, UsageError
 from sensorium.tasks.classifier_litert import export_classifier
+from sensorium.tasks.fusion import load_fusion
 from sensorium.training import Classifier, load_classifier
+from sensorium.training.fusion import SETTINGS, FusionClassifier
 from tests.agreement import RUNTIMES, assert_agree
 from tests.encoders import tiny_hub
+from tests.training.multimodal import write_table
 
 pytestmark = pytest.mark.slow
 
@@ -226,3 +229,41 @@ def test_which_classifiers_are_refused(tiny: Path, tmp_path: Path) -> None:
         export_classifier(tmp_path / "own", tmp_path / "phone")
     done = CliRunner().invoke(app, ["export", str(tmp_path / "heard"), str(tmp_path / "phone")])
     assert done.exit_code != 0 and not (tmp_path / "phone").exists()
+
+
+@pytest.mark.parametrize("method", ["linear", "early", "late", "hybrid"])
+def test_a_fusion_model(method: Any, tiny: Path, tmp_path: Path) -> None:
+    whole = write_table(tmp_path / "rows", rows=30)
+    rows = [json.loads(line) for line in whole.read_text().splitlines()]
+    for row in rows:
+        del row["sound"]
+    rows[3] |= {"photo": None, "size": None}
+    rows[4]["note"] = None
+    whole.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = replace(SETTINGS, epochs=1, batch_size=8, patience=None, save_every=1000)
+    kinds = {} if method == "linear" else {"width": 16, "heads": 2, "layers": 2}
+    names = {"image": str(tiny), "text": str(tiny)}
+    model = FusionClassifier(method, encoder=names, settings=settings, **kinds)
+    encoded = model.encode(whole, leave_out=["kind", "price"])
+    targets: dict[str, Any] = {"kind": "category", "price": "number"}
+    model.fit(encoded.take(range(20)), targets, validation=encoded.take(range(20, 30)))
+    model.save(tmp_path / "trained")
+    done = CliRunner().invoke(
+        app, ["export", str(tmp_path / "trained"), str(tmp_path / "phone"), "--format", "litert"]
+    )
+    assert done.exit_code == 0, done.output
+    made = LiteRTRuntime(tmp_path / "phone" / "fusion.tflite")
+    given: dict[str, Any] = {}
+    for name, parts in model.batches.inputs(encoded, [*range(30)]).items():
+        for key, values in parts.items():
+            array = values.numpy()
+            if key in ("tokens", "column", "mask"):
+                short = [(0, 0), (0, 4 - array.shape[1]), *[(0, 0)] * (array.ndim - 2)]
+                array = np.pad(array, short)
+            given[f"{name}_{key}"] = array
+    found = made.outputs(given)
+    np.testing.assert_allclose(found["output_0"], model.predict_proba(encoded)["kind"], atol=1e-4)
+    prices = model.predict(encoded)["price"]
+    np.testing.assert_allclose(found["output_1"][:, 0], prices, rtol=1e-4, atol=0.05)
+    again = load_fusion(tmp_path / "phone")
+    np.testing.assert_array_equal(again.predict(encoded)["price"], prices)

@@ -175,6 +175,14 @@ def test_the_page_loads_it_without_this_project(litert: Path, tmp_path: Path, sa
     assert_agree(np.load(tmp_path / "found.npy"), wanted, 0.998)  # pictures are decoded smaller
 
 
+def test_nothing_is_trained_behind_it(litert: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra train: make hub")
+    from sensorium.models.towers import load_tower
+
+    with pytest.raises(UsageError, match="in LiteRT's format, behind which nothing can be put"):
+        load_tower(str(litert), Modality.IMAGE, made=tmp_path / "made")
+
+
 @pytest.mark.usefixtures("unshared")
 def test_the_extra_is_named(litert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)

@@ -179,6 +179,19 @@ def test_rows_with_gaps_teach_and_are_answered(train: Rows, test: Rows) -> None:
     assert "d" in fit(FusionClassifier, "linear", rare, "kind").targets["kind"].labels
 
 
+def test_what_is_converted_computes_the_same(
+    train: Rows, test: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which layer a row takes is not known when a model is converted: it computes all of them."""
+    model = fit(FusionClassifier, "linear", train, "kind")
+    gaps = [{**row, "left" if n % 3 else "right": None} for n, row in enumerate(test)]
+    for rows in (test, gaps):
+        wanted = model.predict_proba(rows)["kind"]
+        with monkeypatch.context() as patch:
+            patch.setattr("torch.compiler.is_exporting", lambda: True)
+            np.testing.assert_allclose(model.predict_proba(rows)["kind"], wanted, atol=1e-6)
+
+
 def test_balanced_weights_are_scikit_learns(train: Rows, test: Rows) -> None:
     rare = [row for n, row in enumerate(train) if row["kind"] != "a" or n % 4 == 0]
     model = fit(FusionClassifier, "linear", rare, "kind", class_weights="balanced")

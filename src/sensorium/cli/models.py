@@ -18,7 +18,7 @@ from sensorium.encoders.folder_config import CONFIG, is_litert
 from sensorium.encoders.registry import trust
 from sensorium.errors import SensoriumError, UsageError
 from sensorium.evaluation.report import Report
-from sensorium.tasks.formats import CLASSIFIER
+from sensorium.tasks.formats import CLASSIFIER, FUSION
 
 if TYPE_CHECKING:
     from sensorium.encoders.export.checks import ExportReport
@@ -198,11 +198,12 @@ def export_encoder(
     paths = chosen.paths[:MOST_PICTURES]
     told: list[str] = []
     parts: list[Any] = []
-    if CLASSIFIER.is_in(Path(model).expanduser()):
-        if int8 or not of_litert:
-            raise UsageError(f"{model} is a classifier, which is exported with --format litert")
-        output.print_report(_classifier(model, folder, paths, batches), as_json)
-        return
+    for one, write in ((CLASSIFIER, _classifier), (FUSION, _fusion)):
+        if one.is_in(Path(model).expanduser()):
+            if int8 or not of_litert:
+                raise UsageError(f"{model} is a {one.what}, which is exported with --format litert")
+            output.print_report(write(model, folder, paths, batches), as_json)
+            return
     with tempfile.TemporaryDirectory() as temporary:
         source = _folder_of(model)
         target = Path(temporary) / "float" if int8 else folder
@@ -259,6 +260,25 @@ def _classifier(model: str, folder: Path, images: list[Path], batches: list[int]
         *_told(found.encoder, whole=False),
         f"{'labels':<6} {'f32 (LiteRT)':<42} probabilities move by {found.moved:.4f} at most; the "
         f"most probable is the same for {found.same} of {found.inputs}",
+        f"{found.folder}: {found.bytes / 1e6:,.1f} MB",
+    ]
+    return Report(told, [found])
+
+
+def _fusion(model: str, folder: Path, images: list[Path], batches: list[int] | None) -> Report:
+    from sensorium.encoders.export.litert import BATCHES
+    from sensorium.tasks.fusion_litert import export_fusion
+
+    if images:
+        raise UsageError("a fusion model is compared on drawn rows: leave --images out")
+    found = export_fusion(Path(model).expanduser(), folder, batches=batches or BATCHES)
+    told = [
+        *(
+            f"takes  {name:<42} {' x '.join(map(str, ('n', *s)))}"
+            for name, s in found.inputs.items()
+        ),
+        *(f"gives  {name:<42} {target}" for target, name in found.outputs.items()),
+        f"predictions of {found.rows} drawn rows move by {found.moved:.6f} at most",
         f"{found.folder}: {found.bytes / 1e6:,.1f} MB",
     ]
     return Report(told, [found])

@@ -1,9 +1,9 @@
 """LiteRT as a runtime: towers in ``.tflite``, on the CPU by XNNPACK.
 
-A LiteRT model takes batches of the sizes that it was converted with and no others (one that ends in
-the unit norm keeps its sample's size whatever it is given), so an encoder's towers have a signature
-for each of several: a batch goes through the largest that it fills, and what is left over through
-the smallest, filled up with rows that are dropped.
+A LiteRT model takes batches of the sizes that it was converted with and no others: resized, most
+refuse to run, and one that ends in the unit norm may keep its sample's size without a word. So an
+encoder's towers have a signature for each of several: a batch goes through the largest that it
+fills, and what is left over through the smallest, filled up with rows that are dropped.
 """
 
 from __future__ import annotations

@@ -60,6 +60,11 @@ class _Block(nn.Module):  # type: ignore[misc]
         return ((features - self.mean) / self.scale).nan_to_num(0.0)[:, None], there
 
 
+def _one_hot(numbers: Tensor, count: int) -> Tensor:
+    """As torch's of numbers below `count`, without the check of them, which is not converted."""
+    return (numbers[..., None] == torch.arange(count, device=numbers.device)).long()
+
+
 class VectorMeans(_Block):
     """The mean vector of each column of a modality."""
 
@@ -71,7 +76,7 @@ class VectorMeans(_Block):
         """See `_Block.raw`."""
         mask = inputs["mask"]
         column = torch.where(mask, inputs["column"], 0)
-        of_column = F.one_hot(column, self.columns).to(mask.device) * mask[..., None]
+        of_column = _one_hot(column, self.columns) * mask[..., None]
         tokens = torch.where(mask[..., None], inputs["tokens"], 0.0)
         counts = of_column.sum(1)[..., None]  # 0 / 0 where a row lacks a column: NaN
         means = torch.einsum("ntc,ntd->ncd", of_column.to(tokens.dtype), tokens) / counts
@@ -89,7 +94,7 @@ class TabularFeatures(_Block):
         """See `_Block.raw`."""
         numbers, categories = inputs["numbers"], inputs["categories"]
         missing = numbers.isnan()
-        one_hot = [F.one_hot(categories[:, i], n) for i, n in enumerate(self.sizes)]
+        one_hot = [_one_hot(categories[:, i], n) for i, n in enumerate(self.sizes)]
         features = torch.cat([numbers, *(one.to(numbers.dtype) for one in (missing, *one_hot))], 1)
         there = torch.cat([~missing, categories != 0], 1).any(1, keepdim=True)
         return features, there
@@ -153,9 +158,21 @@ class LinearFusion(nn.Module):  # type: ignore[misc]
         outputs = []
         for i in range(self.targets):
             weights, bias = self.get_buffer(f"weights_{i}"), self.get_buffer(f"bias_{i}")
+            if torch.compiler.is_exporting():
+                outputs.append(_of_all(features, weights, bias, chosen))
+                continue
             found = features.new_zeros(len(features), weights.shape[1])
             for number in chosen.unique():
                 rows = chosen == number
                 found[rows] = F.linear(features[rows], weights[number], bias[number])
             outputs.append(found)
         return outputs
+
+
+def _of_all(features: Tensor, weights: Tensor, bias: Tensor, chosen: Tensor) -> Tensor:
+    """Each row's layer, (n, classes), where rows are not known yet: all layers are computed."""
+    found = features.new_zeros(len(features), weights.shape[1])
+    for number in range(len(weights)):
+        one = F.linear(features, weights[number], bias[number])
+        found = torch.where((chosen == number)[:, None], one, found)
+    return found

@@ -306,7 +306,13 @@ def load_tower(
         encoder = FolderEncoder(shipped_encoders().get(name, path))
         if pooling is not None:
             raise UsageError(f"{name} is an encoder's folder: its pooling is part of its graph")
-        return FolderTower(encoder, name, modality)
+        tower = FolderTower(encoder, name, modality)
+        if encoder.graph(modality) is None:
+            raise UsageError(
+                f"{name} is in LiteRT's format, behind which nothing can be put: take the encoder "
+                "that it was exported from, and export what was trained"
+            )
+        return tower
     if path.suffix == ".json" and path.is_file():
         new = _made(path, modality, made, captions)
         return _plain(new, name, modality, pooling, prefix or "", is_new=True)

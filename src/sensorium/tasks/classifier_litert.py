@@ -145,8 +145,10 @@ class _Head(torch.nn.Module):  # type: ignore[misc]
         if "keys" in arrays:
             arrays["values"] = class_shares(arrays["values"], head.classes)
         for name in ("weights", "bias", "centre", "keys", "values"):
-            held = torch.from_numpy(np.array(arrays[name], np.float32)) if name in arrays else None
-            self.register_buffer(name, held)
+            if name in arrays:
+                self.register_buffer(name, torch.from_numpy(np.array(arrays[name], np.float32)))
+            else:  # no buffer that is None: torch.export counts those
+                setattr(self, name, None)
         self.temperature = head.temperature
         self.alpha = float(head.settings.get("alpha") or 0)
         self.beta = float(head.settings.get("beta") or 0)

@@ -14,8 +14,9 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sensorium.encoders.export.checks import (
     EXPORTED,
@@ -33,6 +34,12 @@ from sensorium.errors import EncoderError, MissingExtraError, UsageError
 from sensorium.media import Modality
 
 
+@cache
+def _standard_error(descriptor: int) -> TextIO:
+    """What Python writes to meanwhile; never closed: loggers of libraries keep what they see."""
+    return os.fdopen(os.dup(descriptor), "w", buffering=1)
+
+
 @contextlib.contextmanager
 def _noiseless() -> Iterator[None]:
     """What the libraries log and print helps nobody; what Python writes itself is kept."""
@@ -43,8 +50,7 @@ def _noiseless() -> Iterator[None]:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             if (kept := stack.enter_context(silent())) is not None:
-                shown = stack.enter_context(os.fdopen(os.dup(kept), "w", buffering=1))
-                stack.enter_context(contextlib.redirect_stderr(shown))
+                stack.enter_context(contextlib.redirect_stderr(_standard_error(kept)))
             yield
     finally:
         logging.disable(level)
@@ -53,10 +59,10 @@ def _noiseless() -> Iterator[None]:
 try:
     with _noiseless():
         import litert_torch
-    import torch
+        import torch
 
-    from sensorium.encoders.export.towers import Exported, image_tower, text_tower
-    from sensorium.encoders.hub import HubEncoder
+        from sensorium.encoders.export.towers import Exported, image_tower, text_tower
+        from sensorium.encoders.hub import HubEncoder
 except ImportError as error:
     # It would take other packages back to older releases.
     missing = f"{error.name} (which needs an environment of its own: docs/litert.md)"

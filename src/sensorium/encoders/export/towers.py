@@ -54,7 +54,8 @@ def image_tower(encoder: HubEncoder) -> Exported:
     processor = getattr(processor, "image_processor", processor)
     config = _fitting(processor, encoder.source)
     pixels = torch.zeros((2, config["size"], config["size"], 3), dtype=torch.uint8)
-    return Exported(ImageTower(encoder._model, processor).eval(), {"pixels": pixels}, config)
+    module = ImageTower(encoder._model, processor, encoder.space.dimension).eval()
+    return Exported(module, {"pixels": pixels}, config)
 
 
 def text_tower(encoder: HubEncoder, folder: Path) -> Exported:
@@ -94,16 +95,17 @@ def text_tower(encoder: HubEncoder, folder: Path) -> Exported:
         config[QUERY_PREFIX] = asked
     ids = given["input_ids"]
     mask = given.get("attention_mask", torch.ones_like(ids))
-    module = TextTower(model, "attention_mask" in given).eval()
+    module = TextTower(model, "attention_mask" in given, encoder.space.dimension).eval()
     return Exported(module, {"input_ids": ids, "attention_mask": mask}, config)
 
 
 class ImageTower(torch.nn.Module):  # type: ignore[misc]
     """uint8 pixels (n, side, side, 3) to unit vectors (n, d)."""
 
-    def __init__(self, model: Any, processor: Any) -> None:
+    def __init__(self, model: Any, processor: Any, dimension: int) -> None:
         super().__init__()
         self.model = model
+        self.dimension = dimension  # of longer vectors the leading ones, where that was asked for
         self.scale = float(processor.rescale_factor) if processor.do_rescale else 1.0
         normalize = bool(processor.do_normalize)
         mean = processor.image_mean if normalize else [0.0] * 3
@@ -115,23 +117,24 @@ class ImageTower(torch.nn.Module):  # type: ignore[misc]
         values = pixels.permute(0, 3, 1, 2).to(torch.float32) * self.scale
         values = (values - self.mean) / self.deviation
         found = self.model({"pixel_values": values, "modality": "image"})["sentence_embedding"]
-        return torch.nn.functional.normalize(found, dim=-1)
+        return torch.nn.functional.normalize(found[:, : self.dimension], dim=-1)
 
 
 class TextTower(torch.nn.Module):  # type: ignore[misc]
     """Tokens (n, t) and their mask to unit vectors (n, d)."""
 
-    def __init__(self, model: Any, masked: bool) -> None:
+    def __init__(self, model: Any, masked: bool, dimension: int) -> None:
         super().__init__()
         self.model = model
         self.masked = masked
+        self.dimension = dimension
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         features = {"input_ids": input_ids, "modality": "text"}
         if self.masked:
             features["attention_mask"] = attention_mask
         found = self.model(features)["sentence_embedding"]
-        found = torch.nn.functional.normalize(found, dim=-1)
+        found = torch.nn.functional.normalize(found[:, : self.dimension], dim=-1)
         # A model that takes no mask keeps the input all the same: every text tower has it.
         return found if self.masked else found + 0.0 * attention_mask[:, :1]
 
