@@ -37,8 +37,8 @@ LITERT := .venv-litert
 test-litert:
 	@test -x $(LITERT)/bin/python || $(PYTHON) -m venv $(LITERT)
 	@$(LITERT)/bin/python -m pip install --quiet --disable-pip-version-check torch
-	@$(LITERT)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[export-litert]' \
-		pytest typer
+	@$(LITERT)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-e '.[export-litert,train]' hypothesis pytest
 	$(LITERT)/bin/python -m pytest -m "slow or not slow" tests/encoders/test_litert_export.py \
 		tests/encoders/test_litert_runtime.py
 
