@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import socket
 import struct
 import sys
@@ -12,10 +13,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from sensorium import Collection
 from sensorium.media import fetching
 from sensorium.serve.settings import Settings
 from tests.serve.conftest import SAMPLE, Live
@@ -187,3 +190,33 @@ def test_no_way_out(client: httpx.Client, path: str) -> None:
         answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     status = int(answer.split()[1])
     assert 400 <= status < 500 and b"create_app" not in answer, answer[:300]
+
+
+def test_no_header_is_made_of_words(tmp_path: Path) -> None:
+    """Neither of the name of a file, nor of what a request says."""
+    name = 'a\r\nset-cookie: stolen=1\r\n\r\n"; x="<b>.jpg'
+    try:
+        shutil.copy(SAMPLE / "x_dog.jpg", tmp_path / name)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with Collection(tmp_path / "library.sensorium") as made:
+        made.add(tmp_path / name)
+    settings = Settings({"library": tmp_path / "library.sensorium"}, create_in=tmp_path / "made")
+    words = "a\r\nset-cookie: stolen=1"
+    with Live(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
+        item = "/api/collections/library/items/1"
+        answers = [
+            client.get(f"{item}/media"),
+            client.get(f"{item}/thumbnail"),
+            client.get(f"{item}/media", headers={"if-none-match": '"a"'}),
+            client.get(f"/api/collections/{quote(words)}"),
+            client.get(f"/{quote(words)}"),
+            client.post("/api/collections", json={"name": words}),
+            client.post("/api/session", json={"token": words}),
+            client.post("/v1/embeddings", json={"model": words, "input": "a"}),
+            client.post("/api/tasks/speak", json={"text": "a", "model": words}),
+        ]
+        for answer in answers:
+            assert "set-cookie" not in answer.headers, answer.request.url
+            assert answer.status_code < 500 or answer.status_code == 501, answer.text
+        assert answers[0].content == (SAMPLE / "x_dog.jpg").read_bytes()
