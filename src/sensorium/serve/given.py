@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import shutil
 import tempfile
 import urllib.error
@@ -29,8 +28,6 @@ FETCH_SECONDS, FETCH_SILENCE = 30.0, 10.0
 """For all of an address's answer, and without a byte."""
 
 FETCH_BYTES = 64 << 20
-
-_SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def bytes_of(data: str) -> bytes:
         if not comma or not head.lower().endswith(";base64"):
             raise MediaError("a data: URL of media is base64: data:image/png;base64,...")
     try:
-        return base64.b64decode(_SPACE.sub("", data), validate=True)
+        return base64.b64decode("".join(data.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise MediaError(f"media in a request are base64, and this is not ({error})") from error
 
