@@ -48,14 +48,14 @@ _EN_UNIT = (
     rf"|(?P<ago>\d+|{ENGLISH_NUMBER})\s+(?P<unit>year|month|week|day)s?\s+ago"
 )
 _EN_BETWEEN = re.compile(
-    rf"\b(?:between|from)\s+(?:the\s+year\s+)?(?P<a>{_YEAR}(?:-\d\d)?)\s+"
+    rf"\b(?:(?:between|from)\s+)?(?:the\s+years?\s+)?(?P<a>{_YEAR}(?:-\d\d)?)\s+"
     rf"(?:and|to|until|till|-)\s+(?P<b>{_YEAR}(?:-\d\d)?)\b"
 )
 _EN = re.compile(
     r"(?:\b(?:(?:taken|made|recorded|dated|shot|photographed|written|from|that\s+(?:were|was))\s+)*"
-    r"(?P<rel0>before|until|till|earlier\s+than|older\s+than|after|later\s+than|newer\s+than"
+    r"(?P<rel0>before|no\s+later\s+than|up\s+to(?:\s+and\s+including)?|until|till|earlier\s+than|older\s+than|after|later\s+than|newer\s+than"
     r"|since|from|in|during|on|of|by)\s+(?:the\s+year\s+)?)?"
-    rf"(?<![\w-])(?:{_EN_UNIT})(?![\w-])(?P<onwards>\s+(?:on|onwards?|or\s+later|or\s+earlier))?"
+    rf"(?<![\w-])(?:{_EN_UNIT})(?![\w-])(?P<onwards>\s+(?:on|onwards?|or\s+later|(?:and|or)\s+(?:later|newer|after)|or\s+earlier)\b)?"
 )
 _ZH_UNIT = (
     rf"(?P<year>{_YEAR}|[一二][〇零○一二三四五六七八九]{{3}})\s*年"
@@ -120,6 +120,8 @@ def _english(match: re.Match[str], today: datetime.date) -> Period | None:
         "earlier" in onwards
     ):
         return Period("", found.after)
+    if side.startswith(("no later", "up to")):
+        return Period("", found.before)
     if side in ("after", "later than", "newer than"):
         return Period(found.before, "")
     if side == "since" or (onwards and "earlier" not in onwards):
