@@ -376,7 +376,9 @@ def started(library: Path, *options: str) -> tuple[subprocess.Popen[bytes], http
             if client.get("/api/session").status_code == 200:
                 return process, client
         except httpx.TransportError:
-            assert process.poll() is None and time.monotonic() < deadline
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.terminate()
+                raise
             time.sleep(0.05)
 
 

@@ -34,13 +34,15 @@ def workers_of(process: int) -> set[int]:
     }
 
 
-def test_no_acknowledged_write_is_lost(tmp_path: Path) -> None:
+def test_no_acknowledged_write_is_lost(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     library = tmp_path / "own" / "library.sensorium"
     library.parent.mkdir()
     with Collection(library) as made:
         made.add(*PHOTOS[:12])
     process, client = started(library, "--workers", "2")
     url, over = str(client.base_url), threading.Event()
+    request.addfinalizer(process.terminate)
+    request.addfinalizer(over.set)
     judged: dict[str, int] = {}
     sent: dict[str, bytes] = {}
     faults: list[str] = []
