@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sensorium import Collection
@@ -70,3 +72,15 @@ def test_a_question_after_a_text_is_about_that_text(collection: Collection) -> N
 @pytest.mark.parametrize("question", ["它有多高", "那个多少钱？"])
 def test_it_is_asked_back_where_nothing_was_shown(collection: Collection, question: str) -> None:
     assert Dialogue(collection).say(question).asks
+
+
+@pytest.mark.parametrize("question", ["where did I put the hammer?", "谁有锤子"])
+def test_a_question_that_no_text_answers_shows_what_it_names(
+    collection: Collection, question: str
+) -> None:
+    reply = Dialogue(collection).say(question)
+    assert not reply.refused and [Path(one.path).stem for one in reply.items] == ["c_hammer1"]
+
+
+def test_a_question_that_nothing_answers_is_refused(collection: Collection) -> None:
+    assert Dialogue(collection).say("who won the race?").refused

@@ -64,6 +64,11 @@ class Carrying(Films):
             answered = self._sure_answer(replace(plan, intent="answer", reference=None))
             if answered is not None:
                 return answered
+        if plan.intent == "answer" and not (plan.reference or self._given):
+            # No text says it, but something may be there that is just what was named.
+            found = self._searched(replace(plan, intent="find"), 0)
+            if not found.refused and found.values.get("sure"):
+                return found
         mended = self._mended(plan)
         again = way[mended.intent](mended) if mended != plan else outcome
         return outcome if again.refused or again.asks else again
