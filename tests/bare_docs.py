@@ -37,7 +37,7 @@ PAGES = (
     "docs/training/hashing.md", "docs/serve/mcp.md", "docs/serve/clients.md", "docs/serve/http.md",
     "docs/serve/page.md", "docs/serve/ways.md",
     "docs/training/contrastive.md", "docs/training/fusion.md", "docs/training/generation.md",
-    "docs/lance.md", "docs/litert.md", "docs/scale.md",
+    "docs/lance.md", "docs/datasets.md", "docs/litert.md", "docs/scale.md",
 )  # fmt: skip
 """The Chinese README is compared with the English one instead (`tests/test_docs.py`)."""
 

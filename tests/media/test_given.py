@@ -173,8 +173,7 @@ def test_what_is_no_file_is_not_added(tiny: Path, tmp_path: Path) -> None:
             (Image(red_blue()), "save it to a file"),
             (7, "got int"),
             (None, "got NoneType"),
-            (pd.DataFrame({"drawn": ["a.png"]}), "needs a 'path' column that names files"),
-            (datasets.DatasetDict({"train": datasets.Dataset.from_dict({"path": ["a"]})}), "train"),
+            (pd.DataFrame({"drawn": ["a.png"]}), "none names files (path, image"),
             ([], "name at least one"),
         ):
             with pytest.raises(UsageError) as error:

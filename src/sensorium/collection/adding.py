@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,11 +24,12 @@ from sensorium.encoders import Encoder
 from sensorium.encoders.pipeline import Embedded, PreparedSegment, Read, embed
 from sensorium.encoders.reading import NOTHING, Extraction, is_heavy
 from sensorium.errors import MediaError
-from sensorium.media import Media, open_media
+from sensorium.media import Media, Modality, open_media
 from sensorium.media.progress import Progress
 from sensorium.media.skipped import Note, Skipped
 
 if TYPE_CHECKING:
+    from sensorium.data.dataset_rows import RowSource
     from sensorium.tasks.journal import Journal
 
 BATCH_SIZE = 32
@@ -101,6 +102,9 @@ def add_files(
     progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
     embedder: Embedder | None = None,
+    data_sets: Sequence[RowSource] = (),
+    columns: Mapping[str, str] | None = None,
+    keep: Path | None = None,
 ) -> AddReport:
     """See `Collection.add`; `embedder` does the work, where it is given."""
     # As it will be read back (a tuple is a list in JSON), so that it compares equal next time.
@@ -109,16 +113,25 @@ def add_files(
         store, encoder, encoder_name, batch_size, extraction, verify, progress, stop,
         embedder or _embedded_here,
     )  # fmt: skip
-    return adder.run(sources, stated)
+    if not data_sets:
+        return adder.run(sources, stated)
+    from sensorium.collection.adding_rows import add_rows  # who adds files need not load it
+
+    return add_rows(adder, sources, data_sets, columns, stated, keep)
 
 
 def _embedded_here(adder: Adder, work: Iterable[Work]) -> Iterator[list[Embedded[Work]]]:
     """Read and encode in threads of this process."""
     return embed(
         adder.encoder, work, adder.read, batch_size=adder.batch_size,
-        is_heavy=lambda work: not work.change and is_heavy(work.candidate.path),
-        stop=adder.is_stopped,
+        is_heavy=lambda work: not work.change and _is_heavy(work), stop=adder.is_stopped,
     )  # fmt: skip
+
+
+def _is_heavy(work: Work) -> bool:
+    if work.media is not None:
+        return work.media.modality == Modality.VIDEO
+    return is_heavy(work.candidate.path)
 
 
 class Adder:
@@ -156,7 +169,7 @@ class Adder:
         candidates: dict[Path, Candidate] = {}
         for found in find_files(sources):
             if isinstance(found, Skipped):
-                self._skip(found.path, found.reason)
+                self.skip(found.path, found.reason)
             elif isinstance(found, Ignored):
                 self.report.count_ignored(found)
             else:
@@ -164,44 +177,46 @@ class Adder:
                 before = candidates.get(found.path, Candidate(found.path, metadata))
                 candidates[found.path] = found.adding_to(before)
         self.total = len(candidates)
-        self._follow_renames(candidates)
-        stale = self._embed(self._work(candidates.values()))
+        self.follow_renames(candidates)
+        stale = self.embed(self.work(candidates.values()))
         if stale:
             # What they were to take over vanished meanwhile: embed them after all.
-            files = [candidates[Path(path)] for path in stale if Path(path) in candidates]
-            self._embed(replace(work, reuse=False) for work in self._work(files))
-            for path in stale:
-                if Path(path) not in candidates:  # a row of a table
-                    self._skip(path, "its like was removed while it was added: add it again")
+            paths = [Path(work.file.path) for work in stale]
+            files = [candidates[path] for path in paths if path in candidates]
+            self.embed(replace(work, reuse=False) for work in self.work(files))
+            for path in paths:
+                if path not in candidates:  # a row of a table
+                    self.skip(str(path), "its like was removed while it was added: add it again")
         self.report.seconds = time.monotonic() - started
         return self.report
 
-    def _follow_renames(self, paths: Iterable[Path]) -> None:
+    def follow_renames(self, paths: Iterable[Path]) -> None:
         """Let items follow files that changed names among each other; what is left is as ever."""
         renames = find_renames(self.store, paths)
         if renames:
             renamed = [((rename.item, rename.old_path), rename.file) for rename in renames]
             if not self.store.write(self.encoder.space, renamed=renamed):
-                self.renamed = {rename.file.path: rename.is_known for rename in renames}
+                self.renamed |= {rename.file.path: rename.is_known for rename in renames}
 
-    def _work(self, candidates: Iterable[Candidate]) -> Iterator[Work]:
+    def work(self, candidates: Iterable[Candidate]) -> Iterator[Work]:
         """Compare files with what is stored, by size and time; yield those that need reading."""
         for candidate in candidates:
             if self.is_stopped():
                 return
             path = str(candidate.path)
+            where = candidate.where or path
             try:
                 path.encode("utf-8")
                 status = candidate.path.stat()
             except UnicodeEncodeError:
-                self._skip(path, "the file name is not valid UTF-8: rename the file")
-                self._advance(1)
+                self.skip(where, "the file name is not valid UTF-8: rename the file")
+                self.advance(1)
                 continue
             except (OSError, ValueError) as error:
                 missing = isinstance(error, FileNotFoundError)
                 reason = "no such file" if missing else getattr(error, "strerror", None)
-                self._skip(path, reason or str(error))
-                self._advance(1)
+                self.skip(where, reason or str(error))
+                self.advance(1)
                 continue
             file = FileState.of(path, status)
             stored = self.store.items([path]).get(path)
@@ -216,7 +231,7 @@ class Adder:
                 file = replace(file, content_hash=stored.file.content_hash)
                 yield Work(candidate, file, is_known=True)
             elif self.extraction != NOTHING and not (
-                {*self._wanted(open_media(candidate.path))} <= {*stored.extracted}
+                {*self.wanted(open_media(candidate.path))} <= {*stored.extracted}
             ):
                 yield Work(candidate, file, is_known=True, reuse=False)
             elif self.verify:
@@ -227,8 +242,8 @@ class Adder:
             elif merged(stored.metadata, candidate.said) != stored.metadata:
                 yield Work(candidate, file, is_known=True, change="touch")
             else:
-                self._count_same(path)
-                self._advance(1)
+                self.count_same(path)
+                self.advance(1)
 
     def read(self, work: Work) -> Read[Work]:
         """Read one file, in a thread, and find out what has to be done."""
@@ -243,6 +258,8 @@ class Adder:
         if not twins:
             return None
         gone = [(item, path) for item, path in twins if is_gone(path)]
+        if work.media is not None:
+            gone = []  # a row takes no place of a file
         if gone and not work.is_known:
             return replace(work, change="move", moved_from=gone)
         followed = self._followed(work.file, gone[0][0]) if gone else {}
@@ -271,7 +288,7 @@ class Adder:
             return {}
         return {**dict.fromkeys(here.metadata, EMPTIED), **moved.metadata}
 
-    def _wanted(self, media: Media) -> tuple[str, ...]:
+    def wanted(self, media: Media) -> tuple[str, ...]:
         """Names of the models that are to read words out of an item."""
         return self.extraction.for_modality(media.modality)
 
@@ -285,12 +302,13 @@ class Adder:
         folder = folder_of(self.store.path) / "transcripts"
         return Journal(folder / f"{content_hash.hex()}-{name}.jsonl")
 
-    def _embed(self, work: Iterable[Work]) -> list[str]:
-        """Run the pipeline; returns paths that turned out to need another try."""
-        stale: list[str] = []
+    def embed(self, work: Iterable[Work]) -> list[Work]:
+        """Run the pipeline; returns what turned out to need another try."""
+        stale: list[Work] = []
         moved: set[int] = set()
         for batch in self.embedder(self, work):
-            stale += self._write(batch, moved)
+            again = self._write(batch, moved)
+            stale += (one for one, _, _ in batch if one.file.path in again)
         return stale
 
     def _write(self, batch: Sequence[Embedded[Work]], moved: set[int]) -> set[str]:
@@ -336,9 +354,9 @@ class Adder:
             if work.file.path in stale:
                 continue  # it comes back in a later batch
             if work.change == "skip":
-                self._skip(work.file.path, work.reason)
+                self.skip(work.where, work.reason)
             elif work.change in ("touch", "same"):
-                self._count_same(work.file.path)
+                self.count_same(work.file.path)
             elif work.file.path in moved_paths:
                 self.report.moved += 1
             elif work.is_known:
@@ -349,13 +367,13 @@ class Adder:
             self.report.compared += work.verifies and work.change != "skip"
             if work.change != "skip":
                 notes = dict.fromkeys(work.notes)  # a reader may come by a place twice
-                self.report.notes.extend(Note(work.file.path, text) for text in notes)
+                self.report.notes.extend(Note(work.where, text) for text in notes)
             if work.change == "embed" and (journal := self._journal(work.file.content_hash)):
                 journal.remove()
-        self._advance(len(batch) - len(stale))
+        self.advance(len(batch) - len(stale))
         return stale
 
-    def _count_same(self, path: str) -> None:
+    def count_same(self, path: str) -> None:
         """Count a file whose content is what is stored under its path, by now."""
         if path not in self.renamed:
             self.report.unchanged += 1
@@ -364,10 +382,10 @@ class Adder:
         else:
             self.report.moved += 1
 
-    def _skip(self, path: str, reason: str) -> None:
+    def skip(self, path: str, reason: str) -> None:
         self.report.skipped.append(Skipped(path, reason))
 
-    def _advance(self, count: int) -> None:
+    def advance(self, count: int) -> None:
         self.done += count
         if self.progress is not None:
             self.progress(self.done, self.total)

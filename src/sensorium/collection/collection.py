@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from sensorium.collection.question import Question, question_of
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import Hit, Labelled, Results, Segments
 from sensorium.collection.store import Store
+from sensorium.data.dataset_rows import data_sets_among
 from sensorium.data.files import sources_of
 from sensorium.encoders import Encoder
 from sensorium.encoders.registry import load_ready
@@ -85,6 +87,8 @@ class Collection(Holding):
         self,
         *sources: Any,
         metadata: dict[str, Any] | None = None,
+        columns: Mapping[str, str] | None = None,
+        keep: str | os.PathLike[str] | None = None,
         speech: bool | str = False,
         ocr: bool = False,
         detect: bool | str = False,
@@ -103,10 +107,17 @@ class Collection(Holding):
         ----------
         *sources : str, Path, list, DataFrame, Dataset or media of a file
             Files, folders, globs, and manifests (``.csv`` with a header, ``.jsonl``) that have a
-            ``path`` column; their other columns become metadata. Lists and columns of these, and
-            tables in memory (pandas, Polars, Arrow, Hugging Face, dicts) with such a column.
+            ``path`` column; their other columns become metadata. Lists and columns of these. Data
+            sets (Hugging Face, pandas, Polars, Arrow, torch, dicts), read row by row, with columns
+            of media, such a column, or texts (docs/datasets.md).
         metadata : dict, optional
-            JSON values for every file named here; manifests overrule it.
+            JSON values for every file and row named here; manifests and rows overrule it.
+        columns : mapping of str to str, optional
+            What columns of data sets are, where it is not seen from them: "image", "audio",
+            "video", "mesh", "document", "text", "metadata", "key", "rate" or "none".
+        keep : str or Path, optional
+            A folder in which media of rows that are no files are written as such: without, their
+            vectors and texts are kept, and nothing to look at.
         speech : bool or str
             Whether what is said in recordings and videos is transcribed, so that it can be found
             by words and by meaning, with its time. A text names the model: a size of Whisper
@@ -132,8 +143,9 @@ class Collection(Holding):
         SpaceMismatchError, UsageError
             When the collection has been re-embedded for another encoder; for no sources.
         """
-        named = sources_of(sources)
-        if not named:
+        others, data_sets = data_sets_among(sources)
+        named = sources_of(others)
+        if not named and not data_sets:
             raise UsageError("name at least one file, folder, glob or manifest to add")
         if batch_size < 1:
             raise UsageError(f"batch_size is at least 1, got {batch_size}")
@@ -142,6 +154,8 @@ class Collection(Holding):
             self._store, encoder, named,
             encoder_name=self._own.name, metadata=metadata, batch_size=batch_size, verify=verify,
             progress=progress, extraction=extraction_of(speech, ocr, detect), stop=stop,
+            data_sets=data_sets, columns=columns,
+            keep=None if keep is None else Path(keep).expanduser(),
         )  # fmt: skip
         keep_codes(self.path, encoder.space)
         return report

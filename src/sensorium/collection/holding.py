@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from sensorium.collection.items import find, info_of, items_of, stored_items
 from sensorium.collection.kinds import Ids
 from sensorium.collection.results import CollectionInfo, Item
 from sensorium.collection.store import Store
 from sensorium.data.files import is_gone
-from sensorium.media.segments import Span
+from sensorium.media.segments import Media, Span
+
+if TYPE_CHECKING:
+    from sensorium.collection.as_torch import TorchRows
 
 Target = int | str | os.PathLike[str]
 
@@ -74,6 +77,92 @@ class Holding:
     def info(self) -> CollectionInfo:
         """Facts about the collection; loads no encoder."""
         return info_of(self._store)
+
+    def to_dataset(
+        self,
+        where: str | None = None,
+        *,
+        columns: Iterable[str] | None = None,
+        media: Literal["path", "bytes"] | None = None,
+        streaming: bool = False,
+    ) -> Any:
+        """The collection as a data set of Hugging Face, a row for each vector.
+
+        Parameters
+        ----------
+        where : str, optional
+            Only items for which this holds.
+        columns : iterable of str, optional
+            Names of metadata; without, all of it.
+        media : {"path", "bytes"}, optional
+            Whether there are columns ``image``, ``audio`` and ``video``, with the paths of files or
+            with what is in them. What was no file has none.
+        streaming : bool
+            Whether rows are read when they are asked for, as an ``IterableDataset``; else all of
+            them are in memory.
+
+        Returns
+        -------
+        datasets.Dataset or datasets.IterableDataset
+            ``id`` and ``path`` of the item, its ``modality``, ``start`` and ``stop`` of the segment
+            (seconds, characters), its ``text``, ``vector`` (float32, a list of fixed size), and the
+            metadata: values of one type are of that type, others, and nested ones, JSON text.
+
+        Raises
+        ------
+        CollectionError, UsageError, MissingExtraError
+            When nothing was ever added; for a name that no metadata has; without the extra
+            ``datasets``.
+        """
+        from sensorium.collection.as_datasets import to_dataset
+
+        return to_dataset(self._store, self._allowed(where), columns, media, streaming)
+
+    def to_pandas(self, where: str | None = None, *, columns: Iterable[str] | None = None) -> Any:
+        """The collection as a ``pandas.DataFrame``; columns and errors as of `to_dataset`.
+
+        Vectors are arrays in a column of objects; what is missing is NA, NaN or None.
+        """
+        from sensorium.collection.as_datasets import to_pandas
+
+        return to_pandas(self._store, self._allowed(where), columns)
+
+    def to_torch(
+        self,
+        where: str | None = None,
+        *,
+        columns: Iterable[str] = (),
+        transform: Callable[[Media], Any] | None = None,
+    ) -> TorchRows:
+        """The collection as a data set of torch, by number, an element for each vector.
+
+        Elements are dicts: ``vector`` (float32 tensor), ``id``, ``path``, ``modality``, metadata
+        (`columns`), and, with a `transform`, ``media``: what that makes of the file, which it gets
+        as a `sensorium.media.Image` (``.load()`` decodes) or another one. A `DataLoader` makes
+        batches of them, with any number of workers, each of which opens the collection. A missing
+        number is NaN, a missing text empty; lists and nested values are JSON text.
+
+        Raises
+        ------
+        CollectionError, UsageError, MissingExtraError
+            As `to_dataset`; the extra is ``hub``. Elements raise `MediaError` for files that cannot
+            be read.
+        """
+        from sensorium.collection.as_torch import to_torch
+
+        return to_torch(self._store, self._allowed(where), columns, transform)
+
+    def to_tf(self, where: str | None = None, *, columns: Iterable[str] = ()) -> Any:
+        """The collection as a ``tf.data.Dataset``: elements as of `to_torch`, without media.
+
+        Raises
+        ------
+        CollectionError, UsageError, MissingExtraError
+            As `to_dataset`; the extra is ``tensorflow``.
+        """
+        from sensorium.collection.as_datasets import to_tf
+
+        return to_tf(self._store, self._allowed(where), columns)
 
     def delete(self, *targets: Target | Item, where: str | None = None) -> int:
         """Forget items, given by ids, paths and hits, and those for which `where` holds.

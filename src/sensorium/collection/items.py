@@ -30,7 +30,9 @@ def find(store: Store, target: int | str | os.PathLike[str] | Item) -> Item | No
             path.encode("utf-8")
         except UnicodeEncodeError:  # such a file is never added
             return None
-        stored = store.items([path]).get(path)
+        given = os.fspath(key)  # of what never was a file, the key itself
+        found = store.items([path, given])
+        stored = found.get(path) or found.get(given)
     return Item(**item_fields(stored)) if stored else None
 
 

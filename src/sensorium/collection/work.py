@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensorium.collection.rows import FileState
@@ -14,7 +15,7 @@ from sensorium.encoders.base import FeatureExtractor
 from sensorium.encoders.pipeline import PreparedSegment, Read
 from sensorium.encoders.reading import NOTHING, Extraction, read_segments, segments_of
 from sensorium.errors import MediaError, MissingExtraError
-from sensorium.media import Image, Modality, as_media, open_media
+from sensorium.media import Image, Media, Modality, as_media, open_media
 from sensorium.media.sources import hash_file, read_file
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Prepared = Generator[PreparedSegment, None, None]
 
 @dataclass(frozen=True)
 class Work:
-    """A file on its way through the pipeline."""
+    """A file, or media of a data set's row, on its way through the pipeline."""
 
     candidate: Candidate
     file: FileState
@@ -45,6 +46,12 @@ class Work:
     modality: str = Modality.IMAGE
     notes: Sequence[str] = ()  # what could not be used; grows while segments are read
     extracted: Sequence[str] = ()  # what had read words out of it when it was stored
+    media: Media | None = None  # of a row, whose content is in `file`: there is no file
+
+    @property
+    def where(self) -> str:
+        """What reports call it."""
+        return self.candidate.where or self.file.path
 
 
 def read_work(
@@ -76,22 +83,20 @@ def read_work(
     if work.change:
         return Read(work)
     try:
-        path = work.candidate.path
-        media = open_media(path) if content is None else as_media(content)
-        if content is None and isinstance(media, Image):
-            content = read_file(path)
-            media = Image.from_encoded(content, path)
-        content_hash = hash_file(path) if content is None else hashlib.sha256(content).digest()
-        file = replace(work.file, content_hash=content_hash)
-        if work.is_known and work.file.content_hash == content_hash:
-            return Read(replace(work, file=file, change=work.if_equal))
+        file = work.file
+        if work.media is not None:
+            media = work.media
+        else:
+            media, content_hash = _opened(work.candidate.path, content)
+            file = replace(file, content_hash=content_hash)
+            if work.is_known and work.file.content_hash == content_hash:
+                return Read(replace(work, file=file, change=work.if_equal))
         if work.reuse and (known := reused(replace(work, file=file))) is not None:
             return Read(known)
         properties = storable(media.metadata())
+        journal = journal_of(file.content_hash)
         segments = guarded(
-            segments_of(
-                encoder, media, extraction, journal=journal_of(content_hash), said=properties
-            )
+            segments_of(encoder, media, extraction, journal=journal, said=properties)
         )
         found = replace(
             work, file=file, change="embed", properties=properties, modality=media.modality,
@@ -106,3 +111,12 @@ def read_work(
         return replace(found, change="stop" if reason == STOPPED else "skip", reason=reason)
 
     return read_segments(found, media, segments, failed)
+
+
+def _opened(path: Path, content: bytes | None) -> tuple[Media, bytes]:
+    """The media of a file, by its path or by what is in it, and the hash of that."""
+    media = open_media(path) if content is None else as_media(content)
+    if content is None and isinstance(media, Image):
+        content = read_file(path)
+        media = Image.from_encoded(content, path)
+    return media, hash_file(path) if content is None else hashlib.sha256(content).digest()

@@ -34,12 +34,14 @@ class Candidate:
     """A file to be indexed, what a manifest says of it, and whether it was named by itself.
 
     `emptied` are names of `metadata` whose cells are empty: what is stored under them is to go.
+    `where` is what reports call it: "" for its path.
     """
 
     path: Path
     metadata: dict[str, Any] = field(default_factory=dict)
     named: bool = field(default=False, compare=False)
     emptied: frozenset[str] = field(default=frozenset(), compare=False)
+    where: str = field(default="", compare=False)
 
     def adding_to(self, before: Candidate) -> Candidate:
         """The same with what was said of it before, which counts where nothing is said now."""
@@ -177,7 +179,7 @@ def find_files(sources: Iterable[Source]) -> Iterator[Found]:
     """
     for number, source in enumerate(sources):
         if isinstance(source, Mapping):
-            yield _row_in_memory(number, source)
+            yield row_in_memory(number, source)
             continue
         text = os.fspath(source)
         if is_url(text):
@@ -422,7 +424,8 @@ def _manifest(path: Path) -> Iterator[Found]:
         yield Skipped(str(path), f"manifest cannot be read ({error})")
 
 
-def _row_in_memory(number: int, row: Mapping[str, Any]) -> Found:
+def row_in_memory(number: int, row: Mapping[str, Any]) -> Found:
+    """The file that a row of a table in memory names, its path relative to the working folder."""
     where = f"row {number}"
     known: dict[str, Any] = {n: EMPTIED if value is None else value for n, value in row.items()}
     named = first_column(merged({}, known), PATH_COLUMNS)

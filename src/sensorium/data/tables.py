@@ -42,6 +42,9 @@ TEXT_COLUMNS = ("text", "sentence", "caption", "title")
 LABEL_COLUMNS = ("label", "class", "category")
 """Names of the column that holds an example's class, in the order they are looked for."""
 
+RATE_COLUMNS = ("sampling_rate", "sample_rate", "rate")
+"""Names of the column that holds the samples a second of an array of sound."""
+
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", *JSON_SUFFIXES})
 

@@ -102,6 +102,19 @@ class Audio(EncodedFile):
         return sound
 
     @property
+    def given(self) -> tuple[Samples, int]:
+        """Samples that somebody gave, shape (n,), one channel, and their rate.
+
+        Raises
+        ------
+        MediaError
+            When it is a file.
+        """
+        if self._samples is None or self._rate is None:
+            raise MediaError("is a file, whose samples `blocks` decodes", self.name)
+        return self._samples, self._rate
+
+    @property
     def duration(self) -> float:
         """Seconds until the sound ends, counted from where the file begins to be seen or heard."""
         if self.span is not None:
