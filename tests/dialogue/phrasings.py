@@ -86,7 +86,7 @@ def _read(text: str) -> Iterator[Phrasing]:
         said, told = line.split(" | ", 1)
         given = re.match(r"\[(\d)\] (?=.)", said)
         wanted = tuple(
-            tuple(_plan(part.strip()) for part in way.split(" && ")) for way in told.split(" || ")
+            tuple(plan_of(part.strip()) for part in way.split(" && ")) for way in told.split(" || ")
         )
         yield Phrasing(
             said[given.end() :] if given else said, int(given[1]) if given else 0, wanted,
@@ -95,7 +95,8 @@ def _read(text: str) -> Iterator[Phrasing]:
         number += 1
 
 
-def _plan(told: str) -> dict[str, Any]:
+def plan_of(told: str) -> dict[str, Any]:
+    """The parts of a plan as a line tells it; see above."""
     intent, *rest = (part.strip() for part in told.split(";"))
     plan: dict[str, Any] = {"intent": intent}
     for part in rest:
@@ -174,4 +175,6 @@ def _fits(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
         wanted = {name: value for name, value in wanted.items() if name != "m"}
     # To go on from the plan before changes nothing where the items are named.
     is_same_either_way = "r" in wanted or wanted["intent"] not in SEARCHES
+    if wanted["intent"] not in (*SEARCHES, "pick"):
+        wanted = {name: value for name, value in wanted.items() if name != "go"}
     return found == wanted or (is_same_either_way and found == {**wanted, "go": True})

@@ -19,6 +19,7 @@ from sensorium.dialogue.joining import joined
 from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.tools.toolbox import Toolbox
 from sensorium.dialogue.turns import Reply, Turn
+from sensorium.dialogue.understanding.learned.reader import reader
 from sensorium.dialogue.understanding.references import each_request
 from sensorium.dialogue.understanding.requests import understand_all
 from sensorium.dialogue.with_model import WithModel
@@ -116,8 +117,9 @@ class Dialogue:
         said, media = _parted(parts)
         language = self.language or language_of(said, self._last_language())
         plans = understand_all(
-            said, language_of(said, language), datetime.date.today(), given=len(media)
-        )
+            said, language_of(said, language), datetime.date.today(), given=len(media),
+            before=self.turns[-1].said if self.turns else "", reader=reader(),
+        )  # fmt: skip
         is_label = any(plan.intent == "label" for plan in plans)
         if is_label and not self.may_judge:
             raise UsageError("what is right or wrong is not remembered here: you may only read")

@@ -53,11 +53,11 @@ def require_whole(path: Path) -> None:
         )
 
 
-def _leads_elsewhere(file: mmap.mmap, place: int, stop: int, kind: str, depth: int) -> bool:
+def _leads_elsewhere(file: bytes | mmap.mmap, place: int, stop: int, kind: str, depth: int) -> bool:
     """Whether a message holds a tensor that is kept elsewhere."""
     if depth > MAX_DEPTH:
         raise ValueError("graphs are nested too deeply")
-    for number, start, end in _fields(file, place, stop):
+    for number, start, end in fields_of(file, place, stop):
         inner = _WAYS[kind].get(number)
         if inner == "entry" or (
             inner is not None and _leads_elsewhere(file, start, end, inner, depth + 1)
@@ -66,7 +66,7 @@ def _leads_elsewhere(file: mmap.mmap, place: int, stop: int, kind: str, depth: i
     return False
 
 
-def _fields(file: mmap.mmap, place: int, stop: int) -> Iterator[tuple[int, int, int]]:
+def fields_of(file: bytes | mmap.mmap, place: int, stop: int) -> Iterator[tuple[int, int, int]]:
     """Numbers, beginnings and ends of fields that hold messages, texts or bytes."""
     while place < stop:
         tag, place = _number(file, place, stop)
@@ -85,7 +85,7 @@ def _fields(file: mmap.mmap, place: int, stop: int) -> Iterator[tuple[int, int, 
             raise ValueError(f"no field is of form {form}")
 
 
-def _number(file: mmap.mmap, place: int, stop: int) -> tuple[int, int]:
+def _number(file: bytes | mmap.mmap, place: int, stop: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if place >= stop:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import datetime
 import re
+from types import ModuleType
 
 from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.understanding import chinese, english
+from sensorium.dialogue.understanding.choosing import chosen
+from sensorium.dialogue.understanding.learned.decoding import plan_of
+from sensorium.dialogue.understanding.learned.reader import Reader
+from sensorium.dialogue.understanding.learned.units import units
 
 MOST = 3
 """Requests of one turn that are answered one by one."""
@@ -55,7 +60,14 @@ _CHINESE_JOINTS = re.compile(
 
 
 def understand_all(
-    said: str, language: str, today: datetime.date, *, given: int = 0
+    said: str,
+    language: str,
+    today: datetime.date,
+    *,
+    given: int = 0,
+    before: str = "",
+    reader: Reader | None = None,
+    alone: bool = False,
 ) -> tuple[Plan, ...]:
     """A plan for each request of a turn, at least one.
 
@@ -66,10 +78,35 @@ def understand_all(
     today : date
     given : int
         Media that came with it.
+    before : str
+        The turn before; empty where there is none.
+    reader : Reader, optional
+        What has learned what requests mean; None takes the rules alone.
+    alone : bool
+        Whether the reader's plan holds always, to measure it.
     """
     module = chinese if language == "zh" else english
     whole = module.understand(said, today, given=given)
     parts = _chinese_parts(said) if language == "zh" else _english_parts(said)
+    plans = _each(parts, whole, module, today, given)
+    if reader is None or not units(said):
+        return plans
+    texts = [said] if len(plans) == 1 else [part for part in parts if units(part)]
+    if len(texts) != len(plans):
+        return plans
+    found = []
+    for ruled, text in zip(plans, texts, strict=True):
+        read, told = reader.read(text, ruled, before, given)
+        learned = plan_of(told, text, read.units, language, today, ruled, given)
+        found.append(learned if alone else chosen(ruled, learned, told, language))
+        before = text
+    return tuple(found)
+
+
+def _each(
+    parts: list[str], whole: Plan, module: ModuleType, today: datetime.date, given: int
+) -> tuple[Plan, ...]:
+    """The rules' plans of the parts of a turn, or that of the whole."""
     if not 1 < len(parts) <= MOST or whole.intent in ("label", "holds"):
         return (whole,)
     plans = [module.understand(part, today, given=given) for part in parts]

@@ -1,0 +1,1 @@
+"""The recipe that learns what requests mean: `python -m recipes.requests`."""
