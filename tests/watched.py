@@ -34,7 +34,7 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def telemetry() -> list[str]:
-    return sorted(name for name in sys.modules if name.split(".")[0] in TELEMETRY)
+    return sorted(name for name in [*sys.modules] if name.split(".")[0] in TELEMETRY)
 
 
 def run(job: list[str] | str) -> int:

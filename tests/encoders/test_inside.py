@@ -44,7 +44,7 @@ def test_files_of_an_encoder_are_beside_it(folder: Path, key: str, name: str) ->
         load_encoder(folder)
 
 
-@pytest.mark.parametrize("name", ["image.xml", "image.pdmodel", "image.tflite", "image.pb"])
+@pytest.mark.parametrize("name", ["image.xml", "image.pdmodel", "image.pb"])
 def test_a_tower_is_onnx(folder: Path, name: str) -> None:
     """Runtimes read other formats, too, by the suffix."""
     (folder / "image.onnx").rename(folder / name)

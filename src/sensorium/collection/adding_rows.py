@@ -64,17 +64,30 @@ class _RowAdding:
         self.adder = adder
         self.named: set[int] = set()  # files of this run, by the hash of their path
         self.later: dict[Path, Candidate] = {}  # those that further rows name
+        self.broken: Exception | None = None  # what ended a data set before its end
 
     def add(self, rows: Iterable[Sequence[Entry]], total: int | None) -> None:
         adder = self.adder
         adder.total += total or 0
-        stale = adder.embed(self._work(rows, counted=total is not None))
+        stale = adder.embed(self._work(self._while_they_come(rows), counted=total is not None))
         if self.later and not adder.report.stopped:
             # What further rows say is merged into what is stored by now.
             stale += adder.embed(adder.work(self.later.values()))
             self.later = {}
         if stale:
             adder.embed(self._again(stale))
+        if self.broken is not None:
+            raise self.broken
+
+    def _while_they_come(self, rows: Iterable[Sequence[Entry]]) -> Iterator[Sequence[Entry]]:
+        """Rows, up to where the data set breaks off: what came before is stored, then it is told.
+
+        Raised right here, the error would overtake rows that threads are still decoding.
+        """
+        try:
+            yield from rows
+        except Exception as error:
+            self.broken = error
 
     def _again(self, stale: Iterable[Work]) -> Iterator[Work]:
         """What others were to be copies of vanished meanwhile: embed them after all."""

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
-from sensorium.data.tables import RATE_COLUMNS
+from sensorium.data.tables import PATH_COLUMN, RATE_COLUMNS
 from sensorium.errors import UsageError
 from sensorium.media.decoding import described
 from sensorium.media.given import is_encoded_media
 
 ROWS_READ = 256
 """Rows of a frame or an Arrow table that are plain Python values at a time."""
+
+PLAIN = (str, int, float, bool)
+"""Types of cells of a manifest in memory."""
 
 TRIED = 16
 """Rows that are looked at for what columns hold: of each column the first cell with a value."""
@@ -102,6 +105,23 @@ def row_sources(value: Any) -> list[RowSource] | None:
     return None
 
 
+def _names_files(rows: Any) -> bool:
+    """Whether rows are a manifest in memory: files by path, and plain values that say of them.
+
+    Such rows are files like any other, added in the place where they were named.
+    """
+    return (
+        type(rows) in (list, tuple)
+        and bool(rows)
+        and all(isinstance(row, Mapping) and isinstance(row.get(PATH_COLUMN), str) for row in rows)
+        and all(_is_plain(cell) for row in rows for cell in row.values())
+    )
+
+
+def _is_plain(cell: Any) -> bool:
+    return cell is None or (type(cell) in PLAIN and cell == cell)  # no NaN
+
+
 def data_sets_among(given: Iterable[Any]) -> tuple[list[Any], list[RowSource]]:
     """Tell data sets from files and what else a caller gave; generators of rows are data sets.
 
@@ -120,6 +140,8 @@ def data_sets_among(given: Iterable[Any]) -> tuple[list[Any], list[RowSource]]:
                 found.append(_sampled(type(value).__name__, _once(whole), None, None))
             else:
                 others.append(whole)
+        elif _names_files(value):
+            others += value
         elif (sources := row_sources(value)) is not None:
             found += sources
         elif type(value) in (list, tuple):

@@ -190,7 +190,7 @@ def load_runtime(
     make = OpenVINORuntime if kind == "openvino" else ONNXRuntime
     loaded: Runtime
     try:
-        key = (kind, hash_files([model]), precision, runs, int8)
+        key = (kind, hash_files([model]), precision, runs, int8, processors())
         held = _HELD.get(key)
         if held is not None:
             loaded = held
