@@ -76,7 +76,11 @@ def open_hit(page: Any, place: int) -> None:
 
 
 def enter(page: Any, room: str) -> None:
-    """Enter the map, the classes, the duplicates or the grid."""
+    """Enter the map, the classes, the duplicates or the grid; which are there when items are."""
+    page.wait_for_function(
+        "room => document.querySelector(`[name=room][value=${room}]`)?.parentElement.offsetParent",
+        arg=room,
+    )
     page.check(f"[name=room][value={room}]", force=True)
 
 
