@@ -166,6 +166,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "speak": ["speak", "A cat.", "--out", folder / "said.wav"],
         "transcribe": ["transcribe", folder / "said.wav"],
         "models": ["models"],
+        "plan": ["plan", "--rows", "1e6", "--seconds", "0.01"],
         "help": ["--help"],
     }  # fmt: skip
     return {name: [str(word) for word in line] for name, line in lines.items()}

@@ -33,6 +33,7 @@ HOMES = {
     "export": ("bulk", "export", KEEPING),
     "models": ("models", "models", MODELS),
     "evaluate": ("evaluate", "evaluate", MODELS),
+    "plan": ("plan", "plan", MODELS),
     "serve": ("serve", "serve", SERVING),
     "mcp": ("serve", "mcp", SERVING),
 }

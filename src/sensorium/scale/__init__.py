@@ -8,9 +8,10 @@ from sensorium.lazy import lazily
 
 if TYPE_CHECKING:
     from sensorium.scale.indexing import index as index
+    from sensorium.scale.planning import plan as plan
 
 # Each process on a cluster imports what it needs, and Ray starts several.
-_HOMES = {"index": "sensorium.scale.indexing"}
+_HOMES = {"index": "sensorium.scale.indexing", "plan": "sensorium.scale.planning"}
 
 __all__ = [*_HOMES]
 
