@@ -34,28 +34,10 @@ FOLDER = Path(__file__).parent / "requests"
 HELD_OUT = 3
 """Every third line is not looked at when words and rules are chosen."""
 
-SMALL = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "with",
-        "in",
-        "on",
-        "at",
-        "and",
-        "from",
-        "for",
-        "to",
-        "is",
-        "are",
-        "was",
-        "that",
-        "which",
-        "by",
-    ]
-)
+SMALL = frozenset((
+    "a", "an", "the", "of", "with", "in", "on", "at", "and", "from", "for", "to", "is",
+    "are", "was", "that", "which", "by",
+))  # fmt: skip
 
 SEARCHES = ("find", "count")
 

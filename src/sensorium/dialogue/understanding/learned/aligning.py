@@ -9,38 +9,10 @@ from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.understanding.learned.labels import HEADS, TAGS
 from sensorium.dialogue.understanding.learned.units import Unit, units
 
-SMALL = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "with",
-        "in",
-        "on",
-        "at",
-        "and",
-        "from",
-        "for",
-        "to",
-        "is",
-        "are",
-        "was",
-        "that",
-        "which",
-        "by",
-        "的",
-        "在",
-        "有",
-        "拍",
-        "-",
-        "'",
-        "’",
-        ",",
-        ".",
-        "、",
-    ]
-)
+SMALL = frozenset((
+    "a", "an", "the", "of", "with", "in", "on", "at", "and", "from", "for", "to", "is",
+    "are", "was", "that", "which", "by", "的", "在", "有", "拍", "-", "'", "’", ",", ".", "、",
+))  # fmt: skip
 """What may stand between the words of a span and belong to it."""
 
 
