@@ -197,7 +197,7 @@ def estimated(points: Sequence[Point], rows: int, dimension: int) -> dict[str, f
     wider = dimension / points[0].dimension
     found = {}
     for name in LINES:
-        # Of what each size has beside the smallest: bytes an item, and those that are always there.
+        # Weighed so that each size counts by its relative error: the largest would be all else.
         values = np.array([getattr(point, name) for point in points])
         slope, always = np.polyfit(sizes, values, 1, w=1 / values)
         found[name] = max(float(always), 0.0) + float(slope) * rows * wider
