@@ -76,11 +76,6 @@ def test_what_is_recorded_is_seen(tmp_path: Path) -> None:
     assert kept_keys(tmp_path) == ["a key is in leak"]
 
 
-def test_every_command_is_counted(tmp_path: Path) -> None:
-    make_data(tmp_path)
-    assert 2 * len(lines(tmp_path, None)) == COUNT
-
-
 @pytest.mark.slow
 def test_all_commands(tmp_path: Path) -> None:
     for library in ("torch", "transformers", "sentence_transformers", "sacrebleu", "scipy"):

@@ -27,9 +27,6 @@ import numpy as np
 
 from tests.campaigns.tally import Tally
 
-COUNT = 90
-"""Commands, with local encoders and with a server."""
-
 KEY = "canary-4f1d2c"
 KEYS = (
     "OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN",
@@ -172,6 +169,10 @@ def lines(folder: Path, server: str | None) -> dict[str, list[str]]:
             words = [replaced.get(word, word) for word in words]
         found[name] = words
     return found
+
+
+COUNT = 2 * len(lines(Path(), None))
+"""Commands, with local encoders and with a server."""
 
 
 def run(folder: Path, line: list[str], server: Server, listener: Listener) -> list[str]:
