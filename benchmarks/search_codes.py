@@ -19,6 +19,7 @@ from benchmarks.measuring import in_turns
 from benchmarks.rows import Row
 from benchmarks.search_data import K, Queries, Rows, Vectors, least_cosines, recall
 from benchmarks.search_timing import single_queries
+from sensorium.index.codes import Coder
 from sensorium.index.coding import HashCoder
 from sensorium.index.hash import HashIndex
 from sensorium.index.refining import threads_for
@@ -29,6 +30,9 @@ BITS = 256
 
 RERANK = 500
 
+TRAINED_ROWS = 20_000
+"""Vectors of a modality that heads are trained on."""
+
 PROBES = 32
 """Lists that are looked into, as `HashIndex` does."""
 
@@ -36,7 +40,7 @@ Codes = npt.NDArray[np.uint8]
 Search = Callable[[Vectors, str], Rows]
 """Takes queries of shape (q, d), and their modality."""
 
-Build = Callable[[Vectors, Codes, HashCoder, Path], Search]
+Build = Callable[[Vectors, Codes, Coder, Path], Search]
 """Takes vectors, their codes, what coded them, and the folder that files go to."""
 
 
@@ -44,6 +48,8 @@ def measure_codes(
     vectors: Vectors, groups: Mapping[str, Queries], console: Console
 ) -> Iterator[Row]:
     """The same codes in every system; queries arrive as vectors and are coded by the same coder.
+
+    Codes are those of ITQ, and where torch is there, those that were trained on the vectors.
 
     Parameters
     ----------
@@ -55,9 +61,35 @@ def measure_codes(
     """
     bits = min(BITS, vectors.shape[1] // 8 * 8)
     tuning = {name: group.tuning for name, group in groups.items()}
-    coder = HashCoder.fit({**tuning, "image": vectors}, bits=bits, method="itq")
-    codes = coder.encode(vectors, "image")
     about = f"{len(vectors):,} codes of {bits} bits"
+    coder = HashCoder.fit({**tuning, "image": vectors}, bits=bits, method="itq")
+    yield from _measure_coded(about, vectors, coder, groups, console)
+    if find_spec("torch") is None:
+        console.print("[yellow]skipped:[/] trained codes: torch is not installed")
+        return
+    trained = _trained({**tuning, "image": vectors}, bits)
+    yield from _measure_coded(f"{about}, trained", vectors, trained, groups, console)
+
+
+def _trained(vectors: Mapping[str, Vectors], bits: int) -> Coder:
+    """Hashing heads for vectors of each modality, without pairs of any."""
+    from sensorium.training.hash import LENGTHS, HashingSettings, train_hash
+    from sensorium.training.hash_data import HashingData
+
+    rng = np.random.default_rng(0)
+    some = {name: rows[rng.permutation(len(rows))[:TRAINED_ROWS]] for name, rows in vectors.items()}
+    lengths = (*(length for length in LENGTHS if length < bits), bits)
+    return train_hash(HashingData.of(some), HashingSettings(lengths=lengths)).coder
+
+
+def _measure_coded(
+    about: str,
+    vectors: Vectors,
+    coder: Coder,
+    groups: Mapping[str, Queries],
+    console: Console,
+) -> Iterator[Row]:
+    codes = coder.encode(vectors, "image")
     searches: dict[str, Search] = {}
     for system, build in SYSTEMS.items():
         if system.startswith("usearch") and find_spec("usearch") is None:
@@ -85,7 +117,7 @@ def _measure(
     searches: Mapping[str, Search],
     vectors: Vectors,
     codes: Codes,
-    coder: HashCoder,
+    coder: Coder,
     group: Queries,
     modality: str,
 ) -> Iterator[Row]:
@@ -133,7 +165,7 @@ def _hamming_recall(
     return right / (min(K, len(codes)) * len(asked))
 
 
-def _faiss_flat(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
+def _faiss_flat(vectors: Vectors, codes: Codes, coder: Coder, folder: Path) -> Search:
     import faiss
 
     index = faiss.IndexBinaryFlat(codes.shape[1] * 8)
@@ -148,7 +180,7 @@ def _faiss_flat(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) 
     return search
 
 
-def _faiss_lists(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
+def _faiss_lists(vectors: Vectors, codes: Codes, coder: Coder, folder: Path) -> Search:
     """As `HashIndex` builds and asks its lists."""
     import faiss
 
@@ -170,7 +202,7 @@ def _faiss_lists(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path)
     return search
 
 
-def _usearch(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
+def _usearch(vectors: Vectors, codes: Codes, coder: Coder, folder: Path) -> Search:
     index: Any = import_module("usearch.index").Index(
         ndim=codes.shape[1] * 8, metric="hamming", dtype="b1"
     )
@@ -185,7 +217,7 @@ def _usearch(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> 
 
 
 def _ours(**parameters: Any) -> Build:
-    def build(vectors: Vectors, codes: Codes, coder: HashCoder, folder: Path) -> Search:
+    def build(vectors: Vectors, codes: Codes, coder: Coder, folder: Path) -> Search:
         index = HashIndex.build(vectors, coder=coder, **parameters)
         index.save(folder)
         return lambda queries, modality: index.search(queries, K, modality=modality).rows

@@ -33,6 +33,9 @@ COPIED_SHARE = 0.2
 """With a smaller share of rows allowed by a filter, their codes are copied out and compared: FAISS
 asks its selector about every row, which takes longer than comparing it."""
 
+ROW_BITS = 48
+"""Of a number that holds a distance and a row."""
+
 QUANTISED_ROWS = 16_384
 """Vectors that are quantised at a time; bounds the memory for very many."""
 
@@ -121,6 +124,7 @@ class HashIndex:
         size = codes.ntotal * codes.code_size
         view = faiss.rev_swig_ptr(codes.xb.data(), size) if size else np.empty(0, np.uint8)
         self._codes: Codes = view.reshape(codes.ntotal, codes.code_size)
+        self._estimates = np.cos(np.pi / coder.bits * np.arange(coder.bits + 1)).astype(np.float32)
         self.rerank = rerank
         self.probes = probes
 
@@ -226,10 +230,6 @@ class HashIndex:
         """
         rerank = self.rerank if rerank is None else rerank
         codes = self.coder.encode(queries, modality)
-        found = Neighbours(
-            np.full((len(queries), k), -1, np.int64),
-            np.full((len(queries), k), -np.inf, np.float32),
-        )
         if rerank and self._copies is None:
             raise UsageError(
                 f"{rerank} candidates cannot be ranked: this index keeps codes alone; "
@@ -237,11 +237,15 @@ class HashIndex:
             )
         with threads_for(queries):
             distances, candidates = self._nearest(codes, max(k, rerank), allowed)
+        if not rerank and candidates.shape[1] == k:  # all are there
+            return Neighbours(candidates, self._estimates[distances])
+        found = Neighbours(
+            np.full((len(queries), k), -1, np.int64),
+            np.full((len(queries), k), -np.inf, np.float32),
+        )
         if not rerank:
-            width = min(k, candidates.shape[1])
-            found.rows[:, :width] = candidates
-            estimates = np.cos(np.pi * distances / self.coder.bits)
-            found.scores[:, :width] = np.where(candidates < 0, -np.inf, estimates)
+            found.rows[:, : candidates.shape[1]] = candidates
+            found.scores[:, : candidates.shape[1]] = self._estimates[distances]
             return found
         assert self._copies is not None
         for number, query in enumerate(np.asarray(queries, np.float32)):
@@ -309,8 +313,10 @@ class HashIndex:
         short = rows[:, -1] < 0  # the lists had fewer than are wanted
         if short.any():
             distances[short], rows[short] = self._flat.search(codes[short], count)
-        order = np.lexsort((rows, distances))
-        return np.take_along_axis(distances, order, 1), np.take_along_axis(rows, order, 1)
+        # Both in one number: sorted in a third of the time that ordering by two columns takes.
+        both = (distances.astype(np.int64) << ROW_BITS) | rows
+        both.sort(axis=1)
+        return (both >> ROW_BITS).astype(np.int32), both & ((1 << ROW_BITS) - 1)
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""

@@ -60,6 +60,8 @@ class LearnedCoder:
     weights: dict[str, npt.NDArray[np.int32]]
     space: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
+    _exact: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
+    """Weights as they are multiplied: to convert them takes longer than a product with a vector."""
 
     @classmethod
     def of(
@@ -177,7 +179,9 @@ class LearnedCoder:
         if name not in self.weights:
             known = ", ".join(self.weights)
             raise UsageError(f"no head codes {modality} vectors, only {known}; train with some")
-        weights = self.weights[name].astype(np.float64)
+        if name not in self._exact:
+            self._exact[name] = self.weights[name].astype(np.float64)
+        weights = self._exact[name]
         codes = np.empty((len(vectors), self.bits // 8), np.uint8)
         for start in range(0, len(vectors), ENCODED_ROWS):
             part = slice(start, start + ENCODED_ROWS)
