@@ -1,7 +1,7 @@
 """What `duplicates` takes of many pictures: processor time, memory, and how both grow.
 
     python -m benchmarks.many_doubles [--counts 1500,3000] [--photos] [--before CHECKOUT]
-                                      [--copies] [--most SECONDS]
+                                      [--copies] [--most SECONDS] [--keep FOLDER]
 
 Pictures are blocks of random colours, which the model finds alike (their cosines are 0.95 to 0.99),
 though none shows what another one does: the worst there is. With ``--photos`` they are views of
@@ -11,6 +11,9 @@ turns; one that takes longer than ``--most`` is ended, and what it had taken by 
 Rivals that are installed see the same folder: czkawka (its Python package) and imagededup's PHash,
 with the thresholds of `benchmarks.duplicates`; both compare hashes alone. Sensorium's vectors are
 there before, as its collection has them; rivals hash within their time.
+
+With ``--keep`` pictures, collections and figures stay in a folder: a run that was stopped goes on
+there, and what was measured is not measured again.
 """
 
 import argparse
@@ -23,6 +26,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -79,6 +85,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="an earlier build, too")
     parser.add_argument("--copies", action="store_true", help="copies alone, nothing altered")
     parser.add_argument("--most", type=float, default=3600, help="seconds of a process; 3600")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="go on with what is there")
     arguments = parser.parse_args()
     checkouts = {"sensorium": Path(__file__).parents[1]}
     if arguments.before is not None:
@@ -86,32 +93,55 @@ def main() -> None:
     counts = sorted(map(int, arguments.counts.split(",")))
     kind = "views" if arguments.photos else "blocks of random colours"
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+    with _workplace(arguments.keep) as folder:
         make = _views if arguments.photos else _blocks
-        paths = make(folder / "pictures", counts[-1])
-        vectors = _vectors(paths, arguments.photos)
+        paths = make(folder / kind.replace(" ", "-"), counts[-1])
         for count in counts:
-            library = folder / f"{count}.sensorium"
-            with Collection(library, "mini", auto_optimize=False) as collection:
-                collection.add_vectors(vectors[:count], [str(path) for path in paths[:count]])
+            case = f"{count:,} {kind}" + ", copies alone" * arguments.copies
+            library = folder / f"{count}-{kind.replace(' ', '-')}.sensorium"
+            if not (whole := library.with_suffix(".whole")).exists():
+                vectors = _vectors(paths[:count], arguments.photos)
+                with Collection(library, "mini", auto_optimize=False) as collection:
+                    collection.add_vectors(vectors, [str(path) for path in paths[:count]])
+                whole.touch()
             for system, checkout in checkouts.items():
-                case = f"{count:,} {kind}" + ", copies alone" * arguments.copies
                 what = "copies" if arguments.copies else "all"
                 command = [FIND, str(library), what]
-                rows += _found(case, system, command, checkout, arguments.most)
+                rows += _kept(folder, case, system, command, checkout, arguments.most)
             for rival, code in RIVALS.items():
                 if find_spec(rival) is None:
                     print(f"left out: {rival} is not installed", file=sys.stderr)
                     continue
                 some = folder / f"{count}"
+                shutil.rmtree(some, ignore_errors=True)
                 some.mkdir()
                 for path in paths[:count]:
                     (some / path.name).hardlink_to(path)
                 command = [WATCHED + code, str(some)]
-                rows += _found(case, rival, command, folder, arguments.most)
+                rows += _kept(folder, case, rival, command, folder, arguments.most)
                 shutil.rmtree(some)
     print_table(rows)
+
+
+@contextmanager
+def _workplace(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.absolute()
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)
+
+
+def _kept(
+    folder: Path, case: str, system: str, command: list[str], checkout: Path, most: float
+) -> list[Row]:
+    """What was measured there before, or is now."""
+    file = folder / f"{case} {system}.json"
+    if not file.exists():
+        found = _found(case, system, command, checkout, most)
+        file.write_text(json.dumps([asdict(row) for row in found]))
+    return [Row(**row) for row in json.loads(file.read_text())]
 
 
 def _found(case: str, system: str, command: list[str], checkout: Path, most: float) -> list[Row]:
@@ -146,14 +176,26 @@ def _found(case: str, system: str, command: list[str], checkout: Path, most: flo
 
 
 def _blocks(folder: Path, count: int) -> list[Path]:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     paths = []
     for number in range(count):
-        levels = np.random.default_rng(number).integers(256, size=(8, 8, 3), dtype=np.uint8)
         path = folder / f"{number:06}.png"
-        PIL.Image.fromarray(levels.repeat(32, 0).repeat(32, 1)).save(path, compress_level=1)
         paths.append(path)
+        if path.exists():
+            continue
+        levels = np.random.default_rng(number).integers(256, size=(8, 8, 3), dtype=np.uint8)
+        with _whole(path) as unfinished:
+            picture = PIL.Image.fromarray(levels.repeat(32, 0).repeat(32, 1))
+            picture.save(unfinished, "PNG", compress_level=1)
     return paths
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A name to write to, which becomes `path` when all is written."""
+    unfinished = path.with_suffix(".part")
+    yield unfinished
+    unfinished.rename(path)
 
 
 def _views(folder: Path, count: int) -> list[Path]:
@@ -166,14 +208,17 @@ def _views(folder: Path, count: int) -> list[Path]:
         for number, row in enumerate(views.source_rows())
         if row["set"] == "gcompris" and row["style"] == "photo"
     ]
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     paths = []
     for number in range(count):
+        path = folder / f"{number:06}.jpg"
+        paths.append(path)
+        if path.exists():
+            continue
         rng = np.random.default_rng((number // views.PART, number % views.PART))
         pixels, _ = views.draw_view(rng, decoded, photos)
-        path = folder / f"{number:06}.jpg"
-        PIL.Image.fromarray(pixels).save(path, quality=90)
-        paths.append(path)
+        with _whole(path) as unfinished:
+            PIL.Image.fromarray(pixels).save(unfinished, "JPEG", quality=90)
     return paths
 
 

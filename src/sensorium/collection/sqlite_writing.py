@@ -21,7 +21,7 @@ from sensorium.collection.rows import (
 )
 from sensorium.collection.schema import MODALITY_INDEX
 from sensorium.collection.sqlite import Connection
-from sensorium.collection.words.full_text import write_texts, write_words
+from sensorium.collection.words.full_text import put_words, write_texts, write_words
 from sensorium.data.metadata import dump_metadata, merged
 from sensorium.encoders import Space
 from sensorium.media.segments import SegmentRecord
@@ -71,8 +71,9 @@ def write_batch(
             break
         else:
             stale.add(file.path)
+    fields: set[str] = set()
     for copy in copies:
-        removals += _replace(db, copy)
+        removals += _replace(db, copy, fields)
     for (item, old_path), file, metadata in moved:
         # The old path must still be the item's: another process may have found the file
         # elsewhere, under a path that is not ours to take away again.
@@ -87,7 +88,7 @@ def write_batch(
         else:
             stale.add(file.path)
     for new in embedded:
-        removals += _replace(db, new)
+        removals += _replace(db, new, fields)
     if len(db.execute("SELECT name FROM segment_modalities").fetchall()) > 1:
         db.execute(MODALITY_INDEX)
     for target, metadata in described:
@@ -128,27 +129,60 @@ def _rename(
     return replaced, set()
 
 
-def _replace(db: Connection, new: EmbeddedFile) -> bool:
-    """Insert or replace the item of a path; returns whether it had vectors."""
+def _replace(db: Connection, new: EmbeddedFile, fields: set[str]) -> bool:
+    """Insert or replace the item of a path; returns whether it had vectors.
+
+    `fields` are names of values that are known to be written down already.
+    """
     file = new.file
-    replaced = db.execute(
-        "SELECT 1 FROM items WHERE path = ? AND content_hash NOT IN (?, x'')",
-        (file.path, file.content_hash),
+    known = db.execute(
+        "SELECT id, content_hash NOT IN (?, x''), "
+        "EXISTS (SELECT 1 FROM segments WHERE item_id = items.id) FROM items WHERE path = ?",
+        (file.content_hash, file.path),
     ).fetchall()
-    ((item, old),) = db.execute(
-        "INSERT INTO items "
-        "(path, modality, size, mtime_ns, content_hash, added, properties, extracted) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
-        "modality = excluded.modality, size = excluded.size, mtime_ns = excluded.mtime_ns, "
-        "content_hash = excluded.content_hash, properties = excluded.properties, "
-        "extracted = excluded.extracted "
-        "RETURNING id, EXISTS (SELECT 1 FROM segments WHERE item_id = items.id)",
-        (
-            file.path, str(new.modality), file.size, file.mtime_ns, file.content_hash,
-            time.time(), dump_metadata(new.properties),
-            json.dumps(list(new.extracted)) if new.extracted else None,
-        ),
-    ).fetchall()  # fmt: skip
+    item, old = _update(db, new, *known[0]) if known else (_insert(db, new), False)
+    _add_fields(db, new.properties, fields)
+    if known:
+        _describe(db, item, new.metadata)
+        write_words(db, item)
+    else:
+        said = merged({}, new.metadata)
+        _add_fields(db, said, fields)
+        put_words(db, item, file.path, {**new.properties, **said})
+    write_texts(db, insert_segments(db, item, new.segments, new.vectors))
+    return old
+
+
+_COLUMNS = "path, modality, size, mtime_ns, content_hash, added, properties, extracted"
+
+
+def _values(new: EmbeddedFile) -> tuple[Any, ...]:
+    file = new.file
+    return (
+        file.path, str(new.modality), file.size, file.mtime_ns, file.content_hash, time.time(),
+        dump_metadata(new.properties), json.dumps(list(new.extracted)) if new.extracted else None,
+    )  # fmt: skip
+
+
+def _insert(db: Connection, new: EmbeddedFile) -> int:
+    """Write an item of a path that there was none of, with all that is said of it."""
+    ((item,),) = db.execute(
+        f"INSERT INTO items ({_COLUMNS}, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (*_values(new), dump_metadata(merged({}, new.metadata))),
+    ).fetchall()
+    return int(item)
+
+
+def _update(
+    db: Connection, new: EmbeddedFile, item: int, replaced: int, old: int
+) -> tuple[int, bool]:
+    """Write an item over another one of its path, less what was stored of that alone."""
+    _, modality, size, mtime_ns, content_hash, _, properties, extracted = _values(new)
+    db.execute(
+        "UPDATE items SET modality = ?, size = ?, mtime_ns = ?, content_hash = ?, properties = ?, "
+        "extracted = ? WHERE id = ?",
+        (modality, size, mtime_ns, content_hash, properties, extracted, item),
+    )
     if old:
         db.execute("DELETE FROM segments WHERE item_id = ?", (item,))
     if replaced:  # what was said of the item was said of something else
@@ -156,11 +190,7 @@ def _replace(db: Connection, new: EmbeddedFile) -> bool:
     # Even without vectors of this space: a re-embedding may have read the old content.
     db.execute("DELETE FROM next_segments WHERE item_id = ?", (item,))
     db.execute("DELETE FROM passages WHERE item_id = ?", (item,))
-    _add_fields(db, new.properties)
-    _describe(db, item, new.metadata)
-    write_words(db, item)
-    write_texts(db, insert_segments(db, item, new.segments, new.vectors))
-    return bool(old)
+    return item, bool(old)
 
 
 def _describe(db: Connection, item: int, metadata: dict[str, Any]) -> None:
@@ -170,8 +200,11 @@ def _describe(db: Connection, item: int, metadata: dict[str, Any]) -> None:
     ((stored,),) = db.execute("SELECT metadata FROM items WHERE id = ?", (item,)).fetchall()
     both = dump_metadata(merged(json_values(stored), metadata))
     db.execute("UPDATE items SET metadata = ? WHERE id = ?", (both, item))
-    _add_fields(db, merged({}, metadata))
+    _add_fields(db, merged({}, metadata), set())
 
 
-def _add_fields(db: Connection, values: dict[str, Any]) -> None:
-    db.executemany("INSERT OR IGNORE INTO fields VALUES (?)", [(name,) for name in values])
+def _add_fields(db: Connection, values: dict[str, Any], known: set[str]) -> None:
+    """Write down the names of values, but for those that are known."""
+    if fresh := values.keys() - known:
+        db.executemany("INSERT OR IGNORE INTO fields VALUES (?)", [(name,) for name in fresh])
+        known |= fresh

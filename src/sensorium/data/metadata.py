@@ -62,6 +62,8 @@ def dump_metadata(values: dict[str, Any]) -> str:
     CollectionError
         For what JSON, or SQLite, cannot hold: other types, NaN, half a surrogate pair.
     """
+    if not values:
+        return "{}"
     try:
         if not all(isinstance(name, str) for name in values):
             raise TypeError("a name that is no text")

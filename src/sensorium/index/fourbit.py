@@ -90,7 +90,8 @@ class FourBitIndex:
         self.error = error
         self.exact: Exact | None = None
         self._blocks, self._count = blocks, count
-        half = len(blocks) // 2 if count >= HALVED_ROWS and (os.cpu_count() or 1) > 1 else 0
+        # OpenMP counts the processors that this process may use, or what its user allows.
+        half = len(blocks) // 2 if count >= HALVED_ROWS and faiss.omp_get_max_threads() > 1 else 0
         parts = [slice(0, half), slice(half, None)] if half else [slice(None)]
         rows = np.arange(count)
         self._scanners = [scanner(coder, [(blocks[part], rows[_rows_of(part)])]) for part in parts]

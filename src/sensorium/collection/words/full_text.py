@@ -65,7 +65,7 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping):
         for part in value.values():
             yield from _texts(part)
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):  # in JSON one
         for part in value:
             yield from _texts(part)
 
@@ -74,9 +74,14 @@ def write_words(db: Connection, item: int) -> None:
     """Bring the words of an item up to date, within the transaction that changed it."""
     rows = db.execute("SELECT path, properties, metadata FROM items WHERE id = ?", (item,))
     for path, properties, metadata in rows.fetchall():
-        name, text = describe(path, {**json_values(properties), **json_values(metadata)})
-        db.execute("INSERT OR REPLACE INTO words (rowid, name, text) VALUES (?, ?, ?)",
-                   (item, name, text))  # fmt: skip
+        put_words(db, item, path, {**json_values(properties), **json_values(metadata)})
+
+
+def put_words(db: Connection, item: int, path: str, metadata: Mapping[str, Any]) -> None:
+    """Write the words of an item, of which path and metadata are known."""
+    name, text = describe(path, metadata)
+    db.execute("INSERT OR REPLACE INTO words (rowid, name, text) VALUES (?, ?, ?)",
+               (item, name, text))  # fmt: skip
 
 
 def write_all_words(db: Connection) -> None:
