@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sensorium.collection.kinds import Ids
+from sensorium.collection.measuring import Codes, Measured, joined, measure
 from sensorium.collection.question import Asked
 from sensorium.collection.searching import nearest_items
 from sensorium.collection.snapshots import Snapshot
 from sensorium.collection.store import Store
 from sensorium.index.base import Vectors
-from sensorium.ranking.parts import are_same, fuse, of_items, standing_out, worth_of_words
+from sensorium.ranking.parts import fuse, worth_of_words
 from sensorium.ranking.scale import Samples, Scale
 from sensorium.ranking.scoring import Match, Ranked
 
@@ -23,49 +23,11 @@ DEPTHS = (1000, 10_000, 100_000)
 """Items that an index is asked for each wanted part, and for all of them together. Pages within one
 of these depths are cut from the same ranking."""
 
+DEEPER = 4
+"""Times as many items that are asked for where unwanted parts leave too few of those before."""
+
 EVERY = 1_000_000
 """Items that hold words of an unwanted part: it is not wanted far down, either."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Segments that a question is compared with, those of each item together.
-
-    Attributes
-    ----------
-    segment_ids, item_ids : ndarray of int64, shape (n,)
-    vectors : ndarray of float32, shape (n, d)
-    codes : ndarray of uint8, shape (n,), or None
-        Their kinds, where there are several.
-    """
-
-    segment_ids: Ids
-    item_ids: Ids
-    vectors: Vectors
-    codes: npt.NDArray[np.uint8] | None
-
-
-class Measured(NamedTuple):
-    """What all parts say of what a question is compared with.
-
-    Attributes
-    ----------
-    compared : Compared
-    starts : ndarray of int, shape (items,)
-        Where the segments of each item begin.
-    evidence : ndarray of float64, shape (items, parts)
-        See `sensorium.ranking.parts.fuse`.
-    wanted : ndarray of float32, shape (segments,)
-        What the wanted parts say of each segment.
-    gone : ndarray of bool, shape (items,)
-        Items that are what is not wanted.
-    """
-
-    compared: Compared
-    starts: npt.NDArray[np.intp]
-    evidence: npt.NDArray[np.float64]
-    wanted: Vectors
-    gone: npt.NDArray[np.bool_]
 
 
 def scales_of(samples: Samples, asked: Sequence[Asked]) -> list[list[Scale]]:
@@ -126,27 +88,32 @@ def rank_parts(
         if part.weight > 0
     }  # fmt: skip
     likely |= {*known} if allowed is None else {*known} & {*allowed.tolist()}
-    compared, starts, evidence, wanted, gone = measured(
-        store, snapshot, samples, asked, depth, allowed, likely, with_modality=with_modality
-    )
-    items = compared.item_ids[starts]
-    items, evidence = _with_words(items, evidence, matches)
-    scores = fuse(evidence, weights)
-    scores[: len(gone)][gone] = -np.inf
-    scores[np.isin(items, refused)] = -np.inf
-    order = np.lexsort((items, -np.round(scores, 9), ~np.isin(items, known)))
-    order = order[np.isfinite(scores[order])][:stop]
+    while True:
+        found = measured(
+            store, snapshot, samples, asked, depth, allowed, likely, with_modality=with_modality
+        )
+        items, evidence = _with_words(found.items, found.evidence, matches)
+        scores = fuse(evidence, weights)
+        scores[: len(found.gone)][found.gone] = -np.inf
+        scores[np.isin(items, refused)] = -np.inf
+        is_known = np.isin(items, known)
+        order = np.lexsort((items, -np.round(scores, 9), ~is_known))
+        order = order[np.isfinite(scores[order])][:stop]
+        if not np.isfinite(found.bound) or (min(weights) > 0 and not refused):
+            break  # what was left out has no more than what is there
+        least = np.round(scores[order[~is_known[order]]], 9).min(initial=np.inf)
+        if len(order) >= stop and least > found.bound:
+            break
+        depth *= DEEPER
     texts = _texts(matches, weights)
-    ends = np.append(starts[1:], len(compared.item_ids))
-    ranked = []
-    for row in order.tolist():
-        segment = None
-        if row < len(starts):  # the segment that the wanted parts find best
-            best = int(wanted[starts[row] : ends[row]].argmax())
-            segment = int(compared.segment_ids[starts[row] + best])
-        item = int(items[row])
-        ranked.append(Ranked(item, float(scores[row]), segment, texts.get(item)))
-    return ranked
+    return [
+        Ranked(
+            int(items[row]), float(scores[row]),
+            int(found.segments[row]) if row < len(found.segments) else None,
+            texts.get(int(items[row])),
+        )
+        for row in order.tolist()
+    ]  # fmt: skip
 
 
 def measured(
@@ -156,50 +123,46 @@ def measured(
     asked: Sequence[Asked],
     depth: int,
     allowed: Ids | None,
-    likely: set[int],
+    likely: Collection[int],
     *,
     with_modality: bool,
 ) -> Measured:
-    """What all parts say of what may be found; see `rank_parts` and `_compared`."""
+    """What all parts say of all that may be found; with an index, of what may be best.
+
+    An index that is divided among processes leaves out what the wanted parts find far down
+    (`Measured.bound`); others are asked for what is near, to some depth.
+    """
     scales = scales_of(samples, asked)
-    compared = _compared(
-        store, snapshot, scales, asked, depth, allowed, likely, with_modality=with_modality
-    )
-    starts = np.flatnonzero(np.diff(compared.item_ids, prepend=-1))
-    evidence = np.full((len(starts), len(asked)), np.nan)
-    wanted = np.zeros(len(compared.item_ids), np.float32)
-    gone = np.zeros(len(starts), bool)
-    for column, (part, own) in enumerate(zip(asked, scales, strict=True)):
-        cosines = compared.vectors @ part.vectors.T
-        segments = standing_out(cosines, compared.codes, snapshot.names, own)
-        evidence[:, column] = of_items(segments, starts)
-        if part.weight > 0:
-            wanted += part.weight * np.nan_to_num(segments, nan=0.0).mean(axis=1)
-        else:
-            gone[are_same(cosines, starts)] = True
-    return Measured(compared, starts, evidence, wanted, gone)
+    index, names, kinds = snapshot.index, snapshot.names, snapshot.kinds
+    if index is not None and not snapshot.is_divided:
+        found = _near(store, snapshot, scales, asked, depth, allowed, likely, with_modality)
+        return measure(*found, names, asked, scales)
+    rows = snapshot.rows(allowed)
+    mask: Any = slice(None) if rows.outside is None else rows.outside
+    codes = None if kinds is None else kinds.outside[mask]
+    outside = measure(
+        snapshot.segment_ids[mask], snapshot.item_ids[mask], snapshot.vectors[mask], codes, names,
+        asked, scales,
+    )  # fmt: skip
+    if index is None:
+        return outside
+    divided: Any = index.index
+    return joined([outside, *divided.measure(asked, scales, names, rows.in_index, likely, depth)])
 
 
-def _compared(
+def _near(
     store: Store,
     snapshot: Snapshot,
     scales: Sequence[Sequence[Scale]],
     asked: Sequence[Asked],
     depth: int,
     allowed: Ids | None,
-    likely: set[int],
-    *,
+    likely: Collection[int],
     with_modality: bool,
-) -> Compared:
-    """All that may be found; with an index, what it finds for wanted parts, to some depth."""
-    kinds = snapshot.kinds
-    if snapshot.index is None:
-        ids, items, vectors = snapshot.segment_ids, snapshot.item_ids, snapshot.vectors
-        codes = None if kinds is None else kinds.outside
-        if (mask := snapshot.rows(allowed).outside) is not None:
-            ids, items, vectors = ids[mask], items[mask], vectors[mask]
-            codes = None if codes is None else codes[mask]
-        return _together(ids, items, vectors, codes)
+) -> tuple[Ids, Ids, Vectors, Codes | None]:
+    """Segments, items, vectors and kinds of what an index finds for the wanted parts."""
+    index, kinds = snapshot.index, snapshot.kinds
+    assert index is not None
     found = set(likely)
     wanted = [(part, own) for part, own in zip(asked, scales, strict=True) if part.weight > 0]
     directions = [(part.vectors, part.modality) for part, _ in wanted]
@@ -211,16 +174,13 @@ def _compared(
         )
         found.update(neighbour.item for line in lines for neighbour in line)
     ids, items, vectors = store.vectors(snapshot.vectors.shape[1], items=sorted(found))
-    codes = None
-    if kinds is not None:
-        every = np.concatenate([snapshot.index.segment_ids, snapshot.segment_ids])
-        of_every = np.concatenate([kinds.in_index, kinds.outside])
-        places = np.minimum(np.searchsorted(every, ids), len(every) - 1)
-        there = every[places] == ids  # others may have replaced them meanwhile
-        ids, items, vectors, codes = (
-            ids[there], items[there], vectors[there], of_every[places[there]],
-        )  # fmt: skip
-    return _together(ids, items, vectors, codes)
+    if kinds is None:
+        return ids, items, vectors, None
+    every = np.concatenate([index.segment_ids, snapshot.segment_ids])
+    of_every = np.concatenate([kinds.in_index, kinds.outside])
+    places = np.minimum(np.searchsorted(every, ids), len(every) - 1)
+    there = every[places] == ids  # others may have replaced them meanwhile
+    return ids[there], items[there], vectors[there], of_every[places[there]]
 
 
 def _direction(
@@ -234,17 +194,6 @@ def _direction(
             total += part.weight / len(part.vectors) / deviation * vector
     length = float(np.linalg.norm(total))
     return (total / length if length > 0 else total).astype(np.float32)[None]
-
-
-def _together(
-    ids: Ids, items: Ids, vectors: Vectors, codes: npt.NDArray[np.uint8] | None
-) -> Compared:
-    """Put the segments of each item together; nearly always they are."""
-    if len(items) and (np.diff(items) < 0).any():
-        order = np.argsort(items, kind="stable")
-        ids, items, vectors = ids[order], items[order], vectors[order]
-        codes = None if codes is None else codes[order]
-    return Compared(ids, items, vectors, codes)
 
 
 # Words

@@ -21,7 +21,6 @@ from sensorium.ranking.scale import (
     drawn,
     keys_of,
     rows_by_keys,
-    rows_drawn,
 )
 
 if TYPE_CHECKING:
@@ -96,10 +95,21 @@ def objects_among(store: Store, known: Ids, item_ids: Ids) -> Ids:
 
 def kinds_of(store: Store, snapshot: Snapshot, ordinary: Ordinary) -> Kinds | None:
     """The kinds of a snapshot's vectors; None while all are of one."""
-    names = snapshot.names
-    if len(names) < 2 and not len(snapshot.objects):
+    if len(snapshot.names) < 2 and not len(snapshot.objects):
         return None
-    index = snapshot.index
+    names, of_index, outside = codes_of(store, snapshot)
+    there = of_index if snapshot.alive is None else of_index[snapshot.alive]
+    counts = np.bincount(outside, minlength=len(names)) + np.bincount(there, minlength=len(names))
+    if len(snapshot.names) < 2 and np.count_nonzero(counts) < 2:
+        return None
+    return Kinds(
+        names, of_index, outside, *_samples(store, snapshot, ordinary, names, of_index, outside)
+    )
+
+
+def codes_of(store: Store, snapshot: Snapshot) -> tuple[tuple[str, ...], Codes, Codes]:
+    """Names of kinds, and which of them each row has: in the index, and outside."""
+    names, index = snapshot.modalities, snapshot.index
     in_index = np.empty(0, np.int64) if index is None else index.segment_ids
     of_index, outside = (np.zeros(len(ids), np.uint8) for ids in (in_index, snapshot.segment_ids))
     if len(names) > 1:
@@ -118,13 +128,7 @@ def kinds_of(store: Store, snapshot: Snapshot, ordinary: Ordinary) -> Kinds | No
             )
             for codes, items in ((of_index, owners), (outside, snapshot.item_ids))
         )  # fmt: skip
-    there = of_index if snapshot.alive is None else of_index[snapshot.alive]
-    counts = np.bincount(outside, minlength=len(names)) + np.bincount(there, minlength=len(names))
-    if len(snapshot.names) < 2 and np.count_nonzero(counts) < 2:
-        return None
-    return Kinds(
-        names, of_index, outside, *_samples(store, snapshot, ordinary, names, of_index, outside)
-    )
+    return names, of_index, outside
 
 
 def _samples(
@@ -180,29 +184,32 @@ def drawn_from(store: Store, snapshot: Snapshot, indexed: Rows, rows: Rows) -> V
         chosen = rows_by_keys(np.concatenate([index.keys[indexed], outside]))
     if chosen is None:
         chosen = np.random.default_rng(0).permutation(len(ids))[:SAMPLE]
-    vectors = _read(store, snapshot, ids=ids[chosen])[1]
+    vectors = _read(store, snapshot, ids[chosen])[1]
     return vectors if index.keys is None else drawn(vectors)
 
 
 def _views(store: Store, snapshot: Snapshot, rows: Rows, indexed: Rows) -> tuple[int, Views]:
     """How many objects there are, and the views of some, the same ones in whatever order added."""
-    if snapshot.index is None:
-        of_each = _together(snapshot.item_ids[rows], snapshot.vectors[rows])
-        chosen = rows_drawn(of_each.vectors[of_each.starts], OBJECTS)
-        ends = np.append(of_each.starts[1:], len(of_each.vectors))
-        parts = [of_each.vectors[of_each.starts[n] : ends[n]] for n in chosen]
-        starts = np.cumsum([0, *map(len, parts[:-1])])
-        return len(of_each.starts), Views(np.concatenate(parts), starts)
-    owners = np.concatenate([snapshot.index.item_ids[indexed], snapshot.item_ids[rows]])
-    objects = np.unique(owners)
-    chosen = np.random.default_rng(0).permutation(objects)[:OBJECTS]
-    return len(objects), _together(*_read(store, snapshot, items=chosen))
+    index, vectors = snapshot.index, snapshot.vectors[rows]
+    owners, ids = snapshot.item_ids[rows], snapshot.segment_ids[rows]
+    keys = keys_of(vectors)
+    if index is not None:
+        owners = np.concatenate([index.item_ids[indexed], owners])
+        ids = np.concatenate([index.segment_ids[indexed], ids])
+        if index.keys is None:  # any, the same ones each time
+            keys = np.random.default_rng(0).permutation(len(ids)).astype(np.uint64)
+        else:
+            keys = np.concatenate([index.keys[indexed], keys])
+    objects, first = np.unique(owners, return_index=True)
+    chosen = np.isin(owners, objects[np.argsort(keys[first], kind="stable")[:OBJECTS]])
+    if index is None:
+        return len(objects), _together(owners[chosen], vectors[chosen])
+    return len(objects), _together(*_read(store, snapshot, ids[chosen]))
 
 
-def _read(store: Store, snapshot: Snapshot, **chosen: Ids) -> tuple[Ids, Vectors]:
+def _read(store: Store, snapshot: Snapshot, ids: Ids) -> tuple[Ids, Vectors]:
     """Items and vectors of some segments."""
-    wanted = {name: ids.tolist() for name, ids in chosen.items()}
-    return store.vectors(snapshot.vectors.shape[1], **wanted)[1:]
+    return store.vectors(snapshot.vectors.shape[1], ids=ids.tolist())[1:]
 
 
 def _together(item_ids: Ids, vectors: Vectors) -> Views:

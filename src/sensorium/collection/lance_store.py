@@ -46,7 +46,7 @@ from sensorium.collection.schema import SCHEMA_VERSION
 from sensorium.collection.sqlite import Connection
 from sensorium.collection.sqlite_reembedding import SQLiteReembedding
 from sensorium.collection.sqlite_store import SQLiteStore
-from sensorium.collection.store import Ids, Vectors
+from sensorium.collection.store import Ids, Part, Vectors, condition_of
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError
 from sensorium.home import sensorium_home
@@ -190,14 +190,18 @@ class LanceStore(SQLiteStore):
         ids: Sequence[int] | None = None,
         items: Sequence[int] | None = None,
         most: int | None = None,
+        part: Part | None = None,
     ) -> tuple[Ids, Ids, Vectors]:
         """See `Store.vectors`."""
         with self.snapshot():
             if ids is None and items is not None:
                 ids = self._segments_of(items)
             if ids is None:
-                last = self._last_of(after, most)
-                numbers, vectors = self._vectors(f"id > {after} AND id <= {last}", dimension)
+                chosen = condition_of(part)
+                last = self._last_of(after, most, chosen)
+                numbers, vectors = self._vectors(
+                    f"id > {after} AND id <= {last} AND {chosen}", dimension
+                )
             else:
                 numbers, vectors = self._of_segments(ids, dimension)
         return self._sound(numbers, vectors)
@@ -208,12 +212,12 @@ class LanceStore(SQLiteStore):
             return self._vectors(among(wanted), dimension)
         return self._vectors(f"id BETWEEN {wanted[0]} AND {wanted[-1]}", dimension, wanted)
 
-    def _last_of(self, after: int, most: int | None) -> int:
-        """The largest id of the first `most` segments behind one."""
+    def _last_of(self, after: int, most: int | None, chosen: str) -> int:
+        """The largest id of the first `most` of some segments behind one."""
         if most is None:
             return (1 << 63) - 1
-        sql = "SELECT max(id) FROM (SELECT id FROM segments WHERE id > ? ORDER BY id LIMIT ?)"
-        ((last,),) = self.read(sql, (after, most))
+        few = f"SELECT id FROM segments WHERE id > ? AND {chosen} ORDER BY id LIMIT ?"
+        ((last,),) = self.read(f"SELECT max(id) FROM ({few})", (after, most))
         return after if last is None else int(last)
 
     def _segments_of(self, items: Sequence[int]) -> list[int]:

@@ -35,6 +35,9 @@ from sensorium.ranking.scale import COSINES, Scale
 Files = tuple[tuple[int, int] | None, ...]
 """Tell whether other index files were put in place: of each slot that is asked."""
 
+DIVIDED = "shards"
+"""Kind of an index that is divided among processes; see `Divided`."""
+
 KEPT_FILTERS = 8
 """Filters whose items are remembered while the collection does not change: for further pages."""
 
@@ -93,6 +96,11 @@ class Snapshot:
         """Whether its index finds what comparing everything finds, with exact cosines."""
         return self.index is not None and self.index.index.kind == KIND
 
+    @property
+    def is_divided(self) -> bool:
+        """Whether its vectors are with other processes, which find what comparing all finds."""
+        return self.index is not None and self.index.index.kind == DIVIDED
+
     def reaches(self, depth: int) -> bool:
         """Whether codes find so many quicker than comparing everything does."""
         return self.index is None or depth * CODED_DEPTH <= len(self.index.segment_ids)
@@ -100,7 +108,8 @@ class Snapshot:
     @property
     def is_exact(self) -> bool:
         """Whether what it finds has exact cosines."""
-        return self.index is None or getattr(self.index.index, "exact", None) is not None
+        apart = self.index is None or self.is_divided
+        return apart or getattr(self.index.index, "exact", None) is not None  # type: ignore[union-attr]
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -54,8 +54,10 @@ from sensorium.collection.store import (
     Counts,
     Ids,
     Key,
+    Part,
     State,
     Vectors,
+    condition_of,
     require_described,
     require_space,
 )
@@ -302,6 +304,7 @@ class SQLiteStore(Database):
         ids: Sequence[int] | None = None,
         items: Sequence[int] | None = None,
         most: int | None = None,
+        part: Part | None = None,
     ) -> tuple[Ids, Ids, Vectors]:
         """See `Store.vectors`."""
         if (wanted := items if ids is None else ids) is not None:
@@ -318,18 +321,19 @@ class SQLiteStore(Database):
         with self.snapshot():  # count and rows of one moment
             run = self.connection.execute
             limit = -1 if most is None else most
-            few = f"SELECT 1 FROM segments WHERE id > {int(after)} LIMIT {limit}"
+            chosen = f"id > {int(after)} AND {condition_of(part)}"
+            few = f"SELECT 1 FROM segments WHERE {chosen} LIMIT {limit}"
             ((count,),) = run(f"SELECT count(*) FROM ({few})").fetchall()
             numbers = np.empty((2, count), np.int64)
             vectors = np.empty((count, dimension), np.float32)
             sql = (
-                f"SELECT id, item_id, {VECTOR}, checksum FROM segments WHERE id > ? "
+                f"SELECT id, item_id, {VECTOR}, checksum FROM segments WHERE {chosen} "
                 "ORDER BY id LIMIT ?"
             )
-            stored, start = run(sql, (after, limit)), 0
+            stored, start = run(sql, (limit,)), 0
             while some := list(islice(stored, TOGETHER)):
-                part = slice(start, start := start + len(some))
-                numbers[:, part], vectors[part] = _arrays(some, dimension)
+                place = slice(start, start := start + len(some))
+                numbers[:, place], vectors[place] = _arrays(some, dimension)
         return self._sound(numbers, vectors)
 
     def _sound(self, numbers: Ids, vectors: Vectors) -> tuple[Ids, Ids, Vectors]:
@@ -347,6 +351,11 @@ class SQLiteStore(Database):
                 f"{self.path}: {len(new)} {what} and left out; `sensorium check` names their files",
                 SensoriumWarning, stacklevel=2,
             )  # fmt: skip
+
+    def last_segment(self) -> int:
+        """See `Store.last_segment`."""
+        ((last,),) = self.read("SELECT max(id) FROM segments")
+        return int(last or 0)
 
     def modalities(self, names: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.uint8]]]:
         """See `Store.modalities`."""

@@ -31,6 +31,13 @@ Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 Key = TypeVar("Key", int, str)
 
+Part = tuple[int, int]
+"""A part of a collection, and of how many: ``(0, 4)`` is the first quarter of its items."""
+
+STRIPE = 64
+"""Items in a row that are of one part: a part is so read in long runs, and each item, with all of
+its segments, is of the same part wherever and whenever that is asked."""
+
 ROWS_READ = 10_000
 """Segments that are looked up at a time: their items' metadata takes memory."""
 
@@ -160,6 +167,7 @@ class Store(Protocol):
         ids: Sequence[int] | None = None,
         items: Sequence[int] | None = None,
         most: int | None = None,
+        part: Part | None = None,
     ) -> tuple[Ids, Ids, Vectors]:
         """Read vectors in the order of their segments' ids.
 
@@ -174,6 +182,8 @@ class Store(Protocol):
             Only the segments of these items.
         most : int, optional
             Of those after `after`, the first ones.
+        part : (int, int), optional
+            Of those after `after`, the ones of this part of the items.
 
         Returns
         -------
@@ -185,6 +195,10 @@ class Store(Protocol):
         CollectionError
             When vectors are damaged.
         """
+        ...
+
+    def last_segment(self) -> int:
+        """The largest id of a segment; 0 where there is none."""
         ...
 
     def modalities(self, names: Sequence[str]) -> tuple[Ids, npt.NDArray[np.uint8]]:
@@ -355,6 +369,14 @@ def require_space(store: Store, space: Space, encoder: str = "") -> None:
             f"sensorium reembed --collection {shlex.quote(str(store.path))} "
             f"--encoder {shlex.quote(encoder or space.name)}"
         )
+
+
+def condition_of(part: Part | None) -> str:
+    """An expression of SQL, SQLite's and Lance's, for segments of a part."""
+    if part is None:
+        return "true"
+    number, parts = part
+    return f"(item_id / {STRIPE}) % {int(parts)} = {int(number)}"
 
 
 def require_described(store: Store) -> None:

@@ -175,10 +175,14 @@ def fuse(evidence: npt.NDArray[np.float64], weights: Sequence[float]) -> npt.NDA
     if usual is None:
         return score
     unwanted = np.where(np.isnan(evidence), 0.0, evidence)[:, share < 0]
-    fused: npt.NDArray[np.float64] = score + UNWANTED * (
-        _beyond(unwanted, usual) @ share[share < 0]
-    )
-    return fused
+    return score + UNWANTED * _weighed(_beyond(unwanted, usual), share[share < 0])
+
+
+def wanted_of(
+    evidence: npt.NDArray[np.float64], weights: Sequence[float]
+) -> npt.NDArray[np.float64]:
+    """What the wanted parts alone say of items: `fuse` gives none of them more."""
+    return _wanted(evidence, _shares(weights))
 
 
 def usual_of(evidence: npt.NDArray[np.float64], weights: Sequence[float]) -> Usual | None:
@@ -229,9 +233,17 @@ def _wanted(
     evidence: npt.NDArray[np.float64], share: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     known, wanted = np.where(np.isnan(evidence), 0.0, evidence), share > 0
-    score: npt.NDArray[np.float64] = known[:, wanted] @ share[wanted]
+    score = _weighed(known[:, wanted], share[wanted])
     score[np.isnan(evidence[:, wanted]).all(axis=1)] = -np.inf
     return score
+
+
+def _weighed(values: npt.NDArray[np.float64], weights: Numbers) -> npt.NDArray[np.float64]:
+    """Sums of columns by their weights: of each row to the same bits, whatever others there are."""
+    total = np.zeros(len(values))
+    for column, weight in zip(values.T, weights, strict=True):
+        total += column * weight
+    return total
 
 
 def _beyond(unwanted: npt.NDArray[np.float64], usual: Usual) -> npt.NDArray[np.float64]:

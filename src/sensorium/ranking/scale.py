@@ -292,7 +292,7 @@ class Samples:
 
 
 def drawn(vectors: Vectors) -> Vectors:
-    """Some vectors, the same ones in whatever order they were added, of equal ones one.
+    """Some vectors, the same ones in the same order however they were added, of equal ones one.
 
     Parameters
     ----------
@@ -306,10 +306,15 @@ def drawn(vectors: Vectors) -> Vectors:
     if len(vectors) > SAMPLE:
         rows = rows_by_keys(keys_of(vectors))
         if rows is not None:
-            return vectors[rows]
+            return _in_order(vectors[rows])
     # So few keys are of vectors that are stored again and again, or that are mostly zeros.
-    vectors = _once(vectors)
-    return vectors[rows_drawn(vectors, SAMPLE)]
+    return _in_order(_once(vectors))[:SAMPLE]
+
+
+def _in_order(vectors: Vectors) -> Vectors:
+    """Vectors by their keys: sums over them are then the same to the last bit."""
+    keys = keys_of(vectors).tolist()
+    return vectors[sorted(range(len(keys)), key=lambda row: (keys[row], vectors[row].tobytes()))]
 
 
 def rows_by_keys(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp] | None:
@@ -322,7 +327,7 @@ def rows_drawn(vectors: Vectors, count: int) -> npt.NDArray[np.intp]:
     """Rows of some vectors, which follow from them alone; all where there are not so many."""
     if len(vectors) <= count:
         return np.arange(len(vectors))
-    return np.argpartition(keys_of(vectors), count)[:count]
+    return np.argsort(keys_of(vectors), kind="stable")[:count]
 
 
 def keys_of(vectors: Vectors) -> npt.NDArray[np.uint64]:
