@@ -36,6 +36,7 @@ HOMES = {
     "plan": ("plan", "plan", MODELS),
     "serve": ("serve", "serve", SERVING),
     "mcp": ("serve", "mcp", SERVING),
+    "shard": ("shard", "shard", SERVING),
 }
 """Commands by name: module of `sensorium.cli`, function, what they are listed under. The others
 are in `sensorium.cli.app`."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -103,6 +107,22 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    shards: Annotated[
+        int,
+        typer.Option(help="Processes of this machine that hold the vectors, each a part.", min=0),
+    ] = 0,
+    replicas: Annotated[
+        int, typer.Option(help="Processes for each part: if one dies, another answers.", min=1)
+    ] = 1,
+    shard: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT,...",
+            help="Where `sensorium shard` holds the next part, with all its replicas; one for "
+            "each part, in their order.",
+            show_default=False,
+        ),
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Print a line for each request.")] = False,
 ) -> None:
     """Serve collections over HTTP, with a page to look at."""
@@ -124,8 +144,9 @@ def serve(
         tokens |= read_tokens(given, f"${TOKEN}")
     if read_only:
         tokens = {digest: [one for one in s if one == "read"] for digest, s in tokens.items()}
+    given_collections = named(collections or [str(default_collection_path())] * (create_in is None))
     settings = Settings(
-        named(collections or [str(default_collection_path())] * (create_in is None)),
+        given_collections,
         create_in=None if create_in is None else create_in.expanduser().resolve(),
         roots=tuple(folder.expanduser().resolve() for folder in root or []),
         tokens=tokens,
@@ -139,17 +160,59 @@ def serve(
         encoder=encoder,
         limits=Limits() if limits is None else read_limits(limits),
     )
-    os.environ[SETTINGS] = settings.to_json()
     show_faults()
-    shown = f"[{host}]" if ":" in host else host
-    output.notices.print(f"http://{shown}:{port}  (Ctrl-C ends it)", soft_wrap=True)
-    uvicorn.run(
-        "sensorium.serve.app:app_from_environment", factory=True, host=host, port=port,
-        workers=workers, log_level="info" if log else "warning", access_log=log,
-        server_header=False, timeout_graceful_shutdown=10,
-        http="sensorium.serve.connections:BoundedConnection",
-        proxy_headers=proxy is not None, forwarded_allow_ips=proxy,
-    )  # fmt: skip
+    with divided(given_collections, shards, replicas, shard or []) as addresses:
+        os.environ[SETTINGS] = replace(settings, shards=addresses).to_json()
+        shown = f"[{host}]" if ":" in host else host
+        output.notices.print(f"http://{shown}:{port}  (Ctrl-C ends it)", soft_wrap=True)
+        uvicorn.run(
+            "sensorium.serve.app:app_from_environment", factory=True, host=host, port=port,
+            workers=workers, log_level="info" if log else "warning", access_log=log,
+            server_header=False, timeout_graceful_shutdown=10,
+            http="sensorium.serve.connections:BoundedConnection",
+            proxy_headers=proxy is not None, forwarded_allow_ips=proxy,
+        )  # fmt: skip
+
+
+@contextmanager
+def divided(
+    collections: Mapping[str, Path], shards: int, replicas: int, given: Sequence[str]
+) -> Iterator[dict[str, list[list[str]]]]:
+    """Addresses of the shards of each collection, which are started here where none are given.
+
+    Raises
+    ------
+    UsageError
+        For shards that are started and given, for those of several collections, without a token.
+    """
+    from sensorium.scale.shards.link import address_of
+    from sensorium.scale.shards.processes import ShardProcesses
+    from sensorium.scale.shards.shards import TOKEN
+
+    if given:
+        if shards or len(collections) != 1:
+            raise UsageError("--shard names the parts of one collection, which are not started")
+        if not os.environ.get(TOKEN):
+            raise UsageError(f"set ${TOKEN} to the token that the shards were started with")
+        parts = [part.split(",") for part in given]
+        for address in (address for part in parts for address in part):
+            address_of(address)
+        yield dict.fromkeys(collections, parts)
+        return
+    if replicas > 1 and not shards:
+        raise UsageError("--replicas are of --shards: name how many")
+    if not shards:
+        yield {}
+        return
+    # One token for all, which processes of the server's own find there, too.
+    token = os.environ[TOKEN] = secrets.token_urlsafe()
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                ShardProcesses(path, shards, replicas=replicas, token=token)
+            ).addresses
+            for name, path in collections.items()
+        }
 
 
 def models_of(given: list[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 from sensorium.collection.asking_parts import rank_parts
 from sensorium.collection.beside import beside
 from sensorium.collection.feedback import Feedback
-from sensorium.collection.four_bits import is_behind, keep_codes
+from sensorium.collection.four_bits import is_behind, keep_codes, lack_much
 from sensorium.collection.hits import hits_of
 from sensorium.collection.judging import Judging
 from sensorium.collection.kinds import Ids, Ordinary
@@ -25,10 +25,10 @@ from sensorium.collection.queries import vector_given
 from sensorium.collection.question import Asked, Question, asked_with, in_words, query_of
 from sensorium.collection.results import Hit, Results, Segments
 from sensorium.collection.searching import LEVELS, exactly, nearest_items
-from sensorium.collection.snapshots import Snapshot, Snapshots
+from sensorium.collection.snapshots import Divided, Snapshot, Snapshots
 from sensorium.collection.store import Store, modalities_of
 from sensorium.encoders import Encoder
-from sensorium.errors import SensoriumError, SensoriumWarning, UsageError
+from sensorium.errors import CollectionError, SensoriumError, SensoriumWarning, UsageError
 from sensorium.index.base import Vectors
 from sensorium.media import Media, Text, as_media
 from sensorium.ranking.diversity import require_diversity
@@ -61,14 +61,21 @@ class Asking:
     own : OwnEncoder
     auto_optimize : bool
         Whether an index is built, in a thread, when a search finds very many vectors outside.
+    shards : Divided, optional
+        Other processes that hold the vectors.
     """
 
-    def __init__(self, store: Store, own: OwnEncoder, *, auto_optimize: bool) -> None:
+    def __init__(
+        self, store: Store, own: OwnEncoder, *, auto_optimize: bool, shards: Divided | None = None
+    ) -> None:
         self._store = store
         self._own = own
         self._lock = RLock()
         ordinary = Ordinary(own.background, own.questions)
-        self._vectors = Snapshots(store, ordinary)
+        self._vectors = Snapshots(store, ordinary, divided=shards)
+        self._shards = shards
+        if shards is not None:
+            shards.watch(store)
         self._codes = Snapshots(store, ordinary, "hash")
         self._in_memory: tuple[str, Snapshots] | None = None
         self._ordinary = ordinary
@@ -154,7 +161,7 @@ class Asking:
         # What an approximate index finds depends on how much is wanted of it: the first ten are
         # those of a search for ten. All else gives the same ranking to any depth.
         snapshot = None if mode in WITH_WORDS else self.snapshot(mode, int(depth))
-        if snapshot is not None and snapshot.index is not None and not snapshot.is_coded:
+        if snapshot is not None and not snapshot.finds_all:
             ends = [level for level in LEVELS if level < depth] + ends
         start = 0
         for end in ends:
@@ -370,12 +377,24 @@ class Asking:
             self._in_memory = (line, Snapshots(self._store, self._ordinary, ""))
         return self._in_memory[1].snapshot(encoder.space, self._own.name)
 
+    def close(self) -> None:
+        """Ask nobody any more."""
+        if self._shards is not None:
+            self._shards.close()
+
     def _rebuild_if_stale(self, snapshot: Snapshot, encoder: Encoder) -> None:
-        if not self._auto_optimize or self._rebuilding is not None:
+        if self._rebuilding is not None:
             return
         in_index = len(snapshot.index.segment_ids) if snapshot.index else 0
         dead = 0 if snapshot.alive is None else int((~snapshot.alive).sum())
         outside = len(snapshot.segment_ids)
+        if self._shards is not None:
+            if lack_much(in_index, dead, outside):
+                self._rebuilding = Thread(target=self._follow, args=(self._shards,), daemon=True)
+                self._rebuilding.start()
+            return
+        if not self._auto_optimize:
+            return
         by_codes = snapshot.index is None or snapshot.is_coded
         target: Callable[..., None] | None = None
         decided = snapshot.index is not None and "recall" in snapshot.index.state
@@ -390,6 +409,14 @@ class Asking:
         if target is not None:
             self._rebuilding = Thread(target=target, daemon=True)
             self._rebuilding.start()
+
+    def _follow(self, shards: Divided) -> None:
+        try:
+            shards.follow()
+        except CollectionError:
+            pass  # the next search says which shard does not answer
+        finally:
+            self._rebuilding = None
 
     def _bring_up_codes(self, encoder: Encoder) -> None:
         keep_codes(self._store.path, encoder.space)

@@ -23,6 +23,7 @@ from sensorium.collection.queries import extraction_of
 from sensorium.collection.question import Question, question_of
 from sensorium.collection.reembedding import ReembedReport, reembed
 from sensorium.collection.results import Hit, Labelled, Results, Segments
+from sensorium.collection.snapshots import Divided
 from sensorium.collection.store import Store
 from sensorium.data.dataset_rows import data_sets_among
 from sensorium.data.files import sources_of
@@ -57,6 +58,9 @@ class Collection(Holding):
         Whether a search that finds very many vectors outside of an index (300,000 where there is
         none) has one built in a thread; see `optimize`. Codes of four bits a dimension, from 10,000
         vectors on, are made whenever vectors are added, and by such a search.
+    shards : sensorium.scale.Shards, optional
+        Other processes that hold the vectors, each a part of them, and are asked in the place of
+        this one (docs/scale.md); closed with the collection.
 
     Raises
     ------
@@ -72,11 +76,17 @@ class Collection(Holding):
         *,
         create: bool = True,
         auto_optimize: bool = True,
+        shards: Divided | None = None,
     ) -> None:
         path = location_of(path)
         store, self._own = open_with_encoder(path, encoder, create=create)
-        self._asking = Asking(store, self._own, auto_optimize=auto_optimize)
+        self._asking = Asking(store, self._own, auto_optimize=auto_optimize, shards=shards)
         super().__init__(path, store, self._asking.allowed)
+
+    def close(self) -> None:
+        """Close the file. What was added is on disk already."""
+        self._asking.close()
+        super().close()
 
     @property
     def encoder(self) -> Encoder:

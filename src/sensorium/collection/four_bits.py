@@ -152,8 +152,11 @@ def compare_everything(collection: Path, decided: bool) -> None:
 
 def is_behind(coded: int, gone: int, outside: int) -> bool:
     """Whether codes lack so much, or hold so much that is gone, that bringing them up pays."""
-    if coded + outside - gone < LEAST_ROWS:
-        return False
+    return coded + outside - gone >= LEAST_ROWS and lack_much(coded, gone, outside)
+
+
+def lack_much(coded: int, gone: int, outside: int) -> bool:
+    """Whether so much is outside, or gone, that searches are slower for it."""
     return outside > max(NEW_ROWS, NEW_SHARE * coded) or gone > max(NEW_ROWS, GONE_SHARE * coded)
 
 

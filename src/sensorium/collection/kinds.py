@@ -178,12 +178,15 @@ def drawn_from(store: Store, snapshot: Snapshot, indexed: Rows, rows: Rows) -> V
     index = snapshot.index
     assert index is not None
     ids = np.concatenate([index.segment_ids[indexed], snapshot.segment_ids[rows]])
-    chosen = None
+    keys = chosen = None
     if index.keys is not None:
         outside = keys_of(np.asarray(snapshot.vectors[rows]))
-        chosen = rows_by_keys(np.concatenate([index.keys[indexed], outside]))
+        keys = np.concatenate([index.keys[indexed], outside])
+        chosen = rows_by_keys(keys)
     if chosen is None:
         chosen = np.random.default_rng(0).permutation(len(ids))[:SAMPLE]
+        if keys is not None:  # few, of vectors that are stored again and again: one of each
+            chosen = np.union1d(chosen, np.unique(keys, return_index=True)[1])
     vectors = _read(store, snapshot, ids[chosen])[1]
     return vectors if index.keys is None else drawn(vectors)
 

@@ -59,7 +59,7 @@ def nearest_items(
     stop = offset + k
     if snapshot.is_single:  # rows are items: those that are passed over need no look
         return _nearest(snapshot, queries, k, rows, 0, options, skip=offset)
-    if snapshot.index is None or snapshot.is_coded or snapshot.is_divided:
+    if snapshot.finds_all:
         return [line[offset:stop] for line in nearest(stop)]
     lines: list[list[Neighbour]] = [[] for _ in queries]
     for level in _levels(stop):

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from sensorium.collection.four_bits import KIND
 from sensorium.collection.four_bits import SLOT as CODES
 from sensorium.collection.kinds import Ids, Kinds, Ordinary, kinds_of, objects_among
 from sensorium.collection.rows import Changes
-from sensorium.collection.store import Store, require_described, require_space
+from sensorium.collection.store import Part, Store, require_described, require_space
 from sensorium.encoders import Space
 from sensorium.errors import SensoriumWarning, UsageError
 from sensorium.index.base import Mask, Vectors
@@ -97,6 +97,11 @@ class Snapshot:
         return self.index is not None and self.index.index.kind == KIND
 
     @property
+    def finds_all(self) -> bool:
+        """Whether it finds what comparing everything finds, to any depth."""
+        return self.index is None or self.is_coded or self.is_divided
+
+    @property
     def is_divided(self) -> bool:
         """Whether its vectors are with other processes, which find what comparing all finds."""
         return self.index is not None and self.index.index.kind == DIVIDED
@@ -159,6 +164,53 @@ class Snapshot:
         return Rows(in_index, table[self.item_ids])
 
 
+class _LogCutError(Exception):
+    """What was removed is not known any more: an index was built meanwhile."""
+
+
+def is_whole(store: Store, position: int) -> bool:
+    """Whether the log of removed segments has all that came behind a position."""
+    gone, end = store.removed(position)
+    return len(gone) == end - position
+
+
+class Divided(Protocol):
+    """Others that hold the vectors of a collection, each a part; see `sensorium.scale.shards`.
+
+    """
+
+    @property
+    def view(self) -> object:
+        """Differs whenever others of the vectors are with them."""
+        ...
+
+    def watch(self, store: Store) -> None:
+        """Begin to ask what they hold, for a collection that has just been opened."""
+        ...
+
+    def make_ready(self, store: Store, space: Space) -> None:
+        """Wait until all parts answer, and hold vectors of this space.
+
+        Raises
+        ------
+        CollectionError
+            When one does not.
+        """
+        ...
+
+    def index(self) -> DerivedIndex | None:
+        """An index over all that they hold in the present view; None where there is nothing."""
+        ...
+
+    def follow(self) -> None:
+        """Let them take in what was added and removed."""
+        ...
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        ...
+
+
 class Snapshots:
     """Holds what searches need in memory and keeps it in step with the collection.
 
@@ -168,6 +220,10 @@ class Snapshots:
     ordinary : Ordinary
     slot : str
         Which of the collection's indexes is asked; "" for none, everything is in memory then.
+    part : (int, int), optional
+        Hold only this part of the items, without a look at their kinds.
+    divided : Divided, optional
+        Who holds the vectors in the place of an index of the collection's.
     """
 
     def __init__(
@@ -175,8 +231,13 @@ class Snapshots:
         store: Store,
         ordinary: Ordinary | None = None,
         slot: str = "vectors",
+        *,
+        part: Part | None = None,
+        divided: Divided | None = None,
     ) -> None:
         self._store = store
+        self._part = part
+        self._divided = divided
         self._slots = {"vectors": ("vectors", CODES), "": ()}.get(slot, (slot,))
         self._last: Snapshot | None = None
         self._version: object = None
@@ -198,8 +259,20 @@ class Snapshots:
         SpaceMismatchError
             When the collection is in another space than `space`.
         """
+        if self._divided is None:
+            return self._now(space, encoder)
+        self._divided.make_ready(self._store, space)
+        try:
+            return self._now(space, encoder)
+        except _LogCutError:
+            self._divided.follow()
+            return self._now(space, encoder)
+
+    def _now(self, space: Space, encoder: str) -> Snapshot:
         last, version = self._last, self._store.version()
-        files = tuple(signature(self.path, slot) for slot in self._slots)
+        files: Any = tuple(signature(self.path, slot) for slot in self._slots)
+        if self._divided is not None:
+            files = self._divided.view
         if last is not None and (last.space, last.signature, self._version) == (
             space.fingerprint, files, version,
         ):  # fmt: skip
@@ -220,6 +293,8 @@ class Snapshots:
     def _index(self, space: Space, files: Files) -> DerivedIndex | None:
         """The first of the indexes that are there and can be used."""
         self.problem = None
+        if self._divided is not None:
+            return self._divided.index()
         for slot, is_there in zip(self._slots, files, strict=True):
             if is_there is None or (slot == CODES and not self._store.finds_vectors):
                 continue
@@ -278,6 +353,8 @@ class Snapshots:
 
     def _follow(self, last: Snapshot, dimension: int, changes: Changes) -> Snapshot:
         """Take in what was added and removed since."""
+        if self._divided is not None and not is_whole(self._store, last.removed):
+            raise _LogCutError
         gone, removed = self._store.removed(last.removed)
         alive, segment_ids, item_ids, vectors = (
             last.alive, last.segment_ids, last.item_ids, last.vectors,
@@ -294,7 +371,7 @@ class Snapshots:
             vectors = np.delete(vectors, rows, axis=0) if len(rows) else vectors
         end = last.index.state["last_segment"] if last.index else 0
         end = max(end, int(last.segment_ids[-1]) if len(last.segment_ids) else 0)
-        new = self._store.vectors(dimension, after=end)
+        new = self._store.vectors(dimension, after=end, part=self._part)
         if len(new[0]):
             segment_ids = np.concatenate([segment_ids, new[0]])
             item_ids = np.concatenate([item_ids, new[1]])
@@ -305,6 +382,8 @@ class Snapshots:
             objects=objects_among(self._store, last.objects, new[1]),
             modalities=self._store.state().modalities, kinds=None,
         )  # fmt: skip
+        if self._part is not None:
+            return followed
         return replace(followed, kinds=kinds_of(self._store, followed, self.ordinary))
 
     def allowed(self, where: str | None, modality: str | None) -> Ids | None:

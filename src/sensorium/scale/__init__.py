@@ -1,4 +1,4 @@
-"""The same calls on many machines: Ray reads and encodes, Lance stores."""
+"""The same calls on many machines: Ray reads and encodes, Lance stores, shards are searched."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from sensorium.lazy import lazily
 if TYPE_CHECKING:
     from sensorium.scale.indexing import index as index
     from sensorium.scale.planning import plan as plan
+    from sensorium.scale.shards.processes import start_shards as start_shards
+    from sensorium.scale.shards.shards import Shards as Shards
 
 # Each process on a cluster imports what it needs, and Ray starts several.
-_HOMES = {"index": "sensorium.scale.indexing", "plan": "sensorium.scale.planning"}
+_HOMES = {
+    "index": "sensorium.scale.indexing",
+    "plan": "sensorium.scale.planning",
+    "Shards": "sensorium.scale.shards.shards",
+    "start_shards": "sensorium.scale.shards.processes",
+}
 
 __all__ = [*_HOMES]
 

@@ -23,6 +23,7 @@ from sensorium.errors import (
     UsageError,
 )
 from sensorium.plain import as_json
+from sensorium.scale.shards.shards import ShardError
 from sensorium.serve.access import Refused
 from sensorium.serve.batching import BusyError
 from sensorium.serve.classes import UnknownClassesError
@@ -36,6 +37,7 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownJobError, 404),
     (UnknownClassesError, 404),
     (BusyError, 503),
+    (ShardError, 503),
     (MediaError, 422),
     (UsageError, 400),
     (SpaceMismatchError, 503),

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
+    from sensorium.scale.shards.shards import Shards
     from sensorium.serve.batching import BatchedEncoder
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -38,9 +39,10 @@ class Metrics:
             "sensorium_requests_running", "Requests that are worked on.", registry=self.registry
         )
 
-    def watch(self, encoders: _Encoders) -> None:
-        """Count what encoders compute, too."""
-        self.registry.register(_OfEncoders(encoders))
+    def watch(self, served: _Served) -> None:
+        """Count what encoders compute, and what shards are asked, too."""
+        self.registry.register(_OfEncoders(served))
+        self.registry.register(_OfShards(served))
 
     def written(self) -> bytes:
         """All of it, in Prometheus' text format."""
@@ -84,15 +86,17 @@ class Counted:
                 metrics.seconds.labels(route).observe(time.perf_counter() - began)
 
 
-class _Encoders(Protocol):
-    """Whoever has encoders by name."""
+class _Served(Protocol):
+    """Whoever has encoders, and shards of collections, by name."""
+
+    shards: dict[str, Shards]
 
     @property
     def encoders(self) -> Mapping[str, BatchedEncoder]: ...
 
 
 class _OfEncoders(Collector):
-    def __init__(self, source: _Encoders) -> None:
+    def __init__(self, source: _Served) -> None:
         self._source = source
 
     def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
@@ -111,3 +115,29 @@ class _OfEncoders(Collector):
             items.add_metric([name], encoder.encoded)
             waiting.add_metric([name], encoder.waiting)
         return [batches, items, waiting]
+
+
+class _OfShards(Collector):
+    def __init__(self, source: _Served) -> None:
+        self._source = source
+
+    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
+        """See prometheus_client."""
+        of = ["collection", "shard"]
+        questions = CounterMetricFamily(
+            "sensorium_shard_questions", "What shards were asked.", labels=of
+        )
+        retries = CounterMetricFamily(
+            "sensorium_shard_retries", "What was asked again of another replica.", labels=of
+        )
+        up = GaugeMetricFamily(
+            "sensorium_shard_up", "Whether a replica answers.", labels=[*of, "replica"]
+        )
+        for name, shards in [*self._source.shards.items()]:
+            for number, replicas in enumerate(shards.shards):
+                shard = f"{number + 1}/{len(shards.shards)}"
+                questions.add_metric([name, shard], shards.questions[number])
+                retries.add_metric([name, shard], shards.retries[number])
+                for replica in replicas:
+                    up.add_metric([name, shard, replica.address], replica.rows is not None)
+        return [questions, retries, up]

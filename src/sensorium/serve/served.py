@@ -16,6 +16,7 @@ from sensorium.encoders import load_encoder
 from sensorium.encoders.registry import load_recorded
 from sensorium.errors import CollectionError, SensoriumError
 from sensorium.home import sensorium_home
+from sensorium.scale.shards.shards import Shards
 from sensorium.serve.adding import JOBS, add
 from sensorium.serve.batching import BatchedEncoder
 from sensorium.serve.jobs import Jobs
@@ -79,6 +80,8 @@ class Served:
         self._lock = threading.RLock()
         self._collections: dict[str, tuple[tuple[int, int], Collection]] = {}
         self._encoders: dict[str, BatchedEncoder] = {}
+        self.shards: dict[str, Shards] = {}
+        """Of the collections that are open and divided, by their names."""
 
     def collection(self, name: str) -> Collection:
         """An open collection.
@@ -99,7 +102,7 @@ class Served:
             held = self._collections.get(name)
             if held is None or held[0] != identity:
                 # One that was replaced is not closed: other threads may read it still.
-                self._collections[name] = held = identity, self._opened(path)
+                self._collections[name] = held = identity, self._opened(name, path)
             return held[1]
 
     def held(self, name: str) -> Collection | None:
@@ -202,12 +205,17 @@ class Served:
     ) -> None:
         self.close()
 
-    def _opened(self, path: Path) -> Collection:
+    def _opened(self, served: str, path: Path) -> Collection:
         with Collection(path, create=False, auto_optimize=False) as bare:
             name = bare.info().encoder or self.settings.encoder
         if name not in self._encoders:
             self._encoders[name] = self._batched(name, path)
-        return Collection(path, self._encoders[name], create=False)
+        addresses = self.settings.shards.get(served)
+        shards = None if addresses is None else Shards(addresses)
+        opened = Collection(path, self._encoders[name], create=False, shards=shards)
+        if shards is not None:
+            self.shards[served] = shards
+        return opened
 
     def _batched(self, name: str, path: Path | None) -> BatchedEncoder:
         loaded = load_encoder(name) if path is None else load_recorded(name, path)

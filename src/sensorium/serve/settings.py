@@ -100,6 +100,9 @@ class Settings:
         Whether media behind public addresses in requests are fetched.
     models : mapping of str to str
         Models that tasks use, by the name of the task: what a client names is never loaded.
+    shards : mapping of str to list of list of str
+        By the name of a collection, ``host:port`` of each replica of each of its shards, which are
+        asked with the token in ``$SENSORIUM_SHARD_TOKEN``.
     limits : Limits
     """
 
@@ -115,6 +118,7 @@ class Settings:
     encoder: str = "mini"
     fetch: bool = False
     models: Mapping[str, str] = field(default_factory=dict)
+    shards: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import anyio.to_thread
 from anyio import CapacityLimiter
@@ -30,6 +30,8 @@ class Health(BaseModel):
 
     status: Literal["healthy", "unhealthy"]
     faults: dict[str, str]
+    lost: dict[str, str] | None = None
+    """Replicas of shards that do not answer, where others do: nothing is missing yet."""
 
 
 ANSWERS_WITHIN = 5.0
@@ -69,7 +71,9 @@ async def health(served: ServedState) -> Answer:
         threads = CapacityLimiter(AT_ONCE)
         _THREADS.set(threads)
     faults = await anyio.to_thread.run_sync(faults_of, served, limiter=threads)
-    body = {"status": "unhealthy" if faults else "healthy", "faults": faults}
+    body: dict[str, Any] = {"status": "unhealthy" if faults else "healthy", "faults": faults}
+    if lost := {k: v for shards in served.shards.values() for k, v in shards.lost.items()}:
+        body["lost"] = lost
     return Answer(body, 503 if faults else 200)
 
 
@@ -84,6 +88,8 @@ def faults_of(served: Served) -> dict[str, str]:
             continue
         except SensoriumError as error:
             faults[f"collection {name}"] = str(error)
+        if (shards := served.shards.get(name)) is not None:
+            faults |= shards.check()
         if served.settings.lets_write and (fault := _fault_of_disks(served, name)):
             faults[f"writing to {name}"] = fault
     for name, encoder in served.encoders.items():
