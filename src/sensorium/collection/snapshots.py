@@ -259,13 +259,14 @@ class Snapshots:
         SpaceMismatchError
             When the collection is in another space than `space`.
         """
-        if self._divided is None:
-            return self._now(space, encoder)
-        self._divided.make_ready(self._store, space)
+        if self._divided is not None:
+            self._divided.make_ready(self._store, space)
         try:
             return self._now(space, encoder)
         except _LogCutError:
-            self._divided.follow()
+            if self._divided is not None:
+                self._divided.follow()
+            self._last = None
             return self._now(space, encoder)
 
     def _now(self, space: Space, encoder: str) -> Snapshot:
@@ -353,9 +354,9 @@ class Snapshots:
 
     def _follow(self, last: Snapshot, dimension: int, changes: Changes) -> Snapshot:
         """Take in what was added and removed since."""
-        if self._divided is not None and not is_whole(self._store, last.removed):
-            raise _LogCutError
         gone, removed = self._store.removed(last.removed)
+        if len(gone) != removed - last.removed and (last is self._last or self._divided):
+            raise _LogCutError
         alive, segment_ids, item_ids, vectors = (
             last.alive, last.segment_ids, last.item_ids, last.vectors,
         )  # fmt: skip

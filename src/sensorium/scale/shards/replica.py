@@ -87,7 +87,7 @@ class Replica:
         told: dict[str, Any] = {
             name: facts[name] for name in ("instance", "space", "last", "removed", "sample")
         }
-        return Rows(**told, **arrays)
+        return Rows(**told, **arrays)  # type: ignore[arg-type]
 
     def places(self, rows: Rows, wanted: Ids) -> Ids | None:
         """Where each of its rows is among wanted segments, -1 where it is not; None: all as there.
