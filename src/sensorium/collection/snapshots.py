@@ -175,9 +175,7 @@ def is_whole(store: Store, position: int) -> bool:
 
 
 class Divided(Protocol):
-    """Others that hold the vectors of a collection, each a part; see `sensorium.scale.shards`.
-
-    """
+    """Others that hold the vectors of a collection, each a part; see `sensorium.scale.shards`."""
 
     @property
     def view(self) -> object:

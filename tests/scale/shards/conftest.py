@@ -109,7 +109,7 @@ def fill(path: Path, encoder: FolderEncoder, *, pictures: int = 700, seed: int =
     items += written(rng, first=0, count=150, segments=1, modality="text", name="text")
     items += written(rng, first=0, count=140, segments=3, modality="mesh", name="object")
     with Collection(path, encoder) as library:
-        store_of(library).write(encoder.space, encoder=str(encoder.name), embedded=items)
+        store_of(library).write(encoder.space, encoder=str(encoder.folder), embedded=items)
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,9 @@ from sensorium.scale.shards.wire import Array, pack
 TOKEN = "SENSORIUM_SHARD_TOKEN"
 """Variable of the environment with what shards are asked with."""
 
-PATIENCE_SECONDS = 10.0
-"""For a shard of which no replica answers: a process that is started anew takes 2 to 5 s."""
+PATIENCE_SECONDS = 30.0
+"""For a shard of which no replica answers, from then on: a process that is started anew takes 2 to
+10 s, and is then waited for while it reads."""
 
 ANSWER_SECONDS = 30.0
 """For an answer; after so long another replica is asked."""
