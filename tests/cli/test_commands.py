@@ -22,7 +22,7 @@ from tests.media.small_pictures import encode, red_blue
 COMMANDS = (
     "answer", "caption", "chat", "check", "classify", "detect", "duplicates", "evaluate", "explain",
     "export", "import", "index", "info", "mcp", "models", "optimize", "plan", "prune", "reembed",
-    "search", "segment", "serve", "speak", "summarize", "transcribe", "translate",
+    "search", "segment", "serve", "shard", "speak", "summarize", "transcribe", "translate",
 )  # fmt: skip
 COUNT = len(COLORS) + 1
 

@@ -89,6 +89,23 @@ def test_replacing_keeps_the_id(store: SQLiteStore) -> None:
     }
 
 
+def test_parts_are_whole_items_and_together_everything(store: SQLiteStore) -> None:
+    written = [embedded(f"{n:03}", segments=1 + n % 3) for n in range(200)]
+    store.write(space(), embedded=written)
+    store.write(space(), embedded=[embedded("005", segments=4), embedded("120", segments=2)])
+    store.delete([7, 64, 65, 200])
+    every, owners, vectors = store.vectors(DIMENSION)
+    assert store.last_segment() == every[-1]
+    parts = [store.vectors(DIMENSION, part=(n, 3)) for n in range(3)]
+    assert all(len(ids) > 50 and (np.diff(ids) > 0).all() for ids, _, _ in parts)
+    order = np.argsort(np.concatenate([ids for ids, _, _ in parts]))
+    for together, found in zip((every, owners, vectors), zip(*parts, strict=True), strict=True):
+        assert np.array_equal(np.concatenate(found)[order], together)
+    assert sum(len({*items.tolist()}) for _, items, _ in parts) == len({*owners.tolist()})
+    ids, _, _ = store.vectors(DIMENSION, after=int(every[10]), most=5, part=(1, 3))
+    assert ids.tolist() == [n for n in parts[1][0].tolist() if n > every[10]][:5]
+
+
 def test_copies_see_what_the_batch_replaces(store: SQLiteStore) -> None:
     store.write(space(), embedded=[embedded("a", "1"), embedded("b", "22")])
     swapped = [(file("a", "22"), {}), (file("b", "1"), {})]

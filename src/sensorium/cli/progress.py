@@ -211,7 +211,7 @@ def speaking(command: str) -> Iterator[None]:
     command : str
         What is said where no step is known.
     """
-    serves = command.split()[1:] in (["serve"], ["mcp"])  # nobody waits for their end
+    serves = command.split()[1:] in (["serve"], ["mcp"], ["shard"])  # nobody waits for their end
     if serves or int(os.environ.get("RANK", 0)):  # of several processes the first speaks for all
         yield
         return

@@ -19,9 +19,8 @@ def shard(
     part: Annotated[str, typer.Option(metavar="I/N", help="Which part of how many: 1/4, 2/4 ...")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.", min=1, max=65535)] = 8200,
-    until_eof: Annotated[
-        bool, typer.Option("--until-eof", hidden=True, help="End with the standard input.")
-    ] = False,
+    # For who starts it as a process of its own: it ends with the standard input.
+    until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
 ) -> None:
     """Hold a part of a collection in memory, to be searched by `sensorium serve --shard`.
 

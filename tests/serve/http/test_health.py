@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from sensorium import Collection, load_encoder
 from sensorium.errors import EncoderError
+from sensorium.scale.shards.processes import ShardProcesses
 from sensorium.serve import app
 from sensorium.serve.batching import SMALL, BatchedEncoder
 from sensorium.serve.http import health
@@ -204,3 +206,34 @@ def test_what_fails_is_asked_again(client: httpx.Client, monkeypatch: pytest.Mon
 def finds_anew(client: httpx.Client) -> bool:
     question = {"query": "a bird that nobody asked for"}
     return client.post("/api/collections/one/search", json=question).status_code == 200
+
+
+def test_shards_that_nobody_holds_are_told(
+    two: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs them is told so at once (503), and goes on when they are there again."""
+    monkeypatch.setattr("sensorium.scale.shards.shards.PATIENCE_SECONDS", 0.2)
+    with ShardProcesses(two["one"], 1) as processes:
+        monkeypatch.setenv("SENSORIUM_SHARD_TOKEN", processes.token)
+        settings = Settings(two, shards={"one": processes.addresses})
+        with Live(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
+            wait(lambda: not faults(client))
+            found = client.post("/api/collections/one/search", json={"query": "a dog"})
+            assert found.status_code == 200 and len(found.json()["hits"]) == 1
+            processes.close()
+            (fault,) = faults(client)
+            assert fault == f"shard 1 of 1 of {two['one']}"
+            missing = client.post("/api/collections/one/search", json={"query": "a cat"})
+            assert missing.status_code == 503 and int(missing.headers["retry-after"]) >= 1
+            assert missing.json()["error"]["message"].startswith(f"{fault}: no replica answers (")
+            assert finds(client, "other")
+            assert 'sensorium_shard_up{collection="one",replica="127.0.0.1:' in (
+                client.get("/metrics").text
+            )
+
+
+def wait(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

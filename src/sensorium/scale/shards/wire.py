@@ -50,8 +50,8 @@ def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
         facts, told = dict(header["facts"]), dict(header["arrays"])
         arrays = {}
         for name, (kind, shape) in told.items():
-            if kind not in TYPES:
-                raise ValueError(f"arrays of {kind!r:.20} are not taken")
+            if kind not in TYPES or any(length < 0 for length in shape):
+                raise ValueError(f"arrays of {kind!r:.20} and {shape!r:.40} are not taken")
             count = int(np.prod(shape, dtype=np.int64))
             arrays[name] = np.frombuffer(message, kind, count, start).reshape(shape)
             start += arrays[name].nbytes + -arrays[name].nbytes % ALIGNED
