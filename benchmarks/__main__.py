@@ -38,6 +38,7 @@ BENCHMARKS = {
     "sqlite": "collections on the SQLite of apsw, and on Python's as it is and with guards",
     "stores": "collections in SQLite and in Lance: writing, looking up, words, conditions",
     "scale": "indexing on a Ray cluster, beside `add` here, plain Ray Data and Daft; two nodes",
+    "shards": "a collection divided among processes, beside one process and FAISS's IndexShards",
     "words": "questions for words in many scripts, beside other ways to cut words",
     "duplicates": "altered copies found, and different pictures called one, beside rivals",
     "doubled_tracks": "sounds and films saved again, and different ones called one, beside rivals",

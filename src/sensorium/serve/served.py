@@ -214,6 +214,8 @@ class Served:
         shards = None if addresses is None else Shards(addresses)
         opened = Collection(path, self._encoders[name], create=False, shards=shards)
         if shards is not None:
+            if (before := self.shards.get(served)) is not None:
+                before.close()  # else both would go on to say what is to be held
             self.shards[served] = shards
         return opened
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from sensorium.collection.derived import DerivedIndex, sample_of
-from sensorium.collection.kinds import Ids
-from sensorium.collection.measuring import Measured
-from sensorium.collection.question import Asked
 from sensorium.collection.snapshots import DIVIDED
 from sensorium.collection.store import Store
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, UsageError
-from sensorium.index.base import Mask, Neighbours, Vectors
-from sensorium.ranking.scale import Scale
+from sensorium.scale.shards.divided import DividedIndex, View
 from sensorium.scale.shards.link import LinkError
-from sensorium.scale.shards.replica import FOLLOW_SECONDS, Replica, Rows, mask_for
+from sensorium.scale.shards.replica import FOLLOW_SECONDS, Replica, Rows
 from sensorium.scale.shards.wire import Array, pack
 
 TOKEN = "SENSORIUM_SHARD_TOKEN"
@@ -53,58 +45,6 @@ T = TypeVar("T")
 
 class ShardError(CollectionError):
     """A shard of which no replica answers; the message names it. Nothing is found without it."""
-
-
-@dataclass(frozen=True)
-class View:
-    """Which segments are asked of the shards.
-
-    Attributes
-    ----------
-    number : int
-        Differs from that of any view before.
-    space : str
-    segment_ids, item_ids, keys : ndarray, shape (n,)
-        In increasing order of segments; see `DerivedIndex`.
-    of_shards : list of ndarray of int64
-        The rows of each shard.
-    wanted : list of ndarray of int64
-        The segments of each shard.
-    last, removed : int
-        Up to which segment, and which entry of the log of removals, all shards have read.
-    sample : dict
-    """
-
-    number: int
-    space: str
-    segment_ids: Ids
-    item_ids: Ids
-    keys: Array
-    of_shards: Sequence[Ids]
-    wanted: Sequence[Ids]
-    last: int
-    removed: int
-    sample: Mapping[str, int]
-
-    @classmethod
-    def of(cls, number: int, space: str, shards: Sequence[Rows]) -> View:
-        """Put together what shards hold, up to where all have read."""
-        last = min(rows.last for rows in shards)
-        kept = [slice(0, int(np.searchsorted(r.segment_ids, last, "right"))) for r in shards]
-        columns = [
-            np.concatenate([getattr(rows, name)[k] for rows, k in zip(shards, kept, strict=True)])
-            for name in ("segment_ids", "item_ids", "keys")
-        ]
-        order = np.argsort(columns[0], kind="stable")
-        segment_ids, item_ids, keys = (column[order] for column in columns)
-        wanted = [rows.segment_ids[k] for rows, k in zip(shards, kept, strict=True)]
-        return cls(
-            number, space, segment_ids, item_ids, keys,
-            [np.searchsorted(segment_ids, own) for own in wanted], wanted, last,
-            min(rows.removed for rows in shards),
-            {name: crc for rows in shards for name, crc in rows.sample.items()
-             if int(name) <= last},
-        )  # fmt: skip
 
 
 class Shards:
@@ -211,11 +151,10 @@ class Shards:
             self._look_anew()
 
     def close(self) -> None:
-        """Ask nobody any more."""
+        """Look for nobody any more; what is being asked is still answered."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-        self._pool.shutdown(wait=False, cancel_futures=True)
         for replica in (replica for shard in self.shards for replica in shard):
             replica.link.close()
 
@@ -283,19 +222,29 @@ class Shards:
         return [first, *(other.result() for other in others)]
 
     def ask(
-        self, shard: int, path: str, message: Callable[[Replica, Rows], bytes]
+        self, shard: int, path: str, message: Callable[[Replica, Rows], bytes], last: int
     ) -> tuple[Replica, Rows, Answer]:
         """Ask one shard, and again another of its replicas where one does not answer.
+
+        Parameters
+        ----------
+        shard : int
+        path : str
+        message : callable
+            Makes it for a replica and what that holds.
+        last : int
+            Up to which segment it has to have read.
 
         Raises
         ------
         ShardError
             When none does.
         """
-        self.questions[shard] += 1
         for tried in range(MOST_TRIES):
-            self.retries[shard] += tried > 0
-            replica, rows = self._chosen(shard)
+            replica, rows = self._chosen(shard, last)
+            with self._changed:
+                self.questions[shard] += tried == 0
+                self.retries[shard] += tried > 0
             try:
                 answer = replica.link.ask(path, message(replica, rows), seconds=ANSWER_SECONDS)
             except LinkError as error:
@@ -307,7 +256,7 @@ class Shards:
                     replica.asking -= 1
         raise self._none_answers(shard)
 
-    def _chosen(self, shard: int) -> tuple[Replica, Rows]:
+    def _chosen(self, shard: int, last: int = 0) -> tuple[Replica, Rows]:
         """The replica that has least to do; waits for one that is started anew.
 
         Raises
@@ -317,6 +266,9 @@ class Shards:
         """
         with self._changed:
             while True:
+                for one in self.shards[shard]:
+                    if one.rows is not None and one.rows.last < last:
+                        self._set_aside(shard, one, "it has yet to read what was added")
                 up = [r for r in self.shards[shard] if r.rows is not None]
                 if up:
                     replica = min(up, key=lambda r: (r.asking, r.asked))
@@ -445,98 +397,3 @@ class Shards:
                 replica.asking -= 1
             chosen.append(rows)
         self._view = View.of(self.view + 1, self._space, chosen)
-
-
-class DividedIndex:
-    """What the shards hold, searched as any index is; it is built and kept nowhere.
-
-    Parameters
-    ----------
-    shards : Shards
-    view : View
-    """
-
-    kind = DIVIDED
-
-    def __init__(self, shards: Shards, view: View) -> None:
-        self._shards, self._view = shards, view
-
-    def search(self, queries: Vectors, k: int, allowed: Mask | None = None) -> Neighbours:
-        """See `Index.search`; of equal vectors the lower row comes first."""
-
-        def ask(shard: int) -> tuple[Ids, Vectors]:
-            def message(replica: Replica, rows: Rows) -> bytes:
-                told, arrays = self._about(shard, replica, rows, allowed)
-                return pack({**told, "k": k}, queries=queries, **arrays)
-
-            replica, rows, (_, found) = self._shards.ask(shard, "/search", message)
-            return self._rows(shard, replica, rows, found["rows"]), found["scores"]
-
-        lines = self._shards.ask_all(ask)
-        rows, scores = (np.concatenate(both, axis=1) for both in zip(*lines, strict=True))
-        scores = np.where(rows < 0, -np.inf, scores).astype(np.float32)
-        order = np.lexsort((rows, -scores), axis=1)[:, :k]
-        return Neighbours(
-            np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
-        )
-
-    def measure(
-        self,
-        asked: Sequence[Asked],
-        scales: Sequence[Sequence[Scale]],
-        names: Sequence[str],
-        allowed: Mask | None,
-        likely: Collection[int],
-        depth: int,
-    ) -> list[Measured]:
-        """What all parts of a question say of the best items; see `collection.measuring`.
-
-        Parameters
-        ----------
-        asked, scales, names
-            As `measure` takes them.
-        allowed : ndarray of bool, shape (n,), optional
-            Rows that may be found.
-        likely : collection of int
-            Items that are wanted in any case.
-        depth : int
-            Items that are wanted of each shard.
-        """
-        parts = [
-            (part.weight, [(one.spreads, list(one.modalities), dict(one.rarity)) for one in own])
-            for part, own in zip(asked, scales, strict=True)
-        ]
-        vectors = np.concatenate([part.vectors for part in asked])
-        wanted = np.fromiter(likely, np.int64, len(likely))
-
-        def ask(shard: int) -> Measured:
-            def message(replica: Replica, rows: Rows) -> bytes:
-                told, arrays = self._about(shard, replica, rows, allowed)
-                facts = {**told, "parts": parts, "names": list(names), "depth": depth}
-                return pack(facts, vectors=vectors, likely=wanted, **arrays)
-
-            _, _, (facts, found) = self._shards.ask(shard, "/measure", message)
-            bound = -math.inf if facts["bound"] is None else float(facts["bound"])
-            gone = found["gone"].astype(bool)
-            return Measured(found["items"], found["segments"], found["evidence"], gone, bound)
-
-        return self._shards.ask_all(ask)
-
-    def _about(
-        self, shard: int, replica: Replica, rows: Rows, allowed: Mask | None
-    ) -> tuple[dict[str, Any], dict[str, Array]]:
-        """What a replica is told of the rows that may be found."""
-        view = self._view
-        own = None if allowed is None else allowed[view.of_shards[shard]]
-        mask = mask_for(replica.places(rows, view.wanted[shard]), own)
-        told = {"instance": rows.instance, "rows": len(rows.segment_ids)}
-        return told, {} if mask is None else {"allowed": np.packbits(mask)}
-
-    def _rows(self, shard: int, replica: Replica, rows: Rows, found: Ids) -> Ids:
-        """A replica's rows as rows of all shards."""
-        view = self._view
-        places = replica.places(rows, view.wanted[shard])
-        own, there = view.of_shards[shard], found >= 0
-        result = np.full(found.shape, -1, np.int64)
-        result[there] = own[found[there] if places is None else places[found[there]]]
-        return result
