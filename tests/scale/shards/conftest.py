@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -117,11 +118,17 @@ def tiny_folder(tiny: Path) -> FolderEncoder:
     return FolderEncoder(tiny)
 
 
-@pytest.fixture
-def library(tmp_path: Path, tiny_folder: FolderEncoder) -> Path:
-    path = tmp_path / "library.sensorium"
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory, tiny_folder: FolderEncoder) -> Path:
+    path = tmp_path_factory.mktemp("filled") / "library.sensorium"
     fill(path, tiny_folder)
     return path
+
+
+@pytest.fixture
+def library(filled: Path, tmp_path: Path) -> Path:
+    """A collection of one's own, to be changed."""
+    return Path(shutil.copy(filled, tmp_path))
 
 
 def add(path: Path, encoder: FolderEncoder, *, first: int, count: int, name: str = "new") -> None:

@@ -164,6 +164,7 @@ def children(pid: int) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_shards_are_started_on_other_machines_by_a_command(
     library: Path, tiny_folder: FolderEncoder, tmp_path: Path
 ) -> None:
