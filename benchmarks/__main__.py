@@ -37,6 +37,8 @@ BENCHMARKS = {
     "sets": "label sets with a stated coverage, and 'none of these', beside rivals",
     "sqlite": "collections on the SQLite of apsw, and on Python's as it is and with guards",
     "stores": "collections in SQLite and in Lance: writing, looking up, words, conditions",
+    "lance_index": "the index that Lance keeps in a table, beside ours and comparing everything",
+    "lance_memory": "what search and duplicates hold in memory, of collections in Lance and SQLite",
     "scale": "indexing on a Ray cluster, beside `add` here, plain Ray Data and Daft; two nodes",
     "shards": "a collection divided among processes, beside one process and FAISS's IndexShards",
     "words": "questions for words in many scripts, beside other ways to cut words",

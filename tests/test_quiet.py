@@ -123,6 +123,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
         name: folder / name for name in ("classes", "pairs.csv", "clf", "out", "eval", "text.txt")
     }
     picture = here["classes"] / "red" / "0.png"
+    table = f"lance://{folder}/c.lance"
     lines: dict[str, list[Any]] = {
         "index": ["index", here["classes"], here["text.txt"], "-c", library, "--encoder", tiny],
         "index mini": ["index", here["classes"], here["text.txt"], "-c", folder / "m.sensorium"],
@@ -155,6 +156,8 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "evaluate again": ["evaluate", "--rerun", here["eval"]],
         "reembed": ["reembed", "--encoder", other, "-c", library],
         "prune": ["prune", "-c", library],
+        "index into Lance": ["index", here["classes"], "-c", table, "--encoder", tiny],
+        "versions": ["versions", "-c", table, "--keep", "first", "--forget", "1"],
         "detect": ["detect", picture],
         "detect any word": ["detect", picture, "--labels", "cat", "--encoder", tiny],
         "segment": ["segment", picture, "--labels", "cat"],

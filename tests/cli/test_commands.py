@@ -23,6 +23,7 @@ COMMANDS = (
     "answer", "caption", "chat", "check", "classify", "detect", "duplicates", "evaluate", "explain",
     "export", "import", "index", "info", "mcp", "models", "optimize", "plan", "prune", "reembed",
     "search", "segment", "serve", "shard", "speak", "summarize", "transcribe", "translate",
+    "versions",
 )  # fmt: skip
 COUNT = len(COLORS) + 1
 

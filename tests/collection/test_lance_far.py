@@ -1,7 +1,10 @@
-"""Collections in an object store: moto's S3 server stands for one, where it is installed."""
+"""Collections in object stores: moto's S3 server and Azurite stand for such, where installed."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import shutil
 import socket
 import subprocess
@@ -9,6 +12,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,39 +28,86 @@ from tests.collection.test_bulk import some
 SIGNED = "AWS4-HMAC-SHA256 Credential=x/20200101/us-east-1/s3/aws4_request"
 
 
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of a server of its own."""
-    server = shutil.which("moto_server")
+AZURITE = (
+    "devstoreaccount1",
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+)
+"""The account that Azurite has, and its key, which everybody knows."""
+
+
+@pytest.fixture(scope="module", params=["s3", "az"])
+def bucket(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A bucket of a server of its own: one, as Lance looks once how Azure is reached."""
+    program, lacking = {
+        "s3": ("moto_server", "pip install 'moto[server]>=5.2'"),
+        "az": ("azurite-blob", "npm install --global azurite"),
+    }[request.param]
+    server = shutil.which(program)
     if server is None:
-        pytest.skip("needs moto_server: pip install 'moto[server]>=5.2'")
+        pytest.skip(f"needs {program}: {lacking}")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    make = {"s3": s3_bucket, "az": azure_container}[request.param]
+    options = {
+        "s3": ["-p", str(port)],
+        "az": [
+            "--blobPort", str(port), "--inMemoryPersistence", "--disableTelemetry",
+            "--skipApiVersionCheck",
+        ],
+    }[request.param]  # fmt: skip
+    process = subprocess.Popen(
+        [server, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    monkeypatch = pytest.MonkeyPatch()
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(make(port, monkeypatch)).read()
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the server does not answer"
+                time.sleep(0.2)
+        yield f"{request.param}://bucket"
+    finally:
+        monkeypatch.undo()
+        process.kill()
+        process.wait()
+
+
+def s3_bucket(port: int, monkeypatch: pytest.MonkeyPatch) -> urllib.request.Request:
+    """What makes a bucket; how it is reached is set for Lance."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT": f"http://127.0.0.1:{port}", "AWS_ALLOW_HTTP": "true",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    process = subprocess.Popen(
-        [server, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    make = urllib.request.Request(
+    return urllib.request.Request(
         f"http://127.0.0.1:{port}/bucket", method="PUT", headers={"Authorization": SIGNED}
     )
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(make).read()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, "the server does not answer"
-                time.sleep(0.2)
-        yield "s3://bucket"
-    finally:
-        process.kill()
-        process.wait()
+
+
+def azure_container(port: int, monkeypatch: pytest.MonkeyPatch) -> urllib.request.Request:
+    """The same of Azure, whose requests are signed (Shared Key, version 2021-08-06)."""
+    account, key = AZURITE
+    for name, value in {
+        "AZURE_STORAGE_ACCOUNT_NAME": account, "AZURE_STORAGE_ACCOUNT_KEY": key,
+        "AZURE_STORAGE_ENDPOINT": f"http://127.0.0.1:{port}/{account}", "AZURE_ALLOW_HTTP": "true",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    told = {
+        "x-ms-date": f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S GMT}",
+        "x-ms-version": "2021-08-06",
+    }
+    lines = "".join(f"{name}:{value}\n" for name, value in told.items())
+    text = f"PUT{chr(10) * 12}{lines}/{account}/{account}/bucket\nrestype:container"
+    digest = hmac.digest(base64.b64decode(key), text.encode(), hashlib.sha256)
+    signed = f"SharedKey {account}:{base64.b64encode(digest).decode()}"
+    return urllib.request.Request(
+        f"http://127.0.0.1:{port}/{account}/bucket?restype=container", method="PUT",
+        headers={**told, "Authorization": signed, "Content-Length": "0"},
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -82,6 +133,18 @@ def test_where_it_is() -> None:
             Collection(link)
     finally:
         link.unlink()
+
+
+def test_what_is_not_reached_says_how_it_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ACCOUNT_NAME", "ACCOUNT_KEY", "CONNECTION_STRING", "USE_EMULATOR"):
+        monkeypatch.delenv(f"AZURE_STORAGE_{name}", raising=False)
+    with pytest.raises(CollectionError, match=r"environment says: AZURE_STORAGE_ACCOUNT_NAME, "):
+        Collection("az://bucket/c.lance")
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(tmp_path / "none.json"))
+    with pytest.raises(CollectionError, match=r"environment says: GOOGLE_SERVICE_ACCOUNT, "):
+        Collection("gs://bucket/c.lance")
 
 
 @pytest.mark.slow

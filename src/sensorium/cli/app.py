@@ -144,7 +144,8 @@ def info(collection: CollectionOption = None, as_json: JsonOption = False) -> No
         "space": f"{facts.space}, {facts.space.dimension} dimensions" if facts.space else "not set",
         "encoder": facts.encoder,
         "size": f"{facts.bytes / 1e6:,.1f} MB",
-        "index": _spelt(facts.indexes.get("vectors") or facts.indexes.get("codes")),
+        "version": str(facts.version or ""),
+        "index": _spelt(facts.index_asked),
         "hash codes": _spelt(facts.indexes.get("hash")),
         "metadata": ", ".join(facts.fields) or None,
         "unsearchable": f"{facts.without_vectors} without vectors" * bool(facts.without_vectors),
@@ -171,7 +172,8 @@ def optimize(
         float, typer.Option(help="Share of the true ten nearest that must be found, 0 to 1.")
     ] = RECALL,
     kind: Annotated[
-        str | None, typer.Option(metavar="exact|ivf|hnsw", help="Measure only this kind of index.")
+        str | None,
+        typer.Option(metavar="exact|4bit|ivf|hnsw|lance", help="Measure only this kind of index."),
     ] = None,
     questions: Annotated[
         Path | None,

@@ -30,6 +30,7 @@ HOMES = {
     "check": ("check", "check", KEEPING),
     "duplicates": ("bulk", "duplicates", KEEPING),
     "import": ("bulk", "import_", KEEPING),
+    "versions": ("versions", "versions", KEEPING),
     "export": ("bulk", "export", KEEPING),
     "models": ("models", "models", MODELS),
     "evaluate": ("evaluate", "evaluate", MODELS),

@@ -18,7 +18,15 @@ from sensorium.collection.hits import hits_of
 from sensorium.collection.judging import Judging
 from sensorium.collection.kinds import Ids, Ordinary
 from sensorium.collection.opening import open_store
-from sensorium.collection.optimizing import AUTO_ROWS, build_hash, is_stale, optimize, rebuild
+from sensorium.collection.optimizing import (
+    AUTO_ROWS,
+    RECALL,
+    TABLE,
+    build_hash,
+    is_stale,
+    optimize,
+    rebuild,
+)
 from sensorium.collection.own_encoder import OwnEncoder
 from sensorium.collection.part_scores import PartScores, scores_in
 from sensorium.collection.queries import vector_given
@@ -405,7 +413,9 @@ class Asking:
             if is_behind(in_index, dead, outside):
                 target = partial(self._bring_up_codes, encoder)
         elif not by_codes and is_stale(in_index, dead, outside):
-            target = partial(self._rebuild, encoder, again=True)
+            index = snapshot.index
+            kept = index is not None and index.index.kind == TABLE
+            target = partial(self._rebuild, encoder, again=True, in_table=kept)
         if target is not None:
             self._rebuilding = Thread(target=target, daemon=True)
             self._rebuilding.start()
@@ -422,11 +432,15 @@ class Asking:
         keep_codes(self._store.path, encoder.space)
         self._rebuilding = None
 
-    def _rebuild(self, encoder: Encoder, again: bool) -> None:
+    def _rebuild(self, encoder: Encoder, again: bool, in_table: bool = False) -> None:
         """Bring the index up to date from a thread of its own, on a connection of its own."""
         store = open_store(self._store.path, create=False)
         try:
-            if not (again and rebuild(store, encoder.space)):
+            if in_table:
+                facts = store.index_facts()
+                wanted = RECALL if facts is None else facts["wanted"]
+                optimize(store, encoder, kind=TABLE, recall=wanted)
+            elif not (again and rebuild(store, encoder.space)):
                 optimize(store, encoder)
             self._rebuilding = None
         except (SensoriumError, OSError, MemoryError) as error:

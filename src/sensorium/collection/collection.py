@@ -54,6 +54,9 @@ class Collection(Holding):
         collection was made with, ``"mini"`` for a new one, and loads it when it is first needed.
     create : bool
         Whether a missing file is made.
+    version : int or str, optional
+        Number or name of an earlier version of a collection in Lance (`versions`), which is read
+        and cannot be changed. The same as ``?version=`` at the end of its address.
     auto_optimize : bool
         Whether a search that finds very many vectors outside of an index (300,000 where there is
         none) has one built in a thread; see `optimize`. Codes of four bits a dimension, from 10,000
@@ -65,8 +68,8 @@ class Collection(Holding):
     Raises
     ------
     CollectionError, SpaceMismatchError
-        When the file cannot be opened, is something else, or holds vectors of another space than
-        those that `encoder` makes.
+        When the file cannot be opened, is something else, has no such version, or holds vectors of
+        another space than those that `encoder` makes.
     """
 
     def __init__(
@@ -75,10 +78,11 @@ class Collection(Holding):
         encoder: AnyEncoder | None = None,
         *,
         create: bool = True,
+        version: int | str | None = None,
         auto_optimize: bool = True,
         shards: Divided | None = None,
     ) -> None:
-        path = location_of(path)
+        path = location_of(path, version)
         store, self._own = open_with_encoder(path, encoder, create=create)
         self._asking = Asking(store, self._own, auto_optimize=auto_optimize, shards=shards)
         super().__init__(path, store, self._asking.allowed)

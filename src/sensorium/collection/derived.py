@@ -27,7 +27,7 @@ import numpy.typing as npt
 from sensorium.collection.sealing import digest_blocks, is_sealed, seal
 from sensorium.errors import CollectionError, UsageError
 from sensorium.folders import read_bytes
-from sensorium.index.base import Index
+from sensorium.index.base import Index, Searchable
 from sensorium.index.kinds import load_index
 
 try:
@@ -66,7 +66,7 @@ class DerivedIndex:
 
     Attributes
     ----------
-    index : Index
+    index : Searchable
     segment_ids, item_ids : ndarray of int64, shape (n,)
         Whose vectors the index's rows are, in increasing order of segments.
     state : dict
@@ -79,7 +79,7 @@ class DerivedIndex:
         Of its vectors, where they are kept: see `sensorium.ranking.scale.keys_of`.
     """
 
-    index: Index
+    index: Searchable
     segment_ids: npt.NDArray[np.int64]
     item_ids: npt.NDArray[np.int64]
     state: Mapping[str, Any]

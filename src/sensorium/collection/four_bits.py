@@ -150,6 +150,11 @@ def compare_everything(collection: Path, decided: bool) -> None:
         mark.unlink(missing_ok=True)
 
 
+def compares_everything(collection: Path) -> bool:
+    """Whether somebody has decided so; see `compare_everything`."""
+    return (folder_of(collection) / EXACTLY).exists()
+
+
 def is_behind(coded: int, gone: int, outside: int) -> bool:
     """Whether codes lack so much, or hold so much that is gone, that bringing them up pays."""
     return coded + outside - gone >= LEAST_ROWS and lack_much(coded, gone, outside)
@@ -167,7 +172,7 @@ def _lacks(store: Store, space: Space) -> bool:
         return False
     if (count := store.count_vectors()) < LEAST_ROWS:
         return False
-    if (folder_of(path) / EXACTLY).exists() or signature(path, "vectors") is not None:
+    if compares_everything(path) or signature(path, "vectors") is not None:
         return False
     state = read_state(path, SLOT)
     if state is None or state["space"] != space.fingerprint:

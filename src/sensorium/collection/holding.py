@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,15 +11,20 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from sensorium.collection.items import find, info_of, items_of, stored_items
 from sensorium.collection.kinds import Ids
-from sensorium.collection.results import CollectionInfo, Item
+from sensorium.collection.results import CollectionInfo, Item, Version
 from sensorium.collection.store import Store
 from sensorium.data.files import is_gone
+from sensorium.errors import UsageError
 from sensorium.media.segments import Media, Span
 
 if TYPE_CHECKING:
     from sensorium.collection.as_torch import TorchRows
 
 Target = int | str | os.PathLike[str]
+
+NAME_OF_VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+
+MOST_DAYS = 1e6
 
 
 class Holding:
@@ -184,6 +190,64 @@ class Holding:
         if gone and not dry_run:
             self._store.delete(list(gone))
         return list(gone.values())
+
+    def versions(self) -> list[Version]:
+        """Earlier states of a collection in Lance that can be read, and this one, in this order.
+
+        Every write makes one. ``Collection(path, version=12)`` opens it, to be read.
+
+        Raises
+        ------
+        UsageError
+            Of a collection in SQLite, which keeps none.
+        """
+        return self._store.versions()
+
+    def keep_version(self, name: str) -> None:
+        """Give the collection as it is now a name, by which it is opened and for which it is kept.
+
+        A name that another version has moves to this one.
+
+        Parameters
+        ----------
+        name : str
+            Letters, digits, ``.``, ``_`` and ``-``, not digits alone.
+
+        Raises
+        ------
+        UsageError
+            For what is no such name; of a collection in SQLite.
+        """
+        if not NAME_OF_VERSION.fullmatch(name) or name.isdecimal():
+            raise UsageError(
+                f"the name of a version is of letters, digits, '.', '_' and '-', and no number, "
+                f"got {name!r:.80}"
+            )
+        self._store.keep_version(name)
+
+    def forget_versions(self, days: float = 1.0) -> int:
+        """Delete the versions that are older, have no name, and are not the newest.
+
+        What other processes read of them then fails: a day is what `optimize` leaves. Files that a
+        write left which was broken off go after a week.
+
+        Parameters
+        ----------
+        days : float
+
+        Returns
+        -------
+        int
+            Bytes that are free now.
+
+        Raises
+        ------
+        UsageError
+            For less than no days; of a collection in SQLite.
+        """
+        if not 0 <= days < MOST_DAYS:
+            raise UsageError(f"days are a number from 0 on, got {days!r}")
+        return self._store.forget_versions(days * 24 * 3600)
 
     def __len__(self) -> int:
         return len(self._store.paths())

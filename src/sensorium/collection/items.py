@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from sensorium.collection.derived import SLOTS, describe_index
+from sensorium.collection.four_bits import compares_everything
 from sensorium.collection.hits import item_fields
 from sensorium.collection.kinds import Ids
 from sensorium.collection.results import CollectionInfo, Item
@@ -54,6 +55,9 @@ def info_of(store: Store) -> CollectionInfo:
     """See `Collection.info`."""
     state, counts, path = store.state(), store.counts(), store.path
     described = {slot: describe_index(path, slot) for slot in SLOTS}
+    if (kept := store.index_facts()) is not None and not compares_everything(path):
+        told = ("kind", "vectors", "recall", "parameters", "bytes")
+        described["table"] = {name: kept[name] for name in told} | {"checksum": kept["name"]}
     return CollectionInfo(
         path=str(path),
         encoder=state.space[1] if state.space else None,
@@ -64,4 +68,5 @@ def info_of(store: Store) -> CollectionInfo:
         fields=list(state.fields),
         bytes=store.bytes_stored(),
         indexes={slot: facts for slot, facts in described.items() if facts is not None},
+        version=store.table_version(),
     )

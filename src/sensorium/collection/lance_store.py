@@ -9,7 +9,6 @@ import functools
 import hashlib
 import random
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -19,8 +18,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from sensorium.collection import sqlite
+from sensorium.collection.derived import DerivedIndex
 from sensorium.collection.filters import matching_ids
 from sensorium.collection.judgements import Judgement
+from sensorium.collection.lance_indexed import drop_index, facts_of, open_index, suits
 from sensorium.collection.lance_mirror import (
     TABLES,
     all_rows,
@@ -30,7 +31,8 @@ from sensorium.collection.lance_mirror import (
     read_mark,
     write_mark,
 )
-from sensorium.collection.lance_table import ConflictError, Head, Table, among
+from sensorium.collection.lance_table import ConflictError, Head, Table, among, decoded
+from sensorium.collection.results import Version
 from sensorium.collection.rows import (
     VECTOR_ROW,
     EmbeddedFile,
@@ -95,24 +97,29 @@ class LanceStore(SQLiteStore):
         Where the table is: a folder, ``s3://bucket/name``, ``gs://bucket/name``.
     create : bool
         Whether a missing table is made.
+    version : int or str, optional
+        Number or name of an earlier version, which is read, and cannot be written.
 
     Raises
     ------
     CollectionError
-        When the table cannot be opened, is missing (without `create`) or is no collection.
+        When the table cannot be opened, is missing (without `create`), is no collection, or has no
+        such version.
     MissingExtraError
         Without the extra ``lance``.
     """
 
     finds_vectors = False
 
-    def __init__(self, path: Path, uri: str, *, create: bool = True) -> None:
+    def __init__(
+        self, path: Path, uri: str, *, create: bool = True, version: int | str | None = None
+    ) -> None:
         self.table_uri = uri
-        self._table = Table(uri, create=create)
+        self._table = Table(uri, create=create and version is None, version=version)
         self._fragments: dict[int, str] = {}
         self._asked = 0.0
         self._is_closed = False
-        mirror = mirror_of(uri)
+        mirror = mirror_of(uri if version is None else f"{uri}?version={self._table.version}")
         try:
             super().__init__(mirror, create=True)
         except CollectionError:
@@ -238,15 +245,7 @@ class LanceStore(SQLiteStore):
         """
         numbers, vectors = [np.empty((2, 0), np.int64)], [np.empty((0, dimension), np.float32)]
         for batch in self._table.vectors(f"kind = 'segments' AND {condition}"):
-            ids, owners = (batch[name].to_numpy() for name in ("id", "item_id"))
-            column = batch["vector"]
-            if column.type.list_size != dimension or column.null_count:
-                found = np.full((len(ids), dimension), np.nan, np.float32)
-            else:
-                found = column.flatten().to_numpy().reshape(-1, dimension).astype(np.float32)
-            for row, checksum in enumerate(batch["checksum"].to_pylist()):
-                if checksum is not None and zlib.crc32(found[row]) != checksum:
-                    found[row] = np.nan
+            ids, owners, found = decoded(batch, dimension)
             kept = slice(None) if wanted is None else np.isin(ids, wanted)
             numbers.append(np.stack([ids, owners])[:, kept])
             vectors.append(found[kept])
@@ -303,6 +302,7 @@ class LanceStore(SQLiteStore):
         ConflictError
             At its end, when somebody else has committed in the meantime.
         """
+        self._require_writable()
         with self._lock:
             with super().transaction() as db:
                 last = self._follow(db)
@@ -313,6 +313,13 @@ class LanceStore(SQLiteStore):
                     self._commit(db, last, changed)
             self._known = self._table.version
             self._table.gather()
+
+    def _require_writable(self) -> None:
+        if self._table.is_fixed:
+            raise CollectionError(
+                f"{self.table_uri} is open at its version {self._table.version}, which cannot be "
+                "changed: open it without a version"
+            )
 
     def _commit(self, db: Connection, last: Head, changed: list[tuple[str, str, Any]]) -> None:
         table = self._table
@@ -441,9 +448,81 @@ class LanceStore(SQLiteStore):
 
     def tidy(self) -> None:
         """See `Store.tidy`."""
+        self._require_writable()
         with self._lock:
             self._refresh()
             self._table.tidy()
+
+    # Versions
+
+    def table_version(self) -> int | None:
+        """See `Store.table_version`."""
+        self._refresh()
+        return self._table.version
+
+    def versions(self) -> list[Version]:
+        """See `Store.versions`."""
+        self._refresh()
+        return self._table.versions()
+
+    def keep_version(self, name: str) -> None:
+        """See `Store.keep_version`."""
+        self._refresh()
+        self._table.keep(name)
+
+    def forget_versions(self, seconds: float) -> int:
+        """See `Store.forget_versions`."""
+        return self._table.forget(seconds)
+
+    # Lance's own index
+
+    def keeps_index(self, space: Space) -> bool:
+        """See `Store.keeps_index`."""
+        return suits(self, space.dimension)
+
+    def index_facts(self) -> dict[str, Any] | None:
+        """See `Store.index_facts`."""
+        return facts_of(self)
+
+    def open_index(self, space: Space) -> DerivedIndex | None:
+        """See `Store.open_index`."""
+        return open_index(self, self._table.dataset, space)
+
+    def drop_index(self) -> None:
+        """See `Store.drop_index`."""
+        drop_index(self)
+
+    def owners(self, last: int | None = None) -> tuple[Ids, Ids]:
+        """Ids of all segments, ascending, and of their items; of those up to a last one."""
+        sql = "SELECT id, item_id FROM segments WHERE id <= ? ORDER BY id"
+        rows = iter(self.connection.execute(sql, ((1 << 63) - 1 if last is None else last,)))
+        parts = [np.empty((0, 2), np.int64)]
+        while some := list(islice(rows, DUMPED)):
+            parts.append(np.array(some, np.int64))
+        ids, owners = np.concatenate(parts).T
+        return np.ascontiguousarray(ids), np.ascontiguousarray(owners)
+
+    @_again_on_conflict
+    def note(self, key: str, text: str | None) -> None:
+        """Keep a text among the facts of the collection, or none any more."""
+        with self.transaction() as db:
+            if text is None:
+                db.execute("DELETE FROM meta WHERE key = ?", (key,))
+            else:
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, text))
+
+    def newest(self) -> Any:
+        """The table as anybody has committed it last, as Lance has it."""
+        return self._table.newest()
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the table is in an object store."""
+        return self._table.folder is None
+
+    def failed(self, done: str, error: Exception) -> CollectionError:
+        """What Lance says, as this project's error."""
+        return self._table.failed(done, error)
 
 
 class LanceReembedding(SQLiteReembedding):

@@ -11,9 +11,10 @@ import json
 import os
 import secrets
 import threading
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy.typing as npt
 
 from sensorium.collection.lance_columns import KEY, described, schema_of, table_of
 from sensorium.collection.lance_placing import UNUSED, described_fragment
+from sensorium.collection.results import Version
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError, MissingExtraError
 
@@ -52,6 +54,15 @@ KEPT_CHANGES = 1000
 
 KEPT_SECONDS = 24 * 3600
 """So long the files of earlier versions are left to whoever is reading them."""
+
+
+REACHED_WITH = {
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT",
+    "gs": "GOOGLE_SERVICE_ACCOUNT, the path of a key file",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY",
+}
+"""Of object stores, what Lance reads from the environment; it tells what it lacked in other
+words."""
 
 
 class ConflictError(CollectionError):
@@ -101,19 +112,25 @@ class Table:
         A folder, or an address of an object store that Lance knows.
     create : bool
         Whether a missing one is made.
+    version : int or str, optional
+        Number or name of the one version that is read, and not written.
 
     Raises
     ------
     CollectionError
-        When it cannot be opened, is missing (without `create`) or is no collection.
+        When it cannot be opened, is missing (without `create`), is no collection, or has no such
+        version.
     """
 
-    def __init__(self, uri: str, *, create: bool) -> None:
+    def __init__(self, uri: str, *, create: bool, version: int | str | None = None) -> None:
         self.uri = uri
+        self.is_fixed = version is not None
         self._lock = threading.RLock()
         self.folder = None if "://" in uri else Path(uri)
         try:
             self.dataset = lance.dataset(uri)
+            if version is not None:
+                self.dataset = self._older(version)
         except (ValueError, OSError) as error:
             if "not found" not in str(error):
                 raise self.failed("opened", error) from error
@@ -129,6 +146,17 @@ class Table:
                 if not facts
                 else f"{uri} is {told}, this version reads {FORMAT}: upgrade Sensorium"
             )
+
+    def _older(self, version: int | str) -> Any:
+        try:
+            return self.dataset.checkout_version(version)
+        except (OSError, ValueError) as error:
+            known = [one["version"] for one in self.dataset.versions()]
+            names = ", ".join(sorted(self.dataset.tags.list())) or "none"
+            raise CollectionError(
+                f"{self.uri} has no version {version!r}: there are {len(known)} from {known[0]} to "
+                f"{known[-1]}, and of names {names} (`sensorium versions` lists them)"
+            ) from error
 
     def _create(self) -> Any:
         if self.folder is not None:
@@ -150,7 +178,13 @@ class Table:
         """What Lance says, as this project's error."""
         # Lance names the line of its source, too, and what a machine far away was called.
         reason = " ".join(str(error).partition(", /")[0].split())[:200]
-        return CollectionError(f"{self.uri}: cannot be {done} as a collection in Lance ({reason})")
+        mend = ""
+        if self.folder is None and done in ("opened", "made"):
+            names = REACHED_WITH.get(self.uri.partition("://")[0], "")
+            mend = f"; it is reached with what the environment says: {names} (docs/lance.md)"
+        return CollectionError(
+            f"{self.uri}: cannot be {done} as a collection in Lance ({reason}){mend}"
+        )
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -173,7 +207,9 @@ class Table:
         return int(self.dataset.version)
 
     def latest(self) -> int:
-        """The newest version that anybody has committed."""
+        """The newest version that anybody has committed, or the only one that is read."""
+        if self.is_fixed:
+            return self.version
         try:
             return int(self.dataset.latest_version)
         except (OSError, ValueError) as error:
@@ -412,9 +448,50 @@ class Table:
             told = f"kind IN ('gone', 'commit') AND change < {last} OR kind = '{UNUSED}'"
             if newest.count_rows(filter=told):
                 newest.delete(told)
-            newest.cleanup_old_versions(older_than=timedelta(seconds=KEPT_SECONDS))
         except (OSError, ValueError) as error:
             raise self.failed("tidied", error) from error
+        self.forget(KEPT_SECONDS)
+
+    def newest(self) -> Any:
+        """The table as anybody has committed it last."""
+        try:
+            return lance.dataset(self.uri)
+        except (OSError, ValueError) as error:
+            raise self.failed("opened", error) from error
+
+    def versions(self) -> list[Version]:
+        """All versions that can be read, the oldest first."""
+        try:
+            names: dict[int, list[str]] = {}
+            for name, tag in self.dataset.tags.list().items():
+                names.setdefault(int(tag["version"]), []).append(name)
+            return [
+                Version(
+                    int(one["version"]), one["timestamp"].astimezone(UTC),
+                    sorted(names.get(int(one["version"]), [])),
+                )
+                for one in self.dataset.versions()
+            ]  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise self.failed("read", error) from error
+
+    def keep(self, name: str) -> None:
+        """Give the version that is read a name, or move the name to it: it is never forgotten."""
+        try:
+            tags = self.dataset.tags
+            (tags.update if name in tags.list() else tags.create)(name, self.version)
+        except (OSError, ValueError) as error:
+            raise self.failed("named", error) from error
+
+    def forget(self, seconds: float) -> int:
+        """Delete versions without a name that are older, and files of them; gives the bytes."""
+        try:
+            removed = lance.dataset(self.uri).cleanup_old_versions(
+                older_than=timedelta(seconds=seconds), error_if_tagged_old_versions=False
+            )
+        except (OSError, ValueError) as error:
+            raise self.failed("tidied", error) from error
+        return int(removed.bytes_removed)
 
     def _compact(self, rows: int) -> None:
         try:
@@ -454,6 +531,22 @@ def _condition(gone: tuple[str, Sequence[int | str]]) -> str:
         names = ", ".join("'" + str(key).replace("'", "''") + "'" for key in keys)
         return f"(kind = '{kind}' AND name IN ({names}))"
     return f"(kind = '{kind}' AND {among(np.asarray(keys, np.int64))})"
+
+
+def decoded(
+    batch: Any, dimension: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Ids of segments and items, and vectors, of rows; what is not as it was written is NaN."""
+    ids, owners = (batch[name].to_numpy() for name in ("id", "item_id"))
+    column = batch["vector"]
+    if column.type.list_size != dimension or column.null_count:
+        found = np.full((len(ids), dimension), np.nan, np.float32)
+    else:
+        found = column.flatten().to_numpy().reshape(-1, dimension).astype(np.float32)
+    for row, checksum in enumerate(batch["checksum"].to_pylist()):
+        if checksum is not None and zlib.crc32(found[row]) != checksum:
+            found[row] = np.nan
+    return ids, owners, found
 
 
 def among(ids: npt.NDArray[np.int64]) -> str:

@@ -93,6 +93,9 @@ TRAINED = "learned.npz"
 """A trained hash function, with all of its bits, among the index files. It is no index: it stays
 when codes are made anew."""
 
+TABLE = "lance"
+"""The kind of index that a table of Lance keeps itself; see `lance_optimizing`."""
+
 HASH_BITS = 256
 
 Tell = Callable[[str], None]
@@ -137,20 +140,22 @@ def optimize(
     if not 0 < recall <= 1:
         raise UsageError(f"recall is a share between 0 and 1, got {recall!r}")
     known = [name for name in KINDS if name != "hash"]  # made by `build_hash`, beside the others
-    if kind is not None and kind not in known:
-        raise UsageError(f"unknown index {kind!r}; known: {', '.join(known)}")
-    started = time.perf_counter()
-    store.tidy()
-    ids, vectors, state = _read(store, encoder.space.dimension)
+    if kind is not None and kind not in (*known, TABLE):
+        raise UsageError(f"unknown index {kind!r}; known: {', '.join((*known, TABLE))}")
     asked = [as_media(question) for question in questions or ()]
     if questions is not None and len(asked) < LEAST_QUESTIONS:
         raise UsageError(f"{LEAST_QUESTIONS} questions at least tell a recall, got {len(asked)}")
-    queries = _queries(store, encoder, ids[1], vectors, asked)
+    if kind == TABLE or (kind is None and store.keeps_index(encoder.space)):
+        return _in_table(store, encoder, recall, asked, tell)
+    started = time.perf_counter()
+    store.tidy()
+    ids, vectors, state = _read(store, encoder.space.dimension)
+    queries = questions_for(store, encoder, ids[1], vectors, asked)
     learnt, asked_of = _parted(queries)
     rng = np.random.default_rng(0)
     rows = np.sort(rng.permutation(len(vectors))[:SAMPLE_ROWS])
     sample = vectors[rows] if len(rows) < len(vectors) else vectors
-    masks = _kinds(store, ids[0])
+    masks = kinds_among(store, ids[0])
     of_sample = [mask if mask is None else mask[rows] for mask in masks]
     of_sample = [mask for mask in of_sample if mask is None or mask.any()]
     kinds = [
@@ -196,10 +201,30 @@ def optimize(
         remove_slot(store.path, CODES)
     is_exact = chosen.kind == "exact" and (kind == "exact" or len(vectors) >= LEAST_ROWS)
     compare_everything(store.path, is_exact)
+    if kind == "exact":
+        store.drop_index()
     report = OptimizeReport(
         kind=chosen.kind, chosen=chosen, curve=curve, recall=recall,
         vectors=len(vectors), seconds=time.perf_counter() - started,
     )  # fmt: skip
+    _keep(store, report)
+    return report
+
+
+def _in_table(
+    store: Store, encoder: Encoder, recall: float, asked: Sequence[Media], tell: Tell
+) -> OptimizeReport:
+    """See `lance_optimizing.optimize_table`; what this machine had is no longer asked."""
+    if store.table_uri is None:
+        raise UsageError(
+            f"{store.path} is a file of SQLite: the index {TABLE!r} is one of collections in Lance"
+        )
+    from sensorium.collection.lance_optimizing import optimize_table
+
+    report = optimize_table(store, encoder, recall, asked, tell)  # type: ignore[arg-type]
+    for slot in ("vectors", CODES):
+        remove_slot(store.path, slot)
+    compare_everything(store.path, report.kind == "exact")
     _keep(store, report)
     return report
 
@@ -231,7 +256,7 @@ def build_hash(
     if coder is None:
         parts = {name: vectors[modalities == name] for name in np.unique(modalities).tolist()}
         if Modality.TEXT in encoder.space.modalities and Modality.TEXT not in parts:
-            parts[Modality.TEXT.value] = _queries(store, encoder, ids[1], vectors)[0]
+            parts[Modality.TEXT.value] = questions_for(store, encoder, ids[1], vectors)[0]
         usual = "itq" if bits <= encoder.space.dimension else "lsh"
         coder = HashCoder.fit(parts, bits=bits, method=method or usual)
     index = HashIndex.build(
@@ -291,7 +316,12 @@ def rebuild(store: Store, space: Space) -> bool:
     queries = read_queries(old)
     recall = old.state["wanted"]
     built, chosen = _build(
-        vectors, old.state["kind"], old.state["parameters"], queries, recall, _kinds(store, ids[0])
+        vectors,
+        old.state["kind"],
+        old.state["parameters"],
+        queries,
+        recall,
+        kinds_among(store, ids[0]),
     )
     curve = [Measured(**point) for point in old.state["curve"]]
     _write(store, space.fingerprint, built, ids, state, chosen, curve, queries, recall)
@@ -322,7 +352,7 @@ def _exact(
     return tune(index, vectors, queries, recall, masks=masks)[-1]
 
 
-def _kinds(store: Store, segment_ids: npt.NDArray[np.int64]) -> Masks:
+def kinds_among(store: Store, segment_ids: npt.NDArray[np.int64]) -> Masks:
     """Rows of each modality, which a search asks one after the other."""
     names = store.state().modalities
     if len(names) < 2 or not len(segment_ids):
@@ -442,7 +472,7 @@ def _captions(store: Store, item_ids: npt.NDArray[np.int64]) -> list[str]:
     return list(texts)[:QUERIES]
 
 
-def _queries(
+def questions_for(
     store: Store,
     encoder: Encoder,
     item_ids: npt.NDArray[np.int64],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -219,6 +220,24 @@ class Segments:
 
 
 @dataclass(frozen=True)
+class Version:
+    """A state of a collection in Lance that can still be read.
+
+    Attributes
+    ----------
+    number : int
+    written : datetime
+        When, in UTC.
+    names : list of str
+        That it was given: what has one is never forgotten.
+    """
+
+    number: int
+    written: datetime
+    names: list[str]
+
+
+@dataclass(frozen=True)
 class CollectionInfo:
     """Facts about a collection.
 
@@ -239,9 +258,12 @@ class CollectionInfo:
     bytes : int
         Size on disk, without indexes.
     indexes : dict
-        By slot, ``vectors``, ``codes`` (of four bits) and ``hash``: ``kind``, ``vectors`` in it,
+        By slot, ``vectors``, ``codes`` (of four bits), ``hash`` and ``table`` (what Lance keeps
+        among the rows; asked where there is none of the first two): ``kind``, ``vectors`` in it,
         ``recall`` where it was measured, ``parameters``, ``bytes`` and ``checksum``. What is not in
         an index is compared in full.
+    version : int or None
+        Of a collection in Lance, the number of the version that is read.
     """
 
     path: str
@@ -253,3 +275,10 @@ class CollectionInfo:
     fields: list[str]
     bytes: int
     indexes: dict[str, dict[str, Any]]
+    version: int | None = None
+
+    @property
+    def index_asked(self) -> dict[str, Any] | None:
+        """The index that is asked for the nearest vectors; None where everything is compared."""
+        slots = ("vectors", "codes", "table")
+        return next((self.indexes[slot] for slot in slots if slot in self.indexes), None)

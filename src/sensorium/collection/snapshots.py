@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +21,10 @@ from sensorium.collection.derived import (
     require_same_vectors,
     signature,
 )
-from sensorium.collection.four_bits import KIND
+from sensorium.collection.four_bits import KIND, compares_everything
 from sensorium.collection.four_bits import SLOT as CODES
 from sensorium.collection.kinds import Ids, Kinds, Ordinary, kinds_of, objects_among
+from sensorium.collection.on_disk import Held, VectorFile
 from sensorium.collection.rows import Changes
 from sensorium.collection.store import Part, Store, require_described, require_space
 from sensorium.encoders import Space
@@ -41,6 +43,9 @@ DIVIDED = "shards"
 KEPT_FILTERS = 8
 """Filters whose items are remembered while the collection does not change: for further pages."""
 
+
+IN_TABLE = "table"
+"""The place of an index that is kept beside the rows (`Store.open_index`), behind the others."""
 
 CODED_DEPTH = 50
 """A full vector is looked up for each that is wanted and some more: in the time that one takes,
@@ -84,6 +89,8 @@ class Snapshot:
     vectors: Vectors
     objects: Ids
     signature: Files = ()
+    kept: str = ""
+    file: VectorFile | None = None
     modalities: tuple[str, ...] = ()
     kinds: Kinds | None = None
     marked: OrderedDict[int, tuple[Ids, Rows]] = field(
@@ -282,23 +289,32 @@ class Snapshots:
             require_described(self._store)
             require_space(self._store, space, encoder)
             changes = self._store.state().changes
-            if last is None or last.space != space.fingerprint or last.signature != files:
-                last = self._open(space, changes, files)
+            kept = self._kept_beside()
+            if last is None or (last.space, last.signature, last.kept) != (
+                space.fingerprint, files, kept,
+            ):  # fmt: skip
+                last = replace(self._open(space, changes, files), kept=kept)
             if last.changes != changes:
                 last = self._follow(last, space.dimension, changes)
             self._last, self._version = last, version
             return last
+
+    def _kept_beside(self) -> str:
+        """The name of the index that is kept beside the rows, whether it can be used or not."""
+        facts = self._store.index_facts() if CODES in self._slots else None
+        return "" if facts is None else str(facts["name"])
 
     def _index(self, space: Space, files: Files) -> DerivedIndex | None:
         """The first of the indexes that are there and can be used."""
         self.problem = None
         if self._divided is not None:
             return self._divided.index()
-        for slot, is_there in zip(self._slots, files, strict=True):
-            if is_there is None or (slot == CODES and not self._store.finds_vectors):
-                continue
+        for slot in self._slots_there(files):
             try:
-                index = read_index(self.path, slot, space.fingerprint)
+                if slot == IN_TABLE:
+                    index = self._store.open_index(space)
+                else:
+                    index = read_index(self.path, slot, space.fingerprint)
                 if index is None:
                     continue
                 ids = [int(name) for name in index.state["sample"]]
@@ -318,20 +334,20 @@ class Snapshots:
                 return index
         return None
 
+    def _slots_there(self, files: Files) -> list[str]:
+        there = [
+            slot
+            for slot, is_there in zip(self._slots, files, strict=True)
+            if is_there is not None and (slot != CODES or self._store.finds_vectors)
+        ]
+        beside = CODES in self._slots and not compares_everything(self.path)
+        return [*there, IN_TABLE] if beside else there
+
     def _give_vectors(self, index: DerivedIndex, dimension: int) -> None:
         """Let an index that compares full vectors look them up where the collection has them."""
-        if not hasattr(index.index, "exact"):
-            return
-        codes: Any = index.index
-        store, segment_ids = self._store, index.segment_ids
-
-        def exact(rows: Ids) -> tuple[Ids, Vectors]:
-            wanted = segment_ids[rows]
-            found, _, vectors = store.vectors(dimension, ids=wanted.tolist())
-            # What was deleted meanwhile, or is damaged, is not there.
-            return (rows if len(found) == len(rows) else rows[np.isin(wanted, found)]), vectors
-
-        codes.exact = exact
+        if hasattr(index.index, "exact"):
+            codes: Any = index.index
+            codes.exact = vectors_of_rows(self._store, index.segment_ids, dimension)
 
     def _open(self, space: Space, changes: Changes, files: Files) -> Snapshot:
         index = self._index(space, files)
@@ -355,9 +371,8 @@ class Snapshots:
         gone, removed = self._store.removed(last.removed)
         if len(gone) != removed - last.removed and (last is self._last or self._divided):
             raise _LogCutError
-        alive, segment_ids, item_ids, vectors = (
-            last.alive, last.segment_ids, last.item_ids, last.vectors,
-        )  # fmt: skip
+        alive = last.alive
+        held = Held(last.segment_ids, last.item_ids, last.vectors, last.file)
         if len(gone) and last.index is not None:
             rows = _rows_in(last.index.segment_ids, gone)
             if len(rows):
@@ -365,20 +380,16 @@ class Snapshots:
                 alive = np.ones(size, bool) if alive is None else alive.copy()
                 alive[rows] = False
         if len(gone):
-            rows = _rows_in(segment_ids, gone)
-            segment_ids, item_ids = np.delete(segment_ids, rows), np.delete(item_ids, rows)
-            vectors = np.delete(vectors, rows, axis=0) if len(rows) else vectors
+            held = held.without(_rows_in(held.segment_ids, gone))
         end = last.index.state["last_segment"] if last.index else 0
         end = max(end, int(last.segment_ids[-1]) if len(last.segment_ids) else 0)
-        new = self._store.vectors(dimension, after=end, part=self._part)
-        if len(new[0]):
-            segment_ids = np.concatenate([segment_ids, new[0]])
-            item_ids = np.concatenate([item_ids, new[1]])
-            vectors = np.concatenate([vectors, new[2]]) if len(vectors) else new[2]
+        before = len(held.segment_ids)
+        held = held.with_later(self._store, end, self._part)
         followed = replace(
             last, changes=changes, removed=removed, alive=alive,
-            segment_ids=segment_ids, item_ids=item_ids, vectors=vectors,
-            objects=objects_among(self._store, last.objects, new[1]),
+            segment_ids=held.segment_ids, item_ids=held.item_ids, vectors=held.vectors,
+            file=held.file,
+            objects=objects_among(self._store, last.objects, held.item_ids[before:]),
             modalities=self._store.state().modalities, kinds=None,
         )  # fmt: skip
         if self._part is not None:
@@ -398,6 +409,20 @@ class Snapshots:
             while len(self._filters) > KEPT_FILTERS:
                 self._filters.popitem(last=False)
         return self._filters[key]
+
+
+def vectors_of_rows(
+    store: Store, segment_ids: Ids, dimension: int
+) -> Callable[[Ids], tuple[Ids, Vectors]]:
+    """What gives the vectors of ascending rows of an index, and which of them are there."""
+
+    def exact(rows: Ids) -> tuple[Ids, Vectors]:
+        wanted = segment_ids[rows]
+        found, _, vectors = store.vectors(dimension, ids=wanted.tolist())
+        # What was deleted meanwhile, or is damaged, is not there.
+        return (rows if len(found) == len(rows) else rows[np.isin(wanted, found)]), vectors
+
+    return exact
 
 
 def _rows_in(ids: Ids, ranges: Ids) -> npt.NDArray[np.intp]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import islice
 from operator import eq, itemgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,9 +63,13 @@ from sensorium.collection.store import (
 )
 from sensorium.collection.words.full_text import match
 from sensorium.encoders import Space
-from sensorium.errors import CollectionError, SensoriumWarning
+from sensorium.errors import CollectionError, SensoriumWarning, UsageError
 from sensorium.media.segments import SegmentRecord
 from sensorium.ranking.scoring import Match
+
+if TYPE_CHECKING:
+    from sensorium.collection.derived import DerivedIndex
+    from sensorium.collection.results import Version
 
 _parsed_space = lru_cache(maxsize=16)(Space.from_json)
 """Reading and hashing a space anew takes 0.1 ms."""
@@ -465,6 +469,43 @@ class SQLiteStore(Database):
         names = [self.path.name + end for end in ("", "-wal", "-shm")]
         files = [self.path.with_name(name) for name in names]
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def keeps_index(self, space: Space) -> bool:
+        """See `Store.keeps_index`: SQLite has no index of vectors."""
+        return False
+
+    def index_facts(self) -> dict[str, Any] | None:
+        """See `Store.index_facts`."""
+        return None
+
+    def open_index(self, space: Space) -> DerivedIndex | None:
+        """See `Store.open_index`."""
+        return None
+
+    def drop_index(self) -> None:
+        """See `Store.drop_index`."""
+
+    def table_version(self) -> int | None:
+        """See `Store.table_version`."""
+        return None
+
+    def versions(self) -> list[Version]:
+        """See `Store.versions`."""
+        raise self._without_versions()
+
+    def keep_version(self, name: str) -> None:
+        """See `Store.keep_version`."""
+        raise self._without_versions()
+
+    def forget_versions(self, seconds: float) -> int:
+        """See `Store.forget_versions`."""
+        raise self._without_versions()
+
+    def _without_versions(self) -> UsageError:
+        return UsageError(
+            f"{self.path} is a file of SQLite, which keeps no earlier versions: collections in "
+            "Lance do (docs/lance.md)"
+        )
 
     def tidy(self) -> None:
         """See `Store.tidy`: a file of SQLite is always in order."""

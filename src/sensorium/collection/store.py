@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,10 @@ from sensorium.encoders import Space
 from sensorium.errors import CollectionError, SpaceMismatchError
 from sensorium.media.segments import Modality, SegmentRecord
 from sensorium.ranking.scoring import Match
+
+if TYPE_CHECKING:
+    from sensorium.collection.derived import DerivedIndex
+    from sensorium.collection.results import Version
 
 Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
@@ -308,6 +312,63 @@ class Store(Protocol):
 
     def reembedding(self, space: Space, encoder: str) -> Reembedding:
         """Set out for a new space, or resume when the last, unfinished run had the same."""
+        ...
+
+    def keeps_index(self, space: Space) -> bool:
+        """Whether an index is better kept beside the rows than on the machine that searches."""
+        ...
+
+    def index_facts(self) -> dict[str, Any] | None:
+        """What is known of an index that is kept beside the rows; None where there is none.
+
+        Returns
+        -------
+        dict or None
+            ``name``, which each has its own of, ``space`` (fingerprint), ``vectors``, ``recall``,
+            ``wanted``, ``parameters``, ``bytes``.
+        """
+        ...
+
+    def open_index(self, space: Space) -> DerivedIndex | None:
+        """Open that index, over the vectors of the moment that is read; inside of `snapshot`.
+
+        Raises
+        ------
+        DamagedIndexError
+            When it cannot be used, and why.
+        """
+        ...
+
+    def drop_index(self) -> None:
+        """Remove that index, for everybody."""
+        ...
+
+    def table_version(self) -> int | None:
+        """The number of the version that is read; None where there are none."""
+        ...
+
+    def versions(self) -> list[Version]:
+        """Versions that can be read, the oldest first.
+
+        Raises
+        ------
+        UsageError
+            Where earlier versions are never kept.
+        """
+        ...
+
+    def keep_version(self, name: str) -> None:
+        """Give the version that is read a name, which it is kept for, or move the name to it.
+
+        Raises as `versions`.
+        """
+        ...
+
+    def forget_versions(self, seconds: float) -> int:
+        """Delete versions without a name that are older; gives the bytes that are free now.
+
+        Raises as `versions`.
+        """
         ...
 
     def bytes_stored(self) -> int:

@@ -396,10 +396,8 @@ def _index_of(library: Collection, mode: str) -> dict[str, Any] | None:
     """What a result says of the index that a mode searches; None where everything is compared."""
     if mode == "words":
         return None
-    indexes = library.info().indexes
-    found = indexes.get("hash" if mode == "hash" else "vectors")
-    if mode == "vector" and found is None:
-        found = indexes.get("codes")
+    facts = library.info()
+    found = facts.indexes.get("hash") if mode == "hash" else facts.index_asked
     names = ("kind", "vectors", "parameters", "checksum")
     return None if found is None else {name: found[name] for name in names}
 

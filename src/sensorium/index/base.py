@@ -28,31 +28,15 @@ class Neighbours(NamedTuple):
     scores: npt.NDArray[np.float32]
 
 
-class Index(Protocol):
-    """A structure over unit vectors that answers faster, or in less memory, than looking at all.
-
-    An index is derived: it is built from vectors that are kept elsewhere, never changed, and
-    built again when they have changed.
+class Searchable(Protocol):
+    """What finds the vectors nearest to others.
 
     Attributes
     ----------
     kind : str
-        Its name in `sensorium.index.kinds.KINDS`.
     """
 
     kind: str
-
-    @classmethod
-    def build(cls, vectors: Vectors, **parameters: Any) -> Self:
-        """Build over unit vectors.
-
-        Parameters
-        ----------
-        vectors : ndarray of float32, shape (n, d)
-        **parameters
-            The kind's own; each has a default that suits n and d.
-        """
-        ...
 
     def search(self, queries: Vectors, k: int, allowed: Mask | None = None) -> Neighbours:
         """Find the vectors nearest to each query; safe to call from several threads.
@@ -67,6 +51,30 @@ class Index(Protocol):
         """
         ...
 
+    def describe(self) -> dict[str, Any]:
+        """Kind, parameters, number of vectors and bytes a vector, as JSON values."""
+        ...
+
+
+class Index(Searchable, Protocol):
+    """A structure over unit vectors that answers faster, or in less memory, than looking at all.
+
+    An index is derived: it is built from vectors that are kept elsewhere, never changed, and
+    built again when they have changed. `kind` is its name in `sensorium.index.kinds.KINDS`.
+    """
+
+    @classmethod
+    def build(cls, vectors: Vectors, **parameters: Any) -> Self:
+        """Build over unit vectors.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (n, d)
+        **parameters
+            The kind's own; each has a default that suits n and d.
+        """
+        ...
+
     def save(self, folder: Path) -> None:
         """Write the index into an existing, empty folder."""
         ...
@@ -77,8 +85,4 @@ class Index(Protocol):
 
         The files must be as they were written: callers check them first, damage is not looked for.
         """
-        ...
-
-    def describe(self) -> dict[str, Any]:
-        """Kind, parameters, number of vectors and bytes a vector, as JSON values."""
         ...

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.index.base import Index, Mask, Vectors
+from sensorium.index.base import Index, Mask, Searchable, Vectors
 from sensorium.index.exact import ExactIndex
 
 K = 10
@@ -94,7 +94,7 @@ def candidates(rows: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "hnsw", {"refine": refine}
 
 
-def dials(index: Index) -> Iterator[dict[str, int]]:
+def dials(index: Searchable) -> Iterator[dict[str, int]]:
     """Settings of an index's search, cheapest first as far as one can know."""
     if index.kind == "ivf":
         lists = index.describe()["parameters"]["lists"]
@@ -103,6 +103,11 @@ def dials(index: Index) -> Iterator[dict[str, int]]:
                 yield {"probes": probes, "depth": depth}
     elif index.kind == "hnsw":
         yield from ({"ef": ef} for ef in _doubling(32, 2049))
+    elif index.kind == "lance":
+        lists = index.describe()["parameters"]["partitions"]
+        for depth in (20, 50, 100, 200):
+            for probes in [*_doubling(1, lists), lists]:
+                yield {"probes": probes, "depth": depth}
     elif index.kind == "hash":
         yield from ({"rerank": rerank} for rerank in _doubling(64, 8193))
     else:
@@ -117,7 +122,7 @@ def _doubling(first: int, stop: int) -> Iterator[int]:
 
 def _between(setting: Mapping[str, int]) -> dict[str, int]:
     """Half-way from the setting before: steps of two often overshoot."""
-    return {name: n if name == "depth" else n * 3 // 4 for name, n in setting.items()}
+    return {name: n if name == "depth" else max(1, n * 3 // 4) for name, n in setting.items()}
 
 
 def truth(vectors: Vectors, queries: Vectors, mask: Mask | None = None) -> Cosines:
@@ -131,8 +136,8 @@ def _wanted(vectors: Vectors, mask: Mask | None) -> int:
 
 
 def recall_of(
-    index: Index,
-    vectors: Vectors,
+    index: Searchable,
+    vectors: Vectors | None,
     queries: Sequence[Vectors],
     least: Sequence[Cosines],
     masks: Masks = EVERYTHING,
@@ -140,12 +145,15 @@ def recall_of(
     """Share of the true nearest that an index finds, in the group of queries that fares worst.
 
     A vector as near as the last of the true ones counts. `least` has the cosines of every group
-    for the first of the `masks`, then for the second, and so on.
+    for the first of the `masks`, then for the second, and so on. Without `vectors`, the scores of
+    the index are taken for cosines, which they have to be.
     """
     worst = Recall(1.0, 1.0)
     for (mask, group), enough in zip(product(masks, queries), least, strict=True):
-        rows = index.search(group, _wanted(vectors, mask), mask).rows
-        cosines = np.einsum("qkd,qd->qk", vectors[np.maximum(rows, 0)], group)
+        count = index.describe()["vectors"] if mask is None else int(np.count_nonzero(mask))
+        rows, cosines = index.search(group, min(K, count), mask)
+        if vectors is not None:
+            cosines = np.einsum("qkd,qd->qk", vectors[np.maximum(rows, 0)], group)
         shares = ((cosines >= enough[:, None] - TIE) & (rows >= 0)).mean(axis=1)
         mean, error = float(shares.mean()), float(shares.std()) / math.sqrt(len(shares))
         worst = Recall(min(worst.mean, mean), min(worst.sure, mean - error))
@@ -153,23 +161,25 @@ def recall_of(
 
 
 def tune(
-    index: Index,
-    vectors: Vectors,
+    index: Searchable,
+    vectors: Vectors | None,
     queries: Sequence[Vectors],
     recall: float,
     *,
     seconds: float = 0.0,
     masks: Masks = EVERYTHING,
+    least: Sequence[Cosines] | None = None,
 ) -> list[Measured]:
     """Turn an index's search dials until it finds enough, and leave them there.
 
     Parameters
     ----------
-    index : Index
+    index : Searchable
         Its dials are set to the fastest measured setting that reaches `recall`, or to the one
         that finds most where none does.
-    vectors : ndarray of float32, shape (n, d)
-        What it was built from.
+    vectors : ndarray of float32, shape (n, d), or None
+        What it was built from; None where the scores of the index are exact cosines, and `least`
+        is given.
     queries : sequence of ndarray of float32, shape (q, d)
         Groups, such as texts and pictures: the recall holds for each.
     recall : float
@@ -179,13 +189,17 @@ def tune(
     masks : sequence of ndarray of bool, shape (n,)
         Rows that are searched by themselves, one after the other, for every query: of vectors of
         several modalities those of each. The recall holds for each, the time is that of all.
+    least : sequence of ndarray of float32, shape (q,), optional
+        As for `recall_of`, where it is known.
 
     Returns
     -------
     list of Measured
         One for each setting that finds enough; the chosen one is last.
     """
-    least = [truth(vectors, group, mask) for mask, group in product(masks, queries)]
+    if least is None:
+        assert vectors is not None
+        least = [truth(vectors, group, mask) for mask, group in product(masks, queries)]
     seen: list[tuple[float, dict[str, int]]] = []
     enough: list[tuple[float, float, dict[str, int]]] = []
     done_depths: set[Any] = set()
@@ -222,7 +236,7 @@ def tune(
         p50_ms=p50,
         bytes_per_vector=facts["bytes_per_vector"],
         build_seconds=seconds,
-        vectors=len(vectors),
+        vectors=facts["vectors"],
     )
     others = [
         replace(chosen, parameters={**facts["parameters"], **setting}, recall=round(f, 4), p50_ms=p)
@@ -231,12 +245,12 @@ def tune(
     return [point for point in others if point != chosen] + [chosen]
 
 
-def _set(index: Index, setting: Mapping[str, int]) -> None:
+def _set(index: Searchable, setting: Mapping[str, int]) -> None:
     for name, value in setting.items():
         setattr(index, name, value)
 
 
-def _median_ms(index: Index, queries: Sequence[Vectors], masks: Masks) -> float:
+def _median_ms(index: Searchable, queries: Sequence[Vectors], masks: Masks) -> float:
     times = []
     every = np.concatenate([group[:TIMED_QUERIES] for group in queries])
     for number in range(-8, TIMED_QUERIES):

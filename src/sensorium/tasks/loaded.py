@@ -53,7 +53,7 @@ class Loaded:
         idle_seconds: float = IDLE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.most_bytes = int(SHARE * _memory()) if most_bytes is None else most_bytes
+        self.most_bytes = int(SHARE * memory_of_machine()) if most_bytes is None else most_bytes
         self.idle_seconds = idle_seconds
         self._clock = clock
         self._entries: dict[Hashable, _Entry] = {}
@@ -155,7 +155,8 @@ class Loaded:
         self._watch()
 
 
-def _memory() -> int:
+def memory_of_machine() -> int:
+    """Bytes that a machine has, or a guess."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows

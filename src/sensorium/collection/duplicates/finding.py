@@ -43,6 +43,7 @@ from sensorium.collection.duplicates.same_tracks import same_films, same_sounds
 from sensorium.collection.duplicates.same_words import SameWords
 from sensorium.collection.hits import item_fields
 from sensorium.collection.items import stored_items
+from sensorium.collection.on_disk import batches_of, read_all, stacked, sums_for
 from sensorium.collection.results import Item
 from sensorium.collection.rows import StoredItem
 from sensorium.collection.store import ROWS_READ, Store, modalities_of, tiles_among
@@ -247,11 +248,9 @@ def _grouped_near(
 ) -> list[list[int]]:
     """Groups of rows that have vectors, of which somebody else says what is one."""
     numbers = np.array([row for row in rows if means[row].any()], np.int64)
-    groups = find_duplicates(
-        means[numbers],
-        least,
-        confirm=lambda pairs, near: confirm(numbers[pairs], near),
-        costly=True,
+    near = Near(means, least_of(least), numbers)
+    groups = group_near(
+        near, confirm=lambda pairs, cosines: confirm(numbers[pairs], cosines), costly=True
     )
     return [numbers[group].tolist() for group in groups]
 
@@ -266,14 +265,13 @@ def _means(store: Store, items: Sequence[StoredItem], vectors: Vectors) -> Vecto
     stored = store.state().space
     if stored is None or len(vectors) == len(items):
         return vectors if len(vectors) else np.zeros((len(items), 1), np.float32)
-    _, owners, of_segments = store.vectors(stored[0].dimension)
-    means = np.zeros((len(items), stored[0].dimension), np.float32)
-    means[: len(vectors)] = vectors
-    row_of = {item.id: row for row, item in enumerate(items) if row >= len(vectors)}
-    rows = np.array([row_of.get(owner, -1) for owner in owners.tolist()], np.int64)
-    np.add.at(means, rows[rows >= 0], of_segments[rows >= 0])
-    lengths = np.linalg.norm(means, axis=1, keepdims=True)
-    return np.asarray(means / np.where(lengths > 0, lengths, 1), np.float32)
+    dimension = stored[0].dimension
+    row_of = {item.id: row - len(vectors) for row, item in enumerate(items) if row >= len(vectors)}
+    others = sums_for(store, len(row_of), dimension)
+    for _, owners, of_segments in batches_of(store, dimension):
+        rows = np.array([row_of.get(owner, -1) for owner in owners.tolist()], np.int64)
+        np.add.at(others, rows[rows >= 0], of_segments[rows >= 0])
+    return stacked(store, vectors, others)
 
 
 def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors, set[int]]:
@@ -285,13 +283,12 @@ def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors, set[int]]:
     if stored is None:
         return [], np.empty((0, 0), np.float32), set()
     with store.snapshot():
-        segments, owners, vectors = store.vectors(stored[0].dimension)
+        held = read_all(store, stored[0].dimension)
         # Neither parts of a long picture nor what is written in one, which have vectors, too.
-        modalities = modalities_of(store, segments)
-        tiles = tiles_among(store, segments, owners, modalities)
-        pictures = (modalities == str(Modality.IMAGE)) & ~tiles
-        if not pictures.all():  # a copy takes as much memory as all vectors do
-            segments, owners, vectors = segments[pictures], owners[pictures], vectors[pictures]
+        modalities = modalities_of(store, held.segment_ids)
+        tiles = tiles_among(store, held.segment_ids, held.item_ids, modalities)
+        held = held.only((modalities == str(Modality.IMAGE)) & ~tiles)
+        segments, owners = held.segment_ids, held.item_ids
         ids, firsts, counts = np.unique(owners, return_index=True, return_counts=True)
         items = store.items(ids.tolist())
         several = dict(zip(firsts.tolist(), (counts > 1).tolist(), strict=True))
@@ -309,8 +306,9 @@ def _whole_pictures(store: Store) -> tuple[list[StoredItem], Vectors, set[int]]:
                 if record.span is None and (has_pages or not several[row]):
                     books |= {len(rows)} if has_pages else set()
                     rows.append(row)
-    chosen = vectors if len(rows) == len(vectors) else vectors[rows]
-    return [items[owner] for owner in owners[rows].tolist()], chosen, books
+    chosen = np.zeros(len(segments), bool)
+    chosen[rows] = True
+    return [items[owner] for owner in owners[rows].tolist()], held.only(chosen).vectors, books
 
 
 def _file_of(path: str) -> tuple[int, int] | None:
