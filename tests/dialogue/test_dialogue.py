@@ -99,3 +99,32 @@ def test_not_the_one_that_is_described(collection: Collection) -> None:
     horses = talk.say("how many photos of horses")
     others = talk.say("not the brown one")
     assert {*names(others)} == {*names(horses)} - {"e_horse"}
+
+
+def test_another_meaning_is_tried_where_the_first_leads_nowhere(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    assert names(talk.say("everything from 2014 please")) == ["x_cat"]
+    assert talk.say("everything about submarines please").refused
+
+
+def test_each_of_several_is_told_of(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    horses = talk.say("how many photos of horses")
+    told = talk.say("when was each of these taken?")
+    assert {hit.id for hit in told.items} == {hit.id for hit in horses.items}
+    assert "2011-06-15" in told.text and "2012-06-15" in told.text
+    assert [one.number for one in told.citations] == [1, 2]
+
+
+def test_who_describes_the_one_is_shown_the_likeliest(collection: Collection) -> None:
+    reply = Dialogue(collection).say("the one that gives milk")
+    assert not reply.refused and len(reply.items) == 1 and reply.text.startswith("Perhaps")
+
+
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [("castles in France", "x_chateaudeChambord"), ("德国的城堡", "x_neuschwansteinCastle"),
+     ("photos from New York", "x_castleClinton")],
+)  # fmt: skip
+def test_what_is_from_a_place_is_found_by_it(collection: Collection, said: str, first: str) -> None:
+    assert names(Dialogue(collection).say(said))[0] == first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import re
@@ -14,14 +15,15 @@ from sensorium.collection import Collection
 from sensorium.dialogue import conversations, exporting
 from sensorium.dialogue.carrying_out.carrying_out import Carrying
 from sensorium.dialogue.carrying_out.outcomes import Outcome
+from sensorium.dialogue.carrying_out.trying import tells_more
 from sensorium.dialogue.composing.composing import compose
 from sensorium.dialogue.joining import joined
 from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.tools.toolbox import Toolbox
-from sensorium.dialogue.turns import Reply, Turn
+from sensorium.dialogue.turns import Reply, Step, Turn
 from sensorium.dialogue.understanding.learned.reader import reader
 from sensorium.dialogue.understanding.references import each_request
-from sensorium.dialogue.understanding.requests import understand_all
+from sensorium.dialogue.understanding.requests import Understood, understood
 from sensorium.dialogue.with_model import WithModel
 from sensorium.errors import MediaError, UsageError
 from sensorium.media import Media, as_media, open_media
@@ -116,19 +118,18 @@ class Dialogue:
         """As `say`: the reply's text in pieces as it comes, then the `Reply`."""
         said, media = _parted(parts)
         language = self.language or language_of(said, self._last_language())
-        plans = understand_all(
+        requests = understood(
             said, language_of(said, language), datetime.date.today(), given=len(media),
             before=self.turns[-1].said if self.turns else "", reader=reader(),
         )  # fmt: skip
-        is_label = any(plan.intent == "label" for plan in plans)
+        is_label = any(one.plan.intent == "label" for one in requests)
         if is_label and not self.may_judge:
             raise UsageError("what is right or wrong is not remembered here: you may only read")
         replies = list[Reply]()
-        for plan in plans:
-            self.toolbox.begin(media, may_write=plan.intent == "label")
-            replies.append(self._carried_out(plan, language, media, replies))
+        for one in requests:
+            replies.append(self._carried_out(one, language, media, replies))
         reply = joined(replies)
-        if self._with_model is None or reply.asks or plans[-1].intent in ALONE:
+        if self._with_model is None or reply.asks or requests[-1].plan.intent in ALONE:
             yield from reply.text.splitlines(keepends=True)
         else:
             for piece in self._with_model.answer(said, media, reply, self.turns):
@@ -177,24 +178,39 @@ class Dialogue:
         return exporting.export(path, self.turns, self.collection.path.stem)
 
     def _carried_out(
-        self, plan: Plan, language: str, media: Sequence[Media], before: Sequence[Reply]
+        self, request: Understood, language: str, media: Sequence[Media], before: Sequence[Reply]
     ) -> Reply:
-        """The reply to one request of a turn, after the others of it."""
+        """The reply to one request of a turn, after the others of it.
+
+        What it may mean as well is tried where the first leads nowhere.
+        """
         turns = [*each_request(self.turns), *(Turn("", (), reply) for reply in before)]
         first = 1 + sum(len(reply.citations) for reply in before)
+        outcome, steps = self._outcome(request.plan, media, turns)
+        if request.other is not None and outcome.leads_nowhere:
+            # What cannot be carried out, with media that are not held, was not meant.
+            with contextlib.suppress(MediaError, UsageError):
+                other, more = self._outcome(request.other, media, turns)
+                steps = [*steps, *more]
+                if tells_more(other, request.other, request.plan):
+                    outcome = other
+        return compose(outcome, language, steps, first)
+
+    def _outcome(
+        self, plan: Plan, media: Sequence[Media], turns: Sequence[Turn]
+    ) -> tuple[Outcome, list[Step]]:
+        """What comes of a plan, and the tools that were called."""
+        may_write = plan.intent == "label"
         if plan.reference is not None and plan.reference.kind == "given" and not media:
-            meant, gone = self._given_before(plan.reference.modality)
-            if not meant:
-                outcome = Outcome("given gone" if gone else "none given", plan,
-                                  values={"path": gone})  # fmt: skip
-                return compose(outcome, language, (), first)
-            media = meant
-            self.toolbox.begin(media)
+            media, gone = self._given_before(plan.reference.modality)
+            if not media:
+                kind = "given gone" if gone else "none given"
+                return Outcome(kind, plan, values={"path": gone}), []
             intent = "find" if plan.intent == "pick" else plan.intent
-            plan = replace(plan, intent=intent, reference=None, given=True)
+            plan, may_write = replace(plan, intent=intent, reference=None, given=True), False
+        self.toolbox.begin(media, may_write=may_write)
         carrying = Carrying(self.toolbox, turns, len(media))
-        outcome = carrying.carry_out(plan)
-        return compose(outcome, language, carrying.steps, first)
+        return carrying.carry_out(plan), carrying.steps
 
     def _given_before(self, modality: str) -> tuple[list[Media], str]:
         """Media that were given last, and the path of what is no longer there.

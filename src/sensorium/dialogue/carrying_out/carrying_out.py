@@ -12,6 +12,7 @@ from sensorium.dialogue.carrying_out.asked_kinds import asks_of_texts
 from sensorium.dialogue.carrying_out.dating import in_its_year
 from sensorium.dialogue.carrying_out.films import Films
 from sensorium.dialogue.carrying_out.outcomes import Outcome
+from sensorium.dialogue.carrying_out.referring import SHOWN
 from sensorium.dialogue.carrying_out.searches import with_base
 from sensorium.dialogue.plan import Plan, Reference
 from sensorium.dialogue.tools.conditions import days_between
@@ -24,6 +25,9 @@ from sensorium.dialogue.understanding.references import (
     last_of,
     shown,
 )
+
+SEVERAL = frozenset({"those", "two", "first", "last few", "except", "others"})
+"""References to several items, each of which is told of."""
 
 MOST_NAMED = 5
 """Things that are compared by name in one turn."""
@@ -67,7 +71,7 @@ class Carrying(Films):
         if plan.intent == "answer" and not (plan.reference or self._given):
             # No text says it, but something may be there that is just what was named.
             found = self._searched(replace(plan, intent="find"), 0)
-            if not found.refused and found.values.get("sure"):
+            if found.is_sure:
                 return found
         mended = self._mended(plan)
         again = way[mended.intent](mended) if mended != plan else outcome
@@ -130,9 +134,11 @@ class Carrying(Films):
 
     def _facts(self, plan: Plan) -> Outcome:
         if self._given:
-            return self._find(replace(plan, intent="find", fact="", subject=""))
+            return self._facts_of_given(plan)
         if plan.fact == "page":
             return self._page(plan)
+        if (each := self._facts_of_each(plan)) is not None:
+            return each
         named = replace(plan, subject="") if plan.reference and not plan.definite else plan
         item = self._item(named)
         if isinstance(item, Outcome):
@@ -148,6 +154,38 @@ class Carrying(Films):
             if not told.nothing:
                 return self._answered(plan, told)
         return self._about(plan, "fact" if values else "unknown fact", item, found, fact=values)
+
+    def _facts_of_given(self, plan: Plan) -> Outcome:
+        """What is known of the item that is like what was given: "where was this taken"."""
+        found = self._find(replace(plan, intent="find", fact="", subject=""))
+        if found.leads_nowhere or not found.hits:
+            return found
+        known = self._call("facts", item=found.hits[0].id)
+        values = _fact(known.data, plan.fact, found.hits[0])
+        return self._about(plan, "fact", found.hits[0], known, fact=values) if values else found
+
+    def _facts_of_each(self, plan: Plan) -> Outcome | None:
+        """What is known of each of several, "when were these two taken"; None of one."""
+        reference = plan.reference
+        if reference is None or plan.definite or plan.order:
+            return None
+        if not (reference.kind in SEVERAL or reference.more):
+            return None
+        hits = [*{hit.id: hit for hit in self._resolved(reference).hits}.values()]
+        if not 1 < len(hits) <= SHOWN:
+            return None
+        each = [(hit, self._call("facts", item=hit.id)) for hit in hits]
+        known = [
+            (hit, found, values) for hit, found in each
+            if (values := _fact(found.data, plan.fact, hit))
+        ]  # fmt: skip
+        if not known:
+            return None
+        return Outcome(
+            "facts", plan, tuple(whole_of(hit) for hit, _, _ in known),
+            tuple(one for _, found, _ in known for one in found.citations[:1]),
+            refers=tuple(hit.id for hit in hits), values={"facts": [one[2] for one in known]},
+        )  # fmt: skip
 
     def _is_of_text(self, plan: Plan) -> bool:
         """Whether "they" are those that a text tells of, and no list: "what did they pay"."""

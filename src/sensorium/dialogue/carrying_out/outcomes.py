@@ -46,6 +46,16 @@ class Outcome:
         """Whether it is a question back."""
         return self.kind in QUESTIONS
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether a search found what is surely what was sought."""
+        return self.kind == "found" and bool(self.values.get("sure"))
+
+    @property
+    def leads_nowhere(self) -> bool:
+        """Whether nothing came of it but a refusal or a question back."""
+        return self.refused or self.asks
+
 
 REFUSALS = frozenset(
     {"nothing", "none counted", "unsaid", "unwritten", "unheard", "undated", "unknown fact",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +11,18 @@ from sensorium.dialogue.carrying_out.dating import beside
 from sensorium.dialogue.carrying_out.outcomes import Outcome, only
 from sensorium.dialogue.carrying_out.referring import NEAREST, SHOWN, Referring
 from sensorium.dialogue.plan import Plan, Reference
-from sensorium.dialogue.tools.asked import described_more
+from sensorium.dialogue.tools.asked import asked_of, described_more
 from sensorium.dialogue.tools.conditions import date_fields, date_of
 from sensorium.dialogue.tools.found import Found, cited, whole_of
+from sensorium.dialogue.tools.named_places import items_from
 from sensorium.dialogue.understanding.references import (
     base_of,
     in_focus,
     shown,
 )
+
+_ONES = re.compile(r"\bones\b", re.IGNORECASE)
+"""What is of a kind: "the German ones"."""
 
 
 class Searches(Referring):
@@ -26,6 +31,8 @@ class Searches(Referring):
     def _find(self, plan: Plan) -> Outcome:
         if plan.but_one:
             return self._but_one(plan)
+        if self._is_of_several(plan):  # "the one with the large beak", of several that were shown
+            return self._described(replace(plan, reference=None))
         if plan.definite and not plan.given:
             item = self._one_described(plan) if plan.reference is not None else None
             if item is None:
@@ -34,7 +41,28 @@ class Searches(Referring):
                 return item
             told = replace(plan, intent="pick")
             return self._about(told, "picked", item, self._call("look", item=item.id))
-        return self._searched(plan, 0)
+        found = self._searched(plan, 0)
+        return found if not found.refused else self._of_its_kind(plan) or found
+
+    def _of_its_kind(self, plan: Plan) -> Outcome | None:
+        """What is of the kind that was sought, where none of those shown is: "the German ones"."""
+        base, reference = base_of(self._turns), plan.reference
+        is_of_kind = reference is not None and reference.kind == "those" and plan.subject
+        if base is None or not (is_of_kind and base.subject and _ONES.search(plan.question)):
+            return None
+        subject = described_more(base.subject, plan.subject)
+        found = self._searched(replace(plan, reference=None, subject=subject), 0)
+        return found if found.is_sure else None
+
+    def _is_of_several(self, plan: Plan) -> bool:
+        """Whether "it" is said of several, and which of them is described."""
+        reference = plan.reference
+        if not plan.subject or plan.fact or plan.given:
+            return False
+        if reference is None or reference.kind != "it":
+            return False
+        resolved = self._resolved(reference)
+        return bool(resolved.among) and not resolved.hits
 
     def _item(self, plan: Plan) -> Hit | Outcome:
         """The one item that a request is about: by reference, or by its own words."""
@@ -86,13 +114,14 @@ class Searches(Referring):
         candidates = shown(self._turns)
         wanted = replace(plan, subject=subject, number=plan.number or 1, definite=False)
         if len(candidates) < 2 or self._turns[-1].reply.refused:
-            searched = self._searched(wanted, 0)
-            if not searched.refused or subject == plan.subject:
-                return searched
-            return self._searched(replace(wanted, subject=plan.subject), 0)
+            return self._described_anywhere(wanted, plan.subject)
         ids = [hit.id for hit in candidates]
         dates = {"after": plan.after, "before": plan.before}
         found = self._call("search", query=subject, among=ids, **dates, k=len(ids))
+        if not found.data["sure"] and self._is_named(plan.subject):
+            anywhere = self._searched(replace(wanted, subject=plan.subject), 0)
+            if anywhere.is_sure:
+                return anywhere
         if not found.hits:
             return Outcome("nothing", wanted)
         hits = found.hits[: wanted.number]
@@ -100,6 +129,28 @@ class Searches(Referring):
         told = replace(wanted, intent="pick") if len(hits) == 1 else wanted
         return Outcome("found", told, hits, found.citations[: wanted.number], refers=only(hits),
                        values={"sure": len(hits), "offset": 0})  # fmt: skip
+
+    def _is_named(self, words: str) -> bool:
+        """Whether words name a thing, or a place, and do not merely describe what was shown."""
+        asked = asked_of(words)
+        return asked.is_thing or items_from(self._toolbox.collection, asked) is not None
+
+    def _described_anywhere(self, wanted: Plan, words: str) -> Outcome:
+        """The one that is described by words, with or without what was sought before."""
+        alone = replace(wanted, subject=words)
+        if words != wanted.subject and asked_of(words).thing:
+            found = self._searched(alone, 0)
+            if found.is_sure:  # another thing, and no more about that before
+                return found
+        searched = self._searched(wanted, 0)
+        if searched.refused and words != wanted.subject:
+            searched = self._searched(alone, 0)
+        if searched.kind != "nothing" or not searched.hits:
+            return searched
+        # Who says "the one with white walls" knows that there is one: the likeliest.
+        hits = searched.hits[: wanted.number]
+        return Outcome("found", wanted, hits, searched.citations[: wanted.number],
+                       refers=only(hits), values={"sure": 0, "offset": 0})  # fmt: skip
 
     def _but_one(self, plan: Plan) -> Outcome:
         """Those shown but the one that is described: "not the pink one"."""
@@ -273,6 +324,7 @@ def with_base(plan: Plan, base: Plan | None, last: Plan | None = None) -> Plan:
         else plan.intent,
         subject=subject or base.subject,
         excluded=plan.excluded or excluded,
+        continues=True,
         modality=plan.modality or ("" if plan.widened == "kind" else base.modality),
         after=plan.after if dated else base.after,
         before=plan.before if dated else base.before,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sensorium.collection import Hit
+from sensorium.collection.telling import caption
 from sensorium.dialogue.carrying_out.asked_kinds import of_asked_kind
 from sensorium.dialogue.carrying_out.outcomes import Outcome
 from sensorium.dialogue.carrying_out.referring import NEAREST
@@ -53,6 +54,8 @@ class Words(Searches):
             return item
         if item.modality in ("audio", "video"):
             return self._heard(plan, item)
+        if _OF_CAPTION.search(plan.question.lower()) and caption(item.metadata):
+            return self._about(plan, "described", item, self._call("look", item=item.id))
         query = plan.subject if (plan.reference or plan.item) and not plan.definite else ""
         found = self._call("read", item=item.id, query=query)
         wanted = self._wanted_page(plan, found)
@@ -199,7 +202,8 @@ class Words(Searches):
             found = of_asked_kind(plan.question, self._call(tool, item=focus.id).citations)
         if not found:
             return None
-        return Outcome("told", plan, (whole_of(focus),), found[:2], refers=(focus.id,))
+        return Outcome("told", plan, (whole_of(focus),), found[:2], refers=(focus.id,),
+                       values={"of kind": True})  # fmt: skip
 
     def _is_picture(self, number: int) -> bool:
         item = self._toolbox.collection.get(number)
@@ -233,6 +237,9 @@ class Words(Searches):
                 return Outcome("told", plan, turn.reply.items, paged, refers=turn.reply.refers)
         return Outcome("nothing shown", plan)
 
+
+_OF_CAPTION = re.compile(r"\b(?:caption|description)\b|说明|标题|描述")
+"""Writing that stands beside an item, and not on it."""
 
 _ASKED_FOR = re.compile(
     r"\b(?:how\s+(?:much|many|long)|when|where|who|what)\b|多少钱?|多[长久重高远大]|什么时[候侯]|谁|什么|哪里|几"

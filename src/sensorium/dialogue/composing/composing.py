@@ -5,7 +5,7 @@ Words of media stand in quotes, and are cut; whatever they say, they stay words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -194,15 +194,27 @@ class _Telling:
         return "\n".join(lines)
 
     def _fact(self) -> str:
-        facts = self.outcome.values["fact"]
+        return self._known(self.outcome.values["fact"])
+
+    def _facts(self) -> str:
+        return "\n".join(
+            self._known(facts, name=self.called(hit), mark=f"[{one.number}]")
+            for hit, one, facts in zip(
+                self.outcome.hits, self.citations, self.outcome.values["facts"], strict=True
+            )
+        )
+
+    def _known(self, facts: Mapping[str, object], **of: object) -> str:
+        """What is known of one item."""
         wanted = self.outcome.plan.fact
         if "width" in facts and "height" in facts:
-            return self.say("fact size", size=f"{facts['width']} x {facts['height']}")
+            return self.say("fact size", size=f"{facts['width']} x {facts['height']}", **of)
         if "duration" in facts:
-            return self.say("fact length", length=clock(float(facts["duration"])))
+            return self.say("fact length", length=clock(float(str(facts["duration"]))), **of)
         if wanted in ("date", "place") and wanted in facts:
-            return self.say(f"fact {wanted}", **facts)
-        return self.say("fact", facts=", ".join(f"{name} {value}" for name, value in facts.items()))
+            return self.say(f"fact {wanted}", **{**facts, **of})
+        told = ", ".join(f"{name} {value}" for name, value in facts.items())
+        return self.say("fact", facts=told, **of)
 
     def _ranked(self) -> str:
         values = self.outcome.values["values"]

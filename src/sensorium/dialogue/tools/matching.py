@@ -20,7 +20,9 @@ from sensorium.collection.hits import hits_of
 from sensorium.collection.question import Question
 from sensorium.dialogue.orders import before_orders, has_orders
 from sensorium.dialogue.tools.asked import Asked, asked_of
+from sensorium.dialogue.tools.conditions import where_of
 from sensorium.dialogue.tools.found import whole_of
+from sensorium.dialogue.tools.named_places import items_from
 from sensorium.dialogue.tools.said import ACROSS, CAPTION, Said
 from sensorium.dialogue.tools.things import Named, named
 from sensorium.media import Text
@@ -55,6 +57,9 @@ NAMES_LOOKED_AT = 3
 
 LONG = 3
 """Terms from which on words describe something more closely than names do."""
+
+LIKELY_THERE = 10
+"""Hits of all by vectors: those of them from a place that is named are likely what is sought."""
 
 LOOKED_AT = 60
 """Hits by vectors that are judged; behind them few are likely."""
@@ -115,6 +120,8 @@ class Matcher:
         sought = [*([Text(words)] if words else []), *others]
         if words and len(sought) == 1 and not like:
             asked = asked_of(words)
+            if (matches := self._from_there(asked, where, modality)) is not None:
+                return matches
             found, nothing = self._seen(asked, where, modality)
             return self._weighed(asked, found, nothing, where, modality)
         if len(sought) == 1 and not like:
@@ -124,6 +131,30 @@ class Matcher:
                 Question(*sought, like=[*like]), LOOKED_AT, where=where, modality=modality
             )
         return _by_vectors(found, found.nothing_matches)
+
+    def _from_there(self, asked: Asked, where: str | None, modality: str | None) -> Matches | None:
+        """What is from a place that is named, and is what is said beside; None where nothing is.
+
+        It is likely what is said where the vectors have it among the first of all.
+        """
+        there = items_from(self._collection, asked)
+        if there is None:
+            return None
+        own = where_of((), among=sorted(there.ids), where=where)
+        if not there.rest:
+            items = self._collection.items(own)
+            hits = [whole_of(one) for one in items if modality in (None, one.modality)]
+            seen = {hit.id: hit for hit in self._seen(asked, own, modality)[0]}
+            ranked = {**seen, **{hit.id: seen.get(hit.id, hit) for hit in hits}}
+            return Matches(tuple(ranked.values()), (), False) if hits else None
+        rest = asked_of(there.rest)
+        found, nothing = self._seen(rest, where, modality)
+        near = tuple(hit for hit in found[:LIKELY_THERE] if hit.id in there.ids)
+        those = [hit for hit in found if hit.id in there.ids]
+        weighed = self._weighed(rest, those, nothing, own, modality)
+        if weighed.sure:
+            return weighed
+        return Matches((), near, False) if near else None
 
     def _seen(
         self, asked: Asked, where: str | None, modality: str | None

@@ -38,6 +38,9 @@ texts say as well, and an answer is only given where it can be quoted."""
 BY_RULES = frozenset({"label"})
 """What changes a collection is done where the rules read it in plain words, and nowhere else."""
 
+NEVER_TRIED = BY_RULES | {"help", "thanks", "holds"}
+"""Intents of which no other is tried, and that are not tried: they always lead somewhere."""
+
 
 def chosen(ruled: Plan, learned: Plan, said: Said, language: str) -> Plan:
     """The plan that holds.
@@ -62,3 +65,17 @@ def chosen(ruled: Plan, learned: Plan, said: Said, language: str) -> Plan:
     is_short = len(left) <= SHORT[language] and is_phrase
     needed = SURE_AGAINST if is_short else SURE
     return learned if min(said.sure.values()) >= needed else ruled
+
+
+def otherwise(plan: Plan, ruled: Plan, learned: Plan) -> Plan | None:
+    """What a request may mean as well, where the plan that holds leads nowhere.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of the two others, the one that holds.
+    ruled, learned : Plan
+    """
+    other = learned if plan == ruled else ruled
+    is_alone = {ruled.intent, learned.intent} & NEVER_TRIED
+    return None if other == plan or is_alone or says_nothing(other) else other

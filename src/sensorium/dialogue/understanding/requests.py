@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime
 import re
+from dataclasses import dataclass
 from types import ModuleType
 
 from sensorium.dialogue.plan import Plan
 from sensorium.dialogue.understanding import chinese, english
-from sensorium.dialogue.understanding.choosing import chosen
+from sensorium.dialogue.understanding.choosing import chosen, otherwise
 from sensorium.dialogue.understanding.learned.decoding import plan_of
 from sensorium.dialogue.understanding.learned.reader import Reader
 from sensorium.dialogue.understanding.learned.units import units
@@ -59,6 +60,22 @@ _CHINESE_JOINTS = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Understood:
+    """A request as it is understood.
+
+    Attributes
+    ----------
+    plan : Plan
+    other : Plan or None
+        What it may mean as well, where rules and reader are not of one mind: for where the first
+        leads nowhere.
+    """
+
+    plan: Plan
+    other: Plan | None = None
+
+
 def understand_all(
     said: str,
     language: str,
@@ -69,7 +86,24 @@ def understand_all(
     reader: Reader | None = None,
     alone: bool = False,
 ) -> tuple[Plan, ...]:
-    """A plan for each request of a turn, at least one.
+    """As `understood`: the plan of each request, without what it may mean as well."""
+    every = understood(
+        said, language, today, given=given, before=before, reader=reader, alone=alone
+    )
+    return tuple(one.plan for one in every)
+
+
+def understood(
+    said: str,
+    language: str,
+    today: datetime.date,
+    *,
+    given: int = 0,
+    before: str = "",
+    reader: Reader | None = None,
+    alone: bool = False,
+) -> tuple[Understood, ...]:
+    """What each request of a turn is understood as, at least one.
 
     Parameters
     ----------
@@ -90,15 +124,16 @@ def understand_all(
     parts = _chinese_parts(said) if language == "zh" else _english_parts(said)
     plans = _each(parts, whole, module, today, given)
     if reader is None or not units(said):
-        return plans
+        return tuple(map(Understood, plans))
     texts = [said] if len(plans) == 1 else [part for part in parts if units(part)]
     if len(texts) != len(plans):
-        return plans
+        return tuple(map(Understood, plans))
     found = []
     for ruled, text in zip(plans, texts, strict=True):
         read, told = reader.read(text, ruled, before, given)
         learned = plan_of(told, text, read.units, language, today, ruled, given)
-        found.append(learned if alone else chosen(ruled, learned, told, language))
+        plan = learned if alone else chosen(ruled, learned, told, language)
+        found.append(Understood(plan, None if alone else otherwise(plan, ruled, learned)))
         before = text
     return tuple(found)
 
