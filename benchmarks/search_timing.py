@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -238,8 +238,16 @@ def _median(system: System, setting: Setting, queries: Vectors) -> float:
     return float(np.median(times))
 
 
+class Timed(Protocol):
+    """What tells how long it took, as a `System` does."""
+
+    def timed(self, query: Vectors, k: int) -> tuple[float, float]:
+        """Seconds of one search, and those that processors had to do with it."""
+        ...
+
+
 def singly(
-    systems: Mapping[str, System], queries: Vectors, *, warm_up: int = 5
+    systems: Mapping[str, Timed], queries: Vectors, *, warm_up: int = 5
 ) -> dict[str, tuple[list[float], list[float]]]:
     """As `single_queries`, of systems that time themselves; seconds, and seconds of processors."""
     names = list(systems)
