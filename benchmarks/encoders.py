@@ -1,6 +1,7 @@
 """Encoders exported by Sensorium beside the libraries that people run them with.
 
     python -m benchmarks encoders [--quick] [--json FILE] [--models NAME ...] [--folder DIR]
+        [--without-torch]
 
 Models of the usual sizes with random weights; photos of the sample and sentences of thirteen words.
 Every system encodes the same inputs, the systems in turns; what is reported is the median, by the
@@ -40,7 +41,7 @@ import PIL.Image
 from rich.console import Console
 
 from benchmarks.indexing import warn_if_busy
-from benchmarks.rows import Row
+from benchmarks.rows import Row, write_json
 from sensorium import Image
 from sensorium.encoders.background import PASSAGES
 from sensorium.encoders.runtime import import_openvino
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument("--models", nargs="+", metavar="NAME", help="some of the models only")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="keep models and exports there")
+    parser.add_argument("--without-torch", action="store_true", help="leave out what runs in torch")
     parser.add_argument("--prepare", action="store_true", help="only make and export the models")
 
 
@@ -103,11 +105,13 @@ def _run(arguments: argparse.Namespace, root: Path, console: Console) -> list[Ro
             _quantize(folder, console)
         if arguments.prepare:
             continue
-        systems = dict(_systems(folder, console))
+        systems = dict(_systems(folder, console, arguments.without_torch))
         rounds = 3 if arguments.quick else ROUNDS
         for case, tasks in _cases(systems, QUICK_BATCHES if arguments.quick else BATCHES):
             console.print(f"{name}, {case}")
             rows += _measured(f"{name}, {case}", tasks, rounds)
+            if arguments.json:  # what follows may not fit into memory
+                write_json(rows, arguments.json)
     return rows
 
 
@@ -278,13 +282,16 @@ class _OpenCLIP:
             return self.model.encode_text(self.read(texts))
 
 
-def _systems(folder: Path, console: Console) -> Iterator[tuple[str, Any]]:
+def _systems(
+    folder: Path, console: Console, without_torch: bool = False
+) -> Iterator[tuple[str, Any]]:
     yield OURS, _Ours(_exported(folder))
     yield IN_8_BITS, _Ours(_in_8_bits(folder))
     makers: dict[str, tuple[str, Callable[[], Any]]] = {
         name: (runtime, lambda of=(runtime, precision): _Graph(_exported(folder), *of))  # type: ignore[misc]
         for name, (runtime, precision) in GRAPHS.items()
-    } | {
+    }
+    in_torch: dict[str, tuple[str, Callable[[], Any]]] = {
         TORCH: ("transformers", lambda: _Transformers(folder)),
         "sentence-transformers (torch float32)": (
             "sentence_transformers", lambda: _SentenceTransformers(folder, "torch"),
@@ -297,6 +304,8 @@ def _systems(folder: Path, console: Console) -> Iterator[tuple[str, Any]]:
         ),
         "open_clip (torch float32)": ("open_clip", lambda: _OpenCLIP(folder)),
     }  # fmt: skip
+    if not without_torch:
+        makers |= in_torch
     for name, (package, make) in makers.items():
         try:
             if find_spec(package) is None:
