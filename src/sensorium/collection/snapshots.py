@@ -175,12 +175,6 @@ class _LogCutError(Exception):
     """What was removed is not known any more: an index was built meanwhile."""
 
 
-def is_whole(store: Store, position: int) -> bool:
-    """Whether the log of removed segments has all that came behind a position."""
-    gone, end = store.removed(position)
-    return len(gone) == end - position
-
-
 class Divided(Protocol):
     """Others that hold the vectors of a collection, each a part; see `sensorium.scale.shards`."""
 

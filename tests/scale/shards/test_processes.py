@@ -66,6 +66,34 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.mark.slow
+def test_a_process_that_says_nothing_is_passed_over(
+    library: Path, tiny_folder: FolderEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is stopped keeps its connections, and answers nothing on them."""
+    monkeypatch.setattr("sensorium.scale.shards.shards.ANSWER_SECONDS", 2.0)
+    with (
+        start_shards(library, 1, replicas=2) as shards,
+        Collection(library, tiny_folder, shards=shards) as many,
+    ):
+        expected = [told(many.search(**asked)) for asked in QUESTIONS]
+        wait_until(lambda: not shards.lost)
+        ((stopped, _),) = shards.processes.pids()
+        os.kill(stopped, signal.SIGSTOP)
+        for _ in range(2):
+            assert [told(many.search(**asked)) for asked in QUESTIONS] == expected
+        assert len(shards.lost) == 1 and sum(shards.retries) == 1
+        os.kill(stopped, signal.SIGCONT)
+        wait_until(lambda: not shards.lost)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
 def test_no_answer_is_lost_while_replicas_are_killed(
     library: Path, tiny_folder: FolderEncoder, tmp_path: Path
 ) -> None:

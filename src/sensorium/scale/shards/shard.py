@@ -19,7 +19,7 @@ from sensorium.collection.kinds import Ids, codes_of
 from sensorium.collection.measuring import Codes, Measured, first, measure
 from sensorium.collection.opening import location_of, open_store
 from sensorium.collection.question import Asked
-from sensorium.collection.snapshots import Snapshot, Snapshots, is_whole
+from sensorium.collection.snapshots import Snapshot, Snapshots
 from sensorium.collection.store import Part, Store
 from sensorium.errors import SensoriumError
 from sensorium.index.base import Mask, Neighbours, Vectors
@@ -114,13 +114,13 @@ class Shard:
     def _followed(self, anew: bool) -> Held:
         store, snapshots = self._open(anew)
         before = None if anew else self.held
-        if before is not None and not _goes_on(store, before):
-            return self._followed(anew=True)
         with store.snapshot():
             stored = store.state().space
             if stored is None:
                 return _nothing()
             space = stored[0]
+            if before is not None and before.space != space.fingerprint:
+                before = None
             snapshot = snapshots.snapshot(space)
             last = store.last_segment()
             if before is not None and _same(before, snapshot):
@@ -231,13 +231,6 @@ class Shard:
         if held is None or instance not in (None, held.instance):
             raise MovedError("other rows are held by now")
         return held
-
-
-def _goes_on(store: Store, before: Held) -> bool:
-    """Whether what was held can be brought up to date: the log says all that is gone."""
-    stored = store.state().space
-    fingerprint = "" if stored is None else stored[0].fingerprint
-    return before.space == fingerprint and is_whole(store, before.removed)
 
 
 def _same(before: Held, now: Snapshot) -> bool:
