@@ -1,10 +1,11 @@
 """Figures that `sensorium plan` extends, out of what `search` and `scale` measured.
 
-    python -m benchmarks.planning SEARCH.json HELD_OUT.json [--workers 2=1.93 ...] [--about TEXT]
+    python -m benchmarks.planning [SEARCH.json HELD_OUT.json] [--workers 2=1.93 ...] [--about TEXT]
 
 The first file is of `python -m benchmarks search --rows 10000 100000 1000000 --json FILE`, the
 second of the same with a size between them; `--workers` are how many times as fast so many
-machines encoded (`python -m benchmarks scale`). Writes `src/sensorium/scale/measured.json`.
+machines encoded (`python -m benchmarks scale`). What is not given stays as it is. Writes
+`src/sensorium/scale/measured.json`.
 """
 
 from __future__ import annotations
@@ -47,21 +48,21 @@ def points(path: Path, dimension: int) -> list[dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("measured", type=Path)
-    parser.add_argument("held_out", type=Path)
+    parser.add_argument("measured", type=Path, nargs="?")
+    parser.add_argument("held_out", type=Path, nargs="?")
     parser.add_argument("--workers", nargs="*", default=[], metavar="N=TIMES")
-    parser.add_argument("--about", default="two cores")
+    parser.add_argument("--about")
     parser.add_argument("--dimension", type=int, default=640)
     asked = parser.parse_args()
-    workers = {"1": 1.0} | {
-        count: float(times) for count, times in (one.split("=") for one in asked.workers)
-    }
-    told = {
-        "about": asked.about,
-        "points": points(asked.measured, asked.dimension),
-        "held_out": points(asked.held_out, asked.dimension),
-        "workers": workers,
-    }
+    told = json.loads(FILE.read_text("utf-8"))
+    if asked.about:
+        told["about"] = asked.about
+    for name, path in (("points", asked.measured), ("held_out", asked.held_out)):
+        if path:
+            told[name] = points(path, asked.dimension)
+    if asked.workers:
+        times = dict(one.split("=") for one in asked.workers)
+        told["workers"] = {"1": 1.0} | {count: float(more) for count, more in times.items()}
     FILE.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 

@@ -20,6 +20,7 @@ PARTS = {
     "contrastive": "encoders trained on pairs",
     "fusion": "classifiers of several modalities, some of them missing",
     "generation": "texts from pictures",
+    "workers": "contrastive training by one process, two of torchrun, two workers of Ray",
     "hashing": "trained binary codes",
 }
 

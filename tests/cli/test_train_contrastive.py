@@ -52,6 +52,8 @@ def test_what_is_refused(run: Run, folder: Path, tiny: Path, tmp_path: Path) -> 
     half.write_text('{"precision": "float16"}')
     refused = run("train", "contrastive", folder / "captions.csv", *towers, "--settings", half)
     assert refused.code == 2 and "float16 is trained in on a GPU only" in refused.err
+    near = run("train", "contrastive", folder / "captions.csv", *towers, "--workers", "2")
+    assert near.code == 2 and "--workers and --gpus go with --ray" in near.err
     assert not (tmp_path / "x").exists()
     moved = run("train", "contrastive", folder / "captions.csv", *towers, "--text-prefix", "a")
     assert moved.code == 2 and "--text-prefix stands in a file now" in moved.err

@@ -18,10 +18,14 @@ from pathlib import Path
 import pytest
 
 from sensorium import Collection
+from sensorium.collection.captioned_items import captioned_items, names_collection
 from sensorium.collection.lance_store import ASKED_SECONDS, LanceStore
 from sensorium.collection.opening import LINK, location_of
+from sensorium.data.captioned import read_captioned
+from sensorium.data.sources import open_all
 from sensorium.encoders import Encoder
-from sensorium.errors import CollectionError
+from sensorium.errors import CollectionError, UsageError
+from tests.collection.pictures import png, write
 from tests.collection.stores import DIMENSION, embedded, space
 from tests.collection.test_bulk import some
 
@@ -184,3 +188,22 @@ def test_a_collection_in_an_object_store(bucket: str, encoder: Encoder) -> None:
         assert library.delete(hit) == 1
     with Collection(f"{bucket}/c.lance", create=False) as again:
         assert len(again) == 19 and again.encoder.space == encoder.space
+
+
+def test_pairs_to_train_with(bucket: str, tmp_path: Path, tiny: Path) -> None:
+    """A table of pictures with captions, and a collection whose metadata hold captions."""
+    import lance
+    import pyarrow
+
+    columns = {"image": [png(0), png(1)], "caption": ["a cat", "a dog"]}
+    lance.write_dataset(pyarrow.table(columns), f"{bucket}/pairs.lance")
+    assert not names_collection(f"{bucket}/pairs.lance")
+    found = read_captioned(f"{bucket}/pairs.lance")
+    assert found.texts == [["a cat"], ["a dog"]]
+    assert [picture.load().size for picture in open_all(found.sources)] == [(8, 8), (8, 8)]
+    with Collection(f"{bucket}/photos", tiny) as library:
+        library.add(write(tmp_path / "1.png", 1), metadata={"caption": "a dog"})
+    assert names_collection(f"{bucket}/photos")
+    assert captioned_items(f"{bucket}/photos").texts == [["a dog"]]
+    with pytest.raises(UsageError, match="cannot be read as a Lance table"):
+        read_captioned(f"{bucket}/none")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,7 +152,7 @@ def test_what_cannot_be_is_refused(
 
 @pytest.mark.parametrize(
     ("address", "told"),
-    [("local", "Ray does not start here"), ("nowhere:1", "no Ray cluster answers at 'nowhere:1'")],
+    [("local", "Ray does not start here"), ("auto", "no Ray cluster answers at 'auto'")],
 )
 def test_a_cluster_that_does_not_answer(
     folder: Path, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch,
@@ -167,6 +169,22 @@ def test_a_cluster_that_does_not_answer(
     monkeypatch.setattr(connecting.ray, "shutdown", lambda: None)
     with pytest.raises(UsageError, match=rf"{told} \(The current node timed out during startup"):
         scale.index(folder, tmp_path / "c.sensorium", encoder=tiny, address=address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "[::1]:{}"])
+def test_nobody_at_an_address_is_known_at_once(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(connecting.ray, "init", lambda *_, **__: pytest.fail("waited for minutes"))
+    with socket.socket() as bound:  # and nobody listens
+        bound.bind(("127.0.0.1", 0))
+        address = address.format(bound.getsockname()[1])
+        with (
+            pytest.raises(UsageError, match=re.escape(f"no Ray cluster answers at {address!r}")),
+            connecting.connected(address),
+        ):
+            pytest.fail("connected")
 
 
 def test_without_ray_the_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -509,15 +509,15 @@ def _require_whole(uri: str, dataset: Any) -> None:
         raise CollectionError(f"{uri} keeps rows in other places ({places:.200}): not opened")
 
 
-def is_collection(folder: Path) -> bool:
-    """Whether a folder is a collection, and no other table of Lance.
+def is_collection(table: Path | str) -> bool:
+    """Whether a folder, or an address, is a collection, and no other table of Lance.
 
     Raises
     ------
     ValueError, OSError
         When it cannot be read.
     """
-    return KEY in (lance.dataset(str(folder)).schema.metadata or {})
+    return KEY in (lance.dataset(str(table)).schema.metadata or {})
 
 
 def _number(fragment: Any) -> int:

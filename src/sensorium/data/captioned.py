@@ -23,6 +23,7 @@ import numpy as np
 
 from sensorium.data.class_folders import label_of_folder, read_class_folders
 from sensorium.data.examples import Examples
+from sensorium.data.lance_pairs import lance_uri, read_lance_pairs
 from sensorium.data.pairs import caption_columns, read_pairs
 from sensorium.data.sources import Picture, picture_of
 from sensorium.data.tables import (
@@ -61,7 +62,8 @@ def read_captioned(data: Any, *, split: str = "train") -> Examples:
         A table (``.csv``, ``.tsv``, ``.jsonl``) as `sensorium evaluate` reads it, with captions in
         one or more columns; a folder with a folder of pictures per class, whose names are the
         captions; a folder that ``datasets.save_to_disk`` wrote, or a hub id; WebDataset tars,
-        also as ``shards/{0000..0007}.tar`` or ``"shards/*.tar"``, or a folder of them. Or such a
+        also as ``shards/{0000..0007}.tar`` or ``"shards/*.tar"``, or a folder of them; a table of
+        Lance (``lance:///folder``, ``s3://…``), see `sensorium.data.lance_pairs`. Or such a
         data set or table in memory, its paths relative to the working folder. What was read
         already stays as it is.
     split : str
@@ -77,6 +79,8 @@ def read_captioned(data: Any, *, split: str = "train") -> Examples:
     if not isinstance(data, (str, os.PathLike)):
         return _read_in_memory(data)
     text = os.fspath(data)
+    if uri := lance_uri(text):
+        return _checked(read_lance_pairs(uri), text)
     path = Path(os.path.expanduser(text))  # noqa: PTH111
     if tars := tars_of(path):
         return _checked(_read_tars(tars), text)
@@ -92,8 +96,8 @@ def read_captioned(data: Any, *, split: str = "train") -> Examples:
     raise UsageError(
         f"{text}: {found}. Give a table of pictures and captions "
         f"({', '.join(sorted(TABLE_SUFFIXES))}), a folder with a folder of pictures per class, "
-        "a folder that datasets.save_to_disk wrote, a dataset's hub id (ORGANISATION/NAME), or "
-        "WebDataset tars (.tar)"
+        "a folder that datasets.save_to_disk wrote, a dataset's hub id (ORGANISATION/NAME), "
+        "WebDataset tars (.tar), or a Lance table (lance:///folder, s3://bucket/name)"
     )
 
 

@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,7 @@ from sensorium.encoders.base import Encoder, FeatureExtractor, Role
 from sensorium.encoders.pipeline import PreparedSegment, Read, embed
 from sensorium.encoders.reading import is_heavy, read_segments, segments_of
 from sensorium.errors import EncoderError, MediaError, UsageError
-from sensorium.folders import read_arrays, write_arrays
+from sensorium.folders import read_arrays, require_regular, whole, write_arrays
 from sensorium.media import Image, Media, Modality, Segment, Text
 from sensorium.media.decoding import decoding
 from sensorium.media.progress import Progress
@@ -40,6 +41,9 @@ BLOCK = 512
 
 WAIT = 0.05
 """Seconds between two looks for a block that another process computes."""
+
+VECTORS = "vectors.npy"
+"""File of all blocks' vectors, where each item has one."""
 
 MAX_DIGEST = 64 << 20
 """Larger files are not compared with each other by content: that would mean reading them twice."""
@@ -144,7 +148,7 @@ def encode_examples(
     folder : Path, optional
         What is encoded is kept there in blocks and taken from there the next time: of a run that
         was killed, and by several processes, each of which computes its share (``RANK`` and
-        ``WORLD_SIZE``, as torchrun sets them).
+        ``WORLD_SIZE``, as torchrun and Ray Train set them).
     progress : callable, optional
         Called with (done, total).
     """
@@ -278,12 +282,95 @@ def _in_blocks(
     folder: Path,
     progress: Progress | None,
 ) -> EncodedExamples:
+    place = _place(encoder, sources, role, folder)
+    found = EncodedExamples([], [], [], [], [], {}, encoder.space.dimension)
+    for start, block in _blocks(encoder, sources, role, divide, place, progress):
+        found.rows.extend(start + row for row in block.rows)
+        found.segments.extend(block.segments)
+        found.records.extend(block.records)
+        found.digests.extend(block.digests)
+        found.reasons.update({start + row: reason for row, reason in block.reasons.items()})
+    return found
+
+
+def encode_to_file(
+    encoder: FeatureExtractor,
+    sources: Sequence[Any],
+    *,
+    role: Role,
+    folder: Path,
+    progress: Progress | None = None,
+) -> tuple[Vectors, dict[int, str]]:
+    """As `encode_examples`, for what has one vector each: these stay in a file.
+
+    Parameters
+    ----------
+    encoder, sources, role, folder, progress
+        See `encode_examples`.
+
+    Returns
+    -------
+    memmap of float32, shape (n, d)
+        Of the file that all processes read; what is not looked at takes no memory. Rows of items
+        that could not be encoded hold zeros.
+    dict of int to str
+        Those items, and why.
+
+    Raises
+    ------
+    EncoderError
+        When values are no numbers.
+    """
+    place = _place(encoder, sources, role, folder)
+    path, shape = place / VECTORS, (len(sources), encoder.space.dimension)
+    reasons: dict[int, str] = {}
+    leads = int(os.environ.get("RANK", 0)) == 0
+    with ExitStack() as writing:
+        file = None
+        if leads and not path.exists():
+            part = writing.enter_context(whole(path))
+            file = np.lib.format.open_memmap(part, "w+", np.float32, shape)
+        for start, block in _blocks(encoder, sources, role, None, place, progress):
+            reasons.update({start + row: reason for row, reason in block.reasons.items()})
+            for row, (vector,) in zip(block.rows, block.segments, strict=True):
+                if not np.isfinite(vector).all():
+                    raise EncoderError(f"{encoder.space.name} gave values that are no numbers")
+                if file is not None:
+                    file[start + row] = vector
+        if file is not None:
+            file.flush()
+    while not path.exists():
+        time.sleep(WAIT)
+    try:
+        require_regular(path)
+        vectors: Vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        if vectors.shape != shape or vectors.dtype != np.float32:
+            raise ValueError(f"it holds {vectors.dtype} of shape {vectors.shape}")
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"{path}: is damaged ({error!r:.200}); delete it") from error
+    return vectors, reasons
+
+
+def _place(encoder: FeatureExtractor, sources: Sequence[Any], role: Role, folder: Path) -> Path:
+    """Where what is encoded of just these is kept."""
     stamps = [source.stamp if isinstance(source, Picture) else str(source) for source in sources]
     # What becomes of capitals is no part of the fingerprint, and yet moves texts that have some.
     cases = [encoder.space.letter_case] if encoder.space.letter_case else []
     key = json.dumps([encoder.space.fingerprint, *cases, role, stamps]).encode("utf-8", "replace")
     place = folder / content_digest(key)[:16]
     place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _blocks(
+    encoder: FeatureExtractor,
+    sources: Sequence[Any],
+    role: Role,
+    divide: Divide | None,
+    place: Path,
+    progress: Progress | None,
+) -> Iterator[tuple[int, EncodedExamples]]:
+    """Blocks in their order, each with its first row; this process has encoded its share."""
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     starts = range(0, len(sources), BLOCK)
     for number, start in enumerate(starts):
@@ -292,18 +379,11 @@ def _in_blocks(
             _write(path, _encoded(encoder, sources[start : start + BLOCK], role, divide, None))
         if progress is not None:
             progress(min(start + BLOCK, len(sources)), len(sources))
-    whole = EncodedExamples([], [], [], [], [], {}, encoder.space.dimension)
     for number, start in enumerate(starts):
         path = place / f"{number}.npz"
-        while not path.exists():  # torchrun ends all processes when one ends badly
+        while not path.exists():  # torchrun and Ray end all processes when one ends badly
             time.sleep(WAIT)
-        block = _read(path, encoder.space.dimension)
-        whole.rows.extend(start + row for row in block.rows)
-        whole.segments.extend(block.segments)
-        whole.records.extend(block.records)
-        whole.digests.extend(block.digests)
-        whole.reasons.update({start + row: reason for row, reason in block.reasons.items()})
-    return whole
+        yield start, _read(path, encoder.space.dimension)
 
 
 def _write(path: Path, block: EncodedExamples) -> None:

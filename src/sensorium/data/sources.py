@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sensorium.errors import MediaError
 from sensorium.media import Image, Media, as_media, open_media
+
+
+class PictureTable(Protocol):
+    """A table that holds pictures."""
+
+    def read(self, rows: Sequence[int]) -> list[Image]:
+        """Read pictures by the numbers of their rows."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -22,10 +30,15 @@ class Picture:
         Changes when the picture does; what was computed from it is kept under it.
     open : callable
         Takes nothing, returns an `Image`.
+    table : PictureTable, optional
+        Where it lies in a row of one, from which many are read at once.
+    row : int
     """
 
     stamp: str
     open: Callable[[], Image]
+    table: PictureTable | None = None
+    row: int = -1
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
@@ -36,6 +49,33 @@ class Picture:
         except OSError:  # reported when it is opened
             stamp = str(path)
         return cls(stamp, lambda: Image(path))
+
+    @classmethod
+    def of_row(cls, stamp: str, table: PictureTable, row: int) -> Self:
+        """Make one of a row of a table."""
+        return cls(stamp, lambda: table.read([row])[0], table, row)
+
+
+def open_all(pictures: Sequence[Picture]) -> list[Image]:
+    """Open pictures; those of one table by one request.
+
+    Raises
+    ------
+    MediaError
+        When one cannot be opened.
+    """
+    found: dict[int, Image] = {}
+    places: dict[int, list[int]] = {}
+    for place, picture in enumerate(pictures):
+        if picture.table is None:
+            found[place] = picture.open()
+        else:
+            places.setdefault(id(picture.table), []).append(place)
+    for own in places.values():
+        table = pictures[own[0]].table
+        assert table is not None
+        found |= zip(own, table.read([pictures[place].row for place in own]), strict=True)
+    return [found[place] for place in range(len(pictures))]
 
 
 def media_of(source: Any) -> Media:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sensorium.scale.planning import plan as plan
     from sensorium.scale.shards.processes import start_shards as start_shards
     from sensorium.scale.shards.shards import Shards as Shards
+    from sensorium.scale.training import train_contrastive as train_contrastive
 
 # Each process on a cluster imports what it needs, and Ray starts several.
 _HOMES = {
@@ -18,6 +19,7 @@ _HOMES = {
     "plan": "sensorium.scale.planning",
     "Shards": "sensorium.scale.shards.shards",
     "start_shards": "sensorium.scale.shards.processes",
+    "train_contrastive": "sensorium.scale.training",
 }
 
 __all__ = [*_HOMES]

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import threading
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ except ModuleNotFoundError as error:
 
 LOCAL = "local"
 """The address of a cluster of this machine alone, which is started and ended with the call."""
+
+ANSWER = 10.0
+"""Seconds within which a cluster is to answer."""
 
 MEMORY = 1 << 30
 """Bytes of memory that an actor claims: ``mini`` with Python, Ray and what is decoded takes 0.5
@@ -75,6 +79,7 @@ def connected(address: str | None) -> Iterator[None]:
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
     ends = signal.getsignal(signal.SIGTERM)
     try:
+        _require_answer(address)
         with warnings.catch_warnings(), _muted():
             # What Ray starts by a fork is another program at once.
             warnings.filterwarnings("ignore", "lance is not fork-safe", UserWarning)
@@ -97,6 +102,19 @@ def connected(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Knock at ``HOST:PORT``, or ``ray://HOST:PORT``: Ray itself tries for minutes.
+
+    Raises
+    ------
+    OSError
+        When nobody opens.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
 
 
 @contextmanager
@@ -157,14 +175,7 @@ def resources(workers: int | None, cpus: float, gpus: float, memory: int | None)
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     most_memory = max((int(node.get("memory", 0)) for node in nodes), default=0)
     memory = memory or max(1, min(MEMORY, most_memory // 2))
-    room = sum(
-        int(min(
-            node.get("CPU", 0) / cpus,
-            node.get("GPU", 0) / gpus if gpus else float("inf"),
-            node.get("memory", 0) / memory,
-        ))
-        for node in nodes
-    )  # fmt: skip
+    room = room_for(cpus, gpus, memory)
     if not room:
         there = "; ".join(
             f"{node.get('CPU', 0):g} CPUs, {node.get('GPU', 0):g} GPUs, "
@@ -176,6 +187,19 @@ def resources(workers: int | None, cpus: float, gpus: float, memory: int | None)
             f"{memory / 1e9:.1f} GB; they have {there or 'nothing'}: ask for less"
         )
     return Resources(min(workers or room, room), cpus, gpus, memory)
+
+
+def room_for(cpus: float, gpus: float, memory: int) -> int:
+    """How many actors that take so much the machines that are there have room for."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return sum(
+        int(min(
+            node.get("CPU", 0) / cpus,
+            node.get("GPU", 0) / gpus if gpus else float("inf"),
+            node.get("memory", 0) / memory,
+        ))
+        for node in nodes
+    )  # fmt: skip
 
 
 def explained(error: BaseException) -> EncoderError:

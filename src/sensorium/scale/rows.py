@@ -114,11 +114,15 @@ def require_no_failure(table: pyarrow.Table) -> None:
         Of the class that it was.
     """
     for place in np.flatnonzero(table["number"].to_numpy() == FAILED)[:1].tolist():
-        name, told = json.loads(table["work"][place].as_py())
-        kind = getattr(errors, name, SensoriumError)
-        error = kind.__new__(kind)  # without what else it was made of
-        error.args = (told,)
-        raise error
+        raise error_of(*json.loads(table["work"][place].as_py()))
+
+
+def error_of(name: str, told: str) -> SensoriumError:
+    """An error that was raised on another machine, by the name of its class and its text."""
+    kind = getattr(errors, name, SensoriumError)
+    error: SensoriumError = kind.__new__(kind)  # without what else it was made of
+    error.args = (told,)
+    return error
 
 
 def records_of(text: str) -> list[SegmentRecord]:

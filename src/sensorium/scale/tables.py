@@ -20,20 +20,15 @@ import pyarrow.parquet
 from sensorium.collection.rows import FileState
 from sensorium.collection.work import Work
 from sensorium.data.captioned import samples_of, tars_of
+from sensorium.data.encoded_columns import BYTES_COLUMNS, bytes_of, file_column, key_column
 from sensorium.data.files import Candidate
 from sensorium.data.metadata import dump_metadata
-from sensorium.data.tables import PATH_COLUMNS, first_column
+from sensorium.data.tables import first_column
 from sensorium.errors import CollectionError, MissingExtraError, UsageError
 from sensorium.media.given import plain
 from sensorium.scale.rows import Task, tasks_to_table
 
 KINDS = {".parquet": "parquet", ".tar": "webdataset", ".lance": "lance"}
-
-KEY_COLUMNS = ("key", "__key__", "id", *PATH_COLUMNS, "url")
-"""What a row is called by, the first that the table has; without one its number is its name."""
-
-BYTES_COLUMNS = ("bytes", "image", "img", "jpg", "picture", "audio", "video", "file", "content")
-"""Of several columns of bytes, the first of these is the encoded file."""
 
 SAID = ("txt", "json", "cls")
 """Members of a sample of WebDataset that say something of the one that is indexed."""
@@ -165,8 +160,7 @@ def _columns(uri: str, schema: pyarrow.Schema) -> tuple[str, str | None]:
     UsageError
         When there are no encoded files in it.
     """
-    held = [one.name for one in schema if _holds_bytes(one.type)]
-    column = first_column(held, BYTES_COLUMNS) or (held[0] if len(held) == 1 else None)
+    column = file_column(schema)
     if column is None:
         has = ", ".join(f"{one.name} ({one.type})" for one in schema)[:300]
         raise UsageError(
@@ -174,15 +168,7 @@ def _columns(uri: str, schema: pyarrow.Schema) -> tuple[str, str | None]:
             f"writes them) called one of {', '.join(BYTES_COLUMNS)}; it has {has}. For a table of "
             "paths give a manifest (.csv, .jsonl), or the table in memory"
         )
-    others = [one.name for one in schema if one.name != column and not _holds_bytes(one.type)]
-    return column, first_column(others, KEY_COLUMNS)
-
-
-def _holds_bytes(kind: pyarrow.DataType) -> bool:
-    if pyarrow.types.is_struct(kind):
-        index = kind.get_field_index("bytes")
-        return index >= 0 and _holds_bytes(kind.field(index).type)
-    return bool(pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind))
+    return column, key_column(schema)
 
 
 @dataclass(frozen=True)
@@ -269,7 +255,7 @@ def _rows_of(part: Part, schema: pyarrow.Schema, batches: Iterable[pyarrow.Recor
     for batch in batches:
         for row in batch.select([column, *said, *([key] if key else [])]).to_pylist():
             cell = row[column]
-            content = cell["bytes"] if isinstance(cell, dict) else cell
+            content = bytes_of(cell)
             name = row.get(key) if key else None
             if name is None and isinstance(cell, dict):
                 name = cell.get("path")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from sensorium.collection.captioned_items import captioned_items, names_collection
 from sensorium.data.captioned import read_captioned
 from sensorium.data.examples import Examples
 from sensorium.data.splits import split_off
@@ -38,7 +40,13 @@ try:
     from sensorium.training.contrastive_losses import ContrastiveLoss
     from sensorium.training.dual_encoder_folder import TRAINING, needs_export, write_dual_encoder
     from sensorium.training.gradient_cache import cached_loss
-    from sensorium.training.loop import Settings, require_precision, train
+    from sensorium.training.loop import (
+        Settings,
+        join_processes,
+        require_agreed,
+        require_precision,
+        train,
+    )
     from sensorium.training.sides import MEAN_RECALL, Side
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
@@ -188,7 +196,8 @@ def train_contrastive(
     Parameters
     ----------
     data : str or path
-        See `sensorium.data.captioned.read_captioned`.
+        See `sensorium.data.captioned.read_captioned`; or a collection whose pictures have captions
+        in their metadata.
     folder : path
         Gets the encoder, and a folder ``training`` with losses, curves, features and checkpoints.
     options : Options
@@ -250,11 +259,13 @@ def _train(
     told = said or silent
     mine = _what(options, data, validation)
     noted = require_same(work / CLAIM, mine, folder, work)
-    training = read_captioned(data, split=split)
+    training = _read(data, split)
     if validation is None:
         training, held = split_off(training, options.validation_share, settings.seed)
     else:
-        held = read_captioned(validation, split=split)
+        held = _read(validation, split)
+    if join_processes() > 1:
+        require_agreed(_digest(training, held), "pictures and captions")
     image, text = _towers(options, settings.seed, work, training, leads)
     if needs_export(image, text):
         import_module("sensorium.encoders.export.onnx")  # says before, not after, what is missing
@@ -306,6 +317,21 @@ def _what(
         "data": os.fspath(data),
         "validation": None if validation is None else os.fspath(validation),
     }
+
+
+def _read(data: Any, split: str) -> Examples:
+    if names_collection(data):
+        return captioned_items(data)
+    return read_captioned(data, split=split)
+
+
+def _digest(*parts: Examples) -> str:
+    """Of pictures and captions, in their order."""
+    found = hashlib.sha256()
+    for part in parts:
+        for name, source, texts in zip(part.names, part.sources, part.texts, strict=True):
+            found.update(json.dumps([name, source.stamp, texts]).encode("utf-8", "replace"))
+    return found.hexdigest()
 
 
 def _towers(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
@@ -25,7 +26,7 @@ from typing import Any
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.media.progress import Progress
 from sensorium.training.history import CURVES, History
-from sensorium.training.settings import Settings
+from sensorium.training.settings import Settings, require_shares
 
 try:
     import torch
@@ -110,7 +111,7 @@ def train(
     """
     folder = Path(folder)
     _require_possible(model, examples, settings, validate, best)
-    processes = _join_processes()
+    processes = join_processes()
     rank = int(os.environ.get("RANK", 0))
     device = _device()
     lower = _lower_precision(settings.precision, device)
@@ -287,12 +288,39 @@ def require_precision(settings: Settings) -> None:
         raise UsageError("float16 is trained in on a GPU only; take bfloat16 or float32")
 
 
-def _join_processes() -> int:
-    """How many processes train together, as torchrun says."""
+def join_processes() -> int:
+    """Let all processes hear each other; returns how many they are, as torchrun or Ray says."""
     processes = int(os.environ.get("WORLD_SIZE", 1))
     if processes > 1 and not dist.is_initialized():
+        _device()
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return processes
+
+
+def require_agreed(digest: str, what: str) -> None:
+    """Refuse to go on where processes were given different things to train on.
+
+    Parameters
+    ----------
+    digest : str
+        Of what this process was given; see `join_processes`.
+    what : str
+        What it is of.
+
+    Raises
+    ------
+    UsageError
+        On all of them, naming the machines.
+    """
+    found: list[tuple[str, str]] = [("", "")] * dist.get_world_size()
+    dist.all_gather_object(found, (digest, socket.gethostname()))
+    others = sorted({host for other, host in found if other != found[0][0]})
+    if others:
+        raise UsageError(
+            f"{what} differ between processes: on {', '.join(others)} they are not those of "
+            f"{found[0][1]}. Files need the same content and time of change on all machines, and "
+            "nobody may write to a table while it is read"
+        )
 
 
 def _device() -> torch.device:
@@ -316,10 +344,7 @@ def _lower_precision(name: str | None, device: torch.device) -> torch.dtype | No
 
 def _share(batch_size: int, examples: int, processes: int, drop_last: bool) -> int:
     """Examples of a batch that one process computes."""
-    if batch_size % processes:
-        raise UsageError(
-            f"batches of {batch_size} cannot be shared equally by {processes} processes"
-        )
+    require_shares(batch_size, processes)
     share = batch_size // processes
     if drop_last:  # otherwise too few examples for one batch would make no batch at all
         share = min(share, examples // processes)

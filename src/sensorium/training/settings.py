@@ -70,3 +70,16 @@ class Settings:
             raise UsageError(
                 f"unknown precision {self.precision!r}; there are float32, bfloat16 and float16"
             )
+
+
+def require_shares(batch_size: int, processes: int) -> None:
+    """Refuse batches that processes cannot share equally.
+
+    Raises
+    ------
+    UsageError
+    """
+    if batch_size % processes:
+        raise UsageError(
+            f"batches of {batch_size} cannot be shared equally by {processes} processes"
+        )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sensorium.data.captioned import leave_out_broken
 from sensorium.data.examples import Examples
+from sensorium.data.sources import open_all
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.evaluation.retrieval import rank_relevance, success_at
 from sensorium.media.progress import Said
@@ -22,7 +23,7 @@ try:
 
     from sensorium.models.dual_encoder import FEATURES, DualEncoder
     from sensorium.models.towers import FolderTower, TorchTower
-    from sensorium.training.tower_features import tower_features
+    from sensorium.training.tower_features import Features, tower_features
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
 
@@ -31,8 +32,9 @@ DEPTHS = (1, 5, 10)
 MEAN_RECALL = "mean recall"
 """Mean of R@1, R@5 and R@10 in both directions: what the best weights are chosen by."""
 
-STANDARDISED = 1024
-"""Examples from which mean and deviation of a tuned tower's vectors are taken."""
+STANDARDISED, LOCKED = 1024, 1 << 16
+"""Examples from which mean and deviation of a tower's vectors are taken at most: of one that is
+tuned, and of a locked one, whose vectors are there."""
 
 VALIDATION_BATCH = 64
 
@@ -45,15 +47,12 @@ class Side:
         data: Examples,
         texts: list[str],
         towers: Mapping[str, FolderTower | TorchTower],
-        features: Mapping[str, npt.NDArray[np.float32] | None],
+        features: Mapping[str, Features | None],
     ) -> None:
         self.data = data
         self.texts = texts
         self.towers = towers
-        self.features = {
-            side: None if found is None else torch.from_numpy(found)
-            for side, found in features.items()
-        }
+        self.features = features
         number = {text: n for n, text in enumerate(texts)}
         self.examples = [
             (picture, number[caption])
@@ -73,7 +72,7 @@ class Side:
         what: str,
     ) -> Side:
         """Compute the features of locked towers; leave out what cannot be read."""
-        pixels: npt.NDArray[np.float32] | None = None
+        pixels: Features | None = None
         if tuned["image"]:
             data = leave_out_broken(data, told(f"looking at the {what} pictures"))
         else:
@@ -81,9 +80,9 @@ class Side:
             pixels, failed = tower_features(image, data.sources, place, progress=bar)
             kept = [number for number in range(len(data)) if number not in failed]
             broken = [Skipped(data.names[n], reason) for n, reason in failed.items()]
-            data, pixels = data.take(kept, broken), pixels[kept]
+            data, pixels = data.take(kept, broken), pixels.take(kept)
         texts = sorted({caption for captions in data.texts for caption in captions})
-        words: npt.NDArray[np.float32] | None = None
+        words: Features | None = None
         if not tuned["text"]:
             bar = told(f"encoding the {what} captions")
             words, failed = tower_features(text, texts, place, progress=bar)
@@ -97,9 +96,9 @@ class Side:
             ]
             data = replace(data, texts=captions).take(kept, gone)
             if pixels is not None:
-                pixels = pixels[kept]
+                pixels = pixels.take(kept)
             sound = [number for number in range(len(texts)) if number not in failed]
-            texts, words = [texts[number] for number in sound], words[sound]
+            texts, words = [texts[number] for number in sound], words.take(sound)
         if not data.names:
             raise UsageError(f"none of the {what} pictures can be used: {data.skipped[0].reason}")
         towers = {"image": image, "text": text}
@@ -107,11 +106,13 @@ class Side:
 
     def some_vectors(self, side: str) -> npt.NDArray[np.float32]:
         """Vectors of a tower before training, for their mean and deviation."""
-        found = self.features[side]
+        found, draw = self.features[side], np.random.default_rng(0)
         if found is not None:
-            return np.asarray(found.numpy(), np.float32)
+            count = len(found)
+            chosen = np.arange(count) if count <= LOCKED else draw.permutation(count)[:LOCKED]
+            return np.asarray(found[chosen].numpy(), np.float32)
         count = len(self.data) if side == "image" else len(self.texts)
-        chosen = np.random.default_rng(0).permutation(count)[:STANDARDISED]
+        chosen = draw.permutation(count)[:STANDARDISED]
         parts = [
             self.towers[side].encode(self._items(side, chosen[start : start + VALIDATION_BATCH]))
             for start in range(0, len(chosen), VALIDATION_BATCH)
@@ -120,13 +121,13 @@ class Side:
 
     def _items(self, side: str, numbers: Sequence[int] | npt.NDArray[np.int64]) -> list[Any]:
         if side == "image":
-            return [self.data.sources[number].open() for number in numbers]
+            return open_all([self.data.sources[number] for number in numbers])
         return [self.texts[number] for number in numbers]
 
     def _batch(self, side: str, numbers: Sequence[int]) -> Mapping[str, Any]:
         found = self.features[side]
         if found is not None:
-            return {FEATURES: found[torch.as_tensor(numbers)]}
+            return {FEATURES: found[numbers]}
         tower = self.towers[side]
         assert isinstance(tower, TorchTower)
         return tower.prepare(self._items(side, numbers))

@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.data.encoding import encode_examples
+from sensorium.data.encoding import encode_to_file
 from sensorium.data.sources import Picture
-from sensorium.errors import EncoderError, MissingExtraError
+from sensorium.errors import MissingExtraError
 from sensorium.media import Text
 from sensorium.media.progress import Progress
 
 try:
+    import torch
+
     from sensorium.models.towers import Tower
 except ImportError as error:
     raise MissingExtraError("torch", "train") from error
+
+
+class Features:
+    """Vectors of a tower, in a file: those of a batch are read when they are asked for.
+
+    Parameters
+    ----------
+    vectors : memmap of float32, shape (m, d)
+    rows : ndarray of int64, shape (n,), optional
+        Which of them these are; all without.
+    """
+
+    def __init__(self, vectors: npt.NDArray[np.float32], rows: Any = None) -> None:
+        self._vectors = vectors
+        self._rows = np.arange(len(vectors)) if rows is None else np.asarray(rows, np.int64)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._rows)
+
+    def take(self, numbers: Sequence[int]) -> Features:
+        """Some of them."""
+        return Features(self._vectors, self._rows[np.asarray(numbers, np.int64)])
+
+    def __getitem__(self, numbers: Sequence[int] | npt.NDArray[np.int64]) -> torch.Tensor:
+        """Read some; float32 of shape (len(numbers), d)."""
+        rows = self._rows[np.asarray(numbers, np.int64)]
+        return torch.from_numpy(np.asarray(self._vectors[rows]))
 
 
 def tower_features(
@@ -26,7 +57,7 @@ def tower_features(
     folder: Path,
     *,
     progress: Progress | None = None,
-) -> tuple[npt.NDArray[np.float32], dict[int, str]]:
+) -> tuple[Features, dict[int, str]]:
     """Encode pictures or texts with a tower, or read what was computed before.
 
     Parameters
@@ -40,20 +71,18 @@ def tower_features(
 
     Returns
     -------
-    ndarray of float32, shape (n, tower.dimension)
-        Rows of items that could not be encoded hold zeros.
+    Features
+        Of items that could not be encoded zeros.
     dict of int to str
         Those items, and why.
+
+    Raises
+    ------
+    EncoderError
+        When the tower gives values that are no numbers.
     """
     sources = [Text(item) if isinstance(item, str) else item for item in items]
-    encoded = encode_examples(
+    vectors, reasons = encode_to_file(
         tower.extractor, sources, role="query", folder=folder, progress=progress
     )
-    features = np.zeros((len(items), tower.dimension), np.float32)
-    for row, (vector,) in zip(encoded.rows, encoded.segments, strict=True):
-        features[row] = vector
-    if not np.isfinite(features).all():
-        raise EncoderError(
-            f"the {tower.modality} tower {tower.name} gave values that are no numbers"
-        )
-    return features, encoded.reasons
+    return Features(vectors), reasons

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +14,7 @@ from sensorium.cli import output
 from sensorium.cli.options import JsonOption
 from sensorium.cli.progress import interruptible, progress_of_steps
 from sensorium.cli.train.settings import SettingsOption, made_of, read_settings, replaced
+from sensorium.errors import UsageError
 
 # What trains is imported in the function: it needs an extra and takes seconds.
 
@@ -21,7 +24,8 @@ def contrastive(
         str,
         typer.Argument(
             help="Table of pictures and captions (.csv, .tsv, .jsonl), folder with a folder of "
-            "pictures per class, Hugging Face dataset (folder or hub id), or WebDataset tars.",
+            "pictures per class, Hugging Face dataset (folder or hub id), WebDataset tars, or a "
+            "Lance table or collection (lance:///folder, s3://bucket/name).",
         ),
     ],
     image_tower: Annotated[
@@ -80,13 +84,27 @@ def contrastive(
         int | None, typer.Option(help="Of everything that is random.", show_default="0")
     ] = None,
     settings: SettingsOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Have a Ray cluster do the work: HOST:PORT, auto, or local for this machine.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="With --ray: processes; else as many as have room and share a batch."),
+    ] = None,
+    gpus: Annotated[int, typer.Option(help="With --ray: GPUs of each process, 0 or 1.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Train an encoder of pictures and texts from any two towers.
 
     Run it again with the same options to go on after an interruption. With several GPUs or
-    machines: torchrun --nproc-per-node 2 -m sensorium train contrastive ...
+    machines: --ray, or torchrun --nproc-per-node 2 -m sensorium train contrastive ...
     """
+    if ray is None and (workers is not None or gpus):
+        raise UsageError("--workers and --gpus go with --ray")
     from sensorium.training.contrastive import Options, train_contrastive
     from sensorium.training.loop import Settings
 
@@ -100,11 +118,16 @@ def contrastive(
         Settings(epochs=20, batch_size=256, weight_decay=0.05), said,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
     )  # fmt: skip
+    train: Callable[..., Any] = train_contrastive
+    if ray is not None:
+        from sensorium.scale import train_contrastive as train_on_cluster
+
+        train = partial(train_on_cluster, address=ray, workers=workers, gpus=gpus)
     with (
         interruptible("run it again to go on from the last checkpoint"),
         progress_of_steps() as line,
     ):
-        report = train_contrastive(
+        report = train(
             data, out, options, how, validation=validation, split=split,
             features=features, said=line.said, progress=line.training,
         )  # fmt: skip
