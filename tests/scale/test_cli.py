@@ -48,3 +48,5 @@ def test_words_that_need_a_cluster(folder: Path, tmp_path: Path, tiny: Path) -> 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.strip() == "sensorium: --workers and --gpus go with --ray"
     assert not (tmp_path / "c").exists()
+    done = sensorium("export", tmp_path / "out", "--ray", "local", "--layout", "numpy")
+    assert done.returncode == 2 and "--ray writes Parquet parts" in done.stderr

@@ -125,6 +125,12 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file or an earlier export.")
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Let a Ray cluster write a collection in Lance as Parquet."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a collection's items and vectors for other tools, or an encoder for other runtimes.
@@ -162,14 +168,23 @@ def export(
         return
     if images:
         raise UsageError("--images goes with an encoder: export MODEL FOLDER --images PICTURES")
+    if ray is not None and (overwrite or layout not in (None, "parquet")):
+        raise UsageError("--ray writes Parquet parts into a new folder, or goes on with one")
     from sensorium.collection.exchange import export_collection
 
     with (
         Collection(collection or default_collection_path(), create=False) as library,
-        interruptible("nothing is left of it"),
+        interruptible("nothing is left of it" if ray is None else "whole parts stay"),
         progress_bar("exporting") as progress,
     ):
-        report = export_collection(library, target, layout, overwrite=overwrite, progress=progress)
+        if ray is None:
+            report = export_collection(
+                library, target, layout, overwrite=overwrite, progress=progress
+            )
+        else:
+            from sensorium.scale import export as export_on_cluster
+
+            report = export_on_cluster(library, target, address=ray, progress=progress)
     left_out = f", {report.without_vectors} without vectors left out"
     told = (
         f"{report.rows} vectors of {report.items} items in {report.seconds:.1f} s"

@@ -47,7 +47,7 @@ from sensorium.collection.rows import (
 from sensorium.collection.schema import SCHEMA_VERSION
 from sensorium.collection.sqlite import Connection
 from sensorium.collection.sqlite_reembedding import SQLiteReembedding
-from sensorium.collection.sqlite_store import SQLiteStore
+from sensorium.collection.sqlite_store import EVERY_ID, ROWS_OF, SQLiteStore
 from sensorium.collection.store import Ids, Part, Vectors, condition_of
 from sensorium.encoders import Space
 from sensorium.errors import CollectionError
@@ -253,14 +253,12 @@ class LanceStore(SQLiteStore):
         order = np.argsort(columns[0], kind="stable")
         return columns[:, order], rows[order]
 
-    def rows(self, dimension: int, size: int) -> Iterator[tuple[list[VectorRow], Vectors]]:
+    def rows(
+        self, dimension: int, size: int, *, items: tuple[int, int] | None = None
+    ) -> Iterator[tuple[list[VectorRow], Vectors]]:
         """See `Store.rows`."""
-        rows = iter(
-            self.connection.execute(
-                f"SELECT segments.id, {VECTOR_ROW} "
-                "FROM items JOIN segments ON item_id = items.id ORDER BY items.id, ordinal"
-            )
-        )
+        sql = f"SELECT segments.id, {VECTOR_ROW} {ROWS_OF}"
+        rows = iter(self.connection.execute(sql, items or EVERY_ID))
         while some := list(islice(rows, size)):
             # Without a lock: Lance, when it writes what is exported, asks from a thread of its own.
             found = self._sound(*self._of_segments([row[0] for row in some], dimension))

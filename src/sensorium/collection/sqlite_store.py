@@ -74,6 +74,12 @@ if TYPE_CHECKING:
 _parsed_space = lru_cache(maxsize=16)(Space.from_json)
 """Reading and hashing a space anew takes 0.1 ms."""
 
+ROWS_OF = (
+    "FROM items JOIN segments ON item_id = items.id WHERE items.id BETWEEN ? AND ? "
+    "ORDER BY items.id, ordinal"
+)
+EVERY_ID = (-(1 << 63), (1 << 63) - 1)
+
 TOGETHER = 512
 """Rows whose vectors are put together at a time: a call for each takes longer than reading it."""
 
@@ -388,12 +394,18 @@ class SQLiteStore(Database):
         with self.transaction() as db:
             db.execute("DELETE FROM removed_segments WHERE id <= ?", (position,))
 
-    def rows(self, dimension: int, size: int) -> Iterator[tuple[list[VectorRow], Vectors]]:
+    def items_with_vectors(self) -> Iterator[tuple[int, int]]:
+        """See `Store.items_with_vectors`."""
+        sql = "SELECT item_id, count(*) FROM segments GROUP BY item_id ORDER BY item_id"
+        yield from self.connection.execute(sql)
+
+    def rows(
+        self, dimension: int, size: int, *, items: tuple[int, int] | None = None
+    ) -> Iterator[tuple[list[VectorRow], Vectors]]:
         """See `Store.rows`."""
         rows = iter(
             self.connection.execute(
-                f"SELECT {VECTOR_ROW}, {VECTOR}, checksum "
-                "FROM items JOIN segments ON item_id = items.id ORDER BY items.id, ordinal"
+                f"SELECT {VECTOR_ROW}, {VECTOR}, checksum {ROWS_OF}", items or EVERY_ID
             )
         )
         while some := list(islice(rows, size)):

@@ -230,11 +230,18 @@ class Store(Protocol):
         """Forget the log of removed vectors up to a position."""
         ...
 
-    def rows(self, dimension: int, size: int) -> Iterator[tuple[list[VectorRow], Vectors]]:
+    def rows(
+        self, dimension: int, size: int, *, items: tuple[int, int] | None = None
+    ) -> Iterator[tuple[list[VectorRow], Vectors]]:
         """Everything, `size` vectors at a time, in the order of items and their segments.
 
-        To be read inside of `snapshot`.
+        To be read inside of `snapshot`. `items` are the ids of the first and the last one, where
+        only some are wanted.
         """
+        ...
+
+    def items_with_vectors(self) -> Iterator[tuple[int, int]]:
+        """Ids of the items that have vectors, ascending, and how many; inside of `snapshot`."""
         ...
 
     def write(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sensorium.lazy import lazily
 
 if TYPE_CHECKING:
+    from sensorium.scale.exporting import export as export
     from sensorium.scale.indexing import index as index
     from sensorium.scale.planning import plan as plan
     from sensorium.scale.shards.processes import start_shards as start_shards
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Each process on a cluster imports what it needs, and Ray starts several.
 _HOMES = {
+    "export": "sensorium.scale.exporting",
     "index": "sensorium.scale.indexing",
     "plan": "sensorium.scale.planning",
     "Shards": "sensorium.scale.shards.shards",
