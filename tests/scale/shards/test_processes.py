@@ -21,13 +21,12 @@ import httpx
 import pytest
 
 from sensorium import Collection
+from sensorium.cli.shard import part_of
 from sensorium.encoders import FolderEncoder
 from sensorium.errors import CollectionError, UsageError
+from sensorium.scale import start_shards
+from sensorium.scale.shards.shards import Shards
 from tests.scale.shards.test_shards import told
-
-from sensorium.cli.shard import part_of  # isort: skip
-from sensorium.scale import start_shards  # isort: skip
-from sensorium.scale.shards.shards import Shards  # isort: skip
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sensorium import Collection, Question
+from sensorium import Collection, Image, Question
+from sensorium.collection.opening import LancePath
 from sensorium.collection.results import Results
 from sensorium.encoders import FolderEncoder
 from sensorium.errors import UsageError
+from sensorium.scale.shards import shard as shards_shard
+from sensorium.scale.shards import shards as asking
+from sensorium.scale.shards.shards import ShardError, Shards
 from tests.scale.shards.conftest import TOKEN, Divide, Replica, add, fill, unit
-
-from sensorium.scale.shards import shard as shards_shard  # isort: skip
-from sensorium.scale.shards import shards as asking  # isort: skip
-from sensorium.scale.shards.shards import ShardError, Shards  # isort: skip
 
 ASKED: tuple[dict[str, Any], ...] = (
     {"query": "a red cat"},
@@ -35,6 +35,8 @@ ASKED: tuple[dict[str, Any], ...] = (
     {"query": "a red cat", "unlike": [3, 200], "k": 300},
     {"query": "red", "like": [12, 720], "mode": "hybrid"},
     {"query": "red", "diversity": 0.5, "k": 15},
+    {"query": Image(np.full((32, 32, 3), (200, 30, 30), np.uint8)), "k": 30},
+    {"query": Image(np.full((32, 32, 3), (0, 90, 30), np.uint8)), "like": 12, "unlike": 13},
 )  # fmt: skip
 
 
@@ -69,6 +71,25 @@ def test_the_same_is_found(
         assert kinds == {"FourBitIndex" if coded else "ExactIndex"}
         sizes = [len(some[0].shard.held.segment_ids) for some in held if some[0].shard.held]
         assert min(sizes) > 100 and sum(sizes) == len(one.segments().ids)
+
+
+@pytest.mark.slow
+def test_tables_of_lance_are_divided(
+    tmp_path: Path, tiny_folder: FolderEncoder, divide: Divide
+) -> None:
+    pytest.importorskip("lance", reason="extra `lance` is not installed")
+    path = LancePath(tmp_path / "library.lance")
+    fill(path, tiny_folder)
+    shards, _ = divide(path, 2)
+    with Collection(path, tiny_folder, shards=shards) as many:
+        with Collection(path, tiny_folder) as one:
+            assert_same(one, many)
+            one.delete(*range(20, 60))
+        add(path, tiny_folder, first=3, count=10, name="picture")
+        with Collection(path, tiny_folder) as one:
+            assert_same(one, many)
+            shards.follow()
+            assert_same(one, many)
 
 
 def test_unwanted_parts_reach_as_far_down_as_they_must(
