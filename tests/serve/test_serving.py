@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from sensorium import Collection
-from sensorium.cli.serve import models_of, named
+from sensorium.cli.serve import divided, models_of, named
 from sensorium.errors import UsageError
 from sensorium.serve.jobs import Jobs
 from sensorium.serve.settings import Limits, Settings, read_limits
@@ -72,6 +72,40 @@ def test_no_two_collections_share_what_is_sent(tmp_path: Path) -> None:
         path.touch()
     with pytest.raises(UsageError, match="two collections are called 'photos'"):
         named([str(path) for path in apart.values()])
+
+
+def test_collections_in_lance_are_named_as_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / "home"))
+    table = tmp_path / "photos.lance"
+    table.mkdir()
+    assert named([f"lance://{table}"]) == named([str(table)]) == {"photos": table}
+    found = named(["far=s3://bucket/all/photos", "s3://bucket/all/others"])
+    assert list(found) == ["far", "others"]
+    assert found["far"].read_text() == "s3://bucket/all/photos"
+    again = Settings.from_json(Settings(found).to_json())
+    assert again.collections["others"].read_text() == "s3://bucket/all/others"
+
+
+def test_shards_are_of_one_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = {"a": tmp_path / "a.sensorium"}
+    monkeypatch.delenv("SENSORIUM_SHARD_TOKEN", raising=False)
+    with divided(one, 0, 1, []) as addresses:
+        assert addresses == {}
+    for wrong, told in (
+        ((one, 2, 1, ["h:1"]), "not started"), (({**one, "b": tmp_path}, 0, 1, ["h:1"]), "of one"),
+        ((one, 0, 1, ["h:1"]), "SENSORIUM_SHARD_TOKEN"), ((one, 0, 2, []), "how many"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=told), divided(*wrong):
+            pass
+    monkeypatch.setenv("SENSORIUM_SHARD_TOKEN", "a-token-of-this-test")
+    with pytest.raises(UsageError, match="HOST:PORT"), divided(one, 0, 1, ["h:1", "h"]):
+        pass
+    with divided(one, 0, 1, ["h:1,[::1]:2", "h:3"]) as addresses:
+        assert addresses == {"a": [["h:1", "[::1]:2"], ["h:3"]]}
+    settings = Settings(one, shards=addresses)
+    assert Settings.from_json(settings.to_json()) == settings
 
 
 def test_jobs_of_a_collection_that_has_another_name_now(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from sensorium.cli import output
+from sensorium.collection.opening import location_of
 from sensorium.encoders import DEFAULT_ENCODER
 from sensorium.errors import MissingExtraError, UsageError
 from sensorium.home import default_collection_path, index_command
@@ -249,7 +250,7 @@ def named(collections: list[str]) -> dict[str, Path]:
         name, equals, file = given.partition("=")
         if not equals or Path(given).exists():
             name, file = Path(given).stem, given
-        path = Path(file).expanduser().absolute()
+        path = location_of(file)
         if not path.exists():
             raise UsageError(f"{path}: no such collection; `{index_command(path)}` makes one")
         if name in found:
