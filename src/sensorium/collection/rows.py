@@ -373,6 +373,8 @@ _object_at_start = json.JSONDecoder().raw_decode
 
 def json_values(text: str) -> dict[str, Any]:
     """Read a column of metadata."""
+    if text == "{}":
+        return {}
     try:
         values = _read(text)
     except (TypeError, ValueError, RecursionError):
@@ -390,8 +392,6 @@ def _read(text: str) -> Any:
 
     What is written here has none.
     """
-    if text == "{}":
-        return {}
     if text[:1] == "{":
         value, end = _object_at_start(text)
         if end == len(text):

@@ -261,7 +261,8 @@ class SQLiteStore(Database):
                 values = json_values(properties)
                 values.update(json_values(metadata))
                 start, stop, kind, details, text_id, text, source = of_segment
-                require_item(path, kind)
+                if kind != modality:
+                    require_item(path, kind)
                 if text is not None:
                     require_text(text)
                 record = SegmentRecord(

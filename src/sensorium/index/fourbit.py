@@ -175,7 +175,7 @@ class FourBitIndex:
         turned = queries @ self.coder.rotation
         if self.coder.rotation.shape[0] < self.coder.rotation.shape[1]:
             turned = np.ascontiguousarray(turned)
-        parameters = faiss.SearchParametersIVF(nprobe=1, sel=chosen)
+        parameters = _ALL if chosen is None else faiss.SearchParametersIVF(nprobe=1, sel=chosen)
 
         def scanned(part: Any) -> Any:
             return part.search(turned, min(depth, part.ntotal), params=parameters)
@@ -190,8 +190,9 @@ class FourBitIndex:
                 found.append(scanned(second[0]))
             elif other is not None:
                 found.append(other.result())
-        guesses, places = (np.concatenate(both, axis=1) for both in zip(*found, strict=True))
+        guesses, places = found[0]
         if second:
+            guesses, places = (np.concatenate(both, axis=1) for both in zip(*found, strict=True))
             order = np.argsort(-guesses, axis=1, kind="stable")[:, :depth]
             guesses, places = (np.take_along_axis(a, order, axis=1) for a in (guesses, places))
         return places, guesses + (queries @ self.coder.centre)[:, None]
@@ -211,7 +212,8 @@ class FourBitIndex:
         margin = MARGIN * self.error / math.sqrt(self.coder.rotation.shape[1])
         # What stands out by its code stands out a little less: one more error lies between.
         ends = [int(np.searchsorted(-line, margin * 4 / 3 - line[wanted - 1])) for line in guesses]
-        together = np.unique(np.concatenate([places[n, :end] for n, end in enumerate(ends)]))
+        chosen = [places[n, :end] for n, end in enumerate(ends)]
+        together = np.sort(chosen[0]) if len(chosen) == 1 else np.unique(np.concatenate(chosen))
         there, vectors = exact(together)
         for number, query in enumerate(queries):
             line, guessed, end = places[number], guesses[number], ends[number]
@@ -294,6 +296,10 @@ class FourBitIndex:
             # half a byte a dimension, and the row's number
             "bytes_per_vector": self.coder.rotation.shape[1] / 2 + 8,
         }
+
+
+_ALL = faiss.SearchParametersIVF(nprobe=1)
+"""What a search without a selector asks with; FAISS only reads it."""
 
 
 def _rows_of(blocks: slice) -> slice:
