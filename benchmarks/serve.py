@@ -34,14 +34,20 @@ import numpy as np
 
 from benchmarks import infinity
 from benchmarks.rows import Row
-from sensorium import Collection
+from sensorium import Collection, load_encoder
 from sensorium.encoders.export.onnx import export
 from sensorium.encoders.hub import HubEncoder
+from sensorium.media import Media, Text, as_media
 
 OURS, RIVAL, INFINITY = "sensorium serve", "plain FastAPI", "Infinity"
+MODELS = "models alone"
 MIX = ("text", "search", "photo", "text", "search")
 VECTORS = 10_000
 PIECE = 5.0  # seconds that one server is asked before the other
+BATCHES = {"text": 16, "search": 16, "photo": 4}
+"""Items of a batch, of texts and of what an image tower sees at once."""
+
+REPEATS = 8
 SAMPLE = Path(__file__).parent.parent / "sample" / "images"
 WORDS = (
     "castle", "harbour", "dog", "lantern", "meadow", "violin", "glacier", "orchard", "heron",
@@ -92,16 +98,27 @@ class Load:
             for path in sorted(SAMPLE.glob("x_*.jpg"))[:64]
         ]
 
+    def _given(self, kind: str) -> str:
+        """A picture as a data: URL, or a text that was not there before."""
+        self._count += 1
+        if kind == "photo":
+            return self._random.choice(self._pictures)
+        return f"{' and a '.join(self._random.sample(WORDS, 3))}, {self._count}"
+
+    def media(self, kind: str) -> Media:
+        """What a request of a kind brings."""
+        given = self._given(kind)
+        if kind == "photo":
+            return as_media(base64.b64decode(given.partition(",")[2]))
+        return Text(given)
+
     def next(self) -> tuple[str, str, bytes]:
         """Kind, path and body of the next request."""
-        self._count += 1
-        kind = self._kinds[self._count % len(self._kinds)]
+        kind = self._kinds[(self._count + 1) % len(self._kinds)]
+        given: object = self._given(kind)
         if kind == "photo":
-            picture = self._random.choice(self._pictures)
-            content: object = [{"type": "image_url", "image_url": {"url": picture}}]
-            given = [{"content": content}] if self._ours else picture
-        else:
-            given = f"{' and a '.join(self._random.sample(WORDS, 3))}, {self._count}"
+            content = [{"type": "image_url", "image_url": {"url": given}}]
+            given = [{"content": content}] if self._ours else given
         if kind == "search":
             path = "/api/collections/load/search" if self._ours else "/search"
             body = {"query": given, "k": 10}
@@ -198,6 +215,23 @@ def processor_seconds(process: subprocess.Popen[bytes]) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def models_alone(load: Load) -> float:
+    """Milliseconds of processor time that the models take for a request of the mix."""
+    encoder = load_encoder("mini")
+    encoder.side_by_side(2)  # as servers run it
+    each: dict[str, float] = {}
+    for kind, size in BATCHES.items():
+        taken = []
+        for _ in range(REPEATS + 1):
+            media = [load.media(kind) for _ in range(size)]
+            batch = [encoder.prepare(one, "query") for one in media]
+            began = time.process_time()
+            encoder.encode_prepared(media[0].modality, batch, "query")
+            taken.append((time.process_time() - began) / size)
+        each[kind] = float(np.median(taken[1:]))  # the first one loads the model
+    return sum(each[kind] for kind in MIX) / len(MIX) * 1000
+
+
 def run(arguments: argparse.Namespace) -> list[Row]:
     """Measure both servers."""
     clients = arguments.clients
@@ -215,9 +249,12 @@ def run(arguments: argparse.Namespace) -> list[Row]:
             with running(plain, ports[RIVAL]) as rival:
                 processes = {OURS: own, RIVAL: rival}
                 rows = _in_turns(f"{clients} clients", processes, ports, loads, clients, seconds)
+            alone = models_alone(loads[OURS])
             crowd, later = Asked(), Asked()
             ask(ports[OURS], loads[OURS], 4 * clients, seconds / 2, crowd)
             ask(ports[OURS], loads[OURS], clients, seconds / 4, later)
+    case = f"{clients} clients"
+    rows.append(Row("serve", case, MODELS, "processor time of a request", alone, "ms"))
     rows += _rows(f"{4 * clients} clients", OURS, crowd)
     return rows + _rows(f"{clients} clients, afterwards", OURS, later)
 

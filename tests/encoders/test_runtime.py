@@ -239,6 +239,14 @@ def test_nothing_is_reported_to_anyone(tiny: Path, tmp_path: Path) -> None:
     assert [*home.iterdir()] == []
 
 
+def test_openvino_takes_how_many_shapes_it_is_to_keep() -> None:
+    """What it does not know it refuses; memory would grow with every shape of a batch."""
+    core = _openvino_core()
+    core.set_property("CPU", {"CPU_RUNTIME_CACHE_CAPACITY": runtime.SHAPES_KEPT})
+    with pytest.raises(RuntimeError, match="Unsupported property"):
+        core.set_property("CPU", {"CPU_RUNTIME_CACHE": runtime.SHAPES_KEPT})
+
+
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_equal_models_are_held_once_while_somebody_holds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
