@@ -11,6 +11,7 @@ from sensorium.index import fourbit, fourbit_coding
 from sensorium.index.exact import ExactIndex
 from sensorium.index.fourbit import FourBitIndex
 from sensorium.index.fourbit_coding import FourBitCoder, pack, unpack
+from sensorium.index.together import asking
 
 Vectors = npt.NDArray[np.float32]
 
@@ -94,6 +95,36 @@ def test_one_query_gets_what_it_gets_among_many(cone: tuple[Vectors, Vectors]) -
     for number in range(0, 40, 7):
         alone = index.search(queries[number : number + 1], 10)
         assert np.array_equal(alone.rows[0], together.rows[number])
+
+
+def test_what_is_told_of_is_scanned_for_at_once(
+    cone: tuple[Vectors, Vectors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, queries = cone
+    index, queries = FourBitIndex.build(vectors), queries[:6]
+    alone = [index.search(query[None], 10) for query in queries]
+    scanned: list[int] = []
+    scan = FourBitIndex.scan
+
+    def counted(self: FourBitIndex, some: Vectors, *more: object) -> object:
+        scanned.append(len(some))
+        return scan(self, some, *more)
+
+    monkeypatch.setattr(FourBitIndex, "scan", counted)
+    with asking([*queries[:5], np.ones(7, np.float32)]):  # and one of another space
+        found = [index.search(query[None], 10) for query in queries[:5]]
+        assert scanned == [5]
+        found.append(index.search(queries[5:], 10))  # nobody told of it
+        deeper = index.search(queries[:1], 20)
+        few = index.search(queries[:1], 10, np.arange(len(vectors)) < 1000)
+        assert scanned == [5, 1, 1, 1]
+    for one, true in zip(found, alone, strict=True):
+        assert np.array_equal(one.rows, true.rows)
+        np.testing.assert_allclose(one.scores, true.scores, atol=1e-6)
+    assert np.array_equal(deeper.rows[0, :10], alone[0].rows[0])
+    assert few.rows.max() < 1000
+    with asking(queries[:1]):  # who comes alone gets what it got before
+        assert np.array_equal(index.search(queries[:1], 10).scores, alone[0].scores)
 
 
 def test_many_that_are_equal_come_in_their_order(cone: tuple[Vectors, Vectors]) -> None:

@@ -33,6 +33,7 @@ from sensorium.index.fourbit_coding import (
     unpack,
 )
 from sensorium.index.refining import selector, threads_for
+from sensorium.index.together import ahead
 
 CODES = "codes.npy"
 CODER = "coder.npz"
@@ -141,6 +142,22 @@ class FourBitIndex:
 
     def search(self, queries: Vectors, k: int, allowed: Mask | None = None) -> Neighbours:
         """See `Index.search`; with `exact`, of equal vectors the lower row comes first."""
+        if len(queries) == 1 and allowed is None:
+            line = ahead(self, k, queries[0], lambda several: self._ahead(several, k))
+            if line is not None:
+                return Neighbours(line[0][None], line[1][None])
+        return self._search(queries, k, allowed)
+
+    def _ahead(self, queries: Vectors, k: int) -> list[tuple[Rows, Vectors]]:
+        """Lines of queries that came together: codes are read, and vectors fetched, once for all.
+
+        In one thread, as each by itself: others have use for the processors.
+        """
+        with threads_for(queries[:1]):
+            rows, scores = self._search(queries, k, None)
+        return [*zip(rows, scores, strict=True)]
+
+    def _search(self, queries: Vectors, k: int, allowed: Mask | None) -> Neighbours:
         found = Neighbours(
             np.full((len(queries), k), -1, np.int64),
             np.full((len(queries), k), -np.inf, np.float32),

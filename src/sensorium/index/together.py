@@ -3,20 +3,24 @@
 A matrix of all vectors is read once for each question, and reading it takes the time: for several
 questions at once it is read once. Who comes alone waits for nobody and gets what it would get
 without this; who comes while another computes waits for it, and is then computed with all others
-that came meanwhile.
+that came meanwhile. A thread that answers several questions tells of them before, and what it finds
+of one way (`ahead`) it finds for all.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
+
+T = TypeVar("T")
 
 MOST_KEPT = 1 << 23
 """Numbers that are computed ahead and kept: 32 MB for each matrix."""
@@ -89,6 +93,20 @@ class _Asked:
         self._vectors = {vector.tobytes(): vector for vector in vectors}
         # Each holds its matrix, so that no other one gets the number of that.
         self._products: dict[int, tuple[Vectors, dict[bytes, Vectors]]] = {}
+        self._ahead: dict[int, tuple[object, Hashable, dict[bytes, object]]] = {}
+
+    def ahead(
+        self, source: object, how: Hashable, vector: Vectors, find: Callable[[Vectors], Sequence[T]]
+    ) -> T | None:
+        """See `ahead`."""
+        if (key := vector.tobytes()) not in self._vectors:
+            return None
+        if id(source) not in self._ahead:
+            told = {k: v for k, v in self._vectors.items() if len(v) == len(vector)}
+            found = find(np.stack([*told.values()])) if len(told) > 1 else []
+            self._ahead[id(source)] = source, how, dict(zip(told, found, strict=False))
+        _, known, lines = self._ahead[id(source)]
+        return lines.get(key) if known == how else None  # type: ignore[return-value]
 
     def product(self, matrix: Vectors, vector: Vectors) -> Vectors | None:
         """A product; None with what was not told of, and where it takes too much room."""
@@ -122,6 +140,30 @@ def asking(vectors: Sequence[Vectors]) -> Iterator[None]:
         yield
     finally:
         _in_this_thread.asked = None
+
+
+def ahead(
+    source: object, how: Hashable, vector: Vectors, find: Callable[[Vectors], Sequence[T]]
+) -> T | None:
+    """What is found for a vector, where this thread told of more: found for all of them at once.
+
+    Parameters
+    ----------
+    source : object
+        What is searched: the first time that it is, all vectors are looked for in it.
+    how : hashable
+        What else a search depends on; those that come in another way find by themselves.
+    vector : ndarray of float32, shape (d,)
+    find : callable
+        Gives as many results as it is given vectors, shape (n, d).
+
+    Returns
+    -------
+    Any
+        None where the thread did not tell of it (`asking`), or of nothing else.
+    """
+    asked: _Asked | None = getattr(_in_this_thread, "asked", None)
+    return None if asked is None else asked.ahead(source, how, vector, find)
 
 
 def products_of(matrix: Vectors, vectors: Vectors) -> Vectors:
