@@ -158,7 +158,7 @@ class Carrying(Films):
     def _facts_of_given(self, plan: Plan) -> Outcome:
         """What is known of the item that is like what was given: "where was this taken"."""
         found = self._find(replace(plan, intent="find", fact="", subject=""))
-        if found.leads_nowhere or not found.hits:
+        if found.refused or found.asks or not found.hits:
             return found
         known = self._call("facts", item=found.hits[0].id)
         values = _fact(known.data, plan.fact, found.hits[0])

@@ -53,8 +53,11 @@ class Outcome:
 
     @property
     def leads_nowhere(self) -> bool:
-        """Whether nothing came of it but a refusal or a question back."""
-        return self.refused or self.asks
+        """Whether nothing came of it but a refusal, or a question back.
+
+        Which of several is meant is a question that a person may well have left open.
+        """
+        return self.refused or (self.asks and self.kind != "which")
 
 
 REFUSALS = frozenset(

@@ -24,7 +24,11 @@ def tells_more(outcome: Outcome, plan: Plan, first: Plan) -> bool:
         The one that it came of.
     first : Plan
     """
-    if outcome.leads_nowhere or (outcome.kind == "told" and not outcome.values.get("of kind")):
+    if (
+        outcome.refused
+        or outcome.asks
+        or (outcome.kind == "told" and not outcome.values.get("of kind"))
+    ):
         return False
     if first.intent == plan.intent == "answer" and first.reference and not plan.reference:
         return False  # "what will it cost": another text says that of something else
