@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,15 @@ WRITTEN = 5000
 SHARES = (1.0, 0.1, 0.01)
 """Of the items, that a question is among."""
 
-TYPES = ("IVF_RQ", "IVF_PQ", "IVF_HNSW_SQ")
+SYSTEMS = ("compared", "ivf", "IVF_RQ", "IVF_PQ", "IVF_HNSW_SQ")
+"""Comparing everything, our inverted lists, and what Lance has."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark."""
     parser.add_argument("--rows", type=int, nargs="+", help="sizes of the collection")
+    parser.add_argument("--systems", nargs="+", default=SYSTEMS, metavar="NAME", help="only these")
+    parser.add_argument("--questions", type=int, default=ASKED, help="of each kind")
 
 
 def run(arguments: argparse.Namespace) -> list[Row]:
@@ -56,15 +60,17 @@ def run(arguments: argparse.Namespace) -> list[Row]:
     sizes = arguments.rows or (QUICK_ROWS if arguments.quick else ROWS)
     rows: list[Row] = []
     for count in sizes:
-        views = mixed_views(count + 2 * ASKED).vectors
+        views = mixed_views(count + 2 * arguments.questions).vectors
         vectors, held = views[:count], views[count:]
-        groups = [text_queries(ASKED), halves(held, ASKED)]
+        groups = [text_queries(arguments.questions), halves(held, arguments.questions)]
         with tempfile.TemporaryDirectory() as folder:
-            rows += _of_size(Path(folder), vectors, groups)
+            rows += _of_size(Path(folder), vectors, groups, arguments.systems)
     return rows
 
 
-def _of_size(folder: Path, vectors: Any, groups: list[Queries]) -> list[Row]:
+def _of_size(
+    folder: Path, vectors: Any, groups: list[Queries], systems: Sequence[str]
+) -> list[Row]:
     place, asked = f"lance://{folder}/c.lance", folder / "asked.npy"
     np.save(asked, np.concatenate([group.measured for group in groups]))
     draw = np.random.default_rng(0).permutation(len(vectors))
@@ -72,7 +78,7 @@ def _of_size(folder: Path, vectors: Any, groups: list[Queries]) -> list[Row]:
         _fill(library, vectors, draw)
         tuning = [text for group in groups for text in group.tuning_texts]
         rows: list[Row] = []
-        for system in ("everything compared", "ivf, ours", *TYPES):
+        for system in systems:
             rows += _built(library, system, tuning)
             print(f"{len(vectors):,} rows: asking {system}", file=sys.stderr, flush=True)
             told = subprocess.run(
@@ -101,7 +107,7 @@ def _fill(library: Collection, vectors: Any, draw: Any) -> None:
 def _built(library: Collection, system: str, tuning: list[str]) -> list[Row]:
     """Build the index of a system; what that took."""
     case = f"{len(library):,} rows"
-    kind = {"everything compared": "exact", "ivf, ours": "ivf"}.get(system, "lance")
+    kind = {"compared": "exact", "ivf": "ivf"}.get(system, "lance")
     known = lance_optimizing.types_for(library.encoder.space.dimension)
     started = time.process_time()
     types, lance_optimizing.types_for = (

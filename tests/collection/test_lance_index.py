@@ -13,7 +13,9 @@ import pytest
 
 from sensorium import Collection
 from sensorium.collection import four_bits, lance_index, lance_indexed, lance_optimizing
+from sensorium.collection.checking import check
 from sensorium.collection.lance_optimizing import lists_for, types_for
+from sensorium.collection.lance_store import LanceStore
 from sensorium.encoders import Encoder
 from sensorium.errors import UsageError
 from tests.collection.test_bulk import some
@@ -166,6 +168,9 @@ def test_what_cannot_be_used_is_not(
             with Collection(place, encoder) as other:
                 assert found(other, query) == before and index_of(other) is None
                 assert "has lost its index" in str(other._asking._vectors.problem)
+    (damage,) = check(library).damages
+    assert "has lost its index" in damage.what and "--kind lance makes it" in damage.mend
+    assert check(library, repair=True).repaired and not check(library).damages
 
 
 def test_whoever_wants_none_has_none(library: Collection, place: Path) -> None:
@@ -174,7 +179,10 @@ def test_whoever_wants_none_has_none(library: Collection, place: Path) -> None:
     assert not lance.dataset(str(place)).describe_indices()
 
 
-def test_who_may_have_one(collection: Collection, place: Path, encoder: Encoder) -> None:
+def test_who_may_have_one(
+    collection: Collection, place: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LanceStore, "is_far", True)
     with pytest.raises(UsageError, match="is a file of SQLite"):
         collection.optimize(kind="lance")
     with (
@@ -182,6 +190,7 @@ def test_who_may_have_one(collection: Collection, place: Path, encoder: Encoder)
         pytest.raises(UsageError, match="comparing all is as quick"),
     ):
         few.add_vectors(some(3), ["a", "b", "c"])
+        assert not few._store.keeps_index(encoder.space)  # wherever it is
         few.optimize(kind="lance")
 
 

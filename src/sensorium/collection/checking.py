@@ -220,6 +220,15 @@ def _of_indexes(
                 remove_slot(library.path, slot)
             if repair and slot == CODES:
                 keep_codes(library.path, space)
+    try:
+        with store.snapshot():
+            if (index := store.open_index(space)) is not None:
+                _compare_rows(index, store, space.dimension)
+    except DamagedIndexError as error:
+        mend = "sensorium optimize --kind lance"
+        yield Damage(f"the index is damaged: {error}", str(library.path), f"{mend} makes it")
+        if repair:
+            store.drop_index()
 
 
 def _compare_rows(index: DerivedIndex, store: SQLiteStore, dimension: int) -> None:

@@ -433,8 +433,9 @@ class Collection(Holding):
         ----------
         recall : float
             Share of the true ten nearest that it must find, 0 to 1.
-        kind : {"exact", "4bit", "ivf", "hnsw"}, optional
-            Only this kind is measured.
+        kind : {"exact", "4bit", "ivf", "hnsw", "lance"}, optional
+            Only this kind is measured; "lance" is the index that a collection in Lance keeps in its
+            table, for every machine that opens it.
         questions : sequence of str, media or paths, optional
             What is asked of this collection, 20 at least: the recall is measured with them.
         tell : callable, optional

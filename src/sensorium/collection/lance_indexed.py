@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 META = "lance_index"
 """Key of the fact."""
 
+LEAST_ROWS = 1000
+"""Of fewer vectors nothing is quicker than comparing all."""
+
 SHARE_OF_MEMORY = 0.25
 """Vectors that take more of a machine's memory than this are left where they are."""
 
@@ -42,9 +45,10 @@ def suits(store: LanceStore, dimension: int) -> bool:
 
     That is where they are in an object store, or take more than a share of this machine's memory.
     """
-    if store.is_far:
-        return True
-    return 4 * dimension * store.count_vectors() > SHARE_OF_MEMORY * memory_of_machine()
+    count = store.count_vectors()
+    if count < LEAST_ROWS:
+        return False
+    return store.is_far or 4 * dimension * count > SHARE_OF_MEMORY * memory_of_machine()
 
 
 def keep(

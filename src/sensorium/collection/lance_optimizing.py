@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensorium.collection.lance_index import KIND, PREFIX, READ_ROWS, K, Pinned, TableIndex
-from sensorium.collection.lance_indexed import keep
+from sensorium.collection.lance_indexed import LEAST_ROWS, keep
 from sensorium.collection.optimizing import OptimizeReport, kinds_among, questions_for
 from sensorium.collection.snapshots import vectors_of_rows
 from sensorium.collection.store import Ids, Vectors
@@ -24,9 +24,6 @@ from sensorium.media import Media
 
 if TYPE_CHECKING:
     from sensorium.collection.lance_store import LanceStore
-
-LEAST_ROWS = 1000
-"""Of fewer vectors nothing is quicker than comparing all."""
 
 SAMPLE_ROWS = 50_000
 """Vectors that types of index are compared on; the chosen one is tuned on all."""

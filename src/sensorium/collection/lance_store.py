@@ -207,7 +207,7 @@ class LanceStore(SQLiteStore):
                 chosen = condition_of(part)
                 last = self._last_of(after, most, chosen)
                 numbers, vectors = self._vectors(
-                    f"id > {after} AND id <= {last} AND {chosen}", dimension
+                    f"id > {after} AND id <= {last} AND {chosen}", dimension, many=True
                 )
             else:
                 numbers, vectors = self._of_segments(ids, dimension)
@@ -217,7 +217,8 @@ class LanceStore(SQLiteStore):
         wanted = np.unique(np.asarray(ids, np.int64))
         if len(wanted) <= LISTED:
             return self._vectors(among(wanted), dimension)
-        return self._vectors(f"id BETWEEN {wanted[0]} AND {wanted[-1]}", dimension, wanted)
+        between = f"id BETWEEN {wanted[0]} AND {wanted[-1]}"
+        return self._vectors(between, dimension, wanted, many=True)
 
     def _last_of(self, after: int, most: int | None, chosen: str) -> int:
         """The largest id of the first `most` of some segments behind one."""
@@ -237,14 +238,14 @@ class LanceStore(SQLiteStore):
         return found
 
     def _vectors(
-        self, condition: str, dimension: int, wanted: Ids | None = None
+        self, condition: str, dimension: int, wanted: Ids | None = None, *, many: bool = False
     ) -> tuple[Ids, Vectors]:
         """Ids of segments and items, shape (2, n), and vectors, in the order of segments.
 
         What is not as it was written is NaN.
         """
         numbers, vectors = [np.empty((2, 0), np.int64)], [np.empty((0, dimension), np.float32)]
-        for batch in self._table.vectors(f"kind = 'segments' AND {condition}"):
+        for batch in self._table.vectors(f"kind = 'segments' AND {condition}", many=many):
             ids, owners, found = decoded(batch, dimension)
             kept = slice(None) if wanted is None else np.isin(ids, wanted)
             numbers.append(np.stack([ids, owners])[:, kept])
@@ -280,7 +281,7 @@ class LanceStore(SQLiteStore):
 
     def vector_rows(self) -> Iterator[tuple[int, bytes | None, int | None]]:
         """Item, vector and checksum of every segment, as stored."""
-        for batch in self._table.vectors("kind = 'segments'"):
+        for batch in self._table.vectors("kind = 'segments'", many=True):
             for owner, vector, checksum in zip(
                 batch["item_id"].to_pylist(), batch["vector"], batch["checksum"].to_pylist(),
                 strict=True,

@@ -56,6 +56,12 @@ KEPT_SECONDS = 24 * 3600
 """So long the files of earlier versions are left to whoever is reading them."""
 
 
+FRUGAL = {
+    "batch_size": 1024, "batch_readahead": 1, "fragment_readahead": 1, "scan_in_order": True,
+    "io_buffer_size": 32 << 20,
+}  # fmt: skip
+"""Lets Lance hold some 100 MB while it reads; it would take several times what is asked for."""
+
 REACHED_WITH = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT",
     "gs": "GOOGLE_SERVICE_ACCOUNT, the path of a key file",
@@ -261,15 +267,20 @@ class Table:
         except (OSError, ValueError) as error:
             raise self.failed("read", error) from error
 
-    def vectors(self, condition: str, column: str = "vector") -> Iterator[pyarrow.RecordBatch]:
-        """Some rows, in any order: ids, ordinal, checksum and a vector."""
+    def vectors(
+        self, condition: str, column: str = "vector", *, many: bool = False
+    ) -> Iterator[pyarrow.RecordBatch]:
+        """Some rows, in any order: ids, ordinal, checksum and a vector.
+
+        Of `many` little is held at a time; few are sought everywhere at once.
+        """
         if column not in self.dataset.schema.names:
             return
         columns = ["id", "item_id", "ordinal", "checksum", column]
         try:
-            yield from self.dataset.to_batches(
-                columns=columns, filter=condition, batch_size=SMALL_ROWS
-            )
+            yield from self.dataset.scanner(
+                columns=columns, filter=condition, **(FRUGAL if many else {})
+            ).to_batches()
         except (OSError, ValueError) as error:
             raise self.failed("read", error) from error
 

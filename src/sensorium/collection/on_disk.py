@@ -22,8 +22,8 @@ from sensorium.home import sensorium_home
 MAPPED_BYTES = 1 << 26
 """Vectors that take more than these 64 MB are kept in a file."""
 
-READ_ROWS = 20_480
-"""Vectors that are read at a time: 50 MB of 640 numbers each."""
+READ_ROWS = 8192
+"""Vectors that are read at a time: 20 MB of 640 numbers each, of which reading makes copies."""
 
 
 class VectorFile:
