@@ -127,6 +127,7 @@ def train_contrastive(
         shared = [str(place), *([kept] if kept else [])]
         markers = {name: opened.enter_context(_marked(Path(name))) for name in shared}
         is_ours = not ray.is_initialized()
+        (said or silent)("connecting to the cluster")
         opened.enter_context(connected(address))
         taken = _room(resources(None, cpus, gpus, memory), workers, settings.batch_size)
         work = Work(str(Path.cwd()), markers, max(1, int(cpus)), arguments)
@@ -234,7 +235,8 @@ class _Run:
 
     def watched(self, said: Said, progress: Progress | None) -> dict[str, Any]:
         """Tell of it until it is over; what it led to."""
-        said(f"starting {self._taken.workers} workers")
+        count = self._taken.workers
+        said(f"starting {count} worker{'s' * (count > 1)}")
         told = _Told(said, progress)
         try:
             while True:
