@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
@@ -166,6 +167,9 @@ def test_towers_that_are_tuned(
 ) -> None:
     """Each worker decodes the pictures of its share of a batch; here and there are the same."""
     vit, bert = tiny_hub.vit(tmp_path / "vit"), tiny_hub.bert(tmp_path / "bert")
+    for path in (vit / "config.json", bert / "config.json"):  # each worker draws its own dropout
+        none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        path.write_text(json.dumps(json.loads(path.read_text()) | none))
     options = Options(str(vit), str(bert), tune=("image", "text"), loss="sigmoid", piece=2)
     settings = Settings(epochs=3, batch_size=8, learning_rate=0.01)
     here = train_contrastive(table, tmp_path / "here", options, settings)
