@@ -28,6 +28,7 @@ def fetched(weights_of: Weights) -> None:
         weights_of(name)
 
 
+@pytest.mark.slow
 def test_what_is_spoken_is_written_down(run: Run, tmp_path: Path) -> None:
     talk = tmp_path / "talk.wav"
     text = tmp_path / "text.md"

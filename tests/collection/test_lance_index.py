@@ -72,12 +72,12 @@ def found(library: Collection, query: Any, k: int = 5, **options: Any) -> list[A
     return [(hit.path, hit.score) for hit in hits]
 
 
-def exactly(library: Collection, query: Any, k: int, **options: Any) -> list[Any]:
+def exactly(library: Collection, queries: Any, k: int, **options: Any) -> list[list[Any]]:
     """What comparing everything finds."""
     four_bits.compare_everything(library.path, True)
     with Collection(library.path, library.encoder) as other:
         assert index_of(other) is None
-        hits = found(other, query, k, **options)
+        hits = [found(other, query, k, **options) for query in queries]
     four_bits.compare_everything(library.path, False)
     return hits
 
@@ -89,11 +89,11 @@ def test_another_machine_asks_it(library: Collection) -> None:
     assert index_of(library).kind == "lance"
     assert not len(library._asking.snapshot("vector").vectors)
     rows = some(ROWS)
+    queries = rows[10:60] + 0.5 * rows[11:61]
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     agreed = firsts = 0
-    for row in range(10, 60):
-        query = rows[row] + 0.5 * rows[row + 1]
-        query /= np.linalg.norm(query)
-        ours, theirs = found(library, query), exactly(library, query, 5)
+    for query, theirs in zip(queries, exactly(library, queries, 5), strict=True):
+        ours = found(library, query)
         firsts += ours[0] == theirs[0]  # to the bit
         agreed += len({*ours} & {*theirs})
         both = dict(ours).keys() & dict(theirs)
@@ -119,7 +119,7 @@ def test_filters_leave_as_many_as_are_wanted(
         hits = found(library, query, k, where=where)
         assert len(hits) == min(k, count)
         if hits:
-            assert hits[0] == exactly(library, query, 1, where=where)[0]
+            assert hits[0] == exactly(library, [query], 1, where=where)[0][0]
 
 
 def test_what_comes_and_goes_counts_at_once(library: Collection, place: Path) -> None:
@@ -154,7 +154,7 @@ def test_what_cannot_be_used_is_not(
     library: Collection, place: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query = some(ROWS)[8]
-    before = exactly(library, query, 5)
+    (before,) = exactly(library, [query], 5)
     for spoil in ("lost", "other"):
         if spoil == "lost":
             with monkeypatch.context() as patch:  # files that give nothing

@@ -50,6 +50,7 @@ def rows_of(folder: Path) -> list[tuple[object, ...]]:
     return [*zip(*values, vectors, strict=True)]
 
 
+@pytest.mark.slow
 def test_what_a_cluster_writes_is_what_is_written_here(
     cluster: None, library: Collection, tmp_path: Path, encoder: FolderEncoder
 ) -> None:

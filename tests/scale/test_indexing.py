@@ -36,7 +36,8 @@ def cluster(sensorium_home: Path) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("kind", ["lance", pytest.param("sqlite", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["lance", "sqlite"])
 def test_what_is_stored_is_what_adding_stores(
     kind: str, cluster: None, folder: Path, tmp_path: Path, tiny: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_rows_of_tables_are_items(cluster: None, tmp_path: Path, tiny: Path) -> 
         assert library.prune() == []  # no files, which might be gone
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_refused(
     cluster: None, folder: Path, tmp_path: Path, encoder: FolderEncoder
 ) -> None:
@@ -198,6 +200,7 @@ def test_without_ray_the_command_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     importlib.reload(connecting)
 
 
+@pytest.mark.slow
 def test_pictures_are_read_here_and_not_by_ray(
     cluster: None, folder: Path, encoder: FolderEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

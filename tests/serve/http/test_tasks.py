@@ -114,6 +114,7 @@ def test_explain(asking: httpx.Client) -> None:
     assert 0 <= label["probability"] <= 1
 
 
+@pytest.mark.slow
 def test_explain_several_parts(asking: httpx.Client) -> None:
     """What is explained is the score that a search of the same parts gives."""
     parts = [
