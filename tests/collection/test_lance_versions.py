@@ -83,6 +83,11 @@ def test_what_is_forgotten(place: Path) -> None:
 def test_versions_that_are_not_there(place: Path, tmp_path: Path, encoder: Encoder) -> None:
     with pytest.raises(CollectionError, match=r"no version 99: there are .* of names before"):
         Collection(place, version=99)
+    with pytest.raises(CollectionError, match=f"no version {10**30}: there are"):
+        Collection(place, encoder, version=10**30)
+    for wrong in ("", "../..", " 2", "before?version=1", "2&a=1"):
+        with pytest.raises(UsageError, match="a version is a number or a name, got"):
+            Collection(f"lance://{place}?version={wrong}", encoder)
     with pytest.raises(CollectionError, match="no version 'after'"):
         Collection(place, version="after")
     with pytest.raises(CollectionError, match="no such collection in Lance"):
@@ -103,3 +108,12 @@ def test_sqlite_keeps_none(collection: Collection) -> None:
         with pytest.raises(UsageError, match=told):
             asked()
     assert collection.info().version is None
+
+
+def test_a_cache_folder_that_cannot_be_written(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SENSORIUM_HOME", str(tmp_path / "file"))
+    with pytest.raises(CollectionError, match=r"file/lance/.*: cannot be written \(Not a dir"):
+        Collection(place, version="before")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,8 +114,18 @@ def test_rows_of_a_file(blocks: None) -> None:
 def test_what_there_is_no_room_for(blocks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     file = VectorFile(2)
     monkeypatch.setattr(file, "_file", open("/dev/full", "wb", buffering=0))  # noqa: SIM115, PTH123
-    with pytest.raises(CollectionError, match=r"0\.0 GB of vectors cannot be put there \(No space"):
+    with pytest.raises(CollectionError, match=r"0 MB of vectors cannot be put there \(No space"):
         file.put(0, [np.zeros((9, 2), np.float32)])
+
+
+def test_zeros_take_their_room_at_once() -> None:
+    """A disk that is full when a page of a mapped file is first touched ends the process."""
+    file = VectorFile(64)
+    zeros = file.zeros(1000)
+    assert 512 * os.fstat(file._file.fileno()).st_blocks >= zeros.nbytes == 4 * 64 * 1000
+    zeros[3] = 1
+    assert not zeros[:3].any() and zeros[3].all() and not zeros[4:].any()
+    assert VectorFile(64).zeros(0).shape == (0, 64)
 
 
 def test_means(pair: list[Collection]) -> None:

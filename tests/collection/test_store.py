@@ -95,7 +95,12 @@ def test_parts_are_whole_items_and_together_everything(store: SQLiteStore) -> No
     store.write(space(), embedded=[embedded("005", segments=4), embedded("120", segments=2)])
     store.delete([7, 64, 65, 200])
     every, owners, vectors = store.vectors(DIMENSION)
-    assert store.last_segment() == every[-1]
+    last = store.last_segment()
+    assert last == every[-1]
+    store.write(space(), embedded=[embedded("new", segments=2)])
+    newest = int(store.vectors(DIMENSION)[1][-1])
+    store.delete([newest])
+    assert store.last_segment() == last + 2  # what is gone was there
     parts = [store.vectors(DIMENSION, part=(n, 3)) for n in range(3)]
     assert all(len(ids) > 50 and (np.diff(ids) > 0).all() for ids, _, _ in parts)
     order = np.argsort(np.concatenate([ids for ids, _, _ in parts]))

@@ -81,6 +81,10 @@ def test_collections_in_lance_are_named_as_elsewhere(
     table = tmp_path / "photos.lance"
     table.mkdir()
     assert named([f"lance://{table}"]) == named([str(table)]) == {"photos": table}
+    (table / "_versions").mkdir()
+    for given in (f"lance://{table}?version=3", f"{table}?version=v1.2"):
+        (older,) = named([given]).items()
+        assert older[0] == "photos" and named([f"b={given}"]) == {"b": older[1]}
     found = named(["far=s3://bucket/all/photos", "s3://bucket/all/others"])
     assert list(found) == ["far", "others"]
     assert found["far"].read_text() == "s3://bucket/all/photos"

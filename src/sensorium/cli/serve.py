@@ -248,8 +248,8 @@ def named(collections: list[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for given in collections:
         name, equals, file = given.partition("=")
-        if not equals or Path(given).exists():
-            name, file = Path(given).stem, given
+        if not equals or name.endswith("?version") or Path(given).exists():
+            name, file = Path(given.partition("?version=")[0]).stem, given
         path = location_of(file)
         if not path.exists():
             raise UsageError(f"{path}: no such collection; `{index_command(path)}` makes one")

@@ -52,7 +52,7 @@ class Database:
     """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
-        self.path = path
+        self.path = self._file = path  # a store may be called otherwise than its file
         self._lock = RLock()
         try:
             if path.is_dir():
@@ -168,7 +168,7 @@ class Database:
                     raise
                 self.connection.execute("COMMIT")
             except sqlite.Error as error:
-                raise CollectionError(f"{self.path}: cannot be written ({error})") from error
+                raise CollectionError(f"{self._file}: cannot be written ({error})") from error
 
     def _require_log(self) -> None:
         if not self.connection.has_log:
@@ -208,7 +208,7 @@ class Database:
                 f"{self.path}: a text in it is damaged ({error.object[:40]!r}): "
                 "`sensorium check` says of what"
             )
-        return CollectionError(f"{self.path}: cannot be read ({error})")
+        return CollectionError(f"{self._file}: cannot be read ({error})")
 
     def prepare_words(self) -> None:
         """Cut the words of a file that cannot be written as a query is cut: in memory, once."""

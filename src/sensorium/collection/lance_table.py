@@ -156,7 +156,7 @@ class Table:
     def _older(self, version: int | str) -> Any:
         try:
             return self.dataset.checkout_version(version)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             known = [one["version"] for one in self.dataset.versions()]
             names = ", ".join(sorted(self.dataset.tags.list())) or "none"
             raise CollectionError(

@@ -91,15 +91,20 @@ class VectorFile:
         CollectionError
             When the disk is full.
         """
-        shape = (rows, self._dimension)
+        # Written, not only mapped: a disk that is full when a page is touched ends the process.
+        blocks = range(0, rows, READ_ROWS)
+        zeros = np.zeros((min(rows, READ_ROWS), self._dimension), np.float32)
+        written = self.put(0, (zeros[: rows - first] for first in blocks))
+        if not rows:
+            return written
         try:
-            return np.asarray(np.memmap(self._file, np.float32, "w+", shape=shape))
+            return np.asarray(np.memmap(self._file, np.float32, "r+", shape=written.shape))
         except OSError as error:
             raise self._failed(rows, error) from error
 
     def _failed(self, rows: int, error: OSError) -> CollectionError:
         return CollectionError(
-            f"{sensorium_home()}: {4 * self._dimension * rows / 1e9:.1f} GB of vectors cannot "
+            f"{sensorium_home()}: {4 * self._dimension * rows / 1e6:,.0f} MB of vectors cannot "
             f"be put there ({error.strerror or error})"
         )
 

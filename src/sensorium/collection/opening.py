@@ -21,7 +21,7 @@ _LANCE = re.compile(r"lance:/+(?P<path>.*)", re.DOTALL)
 _FAR = re.compile(r"(?P<scheme>s3|gs|az):/+(?P<rest>.+)", re.DOTALL)
 """One slash, too: what was a `Path` in between has no two of them."""
 
-_OLDER = re.compile(r"(?P<address>.+)\?version=(?P<version>[\w.-]+)", re.DOTALL)
+_OLDER = re.compile(r"(?P<address>((?!\?version=).)+)\?version=(?P<version>[\w.-]+)", re.DOTALL)
 """An address with the number or the name of an earlier version."""
 
 
@@ -67,6 +67,9 @@ def location_of(collection: str | os.PathLike[str], version: int | str | None = 
                 "Lance do (docs/lance.md)"
             )
         return _link_to(f"{uri[0]}?version={named['version']}")
+    if "?version=" in text and (_LANCE.fullmatch(text) or _FAR.fullmatch(text)):
+        asked = text.partition("?version=")[2]
+        raise UsageError(f"a version is a number or a name, got {asked!r:.80} in {text:.200}")
     if found := _LANCE.fullmatch(text):
         if text.startswith("lance://") and not text.startswith("lance:///"):
             raise UsageError(
@@ -90,11 +93,14 @@ def _link_to(uri: str) -> Path:
     digest = hashlib.sha256(uri.encode()).hexdigest()[:16]
     name = re.sub(r"\W+", "-", uri.rpartition("/")[2])[:40]
     link = sensorium_home() / "lance" / f"{name}-{digest}{LINK}"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.exists():
-        unfinished = link.with_name(f"{link.name}.{os.getpid()}")
-        unfinished.write_text(uri, "utf-8")
-        unfinished.replace(link)
+    try:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            unfinished = link.with_name(f"{link.name}.{os.getpid()}")
+            unfinished.write_text(uri, "utf-8")
+            unfinished.replace(link)
+    except OSError as error:
+        raise CollectionError(f"{link}: cannot be written ({error.strerror or error})") from error
     return link
 
 

@@ -365,8 +365,8 @@ class SQLiteStore(Database):
 
     def last_segment(self) -> int:
         """See `Store.last_segment`."""
-        ((last,),) = self.read("SELECT max(id) FROM segments")
-        return int(last or 0)
+        rows = self.read("SELECT seq FROM sqlite_sequence WHERE name = 'segments'")
+        return max((int(seq) for (seq,) in rows), default=0)
 
     def modalities(self, names: Sequence[str]) -> tuple[Ids, np.ndarray[Any, np.dtype[np.uint8]]]:
         """See `Store.modalities`."""

@@ -202,7 +202,7 @@ class Store(Protocol):
         ...
 
     def last_segment(self) -> int:
-        """The largest id of a segment; 0 where there is none."""
+        """The largest id that a segment was ever given, though it may be gone; 0 for none."""
         ...
 
     def modalities(self, names: Sequence[str]) -> tuple[Ids, npt.NDArray[np.uint8]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from sensorium.collection.opening import LancePath
 from sensorium.collection.results import Results
 from sensorium.encoders import FolderEncoder
 from sensorium.errors import UsageError
+from sensorium.scale.shards import replica as replicas
 from sensorium.scale.shards import shard as shards_shard
 from sensorium.scale.shards import shards as asking
+from sensorium.scale.shards.link import LinkError
 from sensorium.scale.shards.shards import ShardError, Shards
 from tests.scale.shards.conftest import TOKEN, Divide, Replica, add, fill, unit
 
@@ -207,6 +211,56 @@ def test_a_replica_that_dies_costs_a_retry(
             assert_same(one, many)
         for some in held[0]:
             some.end()
+
+
+def test_the_newest_are_removed_and_a_replica_is_started_anew(
+    library: Path, tiny_folder: FolderEncoder, divide: Divide
+) -> None:
+    """It has read all there is, though it knows of no segment that is as new as those were."""
+    shards, held = divide(library, 2)
+    with Collection(library, tiny_folder, shards=shards) as many:
+        many.search("cat")
+        with Collection(library, tiny_folder) as one:
+            one.delete(*range(1000, 1031))
+        held[0][0].end()
+        held[0][0] = Replica(library, (0, 2), held[0][0].port)
+        with Collection(library, tiny_folder) as one:
+            assert told(many.search("cat", k=60)) == told(one.search("cat", k=60))
+
+
+def test_shards_of_a_later_state(
+    library: Path, tmp_path: Path, tiny_folder: FolderEncoder, divide: Divide,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What they have more is passed over; where they lack something, nothing is answered."""
+    earlier = Path(shutil.copy(library, tmp_path / "earlier.sensorium"))
+    add(library, tiny_folder, first=0, count=30)
+    shards, held = divide(library, 2)
+    with (
+        Collection(earlier, tiny_folder) as one,
+        Collection(earlier, tiny_folder, shards=shards) as many,
+    ):
+        assert_same(one, many)
+    with Collection(library, tiny_folder) as one:
+        one.delete(3)
+    monkeypatch.setattr(asking, "PATIENCE_SECONDS", 0.5)
+    shards = Shards([[one.address for one in some] for some in held], TOKEN)
+    shards_shard.Shard.follow(held[0][0].shard)
+    with (
+        Collection(earlier, tiny_folder, shards=shards) as many,
+        pytest.raises(ShardError, match="it holds a later state of the collection"),
+    ):
+        many.search("cat")
+
+
+def test_a_process_that_stops_while_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for as long as reading may take."""
+    monkeypatch.setattr(replicas, "ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(replicas, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(LinkError, match=r"no answer within 0\.2 s"):
+            replicas.Replica(address, TOKEN).follow()
 
 
 def test_a_shard_that_nobody_holds_is_named(

@@ -54,9 +54,9 @@ class View:
     sample: Mapping[str, int]
 
     @classmethod
-    def of(cls, number: int, space: str, shards: Sequence[Rows]) -> View:
-        """Put together what shards hold, up to where all have read."""
-        last = min(rows.last for rows in shards)
+    def of(cls, number: int, space: str, shards: Sequence[Rows], most: int) -> View:
+        """Put together what shards hold, up to where all have read, and to a last segment."""
+        last = min(most, *(rows.last for rows in shards))
         kept = [slice(0, int(np.searchsorted(r.segment_ids, last, "right"))) for r in shards]
         columns = [
             np.concatenate([getattr(rows, name)[k] for rows, k in zip(shards, kept, strict=True)])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,19 @@ import numpy as np
 from sensorium.collection.kinds import Ids
 from sensorium.index.base import Mask
 from sensorium.scale.shards.link import Link
-from sensorium.scale.shards.wire import Array
+from sensorium.scale.shards.wire import Array, pack
 
 STATE_SECONDS = 2.0
 ROWS_SECONDS = 120.0
 
+ANSWER_SECONDS = 30.0
+"""For an answer; after so long another replica is asked."""
+
 FOLLOW_SECONDS = 3600.0
 """Until what was added, or all, is read and coded."""
+
+ALIVE_SECONDS = 5.0
+"""Between two looks whether a process that reads is still there."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,33 @@ class Replica:
             name: facts[name] for name in ("instance", "space", "last", "removed", "sample")
         }
         return Rows(**told, **arrays)  # type: ignore[arg-type]
+
+    def follow(self, *, anew: bool = False) -> None:
+        """Let it take in what was added and removed, or read all anew.
+
+        Raises
+        ------
+        LinkError
+            When it cannot, or says nothing any more: reading may take long, a process that was
+            stopped or a machine that is gone takes for ever.
+        """
+        ended: Future[None] = Future()
+
+        def ask() -> None:
+            try:
+                self.link.ask("/follow", pack({"anew": anew}), seconds=FOLLOW_SECONDS)
+            except BaseException as error:
+                ended.set_exception(error)
+            else:
+                ended.set_result(None)
+
+        # One that would be waited for at the interpreter's end is of no use here.
+        Thread(target=ask, daemon=True).start()
+        while True:
+            try:
+                return ended.result(ALIVE_SECONDS)
+            except TimeoutError:
+                self.link.ask("/state", seconds=ANSWER_SECONDS)
 
     def places(self, rows: Rows, wanted: Ids) -> Ids | None:
         """Where each of its rows is among wanted segments, -1 where it is not; None: all as there.

@@ -16,7 +16,7 @@ from sensorium.errors import MissingExtraError, SensoriumError
 try:
     import anyio.to_thread
     from starlette.applications import Starlette
-    from starlette.requests import Request
+    from starlette.requests import ClientDisconnect, Request
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
     from threadpoolctl import threadpool_limits
@@ -61,8 +61,13 @@ def shard_app(shard: Shard, token: str) -> Starlette:
         if kind.lower() != "bearer" or not hmac.compare_digest(given.encode(), token.encode()):
             return _refused(401, "a shard is asked with the token that it was started with")
         if int(request.headers.get("content-length", "0")) > MOST_BYTES:
-            return _refused(413, f"a question has at most {MOST_BYTES:,} bytes")
-        body = await request.body()
+            return _too_long()
+        try:
+            body = await _body(request)
+        except ClientDisconnect:  # whoever asked was killed, or has given up
+            return Response(status_code=400)
+        if body is None:
+            return _too_long()
         asked = answers[request.url.path]
         return await anyio.to_thread.run_sync(_answered, asked, body)
 
@@ -76,15 +81,30 @@ def shard_app(shard: Shard, token: str) -> Starlette:
     return Starlette(routes=routes, lifespan=loading)
 
 
+async def _body(request: Request) -> bytes | None:
+    """What was sent; None where it is longer than it said, or did not say."""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > MOST_BYTES:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
 def _answered(asked: Callable[[Facts, Arrays], bytes], body: bytes) -> Response:
     try:
         return Response(asked(*(unpack(body) if body else ({}, {}))))
     except MovedError as error:
         return _refused(MOVED, str(error))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         return _refused(400, f"{type(error).__name__}: {error}")
     except (SensoriumError, OSError, MemoryError) as error:
         return _refused(500, str(error) or type(error).__name__)
+
+
+def _too_long() -> Response:
+    return _refused(413, f"a question has at most {MOST_BYTES:,} bytes")
 
 
 def _refused(status: int, message: str) -> Response:
@@ -139,4 +159,7 @@ def _mask(facts: Facts, arrays: Arrays) -> Mask | None:
     """Which rows may be found: a bit for each; all where nothing is said."""
     if "allowed" not in arrays:
         return None
-    return np.unpackbits(arrays["allowed"], count=int(facts["rows"])).astype(bool)
+    bits, rows = arrays["allowed"], int(facts["rows"])
+    if not 0 <= rows <= 8 * bits.size:
+        raise ValueError(f"{bits.size} bytes do not say which of {rows} rows may be found")
+    return np.unpackbits(bits, count=rows).astype(bool)

@@ -187,7 +187,7 @@ class Shard:
         MovedError
             When the rows are not those of `instance` any more.
         """
-        held = self._held(instance)
+        held = self._held(instance, allowed)
         if not len(held.segment_ids):
             return Neighbours(
                 np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
@@ -211,7 +211,7 @@ class Shard:
         MovedError
             When the rows are not those of `instance` any more.
         """
-        held = self._held(instance)
+        held = self._held(instance, allowed)
         mask: Any = slice(None) if allowed is None else allowed
         codes = None
         if len(names) > 1:
@@ -226,10 +226,12 @@ class Shard:
         )  # fmt: skip
         return first(found, [part.weight for part in asked], depth, likely)
 
-    def _held(self, instance: str | None = None) -> Held:
+    def _held(self, instance: str | None = None, allowed: Mask | None = None) -> Held:
         held = self.held
         if held is None or instance not in (None, held.instance):
             raise MovedError("other rows are held by now")
+        if allowed is not None and allowed.shape != held.segment_ids.shape:
+            raise ValueError(f"{allowed.size} of {len(held.segment_ids)} rows are told apart")
         return held
 
 

@@ -17,8 +17,8 @@ from sensorium.encoders import Space
 from sensorium.errors import CollectionError, UsageError
 from sensorium.scale.shards.divided import DividedIndex, View
 from sensorium.scale.shards.link import LinkError
-from sensorium.scale.shards.replica import FOLLOW_SECONDS, Replica, Rows
-from sensorium.scale.shards.wire import Array, pack
+from sensorium.scale.shards.replica import ANSWER_SECONDS, Replica, Rows
+from sensorium.scale.shards.wire import Array
 
 TOKEN = "SENSORIUM_SHARD_TOKEN"
 """Variable of the environment with what shards are asked with."""
@@ -26,9 +26,6 @@ TOKEN = "SENSORIUM_SHARD_TOKEN"
 PATIENCE_SECONDS = 30.0
 """For a shard of which no replica answers, from then on: a process that is started anew takes 2 to
 10 s, and is then waited for while it reads."""
-
-ANSWER_SECONDS = 30.0
-"""For an answer; after so long another replica is asked."""
 
 MOST_TRIES = 12
 """Of one question in one shard, whatever its replicas say."""
@@ -38,6 +35,8 @@ LOAD_SECONDS = 3600.0
 
 PAUSES = 0.1, 2.0
 """Seconds, least and most, between two looks whether a replica is there again."""
+
+BEHIND = "it has yet to read what was added"
 
 Answer = tuple[dict[str, Any], dict[str, Array]]
 T = TypeVar("T")
@@ -268,7 +267,7 @@ class Shards:
             while True:
                 for one in self.shards[shard]:
                     if one.rows is not None and one.rows.last < last:
-                        self._set_aside(shard, one, "it has yet to read what was added")
+                        self._set_aside(shard, one, BEHIND)
                 up = [r for r in self.shards[shard] if r.rows is not None]
                 if up:
                     replica = min(up, key=lambda r: (r.asking, r.asked))
@@ -343,22 +342,33 @@ class Shards:
         if not state["loaded"]:
             replica.is_loading = not state["error"]
             if state["error"]:
-                self._told_to_follow(replica)
+                replica.follow()
             return None
         view = self._view
         if state["space"] != self._space or (view is not None and state["last"] < view.last):
             replica.is_loading = True
-            self._told_to_follow(replica)
+            replica.follow()
         rows = replica.read_rows()
         if not self._is_of_collection(rows):
             replica.is_loading = True
-            self._told_to_follow(replica, anew=True)
+            replica.follow(anew=True)
             rows = replica.read_rows()
             if not self._is_of_collection(rows):
                 raise LinkError("it holds another collection")
         if rows.space != self._space:
             raise LinkError(f"it holds vectors of the space {rows.space[:12] or 'of nothing'}")
+        if view is not None and rows.last < view.last:
+            raise LinkError(BEHIND)
+        self._require_of_its_time(rows)
         return rows
+
+    def _require_of_its_time(self, rows: Rows) -> None:
+        """Refuse what lacks segments that the collection, as it is open here, still has."""
+        if self._store is not None and rows.removed > self._store.removed(0)[1]:
+            raise LinkError(
+                "it holds a later state of the collection, in which some of this one is gone: "
+                "start shards of the same version"
+            )
 
     def _is_of_collection(self, rows: Rows) -> bool:
         """Whether those of its sampled vectors that are still there are the collection's."""
@@ -373,13 +383,11 @@ class Shards:
             return False
         return all(rows.sample[name] == now for name, now in sample_of(found, vectors).items())
 
-    def _told_to_follow(self, replica: Replica, *, anew: bool = False) -> None:
-        replica.link.ask("/follow", pack({"anew": anew}), seconds=FOLLOW_SECONDS)
-
     def _let_follow(self, shard: int, replica: Replica) -> None:
         try:
-            self._told_to_follow(replica)
+            replica.follow()
             rows = replica.read_rows()
+            self._require_of_its_time(rows)
         except LinkError as error:
             self._set_aside(shard, replica, str(error))
         else:
@@ -396,4 +404,5 @@ class Shards:
             with self._changed:
                 replica.asking -= 1
             chosen.append(rows)
-        self._view = View.of(self.view + 1, self._space, chosen)
+        most = self._store.last_segment()  # which shards may be ahead of
+        self._view = View.of(self.view + 1, self._space, chosen, most)
