@@ -48,6 +48,23 @@ COMPARED_BYTES = 1 << 28
 """Files up to this size are compared with their checksums whenever they are read: 70 ms for the
 largest. `sensorium check` compares all."""
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""One slash, too: what was a `Path` in between has no two of them; one letter is a drive."""
+
+
+def local_path(target: str | os.PathLike[str]) -> Path:
+    """The whole path of what is to be written on this machine, or in a folder that it shares.
+
+    Raises
+    ------
+    UsageError
+        For an address, of which a folder called ``s3:`` would be made.
+    """
+    text = os.fspath(target)
+    if _ADDRESS.match(text):
+        raise UsageError(f"{text}: it is written to a folder of this machine, not to an address")
+    return Path(text).expanduser().absolute()
+
 
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it, where there is none.

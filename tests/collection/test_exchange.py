@@ -98,6 +98,8 @@ def test_the_target_is_respected(filled: Collection, tmp_path: Path) -> None:
         assert [file.name for file in (tmp_path / layout).iterdir()] == [name]
         if layout == "parquet":
             break
+    with pytest.raises(UsageError, match="not to an address"):
+        export_collection(filled, Path("s3://bucket/out"))
     with pytest.raises(UsageError, match="unknown layout 'csv'; known: numpy"):
         export_collection(filled, tmp_path / "new", "csv")
 

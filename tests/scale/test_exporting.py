@@ -88,8 +88,9 @@ def test_what_is_not_written(library: Collection, tmp_path: Path, encoder: Folde
     (other / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="holds no parts"):
         scale.export(library, other)
-    with pytest.raises(UsageError, match="to a folder that all machines share"):
-        scale.export(library, "s3://bucket/out")
+    for far in ("s3://bucket/out", Path("s3://bucket/out")):
+        with pytest.raises(UsageError, match="not to an address"):
+            scale.export(library, far)
     with pytest.raises(UsageError, match="rows of a part are 1 or more"):
         scale.export(library, tmp_path / "out", rows=0)
     with (
@@ -105,6 +106,11 @@ def test_what_is_not_written(library: Collection, tmp_path: Path, encoder: Folde
     (other / exporting.PLAN).write_text(json.dumps({"uri": "/x", "version": 1, "parts": []}))
     with pytest.raises(UsageError, match="holds parts of /x"):
         scale.export(library, other)
+    place = {"first": 1, "last": 2, "rows": 2}
+    parts = [{"name": "../mine.txt", **place}, {"name": "x", **place}]
+    (other / exporting.PLAN).write_text(json.dumps({"uri": "/x", "version": 1, "parts": parts}))
+    found = exporting._read_plan(other / exporting.PLAN)
+    assert [part.name for part in found.parts] == ["part-00000.parquet", "part-00001.parquet"]
     (other / exporting.PLAN).write_text("{")
     with pytest.raises(UsageError, match="cannot be read"):
         scale.export(library, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 from typing import Annotated
@@ -10,6 +11,8 @@ from typing import Annotated
 import typer
 
 from sensorium.errors import MissingExtraError, UsageError
+
+MOST_PARTS = 4096
 
 
 def shard(
@@ -32,7 +35,7 @@ def shard(
         from sensorium.scale.shards.server import shard_app
     except ImportError as error:
         raise MissingExtraError(error.name or "uvicorn", "serve") from error
-    from sensorium.collection.opening import location_of
+    from sensorium.collection.opening import location_of, open_store
     from sensorium.home import index_command
     from sensorium.scale.shards.shard import Shard
     from sensorium.scale.shards.shards import TOKEN
@@ -49,6 +52,8 @@ def shard(
         raise UsageError(f"{path}: no such collection; `{index_command(path)}` makes one")
     if until_eof:
         threading.Thread(target=_end_with_input, daemon=True).start()
+    else:  # nobody has opened it before
+        open_store(path).close()
     config = uvicorn.Config(
         shard_app(Shard(path, part_of(part)), token), host=host, port=port, log_level="warning",
         server_header=False, timeout_keep_alive=3600, timeout_graceful_shutdown=5,
@@ -65,9 +70,11 @@ def part_of(written: str) -> tuple[int, int]:
     UsageError
     """
     number, _, parts = written.partition("/")
-    both = number.isascii() and number.isdigit() and parts.isascii() and parts.isdigit()
-    if not both or not 1 <= int(number) <= int(parts):
-        raise UsageError(f"--part is one of how many, such as 2/4; got {written!r:.40}")
+    both = re.fullmatch(r"[0-9]{1,9}/[0-9]{1,9}", written)
+    if not both or not 1 <= int(number) <= int(parts) <= MOST_PARTS:
+        raise UsageError(
+            f"--part is one of how many, such as 2/4, {MOST_PARTS} at most; got {written!r:.40}"
+        )
     return int(number) - 1, int(parts)
 
 

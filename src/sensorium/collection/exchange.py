@@ -24,7 +24,7 @@ from sensorium.collection.rows import VectorRow, require_text
 from sensorium.collection.store import Store, require_space
 from sensorium.encoders import Encoder, Space
 from sensorium.errors import CollectionError, MissingExtraError, SpaceMismatchError, UsageError
-from sensorium.folders import FILES, read_bytes
+from sensorium.folders import FILES, local_path, read_bytes
 from sensorium.home import command_on
 from sensorium.media import Modality
 from sensorium.media.progress import Progress
@@ -214,7 +214,7 @@ def export_collection(
         When it cannot be written, or the collection is empty.
     """
     started = time.monotonic()
-    path = Path(target).expanduser().absolute()
+    path = local_path(target)
     chosen = layout or {".parquet": "parquet", ".lance": "lance"}.get(path.suffix, "numpy")
     writer = _layout(chosen)
     _require_free(path, overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ from sensorium.collection.opening import location_of, open_store
 from sensorium.collection.store import Store
 from sensorium.collection.tables import write as write_table
 from sensorium.errors import CollectionError, UsageError
-from sensorium.folders import read_bytes, write_json
+from sensorium.folders import local_path, read_bytes, write_json
 from sensorium.media.progress import Progress
 from sensorium.scale.cluster import connected, require_sensible, resources
 
@@ -118,9 +119,7 @@ def export(
     require_sensible(workers, cpus, 0.0, memory)
     if rows < 1:
         raise UsageError(f"rows of a part are 1 or more, got {rows!r}")
-    if "://" in (text := os.fspath(target)):
-        raise UsageError(f"{text}: parts are written to a folder that all machines share")
-    folder = Path(text).expanduser().absolute()
+    folder = local_path(target)
     path = collection.path if isinstance(collection, Collection) else location_of(collection)
     with closing(open_store(path)) as store, store.snapshot():
         plan = _plan(store, folder, rows)
@@ -176,16 +175,23 @@ def _parts(counted: Iterator[tuple[int, int]], rows: int) -> Iterator[PartFile]:
     for item, vectors in counted:
         first, last, found = item if first < 0 else first, item, found + vectors
         if found >= rows:
-            yield PartFile(f"part-{number:05}.parquet", first, last, found)
+            yield PartFile(_name(number), first, last, found)
             number, first, found = number + 1, -1, 0
     if found:
-        yield PartFile(f"part-{number:05}.parquet", first, last, found)
+        yield PartFile(_name(number), first, last, found)
+
+
+def _name(number: int) -> str:
+    return f"part-{number:05}.parquet"
 
 
 def _read_plan(file: Path) -> Plan:
     try:
         facts = json.loads(read_bytes(file, MOST_PLAN))
-        parts = [PartFile(**part) for part in facts["parts"]]
+        parts = [
+            PartFile(_name(n), *(int(part[key]) for key in ("first", "last", "rows")))
+            for n, part in enumerate(facts["parts"])
+        ]
         return Plan(str(facts["uri"]), int(facts["version"]), parts)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} cannot be read ({error!r:.80}): name a new folder") from error
@@ -227,7 +233,8 @@ def _write_all(folder: Path, plan: Plan, most: int, cpus: float, progress: Progr
         done += running.pop(ended).rows
         if progress is not None:
             progress(done, total)
-    (folder / UNFINISHED).rmdir()
+    with contextlib.suppress(OSError):  # another run may be at work, or have been
+        (folder / UNFINISHED).rmdir()
 
 
 def write_part(uri: str, version: int, folder: str, part: PartFile) -> None:

@@ -217,7 +217,9 @@ def test_shards_are_started_on_other_machines_by_a_command(
         assert {process.wait(30) for process in started} <= {0, -signal.SIGTERM, 143}
 
 
-@pytest.mark.parametrize("written", ["", "1", "0/2", "3/2", "a/2", "1/b", "-1/2", "1/2/3"])
+@pytest.mark.parametrize(
+    "written", ["", "1", "0/2", "3/2", "a/2", "1/b", "-1/2", "1/2/3", "1/5000", f"1/{10**30}"]
+)
 def test_parts_that_are_none(written: str) -> None:
     with pytest.raises(UsageError, match="--part is one of how many"):
         part_of(written)
