@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -309,3 +310,20 @@ def test_threads_do_not_disturb_each_other(tiny: Path, runtime: str) -> None:
         expected = alone.encode([pictures[number], texts[number]])
         for vectors in repeated:
             assert cosines(vectors, expected).min() >= 0.9995
+
+
+def test_a_text_that_comes_while_a_first_question_begins(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, met = FolderEncoder(tiny), []
+
+    class Meeting(Thread):
+        """Another text is encoded before the tower begins to be loaded."""
+
+        def start(self) -> None:
+            met.append(shared.encode(["a dog"]))
+            super().start()
+
+    monkeypatch.setattr("sensorium.encoders.folder.Thread", Meeting)
+    asked = shared.encode(["a dog"], role="query")
+    assert len(met) == 1 and met[0].shape == asked.shape

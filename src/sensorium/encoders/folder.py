@@ -102,6 +102,7 @@ class FolderEncoder(Encoder):
         self._runtimes: dict[Modality, Runtime] = {}
         self._runs = 1
         self._loading = Lock()
+        self._beginning = Lock()
         self._first: Thread | None = None
         towers = {m: self.config[m.value] for m in TOWERS if m.value in self.config}
         files = {folder / tower[key] for tower in towers.values() for key in FILE_KEYS & {*tower}}
@@ -187,9 +188,11 @@ class FolderEncoder(Encoder):
                 nothing = [{"input_ids": np.zeros(8, np.int64)}]
                 tower.run(_COLLATE[Modality.TEXT](nothing, self._config(Modality.TEXT)))
 
-        if self._first is None and Modality.TEXT not in self._runtimes:
-            self._first = Thread(target=load, name="first question", daemon=True)
-            self._first.start()
+        with self._beginning:
+            if self._first is None and Modality.TEXT not in self._runtimes:
+                first = Thread(target=load, name="first question", daemon=True)
+                first.start()
+                self._first = first  # others wait for it, which they cannot before it runs
 
     def _fitting(self) -> dict[str, Any]:
         tower = self._config(Modality.IMAGE)
