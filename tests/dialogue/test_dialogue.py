@@ -6,6 +6,9 @@ import pytest
 
 from sensorium import Collection, Dialogue
 from sensorium.dialogue import Reply
+from sensorium.dialogue.carrying_out.outcomes import Outcome
+from sensorium.dialogue.composing.composing import compose
+from sensorium.dialogue.plan import Plan
 from sensorium.errors import UsageError
 
 
@@ -61,6 +64,23 @@ def test_an_empty_turn_is_told(collection: Collection) -> None:
 
 def test_all_are_counted(collection: Collection) -> None:
     assert Dialogue(collection).say("how many photos are there in total?").count == 10
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "told"),
+    [
+        ("en", 0, "74 pictures, the first 2:"),
+        ("en", 2, "2 pictures:"),
+        ("zh", 0, "找到 74 张图片，前 2 项："),
+    ],
+)
+def test_a_list_says_of_how_many_it_is(
+    collection: Collection, language: str, number: int, told: str
+) -> None:
+    hits = (*collection.search("a horse", k=2),)
+    plan = Plan(modality="image", number=number or None)
+    outcome = Outcome("found", plan, hits, values={"sure": 74, "offset": 0})
+    assert compose(outcome, language, ()).text.splitlines()[0] == told
 
 
 def test_what_was_refused_is_not_the_list_that_is_meant(collection: Collection) -> None:

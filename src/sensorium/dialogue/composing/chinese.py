@@ -37,6 +37,8 @@ WORDS = Words(
     sought=sought,
     sentences={
         "found": "找到 {count} {kind}，{sought}：|找到 {count} {kind}：",
+        "found more": "找到 {count} {kind}，{sought}，前 {shown} 项："
+        "|找到 {count} {kind}，前 {shown} 项：",
         "likely": "可能是{sought}的：|可能的是：",
         "nothing": "这里没有与{sought}相符的内容。|这里没有相符的内容。",
         "nearest": "最接近的是：",

@@ -109,7 +109,15 @@ class _Telling:
         return {"count": count, "kind": kind, "of": of}
 
     def _found(self) -> str:
-        return self._listed("likely" if _is_likely(self.outcome) else "found")
+        if _is_likely(self.outcome):
+            return self._listed("likely")
+        values, shown = self.outcome.values, len(self.outcome.hits)
+        found = values.get("sure", 0)
+        # Who asks for so many, or for more, is told of these alone.
+        if found <= shown or self.outcome.plan.number or values.get("offset"):
+            return self._listed("found")
+        head = self.say("found more", **self._counts(found), shown=min(shown, LISTED))
+        return "\n".join([head, *self.lines(self.outcome.hits)])
 
     def _nothing(self, sentence: str = "nothing") -> str:
         head = self.say(sentence)

@@ -46,6 +46,8 @@ WORDS = Words(
     sought=sought,
     sentences={
         "found": "{count} {kind} {of}{sought}:|{count} {kind}:",
+        "found more": "{count} {kind} {of}{sought}, the first {shown}:"
+        "|{count} {kind}, the first {shown}:",
         "likely": "Perhaps {sought}:|Perhaps:",
         "nothing": "Nothing here matches {sought}.|Nothing here matches.",
         "nearest": "The nearest are:",

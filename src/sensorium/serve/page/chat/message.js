@@ -33,7 +33,7 @@ const shownPart = ({ picture, kind, name }) => (picture
  * @param {Object} acts - `cite(number)`, `open(index)` an item, `showAll()` in the grid.
  */
 export function fillReply(theirs, reply, collection, acts) {
-  const { asks, items, refused, trouble, unfounded } = reply;
+  const { asks, count, items, refused, trouble, unfounded } = reply;
   theirs.lang = reply.language === "zh" ? "zh-CN" : reply.language;
   theirs.classList.toggle("refused", refused);
   theirs.classList.toggle("asks", asks);
@@ -45,7 +45,7 @@ export function fillReply(theirs, reply, collection, acts) {
     unfounded.length > 0 && sign("warning", say("unfoundedReply", unfounded.length)),
     trouble && element("p", { className: "error" }, trouble),
     items.length > 0 && pictures(items, collection, acts),
-    items.length > 1 && button("open", say("showReply", items.length), acts.showAll, { words: true }),
+    items.length > 1 && button("open", say(count > items.length ? "showFirst" : "showReply", items.length), acts.showAll, { words: true }),
   ].filter(Boolean));
 }
 

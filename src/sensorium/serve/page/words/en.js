@@ -219,6 +219,7 @@ export default {
   cites: (n, what) => `[${n}] ${what}`,
   shownItems: "Items of this reply",
   showReply: (n) => (n === 1 ? "Show it in the grid" : `Show all ${count(n)} in the grid`),
+  showFirst: (n) => `Show the first ${count(n)} in the grid`,
   stopped: "It was stopped.",
   brokenOff: "The reply broke off: the server does not answer.",
 };

@@ -219,6 +219,7 @@ export default {
   cites: (n, what) => `[${n}] ${what}`,
   shownItems: "此回答中的项",
   showReply: (n) => (n === 1 ? "在网格中显示" : `在网格中显示全部 ${count(n)} 项`),
+  showFirst: (n) => `在网格中显示前 ${count(n)} 项`,
   stopped: "已停止。",
   brokenOff: "回答中断：服务器没有回应。",
 };
