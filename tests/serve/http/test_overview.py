@@ -17,6 +17,8 @@ from tests.serve.conftest import SAMPLE, Live
 
 API = "/api/collections/library"
 
+SENTENCE = "The keeper of the lighthouse wrote into the log which ships had passed: " * 5
+
 
 @pytest.fixture(scope="module")
 def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
@@ -108,3 +110,19 @@ def test_text(dated: httpx.Client) -> None:
     assert answer["passages"][0]["source"] == "text" and answer["count"] >= 1
     assert dated.get(f"{API}/items/1/text").json() == {"item": 1, "count": 0, "passages": []}
     assert dated.get(f"{API}/items/99/text").status_code == 404
+
+
+def test_of_a_long_text_those_around_what_was_found(tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("\n\n".join(f"{SENTENCE} {n}." for n in range(40)), "utf-8")
+    path = tmp_path / "long.sensorium"
+    with Collection(path) as collection:
+        collection.add(tmp_path / "long.txt")
+    with Live(Settings({"library": path})) as url, httpx.Client(base_url=url) as client:
+        address = f"{API}/items/1/text"
+        all_of_it = client.get(address).json()["passages"]
+        found = all_of_it[25]
+        asked = {"around": found["span"][0], "limit": 5}
+        assert client.get(address, params=asked).json()["passages"] == all_of_it[23:28]
+        for around, there in ((0, all_of_it[:5]), (1e9, all_of_it[-5:])):
+            asked |= {"around": around}
+            assert client.get(address, params=asked).json()["passages"] == there

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from sensorium.collection.collection import store_of
 from sensorium.collection.duplicates import find_duplicate_items
+from sensorium.media.segments import SegmentRecord
 from sensorium.plain import plain_fields
 from sensorium.serve.answers import Answer
 from sensorium.serve.http import declared
@@ -32,19 +33,33 @@ def text(
     item: Id,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+    around: Annotated[float | None, Query(ge=0, description="Start of a passage's span")] = None,
+    page: Annotated[int | None, Query(ge=1, description="Where that passage is")] = None,
+    chapter: Annotated[int | None, Query(ge=1, description="Where that passage is")] = None,
 ) -> Answer:
     """Passages in their order: seconds or characters where they are, and what read them.
 
     ``source`` is "speech", "writing" or "detection" of words that were found in media, and "text"
-    of a document's own.
+    of a document's own. With ``around``, of many passages those about the one that begins there,
+    instead of those from ``offset``.
     """
     found = item_of(collection, item)
     stored = list(store_of(collection).texts(item=found.id).values())
+    if around is not None:
+        place = (page or chapter or 0, around)
+        offset = sum(_place(one) < place for one in stored) - limit // 2
+        offset = max(0, min(offset, len(stored) - limit))
     passages = [
         {"text": one.text, "span": one.span, "source": one.source or "text", **one.details}
         for one in stored[offset : offset + limit]
     ]
     return Answer({"item": found.id, "count": len(stored), "passages": passages})
+
+
+def _place(passage: SegmentRecord) -> tuple[int, float]:
+    """What passages are sorted by: the page or chapter, and where they begin in it."""
+    where = passage.details.get("page") or passage.details.get("chapter") or 0
+    return where, passage.span[0] if passage.span else 0.0
 
 
 @router.get(

@@ -226,8 +226,8 @@ export class View {
   /** Show what is said or written in an item, where the server tells it; a click goes there. */
   async _text(hit) {
     if (!this._page.has("GET /api/collections/{collection}/items/{item}/text")) return;
-    const path = `${collectionPath(this._collection)}/items/${hit.id}/text?limit=200`;
-    const found = await ask(path).catch(() => null);
+    const path = `${collectionPath(this._collection)}/items/${hit.id}/text`;
+    const found = await ask(`${path}?${passagesAround(hit)}`).catch(() => null);
     if (this._hit !== hit || !found?.passages?.length) return;
     const paper = this._dialog.querySelector(".paper");
     if (paper) {
@@ -311,6 +311,15 @@ function share({ what, question, score }) {
 
 /** Media that were sent have no names on the server. */
 const partNames = { "<Image>": "thePicture", "<Audio>": "theSound" };
+
+/** Passages that are shown at once: of a long text those around what was found. */
+const PASSAGES = 200;
+
+function passagesAround({ span, details }) {
+  const { page, chapter } = details ?? {};
+  const asked = { limit: PASSAGES, around: span?.[0], page, chapter };
+  return new URLSearchParams(Object.entries(asked).filter(([, value]) => value !== undefined));
+}
 
 /** Whether a passage is the one that was found. */
 const isSame = (passage, { text, span }) =>
