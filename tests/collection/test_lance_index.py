@@ -17,7 +17,7 @@ from sensorium.collection.checking import check
 from sensorium.collection.lance_optimizing import lists_for, types_for
 from sensorium.collection.lance_store import LanceStore
 from sensorium.encoders import Encoder
-from sensorium.errors import UsageError
+from sensorium.errors import CollectionError, UsageError
 from tests.collection.test_bulk import some
 
 ROWS = 1200
@@ -204,6 +204,22 @@ def test_where_vectors_stay_where_they_are(
     seen: list[str] = []
     assert library.optimize(recall=0.8, tell=seen.append).kind == "lance"
     assert seen[0].startswith("measuring IVF_")
+
+
+def test_vectors_that_cannot_be_read(place: Path, encoder: Encoder) -> None:
+    lance.dataset(str(place)).update({"checksum": "1"}, where="kind = 'segments'")
+    with (
+        Collection(place, encoder) as library,
+        pytest.raises(CollectionError, match=r"of 1,199 vectors 0 can be read: .*check"),
+    ):
+        library.optimize(kind="lance")
+
+
+def test_what_is_gone_while_it_is_asked(library: Collection, place: Path) -> None:
+    found(library, some(1)[0])
+    shutil.rmtree(place / "_indices")
+    with pytest.raises(CollectionError, match="`sensorium optimize` builds that anew"):
+        found(library, some(1)[0])
 
 
 def test_lists_and_types() -> None:

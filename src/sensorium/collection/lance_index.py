@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensorium.collection.lance_table import among, decoded
+from sensorium.collection.lance_table import SEARCHED, among, decoded
 from sensorium.index.base import Mask, Neighbours, Vectors
 
 KIND = "lance"
@@ -214,7 +214,7 @@ class Pinned:
                 self._segments = self._found()
                 return self._asked(query, count, probes, ids)
             except (OSError, ValueError, KeyError):
-                raise self._failed("searched by its index", error) from error
+                raise self._failed(SEARCHED, error) from error
 
     def _asked(
         self, query: npt.NDArray[np.float32], count: int, probes: int, ids: Ids | None

@@ -17,7 +17,7 @@ from sensorium.collection.optimizing import OptimizeReport, kinds_among, questio
 from sensorium.collection.snapshots import vectors_of_rows
 from sensorium.collection.store import Ids, Vectors
 from sensorium.encoders import Encoder
-from sensorium.errors import UsageError
+from sensorium.errors import CollectionError, UsageError
 from sensorium.index.exact import ExactIndex
 from sensorium.index.tuning import Cosines, Masks, Measured, choose, truth, tune
 from sensorium.media import Media
@@ -80,6 +80,11 @@ def optimize_table(
         )
     rows = np.sort(np.random.default_rng(0).permutation(len(ids))[:SAMPLE_ROWS])
     taken, of_items, sample = store.vectors(dimension, ids=ids[rows].tolist())
+    if len(taken) < min(LEAST_ROWS, len(rows)):
+        raise CollectionError(
+            f"{store.path}: of {len(rows):,} vectors {len(taken):,} can be read: `sensorium check` "
+            "names the files of the others, which are to be indexed again"
+        )
     queries = [
         group if asked and not place else group[:QUERIES]
         for place, group in enumerate(questions_for(store, encoder, of_items, sample, asked))

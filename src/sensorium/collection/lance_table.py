@@ -71,6 +71,10 @@ REACHED_WITH = {
 words."""
 
 
+SEARCHED = "searched by its index"
+"""What was not done where that is damaged; see `Table.failed`."""
+
+
 class ConflictError(CollectionError):
     """Somebody else has committed in the meantime: what is to be written has to be made again."""
 
@@ -188,6 +192,8 @@ class Table:
         if self.folder is None and done in ("opened", "made"):
             names = REACHED_WITH.get(self.uri.partition("://")[0], "")
             mend = f"; it is reached with what the environment says: {names} (docs/lance.md)"
+        if done == SEARCHED:
+            mend = "; `sensorium optimize` builds that anew, with --kind exact it is left out"
         return CollectionError(
             f"{self.uri}: cannot be {done} as a collection in Lance ({reason}){mend}"
         )
