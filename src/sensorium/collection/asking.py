@@ -83,6 +83,10 @@ class Asking:
         self._vectors = Snapshots(store, ordinary, divided=shards)
         self._shards = shards
         if shards is not None:
+            if not hasattr(shards, "watch"):
+                raise UsageError(
+                    f"shards are what scale.start_shards gives, or scale.Shards; got {shards!r:.80}"
+                )
             shards.watch(store)
         self._codes = Snapshots(store, ordinary, "hash")
         self._in_memory: tuple[str, Snapshots] | None = None

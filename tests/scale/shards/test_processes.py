@@ -25,6 +25,7 @@ from sensorium.cli.shard import part_of
 from sensorium.encoders import FolderEncoder
 from sensorium.errors import CollectionError, UsageError
 from sensorium.scale import start_shards
+from sensorium.scale.shards import processes
 from sensorium.scale.shards.shards import Shards
 from tests.scale.shards.test_shards import told
 
@@ -232,3 +233,22 @@ def test_what_cannot_be_started(library: Path, tmp_path: Path) -> None:
             start_shards(library, shards, replicas=replicas)
     with pytest.raises(CollectionError, match="no such collection"):
         start_shards(tmp_path / "nothing.sensorium", 2)
+
+
+def test_what_cannot_be_started_now_is_started_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are too many processes, whoever looks after them does not end of it."""
+    monkeypatch.setattr(processes, "LONGEST_PAUSE", 0.0)
+    one = processes._Process([sys.executable, "-c", ""], "token")
+    one.process.wait(30)
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", full)
+        one.keep()
+    before = one.process
+    one.keep()
+    assert one.process is not before
+    one.process.wait(30)
+    one.end()

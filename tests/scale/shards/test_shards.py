@@ -309,3 +309,20 @@ def test_what_is_no_shard_of_it(
     monkeypatch.delenv("SENSORIUM_SHARD_TOKEN", raising=False)
     with pytest.raises(UsageError, match="SENSORIUM_SHARD_TOKEN"):
         Shards([[first]])
+
+
+def test_shards_are_of_one_collection(
+    library: Path, tmp_path: Path, tiny_folder: FolderEncoder, divide: Divide
+) -> None:
+    """Another one would be told what this one holds."""
+    shards, _ = divide(library, 1)
+    other = Path(shutil.copy(library, tmp_path / "other.sensorium"))
+    with Collection(library, tiny_folder, shards=shards) as many:
+        with pytest.raises(UsageError, match="asked by a collection already"):
+            Collection(other, tiny_folder, shards=shards)
+        assert many.search("cat")
+    with pytest.raises(UsageError, match="or were closed with it"):
+        Collection(library, tiny_folder, shards=shards)
+    wrong: Any = 2
+    with pytest.raises(UsageError, match=r"scale\.Shards; got 2"):
+        Collection(library, tiny_folder, shards=wrong)

@@ -166,7 +166,10 @@ class _Process:
         if now >= self._due:
             self._due = 0.0
             self._close_stdin()
-            self._start()
+            try:
+                self._start()
+            except OSError:  # too many processes, or too little memory, just now
+                self._due = now + LONGEST_PAUSE
 
     def end(self) -> None:
         """Wait for its end, and bring it about."""

@@ -95,7 +95,18 @@ class Shards:
         return 0 if self._view is None else self._view.number
 
     def watch(self, store: Store) -> None:
-        """Begin to ask what they hold, for a collection that has just been opened."""
+        """Begin to ask what they hold, for a collection that has just been opened.
+
+        Raises
+        ------
+        UsageError
+            When they are another's already, which closes them.
+        """
+        if self._store is not None or self._is_closed:
+            raise UsageError(
+                "these shards are asked by a collection already, or were closed with it: make "
+                "others, scale.Shards(...) or scale.start_shards(...)"
+            )
         self._store = store
         stored = store.state().space
         self._space = "" if stored is None else stored[0].fingerprint
