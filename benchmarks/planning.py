@@ -1,6 +1,6 @@
 """Figures that `sensorium plan` extends, out of what `search` and `scale` measured.
 
-    python -m benchmarks.planning [SEARCH.json HELD_OUT.json] [--workers 2=1.93 ...] [--about TEXT]
+    python -m benchmarks.planning [SEARCH.json HELD_OUT.json] [--workers 2=1.96 ...] [--about TEXT]
 
 The first file is of `python -m benchmarks search --rows 10000 100000 1000000 --json FILE`, the
 second of the same with a size between them; `--workers` are how many times as fast so many
