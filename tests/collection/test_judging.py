@@ -15,6 +15,8 @@ from sensorium.ranking.scale import SAMPLE
 
 SAMPLE_CSV = Path(__file__).parents[2] / "sample" / "images.csv"
 NONSENSE = "asdkjh qwe zxc"
+VERBS = ("open", "close", "configure", "build", "sign", "upload", "install")
+THINGS = ("package", "terminal", "file system", "shell script", "kernel", "archive")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,24 @@ def test_nothing_matches_whatever_part_is_shown(library: Collection) -> None:
         assert library.search(NONSENSE, k=k, offset=offset).nothing_matches
         assert not library.search("scissors", k=k, offset=offset).nothing_matches
     assert library.search("scissors", modality="audio").nothing_matches  # there are none
+
+
+def test_of_several_kinds_the_likeliest_hit_says_whether_something_matches(
+    library: Collection, mini: Encoder, vectors: np.ndarray
+) -> None:
+    """Texts that have nothing to do with it do not make a picture go that was found before."""
+    assert not library.search("scissors", k=1).nothing_matches
+    texts = mini.encode([f"{does} the {what}" for does in VERBS for what in THINGS])
+    rng = np.random.default_rng(0)
+    many = texts[rng.integers(len(texts), size=1500)]
+    many = many + rng.normal(0, 0.02, many.shape).astype(np.float32)  # passages of one subject
+    many /= np.linalg.norm(many, axis=1, keepdims=True)
+    library.add_vectors(many, [f"{n}.txt" for n in range(len(many))], modality="text")
+    for k, offset in ((1, 0), (10, 0), (5, 7)):
+        hits = library.search("scissors", k=k, offset=offset)
+        assert not hits.nothing_matches and hits[0].modality == "text"
+        assert library.search(NONSENSE, k=k, offset=offset).nothing_matches
+    assert library.search("scissors", k=5, modality="text").nothing_matches
 
 
 def test_of_what_nothing_is_known(library: Collection, vectors: np.ndarray) -> None:

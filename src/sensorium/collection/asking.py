@@ -32,7 +32,7 @@ from sensorium.collection.part_scores import PartScores, scores_in
 from sensorium.collection.queries import vector_given
 from sensorium.collection.question import Asked, Question, asked_with, in_words, query_of
 from sensorium.collection.results import Hit, Results, Segments
-from sensorium.collection.searching import LEVELS, exactly, nearest_items
+from sensorium.collection.searching import LEVELS, exactly, nearest_items, nearest_of_kinds
 from sensorium.collection.snapshots import Divided, Snapshot, Snapshots
 from sensorium.collection.store import Store, modalities_of
 from sensorium.encoders import Encoder
@@ -40,7 +40,7 @@ from sensorium.errors import CollectionError, SensoriumError, SensoriumWarning, 
 from sensorium.index.base import Vectors
 from sensorium.media import Media, Text, as_media
 from sensorium.ranking.diversity import require_diversity
-from sensorium.ranking.scoring import rank, rank_by_parts
+from sensorium.ranking.scoring import likeliest, rank, rank_by_parts
 
 MODES = ("vector", "words", "hybrid", "hash")
 
@@ -283,6 +283,13 @@ class Asking:
             nothing = not first or self._judging.nothing_matches(
                 snapshot, vectors[0], asked, first[0], best[0].probability
             )
+            if nothing and first:  # of several kinds, the first of all need not be the likeliest
+                others = nearest_of_kinds(snapshot, vectors, scales[0], allowed, **options)
+                (others,) = exactly(self._store, snapshot, vectors, [others])
+                best_of_kinds = likeliest(others, judge)
+                nothing = best_of_kinds is None or self._judging.nothing_matches(
+                    snapshot, vectors[0], asked, *best_of_kinds
+                )
             results = Results(hits_of(self._store, [ranked])[0], nothing_matches=nothing)
             if len(results) == len(line):
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sensorium.collection.kinds import Ids, Kinds
@@ -70,6 +70,17 @@ def nearest_items(
     return [line[offset:stop] for line in lines]
 
 
+def nearest_of_kinds(
+    snapshot: Snapshot, query: Vectors, scale: Scale, allowed: Ids | None, **options: Any
+) -> list[Neighbour]:
+    """The nearest segment of each kind to a query, shape (1, d); of one kind alone, none."""
+    if snapshot.kinds is None:
+        return []
+    rows = snapshot.rows(allowed)
+    found = _each_kind(snapshot, snapshot.kinds, query, [scale], 1, rows, options)
+    return [neighbour for _, (line,) in found for neighbour in line]
+
+
 def exactly(
     store: Store,
     snapshot: Snapshot,
@@ -111,6 +122,26 @@ def _of_kinds(
 ) -> list[list[Neighbour]]:
     """Search the segments of each kind by themselves, and take the nearest of all."""
     nearest: list[dict[int, tuple[float, int, Neighbour]]] = [{} for _ in queries]
+    for name, lines in _each_kind(snapshot, kinds, queries, scales, depth, rows, options):
+        for line, scale, items in zip(lines, scales, nearest, strict=True):
+            for neighbour in line if name in scale.modalities else ():
+                far = -scale.score(neighbour.cosine, name)
+                known = items.get(neighbour.item)
+                if known is None or far < known[0]:
+                    items[neighbour.item] = (far, neighbour.segment, neighbour)
+    return [[neighbour for _, _, neighbour in sorted(items.values())[:depth]] for items in nearest]
+
+
+def _each_kind(
+    snapshot: Snapshot,
+    kinds: Kinds,
+    queries: Vectors,
+    scales: Sequence[Scale],
+    depth: int,
+    rows: Rows,
+    options: dict[str, Any],
+) -> Iterator[tuple[str, list[list[Neighbour]]]]:
+    """Names of kinds, and the nearest items to each query among the segments of each."""
     products = snapshot.exact.products(queries)
     for code, name in enumerate(snapshot.names):
         if not any(name in scale.modalities for scale in scales):
@@ -120,14 +151,7 @@ def _of_kinds(
             in_index if rows.in_index is None else in_index & rows.in_index,
             outside if rows.outside is None else outside & rows.outside,
         )
-        lines = _nearest(snapshot, queries, depth, of_kind, code, options, products)
-        for line, scale, items in zip(lines, scales, nearest, strict=True):
-            for neighbour in line if name in scale.modalities else ():
-                far = -scale.score(neighbour.cosine, name)
-                known = items.get(neighbour.item)
-                if known is None or far < known[0]:
-                    items[neighbour.item] = (far, neighbour.segment, neighbour)
-    return [[neighbour for _, _, neighbour in sorted(items.values())[:depth]] for items in nearest]
+        yield name, _nearest(snapshot, queries, depth, of_kind, code, options, products)
 
 
 def _levels(depth: int) -> list[int]:

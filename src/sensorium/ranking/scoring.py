@@ -91,6 +91,15 @@ def rank(
     return sorted(scored, key=lambda item: (-item.score, item.segment or 0))
 
 
+def likeliest(neighbours: Sequence[Neighbour], judge: Judge) -> tuple[Neighbour, float] | None:
+    """The one of several that is most likely relevant, and how likely; None where none is known."""
+    kinds = [neighbour.kind for neighbour in neighbours]
+    chances = judge.probabilities([neighbour.cosine for neighbour in neighbours], kinds)
+    pairs = zip(neighbours, chances, strict=True)
+    known = [(neighbour, chance) for neighbour, chance in pairs if chance is not None]
+    return max(known, key=lambda pair: pair[1], default=None)
+
+
 def rank_by_parts(
     lines: Sequence[Sequence[Neighbour]], scales: Sequence[Scale], depth: int
 ) -> list[Ranked]:
