@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
@@ -91,8 +92,17 @@ def test_what_is_not_written(library: Collection, tmp_path: Path, encoder: Folde
     for far in ("s3://bucket/out", Path("s3://bucket/out")):
         with pytest.raises(UsageError, match="not to an address"):
             scale.export(library, far)
-    with pytest.raises(UsageError, match="rows of a part are 1 or more"):
-        scale.export(library, tmp_path / "out", rows=0)
+    wrong: list[Any] = [0, "x", 1.5, True]
+    for rows in wrong:
+        with pytest.raises(UsageError, match="rows of a part are a whole number of 1 or more"):
+            scale.export(library, tmp_path / "out", rows=rows)
+    insensible: list[dict[str, Any]] = [
+        {"workers": 0}, {"workers": "a"}, {"workers": 1.5}, {"cpus": 0}, {"cpus": float("nan")},
+        {"cpus": float("inf")}, {"memory": -1}, {"memory": 0},
+    ]  # fmt: skip
+    for numbers in insensible:
+        with pytest.raises(UsageError, match="are whole numbers of 1 or more, cpus more"):
+            scale.export(library, tmp_path / "out", **numbers)
     with (
         Collection(tmp_path / "c.sensorium", encoder) as plain,
         pytest.raises(UsageError, match="is a file of SQLite, which other machines do not read"),
@@ -111,9 +121,16 @@ def test_what_is_not_written(library: Collection, tmp_path: Path, encoder: Folde
     (other / exporting.PLAN).write_text(json.dumps({"uri": "/x", "version": 1, "parts": parts}))
     found = exporting._read_plan(other / exporting.PLAN)
     assert [part.name for part in found.parts] == ["part-00000.parquet", "part-00001.parquet"]
-    (other / exporting.PLAN).write_text("{")
-    with pytest.raises(UsageError, match="cannot be read"):
-        scale.export(library, other)
+    for text in ("{", '{"uri": "x", "version": 1e400, "parts": []}', "[" * 100_000):
+        (other / exporting.PLAN).write_text(text)
+        with pytest.raises(UsageError, match="cannot be read"):
+            scale.export(library, other)
+    # What a disk that was full left is no hindrance; what somebody else put there is.
+    begun = tmp_path / "begun" / exporting.UNFINISHED
+    begun.mkdir(parents=True)
+    assert exporting._is_unused(begun.parent)
+    (begun / "mine.txt").write_text("mine")
+    assert not exporting._is_unused(begun.parent)
 
 
 def test_an_item_is_in_one_part() -> None:

@@ -141,7 +141,7 @@ def test_what_cannot_be_is_refused(
     write(folder / "a.png", 1)
     with Collection(tmp_path / "c.sensorium", encoder) as library:
         for options, told in (
-            ({"workers": 0}, "workers are 1 or more"), ({"cpus": 0}, "cpus and memory"),
+            ({"workers": 0}, "workers and memory .* of 1 or"), ({"cpus": 0}, "cpus more than 0"),
             ({"gpus": 1}, "no machine of the cluster has room"), ({"batch_size": 0}, "at least 1"),
             ({"encoder": "mini"}, "an open collection has its encoder"),
         ):  # fmt: skip

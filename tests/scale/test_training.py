@@ -207,7 +207,7 @@ def test_what_is_refused_before_anything_is_started(
     options = Options(str(tiny), str(tiny))
     for given, reason in (
         ({"workers": 3}, "batches of 8 cannot be shared equally by 3 processes"),
-        ({"workers": 0}, "workers are 1 or more"),
+        ({"workers": 0}, "workers and memory .* of 1 or more"),
         ({"gpus": 2}, "has no GPU or one, not 2"),
         ({"data": pyarrow.table({"a": [1]})}, "data is a Table: on a cluster each worker reads"),
     ):

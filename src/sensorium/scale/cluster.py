@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import numbers
 import os
 import re
 import signal
@@ -157,11 +159,21 @@ def require_sensible(workers: int | None, cpus: float, gpus: float, memory: int 
     ------
     UsageError
     """
-    if (workers is not None and workers < 1) or cpus <= 0 or gpus < 0 or (memory or 1) < 1:
+    whole = all(is_whole(one) and one >= 1 for one in (workers, memory) if one is not None)
+    shares = all(
+        isinstance(one, numbers.Real) and 0 <= one < math.inf and not isinstance(one, bool)
+        for one in (cpus, gpus)
+    )
+    if not (whole and shares and cpus):
         raise UsageError(
-            "workers are 1 or more, cpus and memory more than 0 and gpus not below 0; got "
-            f"workers={workers}, cpus={cpus}, gpus={gpus}, memory={memory}"
+            "workers and memory (bytes) are whole numbers of 1 or more, cpus more than 0 and gpus "
+            f"not below 0; got workers={workers!r}, cpus={cpus!r}, gpus={gpus!r}, memory={memory!r}"
         )
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number, and not True or False."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def resources(workers: int | None, cpus: float, gpus: float, memory: int | None) -> Resources:

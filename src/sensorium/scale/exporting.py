@@ -24,7 +24,7 @@ from sensorium.collection.tables import write as write_table
 from sensorium.errors import CollectionError, UsageError
 from sensorium.folders import local_path, read_bytes, write_json
 from sensorium.media.progress import Progress
-from sensorium.scale.cluster import connected, require_sensible, resources
+from sensorium.scale.cluster import connected, is_whole, require_sensible, resources
 
 PART_ROWS = 100_000
 """Rows of a part: 256 MB of 640 numbers."""
@@ -117,8 +117,8 @@ def export(
     """
     started = time.monotonic()
     require_sensible(workers, cpus, 0.0, memory)
-    if rows < 1:
-        raise UsageError(f"rows of a part are 1 or more, got {rows!r}")
+    if not is_whole(rows) or rows < 1:
+        raise UsageError(f"rows of a part are a whole number of 1 or more, got {rows!r}")
     folder = local_path(target)
     path = collection.path if isinstance(collection, Collection) else location_of(collection)
     with closing(open_store(path)) as store, store.snapshot():
@@ -164,9 +164,19 @@ def _plan(store: Store, folder: Path, rows: int) -> Plan:
                 f"{version}: name another folder"
             )
         return plan
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and _is_unused(folder)):
         raise UsageError(f"{folder} exists, and holds no parts: name a new folder")
     return Plan(store.table_uri, version, [*_parts(store.items_with_vectors(), rows)])
+
+
+def _is_unused(folder: Path) -> bool:
+    """Whether nothing is there, or what a run left that ended before it had a plan."""
+    left = [*folder.iterdir()]
+    return not left or (
+        [path.name for path in left] == [UNFINISHED]
+        and left[0].is_dir()
+        and not any(left[0].iterdir())
+    )
 
 
 def _parts(counted: Iterator[tuple[int, int]], rows: int) -> Iterator[PartFile]:
@@ -193,7 +203,7 @@ def _read_plan(file: Path) -> Plan:
             for n, part in enumerate(facts["parts"])
         ]
         return Plan(str(facts["uri"]), int(facts["version"]), parts)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise UsageError(f"{file} cannot be read ({error!r:.80}): name a new folder") from error
 
 
