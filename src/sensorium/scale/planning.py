@@ -238,7 +238,7 @@ def told(one: Plan) -> list[tuple[str, str]]:
     cores = os.cpu_count() or 1
     return [
         (f"encode {one.rows:,} of {one.modality}", hours(one.encode_hours)),
-        ("  machines × hours", f"{one.workers} × {hours(one.encode_hours)} ({cores} cores each)"),
+        ("  machines × time", f"{one.workers} × {hours(one.encode_hours)} ({cores} cores each)"),
         ("index", hours(one.build_hours)),
         ("disk", size(one.disk)),
         ("memory of a search", size(one.memory)),
