@@ -16,6 +16,7 @@ from sensorium.folders import (
     Format,
     apart,
     faults_of_disk,
+    local_path,
     make_folder,
     read_arrays,
     read_tensors,
@@ -101,6 +102,18 @@ def test_a_claimed_folder_is_free_or_goes_on(tmp_path: Path) -> None:
     ORCHARD.withdraw(tmp_path / "new")
     ORCHARD.withdraw(tmp_path / "other")
     assert not ORCHARD.is_in(tmp_path / "new") and (tmp_path / "other").is_dir()
+
+
+def test_addresses_are_no_folders(tmp_path: Path) -> None:
+    """Else a folder called `s3:` would be made."""
+    for address in ("s3://bucket/out", Path("gs://bucket/out"), "https://a.org/b", "lance:///x"):
+        with pytest.raises(UsageError, match="not to an address"):
+            local_path(address)
+        with pytest.raises(UsageError, match="not an address"):
+            make_folder(tmp_path / address)
+    assert not [*tmp_path.iterdir()]
+    assert local_path("a:b/c") == Path("a:b/c").absolute()
+    make_folder(tmp_path / "a:" / "b")
 
 
 @pytest.mark.parametrize("name", ["file/model", "n" * 300, "a\0b"])

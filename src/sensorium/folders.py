@@ -48,8 +48,8 @@ COMPARED_BYTES = 1 << 28
 """Files up to this size are compared with their checksums whenever they are read: 70 ms for the
 largest. `sensorium check` compares all."""
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
-"""One slash, too: what was a `Path` in between has no two of them; one letter is a drive."""
+_ADDRESS = re.compile(r"(s3|gs|az|abfss?|hdfs|https?|s?ftp|file|hf|lance):", re.IGNORECASE)
+"""Begins what is no folder. What was a `Path` in between has one slash behind it."""
 
 
 def local_path(target: str | os.PathLike[str]) -> Path:
@@ -61,7 +61,7 @@ def local_path(target: str | os.PathLike[str]) -> Path:
         For an address, of which a folder called ``s3:`` would be made.
     """
     text = os.fspath(target)
-    if _ADDRESS.match(text):
+    if _ADDRESS.match(text) and "/" in text:
         raise UsageError(f"{text}: it is written to a folder of this machine, not to an address")
     return Path(text).expanduser().absolute()
 
@@ -72,8 +72,10 @@ def make_folder(folder: Path) -> None:
     Raises
     ------
     UsageError
-        When it cannot be made.
+        When it cannot be made, or an address was taken for its name.
     """
+    if any(map(_ADDRESS.fullmatch, folder.parts)) and not is_folder(folder):
+        raise UsageError(f"{folder}: name a folder of this machine, not an address")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL character
