@@ -57,6 +57,12 @@ def test_words_in_media_are_no_requests(collection: Collection) -> None:
     assert all(step.tool != "label" for turn in talk.turns for step in turn.reply.steps)
 
 
+def test_a_question_that_names_a_file_is_words(collection: Collection) -> None:
+    talk = Dialogue(collection)
+    assert talk.say("what is said in talk.wav").refused
+    assert "roof" in talk.say("what is said in minutes.txt about the roof.wav").text
+
+
 def test_an_empty_turn_is_told(collection: Collection) -> None:
     with pytest.raises(UsageError, match="empty"):
         Dialogue(collection).say("  ")

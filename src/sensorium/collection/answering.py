@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sensorium.collection.results import Hit
+from sensorium.media import Text
 from sensorium.tasks.answering import Answerer
 from sensorium.tasks.answers.answer import Answers
 from sensorium.tasks.source_texts import SourceText
@@ -45,8 +46,9 @@ def answer_from(
         passage stands: ``page``, ``chapter``, ``seconds`` of what was said.
     """
     found: list[Hit] = []
+    asked = Text(question)  # words, even where a file is called so
     for mode in ("vector", "words"):
-        found += collection.search(question, PASSAGES, mode=mode, where=where, modality=None)
+        found += collection.search(asked, PASSAGES, mode=mode, where=where, modality=None)
     passages = list(_passages(found))
     if not passages:
         return Answers()
