@@ -161,6 +161,10 @@ def test_a_path_is_words(asking: httpx.Client, tmp_path: Path) -> None:
     secret.write_text("The password of the vault is swordfish, and nobody knows it.", "utf-8")
     answer = asking.post("/api/tasks/summarize", json={"text": str(secret)})
     assert "swordfish" not in answer.text
+    (tmp_path / "there.jpg").write_bytes(min(SAMPLE.glob("x_*.jpg")).read_bytes())
+    for name in ("there.jpg", "not there.jpg"):  # nor is it told which files there are
+        asked = {"question": str(tmp_path / name), "collection": "photos"}
+        assert done(asking, "answer", **asked) == {"answers": []}
 
 
 @pytest.mark.slow
