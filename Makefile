@@ -14,7 +14,7 @@ demo: $(INSTALLED)
 
 WEIGHTS := faces person-mask smollm2 ssd-coco voice-joe voice-kokoro whisper-base whisper-tiny.en
 
-# A file's tests stay on one process, which makes their models once; the longest file comes first.
+# A file's tests stay on one process, which makes their models once; the longest files come first.
 PYTEST := -m pytest -n auto --dist loadfile --no-loadscope-reorder
 test: $(INSTALLED)
 	$(RUN) $(PYTEST)

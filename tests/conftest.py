@@ -49,8 +49,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the pages of the documentation, the longest file, so that no process waits."""
-    items.sort(key=lambda item: item.path.name != "test_docs.py")
+    """Begin with the longest files, so that at the end no process waits for another."""
+    items.sort(key=lambda item: item.path.name not in ("test_docs.py", "test_quiet.py"))
 
 
 @pytest.fixture(scope="session", autouse=True)
