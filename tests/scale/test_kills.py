@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +27,6 @@ FILES = int(os.environ.get("SENSORIUM_KILLED_FILES", "300"))
 SECONDS = 30 / FILES  # for each file: there is time to kill
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def two_machines() -> Iterator[tuple[Cluster, Any]]:
-    """A cluster of two nodes of one processor; the second is the one to be killed."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    second = cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
-    ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
-    try:
-        yield cluster, second
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
 
 
 def count(done: dict[tuple[int, str], list[float]]) -> int:

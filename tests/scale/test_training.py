@@ -6,7 +6,7 @@ import io
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -64,20 +64,6 @@ def table(tmp_path: Path) -> Path:
     }
     lance.write_dataset(pyarrow.table(columns), str(tmp_path / "pairs.lance"), max_rows_per_file=10)
     return tmp_path / "pairs.lance"
-
-
-@pytest.fixture
-def two_machines() -> Iterator[tuple[Cluster, Any]]:
-    """A cluster of two nodes of one processor; the second is the one to be killed."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    second = cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
-    ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
-    try:
-        yield cluster, second
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
 
 
 def processes(kind: str) -> list[psutil.Process]:
